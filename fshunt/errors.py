@@ -1,0 +1,35 @@
+"""The errors of fshunt: one root, few classes, one sentence each.
+
+The command line prints the sentence and leaves with ``exit_code``; the daemon logs it with the call's uuid.
+"""
+
+from __future__ import annotations
+
+
+class FshuntError(Exception):
+    """Something that fshunt can explain in one sentence; the root of all its errors."""
+
+    exit_code = 1
+    """Exit status of a command that ends with this error: 1 for a failure, 2 for wrong usage."""
+
+
+class UsageError(FshuntError):
+    """The words that were said make no sense; nothing was done."""
+
+    exit_code = 2
+
+
+class BadValue(UsageError):
+    """A value has a character or form that its kind does not allow (design, section 9)."""
+
+
+class NotFound(FshuntError):
+    """What was named does not exist."""
+
+
+class Conflict(FshuntError):
+    """What was asked for contradicts what is already there."""
+
+
+class StoreError(FshuntError):
+    """The database cannot be used: not migrated, unreachable, locked, read-only or full."""

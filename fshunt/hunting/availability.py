@@ -1,0 +1,75 @@
+"""Who can be rung now, and if not, why (design, section 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from fshunt.hunting.outcomes import Outcome
+
+
+class SkipReason(StrEnum):
+    """Why a member was passed over without ringing, in the order in which the reasons are tested."""
+
+    DISABLED = "disabled"
+    BLOCKED = "blocked"
+    UNREGISTERED = "unregistered"
+    ON_CALL = "on-call"
+    CLAIMED = "claimed"
+    RESTING = "resting"
+    DECLINED = "declined"
+    UNREACHABLE = "unreachable"
+
+
+WORDS = {
+    SkipReason.DISABLED: "disabled by an administrator",
+    SkipReason.BLOCKED: "blocked by the member",
+    SkipReason.UNREGISTERED: "has no phone registered",
+    SkipReason.ON_CALL: "is on a call",
+    SkipReason.CLAIMED: "is rung or held by another hunt",
+    SkipReason.RESTING: "rests after the last call",
+    SkipReason.DECLINED: "declined this call",
+    SkipReason.UNREACHABLE: "could not be reached for this call",
+}
+"""Each reason in the words of a report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """What is known of one member at one moment. ``registered`` None: not known."""
+
+    enabled: bool = True
+    blocked: bool = False
+    registered: bool | None = None
+    on_call: bool = False
+    claimed: bool = False
+    idle_since: datetime | None = None
+    last_outcome: Outcome | None = None
+
+
+def skip_reason(
+    presence: Presence, *, call_waiting: bool = False, rest_seconds: float = 0.0, now: datetime | None = None
+) -> SkipReason | None:
+    """Return why the member cannot be rung, the first reason that holds; None if it can be.
+
+    ``call_waiting`` is the group's: it lifts on-call and claimed. ``rest_seconds`` counts from the end of the
+    member's last call through the group; without ``now`` nobody rests. ``last_outcome`` is of this very call.
+    """
+    tests = (
+        (SkipReason.DISABLED, not presence.enabled),
+        (SkipReason.BLOCKED, presence.blocked),
+        (SkipReason.UNREGISTERED, presence.registered is False),
+        (SkipReason.ON_CALL, presence.on_call and not call_waiting),
+        (SkipReason.CLAIMED, presence.claimed and not call_waiting),
+        (SkipReason.RESTING, _rests(presence, rest_seconds, now)),
+        (SkipReason.DECLINED, presence.last_outcome is Outcome.DECLINED),
+        (SkipReason.UNREACHABLE, presence.last_outcome in (Outcome.UNREACHABLE, Outcome.UNREGISTERED)),
+    )
+    return next((reason for reason, holds in tests if holds), None)
+
+
+def _rests(presence: Presence, rest_seconds: float, now: datetime | None) -> bool:
+    if now is None or presence.idle_since is None or rest_seconds <= 0:
+        return False
+    return now - presence.idle_since < timedelta(seconds=rest_seconds)

@@ -1,0 +1,57 @@
+"""Where a caller goes when nobody takes the call (design, section 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fshunt.errors import BadValue
+from fshunt.hunting import kinds
+
+FORMS = "voicemail:EXT, transfer:NUMBER or hangup:CAUSE"
+
+
+class DestinationKind(StrEnum):
+    """The three kinds of destination."""
+
+    VOICEMAIL = "voicemail"
+    TRANSFER = "transfer"
+    HANGUP = "hangup"
+
+
+_CHECKS = {
+    DestinationKind.VOICEMAIL: kinds.check_extension,
+    DestinationKind.TRANSFER: kinds.check_transfer_number,
+    DestinationKind.HANGUP: kinds.check_cause,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A kind and its value; ``voicemail`` without a value is the box of the group."""
+
+    kind: DestinationKind
+    value: str | None = None
+
+    def check(self) -> Destination:
+        """Return the destination if its value fits its kind; raise BadValue if not."""
+        if self.value is not None:
+            _CHECKS[self.kind](self.value)
+        elif self.kind is not DestinationKind.VOICEMAIL:
+            raise BadValue(f"'{self.kind}:' needs a value: a destination is {FORMS}.")
+        return self
+
+    def __str__(self) -> str:
+        return self.kind.value if self.value is None else f"{self.kind.value}:{self.value}"
+
+
+GROUP_BOX = Destination(DestinationKind.VOICEMAIL)
+"""The default of all three cases: the voicemail box of the group."""
+
+
+def parse_destination(text: str) -> Destination:
+    """Read ``voicemail:EXT``, ``transfer:NUMBER``, ``hangup:CAUSE`` or plain ``voicemail``; raise BadValue if it is none."""
+    kind, colon, value = text.partition(":")
+    if kind not in list(DestinationKind):
+        raise BadValue(f"'{text}' is not a destination: say {FORMS}.")
+    return Destination(DestinationKind(kind), value if colon else None).check()

@@ -1,0 +1,100 @@
+"""A hunt group and its members, as they are frozen at the start of a hunt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from fshunt.hunting.addresses import MemberAddress
+from fshunt.hunting.destinations import GROUP_BOX, Destination
+from fshunt.hunting.ringtime import DEFAULT_RING_TIME, RingTime
+
+MIN_WEIGHT, MAX_WEIGHT = 0, 100
+MAX_CYCLES = 100
+MAX_HUNT_TIMEOUT_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An extension or outside number in a group, at a position from 1.
+
+    ``ring_time`` None means the group's; ``idle_since`` is when the member's last call through this group's pilot
+    ended (None: never called).
+    """
+
+    id: int
+    position: int
+    address: MemberAddress
+    ring_time: RingTime | None = None
+    weight: int = 1
+    confirm: bool = False
+    enabled: bool = True
+    blocked: bool = False
+    idle_since: datetime | None = None
+
+    @property
+    def extension(self) -> str:
+        """What is shown and recorded: ``1001`` or ``+14155550123@carrier``."""
+        return str(self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A hunt group: its settings and its members in order of position. Times in seconds."""
+
+    id: int
+    domain: str
+    pilot: str
+    name: str = ""
+    policy: str = "regular"
+    ring_time: RingTime = DEFAULT_RING_TIME
+    voicemail: str | None = None
+    cycles: int = 1
+    hunt_timeout: float | None = None
+    prefix: str | None = None
+    music: str | None = None
+    call_waiting: bool = False
+    rest_seconds: float = 0.0
+    on_no_answer: Destination = GROUP_BOX
+    on_busy: Destination = GROUP_BOX
+    on_unreachable: Destination = GROUP_BOX
+    enabled: bool = True
+    members: tuple[Member, ...] = field(default=())
+
+    def box(self) -> str | None:
+        """Return the voicemail box: the group's own, else that of the last member in sequence who is an extension.
+
+        An outside number has no box in the domain; a group without its own box and without extensions has none
+        (design, section 5).
+        """
+        if self.voicemail is not None:
+            return self.voicemail
+        return next((m.address.number for m in reversed(self.members) if not m.address.outside), None)
+
+    def member(self, member_id: int) -> Member:
+        """Return the member with this id; raise KeyError if the group has none."""
+        for member in self.members:
+            if member.id == member_id:
+                return member
+        raise KeyError(member_id)
+
+    def warnings(self) -> list[str]:
+        """Return what an administrator should know of this group, a sentence each."""
+        found = []
+        if not self.members:
+            found.append(f"Group {self.pilot} has no members: each caller goes on at once.")
+        if len(self.members) == 1 and self._box_is_the_only_members():
+            found.append(
+                f"Group {self.pilot} has one member and no other box: "
+                f"it does no more than the own forwarding of extension {self.members[0].extension}."
+            )
+        if self.box() is None and GROUP_BOX in (self.on_no_answer, self.on_busy, self.on_unreachable):
+            found.append(f"Group {self.pilot} has no voicemail box: a caller whom nobody answers is hung up.")
+        return found
+
+    def _box_is_the_only_members(self) -> bool:
+        boxes = {
+            self.box() if d.value is None else str(d) for d in (self.on_no_answer, self.on_busy, self.on_unreachable)
+        }
+        own = self.members[0].address.number
+        return boxes <= {own, f"voicemail:{own}", None}

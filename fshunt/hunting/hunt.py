@@ -1,0 +1,110 @@
+"""One hunt: its stages, what became of each member, and where the caller goes if nobody takes the call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from fshunt.hunting.availability import SkipReason
+from fshunt.hunting.destinations import Destination, DestinationKind
+from fshunt.hunting.facts import Facts
+from fshunt.hunting.group import Group, Member
+from fshunt.hunting.outcomes import Event, Outcome, Result, State, after
+from fshunt.hunting.policies import decide
+
+
+class Case(StrEnum):
+    """Why nobody took the call; each has a destination of its own (design, section 5)."""
+
+    NO_ANSWER = "nobody answered"
+    BUSY = "everybody busy"
+    UNREACHABLE = "nobody reachable"
+
+
+_NOBODY_ANSWERED = {Outcome.NO_ANSWER, Outcome.DECLINED, Outcome.CONFIRM_REFUSED, SkipReason.DECLINED}
+_BUSY = {Outcome.BUSY, SkipReason.ON_CALL, SkipReason.CLAIMED, SkipReason.RESTING}
+
+NO_BOX = Destination(DestinationKind.HANGUP, "NO_ANSWER")
+"""Where a caller goes whose group has no box at all: every path ends (design, section 5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The members rung together at one time; ``cycle`` and ``number`` count from 1."""
+
+    cycle: int
+    number: int
+    members: tuple[Member, ...]
+
+
+@dataclass(slots=True)
+class Hunt:
+    """One hunt over a frozen group. ``log`` is told of each transition: state, event, state.
+
+    ``id`` names the hunt in the records; ``call_uuid`` is the caller's channel.
+    """
+
+    id: str
+    call_uuid: str
+    group: Group
+    facts: Facts
+    log: Callable[[State, Event, State], None] = lambda before, event, now: None
+    state: State = State.PLANNING
+    result: Result | None = None
+    reason: str | None = None
+    answered_by: Member | None = None
+    last_outcome: dict[int, Outcome] = field(default_factory=dict)
+    _ends: set[Outcome | SkipReason] = field(default_factory=set)
+
+    def stages(self) -> Iterator[Stage]:
+        """Yield the stages in the policy's order, cycle after cycle (invariant I7).
+
+        A group that is disabled has no stages; nor has one without members.
+        """
+        if not self.group.enabled:
+            return
+        plan = decide(self.facts)
+        for cycle in range(1, self.group.cycles + 1):
+            for number, ids in enumerate(plan, start=1):
+                yield Stage(cycle, number, tuple(self.group.member(member_id) for member_id in ids))
+
+    def move(self, event: Event) -> None:
+        """Go to the next state; raise IllegalTransition, and change nothing, if the event cannot happen now."""
+        before, self.state = self.state, after(self.state, event)
+        self.log(before, event, self.state)
+
+    def skipped(self, reason: SkipReason) -> None:
+        """Note that a member was passed over."""
+        self._ends.add(reason)
+
+    def ended(self, member: Member, outcome: Outcome) -> None:
+        """Note how the offer to a member ended."""
+        self.last_outcome[member.id] = outcome
+        self._ends.add(outcome)
+        if outcome is Outcome.ANSWERED:
+            self.answered_by = member
+
+    def finish(self, event: Event, result: Result, reason: str | None = None) -> None:
+        """Move to the end with the one result of this hunt."""
+        self.move(event)
+        self.result, self.reason = result, reason
+
+    def case(self) -> Case:
+        """Return why nobody took the call: a phone that rang in vain outweighs a busy one, a busy one a missing one."""
+        if self._ends & _NOBODY_ANSWERED:
+            return Case.NO_ANSWER
+        return Case.BUSY if self._ends & _BUSY else Case.UNREACHABLE
+
+    def destination(self) -> Destination:
+        """Return where the caller goes now, with the box filled in."""
+        group = self.group
+        chosen = {
+            Case.NO_ANSWER: group.on_no_answer,
+            Case.BUSY: group.on_busy,
+            Case.UNREACHABLE: group.on_unreachable,
+        }[self.case()]
+        if chosen.kind is DestinationKind.VOICEMAIL and chosen.value is None:
+            box = group.box()
+            return NO_BOX if box is None else Destination(DestinationKind.VOICEMAIL, box)
+        return chosen

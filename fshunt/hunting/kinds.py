@@ -1,0 +1,123 @@
+"""Which characters each kind of value may have (design, section 9).
+
+A value is checked when it is stored and again when it is sent. What does not fit is refused, never repaired, so
+nothing that was stored can mean more to FreeSWITCH than the one value it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from fshunt.errors import BadValue
+
+MAX_NUMBER_CHARS = 32
+MAX_NAME_CHARS = 64
+MAX_CONTACT_CHARS = 512
+MAX_SOURCE_CHARS = 256
+MAX_CALLER_NAME_CHARS = 80
+
+NAME_MARKS = "._+@/&()#!-"
+"""Marks allowed in names, besides letters, digits and spaces. A colon is not among them: FreeSWITCH loses all that
+stands before a colon in a caller's name (fact 14)."""
+
+CALLER_NAME_MARKS = NAME_MARKS + "',"
+
+
+def _pattern_kind(what: str, pattern: str, form: str) -> Callable[[str], str]:
+    compiled = re.compile(pattern, re.ASCII)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value) or ":_:" in value:
+            raise BadValue(f"{_shown(value)} is not {what}: {form}.")
+        return value
+
+    check.__doc__ = f"Return the value if it is {what} ({form}); raise BadValue if not."
+    return check
+
+
+def _shown(value: str) -> str:
+    shown = value if len(value) <= MAX_NAME_CHARS else value[:MAX_NAME_CHARS] + "..."
+    return ascii(shown) if not shown.isprintable() else f"'{shown}'"
+
+
+check_extension = _pattern_kind(
+    "an extension",
+    rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{MAX_NUMBER_CHARS - 1}}}",
+    f"up to {MAX_NUMBER_CHARS} letters, digits, '_', '.' or '-', without spaces",
+)
+check_pilot = _pattern_kind(
+    "a pilot number",
+    rf"[A-Za-z0-9*#+][A-Za-z0-9*#_.-]{{0,{MAX_NUMBER_CHARS - 1}}}",
+    f"up to {MAX_NUMBER_CHARS} digits or letters, '*', '#', '_', '.', '-', or a '+' in front, without spaces",
+)
+check_transfer_number = _pattern_kind(
+    "a number to transfer to",
+    rf"[A-Za-z0-9*#+][A-Za-z0-9*#_.-]{{0,{MAX_NUMBER_CHARS - 1}}}",
+    f"up to {MAX_NUMBER_CHARS} digits or letters, '*', '#', '_', '.', '-', or a '+' in front, without spaces",
+)
+check_outside_number = _pattern_kind(
+    "an outside number", r"\+?[0-9]{2,20}", "2 to 20 digits, with a '+' in front if it is international"
+)
+check_gateway = _pattern_kind(
+    "a gateway", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "up to 64 letters, digits, '_', '.' or '-'"
+)
+check_domain = _pattern_kind(
+    "a domain",
+    r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?",
+    "letters, digits, '.' and '-', as in pbx.example.com",
+)
+check_cause = _pattern_kind(
+    "a hang-up cause", r"[A-Z][A-Z0-9_]{2,40}", "a FreeSWITCH cause such as USER_BUSY or NO_ANSWER"
+)
+check_music = _pattern_kind(
+    "a music source",
+    rf"(?:local_stream://[A-Za-z0-9_./-]+|tone_stream://[A-Za-z0-9%(),;=.*_-]+|/?[A-Za-z0-9_-][A-Za-z0-9_./-]{{0,{MAX_SOURCE_CHARS - 1}}})",
+    "local_stream://NAME, tone_stream://TONES, or a sound file",
+)
+check_prompt = _pattern_kind(
+    "a sound to play",
+    rf"(?:(?:tone_stream|silence_stream|local_stream)://[A-Za-z0-9%();=._/-]+|/?[A-Za-z0-9_-][A-Za-z0-9_./-]{{0,{MAX_SOURCE_CHARS - 1}}})",
+    "a sound file or a stream, without spaces and commas",
+)
+check_context = _pattern_kind(
+    "a dialplan context", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "letters, digits, '_', '.', '-'"
+)
+check_profile = _pattern_kind(
+    "a voicemail profile", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "letters, digits, '_', '.', '-'"
+)
+check_uuid = _pattern_kind("a channel's uuid", r"[A-Za-z0-9-]{1,64}", "letters, digits and '-'")
+check_contact = _pattern_kind(
+    "a registered contact",
+    rf"sofia/[A-Za-z0-9_.-]+/sips?:[A-Za-z0-9_.~%!*()+;:=@/?&-]{{1,{MAX_CONTACT_CHARS}}}",
+    "a SIP address without separators of a dial string",
+)
+
+
+def _text_kind(what: str, marks: str, longest: int) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if value != value.strip() or not value:
+            raise BadValue(f"{_shown(value)} is not {what}: it is empty or has spaces at an end.")
+        if len(value) > longest:
+            raise BadValue(f"{_shown(value)} is not {what}: it is longer than {longest} characters.")
+        wrong = [c for c in value if not (c.isalnum() or c == " " or c in marks)]
+        if wrong:
+            raise BadValue(f"{_shown(value)} is not {what}: {_shown(wrong[0])} is not allowed in it.")
+        return value
+
+    check.__doc__ = f"Return the value if it is {what} (letters, digits, spaces and {marks}); raise BadValue if not."
+    return check
+
+
+check_name = _text_kind("a name", NAME_MARKS, MAX_NAME_CHARS)
+check_prefix = _text_kind("a caller-name prefix", NAME_MARKS, MAX_NAME_CHARS)
+check_caller_name = _text_kind("a caller's name that can be passed on", CALLER_NAME_MARKS, MAX_CALLER_NAME_CHARS)
+
+
+def fits(check: Callable[[str], str], value: str) -> bool:
+    """Tell whether ``check`` accepts the value."""
+    try:
+        check(value)
+    except BadValue:
+        return False
+    return True

@@ -1,0 +1,72 @@
+"""The policies: one pure function in one file each, and one row each in this table (design, section 2)."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fshunt.errors import UsageError
+from fshunt.hunting.facts import Facts
+from fshunt.hunting.policies.circular import circular
+from fshunt.hunting.policies.regular import regular
+from fshunt.hunting.policies.round_robin import round_robin
+from fshunt.hunting.policies.simultaneous import simultaneous
+from fshunt.hunting.policies.uniform import uniform
+from fshunt.hunting.policies.weighted import weighted
+
+Stages = tuple[tuple[int, ...], ...]
+"""The stages of a hunt: the ids of the members rung together, stage after stage."""
+
+
+class Remembers(StrEnum):
+    """What a group's memory holds for a policy."""
+
+    NOTHING = "nothing"
+    ANSWERER = "answerer"
+    TURN = "turn"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A rule that makes the order of a hunt, and what it needs remembered."""
+
+    name: str
+    order: Callable[[Facts], Stages]
+    remembers: Remembers
+    help: str
+
+
+_TABLE = (
+    Policy("regular", regular, Remembers.NOTHING, "from the first member down the list"),
+    Policy(
+        "circular", circular, Remembers.ANSWERER, "from the member after the one who last ANSWERED a call of this group"
+    ),
+    Policy(
+        "round-robin",
+        round_robin,
+        Remembers.TURN,
+        "from the member after the one who was FIRST IN TURN on the call before, whoever answered it",
+    ),
+    Policy(
+        "simultaneous", simultaneous, Remembers.NOTHING, "all who are free at once; the first to pick up has the call"
+    ),
+    Policy("uniform", uniform, Remembers.NOTHING, "whoever is idle longest: whose last call of this group ended first"),
+    Policy("weighted", weighted, Remembers.NOTHING, "drawn by weight for each call; weight 0 only after all others"),
+)
+POLICIES: dict[str, Policy] = {policy.name: policy for policy in _TABLE}
+
+
+def policy_named(name: str) -> Policy:
+    """Return the policy with this name; raise UsageError, naming the nearest, if there is none."""
+    if name in POLICIES:
+        return POLICIES[name]
+    near = difflib.get_close_matches(name, POLICIES, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(POLICIES)}."
+    raise UsageError(f"'{name}' is not a policy: {hint}")
+
+
+def decide(facts: Facts) -> Stages:
+    """Return the stages for these facts: the same facts always give the same stages (invariant I7)."""
+    return policy_named(facts.policy).order(facts) if facts.members else ()

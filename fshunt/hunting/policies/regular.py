@@ -1,0 +1,10 @@
+"""The policy ``regular``."""
+
+from __future__ import annotations
+
+from fshunt.hunting.facts import Facts
+
+
+def regular(facts: Facts) -> tuple[tuple[int, ...], ...]:
+    """From position 1 down the list, one member a stage."""
+    return tuple((member_id,) for member_id in facts.ids)

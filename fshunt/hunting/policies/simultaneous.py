@@ -1,0 +1,10 @@
+"""The policy ``simultaneous``."""
+
+from __future__ import annotations
+
+from fshunt.hunting.facts import Facts
+
+
+def simultaneous(facts: Facts) -> tuple[tuple[int, ...], ...]:
+    """All members in one stage."""
+    return (facts.ids,)

@@ -1,0 +1,18 @@
+"""The policy ``uniform``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from fshunt.hunting.facts import Facts, MemberFacts
+
+_FOR_EVER = datetime.min.replace(tzinfo=UTC)
+
+
+def uniform(facts: Facts) -> tuple[tuple[int, ...], ...]:
+    """The longest idle first, one member a stage; never called counts as idle for ever, ties go by position."""
+
+    def idle_since(member: MemberFacts) -> datetime:
+        return member.idle_since or _FOR_EVER
+
+    return tuple((member.id,) for member in sorted(facts.members, key=idle_since))
