@@ -1,0 +1,21 @@
+"""The settings of fshunt: a TOML file, and over it the environment."""
+
+from __future__ import annotations
+
+from fshunt.settings.load import DEFAULT_FILE, Loaded, load
+from fshunt.settings.model import ROWS, Settings, SettingsError
+from fshunt.settings.urls import hide_password
+from fshunt.settings.values import Address, IpNetwork, listen_address
+
+__all__ = [
+    "DEFAULT_FILE",
+    "ROWS",
+    "Address",
+    "IpNetwork",
+    "Loaded",
+    "Settings",
+    "SettingsError",
+    "hide_password",
+    "listen_address",
+    "load",
+]

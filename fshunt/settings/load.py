@@ -1,0 +1,111 @@
+"""Reads the settings: the environment over the file over the defaults."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fshunt.errors import FshuntError
+from fshunt.settings.model import ROWS, Row, Settings, SettingsError
+from fshunt.settings.urls import has_password
+from fshunt.settings.values import WrongValueError, nearest
+
+DEFAULT_FILE = Path("/etc/fshunt/fshunt.toml")
+PREFIX = "FSHUNT_"
+OTHER_VARIABLES = ("FSHUNT_CONFIG", "FSHUNT_DEBUG")
+FOREIGN_PREFIXES = ("FSHUNT_LIVE_", "FSHUNT_TEST_")
+"""Variables that the tests read, not the program."""
+
+READABLE_BY_OTHERS = 0o004
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The settings, the file they were read from (None: there is none), and where each came from."""
+
+    settings: Settings
+    file: Path | None
+    sources: Mapping[str, str]
+
+    def warnings(self) -> list[str]:
+        """What is dangerous in the settings, a sentence each."""
+        if self.file is None or self.sources["database_url"] != "file" or not has_password(self.settings.database_url):
+            return []
+        if not self.file.stat().st_mode & READABLE_BY_OTHERS:
+            return []
+        return [f"{self.file} holds the database's password and everybody can read it: run `chmod o-r {self.file}`."]
+
+
+def load(config: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Loaded:
+    """Read the settings; `config` is the file that was named on the command line.
+
+    Raises SettingsError: a named file that does not exist, a file that cannot be read, an unknown key, a wrong value.
+    """
+    file, found = _read_file(config or environ.get("FSHUNT_CONFIG") or None)
+    said: dict[str, Any] = {}
+    sources = dict.fromkeys(ROWS, "default")
+    for name, value in found.items():
+        said[name] = _checked(_row_of_key(name, file), value, str(file))
+        sources[name] = "file"
+    for variable, value in sorted(_variables(environ).items()):
+        row = _row_of_variable(variable)
+        said[row.name] = _checked(row, row.kind.read(value), "the environment", variable)
+        sources[row.name] = "environment"
+    settings = Settings(**said)
+    settings.check()
+    return Loaded(settings, file, sources)
+
+
+def _read_file(named: str | Path | None) -> tuple[Path | None, dict[str, Any]]:
+    file = Path(named) if named else DEFAULT_FILE
+    try:
+        return file, tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if named:
+            raise SettingsError(f"There is no settings file {file}.") from None
+        return None, {}
+    except OSError as error:
+        raise SettingsError(f"The settings file {file} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"The settings file {file} cannot be read: it is not in UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"The settings file {file} is not right TOML: {error}.") from None
+
+
+def _variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that set something; an empty one sets nothing, as is usual in unit files and containers."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name.startswith(PREFIX) and value and name not in OTHER_VARIABLES
+    }
+
+
+def _row_of_key(key: str, file: Path | None) -> Row:
+    if key not in ROWS:
+        raise SettingsError(f"{file}: `{key}` is not a setting{nearest(key, list(ROWS))}.")
+    return ROWS[key]
+
+
+def _row_of_variable(variable: str) -> Row:
+    row = ROWS.get(variable.removeprefix(PREFIX).lower())
+    if row is None or row.variable != variable:
+        known = [row.variable for row in ROWS.values()] + list(OTHER_VARIABLES)
+        raise SettingsError(
+            f"The environment variable `{variable}` is not a setting of fshunt{nearest(variable, known)}."
+        )
+    return row
+
+
+def _checked(row: Row, value: object, where: str, said_as: str | None = None) -> object:
+    name = said_as or row.name
+    try:
+        return row.kind.check(value)
+    except WrongValueError as error:
+        raise SettingsError(f"{where}: `{name}` {error}.") from None
+    except FshuntError as error:
+        raise SettingsError(f"{where}: `{name}`: {error}") from None

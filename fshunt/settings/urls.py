@@ -1,0 +1,48 @@
+"""Database URLs, which may hold a password: checked and shown without ever printing it.
+
+SQLAlchemy is imported where it is needed only: `fshunt --help` shall not wait for it.
+"""
+
+from __future__ import annotations
+
+from fshunt.settings.values import WrongValueError
+
+SECRET_PARTS = ("password", "sslpassword", "passfile")
+HIDDEN = "***"
+
+
+def check_database_url(value: object) -> str:
+    """Return the URL if SQLAlchemy can read it; raise WrongValueError, without the value in its text, if not."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    wrong = (
+        "must be a SQLAlchemy URL such as sqlite:////var/lib/fshunt/fshunt.db or postgresql://fshunt@localhost/fshunt"
+    )
+    if not isinstance(value, str):
+        raise WrongValueError(wrong)
+    try:
+        make_url(value).get_backend_name()
+        make_url(value).get_dialect()
+    except (ArgumentError, ValueError):
+        raise WrongValueError(wrong) from None
+    except (NoSuchModuleError, ImportError):
+        raise WrongValueError(f"{wrong}: there is no driver for what it names") from None
+    return value
+
+
+def hide_password(value: str) -> str:
+    """The URL with *** for the password, wherever in the URL it stands."""
+    from sqlalchemy.engine import make_url
+
+    url = make_url(value)
+    secret = {part: HIDDEN for part in SECRET_PARTS if part in url.query}
+    return url.update_query_dict(secret).render_as_string(hide_password=True)
+
+
+def has_password(value: str) -> bool:
+    """Whether the URL holds a password."""
+    from sqlalchemy.engine import make_url
+
+    url = make_url(value)
+    return bool(url.password) or any(part in url.query for part in SECRET_PARTS[:2])

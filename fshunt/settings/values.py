@@ -1,0 +1,208 @@
+"""What a setting may be: each kind reads the text of an environment variable and checks the value of a file.
+
+A check returns the value in the form the program uses, or raises WrongValueError,
+or the BadValue of a kind of `fshunt.hunting.kinds`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from fshunt.errors import UsageError
+
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+
+
+class WrongValueError(ValueError):
+    """The end of a sentence that begins with the name of a setting: "must be a whole number from 1 to 10, not 0"."""
+
+
+class Address(NamedTuple):
+    """A TCP address. As text `host:port`, an IPv6 host in brackets."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the address (design, section 9)."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def unspecified(self) -> bool:
+        """Whether the address means every interface, so that nobody can connect to it by this name."""
+        try:
+            return ipaddress.ip_address(self.host).is_unspecified
+        except ValueError:
+            return False
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How values of a setting are read.
+
+    `words` says what a value is, for the documents. `read` makes the value that a file would hold from the text of an
+    environment variable; `check` makes the program's value from that, or raises WrongValueError; `show` makes what goes
+    into JSON.
+    """
+
+    words: str
+    read: Callable[[str], object]
+    check: Callable[[Any], Any]
+    show: Callable[[Any], object] = lambda value: value
+
+
+def nearest(word: str, right: list[str]) -> str:
+    """Return the question whether a near right word was meant, or nothing where none is near."""
+    found = get_close_matches(word, right, n=1, cutoff=0.6)
+    return f" (did you mean `{found[0]}`?)" if found else ""
+
+
+def listen_address(text: str) -> Address:
+    """Read an address that was said on the command line; raise UsageError if it is none."""
+    try:
+        return parse_address(text)
+    except WrongValueError as error:
+        raise UsageError(f"The address to listen on {error}.") from None
+
+
+def parse_address(text: str, lowest_port: int = 0) -> Address:
+    """Read `host:port`, `[IPv6]:port`. Raises WrongValueError."""
+    host, colon, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if bracketed:
+        host = host[1:-1]
+    if not colon or not _is_host(host, bracketed) or not port.isascii() or not port.isdigit():
+        raise WrongValueError(f"must be ADDRESS:PORT such as 127.0.0.1:8084, not {text!r}")
+    if not lowest_port <= int(port) <= 65535:
+        raise WrongValueError(f"must have a port from {lowest_port} to 65535, not {port}")
+    return Address(host, int(port))
+
+
+def _is_host(host: str, bracketed: bool) -> bool:
+    try:
+        return (ipaddress.ip_address(host).version == 6) == bracketed
+    except ValueError:
+        if bracketed or re.fullmatch(r"[0-9.]+", host):
+            return False
+        return _HOST_NAME.fullmatch(host) is not None
+
+
+def _text_of(value: object) -> str:
+    if not isinstance(value, str):
+        raise WrongValueError(f"must be a text in quotes, not {value!r}")
+    return value
+
+
+def text(words: str, check: Callable[[str], str]) -> Kind:
+    """A text that `check` finds right."""
+    return Kind(words, str, lambda value: check(_text_of(value)))
+
+
+def one_of(*words: str) -> Kind:
+    """One of a few words."""
+
+    def check(value: str) -> str:
+        if value not in words:
+            raise WrongValueError(f"must be one of {', '.join(words)}, not {value!r}{nearest(value, list(words))}")
+        return value
+
+    return text("one of " + ", ".join(words), check)
+
+
+def optional(kind: Kind) -> Kind:
+    """The kind, or an empty text for "not set" (the program sees None)."""
+    return Kind(
+        f"{kind.words}, or empty",
+        kind.read,
+        lambda value: None if value == "" else kind.check(value),
+        lambda value: None if value is None else kind.show(value),
+    )
+
+
+def whole(low: int, high: int) -> Kind:
+    """A whole number within bounds."""
+    words = f"a whole number from {low} to {high}"
+
+    def check(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise WrongValueError(f"must be {words}, not {value!r}")
+        return value
+
+    return Kind(words, lambda said: _number(said, int), check)
+
+
+def seconds(low: float, high: float) -> Kind:
+    """A time in seconds, whole or with a fraction, within bounds."""
+    words = f"seconds from {low:g} to {high:g}"
+
+    def check(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise WrongValueError(f"must be {words}, not {value!r}")
+        return float(value)
+
+    return Kind(words, lambda said: _number(said, float), check)
+
+
+def _number(said: str, make: Callable[[str], object]) -> object:
+    try:
+        return make(said)
+    except ValueError:
+        return said
+
+
+def address() -> Kind:
+    """An address to listen on; port 0 is any free port."""
+    return Kind("ADDRESS:PORT", str, lambda value: parse_address(_text_of(value)), str)
+
+
+def _network(said: str) -> IpNetwork:
+    try:
+        return ipaddress.ip_network(said)
+    except ValueError:
+        raise WrongValueError(f"must be IP addresses or networks such as 192.0.2.0/24, not {said!r}") from None
+
+
+def _controller(said: str) -> Address:
+    return parse_address(said, lowest_port=1)
+
+
+def _many(words: str, check: Callable[[str], Any], show: Callable[[Any], object] = str) -> Kind:
+    def check_all(value: object) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise WrongValueError(f'must be a list such as ["A", "B"], not {value!r}')
+        return tuple(check(_text_of(item)) for item in value)
+
+    return Kind(words, _split, check_all, lambda value: [show(item) for item in value])
+
+
+def _split(said: str) -> list[str]:
+    return [item.strip() for item in said.split(",") if item.strip()]
+
+
+def networks() -> Kind:
+    """A list of IP addresses and networks."""
+    return _many("a list of IP addresses or networks", _network)
+
+
+def controllers() -> Kind:
+    """A list of addresses that FreeSWITCH can connect to."""
+    return _many("a list of ADDRESS:PORT", _controller)
+
+
+def texts(words: str, check: Callable[[str], str]) -> Kind:
+    """A list of texts that `check` finds right."""
+    return _many(words, check)
