@@ -1,0 +1,173 @@
+"""Engines and transactions: the same on SQLite and PostgreSQL as far as the rest of fshunt can see.
+
+Any native thread may use a ``Store``; each transaction has its own connection.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from fshunt.errors import StoreError
+from fshunt.store.failures import BUSY, as_store_errors, where
+
+CONNECTIONS = 10
+"""Connections an engine may have open: above the native threads that the daemon gives to the database."""
+BUSY_TIMEOUT_MS = 5000
+"""How long a statement waits for a lock: a person at the command line waits that long without wondering."""
+MIN_CONNECT_SECONDS = 2
+"""libpq takes less as this."""
+DEAD_PEER_MS = 20_000
+"""After this a PostgreSQL server that takes packets but answers none counts as gone."""
+
+READING = "fshunt_reading"
+IMMEDIATE = "fshunt_immediate"
+"""Execution options that say how a transaction on SQLite begins."""
+
+
+def open_engine(
+    url: str | URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, connections: int = CONNECTIONS, create: bool = False
+) -> Engine:
+    """Return an engine; nothing is connected yet. ``create`` lets SQLite make the file, which only ``upgrade`` may.
+
+    Raises StoreError if the URL is of no supported database.
+    """
+    checked = _check_url(url)
+    if checked.get_backend_name() == "sqlite":
+        return _sqlite_engine(checked, busy_timeout_ms, connections, create)
+    return _postgresql_engine(checked, busy_timeout_ms, connections)
+
+
+def _check_url(url: str | URL) -> URL:
+    try:
+        made = make_url(url)
+    except (ArgumentError, ValueError):
+        raise StoreError("The database URL cannot be read: it looks like sqlite:////path or postgresql://host/name.") from None
+    if made.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
+        return made.set(drivername="postgresql+psycopg")
+    if made.drivername not in ("sqlite", "sqlite+pysqlite"):
+        raise StoreError(f"fshunt supports sqlite:// and postgresql:// databases, not {made.drivername}://.")
+    if made.database in (None, "", ":memory:"):
+        raise StoreError("An SQLite database needs a file, as in sqlite:////var/lib/fshunt/fshunt.db.")
+    return made
+
+
+def _sqlite_engine(url: URL, busy_timeout_ms: int, connections: int, create: bool) -> Engine:
+    engine = create_engine(
+        url,
+        connect_args={"timeout": busy_timeout_ms / 1000},
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=busy_timeout_ms / 1000,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def _only_what_exists(*_given: Any) -> None:
+        database = str(url.database)
+        if not create and not database.startswith("file:") and not Path(database).exists():
+            raise StoreError(f"There is no database {database}: run `fshunt db upgrade`.")
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+        # Transactions begin by our own BEGIN: the driver's own comes too late and cannot be IMMEDIATE.
+        connection.isolation_level = None
+        if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        connection.exec_driver_sql(f"PRAGMA query_only={int(bool(options.get(READING)))}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(IMMEDIATE) else "BEGIN")
+
+    return engine
+
+
+def _postgresql_engine(url: URL, busy_timeout_ms: int, connections: int) -> Engine:
+    ours = {
+        "connect_timeout": max(MIN_CONNECT_SECONDS, math.ceil(busy_timeout_ms / 1000)),
+        "tcp_user_timeout": DEAD_PEER_MS,
+        "client_encoding": "utf8",
+        "application_name": "fshunt",
+    }
+    engine = create_engine(
+        url,
+        connect_args={key: value for key, value in ours.items() if key not in url.query},
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=busy_timeout_ms / 1000,
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = {busy_timeout_ms:d}")
+            cursor.execute(f"SET statement_timeout = {busy_timeout_ms:d}")
+        connection.commit()
+
+    return engine
+
+
+class Store:
+    """Transactions on one database. Its errors are StoreError with one sentence."""
+
+    def __init__(self, engine: Engine, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+        self._engine = engine
+        self._busy_seconds = busy_timeout_ms / 1000
+        # One consistent picture for all statements of a transaction: SQLite's snapshot, PostgreSQL's repeatable read.
+        reading: dict[str, Any] = {READING: True}
+        if engine.dialect.name == "postgresql":
+            reading |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._read = sessionmaker(engine.execution_options(**reading), expire_on_commit=False)
+        self._write = sessionmaker(engine.execution_options(**{IMMEDIATE: True}), expire_on_commit=False)
+        # SQLite lets one writer in and makes the others poll; our own threads wait in line instead.
+        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One transaction that only reads, all of it from the same moment."""
+        with as_store_errors(self._engine.url), self._read() as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction that may write; it is undone unless the block ends well."""
+        with self._in_turn(), as_store_errors(self._engine.url), self._write.begin() as session:
+            yield session
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        if self._turn is None:
+            yield
+            return
+        if not self._turn.acquire(timeout=self._busy_seconds):
+            raise StoreError(BUSY.format(where=where(self._engine.url)))
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+
+def open_store(url: str | URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, connections: int = CONNECTIONS) -> Store:
+    """Return a store for the URL; nothing is connected yet. Raises StoreError if the URL is of no supported database."""
+    engine = open_engine(url, busy_timeout_ms=busy_timeout_ms, connections=connections)
+    return Store(engine, busy_timeout_ms=busy_timeout_ms)

@@ -1,0 +1,107 @@
+"""What the database's errors mean, in one sentence each, and never with a password in it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, IntegrityError, TimeoutError  # noqa: A004 (SQLAlchemy's name)
+
+from fshunt.errors import StoreError
+
+NOT_MIGRATED = "The database is not migrated: run `fshunt db upgrade`."
+BUSY = "{where} is locked by another process: try again."
+READ_ONLY = "{where} is read-only: give the user of fshunt the right to write it."
+SECRET_QUERY_KEYS = ("password", "sslpassword")
+
+_SQLITE = {
+    sqlite3.SQLITE_BUSY: BUSY,
+    sqlite3.SQLITE_LOCKED: BUSY,
+    sqlite3.SQLITE_READONLY: READ_ONLY,
+    sqlite3.SQLITE_CANTOPEN: "{where} cannot be opened: check that its folder exists and may be written.",
+    sqlite3.SQLITE_NOTADB: "{where} is not a SQLite database: name another file.",
+    sqlite3.SQLITE_CORRUPT: "{where} is damaged: restore it from a backup.",
+    sqlite3.SQLITE_FULL: "{where} cannot grow: the disk is full.",
+    sqlite3.SQLITE_IOERR: "{where} cannot be read or written: check the disk.",
+}
+_SQLITE_PRIMARY_CODE = 0xFF
+"""SQLite's extended codes keep the primary code in their low byte."""
+
+_POSTGRESQL = {
+    "42P01": NOT_MIGRATED,
+    "42703": NOT_MIGRATED,
+    "25006": READ_ONLY,
+    "55P03": "{where} is locked by somebody else: try again.",
+    "57014": "{where} took too long to answer: try again.",
+    "40P01": "{where} had two changes that waited for each other: try again.",
+    "40001": "{where} was changed by somebody else at the same moment: try again.",
+    "42501": "{where} does not let its user do this: grant it the tables of fshunt.",
+    "53100": "{where} cannot grow: the disk is full.",
+    "53300": "{where} has too many connections already: raise its max_connections.",
+}
+_POSTGRESQL_LOGIN = {
+    "authentication failed": "{where} refuses the user name or the password.",
+    "no password supplied": "{where} wants a password: put it into FSHUNT_DATABASE_URL or a .pgpass file.",
+    "does not exist": "{where} cannot be used: there is no such database or user on that server.",
+}
+"""A refused login has no code for the client, only the server's words (in English, or the plain sentence is used)."""
+
+
+@contextmanager
+def as_store_errors(url: URL) -> Iterator[None]:
+    """Turn the errors of SQLAlchemy and its drivers into StoreError with one sentence."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise StoreError(_sentence(url, error)) from error
+    except TimeoutError as error:
+        raise StoreError(f"{where(url)} is busy: all connections of this process are in use.") from error
+
+
+def where(url: URL) -> str:
+    """Name the database in a sentence, without user and password."""
+    if url.get_backend_name() == "sqlite":
+        return f"The database {url.database}"
+    server = url.host or url.query.get("host") or "this machine"
+    port = f":{url.port}" if url.port else ""
+    return f"The database {url.database} on {server}{port}"
+
+
+def _sentence(url: URL, error: DBAPIError) -> str:
+    template = _sqlite(error) if url.get_backend_name() == "sqlite" else _postgresql(error)
+    if template:
+        return template.format(where=where(url))
+    if isinstance(error, IntegrityError):
+        return f"{where(url)} was changed by somebody else at the same moment: try again."
+    return f"{where(url)} cannot be used: {_drivers_words(url, error)}."
+
+
+def _sqlite(error: DBAPIError) -> str | None:
+    cause = error.orig
+    if isinstance(cause, sqlite3.OperationalError) and str(cause).startswith(("no such table", "no such column")):
+        return NOT_MIGRATED
+    if "has no column named" in str(cause):
+        return NOT_MIGRATED
+    code = getattr(cause, "sqlite_errorcode", None)
+    return None if code is None else _SQLITE.get(code & _SQLITE_PRIMARY_CODE)
+
+
+def _postgresql(error: DBAPIError) -> str | None:
+    code = getattr(error.orig, "sqlstate", None)
+    if code is not None:
+        return _POSTGRESQL.get(code)
+    words = str(error.orig)
+    if "FATAL" not in words:
+        return None
+    return next((sentence for part, sentence in _POSTGRESQL_LOGIN.items() if part in words), None)
+
+
+def _drivers_words(url: URL, error: DBAPIError) -> str:
+    lines = [line.strip() for line in str(error.orig).splitlines() if line.strip()]
+    words = (lines[0] if lines else type(error.orig).__name__).rstrip(".")
+    secrets = [url.password, *(url.query.get(key) for key in SECRET_QUERY_KEYS)]
+    if any(secret and str(secret) in words for secret in secrets):
+        return "the driver says why, but its words hold the password"
+    return words

@@ -1,0 +1,103 @@
+"""Runs the migrations on the engine that ``fshunt.store.migrate`` hands over, or on FSHUNT_DATABASE_URL for developers.
+
+PostgreSQL: an advisory lock lets one process at a time migrate, timeouts keep a migration from holding up calls behind a
+lock that it waits for itself, and each migration is one transaction. SQLite: all migrations are one transaction, which
+holds the file's write lock from the start.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from alembic import context
+from sqlalchemy import Connection, Engine, text
+
+from fshunt.errors import StoreError
+from fshunt.store.engine import IMMEDIATE, open_engine
+from fshunt.store.models import Base
+
+ADVISORY_LOCK_KEY = 0x667368756E74
+"""The letters "fshunt" as a number: any number that no other program on the same server uses will do."""
+WAIT_FOR_OTHERS_MS = 600_000
+"""How long to wait for another process that is migrating: a long migration may be under way."""
+LOCK_TIMEOUT_MS = 10_000
+"""How long a migration waits for a table's lock; calls queue behind it meanwhile."""
+STATEMENT_TIMEOUT_MS = 600_000
+"""How long one statement of a migration may run: an index on years of calls takes minutes, not hours."""
+
+
+def run() -> None:
+    """Migrate with what was handed over."""
+    engine: Engine = context.config.attributes.get("engine") or _developers_engine()
+    with engine.connect().execution_options(**{IMMEDIATE: True}) as connection:
+        with _alone_on(connection):
+            context.configure(
+                connection=connection,
+                target_metadata=Base.metadata,
+                compare_type=True,
+                compare_server_default=True,
+                render_as_batch=True,
+                transactional_ddl=True,
+                transaction_per_migration=connection.dialect.name == "postgresql",
+                on_version_apply=_report,
+            )
+            with context.begin_transaction():
+                context.run_migrations()
+
+
+def _developers_engine() -> Engine:
+    return open_engine(os.environ["FSHUNT_DATABASE_URL"], create=True)
+
+
+def _report(*, step: Any, **_rest: Any) -> None:
+    report = context.config.attributes.get("report")
+    if report is not None:
+        done = "Upgraded to" if step.is_upgrade else "Took back"
+        report(f"{done} {step.up_revision_id}: {step.up_revision.doc.rstrip('.')}.")
+
+
+@contextmanager
+def _alone_on(connection: Connection) -> Iterator[None]:
+    alone = _alone_on_postgresql if connection.dialect.name == "postgresql" else _alone_on_sqlite
+    with alone(connection):
+        yield
+
+
+@contextmanager
+def _alone_on_postgresql(connection: Connection) -> Iterator[None]:
+    _set_timeouts(connection, WAIT_FOR_OTHERS_MS)
+    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK_KEY})
+    _set_timeouts(connection, LOCK_TIMEOUT_MS)
+    connection.commit()
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK_KEY})
+        connection.commit()
+
+
+def _set_timeouts(connection: Connection, lock_ms: int) -> None:
+    connection.execute(text(f"SET lock_timeout = {lock_ms:d}"))
+    connection.execute(text(f"SET statement_timeout = {max(lock_ms, STATEMENT_TIMEOUT_MS):d}"))
+
+
+@contextmanager
+def _alone_on_sqlite(connection: Connection) -> Iterator[None]:
+    # SQLite changes a table by making it anew; with foreign keys on, dropping the old one would drop the rows that
+    # refer to it. The switch works only outside of a transaction, so it is thrown on the driver's own connection.
+    driver = connection.connection
+    driver.cursor().execute("PRAGMA foreign_keys=OFF")
+    try:
+        with connection.begin():
+            yield
+            if connection.execute(text("PRAGMA foreign_key_check")).first() is not None:
+                raise StoreError("The migration would leave rows that refer to nothing; it was undone.")
+    finally:
+        driver.cursor().execute("PRAGMA foreign_keys=ON")
+
+
+run()
