@@ -1,0 +1,97 @@
+"""Dial strings: what is handed to ``bridge`` to ring the phones of one stage.
+
+Everything in a dial string is either made here or checked here against its kind; nothing a caller controls gets in
+(design, section 9). Escaping is not used at all: what would need it is refused (esl-reference 2.9).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fshunt.hunting import kinds
+from fshunt.hunting.addresses import MemberAddress
+
+BACKSTOP_SECONDS = 3
+"""How much longer than the daemon FreeSWITCH's own timers wait. They count whole clock seconds and are up to a second
+early (fact 5); they only matter when the daemon is gone."""
+
+CONFIRM_DIGIT = "1"
+NOT_REGISTERED = "error/user_not_registered"
+MAX_LEGS = 128
+"""FreeSWITCH takes no more legs than this in one list (esl-reference 2.6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """How an answered leg must confirm: the prompt that is played, and how many seconds it has."""
+
+    prompt: str
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class LegPlan:
+    """One phone to be rung: the channel uuid it shall have, its endpoint, and for how many seconds at most."""
+
+    uuid: str
+    endpoint: str
+    presence_id: str | None
+    longest: float
+    confirm: Confirm | None = None
+
+    def text(self) -> str:
+        """Return ``[variables]endpoint``; raise BadValue if a part does not fit its kind."""
+        variables = [
+            f"origination_uuid={kinds.check_uuid(self.uuid)}",
+            f"leg_timeout={math.ceil(self.longest) + BACKSTOP_SECONDS}",
+        ]
+        if self.presence_id is not None:
+            number, _, domain = self.presence_id.partition("@")
+            kinds.check_extension(number)
+            kinds.check_domain(domain)
+            variables += [
+                f"presence_id={number}@{domain}",
+                f"sip_invite_domain={domain}",
+                f"dialed_user={number}",
+                f"dialed_domain={domain}",
+            ]
+        if self.confirm is not None:
+            longest = math.ceil(self.confirm.timeout) + BACKSTOP_SECONDS
+            variables += [
+                f"group_confirm_key={CONFIRM_DIGIT}",
+                f"group_confirm_file={kinds.check_prompt(self.confirm.prompt)}",
+                f"group_confirm_timeout={longest}",
+            ]
+        return f"[{','.join(variables)}]{self.endpoint}"
+
+
+def contacts_of(answer: str) -> list[str]:
+    """Return the endpoints in an answer of ``sofia_contact``: all phones of a user; none if nothing is registered.
+
+    What a phone registered is not trusted: a contact that does not fit its kind is left out.
+    """
+    found = [part.strip() for part in answer.split(",")]
+    return [contact for contact in found if kinds.fits(kinds.check_contact, contact)]
+
+
+def contact_query(address: MemberAddress, domain: str) -> str:
+    """Return the API command that asks for all phones of an extension (fact 17)."""
+    return f"sofia_contact */{kinds.check_extension(address.number)}@{kinds.check_domain(domain)}"
+
+
+def outside_endpoint(address: MemberAddress) -> str:
+    """Return the endpoint of an outside number, through the gateway that carries it."""
+    address.check()
+    return f"sofia/gateway/{address.gateway}/{address.number}"
+
+
+def dial_string(legs: Sequence[LegPlan]) -> str:
+    """Return the dial string that rings all the legs at once; raise BadValue if a part does not fit its kind.
+
+    ``ignore_early_media`` keeps a phone that sends 183 from winning and the caller's ringing from stopping (fact 16).
+    """
+    longest = max(leg.longest + (leg.confirm.timeout if leg.confirm else 0) for leg in legs)
+    head = f"{{ignore_early_media=true,originate_timeout={math.ceil(longest) + 2 * BACKSTOP_SECONDS}}}"
+    return head + ",".join(leg.text() for leg in legs[:MAX_LEGS])

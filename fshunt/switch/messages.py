@@ -1,0 +1,87 @@
+"""The commands we send to FreeSWITCH. Every command is built here, so that no text can become a second command.
+
+FreeSWITCH reads a command line by line up to an empty line. A line feed inside an argument would therefore begin a new
+header or a new command; so text with a control character is refused, never repaired (design, section 9).
+"""
+
+import re
+from dataclasses import dataclass
+
+from fshunt.errors import FshuntError
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_APPLICATION = re.compile(r"[A-Za-z0-9_]+")
+_SPECIAL = "mod_event_socket"  # FreeSWITCH looks for this word anywhere in a command and acts on it
+
+
+class UnsafeText(FshuntError):
+    """Text that would change the meaning of a command. It was not sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command, ready to be sent. Made by the functions below, which have checked its lines."""
+
+    lines: tuple[str, ...]
+    event_uuid: str | None = None
+    """of an execute: the Application-UUID that its completion will carry"""
+
+    @property
+    def wire(self) -> bytes:
+        """The bytes to send."""
+        return ("\n".join(self.lines) + "\n\n").encode()
+
+    @property
+    def name(self) -> str:
+        """Its first word, or the application, for a log: arguments may hold what is nobody's business."""
+        word = self.lines[0].partition(" ")[0]
+        return self.lines[2].partition(": ")[2] if self.event_uuid else word
+
+
+def command(*lines: str) -> Command:
+    """A command of one line, or of a first line and headers. Raises UnsafeText."""
+    for line in lines:
+        _check(line)
+    if not lines:
+        raise UnsafeText("A command without a line cannot be sent to FreeSWITCH.")
+    return Command(lines)
+
+
+def api(*words: str) -> Command:
+    """An API command; each word is one argument and may hold no space. Raises UnsafeText."""
+    for word in words:
+        _check(word)
+        if " " in word:
+            raise UnsafeText(f"{word!r} would be two arguments of a FreeSWITCH command.")
+    return Command((" ".join(("api", *words)),))
+
+
+def execute(application: str, argument: str, event_uuid: str, lock: bool = True) -> Command:
+    """Runs an application on the caller's channel.
+
+    Its CHANNEL_EXECUTE_COMPLETE carries ``event_uuid`` as Application-UUID. ``lock`` makes FreeSWITCH run applications
+    one after another: without it a second ``bridge`` runs inside the first (fact 16). A ``$`` in the argument is
+    refused, because FreeSWITCH would expand it, and can be made to run API commands by it. Raises UnsafeText.
+    """
+    if not _APPLICATION.fullmatch(application):
+        raise UnsafeText(f"{application!r} is not the name of a FreeSWITCH application.")
+    if "$" in argument or argument.startswith(" "):
+        raise UnsafeText(f"{argument!r} would not reach the application {application} as it stands.")
+    lines = ["sendmsg", "call-command: execute", f"execute-app-name: {application}"]
+    lines += [f"execute-app-arg: {argument}"] if argument else []
+    lines += ["event-lock: true"] if lock else []
+    _check(event_uuid)
+    return Command(command(*lines, f"Event-UUID: {event_uuid}").lines, event_uuid)
+
+
+def _check(text: str) -> None:
+    if not text:
+        raise UnsafeText("An empty line would end a command to FreeSWITCH.")
+    if _CONTROL.search(text):
+        raise UnsafeText(f"{text!r} has a control character and cannot be sent to FreeSWITCH.")
+    if _SPECIAL in text:
+        raise UnsafeText(f"{text!r} names {_SPECIAL}, which FreeSWITCH would act on.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UnsafeText(f"{text!r} has no UTF-8 form and cannot be sent to FreeSWITCH.") from None
