@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fshunt.settings.load import DEFAULT_FILE, Loaded, load
+from fshunt.settings.loading import DEFAULT_FILE, Loaded, load
 from fshunt.settings.model import ROWS, Settings, SettingsError
 from fshunt.settings.urls import hide_password
 from fshunt.settings.values import Address, IpNetwork, listen_address

@@ -153,7 +153,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not self.controllers:
-            object.__setattr__(self, "controllers", (_reachable(self.listen),))
+            object.__setattr__(self, "controllers", (self.listen.reachable(),))
 
     def listening_on(self, listen: Address) -> Settings:
         """The same settings with another address to listen on; raises SettingsError if that needs `allowed_peers`."""
@@ -168,12 +168,6 @@ class Settings:
                 f"To listen on {self.listen}, which other machines can reach, "
                 "set `allowed_peers` to the addresses of your FreeSWITCH hosts."
             )
-
-
-def _reachable(listen: Address) -> Address:
-    if not listen.unspecified:
-        return listen
-    return listen._replace(host="::1" if ":" in listen.host else "127.0.0.1")
 
 
 @dataclass(frozen=True)

@@ -41,13 +41,13 @@ class Address(NamedTuple):
         except ValueError:
             return self.host == "localhost"
 
-    @property
-    def unspecified(self) -> bool:
-        """Whether the address means every interface, so that nobody can connect to it by this name."""
+    def reachable(self) -> Address:
+        """The address to connect to from this machine: loopback where this one means every interface."""
         try:
-            return ipaddress.ip_address(self.host).is_unspecified
+            every = ipaddress.ip_address(self.host).is_unspecified
         except ValueError:
-            return False
+            every = False
+        return self._replace(host="::1" if ":" in self.host else "127.0.0.1") if every else self
 
 
 @dataclass(frozen=True)

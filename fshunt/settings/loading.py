@@ -78,10 +78,11 @@ def _read_file(named: str | Path | None) -> tuple[Path | None, dict[str, Any]]:
 
 def _variables(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables that set something; an empty one sets nothing, as is usual in unit files and containers."""
+    ours = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value}
     return {
         name: value
-        for name, value in environ.items()
-        if name.startswith(PREFIX) and value and name not in OTHER_VARIABLES
+        for name, value in ours.items()
+        if name not in OTHER_VARIABLES and not name.startswith(FOREIGN_PREFIXES)
     }
 
 
@@ -96,7 +97,7 @@ def _row_of_variable(variable: str) -> Row:
     if row is None or row.variable != variable:
         known = [row.variable for row in ROWS.values()] + list(OTHER_VARIABLES)
         raise SettingsError(
-            f"The environment variable `{variable}` is not a setting of fshunt{nearest(variable, known)}."
+            f"The environment variable `{variable}` is not a setting of fshunt{nearest(variable.upper(), known)}."
         )
     return row
 

@@ -1,0 +1,269 @@
+import ipaddress
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fshunt.settings import ROWS, Address, Settings, SettingsError, hide_password, load
+from fshunt.settings.loading import DEFAULT_FILE
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text: str | bytes) -> Path:
+        file = tmp_path / "fshunt.toml"
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return file
+
+    return write
+
+
+def refusal(config=None, environ=None) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(config, environ or {})
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert sentence.endswith(".")
+    return sentence
+
+
+def test_without_a_file_and_variables_all_is_default(monkeypatch, tmp_path):
+    monkeypatch.setattr("fshunt.settings.loading.DEFAULT_FILE", tmp_path / "none.toml")
+    loaded = load(None, {})
+    assert loaded.settings == Settings()
+    assert loaded.file is None
+    assert set(loaded.sources.values()) == {"default"}
+    assert Path("/etc/fshunt/fshunt.toml") == DEFAULT_FILE
+
+
+def test_the_default_file_is_read_where_it_exists(monkeypatch, write):
+    monkeypatch.setattr("fshunt.settings.loading.DEFAULT_FILE", write("ring_cycle = 5"))
+    assert load(None, {}).settings.ring_cycle == 5.0
+
+
+def test_the_environment_is_over_the_file_and_the_file_over_the_default(write):
+    file = write('domain = "pbx.test"\nring_cycle = 5')
+    loaded = load(file, {"FSHUNT_RING_CYCLE": "4.5"})
+    assert (loaded.settings.domain, loaded.settings.ring_cycle) == ("pbx.test", 4.5)
+    assert (loaded.sources["domain"], loaded.sources["ring_cycle"], loaded.sources["node"]) == (
+        "file",
+        "environment",
+        "default",
+    )
+
+
+def test_fshunt_config_names_the_file_and_config_is_over_it(write, tmp_path):
+    file = write("max_calls = 7")
+    assert load(None, {"FSHUNT_CONFIG": str(file)}).settings.max_calls == 7
+    assert load(file, {"FSHUNT_CONFIG": str(tmp_path / "no.toml")}).settings.max_calls == 7
+
+
+def test_a_named_file_that_is_missing_is_an_error_but_not_the_default_one(tmp_path):
+    missing = tmp_path / "no.toml"
+    assert refusal(missing) == f"There is no settings file {missing}."
+    assert refusal(None, {"FSHUNT_CONFIG": str(missing)}) == f"There is no settings file {missing}."
+
+
+EVERY_SETTING = {
+    "database_url": ("postgresql://f:s3cret@db/fshunt", "postgresql://f:s3cret@db/fshunt"),
+    "domain": ("pbx.test", "pbx.test"),
+    "shared_members": ("a.test, b.test", ("a.test", "b.test")),
+    "ring_cycle": ("4", 4.0),
+    "listen": ("[::1]:9000", Address("::1", 9000)),
+    "allowed_peers": (
+        "192.0.2.1,2001:db8::/32",
+        (ipaddress.ip_network("192.0.2.1/32"), ipaddress.ip_network("2001:db8::/32")),
+    ),
+    "max_calls": ("20", 20),
+    "stop_timeout": ("0", 0.0),
+    "voicemail_profile": ("office", "office"),
+    "confirm_prompt": ("tone_stream://%(500;0;440)", "tone_stream://%(500;0;440)"),
+    "confirm_timeout": ("7.5", 7.5),
+    "transfer_context": ("public", "public"),
+    "log_level": ("debug", "debug"),
+    "log_format": ("json", "json"),
+    "node": ("pbx-1", "pbx-1"),
+    "lease_seconds": ("30", 30.0),
+    "database_timeout": ("0.25", 0.25),
+    "fallback_box": ("1000", "1000"),
+    "controllers": ("127.0.0.1:8084,10.0.0.2:8084", (Address("127.0.0.1", 8084), Address("10.0.0.2", 8084))),
+}
+
+
+def test_every_setting_is_tried_here():
+    assert set(EVERY_SETTING) == set(ROWS)
+
+
+@pytest.mark.parametrize("name", sorted(EVERY_SETTING))
+def test_each_setting_can_be_an_environment_variable(name, write):
+    said, value = EVERY_SETTING[name]
+    loaded = load(write(""), {f"FSHUNT_{name.upper()}": said})
+    assert getattr(loaded.settings, name) == value
+    assert loaded.sources[name] == "environment"
+
+
+@pytest.mark.parametrize("name", sorted(EVERY_SETTING))
+def test_what_is_shown_of_a_setting_can_be_written_into_a_file(name, write):
+    said, value = EVERY_SETTING[name]
+    shown = ROWS[name].kind.show(value) if name != "database_url" else said
+    assert getattr(load(write(f"{name} = {shown!r}"), {}).settings, name) == value
+
+
+@pytest.mark.parametrize("name", sorted(EVERY_SETTING))
+def test_a_value_of_a_wrong_type_names_the_key_and_the_file(name, write):
+    file = write(f"{name} = {{ a = 1 }}")
+    assert refusal(file).startswith(f"{file}: `{name}` must be ")
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("ring_cycle = 0", "`ring_cycle` must be seconds from 0.1 to 60, not 0."),
+        ("ring_cycle = nan", "`ring_cycle` must be seconds from 0.1 to 60, not nan."),
+        ('ring_cycle = "6"', "`ring_cycle` must be seconds from 0.1 to 60, not '6'."),
+        ("max_calls = true", "`max_calls` must be a whole number from 1 to 100000, not True."),
+        ("max_calls = 2.5", "`max_calls` must be a whole number from 1 to 100000, not 2.5."),
+        ('listen = "8084"', "`listen` must be ADDRESS:PORT such as 127.0.0.1:8084, not '8084'."),
+        ('listen = "::1:8084"', "`listen` must be ADDRESS:PORT such as 127.0.0.1:8084, not '::1:8084'."),
+        ('listen = "127.0.0.1:70000"', "`listen` must have a port from 0 to 65535, not 70000."),
+        ('controllers = ["a:0"]', "`controllers` must have a port from 1 to 65535, not 0."),
+        (
+            'allowed_peers = ["pbx"]',
+            "`allowed_peers` must be IP addresses or networks such as 192.0.2.0/24, not 'pbx'.",
+        ),
+        (
+            'log_level = "inf"',
+            "`log_level` must be one of debug, info, warning, error, not 'inf' (did you mean `info`?).",
+        ),
+        ('node = "a b"', "`node` must be up to 64 letters, digits, '_', '.' or '-', not 'a b'."),
+        ('domain = "a b"', "`domain`: 'a b' is not a domain: letters, digits, '.' and '-', as in pbx.example.com."),
+        ('confirm_prompt = "$${x}"', "`confirm_prompt`: '$${x}' is not a sound to play: a sound file or a stream"),
+    ],
+)
+def test_a_wrong_value_is_told_in_a_sentence(line, problem, write):
+    file = write(line)
+    assert refusal(file).startswith(f"{file}: {problem}")
+
+
+def test_a_wrong_value_of_a_variable_names_the_variable(write):
+    sentence = refusal(write(""), {"FSHUNT_RING_CYCLE": "six"})
+    assert sentence == "the environment: `FSHUNT_RING_CYCLE` must be seconds from 0.1 to 60, not 'six'."
+
+
+def test_a_misspelt_key_names_the_nearest_right_one(write):
+    file = write('databse_url = "sqlite:///x"')
+    assert refusal(file) == f"{file}: `databse_url` is not a setting (did you mean `database_url`?)."
+
+
+def test_a_key_that_is_like_no_setting_is_refused_without_a_guess(write):
+    file = write("[colours]\nsky = 1")
+    assert refusal(file) == f"{file}: `colours` is not a setting."
+
+
+def test_a_misspelt_variable_names_the_nearest_right_one(write):
+    sentence = refusal(write(""), {"FSHUNT_DATABSE_URL": "sqlite:///x"})
+    assert sentence == (
+        "The environment variable `FSHUNT_DATABSE_URL` is not a setting of fshunt"
+        " (did you mean `FSHUNT_DATABASE_URL`?)."
+    )
+
+
+def test_a_variable_in_small_letters_is_misspelt(write):
+    assert "(did you mean `FSHUNT_DOMAIN`?)" in refusal(write(""), {"FSHUNT_domain": "pbx.test"})
+
+
+def test_variables_of_others_and_empty_ones_set_nothing(write):
+    environ = {"PATH": "/bin", "FSHUNT_DOMAIN": "", "FSHUNT_DEBUG": "1", "FSHUNT_LIVE_FREESWITCH": "/usr"}
+    assert set(load(write(""), environ).sources.values()) == {"default"}
+
+
+@pytest.mark.parametrize("text", ["domain = ", "= 1", b"domain = '\xff'", "a = 1\na = 2"])
+def test_a_broken_file_is_told_in_a_sentence(text, write):
+    file = write(text)
+    assert refusal(file).startswith(f"The settings file {file} ")
+
+
+def test_a_folder_is_no_settings_file(tmp_path):
+    assert refusal(tmp_path) == f"The settings file {tmp_path} cannot be read: Is a directory."
+
+
+def test_an_address_that_others_reach_needs_allowed_peers(write):
+    sentence = refusal(write('listen = "0.0.0.0:8084"'))
+    assert "set `allowed_peers`" in sentence
+    peers = load(write('listen = "0.0.0.0:8084"\nallowed_peers = ["192.0.2.7"]'), {}).settings
+    assert peers.listen == Address("0.0.0.0", 8084)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "[::1]", "localhost"])
+def test_loopback_needs_no_allowed_peers(host, write):
+    assert load(write(f'listen = "{host}:8084"'), {}).settings.allowed_peers == ()
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "[::]", "pbx.example.com"])
+def test_listening_on_another_address_is_checked_again(host):
+    address = Address(host.strip("[]"), 8084)
+    with pytest.raises(SettingsError, match="allowed_peers"):
+        Settings().listening_on(address)
+
+
+def test_the_controllers_are_by_default_where_the_daemon_listens(write):
+    assert Settings().controllers == (Address("127.0.0.1", 8084),)
+    every = load(write('listen = "0.0.0.0:9000"\nallowed_peers = ["192.0.2.7"]'), {}).settings
+    assert every.controllers == (Address("127.0.0.1", 9000),)
+
+
+@given(st.sampled_from(["0.0.0.0", "127.0.0.1", "::1", "::", "pbx.example.com"]), st.integers(0, 65535))
+def test_an_address_reads_back_what_it_shows(host, port):
+    address = Address(host, port)
+    assert ROWS["listen"].kind.check(str(address)) == address
+
+
+SECRET_URLS = [
+    "postgresql://fshunt:s3cret@db/fshunt",
+    "postgresql+psycopg://db/fshunt?user=fshunt&password=s3cret",
+    "postgresql://db/fshunt?sslpassword=s3cret",
+]
+
+
+@pytest.mark.parametrize("url", SECRET_URLS)
+def test_the_password_is_shown_nowhere(url, write):
+    loaded = load(write(f'database_url = "{url}"'), {})
+    assert loaded.settings.database_url == url
+    for shown in (repr(loaded), str(loaded.settings), hide_password(url)):
+        assert "s3cret" not in shown
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql//f:s3cret@db/x", "postgresql://f:s3cret@db:port/x", "nosuchdb://f:s3cret@db/x"]
+)
+def test_a_broken_url_is_refused_without_showing_it(url, write):
+    sentence = refusal(write(f'database_url = "{url}"'))
+    assert "`database_url` must be a SQLAlchemy URL" in sentence
+    assert "s3cret" not in sentence
+
+
+@pytest.mark.parametrize("url", SECRET_URLS)
+def test_a_file_with_a_password_that_everybody_can_read_is_warned_of(url, write):
+    file = write(f'database_url = "{url}"')
+    file.chmod(0o644)
+    assert load(file, {}).warnings() == [
+        f"{file} holds the database's password and everybody can read it: run `chmod o-r {file}`."
+    ]
+    file.chmod(0o640)
+    assert load(file, {}).warnings() == []
+
+
+def test_a_readable_file_without_a_password_is_no_danger(write):
+    file = write('database_url = "postgresql://fshunt@db/fshunt"')
+    file.chmod(0o644)
+    assert load(file, {}).warnings() == []
+    assert load(file, {"FSHUNT_DATABASE_URL": SECRET_URLS[0]}).warnings() == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
+def test_a_file_that_may_not_be_read_is_told(write):
+    file = write("")
+    file.chmod(0)
+    assert refusal(file) == f"The settings file {file} cannot be read: Permission denied."
