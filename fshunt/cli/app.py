@@ -1,0 +1,65 @@
+"""What a command works with: the settings, the database and the domain, each read when it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from fshunt.settings import Loaded, Settings, load
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from fshunt.store.engine import Store
+
+
+class App:
+    """One run of the command line. `config` and `said_domain` are the options that go with every command."""
+
+    def __init__(self) -> None:
+        self.config: str | None = None
+        self.said_domain: str | None = None
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """The settings and where each came from; raises SettingsError."""
+        return load(self.config)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings; raises SettingsError."""
+        return self.loaded.settings
+
+    @cached_property
+    def store(self) -> Store:
+        """The database. SQLAlchemy is imported only now: help and completion of words do not wait for it."""
+        from fshunt.store.engine import open_store
+
+        return open_store(self.settings.database_url)
+
+    @contextmanager
+    def reading(self) -> Iterator[tuple[Session, str]]:
+        """A transaction that only reads, and the domain meant; raises FshuntError."""
+        with self.store.reading() as session:
+            yield session, self._domain(session)
+
+    @contextmanager
+    def writing(self) -> Iterator[tuple[Session, str]]:
+        """A transaction that holds if the block ends well, and the domain meant; raises FshuntError."""
+        with self.store.writing() as session:
+            yield session, self._domain(session)
+
+    @contextmanager
+    def reading_all(self) -> Iterator[tuple[Session, list[str]]]:
+        """As `reading`, but before the first domain is made there is none, and that is no error."""
+        from fshunt.store.rows import domain_names
+
+        with self.store.reading() as session:
+            yield session, [self._domain(session)] if domain_names(session) else []
+
+    def _domain(self, session: Session) -> str:
+        from fshunt.store.groups import resolve_domain
+
+        return resolve_domain(session, self.said_domain, self.settings.domain)

@@ -1,0 +1,192 @@
+"""The shape of all commands: options that go with each of them, an example in each help, errors in one sentence."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import click
+
+from fshunt.cli import output
+from fshunt.cli.app import App
+from fshunt.cli.params import DOMAIN
+from fshunt.errors import FshuntError
+from fshunt.settings.values import nearest
+
+EXIT_INTERRUPTED = 130
+"""What a shell gives for a program that Ctrl-C ended."""
+
+pass_app = click.make_pass_decorator(App, ensure=True)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a page to read.")
+
+
+def _keep_config(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    app = ctx.ensure_object(App)
+    app.config = value or app.config
+
+
+def _keep_domain(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    app = ctx.ensure_object(App)
+    app.said_domain = value or app.said_domain
+
+
+def _common() -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["--domain"],
+            type=DOMAIN,
+            metavar="D",
+            expose_value=False,
+            callback=_keep_domain,
+            help="The domain meant. Without it: the setting `domain`, or the only domain there is.",
+        ),
+        click.Option(
+            ["--config"],
+            type=click.Path(dir_okay=False),
+            metavar="FILE",
+            expose_value=False,
+            callback=_keep_config,
+            help="The settings file. Without it: $FSHUNT_CONFIG, or /etc/fshunt/fshunt.toml.",
+        ),
+    ]
+
+
+class Command(click.Command):
+    """A command with `--domain`, `--config` and an example at the end of its help."""
+
+    def __init__(self, *args: Any, example: str = "", **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.params += _common()
+        self.example = example
+        self.epilog = f"\b\nExample:\n  {example}" if example else None
+
+
+class Group(click.Group):
+    """A noun and its commands; alone it prints its help. It takes the options of its commands, too."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, example: str = "", **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.params += _common()
+        self.example = example
+        self.epilog = f"\b\nExample:\n  {example}" if example else None
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words; where there are none, print the help (click would call that an error)."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), color=ctx.color)
+            ctx.exit()
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; a wrong word is answered with the nearest right one."""
+        word = args[0]
+        if not ctx.resilient_parsing and not word.startswith("-") and word not in self.list_commands(ctx):
+            path = ctx.command_path
+            raise click.UsageError(f"`{path}` has no command `{word}`{nearest(word, self.list_commands(ctx))}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+class Noun(NamedTuple):
+    """Where a noun's commands are, and what they are about."""
+
+    module: str
+    about: str
+
+
+class Root(Group):
+    """The program. Its nouns are imported when they are used, so that help is quick."""
+
+    def __init__(self, *args: Any, nouns: dict[str, Noun], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.nouns = nouns
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """The nouns in the order of their table."""
+        return list(self.nouns)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the noun's module, and give the command that has the noun's name there."""
+        noun = self.nouns.get(cmd_name)
+        if noun is None:
+            return None
+        found = getattr(import_module(noun.module), cmd_name)
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the nouns without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, noun.about) for name, noun in self.nouns.items()])
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the program and leave with its exit code; see `outcome_of` for the errors."""
+
+        def run() -> Any:
+            return click.Group.main(self, args, prog_name, complete_var, standalone_mode=False, **extra)
+
+        if not standalone_mode:
+            return run()
+        sys.exit(outcome_of(run))
+
+
+def outcome_of(run: Callable[[], Any]) -> int:
+    """Run a command and return its exit code; whatever goes wrong becomes one sentence on stderr, never a traceback."""
+    try:
+        code = run()
+        sys.stdout.flush()
+    except (click.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    except click.UsageError as error:
+        return _fail(_usage_sentence(error), error.exit_code)
+    except click.ClickException as error:
+        return _fail(error.format_message(), error.exit_code)
+    except FshuntError as error:
+        return _fail(str(error), error.exit_code)
+    except BrokenPipeError:
+        return _reader_is_gone()
+    except Exception as error:  # noqa: BLE001 the outermost frame: the user gets a sentence, FSHUNT_DEBUG=1 the traceback
+        return _unexpected(error)
+    return code if isinstance(code, int) else 0
+
+
+def _usage_sentence(error: click.UsageError) -> str:
+    message = error.format_message()
+    if error.ctx is None:
+        return message
+    return f"{message.rstrip('.')}; see `{error.ctx.command_path} --help`."
+
+
+def _fail(message: str, code: int) -> int:
+    output.error(message)
+    return code
+
+
+def _reader_is_gone() -> int:
+    """Leave quietly when the reader of our output, such as `head`, has left; Python would complain at its own end."""
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 it is open until the program ends
+    return 1
+
+
+def _unexpected(error: Exception) -> int:
+    if os.environ.get("FSHUNT_DEBUG"):
+        traceback.print_exception(error)
+    said = " ".join(str(error).split())
+    output.error(
+        f"fshunt met something it did not expect, {type(error).__name__}: {said} (FSHUNT_DEBUG=1 shows where)."
+    )
+    return 1

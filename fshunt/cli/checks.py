@@ -1,0 +1,114 @@
+"""Whether the daemon could run: the database, and the address to listen on."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+from typing import NamedTuple
+
+from fshunt.cli.app import App
+from fshunt.errors import FshuntError, StoreError
+from fshunt.settings import Address, Settings
+
+GREETING = b"connect"
+"""What a controller says first to FreeSWITCH, and so fshunt to whoever connects."""
+GREETING_SECONDS = 2.0
+"""How long a running fshunt is given to greet: far more than it takes on a busy machine."""
+
+
+class Check(NamedTuple):
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    message: str
+
+
+def all_checks(app: App) -> list[Check]:
+    """Look at everything the daemon needs."""
+    database = check_database(app.settings)
+    groups = [check_groups(app)] if database.ok else []
+    return [database, *groups, check_listen(app.settings)]
+
+
+def check_database(settings: Settings) -> Check:
+    """Whether the database can be reached and is up to date."""
+    from fshunt.store import migrate
+
+    try:
+        status = migrate.check(settings.database_url)
+    except StoreError as error:
+        return Check("database", False, str(error))
+    return Check("database", status.ok, status.sentence)
+
+
+def check_groups(app: App) -> Check:
+    """Whether the groups of all domains can be read: their values are checked again for their kind."""
+    from fshunt.store.groups import list_groups
+    from fshunt.store.rows import domain_names
+
+    try:
+        with app.store.reading() as session:
+            domains = domain_names(session)
+            found = [group for domain in domains for group in list_groups(session, domain)]
+    except FshuntError as error:
+        return Check("groups", False, str(error))
+    doubtful = [warning for group in found for warning in group.warnings()]
+    return Check("groups", True, " ".join([f"{len(found)} in {len(domains)} domain(s).", *doubtful]))
+
+
+def check_listen(settings: Settings) -> Check:
+    """Whether the address to listen on is free, or in use by a running fshunt."""
+    try:
+        _try_to_listen(settings.listen)
+    except OSError as error:
+        return _why_not(settings, error)
+    return Check("listen", True, f"{settings.listen} is free.")
+
+
+def _try_to_listen(listen: Address) -> None:
+    family, kind, protocol, _, address = socket.getaddrinfo(*listen, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        tried.bind(address)
+        # Two programs may be bound to one port with SO_REUSEADDR; only one may listen.
+        tried.listen(1)
+
+
+def _why_not(settings: Settings, error: OSError) -> Check:
+    listen = settings.listen
+    if error.errno == errno.EADDRINUSE:
+        return _who_listens(settings)
+    if error.errno == errno.EADDRNOTAVAIL:
+        return Check("listen", False, f"This machine has no address {listen.host}: set `listen` to one that it has.")
+    if error.errno == errno.EACCES:
+        return Check(
+            "listen", False, f"The user of fshunt may not listen on port {listen.port}: set `listen` to one above 1023."
+        )
+    return Check("listen", False, f"{listen} cannot be listened on: {error.strerror}.")
+
+
+def _who_listens(settings: Settings) -> Check:
+    address = settings.listen.reachable()
+    try:
+        with socket.create_connection(address, timeout=GREETING_SECONDS) as connection:
+            ours = connection.getsockname()[0]
+            greeted = connection.recv(len(GREETING)) == GREETING
+    except OSError:
+        ours, greeted = None, False
+    if greeted:
+        return Check("listen", True, f"A running fshunt listens on {settings.listen}.")
+    if ours is not None and not _allowed(ours, settings):
+        return Check(
+            "listen", True, f"{settings.listen} is in use; fshunt would not greet {ours}, it is not in `allowed_peers`."
+        )
+    return Check(
+        "listen", False, f"{settings.listen} is in use by another program: stop that, or set `listen` to another port."
+    )
+
+
+def _allowed(host: str, settings: Settings) -> bool:
+    if not settings.allowed_peers:
+        return True
+    return any(ipaddress.ip_address(host) in network for network in settings.allowed_peers)

@@ -1,0 +1,71 @@
+"""`fshunt config`: the settings, and whether everything is in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from fshunt.cli import output
+from fshunt.cli.app import App
+from fshunt.cli.base import Group as Noun
+from fshunt.cli.base import json_option, pass_app
+from fshunt.cli.checks import Check, all_checks
+from fshunt.settings import DEFAULT_FILE, ROWS, Loaded
+
+MARKS = {True: "ok", False: "WRONG"}
+
+
+@click.group("config", cls=Noun, example="fshunt config check")
+def config() -> None:
+    """The settings, and whether everything is in order."""
+
+
+@config.command("check", example="fshunt config check --config /etc/fshunt/fshunt.toml")
+@json_option
+@pass_app
+def check(app: App, as_json: bool) -> int:
+    """Show the settings, and whether the daemon could run with them.
+
+    Each setting stands there with where it comes from: default, file or environment. The database's password is not
+    shown. The exit code is 1 if something is wrong.
+    """
+    loaded = app.loaded
+    checks = all_checks(app)
+    if as_json:
+        output.emit_json(_json(loaded, checks))
+    else:
+        _print(loaded, checks)
+    return 0 if all(each.ok for each in checks) else 1
+
+
+def _values(loaded: Loaded) -> dict[str, Any]:
+    return {name: row.kind.show(getattr(loaded.settings, name)) for name, row in ROWS.items()}
+
+
+def _json(loaded: Loaded, checks: list[Check]) -> dict[str, Any]:
+    return {
+        "file": None if loaded.file is None else str(loaded.file),
+        "settings": {name: {"value": value, "source": loaded.sources[name]} for name, value in _values(loaded).items()},
+        "checks": [each._asdict() for each in checks],
+        "warnings": loaded.warnings(),
+        "ok": all(each.ok for each in checks),
+    }
+
+
+def _print(loaded: Loaded, checks: list[Check]) -> None:
+    output.say(f"Settings file: {loaded.file or f'none ({DEFAULT_FILE} does not exist)'}")
+    output.say()
+    rows = [(name, _shown(value), loaded.sources[name]) for name, value in _values(loaded).items()]
+    output.table(("setting", "value", "from"), rows)
+    output.say()
+    for each in checks:
+        output.say(f"{MARKS[each.ok]:5}  {each.name}: {each.message}", fg="green" if each.ok else "red")
+    for warning in loaded.warnings():
+        output.warn(warning)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

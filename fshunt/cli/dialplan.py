@@ -1,0 +1,59 @@
+"""`fshunt dialplan`: FreeSWITCH's dialplan for the pilots of the database."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from fshunt.cli import output
+from fshunt.cli.app import App
+from fshunt.cli.base import Command, pass_app
+from fshunt.errors import FshuntError
+from fshunt.store.groups import list_groups
+from fshunt.switch.dialplan import write_dialplan
+
+FILE_MODE = 0o644
+"""FreeSWITCH runs as another user and reads the file; nothing in it is secret."""
+
+
+@click.command("dialplan", cls=Command, example="fshunt dialplan --out /etc/freeswitch/dialplan/default/10_fshunt.xml")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Without it: standard output."
+)
+@pass_app
+def dialplan(app: App, out: Path | None) -> None:
+    """Write FreeSWITCH's dialplan for the pilots of the database.
+
+    For each group: two `socket` actions to the setting `controllers`, then voicemail in the group's own box, so that
+    no caller is dropped while the daemon is down. Put the file into a context and say `reloadxml` to FreeSWITCH. It
+    has to be written again when groups are added, renumbered or removed, or their boxes change.
+    """
+    with app.reading() as (session, domain):
+        groups = list_groups(session, domain)
+    text = write_dialplan(groups, app.settings)
+    if out is None:
+        click.echo(text, nl=not text.endswith("\n"))
+        return
+    write_whole(out, text)
+    output.say(f"Wrote {len(groups)} group{'' if len(groups) == 1 else 's'} of {domain} to {out}.")
+
+
+def write_whole(out: Path, text: str) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a part; raises FshuntError."""
+    part = ""
+    try:
+        handle, part = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(file.fileno(), FILE_MODE)
+            os.fsync(file.fileno())
+        Path(part).replace(out)
+    except OSError as error:
+        with suppress(OSError):
+            Path(part).unlink()
+        raise FshuntError(f"{out} cannot be written: {error.strerror}.") from None

@@ -1,0 +1,33 @@
+"""The command `fshunt`: its nouns, and where each stands."""
+
+from __future__ import annotations
+
+import click
+
+from fshunt import __version__
+from fshunt.cli.base import Noun, Root
+
+NOUNS = {
+    "db": Noun("fshunt.cli.db", "Bring the database up to date, and check it."),
+    "group": Noun("fshunt.cli.group", "Hunt groups and their settings."),
+    "member": Noun("fshunt.cli.member", "The members of a group: who is rung, where and how long."),
+    "call": Noun("fshunt.cli.call", "The calls that were hunted: who was rung, who was passed over, and why."),
+    "dialplan": Noun("fshunt.cli.dialplan", "Write FreeSWITCH's dialplan for the pilots of the database."),
+    "serve": Noun("fshunt.cli.serve", "Run the daemon that FreeSWITCH connects to."),
+    "config": Noun("fshunt.cli.config", "The settings, and whether everything is in order."),
+    "demo": Noun("fshunt.cli.demo", "An office with five agents on a simulated FreeSWITCH."),
+}
+
+
+@click.group(cls=Root, nouns=NOUNS, example="fshunt group add 5000 --name Sales --policy circular")
+@click.version_option(__version__, prog_name="fshunt", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Hunt groups for FreeSWITCH: ring the members of a pilot's group, then hand the caller to voicemail.
+
+    What is changed here holds for the next call; the daemon needs no restart.
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    cli.main(prog_name="fshunt")

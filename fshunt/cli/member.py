@@ -1,0 +1,158 @@
+"""`fshunt member`: who is rung, at which place and how long."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from fshunt.cli import output, params
+from fshunt.cli.app import App
+from fshunt.cli.base import Group as Noun
+from fshunt.cli.base import json_option, pass_app
+from fshunt.cli.options import member_options, ring_time, said
+from fshunt.cli.views import member_json, print_members, warn_of
+from fshunt.errors import UsageError
+from fshunt.hunting.addresses import MemberAddress
+from fshunt.hunting.group import Group
+from fshunt.store import groups
+
+pilot_argument = click.argument("pilot", type=params.PILOT)
+member_argument = click.argument("ext", type=params.MEMBER)
+
+
+@click.group("member", cls=Noun, example="fshunt member add 5000 1001 1002 +14155550123@carrier")
+def member() -> None:
+    """The members of a group: who is rung, where and how long.
+
+    EXT is an extension of the domain, or an outside number with the gateway that carries it: +14155550123@carrier.
+    """
+
+
+def _tell(changed: Group, what: str, app: App) -> None:
+    output.say(f"{what}; group {changed.pilot} of {changed.domain} is now:")
+    print_members(changed, app.settings.ring_cycle)
+    warn_of(changed)
+
+
+@member.command("add", example="fshunt member add 5000 1001 1002 +14155550123@carrier --rings 4")
+@pilot_argument
+@click.argument("ext", type=params.NEW_MEMBER, nargs=-1, required=True)
+@click.option("--at", type=click.IntRange(1), metavar="POSITION", help="The place of the first of them; else the end.")
+@member_options
+@pass_app
+def add(app: App, /, pilot: str, ext: tuple[MemberAddress, ...], at: int | None, **options: Any) -> None:
+    """Add members to a group.
+
+    If one of them cannot be added, none is.
+    """
+    fields = said(options)
+    with app.writing() as (session, domain):
+        shared = domain in app.settings.shared_members
+        changed = groups.add_members(session, domain, pilot, list(ext), at=at, shared=shared, **fields)
+    _tell(changed, f"Added {_listed(ext)}", app)
+
+
+def _listed(ext: tuple[MemberAddress, ...]) -> str:
+    return ", ".join(str(address) for address in ext)
+
+
+@member.command("list", example="fshunt member list 5000")
+@pilot_argument
+@json_option
+@pass_app
+def list_(app: App, pilot: str, as_json: bool) -> None:
+    """List the members of a group in order of position."""
+    with app.reading() as (session, domain):
+        found = groups.get_group(session, domain, pilot)
+    if as_json:
+        output.emit_json([member_json(each, found, app.settings.ring_cycle) for each in found.members])
+    elif found.members:
+        print_members(found, app.settings.ring_cycle)
+    else:
+        output.say(f"Group {pilot} has no members: `fshunt member add {pilot} EXT` adds one.")
+
+
+@member.command("remove", example="fshunt member remove 5000 1003")
+@pilot_argument
+@member_argument
+@pass_app
+def remove(app: App, pilot: str, ext: MemberAddress) -> None:
+    """Take a member out of a group; those behind move up."""
+    with app.writing() as (session, domain):
+        changed = groups.remove_member(session, domain, pilot, ext)
+    _tell(changed, f"Removed {ext}", app)
+
+
+@member.command("move", example="fshunt member move 5000 1003 1")
+@pilot_argument
+@member_argument
+@click.argument("position", type=click.IntRange(1))
+@pass_app
+def move(app: App, pilot: str, ext: MemberAddress, position: int) -> None:
+    """Move a member to POSITION, counted from 1."""
+    with app.writing() as (session, domain):
+        changed = groups.move_member(session, domain, pilot, ext, position)
+    _tell(changed, f"Moved {ext} to position {position}", app)
+
+
+@member.command("set", example="fshunt member set 5000 1003 --ring-seconds 25 --weight 3")
+@pilot_argument
+@member_argument
+@member_options
+@click.option("--group-ring", is_flag=True, help="Ring as long as the group says, not longer or shorter.")
+@pass_app
+def set_(app: App, /, pilot: str, ext: MemberAddress, group_ring: bool, **options: Any) -> None:
+    """Change what is set for a member; what is not said stays as it is."""
+    ring_time(options["rings"], options["ring_seconds"], group_ring)
+    fields = said(options) | ({"ring_time": None} if group_ring else {})
+    if not fields:
+        raise UsageError("Say what to set, such as --rings 4; `fshunt member set --help` lists all there is.")
+    with app.writing() as (session, domain):
+        changed = groups.set_member(session, domain, pilot, ext, **fields)
+    _tell(changed, f"Changed {ext}", app)
+
+
+@member.command("enable", example="fshunt member enable 5000 1003")
+@pilot_argument
+@member_argument
+@pass_app
+def enable(app: App, pilot: str, ext: MemberAddress) -> None:
+    """Ring the member again."""
+    with app.writing() as (session, domain):
+        changed = groups.enable_member(session, domain, pilot, ext, True)
+    _tell(changed, f"Enabled {ext}", app)
+
+
+@member.command("disable", example="fshunt member disable 5000 1003")
+@pilot_argument
+@member_argument
+@pass_app
+def disable(app: App, pilot: str, ext: MemberAddress) -> None:
+    """Pass the member over until it is enabled again; it keeps its place."""
+    with app.writing() as (session, domain):
+        changed = groups.enable_member(session, domain, pilot, ext, False)
+    _tell(changed, f"Disabled {ext}", app)
+
+
+@member.command("block", example="fshunt member block 1003")
+@click.argument("ext", type=params.BLOCKABLE)
+@pass_app
+def block(app: App, ext: str) -> None:
+    """Pass EXT over in all groups until it is unblocked.
+
+    It is the user's own wish, beside the administrator's `disable`.
+    """
+    with app.writing() as (session, domain):
+        groups.block(session, domain, ext, True)
+    output.say(f"{ext} is blocked in all groups of {domain}.")
+
+
+@member.command("unblock", example="fshunt member unblock 1003")
+@click.argument("ext", type=params.BLOCKABLE)
+@pass_app
+def unblock(app: App, ext: str) -> None:
+    """Let EXT be rung again."""
+    with app.writing() as (session, domain):
+        groups.block(session, domain, ext, False)
+    output.say(f"{ext} is no longer blocked in {domain}.")

@@ -1,0 +1,104 @@
+"""What commands print: tables and colour on a terminal, plain columns elsewhere, and JSON.
+
+Names and numbers of callers are chosen by strangers: characters that a terminal would act on are replaced before they
+are printed. (JSON escapes them by itself.)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import click
+
+Row = Sequence[str]
+
+
+def visible(text: object) -> str:
+    """The text with a mark in place of each character that is not printed but acted on, such as ESC or a line feed."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in str(text))
+
+
+def on_terminal(stream: TextIO) -> bool:
+    """Whether colour and tables are wanted: a terminal, and NO_COLOR not set (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def say(text: str = "", **style: Any) -> None:
+    """Print a line, with click's styles where there is a terminal."""
+    _line(sys.stdout, text, **style)
+
+
+def warn(text: str) -> None:
+    """Print a warning on stderr, in yellow where there is a terminal."""
+    _line(sys.stderr, f"Warning: {text}", fg="yellow")
+
+
+def error(text: str) -> None:
+    """Print an error on stderr, in one line, with a full stop."""
+    sentence = " ".join(text.split())
+    _line(sys.stderr, f"Error: {sentence}" if sentence.endswith((".", "?", "!")) else f"Error: {sentence}.", fg="red")
+
+
+def _line(stream: TextIO, text: str, **style: Any) -> None:
+    shown = visible(text)
+    click.echo(click.style(shown, **style) if style and on_terminal(stream) else shown, file=stream)
+
+
+def emit_json(value: object) -> None:
+    """Print a value as JSON; times are ISO 8601 in UTC."""
+    click.echo(json.dumps(value, indent=2, default=_plain))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def local(when: datetime | None, seconds: bool = True) -> str:
+    """A time in the time zone of this machine; empty for None."""
+    if when is None:
+        return ""
+    return when.astimezone().strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def table(titles: Row, rows: Sequence[Row]) -> None:
+    """Print a table: ruled on a terminal, plain columns elsewhere."""
+    cells = [[visible(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _ruled(titles, cells)
+    else:
+        for line in _columns([titles, *cells]):
+            click.echo(line)
+
+
+def _columns(rows: Sequence[Row]) -> list[str]:
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _ruled(titles: Row, rows: Sequence[Row]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for title in titles:
+        made.add_column(Text(title), overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(cell) for cell in row))
+    Console().print(made)
+
+
+def facts(pairs: Sequence[tuple[str, str]]) -> None:
+    """Print names and values below one another; a value that is empty is left out."""
+    shown = [(name, value) for name, value in pairs if value]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        say(f"{name.ljust(width)}  {value}")

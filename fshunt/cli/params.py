@@ -1,0 +1,148 @@
+"""The words that commands take: each is checked before anything is done, and some complete from the database."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from fshunt.cli.app import App
+from fshunt.errors import FshuntError
+from fshunt.hunting import kinds
+from fshunt.hunting.addresses import MemberAddress, parse_member
+from fshunt.hunting.destinations import parse_destination
+from fshunt.hunting.policies import POLICIES, policy_named
+from fshunt.settings import listen_address
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    AnyType = click.ParamType[Any]
+else:
+    # Only the newest click can be asked for ParamType[...] when the program runs.
+    AnyType = click.ParamType
+
+
+class Cleared(Enum):
+    """What `none` means: the setting is taken away."""
+
+    CLEARED = "none"
+
+
+class Word(AnyType):
+    """A word that `read` understands; its FshuntError becomes a usage error that names the word's place."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self.read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the word."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self.read(value)
+        except FshuntError as error:
+            self.fail(str(error), param, ctx)
+
+
+class OrNone(AnyType):
+    """A kind, or the word `none`."""
+
+    def __init__(self, kind: AnyType) -> None:
+        self.kind = kind
+        self.name = kind.name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the word `none` or what the kind reads."""
+        return Cleared.CLEARED if value == "none" else self.kind.convert(value, param, ctx)
+
+
+class Seconds(click.FloatRange):
+    """Seconds within bounds; `nan` is in no bounds."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a number."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
+        return number
+
+
+class FromDatabase(Word):
+    """A word that the shell completes from the database."""
+
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[str], Any],
+        known: Callable[[Session, str, dict[str, Any]], list[CompletionItem]],
+    ) -> None:
+        super().__init__(name, read)
+        self.known = known
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The known words; without settings or a database there are none, and the shell shows no error."""
+        del param
+        with suppress(Exception), ctx.ensure_object(App).reading() as (session, domain):
+            items = self.known(session, domain, ctx.params)
+            return [item for item in items if item.value.startswith(incomplete)]
+        return []
+
+
+def _pilots(session: Session, domain: str, _params: dict[str, Any]) -> list[CompletionItem]:
+    from fshunt.store.groups import list_groups
+
+    return [CompletionItem(group.pilot, help=group.name) for group in list_groups(session, domain)]
+
+
+def _members(session: Session, domain: str, params: dict[str, Any]) -> list[CompletionItem]:
+    from fshunt.store.groups import list_groups
+
+    wanted = params.get("pilot")
+    groups = [group for group in list_groups(session, domain) if wanted in (None, group.pilot)]
+    return [CompletionItem(member.extension, help=group.pilot) for group in groups for member in group.members]
+
+
+def _extension_or_outside(word: str) -> str:
+    return str(parse_member(word))
+
+
+def _address(word: str) -> MemberAddress:
+    return parse_member(word)
+
+
+DOMAIN = Word("domain", kinds.check_domain)
+PILOT = FromDatabase("pilot", kinds.check_pilot, _pilots)
+NEW_PILOT = Word("pilot", kinds.check_pilot)
+MEMBER = FromDatabase("ext", _address, _members)
+NEW_MEMBER = Word("ext", _address)
+BLOCKABLE = FromDatabase("ext", _extension_or_outside, _members)
+BOX = Word("ext", kinds.check_extension)
+DESTINATION = Word("dest", parse_destination)
+NAME = Word("text", kinds.check_name)
+PREFIX = Word("text", kinds.check_prefix)
+MUSIC = Word("source", kinds.check_music)
+
+
+class PolicyWord(Word):
+    """A policy's name, completed from the table of policies."""
+
+    def __init__(self) -> None:
+        super().__init__("policy", lambda word: policy_named(word).name)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The names of the policies."""
+        del ctx, param
+        return [CompletionItem(name, help=row.help) for name, row in POLICIES.items() if name.startswith(incomplete)]
+
+
+POLICY = PolicyWord()
+LISTEN = Word("address", listen_address)

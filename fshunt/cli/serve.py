@@ -1,0 +1,28 @@
+"""`fshunt serve`: the daemon."""
+
+from __future__ import annotations
+
+import click
+
+from fshunt.cli.app import App
+from fshunt.cli.base import Command, pass_app
+from fshunt.cli.params import LISTEN
+from fshunt.settings import Address
+
+
+@click.command("serve", cls=Command, example="fshunt serve --listen 127.0.0.1:8084")
+@click.option(
+    "--listen", type=LISTEN, metavar="ADDR:PORT", help="Where to wait for FreeSWITCH. Without it: the setting `listen`."
+)
+@pass_app
+def serve(app: App, listen: Address | None) -> int:
+    """Run the daemon that FreeSWITCH connects to for each call to a pilot.
+
+    SIGTERM stops it gently: no new calls, the hunts under way end within the setting `stop_timeout`, answered calls
+    live on.
+    """
+    settings = app.settings if listen is None else app.settings.listening_on(listen)
+    # Imported here, and no other command does: it brings gevent, which the rest of the command line has no use for.
+    from fshunt.daemon.build import serve as run
+
+    return run(settings)

@@ -1,0 +1,31 @@
+"""Times as people say them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from fshunt.errors import UsageError
+
+FORMS = "a time back such as 30m, 2h or 7d, `today`, `yesterday`, or a date or time such as 2025-03-31T09:00"
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def parse_since(said: str, now: datetime) -> datetime:
+    """The moment meant, in UTC; raises UsageError. What names no time zone is in this machine's."""
+    try:
+        return _moment(said.strip().lower(), now).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(f"'{said}' is not a time: say {FORMS}.") from None
+
+
+def _moment(said: str, now: datetime) -> datetime:
+    back = re.fullmatch(r"([0-9]+)([smhdw])", said)
+    if back:
+        return now - timedelta(**{UNITS[back[2]]: int(back[1])})
+    days_back = {"today": 0, "yesterday": 1}.get(said)
+    if days_back is None:
+        return datetime.fromisoformat(said.upper())
+    # Without a zone until the day is found: the days of a change to summer time are not 24 hours long.
+    midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    return midnight - timedelta(days=days_back)

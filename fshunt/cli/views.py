@@ -1,0 +1,168 @@
+"""Groups and members as pages to read and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from fshunt.cli import output
+from fshunt.hunting.destinations import Destination, DestinationKind
+from fshunt.hunting.group import Group, Member
+from fshunt.hunting.memory import Memory, next_index
+from fshunt.hunting.policies import POLICIES, Remembers
+from fshunt.hunting.ringtime import RingTime
+
+MEMBER_TITLES = ("#", "member", "ring time", "weight", "confirm", "state", "idle since")
+
+
+class Shown(NamedTuple):
+    """A group, what it remembers, and the seconds of one ring."""
+
+    group: Group
+    answerer: Memory | None
+    turn: Memory | None
+    ring_cycle: float
+
+
+def group_json(shown: Shown) -> dict[str, Any]:
+    """All that is known of a group; times in seconds."""
+    group = shown.group
+    return {
+        "domain": group.domain,
+        "pilot": group.pilot,
+        "name": group.name,
+        "policy": group.policy,
+        "ring_time": ring_json(group.ring_time, shown.ring_cycle),
+        "voicemail": group.voicemail,
+        "box": group.box(),
+        "cycles": group.cycles,
+        "hunt_timeout": group.hunt_timeout,
+        "prefix": group.prefix,
+        "music": group.music,
+        "call_waiting": group.call_waiting,
+        "rest_seconds": group.rest_seconds,
+        "on_no_answer": str(group.on_no_answer),
+        "on_busy": str(group.on_busy),
+        "on_unreachable": str(group.on_unreachable),
+        "enabled": group.enabled,
+        "members": [member_json(member, group, shown.ring_cycle) for member in group.members],
+        "last_answered": _memory_json(shown.answerer, group),
+        "last_turn": _memory_json(shown.turn, group),
+        "warnings": group.warnings(),
+    }
+
+
+def member_json(member: Member, group: Group, ring_cycle: float) -> dict[str, Any]:
+    """All that is known of a member; its ring time is the group's where it has none of its own."""
+    return {
+        "position": member.position,
+        "extension": member.extension,
+        "ring_time": ring_json(member.ring_time or group.ring_time, ring_cycle),
+        "own_ring_time": member.ring_time is not None,
+        "weight": member.weight,
+        "confirm": member.confirm,
+        "enabled": member.enabled,
+        "blocked": member.blocked,
+        "idle_since": member.idle_since,
+    }
+
+
+def ring_json(time: RingTime, ring_cycle: float) -> dict[str, Any]:
+    """A ring time as it was said, and in seconds."""
+    return {"rings": time.rings, "ring_seconds": time.seconds, "seconds": time.in_seconds(ring_cycle)}
+
+
+def _memory_json(memory: Memory | None, group: Group) -> dict[str, Any] | None:
+    return None if memory is None else {"member": _remembered(memory, group), "position": memory.place}
+
+
+def _remembered(memory: Memory, group: Group) -> str | None:
+    return next((member.extension for member in group.members if member.id == memory.member_id), None)
+
+
+def print_group(shown: Shown) -> None:
+    """Print the page of a group; its warnings go to stderr."""
+    group = shown.group
+    output.say(_title(group), bold=True)
+    output.facts(_facts(shown))
+    output.say()
+    print_members(group, shown.ring_cycle)
+    warn_of(group)
+
+
+def _title(group: Group) -> str:
+    name = f" {group.name}" if group.name else ""
+    return f"Group {group.pilot}{name}, {group.domain}{'' if group.enabled else ' (disabled)'}"
+
+
+def _facts(shown: Shown) -> list[tuple[str, str]]:
+    group = shown.group
+    return [
+        ("policy", f"{group.policy}: {POLICIES[group.policy].help}"),
+        ("memory", memory_words(shown)),
+        ("ring time", group.ring_time.describe(shown.ring_cycle)),
+        ("cycles", str(group.cycles)),
+        ("hunt timeout", "" if group.hunt_timeout is None else f"{group.hunt_timeout:g} s"),
+        ("call waiting", "members on a call are rung, too" if group.call_waiting else "no"),
+        ("rest after a call", f"{group.rest_seconds:g} s" if group.rest_seconds else ""),
+        ("prefix", group.prefix or ""),
+        ("caller hears", group.music or "ringing"),
+        ("nobody answers", destination_words(group.on_no_answer, group)),
+        ("everybody busy", destination_words(group.on_busy, group)),
+        ("nobody reachable", destination_words(group.on_unreachable, group)),
+    ]
+
+
+def destination_words(destination: Destination, group: Group) -> str:
+    """Where a caller goes, and whose box it is."""
+    if destination.kind is DestinationKind.TRANSFER:
+        return f"transfer to {destination.value}"
+    if destination.kind is DestinationKind.HANGUP:
+        return f"hang up with {destination.value}"
+    if destination.value is not None:
+        return f"voicemail {destination.value}"
+    if group.voicemail is not None:
+        return f"voicemail {group.voicemail} (box of the group)"
+    box = group.box()
+    if box is None:
+        return "hang up (there is no voicemail box)"
+    return f"voicemail {box} (box of the last {'extension' if group.members[-1].address.outside else 'member'})"
+
+
+def memory_words(shown: Shown) -> str:
+    """Who is remembered, and who is first on the next call; empty for a policy that remembers nothing."""
+    remembers = POLICIES[shown.group.policy].remembers
+    if remembers is Remembers.NOTHING or not shown.group.members:
+        return ""
+    memory = shown.answerer if remembers is Remembers.ANSWERER else shown.turn
+    upcoming = shown.group.members[next_index(memory, [member.id for member in shown.group.members])].extension
+    if memory is None:
+        return f"no call yet; {upcoming} is first on the next call"
+    who = _remembered(memory, shown.group) or f"a member at position {memory.place} who is gone"
+    did = "answered last" if remembers is Remembers.ANSWERER else "was first in turn last"
+    return f"{who} {did}; {upcoming} is first on the next call"
+
+
+def print_members(group: Group, ring_cycle: float) -> None:
+    """Print the table of the members."""
+    if group.members:
+        output.table(MEMBER_TITLES, [_member_row(member, group, ring_cycle) for member in group.members])
+
+
+def _member_row(member: Member, group: Group, ring_cycle: float) -> tuple[str, ...]:
+    own = member.ring_time
+    time = own.describe(ring_cycle) if own else f"{group.ring_time.describe(ring_cycle)}, the group's"
+    confirm = "press 1" if member.confirm else "no"
+    idle = output.local(member.idle_since) or "no call yet"
+    return str(member.position), member.extension, time, str(member.weight), confirm, state_words(member), idle
+
+
+def state_words(member: Member) -> str:
+    """Whether the member can be rung, as far as the database knows."""
+    states = [word for word, holds in (("disabled", not member.enabled), ("blocked", member.blocked)) if holds]
+    return ", ".join(states) or "enabled"
+
+
+def warn_of(group: Group) -> None:
+    """Print the group's warnings on stderr."""
+    for warning in group.warnings():
+        output.warn(warning)
