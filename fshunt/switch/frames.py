@@ -10,6 +10,7 @@ here are different from greenswitch, both on purpose:
 """
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from typing import overload
 from urllib.parse import quote, unquote_to_bytes
 
@@ -101,6 +102,11 @@ class Frame:
         return inner
 
     @property
+    def size(self) -> int:
+        """What it holds in memory, in bytes."""
+        return len(self.head) + len(self.body)
+
+    @property
     def is_reply(self) -> bool:
         """Whether this answers a command of ours."""
         return self.content_type in (COMMAND_REPLY, API_RESPONSE)
@@ -170,7 +176,7 @@ class FrameReader:
     def pull(self) -> Frame | None:
         """The next complete frame, or None when more bytes are needed. Raises ProtocolError."""
         if self._error is not None:
-            raise self._error
+            raise copy(self._error)
         if self._head is None and not self._take_head():
             return None
         return self._take_body()
@@ -178,7 +184,7 @@ class FrameReader:
     def eof(self) -> None:
         """Says that no more bytes come. Raises ProtocolError when they stopped in the middle of a frame."""
         if self._error is not None:
-            raise self._error
+            raise copy(self._error)
         if self._head is not None or self._buffer.strip(b"\n"):
             raise self._failed("FreeSWITCH's connection ended in the middle of a frame.")
 
@@ -221,7 +227,7 @@ class FrameReader:
     def _failed(self, sentence: str) -> ProtocolError:
         self._error = ProtocolError(sentence)
         self._buffer.clear()
-        return self._error
+        return copy(self._error)  # a copy: an error that was raised holds on to the frames it passed
 
 
 def array(value: str | None) -> list[str]:

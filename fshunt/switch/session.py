@@ -1,0 +1,299 @@
+"""The session of one call: FreeSWITCH's outbound event socket, read by the greenlet of the call itself.
+
+greenswitch starts two greenlets and a timer for each call. Here the call's own greenlet reads the socket whenever it
+waits for something, so that a held call costs nothing, every wait has a deadline, and the end of the connection wakes
+whoever waits. Nothing is read while nobody waits: FreeSWITCH queues meanwhile.
+
+Errors of every method that sends or waits: ``SwitchLost`` when the connection has ended, ``ProtocolError`` when what
+came cannot be read. An exception thrown into the greenlet from outside passes through, and the session stays usable.
+"""
+
+import logging
+import re
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Never
+from uuid import uuid4
+
+import gevent
+from greenswitch.esl import OutboundSession
+
+from fshunt.errors import FshuntError
+from fshunt.switch import frames, messages
+from fshunt.switch.frames import Frame, ProtocolError
+from fshunt.switch.link import Link, SwitchLost
+from fshunt.switch.messages import Command
+from fshunt.switch.replies import Awaited, CommandRefused, Replies
+
+__all__ = ["CallerGone", "CommandRefused", "ProtocolError", "Session", "SwitchLost", "TimedOut"]
+
+REPLY_SECONDS = 5.0  # FreeSWITCH's listener answers a command within milliseconds, whatever the call does
+AFTER_GONE_SECONDS = 2.0  # from the caller's hang-up to the bridge's completion 20 to 40 ms were seen (fact 6)
+SAFE_EXIT_SECONDS = 0.05  # an `exit` sooner than 30 ms after `connect` can leave the caller parked for ever (fact 7)
+FAREWELL_SECONDS = 1.0  # for `exit` to be read and our close to be seen
+HAND_BACK_SECONDS = 2.0  # for `connect` to be answered when the call is only handed back
+MAX_KEPT_EVENTS = 1000  # that came while a reply was awaited
+MAX_KEPT_BYTES = 8 * 1024 * 1024
+
+_UUID = re.compile(r"[!-~]{1,256}")  # FreeSWITCH can be set to use the caller's Call-ID: then it may be anything
+
+log = logging.getLogger(__name__)
+
+
+class TimedOut(FshuntError):
+    """What was waited for did not come before the deadline."""
+
+
+class CallerGone(FshuntError):
+    """The caller has hung up, and what was waited for will not come any more."""
+
+
+class Session(OutboundSession):
+    """One call on FreeSWITCH's outbound socket. ``peer`` is its address, for logs; deadlines are times of ``clock``."""
+
+    def __init__(self, sock: socket.socket, peer: str = "", clock: Callable[[], float] = time.monotonic) -> None:
+        # Not super().__init__(): it starts greenlets and a queue with a timer, and wraps the socket in a file.
+        self.sock = sock
+        self.peer = peer
+        self.clock = clock
+        self.connected = True
+        self.gone = False
+        """whether the caller has hung up"""
+        self.session_data: Frame | None = None
+        self._uuid = ""
+        self._link = Link(sock, clock)
+        self._replies = Replies()
+        self._events: deque[Frame] = deque()
+        self._kept_bytes = 0
+        self._greeted_at: float | None = None
+        self._gone_at = 0.0
+        self._over = False  # the caller's CHANNEL_HANGUP_COMPLETE was read: no completion comes after it
+        self._final = False  # the last disconnect-notice was read: nothing comes after it
+
+    @property
+    def uuid(self) -> str:
+        """The uuid of the caller's channel; empty before ``connect``."""
+        return self._uuid
+
+    @property
+    def channel(self) -> Frame:
+        """What FreeSWITCH told of the call when it was greeted. Raises ProtocolError before ``connect``."""
+        if self.session_data is None:
+            raise ProtocolError("The call was not greeted with `connect` yet.")
+        return self.session_data
+
+    def connect(self, timeout: float = REPLY_SECONDS) -> Frame:
+        """Greets FreeSWITCH, which says nothing before, and returns the channel's data.
+
+        Raises TimedOut, and CommandRefused when the dialplan's ``socket`` action does not give us full control.
+        """
+        if self.session_data is not None:
+            return self.session_data
+        self._greeted_at = self.clock()
+        reply = self.send("connect", timeout)
+        self._greeted_at = self.clock()
+        uuid = reply.get("Unique-ID", "")
+        if not reply.is_connect_reply or not _UUID.fullmatch(uuid):
+            self._link.fail(ProtocolError("FreeSWITCH answered `connect` without a channel's data."))
+        if reply.get("Socket-Mode") != "async" or reply.get("Control") != "full":
+            raise CommandRefused("The dialplan's `socket` action must end with `async full`.")
+        self.session_data, self._uuid = reply, uuid
+        return reply
+
+    def send(self, command: Command | str, timeout: float = REPLY_SECONDS) -> Frame:
+        """Sends one command and waits for its reply; events that come before it are kept in order.
+
+        Raises CommandRefused when FreeSWITCH refuses it (an API command's output is returned as it is, ``-ERR`` too),
+        TimedOut when no reply comes in ``timeout`` seconds, UnsafeText when a text is more than one line.
+        """
+        deadline = self.clock() + timeout
+        awaited = self._post(command, posted=False)
+        while awaited.reply is None:
+            if not self._read(deadline):
+                raise TimedOut(f"FreeSWITCH did not answer `{awaited.command.name}` in {timeout:g} s.")
+        refusal = awaited.refusal()
+        if refusal is not None:
+            raise refusal
+        return awaited.reply
+
+    def post(self, command: Command | str) -> None:
+        """Sends one command without waiting for its reply; a refusal is logged when it comes. Raises UnsafeText."""
+        self._post(command, posted=True)
+
+    def execute(self, application: str, argument: str = "", event_uuid: str | None = None) -> str:
+        """Has FreeSWITCH run an application on the caller's channel after those under way; does not wait.
+
+        Returns the uuid that ``wait_completion`` takes. Raises UnsafeText.
+        """
+        event_uuid = event_uuid or str(uuid4())
+        self._post(messages.execute(application, argument, event_uuid), posted=True)
+        return event_uuid
+
+    def next_event(self, deadline: float | None = None) -> Frame | None:
+        """The next event, or disconnect-notice, in the order they came; None when the deadline has passed.
+
+        ``deadline`` is a time of ``clock``; None waits as long as the connection lives.
+        """
+        while not self._events:
+            if not self._read(deadline):
+                return None
+        return self._next_kept()
+
+    def wait_completion(
+        self, event_uuid: str, deadline: float | None, observer: Callable[[Frame], None] | None = None
+    ) -> Frame:
+        """The completion of the application that was started as ``event_uuid``; no other one, whatever its name.
+
+        Events on the way go to ``observer``; without one they are dropped. Raises CommandRefused when FreeSWITCH
+        refused to start it, CallerGone when the caller hung up and it does not come any more, TimedOut.
+        """
+        while True:
+            while self._events:
+                event = self._next_kept()
+                if _completes(event, event_uuid):
+                    return event
+                if observer is not None:
+                    observer(event)
+            self._replies.check_started(event_uuid)
+            if not self._read_towards_completion(deadline):
+                raise TimedOut("The application on the caller's channel did not end in time.")
+
+    def hand_back(self) -> None:
+        """Leaves the call to the dialplan and closes, so that FreeSWITCH goes on to its next action (fact 7).
+
+        Raises nothing: there is nobody left who could do more. Takes at most some seconds.
+        """
+        try:
+            if self.connected and self._greeted_at is None:
+                self.connect(HAND_BACK_SECONDS)
+        except FshuntError as error:
+            log.debug("%s: greeting a call to hand it back: %s", self.peer, error)
+        try:
+            if self.connected:
+                self._say_goodbye()
+        except (FshuntError, OSError) as error:
+            log.debug("%s: handing back: %s", self.uuid or self.peer, error)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Closes the socket; whoever waits gets SwitchLost. A caller who is still there is left by ``hand_back``."""
+        self.connected = False
+        self._link.close()
+
+    # What OutboundSession offers besides, where its own way would wait in greenlets that are not there.
+
+    stop = hand_back
+
+    def call_command(
+        self, app_name: str, app_args: str | None = None, block: bool = False, response_timeout: float | None = None
+    ) -> Frame | None:
+        """The way of greenswitch to run an application; with ``block`` until its own completion, which is returned."""
+        event_uuid = self.execute(app_name, app_args or "")
+        deadline = None if response_timeout is None else self.clock() + response_timeout
+        return self.wait_completion(event_uuid, deadline) if block else None
+
+    def answer(self) -> None:
+        """Answers the caller; does not wait."""
+        self.execute("answer")
+
+    def linger(self, timeout: int) -> None:
+        """Asks FreeSWITCH for the events after the hang-up too, for ``timeout`` seconds.
+
+        Without a time, the channel would stay in FreeSWITCH until we close.
+        """
+        self.send(f"linger {timeout:d}")
+
+    def raise_if_disconnected(self) -> None:
+        """Raises CallerGone when the caller has hung up, SwitchLost when the connection has ended."""
+        if self.gone:
+            raise CallerGone("The caller has hung up.")
+        if not self.connected or self._link.failed:
+            raise SwitchLost("The connection to FreeSWITCH has ended.", self._final)
+
+    def start_event_handlers(self, *_: Any) -> Never:
+        """There are none: the call's greenlet reads. Raises NotImplementedError."""
+        raise NotImplementedError("This session has no handlers: use next_event() or wait_completion().")
+
+    register_handle = unregister_handle = register_expected_event = start_event_handlers
+
+    def _post(self, command: Command | str, posted: bool) -> Awaited:
+        command = messages.command(command) if isinstance(command, str) else command
+        awaited = self._replies.expect(command, posted)
+        self._link.write(command.wire)
+        return awaited
+
+    def _read(self, deadline: float | None) -> bool:
+        """Takes in one frame; False when the deadline has passed."""
+        if self._final:
+            self._link.fail(SwitchLost("FreeSWITCH has ended the call's connection.", final=True))
+        frame = self._link.read(deadline)
+        if frame is None:
+            return False
+        self._take(frame)
+        self._link.breathe()
+        return True
+
+    def _read_towards_completion(self, deadline: float | None) -> bool:
+        """The same while an application runs: a caller who has gone leaves little to wait for. Raises CallerGone."""
+        if self._over or (self.gone and self._final):
+            raise CallerGone("The caller has hung up.")
+        if not self.gone:
+            return self._read(deadline)
+        last = self._gone_at + AFTER_GONE_SECONDS
+        if self._read(last if deadline is None else min(deadline, last)):
+            return True
+        if self.clock() >= last:
+            raise CallerGone("The caller has hung up.")
+        return False
+
+    def _take(self, frame: Frame) -> None:
+        kind = frame.content_type
+        if kind == frames.EVENT:
+            self._note_hangup(frame.event)
+            self._keep(frame.event)
+        elif kind == frames.DISCONNECT_NOTICE:
+            if frame.raw("Content-Disposition") == b"linger":
+                self._note_gone()
+            else:
+                self._final = True
+            self._keep(frame)
+        elif frame.is_reply:
+            try:
+                self._replies.match(frame, self.uuid)
+            except ProtocolError as error:
+                self._link.fail(error)
+        else:
+            log.debug("%s: skipped a frame of the kind %r", self.uuid, kind[:80])
+
+    def _note_hangup(self, event: Frame) -> None:
+        name = event.get("Event-Name")
+        if name in ("CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE") and event.get("Unique-ID") == self.uuid:
+            self._note_gone()
+            self._over = self._over or name == "CHANNEL_HANGUP_COMPLETE"
+
+    def _note_gone(self) -> None:
+        if not self.gone:
+            self.gone, self._gone_at = True, self.clock()
+
+    def _keep(self, event: Frame) -> None:
+        self._events.append(event)
+        self._kept_bytes += event.size
+        if len(self._events) > MAX_KEPT_EVENTS or self._kept_bytes > MAX_KEPT_BYTES:
+            self._link.fail(ProtocolError("FreeSWITCH sent a flood of events instead of a reply."))
+
+    def _next_kept(self) -> Frame:
+        event = self._events.popleft()
+        self._kept_bytes -= event.size
+        return event
+
+    def _say_goodbye(self) -> None:
+        if self._greeted_at is not None:
+            gevent.sleep(max(0.0, self._greeted_at + SAFE_EXIT_SECONDS - self.clock()))
+        self._link.farewell(messages.command("exit").wire, FAREWELL_SECONDS)
+
+
+def _completes(event: Frame, event_uuid: str) -> bool:
+    return event.get("Event-Name") == "CHANNEL_EXECUTE_COMPLETE" and event.get("Application-UUID") == event_uuid
