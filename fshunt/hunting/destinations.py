@@ -50,7 +50,7 @@ GROUP_BOX = Destination(DestinationKind.VOICEMAIL)
 
 
 def parse_destination(text: str) -> Destination:
-    """Read ``voicemail:EXT``, ``transfer:NUMBER``, ``hangup:CAUSE`` or plain ``voicemail``; raise BadValue if it is none."""
+    """Read ``voicemail:EXT``, ``transfer:NUMBER``, ``hangup:CAUSE`` or ``voicemail``; raise BadValue if it is none."""
     kind, colon, value = text.partition(":")
     if kind not in list(DestinationKind):
         raise BadValue(f"'{text}' is not a destination: say {FORMS}.")

@@ -38,6 +38,10 @@ class Stage:
     members: tuple[Member, ...]
 
 
+def _say_nothing(_before: State, _event: Event, _now: State) -> None:
+    return
+
+
 @dataclass(slots=True)
 class Hunt:
     """One hunt over a frozen group. ``log`` is told of each transition: state, event, state.
@@ -49,8 +53,8 @@ class Hunt:
     call_uuid: str
     group: Group
     facts: Facts
-    log: Callable[[State, Event, State], None] = lambda before, event, now: None
-    state: State = State.PLANNING
+    log: Callable[[State, Event, State], None] = _say_nothing
+    state: State = State.SEEKING
     result: Result | None = None
     reason: str | None = None
     answered_by: Member | None = None

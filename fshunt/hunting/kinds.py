@@ -41,6 +41,8 @@ def _shown(value: str) -> str:
     return ascii(shown) if not shown.isprintable() else f"'{shown}'"
 
 
+_SOUND_FILE = rf"/?[A-Za-z0-9_-][A-Za-z0-9_./-]{{0,{MAX_SOURCE_CHARS - 1}}}"
+
 check_extension = _pattern_kind(
     "an extension",
     rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{MAX_NUMBER_CHARS - 1}}}",
@@ -72,12 +74,12 @@ check_cause = _pattern_kind(
 )
 check_music = _pattern_kind(
     "a music source",
-    rf"(?:local_stream://[A-Za-z0-9_./-]+|tone_stream://[A-Za-z0-9%(),;=.*_-]+|/?[A-Za-z0-9_-][A-Za-z0-9_./-]{{0,{MAX_SOURCE_CHARS - 1}}})",
+    rf"(?:local_stream://[A-Za-z0-9_./-]+|tone_stream://[A-Za-z0-9%(),;=.*_-]+|{_SOUND_FILE})",
     "local_stream://NAME, tone_stream://TONES, or a sound file",
 )
 check_prompt = _pattern_kind(
     "a sound to play",
-    rf"(?:(?:tone_stream|silence_stream|local_stream)://[A-Za-z0-9%();=._/-]+|/?[A-Za-z0-9_-][A-Za-z0-9_./-]{{0,{MAX_SOURCE_CHARS - 1}}})",
+    rf"(?:(?:tone_stream|silence_stream|local_stream)://[A-Za-z0-9%();=._/-]+|{_SOUND_FILE})",
     "a sound file or a stream, without spaces and commas",
 )
 check_context = _pattern_kind(
@@ -89,7 +91,7 @@ check_profile = _pattern_kind(
 check_uuid = _pattern_kind("a channel's uuid", r"[A-Za-z0-9-]{1,64}", "letters, digits and '-'")
 check_contact = _pattern_kind(
     "a registered contact",
-    rf"sofia/[A-Za-z0-9_.-]+/sips?:[A-Za-z0-9_.~%!*()+;:=@/?&-]{{1,{MAX_CONTACT_CHARS}}}",
+    rf"sofia/[A-Za-z0-9_.-]{{1,64}}/sips?:(?:[A-Za-z0-9_.~%!*()+;:=@/?&-]|\[[0-9A-Fa-f:.]+\]){{1,{MAX_CONTACT_CHARS}}}",
     "a SIP address without separators of a dial string",
 )
 

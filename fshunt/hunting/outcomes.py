@@ -37,10 +37,8 @@ class Result(StrEnum):
 
 
 class State(StrEnum):
-    """Where a hunt is."""
+    """Where a hunt is. It begins, when its order is decided, by seeking."""
 
-    GREETING = "greeting"
-    PLANNING = "planning"
     SEEKING = "seeking"
     RINGING = "ringing"
     TALKING = "talking"
@@ -51,14 +49,13 @@ class State(StrEnum):
 class Event(StrEnum):
     """What moves a hunt from state to state."""
 
-    GREETED = "greeted"
-    PLANNED = "planned"
     PASSED_OVER = "passed-over"
     RUNG = "rung"
     RANG_OUT = "rang-out"
     ANSWERED = "answered"
     EXHAUSTED = "exhausted"
     TALK_ENDED = "talk-ended"
+    LET_GO = "let-go"
     DELIVERED = "delivered"
     CALLER_GONE = "caller-gone"
     FAILED = "failed"
@@ -69,21 +66,18 @@ class IllegalTransition(FshuntError):
 
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
-    (State.GREETING, Event.GREETED): State.PLANNING,
-    (State.PLANNING, Event.PLANNED): State.SEEKING,
     (State.SEEKING, Event.PASSED_OVER): State.SEEKING,
     (State.SEEKING, Event.RUNG): State.RINGING,
     (State.RINGING, Event.RANG_OUT): State.SEEKING,
     (State.RINGING, Event.ANSWERED): State.TALKING,
     (State.SEEKING, Event.EXHAUSTED): State.LEAVING,
     (State.TALKING, Event.TALK_ENDED): State.ENDED,
+    (State.TALKING, Event.LET_GO): State.ENDED,
     (State.LEAVING, Event.DELIVERED): State.ENDED,
-    (State.PLANNING, Event.CALLER_GONE): State.ENDED,
+    (State.LEAVING, Event.LET_GO): State.ENDED,
     (State.SEEKING, Event.CALLER_GONE): State.ENDED,
     (State.RINGING, Event.CALLER_GONE): State.ENDED,
     (State.LEAVING, Event.CALLER_GONE): State.ENDED,
-    (State.GREETING, Event.FAILED): State.ENDED,
-    (State.PLANNING, Event.FAILED): State.ENDED,
     (State.SEEKING, Event.FAILED): State.ENDED,
     (State.RINGING, Event.FAILED): State.ENDED,
     (State.LEAVING, Event.FAILED): State.ENDED,

@@ -25,7 +25,7 @@ class RingTime:
             raise BadValue(f"{self.rings} is not a ring time: it goes from 1 to {MAX_RINGS} rings.")
         if self.seconds is not None and not MIN_RING_SECONDS <= self.seconds <= MAX_RING_SECONDS:
             raise BadValue(
-                f"{self.seconds:g} is not a ring time: it goes from {MIN_RING_SECONDS:g} to {MAX_RING_SECONDS:g} seconds."
+                f"{self.seconds:g} is not a ring time: it goes from {MIN_RING_SECONDS:g} to {MAX_RING_SECONDS:g} s."
             )
 
     def in_seconds(self, ring_cycle: float) -> float:

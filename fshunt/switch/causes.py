@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from fshunt.hunting.outcomes import Outcome
 
+CONNECTION_LOST = "SWITCH_LOST"
+"""Not a cause of FreeSWITCH's: what we note for legs whose end we could not see."""
+
 OUTCOMES: dict[str, Outcome] = {
     "SUCCESS": Outcome.ANSWERED,
     "NONE": Outcome.ANSWERED,
@@ -17,6 +20,7 @@ OUTCOMES: dict[str, Outcome] = {
     "LOSE_RACE": Outcome.ANSWERED_ELSEWHERE,
     "PICKED_OFF": Outcome.ANSWERED_ELSEWHERE,
     "ORIGINATOR_CANCEL": Outcome.CALLER_GONE,
+    CONNECTION_LOST: Outcome.SWITCH_LOST,
 }
 """Causes that have a meaning of their own; all others mean that the phone could not be reached."""
 

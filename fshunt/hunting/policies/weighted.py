@@ -29,4 +29,4 @@ def weighted(facts: Facts) -> tuple[tuple[int, ...], ...]:
 
 def _draw(seed: int, member_id: int) -> float:
     digest = hashlib.sha256(f"{seed}:{member_id}".encode()).digest()
-    return (int.from_bytes(digest[:_DRAW_BYTES]) + 1) / (2 ** (8 * _DRAW_BYTES) + 1)
+    return (int.from_bytes(digest[:_DRAW_BYTES]) + 1) / ((1 << 8 * _DRAW_BYTES) + 1)

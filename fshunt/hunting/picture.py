@@ -1,0 +1,19 @@
+"""Draws the picture of a hunt's states from their table: ``python -m fshunt.hunting.picture``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fshunt.hunting.outcomes import TRANSITIONS, Event, State
+
+PICTURE = "fshunt.hunting.picture"
+
+
+def draw(transitions: Mapping[tuple[State, Event], State]) -> str:
+    """Return the table as a Mermaid state diagram."""
+    lines = [f"    {before} --> {now}: {event}" for (before, event), now in transitions.items()]
+    return "\n".join(["stateDiagram-v2", f"    [*] --> {State.SEEKING}", *lines, f"    {State.ENDED} --> [*]"])
+
+
+if __name__ == "__main__":
+    print(draw(TRANSITIONS))

@@ -1,0 +1,66 @@
+"""Why a member is passed over, and in which order the reasons are tested (design, section 3)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fshunt.hunting.availability import WORDS, Presence, SkipReason, skip_reason
+from fshunt.hunting.outcomes import Outcome
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+PRESENCES = st.builds(
+    Presence,
+    enabled=st.booleans(),
+    blocked=st.booleans(),
+    registered=st.none() | st.booleans(),
+    on_call=st.booleans(),
+    claimed=st.booleans(),
+    idle_since=st.none() | st.just(NOW - timedelta(seconds=5)),
+    last_outcome=st.none() | st.sampled_from(list(Outcome)),
+)
+
+
+def holds(reason: SkipReason, p: Presence, call_waiting: bool) -> bool:
+    match reason:
+        case SkipReason.DISABLED:
+            return not p.enabled
+        case SkipReason.BLOCKED:
+            return p.blocked
+        case SkipReason.UNREGISTERED:
+            return p.registered is False
+        case SkipReason.ON_CALL:
+            return p.on_call and not call_waiting
+        case SkipReason.CLAIMED:
+            return p.claimed and not call_waiting
+        case SkipReason.RESTING:
+            return p.idle_since is not None
+        case SkipReason.DECLINED:
+            return p.last_outcome is Outcome.DECLINED
+        case SkipReason.UNREACHABLE:
+            return p.last_outcome in (Outcome.UNREACHABLE, Outcome.UNREGISTERED)
+
+
+@given(PRESENCES, st.booleans())
+def test_the_first_reason_that_holds_is_given(presence: Presence, call_waiting: bool) -> None:
+    reasons = [reason for reason in SkipReason if holds(reason, presence, call_waiting)]
+    found = skip_reason(presence, call_waiting=call_waiting, rest_seconds=10, now=NOW)
+    assert found is (reasons[0] if reasons else None)
+
+
+@pytest.mark.parametrize(("idle", "reason"), [(9.9, SkipReason.RESTING), (10.0, None)])
+def test_rest_ends_with_its_last_second(idle: float, reason: SkipReason | None) -> None:
+    presence = Presence(idle_since=NOW - timedelta(seconds=idle))
+    assert skip_reason(presence, rest_seconds=10, now=NOW) is reason
+
+
+@pytest.mark.parametrize("outcome", [Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CONFIRM_REFUSED])
+def test_who_did_not_take_it_may_be_offered_it_again(outcome: Outcome) -> None:
+    assert skip_reason(Presence(last_outcome=outcome)) is None
+
+
+def test_every_reason_has_words() -> None:
+    assert set(WORDS) == set(SkipReason)

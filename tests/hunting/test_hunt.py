@@ -1,0 +1,132 @@
+"""A hunt: its stages, what may follow what, and where the caller goes when nobody takes the call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.availability import SkipReason
+from fshunt.hunting.destinations import Destination, DestinationKind, parse_destination
+from fshunt.hunting.facts import facts_of
+from fshunt.hunting.group import Group, Member
+from fshunt.hunting.hunt import Case, Hunt
+from fshunt.hunting.outcomes import TRANSITIONS, Event, IllegalTransition, Outcome, Result, State, after
+from fshunt.hunting.picture import PICTURE, draw
+
+
+def group(*extensions: str, **settings: object) -> Group:
+    members = tuple(Member(i, i, parse_member(text)) for i, text in enumerate(extensions, start=1))
+    return replace(Group(1, "pbx.test", "5000", members=members), **settings)  # type: ignore[arg-type]
+
+
+def hunt(some: Group) -> Hunt:
+    return Hunt("h", "u", some, facts_of(some, None, None, 0))
+
+
+def test_cycles_repeat_the_order() -> None:
+    stages = list(hunt(group("1001", "1002", cycles=3)).stages())
+    assert [(s.cycle, s.number, s.members[0].extension) for s in stages] == [
+        (1, 1, "1001"), (1, 2, "1002"), (2, 1, "1001"), (2, 2, "1002"), (3, 1, "1001"), (3, 2, "1002"),
+    ]  # fmt: skip
+
+
+def test_a_disabled_group_rings_nobody() -> None:
+    assert list(hunt(group("1001", enabled=False)).stages()) == []
+
+
+@given(st.lists(st.sampled_from(list(Event)), max_size=12))
+def test_an_illegal_transition_changes_nothing_and_once_talking_nobody_is_rung(events: list[Event]) -> None:
+    some = hunt(group("1001"))
+    talked = False
+    for event in events:
+        before = some.state
+        try:
+            some.move(event)
+        except IllegalTransition:
+            assert some.state is before
+        talked = talked or some.state is State.TALKING
+        assert not (talked and some.state is State.RINGING)
+
+
+def test_nothing_follows_the_end() -> None:
+    for event in Event:
+        with pytest.raises(IllegalTransition):
+            after(State.ENDED, event)
+
+
+def test_each_transition_is_told_once() -> None:
+    told: list[tuple[State, Event, State]] = []
+    some = hunt(group("1001"))
+    some.log = lambda before, event, now: told.append((before, event, now))
+    some.move(Event.EXHAUSTED)
+    some.finish(Event.DELIVERED, Result.VOICEMAIL)
+    assert told == [
+        (State.SEEKING, Event.EXHAUSTED, State.LEAVING),
+        (State.LEAVING, Event.DELIVERED, State.ENDED),
+    ]
+
+
+def test_the_picture_in_the_documents_is_drawn_from_the_table() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "hunt-states.md").read_text(encoding="utf-8")
+    assert draw(TRANSITIONS) in text, f"run `python -m {PICTURE}` and put its output into docs/hunt-states.md"
+
+
+@pytest.mark.parametrize(
+    ("ends", "case"),
+    [
+        ([Outcome.NO_ANSWER, Outcome.BUSY], Case.NO_ANSWER),
+        ([Outcome.BUSY, SkipReason.UNREGISTERED], Case.BUSY),
+        ([SkipReason.CLAIMED, SkipReason.DISABLED], Case.BUSY),
+        ([SkipReason.ON_CALL], Case.BUSY),
+        ([Outcome.DECLINED, SkipReason.ON_CALL], Case.NO_ANSWER),
+        ([Outcome.CONFIRM_REFUSED], Case.NO_ANSWER),
+        ([SkipReason.UNREGISTERED, SkipReason.BLOCKED, SkipReason.DISABLED], Case.UNREACHABLE),
+        ([Outcome.UNREGISTERED], Case.UNREACHABLE),
+        ([], Case.UNREACHABLE),
+    ],
+)
+def test_why_nobody_took_the_call(ends: list[Outcome | SkipReason], case: Case) -> None:
+    some = hunt(group("1001"))
+    for end in ends:
+        if isinstance(end, SkipReason):
+            some.skipped(end)
+        else:
+            some.ended(some.group.members[0], end)
+    assert some.case() is case
+
+
+def test_each_case_has_its_own_destination() -> None:
+    settings = {
+        "on_no_answer": parse_destination("transfer:5001"),
+        "on_busy": parse_destination("hangup:USER_BUSY"),
+        "on_unreachable": parse_destination("voicemail:1009"),
+    }
+    found = []
+    for end in (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.UNREACHABLE):
+        some = hunt(group("1001", **settings))
+        some.ended(some.group.members[0], end)
+        found.append(str(some.destination()))
+    assert found == ["transfer:5001", "hangup:USER_BUSY", "voicemail:1009"]
+
+
+def test_without_a_box_of_its_own_the_group_uses_the_box_of_the_last_member_in_sequence() -> None:
+    assert str(hunt(group("1001", "1002", "1003")).destination()) == "voicemail:1003"
+    assert str(hunt(group("1001", "1002", voicemail="1009")).destination()) == "voicemail:1009"
+
+
+def test_an_outside_number_has_no_box() -> None:
+    assert group("1001", "+14155550123@carrier").box() == "1001"
+    assert hunt(group("+14155550123@carrier")).destination() == Destination(DestinationKind.HANGUP, "NO_ANSWER")
+
+
+def test_a_group_of_one_without_another_box_is_warned_of() -> None:
+    assert "one member and no other box" in group("1001").warnings()[0]
+    assert group("1001", voicemail="1001").warnings() != []
+    assert group("1001", voicemail="1009").warnings() == []
+    assert group("1001", on_no_answer=parse_destination("transfer:5001")).warnings() == []
+    assert group("1001", "1002").warnings() == []
