@@ -1,8 +1,8 @@
-"""Runs the migrations on the engine that ``fshunt.store.migrate`` hands over, or on FSHUNT_DATABASE_URL for developers.
+"""Runs the migrations on the engine that ``fshunt.store.migrate`` hands over, or for developers on FSHUNT_DATABASE_URL.
 
-PostgreSQL: an advisory lock lets one process at a time migrate, timeouts keep a migration from holding up calls behind a
-lock that it waits for itself, and each migration is one transaction. SQLite: all migrations are one transaction, which
-holds the file's write lock from the start.
+PostgreSQL: an advisory lock lets one process at a time migrate, timeouts keep a migration from holding up calls
+behind a lock that it waits for itself, and each migration is one transaction. SQLite: all migrations are one
+transaction, which holds the file's write lock from the start.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from alembic import context
+from alembic.runtime.migration import MigrationInfo
+from alembic.script import Script
 from sqlalchemy import Connection, Engine, text
 
 from fshunt.errors import StoreError
@@ -32,29 +34,28 @@ STATEMENT_TIMEOUT_MS = 600_000
 def run() -> None:
     """Migrate with what was handed over."""
     engine: Engine = context.config.attributes.get("engine") or _developers_engine()
-    with engine.connect().execution_options(**{IMMEDIATE: True}) as connection:
-        with _alone_on(connection):
-            context.configure(
-                connection=connection,
-                target_metadata=Base.metadata,
-                compare_type=True,
-                compare_server_default=True,
-                render_as_batch=True,
-                transactional_ddl=True,
-                transaction_per_migration=connection.dialect.name == "postgresql",
-                on_version_apply=_report,
-            )
-            with context.begin_transaction():
-                context.run_migrations()
+    with engine.connect().execution_options(**{IMMEDIATE: True}) as connection, _alone_on(connection):
+        context.configure(
+            connection=connection,
+            target_metadata=Base.metadata,
+            compare_type=True,
+            compare_server_default=True,
+            render_as_batch=True,
+            transactional_ddl=True,
+            transaction_per_migration=connection.dialect.name == "postgresql",
+            on_version_apply=_report,  # type: ignore[arg-type]  # called with keywords only
+        )
+        with context.begin_transaction():
+            context.run_migrations()
 
 
 def _developers_engine() -> Engine:
     return open_engine(os.environ["FSHUNT_DATABASE_URL"], create=True)
 
 
-def _report(*, step: Any, **_rest: Any) -> None:
+def _report(*, step: MigrationInfo, **_rest: Any) -> None:
     report = context.config.attributes.get("report")
-    if report is not None:
+    if report is not None and isinstance(step.up_revision, Script):
         done = "Upgraded to" if step.is_upgrade else "Took back"
         report(f"{done} {step.up_revision_id}: {step.up_revision.doc.rstrip('.')}.")
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from sqlalchemy import DateTime, Dialect, String
 from sqlalchemy.types import TypeDecorator
 
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+"""NUL, which PostgreSQL refuses, and halves of surrogate pairs, which no database takes."""
 MAX_SEEN_CHARS = 255
 """Characters kept of a text that the caller or the switch chose: far more than any screen shows."""
 
@@ -39,8 +42,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 class SeenText(TypeDecorator[str]):
     """Text of which the caller or the switch chose the bytes: recorded whatever it is.
 
-    PostgreSQL refuses NUL and both databases refuse half a surrogate pair; a record must not fail on them, so they
-    become U+FFFD. What is **sent** is checked by ``hunting.kinds`` instead, and refused (design, section 9).
+    A record must not fail, so what cannot be stored becomes U+FFFD. What is **sent** is checked by ``hunting.kinds``
+    instead, and refused (design, section 9).
     """
 
     impl = String()
@@ -50,5 +53,4 @@ class SeenText(TypeDecorator[str]):
         """Make the text one that a database can hold."""
         if value is None:
             return None
-        storable = value[:MAX_SEEN_CHARS].replace("\0", "\ufffd")
-        return storable.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        return UNSTORABLE.sub("\ufffd", value[:MAX_SEEN_CHARS])

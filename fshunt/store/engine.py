@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from fshunt.errors import StoreError
-from fshunt.store.failures import BUSY, as_store_errors, where
+from fshunt.store.failures import as_store_errors, busy
 
 CONNECTIONS = 10
 """Connections an engine may have open: above the native threads that the daemon gives to the database."""
@@ -52,7 +52,9 @@ def _check_url(url: str | URL) -> URL:
     try:
         made = make_url(url)
     except (ArgumentError, ValueError):
-        raise StoreError("The database URL cannot be read: it looks like sqlite:////path or postgresql://host/name.") from None
+        raise StoreError(
+            "The database URL cannot be read: it looks like sqlite:////path or postgresql://host/name."
+        ) from None
     if made.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
         return made.set(drivername="postgresql+psycopg")
     if made.drivername not in ("sqlite", "sqlite+pysqlite"):
@@ -133,8 +135,10 @@ class Store:
         reading: dict[str, Any] = {READING: True}
         if engine.dialect.name == "postgresql":
             reading |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        self._read = sessionmaker(engine.execution_options(**reading), expire_on_commit=False)
-        self._write = sessionmaker(engine.execution_options(**{IMMEDIATE: True}), expire_on_commit=False)
+        # A session that is used after its block is an error, not a new transaction that nobody ends.
+        options: dict[str, Any] = {"expire_on_commit": False, "close_resets_only": False}
+        self._read = sessionmaker(engine.execution_options(**reading), **options)
+        self._write = sessionmaker(engine.execution_options(**{IMMEDIATE: True}), **options)
         # SQLite lets one writer in and makes the others poll; our own threads wait in line instead.
         self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
 
@@ -150,6 +154,11 @@ class Store:
         with self._in_turn(), as_store_errors(self._engine.url), self._write.begin() as session:
             yield session
 
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether there is one writer at a time only."""
+        return self._turn is not None
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
@@ -160,7 +169,7 @@ class Store:
             yield
             return
         if not self._turn.acquire(timeout=self._busy_seconds):
-            raise StoreError(BUSY.format(where=where(self._engine.url)))
+            raise StoreError(busy(self._engine.url))
         try:
             yield
         finally:
@@ -168,6 +177,6 @@ class Store:
 
 
 def open_store(url: str | URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, connections: int = CONNECTIONS) -> Store:
-    """Return a store for the URL; nothing is connected yet. Raises StoreError if the URL is of no supported database."""
+    """Return a store for the URL; nothing is connected yet. Raises StoreError if the URL is of another database."""
     engine = open_engine(url, busy_timeout_ms=busy_timeout_ms, connections=connections)
     return Store(engine, busy_timeout_ms=busy_timeout_ms)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, IntegrityError, TimeoutError  # noqa: A004 (SQLAlchemy's name)
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from fshunt.errors import StoreError
+from fshunt.errors import BadValue, Conflict, StoreError
 
 NOT_MIGRATED = "The database is not migrated: run `fshunt db upgrade`."
 BUSY = "{where} is locked by another process: try again."
@@ -51,31 +52,52 @@ _POSTGRESQL_LOGIN = {
 
 @contextmanager
 def as_store_errors(url: URL) -> Iterator[None]:
-    """Turn the errors of SQLAlchemy and its drivers into StoreError with one sentence."""
+    """Turn the errors of SQLAlchemy and its drivers into ours, with one sentence each.
+
+    StoreError is what may go well when it is tried again. A row that can never be stored is BadValue or Conflict
+    instead, so that nobody tries it for ever.
+    """
     try:
         yield
+    except IntegrityError as error:
+        raise Conflict(
+            f"{_subject(url)} was changed by somebody else at the same moment: look, and try again."
+        ) from error
+    except DataError as error:
+        raise BadValue(f"A value does not fit into {where(url)}: {_drivers_words(url, error)}.") from error
     except DBAPIError as error:
         raise StoreError(_sentence(url, error)) from error
-    except TimeoutError as error:
-        raise StoreError(f"{where(url)} is busy: all connections of this process are in use.") from error
+    except StatementError as error:
+        raise BadValue(f"A value does not fit into {where(url)}: {_drivers_words(url, error)}.") from error
+    except OverflowError as error:  # sqlite3 says so of a whole number that is too large, outside of its own errors
+        raise BadValue(f"A value does not fit into {where(url)}: {error}.") from error
+    except PoolTimeout as error:
+        raise StoreError(f"{_subject(url)} is busy: all connections of this process are in use.") from error
+
+
+def busy(url: URL) -> str:
+    """Say that somebody else holds the database's lock."""
+    return BUSY.format(where=_subject(url))
 
 
 def where(url: URL) -> str:
     """Name the database in a sentence, without user and password."""
     if url.get_backend_name() == "sqlite":
-        return f"The database {url.database}"
+        return f"the database {url.database}"
     server = url.host or url.query.get("host") or "this machine"
     port = f":{url.port}" if url.port else ""
-    return f"The database {url.database} on {server}{port}"
+    return f"the database {url.database} on {server}{port}"
 
 
 def _sentence(url: URL, error: DBAPIError) -> str:
     template = _sqlite(error) if url.get_backend_name() == "sqlite" else _postgresql(error)
     if template:
-        return template.format(where=where(url))
-    if isinstance(error, IntegrityError):
-        return f"{where(url)} was changed by somebody else at the same moment: try again."
-    return f"{where(url)} cannot be used: {_drivers_words(url, error)}."
+        return template.format(where=_subject(url))
+    return f"{_subject(url)} cannot be used: {_drivers_words(url, error)}."
+
+
+def _subject(url: URL) -> str:
+    return where(url).replace("the", "The", 1)
 
 
 def _sqlite(error: DBAPIError) -> str | None:
@@ -98,7 +120,7 @@ def _postgresql(error: DBAPIError) -> str | None:
     return next((sentence for part, sentence in _POSTGRESQL_LOGIN.items() if part in words), None)
 
 
-def _drivers_words(url: URL, error: DBAPIError) -> str:
+def _drivers_words(url: URL, error: StatementError) -> str:
     lines = [line.strip() for line in str(error.orig).splitlines() if line.strip()]
     words = (lines[0] if lines else type(error.orig).__name__).rstrip(".")
     secrets = [url.password, *(url.query.get(key) for key in SECRET_QUERY_KEYS)]

@@ -1,4 +1,4 @@
-"""Brings the tables up to date, down again, and says where they are. Needs no alembic.ini: the migrations are part of fshunt."""
+"""Brings the tables up to date or back, and says where they are. The migrations are part of fshunt: no alembic.ini."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _run(url: str | URL, run: Callable[[Config], None], report: Report, *, creat
         with as_store_errors(engine.url):
             run(config)
     except CommandError as error:
-        raise StoreError(f"{where(engine.url)} cannot be migrated: {str(error).rstrip('.')}.") from error
+        raise StoreError(f"Cannot migrate {where(engine.url)}: {str(error).rstrip('.')}.") from error
     finally:
         engine.dispose()
 

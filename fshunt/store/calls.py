@@ -1,0 +1,214 @@
+"""The records: one row a hunt, one row an offer, one row a skip, written as things happen.
+
+The caller chooses the ids, and each function may be run twice with the same values: the first time counts. Records only
+move forward: a result, an outcome or an end that is there is not written over.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import case, func, select, update
+from sqlalchemy.orm import Session, selectinload
+
+from fshunt.errors import NotFound
+from fshunt.hunting.availability import SkipReason
+from fshunt.hunting.outcomes import Outcome, Result
+from fshunt.store.models import Base, CallRecord, OfferRecord, SkipRecord
+from fshunt.store.rows import insert_into
+
+END_NOT_SEEN = "The end of the talk was not seen: the daemon had stopped."
+DAEMON_STOPPED = "The daemon stopped while it hunted for this call."
+STOPPED_WHILE_RINGING = "the daemon stopped while it rang"
+DEFAULT_LIMIT = 50
+"""Calls in a list unless more are asked for: about one screen."""
+
+
+def open_call(
+    s: Session,
+    hunt_id: str,
+    *,
+    uuid: str,
+    domain: str,
+    pilot: str,
+    group_name: str,
+    policy: str,
+    caller_number: str | None,
+    caller_name: str | None,
+    started_at: datetime,
+    facts: dict[str, Any] | None,
+    owner: str,
+) -> None:
+    """Write that a hunt has begun. ``uuid`` is the caller's channel, ``owner`` the daemon."""
+    row = {
+        "id": hunt_id,
+        "uuid": uuid,
+        "domain": domain,
+        "pilot": pilot,
+        "group_name": group_name,
+        "policy": policy,
+        "caller_number": caller_number,
+        "caller_name": caller_name,
+        "started_at": started_at,
+        "end_seen": False,
+        "facts": facts,
+        "owner": owner,
+    }
+    _add_once(s, CallRecord, row)
+
+
+def note_answered(s: Session, hunt_id: str, *, answered_by: str, answered_at: datetime) -> None:
+    """Write that a member talks with the caller: from now on the result is ``answered``, whatever comes."""
+    values = {"result": Result.ANSWERED.value, "answered_by": answered_by, "answered_at": answered_at}
+    _set(s, update(CallRecord).where(CallRecord.id == hunt_id, CallRecord.result.is_(None)).values(values))
+
+
+def close_call(
+    s: Session,
+    hunt_id: str,
+    *,
+    result: Result,
+    reason: str | None,
+    destination: str | None,
+    ended_at: datetime,
+    end_seen: bool = True,
+) -> None:
+    """Write the one result of a hunt and its end; with ``end_seen`` false, ``ended_at`` is when we looked away."""
+    values = {
+        "result": func.coalesce(CallRecord.result, result.value),
+        "reason": reason,
+        "destination": destination,
+        "ended_at": ended_at,
+        "end_seen": end_seen,
+    }
+    _set(s, update(CallRecord).where(CallRecord.id == hunt_id, CallRecord.ended_at.is_(None)).values(values))
+
+
+def add_offer(
+    s: Session,
+    offer_id: str,
+    *,
+    call_id: str,
+    stage: int,
+    cycle: int,
+    position: int,
+    extension: str,
+    phones: int,
+    ring_seconds: float,
+    started_at: datetime,
+) -> None:
+    """Write that a member is rung on so many phones, for ``ring_seconds`` at most."""
+    place = {"call_id": call_id, "stage": stage, "cycle": cycle, "position": position, "extension": extension}
+    row = {"id": offer_id, **place, "phones": phones, "ring_seconds": ring_seconds, "started_at": started_at}
+    _add_once(s, OfferRecord, row)
+
+
+def end_offer(
+    s: Session,
+    offer_id: str,
+    *,
+    ended_at: datetime,
+    outcome: Outcome,
+    cause: str | None = None,
+    sip_code: int | None = None,
+    detail: str | None = None,
+) -> None:
+    """Write the one outcome of an offer; ``cause`` and ``sip_code`` are the switch's words for it."""
+    values = {
+        "ended_at": ended_at,
+        "outcome": outcome.value,
+        "cause": cause,
+        "sip_code": sip_code,
+        "detail": detail,
+    }
+    _set(s, update(OfferRecord).where(OfferRecord.id == offer_id, OfferRecord.outcome.is_(None)).values(values))
+
+
+def add_skip(
+    s: Session,
+    skip_id: str,
+    *,
+    call_id: str,
+    stage: int,
+    cycle: int,
+    position: int,
+    extension: str,
+    reason: SkipReason,
+    at: datetime,
+    detail: str | None = None,
+) -> None:
+    """Write that a member was passed over, and why."""
+    place = {"call_id": call_id, "stage": stage, "cycle": cycle, "position": position, "extension": extension}
+    _add_once(s, SkipRecord, {"id": skip_id, **place, "reason": reason.value, "detail": detail, "at": at})
+
+
+def close_unfinished(s: Session, owner: str, now: datetime) -> int:
+    """Close what the owner left open when it died, saying so; return how many calls that were.
+
+    A call that was answered stays answered, and its end was not seen. Any other has failed. An offer without an
+    outcome was answered if it is the one that has the call, else its phones were lost with the switch.
+    """
+    unfinished = (CallRecord.owner == owner, CallRecord.ended_at.is_(None))
+    open_ids = list(s.scalars(select(CallRecord.id).where(*unfinished).order_by(CallRecord.id).with_for_update()))
+    for call_id in open_ids:
+        _end_open_offers(s, call_id, now)
+    answered = CallRecord.result.is_not(None)
+    values = {
+        "reason": case((answered, END_NOT_SEEN), else_=DAEMON_STOPPED),
+        "result": func.coalesce(CallRecord.result, Result.FAILED.value),
+        "ended_at": now,
+        "end_seen": False,
+    }
+    _set(s, update(CallRecord).where(*unfinished).values(values))
+    return len(open_ids)
+
+
+def list_calls(
+    s: Session,
+    domain: str | None = None,
+    pilot: str | None = None,
+    since: datetime | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> list[CallRecord]:
+    """Return the calls, newest first, without their offers and skips."""
+    query = select(CallRecord).order_by(CallRecord.started_at.desc(), CallRecord.id.desc()).limit(limit)
+    if domain is not None:
+        query = query.where(CallRecord.domain == domain)
+    if pilot is not None:
+        query = query.where(CallRecord.pilot == pilot)
+    if since is not None:
+        query = query.where(CallRecord.started_at >= since)
+    return list(s.scalars(query))
+
+
+def show_call(s: Session, uuid: str) -> list[CallRecord]:
+    """Return all hunts of a call, newest first, with their offers and skips in order of ringing; raise NotFound.
+
+    ``uuid`` is the caller's channel, or the id of one hunt.
+    """
+    query = (
+        select(CallRecord)
+        .where((CallRecord.uuid == uuid) | (CallRecord.id == uuid))
+        .order_by(CallRecord.started_at.desc(), CallRecord.id.desc())
+        .options(selectinload(CallRecord.offers), selectinload(CallRecord.skips))
+    )
+    found = list(s.scalars(query))
+    if not found:
+        raise NotFound(f"There is no record of a call {uuid}: `fshunt call list` shows the last calls.")
+    return found
+
+
+def _end_open_offers(s: Session, call_id: str, now: datetime) -> None:
+    answered_by = select(CallRecord.answered_by).where(CallRecord.id == call_id).scalar_subquery()
+    outcome = case((OfferRecord.extension == answered_by, Outcome.ANSWERED.value), else_=Outcome.SWITCH_LOST.value)
+    values = {"outcome": outcome, "ended_at": now, "detail": STOPPED_WHILE_RINGING}
+    _set(s, update(OfferRecord).where(OfferRecord.call_id == call_id, OfferRecord.outcome.is_(None)).values(values))
+
+
+def _add_once(s: Session, model: type[Base], row: dict[str, Any]) -> None:
+    s.execute(insert_into(s, model).values(row).on_conflict_do_nothing(index_elements=["id"]))
+
+
+def _set(s: Session, statement: Any) -> None:
+    s.execute(statement.execution_options(synchronize_session=False))

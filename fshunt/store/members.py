@@ -1,0 +1,212 @@
+"""Administration of the members of a group. Positions are always 1 to n; the group's memory follows every change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import reduce
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from fshunt.errors import Conflict, NotFound, UsageError
+from fshunt.hunting.addresses import MemberAddress, parse_member
+from fshunt.hunting.group import Group, Member
+from fshunt.hunting.memory import Memory
+from fshunt.store.checks import check_member, member_columns
+from fshunt.store.models import Block, GroupMemory, HuntGroup, HuntMember
+from fshunt.store.rows import (
+    find_domain_id,
+    find_group,
+    insert_into,
+    lock_memory,
+    memory_of,
+    nearest,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Locked:
+    """A group that nobody else can change, and no call can move the memory of, until the transaction ends."""
+
+    domain_id: int
+    group: Group
+    memory: GroupMemory
+
+    def find(self, address: MemberAddress) -> Member:
+        for member in self.group.members:
+            if member.address == address:
+                return member
+        names = [member.extension for member in self.group.members]
+        hint = nearest(str(address), names, "member")
+        raise NotFound(f"{address} is not a member of {self.group.pilot}: {hint}")
+
+    def memory_follows(self, change: Callable[[Memory], Memory]) -> None:
+        row = self.memory
+        answerer, turn = memory_of(row.answerer_id, row.answerer_place), memory_of(row.turn_id, row.turn_place)
+        if answerer is not None:
+            moved = change(answerer)
+            row.answerer_id, row.answerer_place = moved.member_id, moved.place
+        if turn is not None:
+            moved = change(turn)
+            row.turn_id, row.turn_place = moved.member_id, moved.place
+
+
+def add_members(
+    s: Session,
+    domain: str,
+    pilot: str,
+    addresses: Sequence[MemberAddress],
+    *,
+    at: int | None = None,
+    shared: bool = False,
+    **fields: Any,
+) -> Group:
+    """Add members from position ``at`` (None: after the last), all of them or none.
+
+    ``shared`` says that a member may be in more than one group of this domain. ``fields`` are fields of hunting's
+    Member; outside numbers must confirm unless ``confirm`` is said (design, section 4).
+    Raises NotFound, BadValue, Conflict, or UsageError if the position is out of range.
+    """
+    locked = _lock(s, domain, pilot)
+    there = len(locked.group.members)
+    first = there + 1 if at is None else _checked_position(at, there + 1)
+    new = [
+        Member(id=0, position=first + i, address=address, **({"confirm": address.outside} | fields))
+        for i, address in enumerate(addresses)
+    ]
+    for i, member in enumerate(new):
+        check_member(member)
+        _check_may_join(s, locked, member.address, [m.address for m in new[:i]], shared=shared)
+    shifted = [m.id for m in locked.group.members if m.position >= first]
+    _renumber(s, locked.group, {member_id: first + len(new) + i for i, member_id in enumerate(shifted)})
+    s.add_all(HuntMember(group_id=locked.group.id, position=m.position, **member_columns(m)) for m in new)
+    locked.memory_follows(lambda memory: reduce(Memory.added, [m.position for m in new], memory))
+    return _as_it_is_now(s, locked)
+
+
+def remove_member(s: Session, domain: str, pilot: str, address: MemberAddress) -> Group:
+    """Take a member out; those behind move up. With an extension's last membership its block goes. Raises NotFound."""
+    locked = _lock(s, domain, pilot)
+    gone = locked.find(address)
+    s.execute(delete(HuntMember).where(HuntMember.id == gone.id))
+    behind = {m.id: m.position - 1 for m in locked.group.members if m.position > gone.position}
+    _renumber(s, locked.group, behind)
+    locked.memory_follows(lambda memory: memory.removed(gone.id, gone.position))
+    forget_stray_blocks(s, locked.domain_id)
+    return _as_it_is_now(s, locked)
+
+
+def move_member(s: Session, domain: str, pilot: str, address: MemberAddress, position: int) -> Group:
+    """Move a member to ``position``, counted from 1; raise NotFound, or UsageError if it is out of range."""
+    locked = _lock(s, domain, pilot)
+    moved = locked.find(address)
+    _checked_position(position, len(locked.group.members))
+    order = [m.id for m in locked.group.members if m.id != moved.id]
+    order.insert(position - 1, moved.id)
+    old = {m.id: m.position for m in locked.group.members}
+    _renumber(s, locked.group, {member_id: i for i, member_id in enumerate(order, 1) if old[member_id] != i})
+    locked.memory_follows(lambda memory: memory.moved(moved.id, moved.position, position))
+    return _as_it_is_now(s, locked)
+
+
+def set_member(s: Session, domain: str, pilot: str, address: MemberAddress, **fields: Any) -> Group:
+    """Change the fields that are named (``ring_time`` None: the group's); raise NotFound or BadValue."""
+    locked = _lock(s, domain, pilot)
+    changed = replace(locked.find(address), **fields)
+    check_member(changed)
+    s.execute(update(HuntMember).where(HuntMember.id == changed.id).values(member_columns(changed)))
+    return _as_it_is_now(s, locked)
+
+
+def enable_member(s: Session, domain: str, pilot: str, address: MemberAddress, enabled: bool) -> Group:
+    """Let the member be rung in this group, or not."""
+    return set_member(s, domain, pilot, address, enabled=enabled)
+
+
+def block(s: Session, domain: str, extension: str, blocked: bool, *, now: datetime | None = None) -> None:
+    """Take the extension (or ``number@gateway``) out of all groups of the domain for now, or put it back.
+
+    Raises BadValue, or NotFound if it is in no group of the domain.
+    """
+    key = str(parse_member(extension))
+    domain_id = find_domain_id(s, domain, lock=True)
+    if not _groups_of(s, domain_id, key):
+        raise NotFound(f"{key} is in no group of {domain}: only a member can be blocked.")
+    if blocked:
+        row = {"domain_id": domain_id, "extension": key, "since": now or datetime.now(UTC)}
+        s.execute(insert_into(s, Block).values(row).on_conflict_do_nothing())
+    else:
+        s.execute(delete(Block).where(Block.domain_id == domain_id, Block.extension == key))
+
+
+def forget_stray_blocks(s: Session, domain_id: int) -> None:
+    """Drop the blocks of extensions that are in no group of the domain any more."""
+    members = (
+        select(HuntMember.extension)
+        .join(HuntGroup, HuntGroup.id == HuntMember.group_id)
+        .where(HuntGroup.domain_id == domain_id)
+    )
+    s.execute(delete(Block).where(Block.domain_id == domain_id, Block.extension.not_in(members)))
+
+
+def _lock(s: Session, domain: str, pilot: str) -> _Locked:
+    domain_id = find_domain_id(s, domain, lock=True)
+    group_id = find_group(s, domain_id, domain, pilot).id
+    memory = lock_memory(s, group_id)
+    if memory is None:
+        raise NotFound(f"The memory of group {pilot} is missing: remove the group and add it again.")
+    return _Locked(domain_id, find_group(s, domain_id, domain, pilot), memory)
+
+
+def _as_it_is_now(s: Session, locked: _Locked) -> Group:
+    s.flush()
+    return find_group(s, locked.domain_id, locked.group.domain, locked.group.pilot)
+
+
+def _checked_position(position: int, last: int) -> int:
+    if not 1 <= position <= last:
+        allowed = f"from 1 to {last}" if last > 1 else "1"
+        raise UsageError(f"Position {position} is out of range: say {allowed}.")
+    return position
+
+
+def _check_may_join(
+    s: Session, locked: _Locked, address: MemberAddress, before: Sequence[MemberAddress], *, shared: bool
+) -> None:
+    pilot = locked.group.pilot
+    if any(member.address == address for member in locked.group.members):
+        raise Conflict(f"{address} is already a member of {pilot}.")
+    if address in before:
+        raise Conflict(f"{address} is said twice.")
+    is_pilot = select(HuntGroup.id).where(HuntGroup.domain_id == locked.domain_id, HuntGroup.pilot == str(address))
+    if s.scalar(is_pilot) is not None:
+        raise Conflict(f"{address} is the pilot of a group: a member is an extension or an outside number.")
+    others = _groups_of(s, locked.domain_id, str(address))
+    if others and not shared:
+        raise Conflict(
+            f"{address} is already a member of {others[0]}; "
+            "remove it there first, or list the domain in `shared_members`."
+        )
+
+
+def _groups_of(s: Session, domain_id: int, extension: str) -> list[str]:
+    query = (
+        select(HuntGroup.pilot)
+        .join(HuntMember, HuntMember.group_id == HuntGroup.id)
+        .where(HuntGroup.domain_id == domain_id, HuntMember.extension == extension)
+        .order_by(HuntGroup.pilot)
+    )
+    return list(s.scalars(query))
+
+
+def _renumber(s: Session, group: Group, positions: dict[int, int]) -> None:
+    """Give members (by id) new positions, in two steps: a position may not be held by two even between statements."""
+    if not positions:
+        return
+    moving = update(HuntMember).where(HuntMember.group_id == group.id, HuntMember.id.in_(positions))
+    s.execute(moving.values(position=-HuntMember.position).execution_options(synchronize_session=False))
+    rows = [{"id": member_id, "position": position} for member_id, position in positions.items()]
+    s.execute(update(HuntMember).execution_options(synchronize_session=None), rows)

@@ -1,0 +1,149 @@
+"""Reads groups, members and memory into the values of ``fshunt.hunting``, and finds what was named."""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Select, and_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from fshunt.errors import NotFound
+from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.destinations import parse_destination
+from fshunt.hunting.group import Group, Member
+from fshunt.hunting.memory import Memory
+from fshunt.hunting.ringtime import RingTime
+from fshunt.store.models import Base, Block, Domain, GroupMemory, HuntGroup, HuntMember
+
+MAX_NAMED = 8
+"""How many names a sentence lists at most."""
+
+
+def insert_into(s: Session, model: type[Base]) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that can say ON CONFLICT: both databases can, each with a class of its own."""
+    make = postgresql.insert if s.get_bind().dialect.name == "postgresql" else sqlite.insert
+    return make(model)
+
+
+def domain_names(s: Session) -> list[str]:
+    """Return the names of all domains."""
+    return list(s.scalars(select(Domain.name).order_by(Domain.name)))
+
+
+def find_domain_id(s: Session, domain: str, *, lock: bool = False) -> int:
+    """Return the domain's id; ``lock`` keeps all other administration of it out. Raises NotFound."""
+    query = select(Domain.id).where(Domain.name == domain)
+    found = s.scalar(query.with_for_update() if lock else query)
+    if found is None:
+        raise NotFound(f"There is no domain {domain}: {nearest(domain, domain_names(s), 'domain')}")
+    return found
+
+
+def read_groups(s: Session, domain_id: int, pilot: str | None = None) -> list[Group]:
+    """Return the groups of a domain in order of pilot, or the one with this pilot."""
+    query = _group_query().where(HuntGroup.domain_id == domain_id).order_by(HuntGroup.pilot)
+    rows = s.execute(query if pilot is None else query.where(HuntGroup.pilot == pilot)).all()
+    members = read_members(s, [row.id for row in rows])
+    return [group_of(row, members[row.id]) for row in rows]
+
+
+def find_group(s: Session, domain_id: int, domain: str, pilot: str) -> Group:
+    """Return the group with this pilot; raise NotFound, naming the nearest, if there is none."""
+    found = read_groups(s, domain_id, pilot)
+    if not found:
+        raise NotFound(f"There is no group {pilot} in {domain}: {nearest(pilot, pilots(s, domain_id), 'group')}")
+    return found[0]
+
+
+def pilots(s: Session, domain_id: int) -> list[str]:
+    """Return all pilots of the domain."""
+    return list(s.scalars(select(HuntGroup.pilot).where(HuntGroup.domain_id == domain_id).order_by(HuntGroup.pilot)))
+
+
+def nearest(said: str, names: Sequence[str], what: str) -> str:
+    """Return the second half of a sentence about a name that is not there: what could have been meant."""
+    near = difflib.get_close_matches(said, names, n=3)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    if not names:
+        return f"there is no {what} yet."
+    more = ", ..." if len(names) > MAX_NAMED else ""
+    return f"there is {', '.join(names[:MAX_NAMED])}{more or '.'}"
+
+
+def read_members(s: Session, group_ids: Iterable[int]) -> defaultdict[int, list[Member]]:
+    """Return the members of each group in order of position."""
+    found: defaultdict[int, list[Member]] = defaultdict(list)
+    blocked = and_(Block.domain_id == HuntGroup.domain_id, Block.extension == HuntMember.extension)
+    query = (
+        select(*HuntMember.__table__.c, Block.extension.is_not(None).label("blocked"))
+        .join(HuntGroup, HuntGroup.id == HuntMember.group_id)
+        .outerjoin(Block, blocked)
+        .where(HuntMember.group_id.in_(list(group_ids)))
+        .order_by(HuntMember.group_id, HuntMember.position)
+    )
+    for row in s.execute(query):
+        found[row.group_id].append(_member_of(row))
+    return found
+
+
+def group_of(row: Any, members: Sequence[Member]) -> Group:
+    """Return the group of a row of ``_group_query``; raise BadValue if it was stored by hand and may not be there."""
+    return Group(
+        id=row.id,
+        domain=row.domain,
+        pilot=row.pilot,
+        name=row.name,
+        policy=row.policy,
+        ring_time=RingTime(row.rings, row.ring_seconds),
+        voicemail=row.voicemail,
+        cycles=row.cycles,
+        hunt_timeout=row.hunt_timeout,
+        prefix=row.prefix,
+        music=row.music,
+        call_waiting=row.call_waiting,
+        rest_seconds=row.rest_seconds,
+        on_no_answer=parse_destination(row.on_no_answer),
+        on_busy=parse_destination(row.on_busy),
+        on_unreachable=parse_destination(row.on_unreachable),
+        enabled=row.enabled,
+        members=tuple(members),
+    )
+
+
+def memory_of(member_id: int | None, place: int | None) -> Memory | None:
+    """Return the memory that two columns hold."""
+    return None if place is None else Memory(member_id, place)
+
+
+def lock_memory(s: Session, group_id: int) -> GroupMemory | None:
+    """Return the memory's row, locked until the transaction ends; None if the group is gone.
+
+    Whoever changes members takes this lock before he looks at them, so that a call's move and a change of the members
+    never cross. On SQLite the transaction is the lock.
+    """
+    query = select(GroupMemory).where(GroupMemory.group_id == group_id).with_for_update()
+    return s.scalar(query.execution_options(populate_existing=True))
+
+
+def _group_query() -> Select[Any]:
+    return select(*HuntGroup.__table__.c, Domain.name.label("domain")).join(Domain, Domain.id == HuntGroup.domain_id)
+
+
+def _member_of(row: Any) -> Member:
+    own = RingTime(row.rings, row.ring_seconds) if row.rings is not None or row.ring_seconds is not None else None
+    return Member(
+        id=row.id,
+        position=row.position,
+        address=parse_member(row.extension),
+        ring_time=own,
+        weight=row.weight,
+        confirm=row.confirm,
+        enabled=row.enabled,
+        blocked=row.blocked,
+        idle_since=row.idle_since,
+    )
