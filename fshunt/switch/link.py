@@ -4,6 +4,7 @@ It starts no greenlet. An exception thrown into the waiting greenlet from outsid
 it was: what was read is kept, and what is left of a half-sent command goes out with the next.
 """
 
+import math
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -51,6 +52,11 @@ class Link:
     def failed(self) -> bool:
         """Whether nothing can be sent, or nothing read, any more."""
         return self._failure is not None or self._unheard is not None
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection has ended, so that not even a farewell would be heard."""
+        return isinstance(self._failure, SwitchLost)
 
     def write(self, data: bytes) -> None:
         """Sends bytes. Raises SwitchLost when FreeSWITCH does not take them within ``SEND_SECONDS``.
@@ -134,7 +140,7 @@ class Link:
     def _receive(self, deadline: float | None) -> bool:
         """Takes in some bytes; False when the deadline has passed."""
         self._flush()
-        self._sock.settimeout(None if deadline is None else max(0.0, deadline - self._clock()))
+        self._sock.settimeout(_remaining(deadline, self._clock()))
         try:
             data = self._sock.recv(RECEIVE_BYTES)
         except (TimeoutError, BlockingIOError):
@@ -152,6 +158,11 @@ class Link:
         except ProtocolError:
             self.fail(SwitchLost("FreeSWITCH closed the connection in the middle of a frame."))
         self.fail(SwitchLost("FreeSWITCH closed the connection."))
+
+
+def _remaining(deadline: float | None, now: float) -> float | None:
+    """Seconds for a socket to wait: none left is 0, no limit is None."""
+    return None if deadline is None or math.isinf(deadline) else max(0.0, deadline - now)
 
 
 def _tune(sock: socket.socket) -> None:

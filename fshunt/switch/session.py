@@ -171,7 +171,7 @@ class Session(OutboundSession):
         except FshuntError as error:
             log.debug("%s: greeting a call to hand it back: %s", self.peer, error)
         try:
-            if self.connected:
+            if self.connected and not self._link.lost:
                 self._say_goodbye()
         except (FshuntError, OSError) as error:
             log.debug("%s: handing back: %s", self.uuid or self.peer, error)

@@ -1,0 +1,1 @@
+"""The daemon: everything that runs while calls are held."""
