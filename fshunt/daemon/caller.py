@@ -1,0 +1,66 @@
+"""Who calls, and whom: read from what the switch says of the caller's channel. Nothing in it is trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fshunt.hunting import kinds
+from fshunt.switch.frames import Frame
+
+MAX_SHOWN_CHARS = 80
+DEFAULT_CONTEXT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The caller's channel and what was dialled. ``name`` and ``number`` are the caller's own words: only for rows."""
+
+    uuid: str
+    number: str
+    name: str
+    pilot: str
+    domain_variable: str | None
+    domain_name: str | None
+    dialled_host: str | None
+    context: str
+    answered: bool
+
+    @property
+    def asked_domain(self) -> str:
+        """The domain that the channel names, for the row of a call whose group was not found."""
+        return self.domain_variable or self.domain_name or self.dialled_host or ""
+
+    def prefixed_name(self, prefix: str) -> str:
+        """Return the name that members see: the group's prefix, then the caller's name.
+
+        A name with characters that cannot be passed on unchanged is left out, and the number stands in its place;
+        it is not repaired (design, section 9).
+        """
+        shown = next((text for text in (self.name, self.number) if kinds.fits(kinds.check_caller_name, text)), "")
+        return f"{prefix} {shown}".rstrip()
+
+
+def caller_of(channel: Frame) -> Caller:
+    """Read the caller from the answer to ``connect``."""
+    context = channel.get("Caller-Context") or ""
+    return Caller(
+        uuid=channel.get("Unique-ID") or "",
+        number=plain(channel.get("Caller-Caller-ID-Number") or ""),
+        name=plain(channel.get("Caller-Caller-ID-Name") or ""),
+        pilot=plain(channel.get("Caller-Destination-Number") or ""),
+        domain_variable=_named(channel, "variable_fshunt_domain"),
+        domain_name=_named(channel, "variable_domain_name"),
+        dialled_host=_named(channel, "variable_sip_req_host"),
+        context=context if kinds.fits(kinds.check_context, context) else DEFAULT_CONTEXT,
+        answered=channel.get("Answer-State") == "answered",
+    )
+
+
+def plain(text: str) -> str:
+    """Return a text of the caller's for rows and logs: one line, printable, of bounded length."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:MAX_SHOWN_CHARS])
+
+
+def _named(channel: Frame, name: str) -> str | None:
+    value = channel.get(name)
+    return plain(value) if value else None

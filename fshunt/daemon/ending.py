@@ -1,0 +1,134 @@
+"""The ends of a call: the talk until it is over, or voicemail, another number, or a hang-up (design, section 5)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from fshunt.daemon.caller import Caller
+from fshunt.hunting import kinds
+from fshunt.hunting.destinations import Destination, DestinationKind
+from fshunt.hunting.outcomes import Result
+from fshunt.settings import Settings
+from fshunt.switch.session import Session, SwitchLost, TimedOut
+
+LONGEST_TALK_SECONDS = 24 * 3600.0
+"""A talk that lasts longer is let go of: it lives on, its end is not recorded."""
+
+LONGEST_VOICEMAIL_SECONDS = 3600.0
+HANGUP_SECONDS = 3.0
+"""How long the switch may take to tell of a hang-up; it takes some ten milliseconds (fact 6)."""
+
+CLOCK = time.monotonic
+
+
+class LetGo(BaseException):
+    """Told to a call that talks: the daemon stops, the talk goes on without it."""
+
+
+class Stopped(BaseException):
+    """Told to a hunt that did not end in time: the daemon stops, the switch takes the caller on."""
+
+
+def protect_talk(session: Session, caller: Caller) -> None:
+    """See to it that the call outlives us from here on, and that the dialplan never sends it to voicemail after.
+
+    The dialplan does the same when the caller's channel is answered; a caller who was answered before the hunt, by an
+    announcement say, depends on this (fact 7).
+    """
+    session.post(f"api uuid_setvar_multi {caller.uuid} socket_resume=false;fshunt_answered=true")
+
+
+def talk(session: Session, bridge_uuid: str, clock: Callable[[], float] = CLOCK) -> bool:
+    """Wait until the talk is over and the caller is hung up; tell whether its end was seen."""
+    limit = clock() + LONGEST_TALK_SECONDS
+    try:
+        while (frame := session.next_event(limit)) is not None:
+            event = frame.event
+            if event.get("Event-Name") == "CHANNEL_EXECUTE_COMPLETE" and event.get("Application-UUID") == bridge_uuid:
+                hang_up(session, "NORMAL_CLEARING", clock, grace=HANGUP_SECONDS)
+                return True
+            if _is_own_hangup(session, event.get("Event-Name"), event.get("Unique-ID")):
+                return True
+    except SwitchLost:
+        return session.gone
+    return False
+
+
+def leave(session: Session, caller: Caller, domain: str, destination: Destination, settings: Settings) -> Result:
+    """Take the caller to the destination and return the result; every path ends with a hang-up."""
+    destination.check()
+    match destination.kind:
+        case DestinationKind.VOICEMAIL:
+            return _to_voicemail(session, caller, domain, destination.value or "", settings)
+        case DestinationKind.TRANSFER:
+            return _transfer(session, caller, destination.value or "", settings)
+        case DestinationKind.HANGUP:
+            hang_up(session, kinds.check_cause(destination.value or ""))
+            return Result.REJECTED
+
+
+def _to_voicemail(session: Session, caller: Caller, domain: str, box: str, settings: Settings) -> Result:
+    protect_talk(session, caller)
+    session.execute("answer")
+    arguments = f"{kinds.check_profile(settings.voicemail_profile)} {kinds.check_domain(domain)} {box}"
+    voicemail = session.execute("voicemail", arguments)
+    try:
+        _until_complete(session, voicemail, CLOCK() + LONGEST_VOICEMAIL_SECONDS)
+    except SwitchLost:
+        if not session.gone:
+            raise
+    hang_up(session, "NORMAL_CLEARING")
+    return Result.VOICEMAIL
+
+
+def _transfer(session: Session, caller: Caller, number: str, settings: Settings) -> Result:
+    context = kinds.check_context(settings.transfer_context or caller.context)
+    session.post(f"api uuid_setvar {caller.uuid} socket_resume false")
+    transfer = session.execute("transfer", f"{kinds.check_transfer_number(number)} XML {context}")
+    try:
+        _until_complete(session, transfer, CLOCK() + HANGUP_SECONDS)
+    except (SwitchLost, TimedOut):
+        if session.gone:
+            return Result.ABANDONED
+    return Result.TRANSFERRED
+
+
+def _until_complete(session: Session, event_uuid: str, deadline: float) -> None:
+    """Read until the application has ended or the caller is gone; raise TimedOut or SwitchLost if neither comes."""
+    while (frame := session.next_event(deadline)) is not None:
+        event = frame.event
+        if event.get("Application-UUID") == event_uuid and event.get("Event-Name") == "CHANNEL_EXECUTE_COMPLETE":
+            return
+        if _is_own_hangup(session, event.get("Event-Name"), event.get("Unique-ID")):
+            return
+    raise TimedOut("FreeSWITCH did not end an application in time.")
+
+
+def hang_up(session: Session, cause: str, clock: Callable[[], float] = CLOCK, grace: float = 0.0) -> None:
+    """Hang the caller up and wait until it is done.
+
+    ``grace``: seconds to wait for the switch to do it by itself first. A member may have transferred the caller; the
+    channel is then no longer ours, and a hang-up sent at once would end the call that follows.
+    """
+    if session.gone:
+        return
+    try:
+        if grace and _until_gone(session, clock() + grace):
+            return
+        session.execute("hangup", cause)
+        _until_gone(session, clock() + HANGUP_SECONDS)
+    except SwitchLost:
+        return
+
+
+def _until_gone(session: Session, deadline: float) -> bool:
+    while (frame := session.next_event(deadline)) is not None:
+        event = frame.event
+        if _is_own_hangup(session, event.get("Event-Name"), event.get("Unique-ID")):
+            return True
+    return False
+
+
+def _is_own_hangup(session: Session, name: str | None, uuid: str | None) -> bool:
+    return name == "CHANNEL_HANGUP_COMPLETE" and uuid == session.uuid

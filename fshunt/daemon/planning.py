@@ -1,0 +1,62 @@
+"""From a caller to a hunt: which group was dialled, and in which order its members are rung."""
+
+from __future__ import annotations
+
+import logging
+
+from fshunt.daemon.caller import Caller
+from fshunt.daemon.services import Services
+from fshunt.errors import StoreError
+from fshunt.hunting.facts import Facts, facts_of
+from fshunt.hunting.hunt import Hunt
+from fshunt.hunting.memory import Memory
+from fshunt.hunting.outcomes import Event, State
+from fshunt.hunting.policies import POLICIES, Remembers, decide
+from fshunt.store import hunts
+
+log = logging.getLogger(__name__)
+
+
+def plan(caller: Caller, hunt_id: str, services: Services) -> Hunt:
+    """Load the group that was dialled and freeze the facts of this hunt.
+
+    Raises NotFound if no group has this pilot, StoreError if the database cannot be asked in time.
+    """
+    loaded = services.database.read(
+        hunts.load,
+        fshunt_domain=caller.domain_variable,
+        domain_name=caller.domain_name,
+        host=caller.dialled_host,
+        pilot=caller.pilot,
+    )
+    facts = facts_of(loaded.group, loaded.answerer, loaded.turn, services.seed())
+    if facts.members and POLICIES[facts.policy].remembers is Remembers.TURN:
+        facts = _with_turn_taken(facts, loaded.group.id, caller.uuid, services)
+
+    def log_transition(before: State, event: Event, now: State) -> None:
+        log.debug("call %s: %s, %s, %s", caller.uuid, before, event, now)
+
+    return Hunt(id=hunt_id, call_uuid=caller.uuid, group=loaded.group, facts=facts, log=log_transition)
+
+
+def _with_turn_taken(facts: Facts, group_id: int, call_uuid: str, services: Services) -> Facts:
+    """Move the turn, once a call (invariant I3), and return the facts with the turn this call found.
+
+    If the database does not take the move in time, the hunt goes on with the turn as it was read, and the move is
+    written later.
+    """
+
+    def first(turn: Memory | None) -> int | None:
+        return decide(_with_turn(facts, turn))[0][0]
+
+    try:
+        turn = services.database.write(hunts.take_turn, group_id, call_uuid, first)
+    except StoreError as error:
+        log.warning("call %s: the turn is moved later: %s", call_uuid, error)
+        services.recorder.put(hunts.take_turn, group_id, call_uuid, first)
+        return facts
+    return _with_turn(facts, turn)
+
+
+def _with_turn(facts: Facts, turn: Memory | None) -> Facts:
+    return Facts(facts.policy, facts.members, facts.answerer, turn, facts.seed)

@@ -1,0 +1,127 @@
+"""Writes down what happens, as it happens, without making a call wait for the disk.
+
+Everything is written in the order in which it was said, in one greenlet. What cannot be written because the database
+is away stays in the queue and is written when it is back; every write may be done twice and is then one row
+(the store's functions are idempotent), so that a COMMIT whose answer was lost does no harm.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec
+
+import gevent
+from gevent.event import Event
+from sqlalchemy.orm import Session
+
+from fshunt.daemon.database import Database
+from fshunt.errors import FshuntError, StoreError
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+
+MAX_BATCH = 200
+"""Writes taken into one transaction: many calls then share one disk flush."""
+
+MAX_WAITING = 100_000
+"""Writes kept while the database is away, about 100 MB; beyond it the oldest are lost, and that is logged."""
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
+"""Pauses between tries while the database is away; each is twice the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write: a function of the store and what it is given after its session."""
+
+    function: Callable[..., object]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    def __call__(self, session: Session) -> None:
+        """Do the write in a transaction."""
+        self.function(session, *self.args, **self.kwargs)
+
+
+class Recorder:
+    """The queue of writes, and the greenlet that does them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: deque[Write] = deque()
+        self._something = Event()
+        self._empty = Event()
+        self._empty.set()
+        self._lost = 0
+        self._greenlet: gevent.Greenlet | None = None
+
+    def start(self) -> None:
+        """Start writing."""
+        self._greenlet = gevent.spawn(self._run)
+
+    def put(self, function: Callable[Concatenate[Session, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Have ``function(session, ...)`` written as soon as it can be; never waits, never fails."""
+        if len(self._waiting) >= MAX_WAITING:
+            self._waiting.popleft()
+            self._lost += 1
+            if self._lost == 1 or self._lost % 1000 == 0:
+                log.error("the database is away for too long: %d records of calls are lost", self._lost)
+        self._waiting.append(Write(function, args, kwargs))
+        self._empty.clear()
+        self._something.set()
+
+    def flush(self, timeout: float | None) -> bool:
+        """Wait until all is written, at most ``timeout`` seconds; tell whether it is."""
+        return bool(self._empty.wait(timeout))
+
+    def stop(self, timeout: float) -> None:
+        """Write what is left, for at most ``timeout`` seconds, and stop."""
+        if not self.flush(timeout):
+            log.error("stopped before %d records of calls could be written", len(self._waiting))
+        if self._greenlet is not None:
+            self._greenlet.kill()
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            self._something.wait()
+            batch = [self._waiting[i] for i in range(min(MAX_BATCH, len(self._waiting)))]
+            try:
+                self._write(batch)
+            except StoreError as error:
+                log.warning("%d records wait for the database: %s", len(self._waiting), error)
+                gevent.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                continue
+            pause = FIRST_PAUSE_SECONDS
+            self._done(batch)
+
+    def _write(self, batch: list[Write]) -> None:
+        """Do the writes of a batch in one transaction; if one of them is wrong, one by one, without that one."""
+
+        def all_of(session: Session) -> None:
+            for write in batch:
+                write(session)
+
+        try:
+            self._database.write_patiently(all_of)
+        except StoreError:
+            raise
+        except (FshuntError, LookupError, TypeError, ValueError) as error:
+            if len(batch) == 1:
+                log.warning("a record could not be written and is left out: %s: %s", batch[0].function.__name__, error)
+                return
+            for write in batch:
+                self._write([write])
+
+    def _done(self, batch: list[Write]) -> None:
+        for write in batch:
+            if self._waiting and self._waiting[0] is write:
+                self._waiting.popleft()
+        if not self._waiting:
+            self._something.clear()
+            self._empty.set()

@@ -1,0 +1,143 @@
+"""Rings the phones of a stage until somebody takes the call, all have ended, or the caller leaves (section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from fshunt.hunting.outcomes import Outcome
+from fshunt.switch.causes import CONNECTION_LOST
+from fshunt.switch.dialstring import LegPlan, dial_string
+from fshunt.switch.frames import Frame
+from fshunt.switch.session import Session, SwitchLost, TimedOut
+from fshunt.switch.stage import Leg, Offer, StageLegs
+
+GONE_SECONDS = 2.0
+"""After the caller's hang-up the result of ``bridge`` comes within 40 ms (fact 6); for longer nobody waits."""
+
+BRIDGE_SECONDS = 10.0
+"""After the last leg's time is over the ``bridge`` ends at once; if it has not after this time, the switch is stuck."""
+
+FOREVER = float("inf")
+
+
+class StageEnd(Enum):
+    """How a stage ended."""
+
+    ANSWERED = auto()
+    NOBODY = auto()
+    CALLER_GONE = auto()
+
+
+@dataclass(slots=True)
+class Ringing:
+    """One stage being rung. ``on_ended`` is told of each offer as it ends; ``clock`` is monotonic, in seconds."""
+
+    session: Session
+    legs: StageLegs
+    on_ended: Callable[[Offer], None]
+    clock: Callable[[], float]
+    bridge_uuid: str = ""
+    winner: Offer | None = None
+    _gone_by: float = field(default=FOREVER)
+    _stuck_by: float = field(default=FOREVER)
+    _end: StageEnd | None = None
+
+    def start(self, plans: Sequence[LegPlan]) -> None:
+        """Have the switch ring all legs at once, and tell us what becomes of each."""
+        for plan in plans:
+            self.session.post(f"filter Unique-ID {plan.uuid}")
+        self.bridge_uuid = self.session.execute("bridge", dial_string(plans))
+
+    def until_end(self) -> StageEnd:
+        """Ring until the stage has ended; each phone for its time.
+
+        Raises SwitchLost if the connection is lost, TimedOut if the switch does not end the ``bridge``.
+        """
+        try:
+            while self._end is None:
+                event = self.session.next_event(self._next_deadline())
+                if event is None:
+                    self._on_time(self.clock())
+                else:
+                    self._on_event(event.event, self.clock())
+                self._report()
+            return self._end
+        except SwitchLost:
+            if not self.session.gone:
+                raise
+            self._caller_gone()
+            return StageEnd.CALLER_GONE
+        finally:
+            self.legs.close_all(CONNECTION_LOST)
+            self._report()
+
+    def _next_deadline(self) -> float:
+        """The next moment to do something; once no leg's time is running, the switch must end the bridge soon."""
+        due = self.legs.next_due()
+        if due < FOREVER:
+            self._stuck_by = FOREVER
+        elif self._stuck_by == FOREVER:
+            self._stuck_by = self.clock() + BRIDGE_SECONDS
+        return min(due, self._gone_by, self._stuck_by)
+
+    def _on_time(self, now: float) -> None:
+        for offer in self.legs.overdue(now):
+            self._call_off(offer.live_legs(), "NO_ANSWER")
+        if now >= self._gone_by:
+            self._caller_gone()
+        if now >= self._stuck_by:
+            raise TimedOut("FreeSWITCH did not end the ringing when it was told to.")
+
+    def _on_event(self, event: Frame, now: float) -> None:
+        offer = self.legs.on_leg_event(event, now)
+        if offer is not None:
+            self._call_off_others_if_declined(offer)
+            return
+        if event.get("Unique-ID") != self.session.uuid:
+            return
+        match event.get("Event-Name"):
+            case "CHANNEL_BRIDGE":
+                self._answered(event.get("Other-Leg-Unique-ID") or event.get("Bridge-B-Unique-ID") or "")
+            case "CHANNEL_EXECUTE_COMPLETE" if event.get("Application-UUID") == self.bridge_uuid:
+                self._bridge_complete(event)
+            case "CHANNEL_HANGUP":
+                self._gone_by = now + GONE_SECONDS
+            case "CHANNEL_HANGUP_COMPLETE":
+                self._caller_gone()
+
+    def _answered(self, leg_uuid: str) -> None:
+        self.winner = self.legs.on_bridge(leg_uuid)
+        if self.winner is not None:
+            self._end = StageEnd.ANSWERED
+
+    def _bridge_complete(self, event: Frame) -> None:
+        if event.get("variable_originate_disposition") == "SUCCESS":
+            self._answered(event.get("variable_last_bridge_to") or event.get("variable_bridge_uuid") or "")
+            if self._end is not None:
+                return
+        self.legs.on_complete(event)
+        gone = self.session.gone or event.get("variable_originate_disposition") == "ORIGINATOR_CANCEL"
+        self._end = StageEnd.CALLER_GONE if gone else StageEnd.NOBODY
+
+    def _caller_gone(self) -> None:
+        self.legs.close_all("ORIGINATOR_CANCEL")
+        self._end = StageEnd.CALLER_GONE
+
+    def _call_off_others_if_declined(self, offer: Offer) -> None:
+        """A refusal at one phone is the member's word for all of them (RFC 3261 section 16.7, step 5)."""
+        if not any(leg.outcome is Outcome.DECLINED for leg in offer.legs):
+            return
+        others = offer.live_legs()
+        for leg in others:
+            leg.end("CALL_REJECTED")
+        self._call_off(others, "LOSE_RACE")
+
+    def _call_off(self, legs: Sequence[Leg], cause: str) -> None:
+        for leg in legs:
+            self.session.post(f"api uuid_kill {leg.uuid} {cause}")
+
+    def _report(self) -> None:
+        for offer in self.legs.settled():
+            self.on_ended(offer)
