@@ -1,0 +1,103 @@
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+
+from fshunt.store import migrate
+from fshunt.store.engine import open_engine
+from fshunt.store.models import Base
+
+TABLES = sorted(Base.metadata.tables)
+
+
+@pytest.fixture
+def engine(empty_database_url: str) -> Iterator[Engine]:
+    opened = open_engine(empty_database_url, create=True)
+    yield opened
+    opened.dispose()
+
+
+def differences(engine: Engine) -> list[Any]:
+    options = {"compare_type": True, "compare_server_default": True}
+    with engine.connect() as connection:
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata))
+
+
+def reflected(engine: Engine) -> dict[str, Any]:
+    """All that the database itself says of the tables, in an order that does not matter."""
+    seen = inspect(engine)
+    return {
+        table: {
+            "columns": [(c["name"], str(c["type"]), c["nullable"], c["default"]) for c in seen.get_columns(table)],
+            "primary key": seen.get_pk_constraint(table),
+            "foreign keys": sorted(seen.get_foreign_keys(table), key=str),
+            "unique": sorted(seen.get_unique_constraints(table), key=str),
+            "checks": sorted(seen.get_check_constraints(table), key=str),
+            "indexes": sorted(seen.get_indexes(table), key=str),
+        }
+        for table in TABLES
+    }
+
+
+def upgrade(engine: Engine) -> None:
+    migrate.upgrade(engine.url)
+
+
+def test_alembic_finds_no_difference_between_models_and_migrations(engine):
+    upgrade(engine)
+    assert differences(engine) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP INDEX ix_calls_domain_pilot_started_at",
+        "ALTER TABLE members ADD COLUMN extra INTEGER",
+        "ALTER TABLE members DROP COLUMN idle_since",
+        "DROP TABLE skips",
+    ],
+)
+def test_alembic_finds_a_difference_where_there_is_one(engine, change):
+    upgrade(engine)
+    with engine.begin() as connection:
+        connection.execute(text(change))
+    assert differences(engine) != []
+
+
+def test_migrations_make_the_very_tables_that_the_models_describe(engine):
+    """Names of constraints, checks, actions of foreign keys: what alembic's comparison does not look at."""
+    with engine.begin() as connection:
+        Base.metadata.create_all(connection)
+    as_models_say = reflected(engine)
+    with engine.begin() as connection:
+        Base.metadata.drop_all(connection)
+    upgrade(engine)
+    assert reflected(engine) == as_models_say
+
+
+def test_every_constraint_has_a_name_that_a_migration_can_drop(engine):
+    upgrade(engine)
+    for table, seen in reflected(engine).items():
+        for kind in ("foreign keys", "unique", "checks", "indexes"):
+            assert all(each["name"] for each in seen[kind]), (table, kind)
+
+
+def test_ids_of_groups_and_members_are_never_given_twice(engine):
+    """A call under way may still name a member who was removed: nobody else may get the stamp."""
+    upgrade(engine)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO domains (id, name) VALUES (1, 'pbx.test')"))
+        ids = [_add_and_remove_group(connection) for _ in range(2)]
+    assert ids[0] != ids[1]
+
+
+def _add_and_remove_group(connection):
+    columns = "domain_id, pilot, name, policy, rings, cycles, call_waiting, rest_seconds, on_no_answer, on_busy"
+    values = "1, '5000', '', 'regular', 3, 1, false, 0, 'voicemail', 'voicemail'"
+    insert = f"INSERT INTO groups ({columns}, on_unreachable, enabled) VALUES ({values}, 'voicemail', true)"
+    group_id = connection.execute(text(f"{insert} RETURNING id")).scalar_one()
+    connection.execute(text("DELETE FROM groups"))
+    return group_id

@@ -1,0 +1,107 @@
+from datetime import UTC, datetime
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
+
+from fshunt.errors import StoreError
+from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.outcomes import Outcome
+from fshunt.store import calls, groups, hunts, migrate
+from fshunt.store.engine import open_engine, open_store
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def tables(url):
+    engine = open_engine(url)
+    try:
+        return set(inspect(engine).get_table_names())
+    finally:
+        engine.dispose()
+
+
+def revisions():
+    """All revisions, first to last."""
+    script = ScriptDirectory(str(migrate.migrations_folder()))
+    return [each.revision for each in script.walk_revisions()][::-1]
+
+
+def fill(url):
+    """A row in every table."""
+    store = open_store(url)
+    with store.writing() as s:
+        groups.add_group(s, "pbx.test", "5000", name="Sales", policy="circular")
+        added = groups.add_members(s, "pbx.test", "5000", [parse_member("1001"), parse_member("+4930123@carrier")])
+        groups.block(s, "pbx.test", "1001", True)
+        first = added.members[0]
+        hunts.note_answer(s, added.id, first.id, call_uuid="u1", at=NOON, moves_answerer=True)
+        who = {"hunt_id": "h1", "call_uuid": "u1", "owner": "node"}
+        hunts.claim(s, "pbx.test", ["1001"], **who, now=NOON, lease_seconds=60)
+        caller = {"caller_number": "4930", "caller_name": "Ada"}
+        group = {"domain": "pbx.test", "pilot": "5000", "group_name": "Sales", "policy": "circular"}
+        calls.open_call(s, "h1", uuid="u1", **group, **caller, started_at=NOON, facts={"seed": 1}, owner="node")
+        place = {"call_id": "h1", "stage": 1, "cycle": 1, "position": 1, "extension": "1001"}
+        calls.add_offer(s, "o1", **place, phones=2, ring_seconds=18.0, started_at=NOON)
+        calls.end_offer(s, "o1", ended_at=NOON, outcome=Outcome.ANSWERED)
+        calls.add_skip(s, "s1", **place, reason=SKIPPED, at=NOON)
+    store.close()
+
+
+SKIPPED = calls.SkipReason.BLOCKED
+
+
+def test_all_tables_come_and_go_with_data_in_them(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url)
+    fill(url)
+    migrate.downgrade(url, "base")
+    assert tables(url) == {"alembic_version"}
+    migrate.upgrade(url)
+    fill(url)
+    store = open_store(url)
+    with store.reading() as s:
+        assert [m.extension for m in groups.get_group(s, "pbx.test", "5000").members] == ["1001", "+4930123@carrier"]
+    store.close()
+
+
+def test_each_migration_can_be_taken_back_and_done_again(empty_database_url):
+    url = empty_database_url
+    for revision in revisions():
+        migrate.upgrade(url, revision)
+        migrate.downgrade(url, "-1")
+        migrate.upgrade(url, revision)
+        assert migrate.check(url).current == revision
+
+
+def test_upgrade_tells_each_migration_and_nothing_the_second_time(empty_database_url):
+    said = []
+    migrate.upgrade(empty_database_url, report=said.append)
+    assert [line.split(":")[0] for line in said] == [f"Upgraded to {each}" for each in revisions()]
+    said.clear()
+    migrate.upgrade(empty_database_url, report=said.append)
+    assert said == []
+
+
+def test_downgrade_tells_what_it_took_back(empty_database_url):
+    migrate.upgrade(empty_database_url)
+    said = []
+    migrate.downgrade(empty_database_url, "base", report=said.append)
+    assert [line.split(":")[0] for line in said] == [f"Took back {each}" for each in revisions()[::-1]]
+
+
+def test_check_says_where_the_database_is(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url)
+    up = migrate.check(url)
+    assert (up.ok, up.current) == (True, up.head)
+    assert up.sentence == f"The database is up to date (revision {up.head})."
+    migrate.downgrade(url, "base")
+    down = migrate.check(url)
+    assert (down.ok, down.current) == (False, None)
+    assert down.sentence == "The database is not migrated: run `fshunt db upgrade`."
+
+
+def test_an_unknown_revision_is_one_sentence(empty_database_url):
+    with pytest.raises(StoreError, match=r"^Cannot migrate the database .*'9999'\.$"):
+        migrate.upgrade(empty_database_url, "9999")
