@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import click
+
 from fshunt.settings import Loaded, Settings, load
 
 if TYPE_CHECKING:
@@ -37,7 +39,9 @@ class App:
         """The database. SQLAlchemy is imported only now: help and completion of words do not wait for it."""
         from fshunt.store.engine import open_store
 
-        return open_store(self.settings.database_url)
+        made = open_store(self.settings.database_url)
+        click.get_current_context().find_root().call_on_close(made.close)
+        return made
 
     @contextmanager
     def reading(self) -> Iterator[tuple[Session, str]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import click
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from fshunt.cli import output, params
 from fshunt.cli.app import App
@@ -12,11 +14,15 @@ from fshunt.cli.base import Group as Noun
 from fshunt.cli.base import json_option, pass_app
 from fshunt.cli.records import call_json, caller_words, print_call, result_words, whole_call_json
 from fshunt.cli.times import parse_since
+from fshunt.errors import UsageError
 from fshunt.store import calls
 from fshunt.store.models import CallRecord
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100_000
+MIN_PREFIX_CHARS = 6
+MANY = 5
+"""How many uuids with the same beginning are named."""
 TITLES = ("started", "pilot", "caller", "result", "seconds", "uuid")
 
 
@@ -47,7 +53,7 @@ def list_(app: App, pilot: str | None, since: str | None, limit: int, as_json: b
 
     Where neither --domain nor the setting `domain` names a domain, the calls of all domains.
     """
-    start = parse_since(since, datetime.now(UTC)) if since else None
+    start = parse_since(since, datetime.now(UTC)) if since is not None else None
     domain = app.said_domain or app.settings.domain
     with app.store.reading() as session:
         found = calls.list_calls(session, domain, pilot, start, limit)
@@ -78,8 +84,21 @@ def show(app: App, uuid: str, as_json: bool) -> None:
     UUID is the caller's channel in FreeSWITCH; its first characters, 6 or more, are enough if no other call has them.
     """
     with app.store.reading() as session:
-        newest, earlier = calls.show_call(session, uuid)
+        newest, *earlier = calls.show_call(session, _whole(session, uuid))
         if as_json:
             output.emit_json(whole_call_json(newest, earlier))
         else:
             print_call(newest, earlier)
+
+
+def _whole(session: Session, said: str) -> str:
+    """The uuid that begins with what was said; raises UsageError if that is too short or more than one begins so."""
+    if len(said) < MIN_PREFIX_CHARS:
+        raise UsageError(f"'{said}' is too short: say at least {MIN_PREFIX_CHARS} characters of the call's uuid.")
+    query = select(CallRecord.uuid).where(CallRecord.uuid.startswith(said, autoescape=True)).distinct().limit(MANY)
+    found = list(session.scalars(query))
+    if said in found or not found:
+        return said
+    if len(found) > 1:
+        raise UsageError(f"More than one call's uuid begins with {said}: {', '.join(sorted(found))}.")
+    return found[0]

@@ -1,0 +1,80 @@
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fshunt.cli.main import cli
+
+
+@dataclass
+class Fshunt:
+    """The command line on one database. `run` is for what shall go well, `refused` for what shall not."""
+
+    env: dict[str, str]
+
+    def invoke(self, *words: str) -> Result:
+        return CliRunner(env=self.env).invoke(cli, list(words), prog_name="fshunt")
+
+    def run(self, *words: str) -> Result:
+        result = self.invoke(*words)
+        assert result.exit_code == 0, result.output
+        return result
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.run(*words, "--json").stdout)
+
+    def refused(self, exit_code: int, *words: str) -> str:
+        """Run what shall be refused: one sentence on stderr, no traceback, and nothing changed."""
+        return self.all_refused(exit_code, [words])[0]
+
+    def _sentence(self, exit_code: int, words: Sequence[str]) -> str:
+        result = self.invoke(*words)
+        assert result.exit_code == exit_code, result.output
+        sentence = result.stderr.removesuffix("\n")
+        assert sentence.startswith("Error: ")
+        assert "\n" not in sentence
+        assert sentence.endswith((".", "?"))
+        assert "Traceback" not in result.output
+        assert result.stdout == ""
+        return sentence.removeprefix("Error: ")
+
+    def all_refused(self, exit_code: int, many: Iterable[Sequence[str]]) -> list[str]:
+        """As `refused`, for many; whether nothing was changed is looked at once."""
+        before = self.state()
+        sentences = [self._sentence(exit_code, words) for words in many]
+        assert self.state() == before
+        return sentences
+
+    def state(self) -> str:
+        """All groups with all that is known of them."""
+        return self.invoke("group", "list", "--json", "--domain", "pbx.test").stdout
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_machine(monkeypatch, tmp_path):
+    for name in [name for name in os.environ if name.startswith(("FSHUNT_", "_FSHUNT_", "NO_COLOR"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("fshunt.settings.loading.DEFAULT_FILE", tmp_path / "no-settings.toml")
+
+
+@pytest.fixture
+def fshunt_on() -> Callable[[str], Fshunt]:
+    return lambda url: Fshunt({"FSHUNT_DATABASE_URL": url, "FSHUNT_DOMAIN": "pbx.test"})
+
+
+@pytest.fixture
+def fshunt(fshunt_on, database_url) -> Fshunt:
+    """The command line on a migrated database without groups; once on SQLite, once on PostgreSQL."""
+    return fshunt_on(database_url)
+
+
+@pytest.fixture
+def office(fshunt) -> Fshunt:
+    """The command line with a group 5000 of three agents."""
+    fshunt.run("group", "add", "5000", "--name", "Sales", "--policy", "circular")
+    fshunt.run("member", "add", "5000", "1001", "1002", "1003")
+    return fshunt

@@ -1,0 +1,187 @@
+from fshunt.hunting.policies import POLICIES
+from fshunt.settings import load
+from fshunt.store.engine import open_store
+from fshunt.store.models import GroupMemory
+
+
+def test_a_group_is_added_with_all_that_was_said(fshunt):
+    fshunt.run(
+        *("group", "add", "5000", "--name", "Sales", "--policy", "round-robin", "--ring-seconds", "20"),
+        *("--voicemail", "1005", "--cycles", "2", "--hunt-timeout", "90", "--prefix", "Sales", "--call-waiting"),
+        *("--music", "local_stream://moh", "--on-no-answer", "transfer:5001", "--on-busy", "hangup:USER_BUSY"),
+        *("--on-unreachable", "voicemail:1009"),
+    )
+    group = fshunt.json("group", "show", "5000")
+    said = {
+        "domain": "pbx.test",
+        "pilot": "5000",
+        "name": "Sales",
+        "policy": "round-robin",
+        "ring_time": {"rings": None, "ring_seconds": 20.0, "seconds": 20.0},
+        "voicemail": "1005",
+        "box": "1005",
+        "cycles": 2,
+        "hunt_timeout": 90.0,
+        "prefix": "Sales",
+        "music": "local_stream://moh",
+        "call_waiting": True,
+        "rest_seconds": 0.0,
+        "on_no_answer": "transfer:5001",
+        "on_busy": "hangup:USER_BUSY",
+        "on_unreachable": "voicemail:1009",
+        "enabled": True,
+        "members": [],
+        "last_answered": None,
+        "last_turn": None,
+    }
+    assert {name: group[name] for name in said} == said
+
+
+def test_a_group_needs_no_more_than_its_number(fshunt):
+    result = fshunt.run("group", "add", "5000")
+    assert "Group 5000 of pbx.test is added." in result.stdout
+    assert "3 rings (18 s)" in result.stdout
+    assert fshunt.json("group", "show", "5000")["ring_time"] == {"rings": 3, "ring_seconds": None, "seconds": 18.0}
+
+
+def test_the_ring_time_is_shown_in_rings_of_the_length_that_is_set(office):
+    office.env["FSHUNT_RING_CYCLE"] = "5"
+    assert "3 rings (15 s)" in office.run("group", "show", "5000").stdout
+    office.run("group", "set", "5000", "--ring-seconds", "20")
+    assert "20 s (4 rings)" in office.run("group", "show", "5000").stdout
+
+
+def test_the_page_of_a_group_says_whose_box_takes_the_message(office):
+    assert "nobody answers    voicemail 1003 (box of the last member)" in office.run("group", "show", "5000").stdout
+    office.run("group", "set", "5000", "--on-busy", "transfer:5001", "--on-unreachable", "hangup:NORMAL_CLEARING")
+    page = office.run("group", "set", "5000", "--voicemail", "1009").stdout
+    assert "nobody answers    voicemail 1009 (box of the group)" in page
+    assert "everybody busy    transfer to 5001" in page
+    assert "nobody reachable  hang up with NORMAL_CLEARING" in page
+
+
+def test_the_last_extension_has_the_box_where_the_last_member_is_outside(office):
+    office.run("member", "add", "5000", "+14155550123@carrier")
+    assert "voicemail 1003 (box of the last extension)" in office.run("group", "show", "5000").stdout
+
+
+def test_one_member_without_another_box_is_warned_of(fshunt):
+    fshunt.run("group", "add", "5000")
+    warned = fshunt.run("member", "add", "5000", "1001")
+    assert "Warning: Group 5000 has one member and no other box" in warned.stderr
+    assert "Warning" in fshunt.run("group", "show", "5000").stderr
+    assert fshunt.json("group", "show", "5000")["warnings"]
+    assert fshunt.run("group", "set", "5000", "--voicemail", "1009").stderr == ""
+
+
+def test_what_is_not_said_stays_and_none_takes_away(office):
+    office.run(
+        *("group", "set", "5000", "--voicemail", "1009", "--prefix", "Sales", "--music", "local_stream://moh"),
+        *("--hunt-timeout", "60", "--on-busy", "transfer:5001", "--rest-seconds", "15"),
+    )
+    before = office.json("group", "show", "5000")
+    office.run("group", "set", "5000", "--name", "Shop")
+    assert office.json("group", "show", "5000") == before | {"name": "Shop"}
+    cleared = (
+        "--voicemail",
+        "--prefix",
+        "--music",
+        "--hunt-timeout",
+        "--on-no-answer",
+        "--on-busy",
+        "--on-unreachable",
+    )
+    office.run("group", "set", "5000", *(word for option in cleared for word in (option, "none")))
+    after = office.json("group", "show", "5000")
+    assert [after[name] for name in ("voicemail", "prefix", "music", "hunt_timeout")] == [None] * 4
+    assert after["on_busy"] == "voicemail"
+    assert (after["rest_seconds"], after["name"]) == (15.0, "Shop")
+
+
+def test_groups_are_listed_in_order_of_pilot(office):
+    office.run("group", "add", "4000")
+    assert [group["pilot"] for group in office.json("group", "list")] == ["4000", "5000"]
+    lines = office.run("group", "list").stdout.splitlines()
+    assert lines[0].split() == ["pilot", "name", "policy", "ring", "time", "members", "state"]
+    assert lines[2].split(maxsplit=3)[:3] == ["5000", "Sales", "circular"]
+    assert "1001 1002 1003" in lines[2]
+
+
+def test_before_the_first_group_the_list_is_empty(fshunt):
+    del fshunt.env["FSHUNT_DOMAIN"]
+    assert fshunt.json("group", "list") == []
+    assert "There is no group yet" in fshunt.run("group", "list").stdout
+
+
+def test_a_group_is_disabled_and_enabled(office):
+    assert "is disabled" in office.run("group", "disable", "5000").stdout
+    assert office.json("group", "show", "5000")["enabled"] is False
+    assert "(disabled)" in office.run("group", "show", "5000").stdout
+    office.run("group", "enable", "5000")
+    assert office.json("group", "show", "5000")["enabled"] is True
+
+
+def test_a_group_is_renumbered_and_keeps_the_rest(office):
+    before = office.json("group", "show", "5000")
+    office.run("group", "renumber", "5000", "5100")
+    assert office.json("group", "show", "5100") == before | {"pilot": "5100"}
+    assert "did you mean 5100?" in office.refused(1, "group", "show", "5000")
+
+
+def test_a_group_is_removed(office):
+    office.run("group", "remove", "5000")
+    assert office.json("group", "list", "--domain", "pbx.test") == []
+
+
+def test_the_page_says_whose_turn_it_is(office, database_url):
+    assert "no call yet; 1001 is first on the next call" in office.run("group", "show", "5000").stdout
+    member = {each.extension: each for each in group_of(database_url).members}["1003"]
+    with open_store(database_url).writing() as session:
+        memory = session.get_one(GroupMemory, group_of(database_url).id)
+        memory.answerer_id, memory.answerer_place = member.id, 3
+        memory.turn_id, memory.turn_place = None, 2
+    assert "1003 answered last; 1001 is first on the next call" in office.run("group", "show", "5000").stdout
+    office.run("group", "set", "5000", "--policy", "round-robin")
+    assert (
+        "a member at position 2 who is gone was first in turn last; 1002 is first on the next call"
+        in office.run("group", "show", "5000").stdout
+    )
+    shown = office.json("group", "show", "5000")
+    assert shown["last_answered"] == {"member": "1003", "position": 3}
+    assert shown["last_turn"] == {"member": None, "position": 2}
+
+
+def group_of(url):
+    from fshunt.store.groups import get_group
+
+    with open_store(url).reading() as session:
+        return get_group(session, "pbx.test", "5000")
+
+
+def test_help_tells_circular_from_round_robin(fshunt):
+    words = " ".join(fshunt.run("group", "add", "--help").stdout.split())
+    for name, policy in POLICIES.items():
+        assert f"{name}, {policy.help}" in words
+
+
+def test_the_domain_may_stand_anywhere_and_is_over_the_setting(office):
+    office.run("--domain", "b.test", "group", "add", "7000")
+    office.run("group", "--domain", "b.test", "add", "7001")
+    office.run("group", "add", "7002", "--domain", "b.test")
+    assert [group["pilot"] for group in office.json("group", "list", "--domain", "b.test")] == ["7000", "7001", "7002"]
+    assert [group["pilot"] for group in office.json("group", "list")] == ["5000"]
+
+
+def test_the_only_domain_is_meant_where_none_is_said(office):
+    del office.env["FSHUNT_DOMAIN"]
+    assert office.json("group", "show", "5000")["domain"] == "pbx.test"
+    office.run("group", "add", "7000", "--domain", "b.test")
+    assert "Say which domain with --domain" in office.refused(2, "group", "show", "5000")
+    assert load(environ=office.env).settings.domain is None
+
+
+def test_config_names_the_settings_file_wherever_it_stands(office, tmp_path):
+    file = tmp_path / "other.toml"
+    file.write_text("ring_cycle = 4\n")
+    for words in (("--config", str(file), "group", "show", "5000"), ("group", "show", "5000", "--config", str(file))):
+        assert "3 rings (12 s)" in office.run(*words).stdout
