@@ -68,7 +68,7 @@ def nearest(said: str, names: Sequence[str], what: str) -> str:
     """Return the second half of a sentence about a name that is not there: what could have been meant."""
     near = difflib.get_close_matches(said, names, n=3)
     if near:
-        return f"did you mean {' or '.join(near)}?"
+        return f"did you mean {' or '.join(sorted(near))}?"
     if not names:
         return f"there is no {what} yet."
     more = ", ..." if len(names) > MAX_NAMED else ""

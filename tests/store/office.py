@@ -1,0 +1,38 @@
+"""A small office to test on: the domain pbx.test, the pilot 5000."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fshunt.hunting.addresses import MemberAddress, parse_member
+from fshunt.hunting.group import Group
+from fshunt.store import groups
+from fshunt.store.engine import Store
+
+DOMAIN = "pbx.test"
+PILOT = "5000"
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def after(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def addresses(*texts: str) -> list[MemberAddress]:
+    return [parse_member(text) for text in texts]
+
+
+def make_office(store: Store, *extensions: str, pilot: str = PILOT, **fields: Any) -> Group:
+    with store.writing() as s:
+        groups.add_group(s, DOMAIN, pilot, **fields)
+        return groups.add_members(s, DOMAIN, pilot, addresses(*extensions))
+
+
+def look(store: Store, pilot: str = PILOT) -> Group:
+    with store.reading() as s:
+        return groups.get_group(s, DOMAIN, pilot)
+
+
+def extensions(group: Group) -> list[str]:
+    return [member.extension for member in group.members]
