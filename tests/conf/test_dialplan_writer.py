@@ -1,0 +1,148 @@
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from fshunt.errors import BadValue
+from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.group import Group, Member
+from fshunt.switch.dialplan import DOMAIN_FIELD, write_dialplan
+
+CONTROLLERS = ("10.0.0.1:8084", "10.0.0.2:8084")
+
+
+def group(pilot: str = "5000", domain: str = "pbx.test", box: str | None = None, *members: str) -> Group:
+    listed = tuple(Member(n, n, parse_member(text)) for n, text in enumerate(members, 1))
+    return Group(id=1, domain=domain, pilot=pilot, voicemail=box, members=listed)
+
+
+def written(*groups: Group, fallback_box: str | None = None) -> ElementTree.Element:
+    text = write_dialplan(groups, controllers=CONTROLLERS, voicemail_profile="default", fallback_box=fallback_box)
+    return ElementTree.fromstring(text)
+
+
+def actions(root: ElementTree.Element, name: str) -> list[tuple[str, str]]:
+    found = root.findall(f"extension[@name='{name}']/condition/action")
+    return [(a.get("application", ""), a.get("data", "")) for a in found]
+
+
+def last_actions(root: ElementTree.Element, name: str = "fshunt-pbx.test-5000") -> list[tuple[str, str]]:
+    return actions(root, name)[-3:]
+
+
+def number_matches(root: ElementTree.Element, name: str, number: str) -> bool:
+    condition = root.find(f"extension[@name='{name}']/condition[@field='destination_number']")
+    assert condition is not None
+    return re.search(condition.get("expression", "").replace(r"\z", r"\Z"), number) is not None
+
+
+def test_the_fallback_is_the_groups_own_box():
+    assert ("voicemail", "default pbx.test 1009") in last_actions(written(group("5000", "pbx.test", "1009", "1001")))
+
+
+def test_without_an_own_box_the_fallback_is_the_last_member_in_sequence():
+    root = written(group("5000", "pbx.test", None, "1001", "1002", "+14155550123@carrier"))
+    assert last_actions(root) == [
+        ("answer", ""),
+        ("voicemail", "default pbx.test 1002"),
+        ("hangup", "NORMAL_CLEARING"),
+    ]
+
+
+def test_a_group_without_any_box_falls_back_on_the_box_of_the_setting():
+    assert ("voicemail", "default pbx.test 1020") in last_actions(written(group(), fallback_box="1020"))
+
+
+def test_a_group_without_any_box_at_all_is_hung_up_and_the_file_says_so():
+    text = write_dialplan([group()], controllers=CONTROLLERS, voicemail_profile="default", fallback_box=None)
+    assert last_actions(ElementTree.fromstring(text))[-1] == ("hangup", "NO_ANSWER")
+    assert "voicemail " not in text.replace("no voicemail box", "")
+    assert "5000 has no voicemail box" in text
+
+
+def test_both_controllers_stand_in_one_socket_action_and_there_are_two_of_these():
+    sockets = [
+        data for application, data in actions(written(group()), "fshunt-pbx.test-5000") if application == "socket"
+    ]
+    assert sockets == ["10.0.0.1:8084|10.0.0.2:8084 async full"] * 2
+
+
+def test_the_number_is_matched_whole_and_as_it_is():
+    root = written(group("*50.0"))
+    assert number_matches(root, "fshunt-pbx.test-*50.0", "*50.0")
+    for other in ("*5010", "150.0", "*50.01", "*50.0\n", "50.0"):
+        assert not number_matches(root, "fshunt-pbx.test-*50.0", other)
+
+
+def test_of_one_domain_no_call_is_asked_for_its_domain_and_the_daemon_is_told():
+    root = written(group("5000"), group("5001"))
+    assert DOMAIN_FIELD not in [c.get("field") for c in root.iter("condition")]
+    assert actions(root, "fshunt-pbx.test-5001")[0] == ("set", "fshunt_domain=pbx.test")
+
+
+@pytest.mark.parametrize(
+    ("said", "matches"),
+    [
+        ("a.test||", True),
+        ("a.test|b.test|b.test", True),
+        ("|a.test|b.test", True),
+        ("||A.TEST", True),
+        ("b.test|a.test|a.test", False),
+        ("|b.test|a.test", False),
+        ("||aXtest", False),
+        ("||a.test.evil", False),
+        ("||", False),
+    ],
+)
+def test_of_several_domains_the_first_that_the_call_names_decides(said, matches):
+    root = written(group("5000", "a.test"), group("5000", "b.test"))
+    condition = root.find(f"extension[@name='fshunt-a.test-5000']/condition[@field='{DOMAIN_FIELD}']")
+    assert condition is not None
+    assert bool(re.search(condition.get("expression", "").replace(r"\z", r"\Z"), said)) is matches
+
+
+def test_nothing_that_a_caller_writes_is_expanded():
+    text = write_dialplan(
+        [group("5000", "a.test"), group("5000", "b.test")],
+        controllers=CONTROLLERS,
+        voicemail_profile="default",
+        fallback_box=None,
+    )
+    assert set(re.findall(r"\$\{[^{}]*(?:\$\{[^{}]*\}[^{}]*)*\}", text)) == {
+        "${fshunt_domain}",
+        "${domain_name}",
+        "${uuid_getvar(${uuid} sip_req_host)}",
+        "${fshunt_answered}",
+    }
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        group('5000"/><action application="system" data="x'),
+        group("5000", "pbx.test} x"),
+        group("5000", "pbx.test", "1001 ${system(x)}"),
+        group("5000", "pbx.test", "1001&1002"),
+    ],
+)
+def test_a_value_of_the_database_that_does_not_fit_its_kind_is_refused(bad):
+    with pytest.raises(BadValue):
+        written(bad)
+
+
+@pytest.mark.parametrize(
+    "address", ["", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:70000", "a b:8084", "a|b:8084", "${x}:1"]
+)
+def test_an_address_that_is_none_is_refused(address):
+    with pytest.raises(BadValue, match="HOST:PORT"):
+        write_dialplan([group()], controllers=[address], voicemail_profile="default", fallback_box=None)
+
+
+def test_no_address_at_all_is_refused():
+    with pytest.raises(BadValue, match="at least one controller"):
+        write_dialplan([group()], controllers=[], voicemail_profile="default", fallback_box=None)
+
+
+def test_the_tags_that_freeswitch_drops_a_line_for_stand_alone():
+    text = write_dialplan([group()], controllers=CONTROLLERS, voicemail_profile="default", fallback_box=None)
+    assert [line.strip() for line in text.splitlines() if "include>" in line] == ["<include>", "</include>"]

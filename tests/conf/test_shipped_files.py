@@ -1,0 +1,103 @@
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from fshunt.switch.dialplan import gate_extension, recipe, voicemail_fallback
+
+CONF = Path(__file__).parents[2] / "freeswitch-conf"
+DIALPLAN = CONF / "dialplan" / "fshunt.xml"
+FILES = sorted(CONF.rglob("*.xml"))
+
+
+def head(text: str) -> dict[str, str]:
+    return dict(re.findall(r'<X-PRE-PROCESS cmd="set" data="([^="]+)=([^"]*)"/>', text))
+
+
+def loaded() -> ElementTree.Element:
+    """The shipped dialplan as FreeSWITCH has it after its pass over the head."""
+    text = DIALPLAN.read_text()
+    for name, value in head(text).items():
+        text = text.replace("$${" + name + "}", value)
+    return ElementTree.fromstring(text)
+
+
+def actions(condition: ElementTree.Element) -> list[tuple[str, str]]:
+    return [(a.get("application", ""), a.get("data", "")) for a in condition.findall("action")]
+
+
+def pilots() -> list[ElementTree.Element]:
+    return loaded().findall("extension[@name='fshunt-pilots']/condition")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_the_file_is_xml(path):
+    ElementTree.parse(path)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_freeswitch_drops_no_line_of_it_for_an_include_tag(path):
+    for line in path.read_text().splitlines():
+        if re.search(r"</?include>", line):
+            assert re.fullmatch(r"\s*</?include>\s*", line)
+
+
+def test_the_shipped_dialplan_is_the_recipe_of_the_writer():
+    said = head(DIALPLAN.read_text())
+    fallback = voicemail_fallback(
+        said["fshunt_voicemail_profile"], "${fshunt_fallback_domain}", said["fshunt_fallback_box"]
+    )
+    assert actions(pilots()[-1]) == recipe(said["fshunt_controllers"], fallback)
+
+
+def test_the_shipped_gate_is_the_gate_of_the_writer():
+    shipped = loaded().find("extension[@name='fshunt-gate']")
+    assert shipped is not None
+    assert _plain(shipped) == _plain(gate_extension())
+
+
+def _plain(element: ElementTree.Element) -> list[tuple[str, dict[str, str]]]:
+    return [(part.tag, dict(part.attrib)) for part in element.iter() if isinstance(part.tag, str)]
+
+
+@pytest.mark.parametrize("number", ["5000", "5999", "5123"])
+def test_pilots_are_taken(number):
+    assert re.search(pilots()[0].get("expression", "").replace(r"\z", r"\Z"), number)
+
+
+@pytest.mark.parametrize("number", ["4999", "6000", "500", "50000", "15000", "5000\n", "5000${x}", "fshunt_gate"])
+def test_other_numbers_are_not(number):
+    assert not re.search(pilots()[0].get("expression", "").replace(r"\z", r"\Z"), number)
+
+
+@pytest.mark.parametrize(
+    ("known", "domain"),
+    [
+        ("own.test|its.test|host.test", "own.test"),
+        ("|its.test|host.test", "its.test"),
+        ("||host.test", "host.test"),
+        ("||${system(x)}", None),
+        ("|", None),
+    ],
+)
+def test_the_domain_of_the_fallback_is_the_first_that_is_known_and_only_a_plain_one(known, domain):
+    found = re.search(pilots()[1].get("expression", ""), known)
+    assert (found.group(1) if found else None) == domain
+
+
+def test_only_a_number_whose_form_was_tested_and_no_other_text_of_the_caller_is_expanded():
+    expanded = [data for condition in pilots() for _, data in actions(condition) if "$" in data]
+    assert expanded == ["fshunt_fallback_domain=$1", "default ${fshunt_fallback_domain} 1001"]
+    fields = [c.get("field", "") for c in loaded().iter("condition")]
+    assert not [f for f in fields if "${sip_" in f or "${caller" in f or "${destination" in f]
+
+
+def test_the_event_socket_has_no_password_that_anybody_knows():
+    passwords = [
+        p.get("value", "")
+        for p in ElementTree.parse(CONF / "autoload_configs/event_socket.conf.xml").iter("param")
+        if p.get("name") == "password"
+    ]
+    assert passwords == ["CHANGE-ME"]
+    assert all("ClueCon" not in path.read_text() for path in CONF.rglob("*") if path.is_file())

@@ -1,0 +1,100 @@
+"""A caller: dials a number and notes what it hears."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from tests.live.sipmessage import Message, media_of, request, sdp, token
+
+if TYPE_CHECKING:
+    from tests.live.phones import Lab
+
+
+class Caller:
+    """One call to the switch, as its caller lives it."""
+
+    def __init__(self, lab: Lab, number: str, name: str, number_shown: str, display: str) -> None:
+        self.lab, self.number, self.name = lab, number, name
+        self.number_shown, self.display = number_shown, display
+        self.call_id, self.tag, self.branch = token(16), token(), token()
+        self.dialled = f"sip:{number}@{lab.domain}"
+        self.to, self.target = f"<{self.dialled}>", self.dialled
+        self.final: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.ended = asyncio.Event()
+        self.heard: list[int] = []
+        self.media: tuple[str, int] | None = None
+        lab.callers[self.call_id] = self
+
+    def dial(self) -> Caller:
+        self.lab.note(self.name, "DIAL", number=self.number)
+        self._request("INVITE", 1, self.to, self.branch, sdp(self.lab.port))
+        return self
+
+    async def result(self, seconds: float = 60) -> int:
+        """The final answer to the call."""
+        return await asyncio.wait_for(asyncio.shield(self.final), seconds)
+
+    async def until_end(self, seconds: float = 60) -> None:
+        await asyncio.wait_for(self.ended.wait(), seconds)
+
+    async def hears(self, code: int, seconds: float = 5) -> None:
+        await self.lab.until_seen(self.name, f"HEARS {code}", seconds=seconds)
+
+    async def speak(self, seconds: float) -> None:
+        assert self.media is not None, "nobody told the caller where to send sound"
+        await self.lab.send_noise(self.media, seconds)
+
+    def cancel(self) -> None:
+        self.lab.note(self.name, "CANCELS")
+        self._request("CANCEL", 1, f"<{self.dialled}>", self.branch)
+
+    def hang_up(self) -> None:
+        self.lab.note(self.name, "HANGS UP")
+        self._request("BYE", 2, self.to, token(), target=self.target)
+        self.ended.set()
+
+    def leave(self) -> None:
+        """End the call whatever its state, as the test's end."""
+        if not self.final.done():
+            self.cancel()
+        elif not self.ended.is_set():
+            self.hang_up()
+
+    def let_go(self) -> None:
+        self.lab.note(self.name, "LET GO")
+        self.ended.set()
+
+    def responded(self, message: Message) -> None:
+        self.media = media_of(message.body) or self.media
+        code = message.code
+        if "INVITE" not in message.get("cseq") or code == 100:
+            return
+        self.to = message.get("to")
+        if not self.heard or self.heard[-1] != code:
+            self.heard.append(code)
+            self.lab.note(self.name, f"HEARS {code}")
+        if code >= 200:
+            self._finally(code, message)
+
+    def _finally(self, code: int, message: Message) -> None:
+        answered = code < 300
+        if answered and message.contact:
+            self.target = message.contact
+        self._request(
+            "ACK", 1, self.to, token() if answered else self.branch, target=self.target if answered else self.dialled
+        )
+        if not self.final.done():
+            self.final.set_result(code)
+        if not answered:
+            self.ended.set()
+
+    def _request(
+        self, method: str, count: int, to: str, branch: str, body: str = "", *, target: str | None = None
+    ) -> None:
+        me = f'"{self.display}" <sip:{self.number_shown}@{self.lab.domain}>;tag={self.tag}'
+        headers = {"Via": self.lab.via(branch), "From": me, "To": to, "Call-ID": self.call_id}
+        headers |= {"CSeq": f"{count} {method}", "Contact": f"<sip:caller@127.0.0.1:{self.lab.port}>"}
+        if body:
+            headers |= {"Content-Type": "application/sdp", "Allow": "INVITE, ACK, BYE, CANCEL, INFO"}
+        self.lab.send(request(method, target or self.dialled, headers, body))

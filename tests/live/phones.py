@@ -1,0 +1,278 @@
+"""Scripted SIP phones and callers on one UDP socket, to drive a real FreeSWITCH on loopback.
+
+A phone registers an extension and does with an INVITE what it was told; a caller dials a number and notes what it
+hears. All that happens is put in ``Lab.log`` with a monotonic time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.live.callers import Caller
+from tests.live.sipmessage import Message, request, sdp, sequence, token
+
+Address = tuple[str, int]
+
+
+@dataclass
+class Seen:
+    """One thing that happened at a phone or a caller."""
+
+    at: float
+    who: str
+    what: str
+    detail: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.at:8.3f} {self.who:>14} {self.what} {self.detail or ''}"
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What a phone does when it is called. Times in seconds."""
+
+    answer_after: float | None = None
+    """None: it rings until it is cancelled."""
+    reject: int | None = None
+    reject_after: float = 0.0
+    hangup_after: float | None = None
+    """Counted from the answer."""
+    rings: int | None = 180
+    """What it says at first: 180, 183 (with sound), or None for nothing at all."""
+    digits: str = ""
+    digits_after: float = 0.5
+
+
+@dataclass
+class Leg:
+    """One call to a phone."""
+
+    phone: str
+    invite: Message
+    sender: Address
+    tag: str
+    state: str = "ringing"
+    script: asyncio.Task[None] | None = None
+
+    def stop(self, state: str) -> None:
+        self.state = state
+        if self.script is not None:
+            self.script.cancel()
+
+
+class Lab(asyncio.DatagramProtocol):
+    """All phones and callers of a test."""
+
+    def __init__(self, pbx: Address, domain: str) -> None:
+        self.pbx, self.domain = pbx, domain
+        self.log: list[Seen] = []
+        self.phones: dict[str, Behaviour] = {}
+        self.legs: dict[str, Leg] = {}
+        self.callers: dict[str, Caller] = {}
+        self.started = time.monotonic()
+        self.changed = asyncio.Event()
+        self._registering: dict[str, asyncio.Future[Message]] = {}
+        self._registered: list[tuple[str, str]] = []
+        self._closed = asyncio.Event()
+        self.port = 0
+        self.transport: asyncio.DatagramTransport
+
+    @classmethod
+    async def start(cls, pbx: Address, domain: str, port: int = 0) -> Lab:
+        lab = cls(pbx, domain)
+        loop = asyncio.get_running_loop()
+        lab.transport, _ = await loop.create_datagram_endpoint(lambda: lab, local_addr=("127.0.0.1", port))
+        lab.port = lab.transport.get_extra_info("sockname")[1]
+        return lab
+
+    async def stop(self) -> None:
+        for caller in self.callers.values():
+            caller.leave()
+        for extension, phone in self._registered:
+            await self._register(extension, phone, expires=0)
+        for leg in self.legs.values():
+            leg.stop("ended")
+        self.transport.close()
+        await self._closed.wait()
+
+    # What a test tells the lab
+
+    async def register(self, *extensions: str) -> None:
+        """Register extensions; ``1001/soft`` is a further phone of 1001, which is then told apart by that name."""
+        for name in extensions:
+            extension = name.partition("/")[0]
+            self.phones.setdefault(name, Behaviour())
+            await self._register(extension, name, expires=3600)
+            self._registered.append((extension, name))
+
+    async def unregister(self, name: str) -> None:
+        await self._register(name.partition("/")[0], name, expires=0)
+        self._registered.remove((name.partition("/")[0], name))
+
+    def behave(self, phone: str, **how: object) -> None:
+        self.phones[phone] = Behaviour(**how)  # type: ignore[arg-type]
+
+    def caller(
+        self, number: str, *, name: str = "caller", number_shown: str = "4155550100", display: str = "Lab"
+    ) -> Caller:
+        return Caller(self, number, name, number_shown, display)
+
+    def hang_up(self, phone: str) -> None:
+        for call_id, leg in list(self.legs.items()):
+            if leg.phone == phone and leg.state == "answered":
+                self._hang_up(call_id, leg)
+
+    # What a test asks the lab
+
+    def rang(self) -> list[str]:
+        return [seen.who for seen in self.log if seen.what == "INVITE"]
+
+    def seen(self, who: str | None = None, what: str | None = None) -> list[Seen]:
+        return [s for s in self.log if who in (None, s.who) and what in (None, s.what)]
+
+    async def until(self, holds: Callable[[], bool], seconds: float = 10.0) -> None:
+        """Wait until something holds; it is asked each time something is seen. Raises TimeoutError with the log."""
+        deadline = time.monotonic() + seconds
+        while not holds():
+            self.changed.clear()
+            try:
+                await asyncio.wait_for(self.changed.wait(), deadline - time.monotonic())
+            except TimeoutError:
+                raise TimeoutError("\n".join(["This was not seen in time; what was:", *map(str, self.log)])) from None
+
+    async def until_seen(self, who: str, what: str, count: int = 1, seconds: float = 10.0) -> Seen:
+        await self.until(lambda: len(self.seen(who, what)) >= count, seconds)
+        return self.seen(who, what)[count - 1]
+
+    def ringing_seconds(self, phone: str, nth: int = 0) -> float:
+        """How long the phone rang before it was cancelled."""
+        return self.seen(phone, "CANCEL")[nth].at - self.seen(phone, "INVITE")[nth].at
+
+    # The wire
+
+    def note(self, who: str, what: str, **detail: str) -> None:
+        self.log.append(Seen(time.monotonic() - self.started, who, what, detail))
+        self.changed.set()
+
+    def send(self, text: str, to: Address | None = None) -> None:
+        self.transport.sendto(text.encode(), to or self.pbx)
+
+    def via(self, branch: str) -> str:
+        return f"SIP/2.0/UDP 127.0.0.1:{self.port};branch=z9hG4bK{branch};rport"
+
+    def contact_of(self, phone: str) -> str:
+        return f"sip:{phone.replace('/', '-')}@127.0.0.1:{self.port}"
+
+    async def _register(self, extension: str, phone: str, expires: int) -> None:
+        for _attempt in range(3):
+            call_id = token()
+            answered = self._registering[call_id] = asyncio.get_running_loop().create_future()
+            address = f"<sip:{extension}@{self.domain}>"
+            headers = {"Via": self.via(token()), "From": f"{address};tag={token()}", "To": address, "Call-ID": call_id}
+            headers |= {"CSeq": f"{next(sequence)} REGISTER", "Contact": f"<{self.contact_of(phone)}>"}
+            self.send(request("REGISTER", f"sip:{self.domain}", headers | {"Expires": str(expires)}))
+            try:
+                if (await asyncio.wait_for(answered, 2)).code == 200:
+                    return
+            except TimeoutError:
+                continue
+        raise RuntimeError(f"{extension} cannot be registered")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed.set()
+
+    def datagram_received(self, data: bytes, addr: Address) -> None:
+        if len(data) < 20 or data[0] & 0xC0 == 0x80:  # keep-alives and sound
+            return
+        message = Message.parse(data)
+        call_id = message.get("call-id")
+        if not message.is_response:
+            self._requested(message, call_id, addr)
+        elif call_id in self._registering:
+            answered = self._registering[call_id]
+            if not answered.done():
+                answered.set_result(message)
+        elif call_id in self.callers:
+            self.callers[call_id].responded(message)
+
+    def _requested(self, message: Message, call_id: str, sender: Address) -> None:
+        leg, caller = self.legs.get(call_id), self.callers.get(call_id)
+        if message.method == "ACK":
+            return
+        if message.method == "INVITE" and leg is None and caller is None:
+            self._invited(message, call_id, sender)
+            return
+        body = sdp(self.port) if message.method == "INVITE" else ""
+        self.send(message.response(200, f"sip:lab@127.0.0.1:{self.port}", body=body), sender)
+        if message.method == "CANCEL" and leg is not None and leg.state == "ringing":
+            self.note(leg.phone, "CANCEL", reason=message.get("reason"))
+            leg.stop("cancelled")
+            self._answer(leg, 487)
+        elif message.method == "BYE":
+            if leg is not None:
+                self.note(leg.phone, "BYE", reason=message.get("reason"))
+                leg.stop("ended")
+            elif caller is not None:
+                caller.let_go()
+
+    def _invited(self, message: Message, call_id: str, sender: Address) -> None:
+        phone = next((name for name in self.phones if name.replace("/", "-") == message.user), None)
+        if phone is None:
+            self.send(message.response(404, f"sip:lab@127.0.0.1:{self.port}", tag=token()), sender)
+            return
+        leg = self.legs[call_id] = Leg(phone, message, sender, token())
+        self.note(phone, "INVITE", shown=message.get("from"))
+        self._answer(leg, 100)
+        leg.script = asyncio.get_running_loop().create_task(self._play(call_id, leg, self.phones[phone]))
+
+    def _answer(self, leg: Leg, code: int, body: str = "") -> None:
+        tag = leg.tag if code > 100 else None
+        self.send(leg.invite.response(code, self.contact_of(leg.phone), tag=tag, body=body), leg.sender)
+
+    async def _play(self, call_id: str, leg: Leg, how: Behaviour) -> None:
+        if how.rings is not None:
+            self._answer(leg, how.rings, sdp(self.port) if how.rings == 183 else "")
+        if how.reject is not None:
+            await asyncio.sleep(how.reject_after)
+            leg.state = "rejected"
+            self.note(leg.phone, f"REJECT {how.reject}")
+            self._answer(leg, how.reject)
+        elif how.answer_after is not None:
+            await asyncio.sleep(how.answer_after)
+            leg.state = "answered"
+            self.note(leg.phone, "ANSWER")
+            self._answer(leg, 200, sdp(self.port))
+            await self._talk(call_id, leg, how)
+
+    async def _talk(self, call_id: str, leg: Leg, how: Behaviour) -> None:
+        for digit in how.digits:
+            await asyncio.sleep(how.digits_after)
+            self._in_dialog(call_id, leg, "INFO", f"Signal={digit}\r\nDuration=160\r\n")
+        if how.hangup_after is not None:
+            await asyncio.sleep(how.hangup_after)
+            self._hang_up(call_id, leg)
+
+    def _hang_up(self, call_id: str, leg: Leg) -> None:
+        leg.state = "ended"
+        self.note(leg.phone, "HANGUP")
+        self._in_dialog(call_id, leg, "BYE")
+
+    def _in_dialog(self, call_id: str, leg: Leg, method: str, body: str = "") -> None:
+        headers = {"Via": self.via(token()), "From": leg.invite.tagged_to(leg.tag), "To": leg.invite.get("from")}
+        headers |= {"Call-ID": call_id, "CSeq": f"{next(sequence)} {method}"}
+        headers |= {"Contact": f"<{self.contact_of(leg.phone)}>"}
+        if body:
+            headers["Content-Type"] = "application/dtmf-relay"
+        self.send(request(method, leg.invite.contact, headers, body))
+
+    async def send_noise(self, to: Address, seconds: float) -> None:
+        """Send PCMU noise, so that a voicemail has something to record."""
+        source, first = random.getrandbits(32).to_bytes(4, "big"), random.getrandbits(15)
+        for n in range(int(seconds * 50)):
+            head = bytes([0x80, 0]) + ((first + n) & 0xFFFF).to_bytes(2, "big") + (n * 160).to_bytes(4, "big") + source
+            self.transport.sendto(head + random.randbytes(160), to)
+            await asyncio.sleep(0.02)

@@ -1,0 +1,275 @@
+"""The machines of a live test: a FreeSWITCH found on this host, on ports of its own, and the fshunt daemon."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+DOMAIN = "pbx.test"
+ESL_PASSWORD = "live-test-only"
+USERS = range(1001, 1021)
+FALLBACK_BOX = "1020"
+"""No member's box, so that a message in it came by the dialplan's fallback."""
+RTP_PORTS = 400
+START_SECONDS = 60
+STOP_SECONDS = 20
+PHRASES = (
+    "voicemail_record_message voicemail_play_greeting voicemail_ack voicemail_record_file_check voicemail_goodbye "
+    "voicemail_message_count voicemail_greeting_saved voicemail_record_urgent_check voicemail_hello"
+).split()
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where a FreeSWITCH is installed."""
+
+    binary: Path
+    modules: Path
+
+
+def find_freeswitch() -> Installation | str:
+    """Return the FreeSWITCH of FSHUNT_LIVE_FREESWITCH (a prefix) or of the PATH, or why there is none."""
+    prefix = os.environ.get("FSHUNT_LIVE_FREESWITCH")
+    if prefix:
+        binary = Path(prefix) / "bin" / "freeswitch"
+        if not binary.exists():
+            return f"FSHUNT_LIVE_FREESWITCH names {prefix}, where there is no bin/freeswitch"
+    else:
+        found = shutil.which("freeswitch")
+        if found is None:
+            return "no FreeSWITCH: FSHUNT_LIVE_FREESWITCH names no prefix, and none is on the PATH"
+        binary = Path(found).resolve()
+    base = binary.parent.parent
+    for modules in (base / "lib" / "freeswitch" / "mod", base / "mod", Path("/usr/lib/freeswitch/mod")):
+        if (modules / "mod_event_socket.so").exists():
+            return Installation(binary, modules)
+    return f"{binary} has no mod_event_socket that can be found"
+
+
+def free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports of one run, all on loopback and free when they were chosen."""
+
+    sip: int
+    esl: int
+    lab: int
+    controllers: tuple[int, int]
+
+    @classmethod
+    def choose(cls) -> Ports:
+        tcp, udp = socket.SOCK_STREAM, socket.SOCK_DGRAM
+        return cls(free_port(udp), free_port(tcp), free_port(udp), (free_port(tcp), free_port(tcp)))
+
+    @property
+    def addresses(self) -> tuple[str, str]:
+        first, second = self.controllers
+        return f"127.0.0.1:{first}", f"127.0.0.1:{second}"
+
+
+class Pbx:
+    """A FreeSWITCH with the configuration of ``pbx/`` and the dialplan as shipped, with this run's ports at its head."""
+
+    def __init__(self, installed: Installation, folder: Path, ports: Ports) -> None:
+        self.installed, self.folder, self.ports = installed, folder, ports
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def sip(self) -> tuple[str, int]:
+        return ("127.0.0.1", self.ports.sip)
+
+    def start(self) -> None:
+        self._configure()
+        folders = {name: str(self.folder / name) for name in self._folders}
+        arguments = [str(self.installed.binary), "-nonat", "-nf", "-nc", "-base", str(self.folder)]
+        arguments += ["-mod", str(self.installed.modules), "-htdocs", folders["tmp"], "-grammar", folders["tmp"]]
+        for name in ("conf", "log", "db", "run", "storage", "recordings", "cache", "sounds", "scripts", "certs"):
+            arguments += [f"-{name}", folders[name]]
+        arguments += ["-temp", folders["tmp"]]
+        with (self.folder / "log" / "console").open("wb") as console:
+            self.process = subprocess.Popen(arguments, stdout=console, stderr=subprocess.STDOUT)
+        self._until_ready()
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def api(self, command: str) -> str:
+        """Run one API command through the event socket and return what it says."""
+        with socket.create_connection(("127.0.0.1", self.ports.esl), timeout=10) as connection:
+            stream = connection.makefile("rwb")
+            _read_frame(stream)
+            for line in (f"auth {ESL_PASSWORD}", f"api {command}"):
+                stream.write(f"{line}\n\n".encode())
+                stream.flush()
+                body = _read_frame(stream)
+            return body.decode()
+
+    def channels(self) -> int:
+        return int(self.api("show channels count").split()[0])
+
+    def messages(self, box: str) -> list[Path]:
+        """The messages in a voicemail box."""
+        return sorted((self.folder / "storage" / "voicemail" / "default" / DOMAIN / box).glob("msg_*.wav"))
+
+    def log(self) -> str:
+        return (self.folder / "log" / "freeswitch.log").read_text(errors="replace")
+
+    _folders = ("conf", "log", "db", "run", "storage", "recordings", "cache", "tmp", "sounds", "scripts", "certs")
+
+    def _configure(self) -> None:
+        for name in self._folders:
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        conf = self.folder / "conf"
+        shutil.copytree(HERE / "pbx", conf, dirs_exist_ok=True)
+        values = {
+            "domain": DOMAIN, "live_sip_port": self.ports.sip, "live_esl_port": self.ports.esl,
+            "live_esl_password": ESL_PASSWORD, "live_lab_port": self.ports.lab, "live_rtp_first": self._rtp_first(),
+            "live_rtp_last": self._rtp_first() + RTP_PORTS,
+        }  # fmt: skip
+        lines = [f'<X-PRE-PROCESS cmd="set" data="{name}={value}"/>' for name, value in values.items()]
+        _write_include(conf / "live.xml", lines)
+        _write_include(conf / "users.xml", [_user(str(extension)) for extension in USERS])
+        _write_include(conf / "phrases.xml", [_phrase(name) for name in PHRASES])
+        (conf / "dialplan").mkdir(exist_ok=True)
+        (conf / "dialplan" / "fshunt.xml").write_text(self.shipped_dialplan())
+
+    def _rtp_first(self) -> int:
+        return 30000 + self.ports.sip % 20000 // RTP_PORTS * RTP_PORTS
+
+    def shipped_dialplan(self, **head: str) -> str:
+        """The dialplan as it is shipped, with other values at its head."""
+        text = (ROOT / "freeswitch-conf" / "dialplan" / "fshunt.xml").read_text()
+        ours = {"fshunt_controllers": "|".join(self.ports.addresses), "fshunt_fallback_box": FALLBACK_BOX}
+        for name, value in {**ours, **head}.items():
+            text, found = re.subn(rf'data="{name}=[^"]*"', f'data="{name}={value}"', text)
+            assert found == 1, f"the shipped dialplan sets {name} once, at its head"
+        return text
+
+    def _until_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            assert self.process is not None
+            if self.process.poll() is not None:
+                raise RuntimeError(f"FreeSWITCH ended at its start: {(self.folder / 'log' / 'console').read_text()}")
+            try:
+                if "is ready" in self.api("status") and "RUNNING" in self.api("sofia status"):
+                    return
+            except OSError:
+                pass
+            time.sleep(0.1)
+        raise RuntimeError(f"FreeSWITCH is not ready after {START_SECONDS} s: {self.folder / 'log'}")
+
+
+def _read_frame(stream: object) -> bytes:
+    length = 0
+    while line := stream.readline().strip():  # type: ignore[attr-defined]
+        if line.lower().startswith(b"content-length:"):
+            length = int(line.split(b":")[1])
+    return stream.read(length) if length else b""  # type: ignore[attr-defined]
+
+
+def _write_include(path: Path, lines: list[str]) -> None:
+    path.write_text("\n".join(["<include>", *lines, "</include>", ""]))
+
+
+def _user(extension: str) -> str:
+    return (
+        f'<user id="{extension}"><params><param name="vm-password" value="{extension}"/></params>'
+        f'<variables><variable name="user_context" value="default"/></variables></user>'
+    )
+
+
+def _phrase(name: str) -> str:
+    return (
+        f'<macro name="{name}"><input pattern="(.*)"><match>'
+        f'<action function="play-file" data="tone_stream://%(60,20,600)"/></match></input></macro>'
+    )
+
+
+class Daemon:
+    """``fshunt serve`` on a database of its own."""
+
+    def __init__(self, folder: Path, address: str) -> None:
+        self.folder, self.address = folder, address
+        self.process: subprocess.Popen[bytes] | None = None
+        self.environment = {
+            **os.environ,
+            "FSHUNT_CONFIG": "",
+            "FSHUNT_DATABASE_URL": f"sqlite:///{folder / 'fshunt.sqlite3'}",
+            "FSHUNT_DOMAIN": DOMAIN,
+            "FSHUNT_LISTEN": address,
+        }
+
+    def run(self, *arguments: str) -> str:
+        """Run one fshunt command and return what it printed; its failure is the test's."""
+        done = subprocess.run(
+            [sys.executable, "-m", "fshunt", *arguments],
+            capture_output=True,
+            text=True,
+            env=self.environment,
+            cwd=ROOT,
+            timeout=30,
+        )
+        assert done.returncode == 0, f"fshunt {' '.join(arguments)}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def start(self) -> None:
+        with (self.folder / "daemon.log").open("ab") as log:
+            arguments = [sys.executable, "-m", "fshunt", "serve"]
+            self.process = subprocess.Popen(arguments, stdout=log, stderr=log, env=self.environment, cwd=ROOT)
+        host, port = self.address.split(":")
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the daemon ended at its start: {self.log()}")
+            with socket.socket() as probe:
+                if probe.connect_ex((host, int(port))) == 0:
+                    return
+            time.sleep(0.05)
+        raise RuntimeError(f"the daemon does not listen: {self.log()}")
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self._end(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask it to stop, without waiting."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self._end(signal.SIGTERM)
+
+    def log(self) -> str:
+        return (self.folder / "daemon.log").read_text(errors="replace")
+
+    def _end(self, how: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(how)
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
