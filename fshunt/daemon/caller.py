@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fshunt.hunting import kinds
 from fshunt.switch.frames import Frame
 
-MAX_SHOWN_CHARS = 80
+MAX_SHOWN_CHARS = 120
 DEFAULT_CONTEXT = "default"
 
 

@@ -64,6 +64,8 @@ def leave(session: Session, caller: Caller, domain: str, destination: Destinatio
         case DestinationKind.TRANSFER:
             return _transfer(session, caller, destination.value or "", settings)
         case DestinationKind.HANGUP:
+            # Or the caller hears the SIP answer of the last phone that refused, whatever the cause is.
+            session.post(f"api uuid_setvar {caller.uuid} last_bridge_proto_specific_hangup_cause")
             hang_up(session, kinds.check_cause(destination.value or ""))
             return Result.REJECTED
 

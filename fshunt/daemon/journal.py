@@ -38,12 +38,15 @@ class Journal:
     hunt_id: str = field(default_factory=lambda: uuid4().hex)
     is_closed: bool = False
     _opened: bool = False
+    _answered_by: str = ""
+    _answered_at: datetime = field(default_factory=utc_now)
 
     def opened(self, hunt: Hunt) -> None:
         """The order of the hunt is decided."""
         group = hunt.group
         self._open(group.domain, group, hunt)
-        order = " ".join("+".join(group.member(i).extension for i in stage) for stage in decide(hunt.facts))
+        stages = (" & ".join(group.member(i).extension for i in stage) for stage in decide(hunt.facts))
+        order = ", ".join(stages)
         self._log("from %s to %s: %s, order %s", self.caller.number, _called(group), group.policy, order or "of nobody")
 
     def skipped(self, stage: Stage, member: Member, reason: SkipReason) -> None:
@@ -99,7 +102,8 @@ class Journal:
 
     def answered(self, group: Group, member: Member) -> None:
         """A member talks with the caller: stamp the member, and move the memory of a circular group."""
-        at = self.now()
+        at = self._answered_at = self.now()
+        self._answered_by = member.extension
         self.recorder.put(calls.note_answered, self.hunt_id, answered_by=member.extension, answered_at=at)
         self.recorder.put(
             hunts.note_answer,
@@ -139,7 +143,14 @@ class Journal:
         if end_seen:
             self.recorder.put(hunts.release, self.hunt_id, None)
         self.is_closed = True
-        self._log("ended: %s%s%s", result, f", {destination}" if destination else "", f" ({reason})" if reason else "")
+        words = [f"ended: {result}"]
+        if self._answered_by:
+            words.append(f" by {self._answered_by}, talked {(self.now() - self._answered_at).total_seconds():.0f} s")
+        if destination is not None:
+            words.append(f", {destination}")
+        if reason is not None:
+            words.append(f" ({reason})")
+        self._log("%s", "".join(words))
 
     def _open(self, domain: str, group: Group | None, hunt: Hunt | None) -> None:
         self._opened = True

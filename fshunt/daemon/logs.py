@@ -49,6 +49,7 @@ def start_logging(level: str, form: str) -> logging.handlers.QueueListener:
     root = logging.getLogger()
     root.handlers = [_LossyQueueHandler(lines)]
     root.setLevel(level.upper())
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # at each start it would tell of its own workings
     listener = logging.handlers.QueueListener(lines, output)
     listener.start()
     return listener

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from fshunt.store.engine import Store
+from tests.daemon.rig import Rig, running
+
+
+@pytest.fixture
+def rig(database_url: str, store: Store) -> Iterator[Rig]:
+    """A daemon and a simulated switch, on SQLite and on PostgreSQL."""
+    with running(str(database_url), store) as made:
+        yield made
+
+
+@pytest.fixture
+def light_rig(sqlite_url: str) -> Iterator[Rig]:
+    """The same on SQLite only, for what has nothing to do with the database."""
+    from fshunt.store.engine import open_store
+
+    store = open_store(sqlite_url)
+    with running(str(sqlite_url), store) as made:
+        yield made
+    store.close()

@@ -1,0 +1,100 @@
+"""A daemon and a simulated switch in one process, on a real database, over real TCP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from fshunt.daemon.build import build
+from fshunt.daemon.service import Daemon
+from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.group import Group
+from fshunt.hunting.ringtime import RingTime
+from fshunt.settings import Address, Settings
+from fshunt.simulator.phones import RINGS, Behaviour, Phone
+from fshunt.simulator.switch import SimulatedSwitch
+from fshunt.store import calls, groups, members
+from fshunt.store.engine import Store
+from fshunt.store.models import CallRecord
+
+DOMAIN = "office.test"
+RING_CYCLE = 0.1
+RING_SECONDS = 0.3
+"""Three rings of a tenth of a second: the daemon's own timers are real, so they are short."""
+
+WAIT_SECONDS = 30.0
+"""How long a test waits for what must happen; it is not a measure of anything."""
+
+
+class Rig:
+    """What a test says and asks."""
+
+    def __init__(self, daemon: Daemon, store: Store, settings: Settings) -> None:
+        self.daemon, self.store, self.settings = daemon, store, settings
+        self.switch = SimulatedSwitch(
+            [("127.0.0.1", daemon.listener.port)], domain=DOMAIN, voicemail_seconds=0.05, fallback_box="1999"
+        )
+
+    def group(self, pilot: str = "5000", *extensions: str, **fields: Any) -> Group:
+        """Make a group with these members."""
+        fields.setdefault("ring_time", RingTime(rings=3))
+        with self.store.writing() as s:
+            groups.add_group(s, DOMAIN, pilot, **fields)
+            if extensions:
+                members.add_members(s, DOMAIN, pilot, [parse_member(e) for e in extensions])
+            return groups.get_group(s, DOMAIN, pilot)
+
+    def phones(self, *extensions: str, behaviour: Behaviour = RINGS) -> list[Phone]:
+        """Register a phone at each of the extensions."""
+        return [self.switch.phone(extension, behaviour) for extension in extensions]
+
+    def call(self, number: str = "5000", **more: Any) -> CallRecord:
+        """Have somebody call, wait for the end, and return the record."""
+        return self.record(self.started(number, **more))
+
+    def started(self, number: str = "5000", **more: Any) -> Any:
+        """Have somebody call."""
+        return self.switch.call(number, **more)
+
+    def record(self, call: Any) -> CallRecord:
+        """Wait for the end of a call, and return the record of its newest hunt."""
+        assert call.join(WAIT_SECONDS), "the call has not ended"
+        self.settle()
+        with self.store.reading() as s:
+            return calls.show_call(s, call.uuid)[0]
+
+    def settle(self) -> None:
+        """Wait until the daemon holds no call and has written all down."""
+        self.daemon.listener.calls.join(WAIT_SECONDS)
+        assert self.daemon.services.recorder.flush(WAIT_SECONDS)
+
+
+def rang(record: CallRecord) -> list[tuple[str, str | None]]:
+    """Who was rung, and how each offer ended."""
+    return [(offer.extension, offer.outcome) for offer in record.offers]
+
+
+def passed(record: CallRecord) -> list[tuple[str, str]]:
+    """Who was passed over, and why."""
+    return [(skip.extension, skip.reason) for skip in record.skips]
+
+
+@contextmanager
+def running(database_url: str, store: Store, **settings: Any) -> Iterator[Rig]:
+    """A daemon that takes calls, stopped at the end."""
+    made = replace(
+        Settings(database_url=database_url),
+        listen=Address("127.0.0.1", 0),
+        ring_cycle=RING_CYCLE,
+        confirm_timeout=0.5,
+        confirm_prompt="silence_stream://100",
+        **{"database_timeout": 10.0, "stop_timeout": 0.0, **settings},
+    )
+    daemon = build(made)
+    daemon.start()
+    try:
+        yield Rig(daemon, store, made)
+    finally:
+        daemon.stop()

@@ -1,0 +1,346 @@
+"""Whole calls: who is rung, who is passed over and why, how it ends, and what is written of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.destinations import parse_destination
+from fshunt.hunting.facts import Facts
+from fshunt.hunting.policies import POLICIES, decide
+from fshunt.hunting.ringtime import RingTime
+from fshunt.simulator.call import Caller
+from fshunt.simulator.phones import RINGS, Behaviour, answers, refuses
+from fshunt.store import groups, members
+from tests.daemon.rig import DOMAIN, RING_SECONDS, Rig, passed, rang
+
+TALKS = answers(0.05, talks=0.05)
+
+
+@pytest.mark.parametrize("policy", sorted(POLICIES))
+def test_a_call_is_answered_under_every_policy(rig: Rig, policy: str) -> None:
+    rig.group("5000", "1001", "1002", policy=policy)
+    rig.phones("1001", "1002", behaviour=TALKS)
+    call = rig.started()
+    record = rig.record(call)
+    assert record.result == "answered"
+    assert record.answered_by == call.ending.who
+    assert call.ending.kind == "answered"
+    assert record.end_seen
+    assert record.started_at <= record.answered_at <= record.ended_at
+
+
+def test_members_are_rung_one_after_the_other_each_for_the_ring_time(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", "1002", "1003")
+    first, second, third = light_rig.phones("1001", "1002", "1003")
+    second.behaviour, third.behaviour = refuses(486), TALKS
+    record = light_rig.call()
+    assert rang(record) == [("1001", "no-answer"), ("1002", "busy"), ("1003", "answered")]
+    assert first.rings[0].seconds is not None
+    assert first.rings[0].seconds >= RING_SECONDS - 0.05, "never less than it was told; how much more is the machine's"
+
+
+def test_a_members_own_ring_time_goes_over_the_groups(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", ring_time=RingTime(rings=20))
+    with light_rig.store.writing() as s:
+        members.set_member(s, DOMAIN, "5000", parse_member("1001"), ring_time=RingTime(rings=1))
+    light_rig.phones("1001")
+    assert light_rig.call().offers[0].ring_seconds == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome"),
+    [
+        (RINGS, "no-answer"),
+        (Behaviour(progress=None), "no-answer"),
+        (Behaviour(progress=183), "no-answer"),
+        (refuses(486), "busy"),
+        (refuses(603), "declined"),
+        (refuses(480), "unreachable"),
+        (refuses(503), "unreachable"),
+        (refuses(404), "unreachable"),
+    ],
+)
+def test_how_a_phone_ends_an_offer(light_rig: Rig, behaviour: Behaviour, outcome: str) -> None:
+    light_rig.group("5000", "1001", voicemail="1009")
+    light_rig.phones("1001", behaviour=behaviour)
+    record = light_rig.call()
+    assert rang(record) == [("1001", outcome)]
+    assert (record.result, record.destination) == ("voicemail", "voicemail:1009")
+
+
+def test_do_not_disturb_is_told_in_words(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001")
+    light_rig.phones("1001", behaviour=refuses(480))
+    offer = light_rig.call().offers[0]
+    assert (offer.cause, offer.sip_code) == ("NO_USER_RESPONSE", 480)
+    assert "do not disturb" in str(offer.detail)
+
+
+def test_all_phones_of_a_member_ring_and_the_others_stop_when_one_is_picked_up(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001")
+    desk, soft = light_rig.switch.phone("1001", RINGS), light_rig.switch.phone("1001", answers(0.1, talks=0.05))
+    record = light_rig.call()
+    assert rang(record) == [("1001", "answered")]
+    assert record.offers[0].phones == 2
+    assert [len(phone.rings) for phone in (desk, soft)] == [1, 1]
+    assert not desk.rings[0].missed
+
+
+def test_a_refusal_at_one_phone_is_the_members_word_for_all_of_them(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", ring_time=RingTime(rings=100))
+    desk, _ = light_rig.switch.phone("1001", RINGS), light_rig.switch.phone("1001", refuses(603, after=0.05))
+    record = light_rig.call()
+    assert rang(record) == [("1001", "declined")]
+    assert not desk.rings[0].missed
+
+
+def test_simultaneous_rings_all_at_once_and_the_losers_see_no_missed_call(rig: Rig) -> None:
+    rig.group("5000", "1001", "1002", "1003", policy="simultaneous")
+    phones = rig.phones("1001", "1002", "1003")
+    phones[1].behaviour = answers(0.15, talks=0.05)
+    record = rig.call()
+    assert dict(rang(record)) == {"1001": "answered-elsewhere", "1002": "answered", "1003": "answered-elsewhere"}
+    assert record.answered_by == "1002"
+    assert {offer.stage for offer in record.offers} == {1}
+    assert not any(phone.rings[0].missed for phone in phones)
+
+
+def test_in_a_simultaneous_stage_each_phone_rings_for_its_own_time(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", "1002", policy="simultaneous", ring_time=RingTime(rings=4))
+    with light_rig.store.writing() as s:
+        members.set_member(s, DOMAIN, "5000", parse_member("1001"), ring_time=RingTime(rings=1))
+    short, long = light_rig.phones("1001", "1002")
+    record = light_rig.call()
+    assert dict(rang(record)) == {"1001": "no-answer", "1002": "no-answer"}
+    assert short.rings[0].seconds < long.rings[0].seconds
+
+
+def test_who_has_no_phone_is_passed_over(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", "1002")
+    light_rig.switch.user("1001")
+    light_rig.phones("1002", behaviour=TALKS)
+    record = light_rig.call()
+    assert passed(record) == [("1001", "unregistered")]
+    assert record.answered_by == "1002"
+
+
+def test_who_is_disabled_or_blocked_is_passed_over_from_the_next_call_on(rig: Rig) -> None:
+    rig.group("5000", "1001", "1002", "1003")
+    rig.phones("1001", "1002", "1003", behaviour=TALKS)
+    assert rig.call().answered_by == "1001"
+    with rig.store.writing() as s:
+        members.enable_member(s, DOMAIN, "5000", parse_member("1001"), False)
+        members.block(s, DOMAIN, "1002", True)
+    record = rig.call()
+    assert passed(record) == [("1001", "disabled"), ("1002", "blocked")]
+    assert record.answered_by == "1003"
+
+
+def test_who_is_blocked_during_the_hunt_is_passed_over_when_the_turn_comes(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", "1002")
+    light_rig.phones("1001", "1002", behaviour=TALKS)
+    first = light_rig.switch.registrations.phones_of("1001", DOMAIN)[0]
+    first.behaviour = refuses(486, after=0.2)
+
+    def block_the_second(fact: object) -> None:
+        if getattr(fact, "what", "") == "rings":
+            with light_rig.store.writing() as s:
+                members.block(s, DOMAIN, "1002", True)
+
+    light_rig.switch.watch(block_the_second)
+    record = light_rig.call()
+    assert rang(record) == [("1001", "busy")]
+    assert passed(record) == [("1002", "blocked")]
+
+
+def test_nobody_available_goes_on_at_once_and_nobody_reachable_has_its_own_destination(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", "1002", on_unreachable=parse_destination("hangup:USER_BUSY"))
+    call = light_rig.started()
+    record = light_rig.record(call)
+    assert record.offers == []
+    assert (record.result, record.reason, record.destination) == ("rejected", "nobody reachable", "hangup:USER_BUSY")
+    assert call.ending.cause == "USER_BUSY"
+
+
+def test_everybody_busy_has_its_own_destination(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", "1002", on_busy=parse_destination("transfer:1003"))
+    light_rig.phones("1001", "1002", behaviour=refuses(486))
+    light_rig.phones("1003", behaviour=TALKS)
+    call = light_rig.started()
+    record = light_rig.record(call)
+    assert (record.result, record.reason) == ("transferred", "everybody busy")
+    assert call.ending.who == "1003"
+
+
+def test_without_its_own_box_the_group_uses_that_of_the_last_member(rig: Rig) -> None:
+    rig.group("5000", "1001", "1002")
+    rig.phones("1001", "1002")
+    call = rig.started()
+    assert rig.record(call).destination == "voicemail:1002"
+    assert [message.box for message in rig.switch.messages] == ["1002"]
+
+
+def test_the_boxs_owner_is_rung_at_its_place_all_the_same(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", "1002", voicemail="1001")
+    light_rig.phones("1001", "1002")
+    assert [extension for extension, _ in rang(light_rig.call())] == ["1001", "1002"]
+
+
+def test_a_disabled_group_rings_nobody(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", voicemail="1009")
+    light_rig.phones("1001", behaviour=TALKS)
+    with light_rig.store.writing() as s:
+        groups.enable_group(s, DOMAIN, "5000", False)
+    record = light_rig.call()
+    assert (record.result, record.offers, record.destination) == ("voicemail", [], "voicemail:1009")
+
+
+def test_the_caller_who_gives_up_is_abandoned_and_the_phone_stops(rig: Rig) -> None:
+    rig.group("5000", "1001", ring_time=RingTime(rings=100))
+    (phone,) = rig.phones("1001")
+    record = rig.call(caller=Caller(give_up_after=0.2))
+    assert record.result == "abandoned"
+    assert rang(record) == [("1001", "caller-gone")]
+    assert phone.rings[0].outcome == "cancelled"
+
+
+def test_cycles_repeat_the_order_without_those_who_declined(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", "1002", cycles=2, ring_time=RingTime(rings=1))
+    light_rig.phones("1001", behaviour=refuses(603))
+    light_rig.phones("1002")
+    record = light_rig.call()
+    assert rang(record) == [("1001", "declined"), ("1002", "no-answer"), ("1002", "no-answer")]
+    assert passed(record) == [("1001", "declined")]
+    assert [(o.cycle, o.stage) for o in record.offers] == [(1, 1), (1, 2), (2, 2)]
+
+
+def test_hunt_timeout_bounds_the_whole_search(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", "1002", cycles=100, hunt_timeout=1.0, ring_time=RingTime(rings=3))
+    light_rig.phones("1001", "1002")
+    record = light_rig.call()
+    assert record.result == "voicemail"
+    assert 2 <= len(record.offers) <= 5
+    assert record.offers[-1].ring_seconds <= RING_SECONDS + 1e-9
+
+
+def test_an_outside_member_must_press_one(light_rig: Rig) -> None:
+    light_rig.group("5000", "+14155550123@carrier", "1002")
+    mobile = light_rig.switch.gateway("carrier").add("+14155550123", answers(0.05))
+    light_rig.phones("1002", behaviour=TALKS)
+    record = light_rig.call()
+    assert rang(record) == [("+14155550123@carrier", "confirm-refused"), ("1002", "answered")]
+    mobile.behaviour = answers(0.05, talks=0.7, digit="1")
+    assert light_rig.call().answered_by == "+14155550123@carrier"
+
+
+def test_members_see_the_groups_prefix_and_a_hostile_name_is_left_out(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", prefix="Sales -")
+    (phone,) = light_rig.phones("1001", behaviour=TALKS)
+    for name in ("Jane Doe", "${system(rm -rf /)}", "a\nb: c", "{x=1}[y=2]", "x" * 300):
+        call = light_rig.started(caller_name=name)
+        assert light_rig.record(call).result == "answered"
+        assert call.expanded == []
+    names = [ring.caller_name for ring in phone.rings]
+    assert names[0] == "Sales - Jane Doe"
+    assert set(names[1:]) == {"Sales - 4155550100"}
+
+
+def test_the_record_has_all_the_facts_to_decide_the_order_again(rig: Rig) -> None:
+    rig.group("5000", "1001", "1002", "1003", policy="weighted", ring_time=RingTime(rings=1))
+    rig.phones("1001", "1002", "1003")
+    record = rig.call()
+    assert record.facts is not None
+    again = Facts.from_json(record.facts)
+    by_id = {member.id: member.extension for member in again.members}
+    assert [by_id[stage[0]] for stage in decide(again)] == [offer.extension for offer in record.offers]
+
+
+def test_circular_begins_after_who_answered_and_round_robin_after_who_was_first_in_turn(rig: Rig) -> None:
+    rig.group("5000", "1001", "1002", "1003", policy="circular")
+    rig.group("5001", "1011", "1012", "1013", policy="round-robin")
+    rig.phones("1002", "1003", "1012", "1013", behaviour=TALKS)
+    rig.phones("1001", "1011", behaviour=refuses(486))
+    firsts = {pilot: [_first(rig.call(pilot)) for _ in range(4)] for pilot in ("5000", "5001")}
+    assert firsts == {"5000": ["1001", "1003", "1001", "1003"], "5001": ["1011", "1012", "1013", "1011"]}
+
+
+def _first(record: object) -> str:
+    return rang(record)[0][0]  # type: ignore[arg-type]
+
+
+def test_uniform_rings_the_longest_idle_and_stamps_at_the_end_of_the_call(rig: Rig) -> None:
+    rig.group("5000", "1001", "1002", policy="uniform")
+    rig.phones("1001", "1002", behaviour=TALKS)
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    records = [rig.call() for _ in range(4)]
+    assert [record.answered_by for record in records] == ["1001", "1002", "1001", "1002"]
+    with rig.store.reading() as s:
+        stamps = {m.extension: m.idle_since for m in groups.get_group(s, DOMAIN, "5000").members}
+    assert stamps["1002"] >= records[3].answered_at >= before
+    assert stamps["1002"] >= stamps["1001"]
+
+
+def test_two_calls_at_once_ring_two_members(rig: Rig) -> None:
+    rig.group("5000", "1001", "1002", policy="round-robin", ring_time=RingTime(rings=10))
+    rig.phones("1001", "1002", behaviour=answers(0.3, talks=0.1))
+    calls = [rig.started(), rig.started()]
+    assert sorted(rig.record(call).answered_by for call in calls) == ["1001", "1002"]
+
+
+def test_a_member_who_talks_is_claimed_and_a_group_with_call_waiting_rings_all_the_same(rig: Rig) -> None:
+    rig.group("5000", "1001")
+    (phone,) = rig.phones("1001", behaviour=answers(0.05, talks=1.5))
+    phone.busy_while_talking = False
+    talking = rig.started()
+    _until_talking(rig, talking)
+    second = rig.call()
+    assert passed(second) == [("1001", "claimed")]
+    assert second.reason == "everybody busy"
+    with rig.store.writing() as s:
+        groups.set_group(s, DOMAIN, "5000", call_waiting=True)
+    third = rig.call()
+    assert rang(third) == [("1001", "answered")]
+    rig.record(talking)
+
+
+def _until_talking(rig: Rig, call: object) -> None:
+    from gevent.event import Event
+
+    talks = Event()
+    rig.switch.watch(lambda fact: talks.set() if fact.what == "talks with" else None)
+    assert talks.wait(10)
+
+
+def test_nothing_is_left_after_the_last_call(rig: Rig) -> None:
+    from sqlalchemy import func, select
+
+    from fshunt.store.models import Claim
+
+    rig.group("5000", "1001", "1002", policy="simultaneous")
+    rig.phones("1001", "1002", behaviour=TALKS)
+    for call in [rig.started() for _ in range(5)]:
+        rig.record(call)
+    with rig.store.reading() as s:
+        assert s.scalar(select(func.count()).select_from(Claim)) == 0
+    assert rig.daemon.calls == 0
+    assert len(rig.daemon.listener.calls) == 0
+
+
+def test_an_unknown_pilot_goes_to_the_fallback_and_the_record_says_why(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001")
+    call = light_rig.started("5999")
+    record = light_rig.record(call)
+    assert record.result == "failed"
+    assert "5999" in str(record.reason)
+    assert call.ending.kind == "fallback-voicemail"
+
+
+def test_a_group_of_another_domain_is_not_reached(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001")
+    with light_rig.store.writing() as s:
+        groups.add_group(s, "other.test", "5000", voicemail="1009")
+    record = light_rig.call(variables={"fshunt_domain": "other.test"})
+    assert (record.domain, record.destination) == ("other.test", "voicemail:1009")

@@ -1,0 +1,220 @@
+"""What a call survives: a switch that answers wrongly, a database that is locked or slow, a daemon that is stopped."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import gevent
+import pytest
+from gevent.event import Event
+
+from fshunt.hunting.ringtime import RingTime
+from fshunt.simulator.call import Caller
+from fshunt.simulator.faults import CutFrame, Delay, Duplicate, Fault, Garbage, Slices, Stranger
+from fshunt.simulator.phones import RINGS, answers, refuses
+from fshunt.store import calls
+from fshunt.store.engine import open_store
+from tests.daemon.rig import WAIT_SECONDS, Rig, passed, rang, running
+
+TALKS = answers(0.05, talks=0.05)
+FRAMES_OF_A_CALL = 24
+"""More frames than the switch sends for the call below: the last cuts cut nothing."""
+
+
+@pytest.mark.parametrize("after_bytes", [0, 40])
+@pytest.mark.parametrize("number", range(1, FRAMES_OF_A_CALL))
+def test_the_connection_is_cut_at_any_frame(light_rig: Rig, number: int, after_bytes: int) -> None:
+    light_rig.group("5000", "1001")
+    light_rig.phones("1001", behaviour=TALKS)
+    call = light_rig.started(faults=[CutFrame(number, after_bytes)])
+    assert call.join(WAIT_SECONDS)
+    light_rig.settle()
+    assert call.ending.kind in ("answered", "fallback-voicemail", "voicemail"), "the caller is never left"
+    assert light_rig.daemon.calls == 0
+    with light_rig.store.reading() as s:
+        records = calls.list_calls(s)
+    assert all(record.result for record in records), "each hunt that began has its one result"
+    held = [record for record in records if record.result == "answered" and not record.end_seen]
+    after = light_rig.call()
+    if held:
+        assert passed(after) == [("1001", "claimed")], "who may still be talking is not rung before the lease is over"
+    else:
+        assert after.result == "answered", "the next call is not affected"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Slices(1),
+        Slices(100),
+        Duplicate("CHANNEL_BRIDGE"),
+        Duplicate("CHANNEL_EXECUTE_COMPLETE"),
+        Duplicate("CHANNEL_HANGUP_COMPLETE"),
+        Stranger(4),
+        Stranger(8),
+        Stranger(8, "CHANNEL_EXECUTE_COMPLETE"),
+        Delay(6, 0.2, after_bytes=20),
+    ],
+    ids=repr,
+)
+def test_frames_in_slices_twice_late_or_for_another_call_change_nothing(light_rig: Rig, fault: Fault) -> None:
+    light_rig.group("5000", "1001", "1002")
+    light_rig.phones("1001", behaviour=refuses(486))
+    light_rig.phones("1002", behaviour=TALKS)
+    record = light_rig.call(faults=[fault])
+    assert rang(record) == [("1001", "busy"), ("1002", "answered")]
+    assert (record.result, record.end_seen) == ("answered", True)
+
+
+@pytest.mark.parametrize("number", [1, 2, 5, 9])
+def test_garbage_hands_the_caller_to_the_fallback(light_rig: Rig, number: int) -> None:
+    light_rig.group("5000", "1001", ring_time=RingTime(rings=100))
+    light_rig.phones("1001", behaviour=answers(1, talks=0.05))
+    call = light_rig.started(faults=[Garbage(number)])
+    assert call.join(WAIT_SECONDS)
+    light_rig.settle()
+    assert call.ending.kind in ("fallback-voicemail", "answered", "voicemail")
+    with light_rig.store.reading() as s:
+        assert all(record.result for record in calls.list_calls(s))
+
+
+@pytest.fixture
+def locked_database(light_rig: Rig) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds SQLite's write lock until it is told to let go."""
+    program = (
+        "import sqlite3, sys\n"
+        "c = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "c.execute('BEGIN IMMEDIATE')\n"
+        "print('locked', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "c.execute('ROLLBACK')\n"
+    )
+    path = light_rig.settings.database_url.removeprefix("sqlite:///")
+    with subprocess.Popen(
+        [sys.executable, "-c", program, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        process.kill()
+
+
+def test_a_locked_database_holds_up_no_other_greenlet_and_no_call(
+    light_rig: Rig, locked_database: subprocess.Popen[str]
+) -> None:
+    light_rig.group("5000", "1001", policy="round-robin")
+    light_rig.phones("1001", behaviour=TALKS)
+    light_rig.daemon.services.database.timeout = 0.3
+    assert locked_database.stdout is not None
+    assert locked_database.stdout.readline() == "locked\n"
+    ticks = 0
+
+    def tick() -> None:
+        nonlocal ticks
+        while True:
+            gevent.sleep(0.01)
+            ticks += 1
+
+    ticking = gevent.spawn(tick)
+    call = light_rig.started()
+    assert call.join(WAIT_SECONDS)
+    light_rig.daemon.listener.calls.join(WAIT_SECONDS)
+    ticking.kill()
+    assert call.ending.kind == "answered", "the hunt goes on without the claims and the turn"
+    assert ticks >= 30, "the call took two waits of 0.3 s for the lock, and other greenlets went on meanwhile"
+    with light_rig.store.reading() as s:
+        assert calls.list_calls(s) == []
+    assert locked_database.stdin is not None
+    locked_database.stdin.write("\n")
+    locked_database.stdin.flush()
+    record = light_rig.record(call)
+    assert (record.result, rang(record)) == ("answered", [("1001", "answered")]), "written when the lock was gone"
+
+
+def test_without_a_database_the_caller_goes_to_the_fallback(light_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fshunt.errors import StoreError
+    from fshunt.store import hunts
+
+    def away(*_args: object, **_kwargs: object) -> None:
+        raise StoreError("The database is away.")
+
+    light_rig.group("5000", "1001")
+    monkeypatch.setattr(hunts, "load", away)
+    call = light_rig.started()
+    record = light_rig.record(call)
+    assert (record.result, record.reason) == ("failed", "The database is away.")
+    assert call.ending.kind == "fallback-voicemail"
+
+
+def test_an_error_inside_fshunt_hands_the_caller_on_and_the_daemon_goes_on(
+    light_rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fshunt.daemon import call as call_module
+
+    light_rig.group("5000", "1001")
+    light_rig.phones("1001", behaviour=TALKS)
+    with monkeypatch.context() as patched:
+        patched.setattr(call_module, "choose", lambda *_: 1 / 0)
+        call = light_rig.started()
+        record = light_rig.record(call)
+    assert (record.result, record.reason) == ("failed", "an error inside fshunt, see its log")
+    assert call.ending.kind == "fallback-voicemail"
+    assert light_rig.call().result == "answered"
+
+
+def test_more_calls_than_allowed_go_to_the_fallback_at_once(sqlite_url: str) -> None:
+    store = open_store(sqlite_url)
+    with running(str(sqlite_url), store, max_calls=1) as rig:
+        rig.group("5000", "1001", ring_time=RingTime(rings=100))
+        rig.phones("1001", behaviour=RINGS)
+        ringing = rig.started(caller=Caller(give_up_after=1.0))
+        _until(rig, "rings")
+        second = rig.started()
+        assert second.join(WAIT_SECONDS)
+        assert second.ending.kind == "fallback-voicemail"
+        assert rig.record(ringing).result == "abandoned"
+    store.close()
+
+
+def test_a_stop_lets_go_of_the_talk_and_ends_the_hunt_that_lasts_too_long(sqlite_url: str) -> None:
+    store = open_store(sqlite_url)
+    with running(str(sqlite_url), store) as rig:
+        rig.group("5000", "1001", ring_time=RingTime(rings=100))
+        rig.group("5001", "1002", ring_time=RingTime(rings=100))
+        rig.phones("1001", behaviour=answers(0.05, talks=1.5))
+        (ringing_phone,) = rig.phones("1002")
+        talking = rig.started("5000")
+        _until(rig, "talks with")
+        ringing = rig.started("5001")
+        _until(rig, "rings")
+        rig.daemon.stop()
+        assert not talking.ended.is_set(), "the talk lives on without us"
+        assert ringing.join(WAIT_SECONDS)
+        assert ringing.ending.kind == "fallback-voicemail"
+        assert ringing_phone.rings[0].outcome == "cancelled"
+        assert talking.join(WAIT_SECONDS)
+        assert talking.ending.kind == "answered"
+    with store.reading() as s:
+        records = {record.pilot: record for record in calls.list_calls(s)}
+    assert (records["5000"].result, records["5000"].end_seen) == ("answered", False)
+    assert (records["5001"].result, records["5001"].reason) == ("failed", "fshunt was stopped")
+    store.close()
+
+
+def test_a_stop_waits_for_the_hunt_under_way(sqlite_url: str) -> None:
+    store = open_store(sqlite_url)
+    with running(str(sqlite_url), store, stop_timeout=WAIT_SECONDS) as rig:
+        rig.group("5000", "1001", ring_time=RingTime(rings=100))
+        rig.phones("1001", behaviour=answers(0.5, talks=0.3))
+        call = rig.started()
+        _until(rig, "rings")
+        rig.daemon.stop()
+        assert call.join(WAIT_SECONDS)
+        assert (call.ending.kind, call.ending.who) == ("answered", "1001")
+    store.close()
+
+
+def _until(rig: Rig, what: str) -> None:
+    happened = Event()
+    rig.switch.watch(lambda fact: happened.set() if fact.what == what else None)
+    assert happened.wait(WAIT_SECONDS), f"nobody {what}"
