@@ -1,0 +1,1 @@
+"""A FreeSWITCH double and its phones, for the demo, the tests and the load."""

@@ -1,0 +1,68 @@
+"""The way of events from the channels to the controllers that want them."""
+
+from __future__ import annotations
+
+import itertools
+import uuid as uuids
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from fshunt.simulator.clock import Clock
+from fshunt.simulator.headers import Headers
+
+if TYPE_CHECKING:
+    from fshunt.simulator.listener import Listener
+
+
+class Bus:
+    """Finds the listeners of a channel without asking all of them, as FreeSWITCH does for each event."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.core_uuid = str(uuids.uuid4())
+        self._clock = clock
+        self._sequence = itertools.count(1)
+        self._of_channel: dict[str, set[Listener]] = {}
+        self._of_all: set[Listener] = set()
+        self._scopes: dict[Listener, set[str]] = {}
+
+    def epoch(self) -> float:
+        """Seconds since 1970, by the simulator's clock."""
+        return self._clock.epoch()
+
+    def next_sequence(self) -> int:
+        """The number of the next event."""
+        return next(self._sequence)
+
+    def place(self, listener: Listener) -> None:
+        """Takes a listener in, or notes what it listens to now."""
+        self.remove(listener)
+        if listener.finished:
+            return
+        scope = listener.scope()
+        if scope is None:
+            self._of_all.add(listener)
+            return
+        self._scopes[listener] = scope
+        for uuid in scope:
+            self._of_channel.setdefault(uuid, set()).add(listener)
+
+    def remove(self, listener: Listener) -> None:
+        """Forgets a listener."""
+        self._of_all.discard(listener)
+        for uuid in self._scopes.pop(listener, ()):
+            self._of_channel[uuid].discard(listener)
+            if not self._of_channel[uuid]:
+                del self._of_channel[uuid]
+
+    def wanted(self, name: str, uuid: str) -> bool:
+        """Whether any listener would take this event."""
+        return any(True for _ in self._takers(name, uuid))
+
+    def deliver(self, name: str, uuid: str, event: Headers) -> None:
+        """Hands the event to the listeners that want it."""
+        for listener in list(self._takers(name, uuid)):
+            listener.push(event)
+
+    def _takers(self, name: str, uuid: str) -> Iterator[Listener]:
+        for listeners in (self._of_channel.get(uuid, ()), self._of_all):
+            yield from (one for one in listeners if name in one.events)

@@ -1,0 +1,294 @@
+"""A call on the simulated switch: the caller, his channel, and the thread that runs applications on it."""
+
+from __future__ import annotations
+
+import re
+import uuid as uuids
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gevent.event import Event
+
+from fshunt.simulator import applications
+from fshunt.simulator.causes import DESTINATION_OUT_OF_ORDER, NORMAL_CLEARING, ORIGINATOR_CANCEL
+from fshunt.simulator.channel import Channel
+from fshunt.simulator.clock import Clock, Timer
+from fshunt.simulator.legs import NETWORK_SECONDS, Leg
+from fshunt.simulator.phones import Phone
+
+if TYPE_CHECKING:
+    from fshunt.simulator.faults import Fault
+    from fshunt.simulator.listener import Listener
+    from fshunt.simulator.switch import SimulatedSwitch
+
+Action = tuple[str, str]
+"""An application of the dialplan and its argument."""
+
+_VARIABLE = re.compile(r"\$\{([^{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What the caller does. Times are seconds."""
+
+    give_up_after: float | None = None
+    """When he hangs up, from dialling, if nobody has answered by then."""
+    talk_for: float | None = None
+    """How long he talks to a member before he hangs up himself."""
+    message_seconds: float | None = None
+    """How long he speaks to voicemail before he hangs up; None waits until voicemail ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An application that the controller asked for."""
+
+    application: str
+    argument: str
+    event_uuid: str
+    lock: bool = False
+    loops: int = 1
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a call went, as the switch saw it."""
+
+    kind: str = "abandoned"
+    """answered, voicemail, fallback-voicemail, transferred, rejected, abandoned or stuck."""
+    who: str = ""
+    """The extension that answered, the voicemail box, or the number transferred to."""
+    cause: str = ""
+    rang: list[str] = field(default_factory=list)
+    """The extensions rung, in order; one for each phone."""
+    seconds: float = 0.0
+    by_caller: bool = False
+
+
+class SimulatedCall:
+    """One caller, from dialling to the end of his channel."""
+
+    def __init__(
+        self,
+        switch: SimulatedSwitch,
+        channel: Channel,
+        actions: Sequence[Action],
+        caller: Caller,
+        faults: Sequence[Fault] = (),
+    ) -> None:
+        self.switch = switch
+        self.channel = channel
+        self.variables = channel.variables
+        self.caller = caller
+        self.faults = faults
+        self.ending = Ending()
+        self.ended = Event()
+        self.reset = False
+        """Taken from its application because the controller is gone: ``socket_resume`` (fact 7)."""
+        self.transfer: list[Action] | None = None
+        self.legs: dict[str, Leg] = {}
+        self.listener: Listener | None = None
+        self.expanded: list[str] = []
+        """What was expanded in arguments: nothing of a caller's text may ever be in here (design, section 9)."""
+        self.private: deque[Message] = deque()
+        self._actions = list(actions)
+        self._gone = False
+        self._locks = 0
+        self._wake = Event()
+        self._began = switch.clock.now()
+        self._timers: list[Timer] = []
+
+    @property
+    def uuid(self) -> str:
+        """The Unique-ID of the caller's channel."""
+        return self.channel.uuid
+
+    @property
+    def clock(self) -> Clock:
+        """The switch's clock."""
+        return self.switch.clock
+
+    @property
+    def listening(self) -> bool:
+        """Whether an application may go on: the caller is there and the controller has not been lost."""
+        return not self._gone and not self.reset
+
+    def join(self, seconds: float | None = None) -> bool:
+        """Waits, in real seconds, for the call's end; says whether it came."""
+        return bool(self.ended.wait(seconds))
+
+    # What the caller does.
+
+    def run(self) -> None:
+        """Goes through the dialplan until it ends or the channel does."""
+        if self.caller.give_up_after is not None:
+            self.later(self.caller.give_up_after, self._give_up)
+        while self._actions and self.channel.up:
+            application, argument = self._actions.pop(0)
+            self.execute(Message(application, argument, str(uuids.uuid4())))
+            self.reset = False
+            if self.transfer is not None and self.channel.up:
+                self._actions, self.transfer = self.transfer, None
+                for state in ("CS_ROUTING", "CS_EXECUTE"):
+                    self.channel.state = state
+                    self.channel.fire("CHANNEL_STATE")
+        self.hangup(NORMAL_CLEARING)
+        self._finish()
+
+    def hang_up(self) -> None:
+        """The caller hangs up: CANCEL before the answer, BYE after it. FreeSWITCH notices at its next tick."""
+        if not self.channel.up:
+            return
+        answered = self.channel.answered
+        self.variables |= {
+            "sip_term_status": "200" if answered else "487",
+            "proto_specific_hangup_cause": "sip:200" if answered else "sip:487",
+            "sip_term_cause": "16" if answered else "487",
+            "last_bridge_role": "originator",
+        }
+        self.ending.by_caller = True
+        self.switch.tell(self, "caller hangs up", "", "")
+        if not answered:
+            self.variables["sip_hangup_disposition"] = "recv_cancel"
+        self.channel.mark_hungup(NORMAL_CLEARING if answered else ORIGINATOR_CANCEL)
+        self.variables.setdefault("sip_hangup_disposition", "recv_bye")
+        self._tell_listener()
+        self.clock.call_later(NETWORK_SECONDS, self._notice)
+
+    def _give_up(self) -> None:
+        if not self.channel.answered:
+            self.hang_up()
+
+    def _notice(self) -> None:
+        self._gone = True
+        self.wake()
+
+    # What the switch does.
+
+    def hangup(self, cause: str) -> None:
+        """The switch hangs the caller up."""
+        self.channel.mark_hungup(cause)
+        self._gone = True
+        self._tell_listener()
+        self.wake()
+
+    def answer(self) -> None:
+        """Answers the caller, and runs what ``execute_on_answer`` says."""
+        if self.channel.answered or not self.channel.up:
+            return
+        self.channel.mark_answered()
+        if on_answer := self.variables.get("execute_on_answer"):
+            application, _, argument = on_answer.replace("::", " ", 1).partition(" ")
+            self.execute(Message(application, argument, str(uuids.uuid4())))
+        self.channel.settle_answer()
+
+    def execute(self, message: Message) -> None:
+        """Runs one application, with its events. An unknown one hangs the call up (fact 19)."""
+        if not self.channel.up:
+            return
+        function = applications.TABLE.get(message.application)
+        if function is None:
+            self.hangup(DESTINATION_OUT_OF_ORDER)
+            return
+        argument = self.expand(message.argument)
+        self.channel.application = (message.application, argument)
+        self.variables |= {"current_application": message.application, "current_application_data": argument}
+        said = [("Application", message.application), ("Application-Data", argument)]
+        named = ("Application-UUID", message.event_uuid)
+        said = [pair for pair in said if pair[1]]
+        self.channel.fire("CHANNEL_EXECUTE", [*said, named])
+        function(self, argument)
+        self.channel.fire("CHANNEL_EXECUTE_COMPLETE", [*said, ("Application-Response", "_none_"), named])
+
+    def expand(self, text: str) -> str:
+        """Puts variables into an argument, as FreeSWITCH does before every application."""
+
+        def value(found: re.Match[str]) -> str:
+            self.expanded.append(found[0])
+            return self.variables.get(found[1], "")
+
+        return _VARIABLE.sub(value, text)
+
+    def wait_until(self, done: Callable[[], bool], seconds: float | None = None, *, nested: bool = True) -> None:
+        """Holds up an application until something is so, the time is over, or nobody is there to go on for.
+
+        Meanwhile the controller's messages are run, unless the application holds the event lock (fact 16) or is not
+        ``nested``.
+        """
+        over = Event()
+        timer = self.later(seconds, over.set) if seconds is not None else None
+        while not (done() or over.is_set()) and self.listening:
+            if nested and self.private and not self._locks:
+                self.run_message(self.private.popleft())
+                continue
+            self._wake.clear()
+            self._wake.wait()
+        if timer is not None:
+            timer.cancel()
+
+    def queue(self, application: str, argument: str, event_uuid: str, *, lock: bool, loops: int) -> None:
+        """Takes an application from a controller, to be run when the channel comes to it."""
+        self.private.append(Message(application, argument, event_uuid or str(uuids.uuid4()), lock, loops))
+        self.wake()
+
+    def run_message(self, message: Message) -> None:
+        """Runs what the controller asked for."""
+        self._locks += message.lock
+        self.variables |= {"current_loop": "1", "total_loops": str(message.loops)}
+        for _ in range(message.loops):
+            self.execute(message)
+        self._locks -= message.lock
+
+    def wake(self) -> None:
+        """Makes a waiting application look again."""
+        self._wake.set()
+
+    def later(self, seconds: float, action: Callable[[], None]) -> Timer:
+        """A timer of this call, which ends with it."""
+
+        def fire() -> None:
+            action()
+            self.wake()
+
+        timer = self.clock.call_later(seconds, fire)
+        self._timers.append(timer)
+        return timer
+
+    def new_leg(self, phone: Phone, variables: dict[str, str], changed: Callable[[], None]) -> Leg:
+        """A leg to a phone, not yet rung."""
+        channel = self.switch.new_leg_channel(self, phone, variables)
+        leg = Leg(self.clock, self.channel, channel, phone, changed, lambda *said: self.switch.tell(self, *said))
+        self.legs[channel.uuid] = leg
+        self.ending.rang.append(phone.user)
+        return leg
+
+    def talks_with(self, leg: Leg) -> None:
+        """The caller has somebody on the line."""
+        self.ending.kind, self.ending.who = "answered", leg.phone.user
+        self.switch.tell(self, "talks with", leg.phone.user, leg.phone.contact)
+        if self.caller.talk_for is not None:
+            self.later(self.caller.talk_for, self.hang_up)
+
+    def controller_gone(self) -> None:
+        """The controller's connection has ended; ``socket_resume`` decides what that means (fact 7)."""
+        if self.variables.get("socket_resume") == "true" and self.channel.up and self.transfer is None:
+            self.reset = True
+        self.wake()
+
+    def _tell_listener(self) -> None:
+        if self.listener is not None:
+            self.listener.channel_down()
+
+    def _finish(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self.variables.setdefault("sip_hangup_disposition", "send_bye" if self.channel.answered else "send_refuse")
+        self.channel.report(states=True)
+        self.ending.cause = self.channel.hangup_cause or ""
+        self.ending.seconds = self.clock.now() - self._began
+        if self.ending.kind == "abandoned" and not self.ending.by_caller:
+            self.ending.kind = "rejected"
+        self.switch.tell(self, "ends", self.ending.who, self.ending.kind)
+        self.ended.set()

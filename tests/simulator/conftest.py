@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from fshunt.simulator.clock import VirtualClock
+
+from .controllers import Controller
+
+
+@pytest.fixture
+def clock() -> Iterator[VirtualClock]:
+    made = VirtualClock()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def controller() -> Iterator[Controller]:
+    with Controller() as made:
+        yield made
