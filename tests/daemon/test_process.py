@@ -1,0 +1,195 @@
+"""The daemon as systemd runs it: a process that is started, told to stop, and killed at any moment."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gevent.event import Event
+from gevent.subprocess import PIPE, Popen
+
+from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.ringtime import RingTime
+from fshunt.simulator.phones import answers
+from fshunt.simulator.switch import SimulatedSwitch
+from fshunt.store import calls, groups, members
+from fshunt.store.engine import Store, open_store
+from fshunt.store.models import CallRecord
+from tests.daemon.rig import DOMAIN, WAIT_SECONDS
+
+TAKES_CALLS = re.compile(r"takes calls at 127\.0\.0\.1:(\d+)")
+
+
+@pytest.fixture
+def pbx(sqlite_url: str) -> Iterator[tuple[Store, dict[str, str]]]:
+    """A database with two groups, and the environment that leads the daemon to it."""
+    store = open_store(sqlite_url)
+    with store.writing() as s:
+        for pilot, extension in (("5000", "1001"), ("5001", "1002")):
+            groups.add_group(s, DOMAIN, pilot, ring_time=RingTime(seconds=20), voicemail="1009")
+            members.add_members(s, DOMAIN, pilot, [parse_member(extension)])
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("FSHUNT_")}
+    yield store, {**plain, "FSHUNT_DATABASE_URL": str(sqlite_url), "FSHUNT_LISTEN": "127.0.0.1:0"}
+    store.close()
+
+
+@contextmanager
+def serving(environment: dict[str, str], **more: str) -> Iterator[tuple[Any, int]]:
+    """The daemon's process and its port."""
+    command = [sys.executable, "-m", "fshunt", "serve"]
+    with Popen(command, env={**environment, **more}, stderr=PIPE, text=True) as process:
+        try:
+            for line in process.stderr:
+                if found := TAKES_CALLS.search(line):
+                    yield process, int(found[1])
+                    break
+            else:
+                pytest.fail("the daemon ended before it took calls")
+        finally:
+            process.kill()
+
+
+def switch_for(port: int, what: str) -> tuple[SimulatedSwitch, Event]:
+    """A switch that dials the daemon, and an event for when something happens on it."""
+    switch, happened = SimulatedSwitch([("127.0.0.1", port)], domain=DOMAIN, voicemail_seconds=0.05), Event()
+    switch.watch(lambda fact: happened.set() if fact.what == what else None)
+    return switch, happened
+
+
+def record(store: Store, uuid: str) -> CallRecord:
+    with store.reading() as s:
+        return calls.show_call(s, uuid)[0]
+
+
+def restarted(environment: dict[str, str]) -> None:
+    with serving(environment) as (process, _port):
+        process.terminate()
+        assert process.wait(WAIT_SECONDS) == 0
+
+
+def test_killed_while_ringing_the_caller_reaches_the_fallback_and_the_next_start_says_so(
+    pbx: tuple[Store, dict[str, str]],
+) -> None:
+    store, environment = pbx
+    with serving(environment) as (process, port):
+        switch, rings = switch_for(port, "rings")
+        phone = switch.phone("1001")
+        call = switch.call("5000")
+        assert rings.wait(WAIT_SECONDS)
+        _until_written(store, call.uuid, offers=1)
+        process.kill()
+        assert call.join(WAIT_SECONDS)
+        assert call.ending.kind == "fallback-voicemail"
+        assert phone.rings[0].outcome == "cancelled"
+    assert record(store, call.uuid).result is None, "nobody was there to write it"
+    restarted(environment)
+    after = record(store, call.uuid)
+    assert (after.result, after.end_seen, after.offers[0].outcome) == ("failed", False, "switch-lost")
+    assert "stopped" in str(after.reason)
+
+
+def test_killed_in_the_talk_the_talk_lives_on_and_stays_answered(pbx: tuple[Store, dict[str, str]]) -> None:
+    store, environment = pbx
+    with serving(environment) as (process, port):
+        switch, talks = switch_for(port, "talks with")
+        switch.phone("1001", answers(0.05, talks=2.0))
+        call = switch.call("5000")
+        assert talks.wait(WAIT_SECONDS)
+        _until_written(store, call.uuid, answered=True)
+        process.kill()
+        process.wait()
+        assert not call.ended.is_set()
+        assert call.join(WAIT_SECONDS)
+        assert (call.ending.kind, call.ending.who) == ("answered", "1001")
+    restarted(environment)
+    after = record(store, call.uuid)
+    assert (after.result, after.answered_by, after.end_seen) == ("answered", "1001", False)
+    assert "not seen" in str(after.reason)
+
+
+def test_told_to_stop_it_lets_the_talk_live_and_ends_with_success(pbx: tuple[Store, dict[str, str]]) -> None:
+    store, environment = pbx
+    with serving(environment) as (process, port):
+        switch, talks = switch_for(port, "talks with")
+        switch.phone("1001", answers(0.05, talks=3.0))
+        call = switch.call("5000")
+        assert talks.wait(WAIT_SECONDS)
+        process.terminate()
+        assert process.wait(WAIT_SECONDS) == 0
+        assert not call.ended.is_set()
+        after = record(store, call.uuid)
+        assert (after.result, after.end_seen) == ("answered", False)
+        assert call.join(WAIT_SECONDS)
+        assert call.ending.kind == "answered"
+
+
+def _until_written(store: Store, uuid: str, *, offers: int = 0, answered: bool = False) -> None:
+    """Look until the rows are there: the test's event comes from the switch, the rows a moment later."""
+    import gevent
+
+    with gevent.Timeout(WAIT_SECONDS):
+        while True:
+            with store.reading() as s:
+                found = [c for c in calls.list_calls(s) if c.uuid == uuid]
+                if found and len(calls.show_call(s, uuid)[0].offers) >= offers:
+                    if not answered or found[0].answered_at:
+                        return
+            gevent.sleep(0.01)
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_systemd_is_told_when_it_is_ready_alive_and_stopping(
+    pbx: tuple[Store, dict[str, str]], tmp_path: Path, abstract: bool
+) -> None:
+    name = f"@fshunt-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind("\0" + name[1:] if abstract else name)
+        manager.settimeout(WAIT_SECONDS)
+        with serving(pbx[1], NOTIFY_SOCKET=name, WATCHDOG_USEC="200000") as (process, _port):
+            told = [manager.recv(4096).decode() for _ in range(2)]
+            process.terminate()
+            while "STOPPING=1" not in told[-1]:
+                told.append(manager.recv(4096).decode())
+            process.wait(WAIT_SECONDS)
+    assert told[0].startswith("READY=1")
+    assert told[1].startswith("WATCHDOG=1")
+
+
+def run(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fshunt", "serve"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=WAIT_SECONDS)
+
+
+def test_a_port_in_use_is_one_sentence_and_a_failure(pbx: tuple[Store, dict[str, str]]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run({**pbx[1], "FSHUNT_LISTEN": f"127.0.0.1:{port}"})
+    assert ended.returncode == 1
+    assert f"127.0.0.1:{port} is in use by another program" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_database_that_is_not_migrated_is_one_sentence_and_a_failure(
+    pbx: tuple[Store, dict[str, str]], tmp_path: Path
+) -> None:
+    (tmp_path / "empty.db").touch()
+    ended = run({**pbx[1], "FSHUNT_DATABASE_URL": f"sqlite:///{tmp_path / 'empty.db'}"})
+    assert ended.returncode == 1
+    assert "fshunt db upgrade" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_second_signal_does_not_hurt(pbx: tuple[Store, dict[str, str]]) -> None:
+    with serving(pbx[1]) as (process, _port):
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WAIT_SECONDS) == 0
