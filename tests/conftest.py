@@ -7,6 +7,7 @@ from tests.databases import (  # noqa: F401 (fixtures)
     database_url,
     empty_database_url,
     migrated_sqlite_file,
+    own_postgres,
     postgres_databases,
     postgres_server,
     postgres_url,

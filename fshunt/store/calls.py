@@ -9,12 +9,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import case, func, literal, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from fshunt.errors import NotFound
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.outcomes import Outcome, Result
+from fshunt.store.columns import SeenText
 from fshunt.store.models import Base, CallRecord, OfferRecord, SkipRecord
 from fshunt.store.rows import insert_into
 
@@ -187,9 +188,10 @@ def show_call(s: Session, uuid: str) -> list[CallRecord]:
 
     ``uuid`` is the caller's channel, or the id of one hunt.
     """
+    said = literal(uuid, SeenText())
     query = (
         select(CallRecord)
-        .where((CallRecord.uuid == uuid) | (CallRecord.id == uuid))
+        .where(or_(CallRecord.uuid == said, CallRecord.id == said))
         .order_by(CallRecord.started_at.desc(), CallRecord.id.desc())
         .options(selectinload(CallRecord.offers), selectinload(CallRecord.skips))
     )

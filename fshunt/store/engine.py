@@ -27,6 +27,8 @@ BUSY_TIMEOUT_MS = 5000
 """How long a statement waits for a lock: a person at the command line waits that long without wondering."""
 MIN_CONNECT_SECONDS = 2
 """libpq takes less as this."""
+STATEMENT_MS = 1000
+"""How long a statement may run on PostgreSQL besides waiting for a lock: ours take a few milliseconds."""
 DEAD_PEER_MS = 20_000
 """After this a PostgreSQL server that takes packets but answers none counts as gone."""
 
@@ -119,7 +121,7 @@ def _postgresql_engine(url: URL, busy_timeout_ms: int, connections: int) -> Engi
     def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
         with connection.cursor() as cursor:
             cursor.execute(f"SET lock_timeout = {busy_timeout_ms:d}")
-            cursor.execute(f"SET statement_timeout = {busy_timeout_ms:d}")
+            cursor.execute(f"SET statement_timeout = {busy_timeout_ms + STATEMENT_MS:d}")
         connection.commit()
 
     return engine

@@ -45,7 +45,7 @@ _POSTGRESQL = {
 _POSTGRESQL_LOGIN = {
     "authentication failed": "{where} refuses the user name or the password.",
     "no password supplied": "{where} wants a password: put it into FSHUNT_DATABASE_URL or a .pgpass file.",
-    "does not exist": "{where} cannot be used: there is no such database or user on that server.",
+    '" does not exist': "{where} cannot be used: there is no such database or user on that server.",
 }
 """A refused login has no code for the client, only the server's words (in English, or the plain sentence is used)."""
 
@@ -115,8 +115,6 @@ def _postgresql(error: DBAPIError) -> str | None:
     if code is not None:
         return _POSTGRESQL.get(code)
     words = str(error.orig)
-    if "FATAL" not in words:
-        return None
     return next((sentence for part, sentence in _POSTGRESQL_LOGIN.items() if part in words), None)
 
 
