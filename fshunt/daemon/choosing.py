@@ -27,7 +27,7 @@ from fshunt.switch.stage import LATEST_RINGING_SECONDS, Leg, Offer
 log = logging.getLogger(__name__)
 
 API_SECONDS = 5.0
-"""How long one question to the switch may take; it answers in a fraction of a millisecond (esl-reference 2.10)."""
+"""How long one question to the switch may take; it answers in a fraction of a millisecond (fact 25)."""
 
 Phones = dict[int, list[str]]
 """The endpoints of each member by id; an empty list: no phone is registered."""

@@ -20,8 +20,8 @@ CHANNEL_VARIABLES = (
     "continue_on_fail=true",  # or a busy member hangs the caller up (fact 16)
     "hangup_after_bridge=true",  # or a caller whose talk has ended stays (fact 7)
     "ignore_early_media=true",  # or a phone that sends 183 wins the race (fact 16)
-    "preserve_originated_vars=false",  # or the legs of older stages are listed again (esl-reference 2.4)
-    "fail_on_single_reject=false",  # or one busy phone ends the stage (esl-reference 2.5)
+    "preserve_originated_vars=false",  # or the legs of older stages are listed again (fact 21)
+    "fail_on_single_reject=false",  # or one busy phone ends the stage (fact 22)
 )
 
 RINGBACK_TONE = "%(2000,4000,440,480)"

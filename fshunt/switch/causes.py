@@ -1,4 +1,4 @@
-"""What FreeSWITCH's hang-up causes mean for an offer (esl-reference 2.4, facts 3 and 18)."""
+"""What FreeSWITCH's hang-up causes mean for an offer (facts 3, 18 and 21)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Dial strings: what is handed to ``bridge`` to ring the phones of one stage.
 
 Everything in a dial string is either made here or checked here against its kind; nothing a caller controls gets in
-(design, section 9). Escaping is not used at all: what would need it is refused (esl-reference 2.9).
+(design, section 9). Escaping is not used at all: what would need it is refused (fact 24).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ early (fact 5); they only matter when the daemon is gone."""
 CONFIRM_DIGIT = "1"
 NOT_REGISTERED = "error/user_not_registered"
 MAX_LEGS = 128
-"""FreeSWITCH takes no more legs than this in one list (esl-reference 2.6)."""
+"""FreeSWITCH takes no more legs than this in one list (fact 23)."""
 
 
 @dataclass(frozen=True, slots=True)

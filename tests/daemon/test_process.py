@@ -140,9 +140,9 @@ def _until_written(store: Store, uuid: str, *, offers: int = 0, answered: bool =
         while True:
             with store.reading() as s:
                 found = [c for c in calls.list_calls(s) if c.uuid == uuid]
-                if found and len(calls.show_call(s, uuid)[0].offers) >= offers:
-                    if not answered or found[0].answered_at:
-                        return
+                rung = len(calls.show_call(s, uuid)[0].offers) if found else -1
+                if rung >= offers and (found[0].answered_at or not answered):
+                    return
             gevent.sleep(0.01)
 
 
