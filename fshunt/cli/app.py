@@ -40,7 +40,9 @@ class App:
         from fshunt.store.engine import open_store
 
         made = open_store(self.settings.database_url)
-        click.get_current_context().find_root().call_on_close(made.close)
+        context = click.get_current_context(silent=True)
+        if context is not None:  # there is none while the shell completes a word
+            context.find_root().call_on_close(made.close)
         return made
 
     @contextmanager

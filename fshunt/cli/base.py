@@ -76,6 +76,10 @@ class Group(click.Group):
         self.example = example
         self.epilog = f"\b\nExample:\n  {example}" if example else None
 
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """The commands in the order of their file, which is that of use."""
+        return list(self.commands)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the words; where there are none, print the help (click would call that an error)."""
         if not args and not ctx.resilient_parsing:

@@ -28,7 +28,7 @@ TITLES = ("started", "pilot", "caller", "result", "seconds", "uuid")
 
 @click.group("call", cls=Noun, example="fshunt call list 5000 --since today")
 def call() -> None:
-    """The calls that were hunted: who was rung, who was passed over, and why."""
+    """The calls that were hunted: who was rung or not, and why."""
 
 
 @call.command("list", example="fshunt call list 5000 --since 2h --limit 50")

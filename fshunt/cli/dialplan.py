@@ -14,6 +14,7 @@ from fshunt.cli.app import App
 from fshunt.cli.base import Command, pass_app
 from fshunt.errors import FshuntError
 from fshunt.store.groups import list_groups
+from fshunt.store.rows import domain_names
 from fshunt.switch.dialplan import write_dialplan
 
 FILE_MODE = 0o644
@@ -30,16 +31,30 @@ def dialplan(app: App, out: Path | None) -> None:
 
     For each group: two `socket` actions to the setting `controllers`, then voicemail in the group's own box, so that
     no caller is dropped while the daemon is down. Put the file into a context and say `reloadxml` to FreeSWITCH. It
-    has to be written again when groups are added, renumbered or removed, or their boxes change.
+    has to be written again when groups are added, renumbered or removed, or their boxes change. Where neither --domain
+    nor the setting `domain` names one, it has the pilots of all domains.
     """
-    with app.reading() as (session, domain):
-        groups = list_groups(session, domain)
-    text = write_dialplan(groups, app.settings)
+    settings = app.settings
+    named = app.said_domain or settings.domain
+    with app.store.reading() as session:
+        known = domain_names(session)
+        several = len(known) > 1
+        domains = [named] if named else known
+        groups = [group for domain in domains for group in list_groups(session, domain)]
+    text = write_dialplan(
+        groups,
+        controllers=[str(address) for address in settings.controllers],
+        voicemail_profile=settings.voicemail_profile,
+        fallback_box=settings.fallback_box,
+        several_domains=several,
+    )
+    if not groups:
+        output.warn("There is no group yet, and so no pilot in the dialplan.")
     if out is None:
         click.echo(text, nl=not text.endswith("\n"))
         return
     write_whole(out, text)
-    output.say(f"Wrote {len(groups)} group{'' if len(groups) == 1 else 's'} of {domain} to {out}.")
+    output.say(f"Wrote the dialplan of {', '.join(group.pilot for group in groups) or 'no pilot'} to {out}.")
 
 
 def write_whole(out: Path, text: str) -> None:

@@ -109,7 +109,10 @@ def show(app: App, pilot: str, as_json: bool) -> None:
 )
 @pass_app
 def set_(app: App, /, pilot: str, **options: Any) -> None:
-    """Change a group's settings; what is not said stays as it is."""
+    """Change a group's settings.
+
+    What is not said stays as it is.
+    """
     fields = said(options)
     if not fields:
         raise UsageError("Say what to set, such as --policy circular; `fshunt group set --help` lists all there is.")

@@ -11,7 +11,7 @@ NOUNS = {
     "db": Noun("fshunt.cli.db", "Bring the database up to date, and check it."),
     "group": Noun("fshunt.cli.group", "Hunt groups and their settings."),
     "member": Noun("fshunt.cli.member", "The members of a group: who is rung, where and how long."),
-    "call": Noun("fshunt.cli.call", "The calls that were hunted: who was rung, who was passed over, and why."),
+    "call": Noun("fshunt.cli.call", "The calls that were hunted: who was rung or not, and why."),
     "dialplan": Noun("fshunt.cli.dialplan", "Write FreeSWITCH's dialplan for the pilots of the database."),
     "serve": Noun("fshunt.cli.serve", "Run the daemon that FreeSWITCH connects to."),
     "config": Noun("fshunt.cli.config", "The settings, and whether everything is in order."),
@@ -22,7 +22,10 @@ NOUNS = {
 @click.group(cls=Root, nouns=NOUNS, example="fshunt group add 5000 --name Sales --policy circular")
 @click.version_option(__version__, prog_name="fshunt", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Hunt groups for FreeSWITCH: ring the members of a pilot's group, then hand the caller to voicemail.
+    """Hunt groups for FreeSWITCH.
+
+    A caller dials a pilot number; the members of its group ring in the order of the group's policy, and when nobody
+    takes the call, the caller goes on to voicemail.
 
     What is changed here holds for the next call; the daemon needs no restart.
     """

@@ -103,7 +103,10 @@ def move(app: App, pilot: str, ext: MemberAddress, position: int) -> None:
 @click.option("--group-ring", is_flag=True, help="Ring as long as the group says, not longer or shorter.")
 @pass_app
 def set_(app: App, /, pilot: str, ext: MemberAddress, group_ring: bool, **options: Any) -> None:
-    """Change what is set for a member; what is not said stays as it is."""
+    """Change what is set for a member.
+
+    What is not said stays as it is.
+    """
     ring_time(options["rings"], options["ring_seconds"], group_ring)
     fields = said(options) | ({"ring_time": None} if group_ring else {})
     if not fields:
@@ -129,7 +132,10 @@ def enable(app: App, pilot: str, ext: MemberAddress) -> None:
 @member_argument
 @pass_app
 def disable(app: App, pilot: str, ext: MemberAddress) -> None:
-    """Pass the member over until it is enabled again; it keeps its place."""
+    """Pass the member over until it is enabled again.
+
+    It keeps its place.
+    """
     with app.writing() as (session, domain):
         changed = groups.enable_member(session, domain, pilot, ext, False)
     _tell(changed, f"Disabled {ext}", app)

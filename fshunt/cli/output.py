@@ -88,7 +88,8 @@ def _ruled(titles: Row, rows: Sequence[Row]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    heads = "bold" if on_terminal(sys.stdout) else ""
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style=heads)
     for title in titles:
         made.add_column(Text(title), overflow="fold")
     for row in rows:

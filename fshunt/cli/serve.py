@@ -16,8 +16,9 @@ from fshunt.settings import Address
 )
 @pass_app
 def serve(app: App, listen: Address | None) -> int:
-    """Run the daemon that FreeSWITCH connects to for each call to a pilot.
+    """Run the daemon that FreeSWITCH connects to.
 
+    It does so for each call to a pilot, and the daemon decides who is rung.
     SIGTERM stops it gently: no new calls, the hunts under way end within the setting `stop_timeout`, answered calls
     live on.
     """

@@ -177,7 +177,11 @@ def _network(said: str) -> IpNetwork:
 
 
 def _controller(said: str) -> Address:
-    return parse_address(said, lowest_port=1)
+    address = parse_address(said, lowest_port=1)
+    if ":" in address.host:
+        # A dialplan's `socket` action takes the first colon for the one in front of the port.
+        raise WrongValueError(f"must be HOST:PORT with a name or an IPv4 address, not {said!r}")
+    return address
 
 
 def _many(words: str, check: Callable[[str], Any], show: Callable[[Any], object] = str) -> Kind:

@@ -198,6 +198,7 @@ READING = [
     ("member", "block", "1001"),
     ("call", "list"),
     ("call", "show", "3f2a9c41"),
+    ("dialplan",),
 ]
 
 

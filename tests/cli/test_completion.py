@@ -1,0 +1,38 @@
+from click.shell_completion import ShellComplete
+
+from fshunt.cli.main import cli
+
+
+def complete(monkeypatch, env: dict[str, str], *words: str) -> list[str]:
+    """What TAB offers for the last word."""
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    found = ShellComplete(cli, {}, "fshunt", "_FSHUNT_COMPLETE").get_completions(list(words[:-1]), words[-1])
+    return [item.value for item in found]
+
+
+def test_commands_and_policies_complete(monkeypatch):
+    assert complete(monkeypatch, {}, "group", "re") == ["renumber", "remove"]
+    assert complete(monkeypatch, {}, "group", "set", "5000", "--policy", "r") == ["regular", "round-robin"]
+
+
+def test_pilots_complete_from_the_database(monkeypatch, office):
+    office.run("group", "add", "5100")
+    office.run("group", "add", "5200", "--domain", "b.test")
+    assert complete(monkeypatch, office.env, "group", "show", "") == ["5000", "5100"]
+    assert complete(monkeypatch, office.env, "group", "show", "51") == ["5100"]
+    assert complete(monkeypatch, office.env, "group", "show", "--domain", "b.test", "") == ["5200"]
+
+
+def test_members_complete_from_the_group(monkeypatch, office):
+    office.run("group", "add", "5100")
+    office.run("member", "add", "5100", "1009", "+14155550123@carrier")
+    assert complete(monkeypatch, office.env, "member", "set", "5100", "") == ["1009", "+14155550123@carrier"]
+    assert complete(monkeypatch, office.env, "member", "block", "100") == ["1001", "1002", "1003", "1009"]
+
+
+def test_without_a_database_nothing_completes_and_nothing_breaks(monkeypatch, tmp_path, capfd):
+    env = {"FSHUNT_DATABASE_URL": f"sqlite:///{tmp_path}/none.db"}
+    assert complete(monkeypatch, env, "group", "show", "") == []
+    assert complete(monkeypatch, {"FSHUNT_NONSENSE": "1"}, "member", "block", "") == []
+    assert capfd.readouterr() == ("", "")

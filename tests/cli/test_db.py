@@ -1,0 +1,37 @@
+from pathlib import Path
+
+
+def test_upgrade_says_what_it_did_and_then_that_nothing_is_left(fshunt_on, empty_database_url):
+    fshunt = fshunt_on(empty_database_url)
+    first = fshunt.run("db", "upgrade").stdout.splitlines()
+    assert first[0].startswith("Upgraded to 0001")
+    assert first[-1].endswith("is up to date.")
+    assert len(fshunt.run("db", "upgrade").stdout.splitlines()) == 1
+    fshunt.run("group", "add", "5000")
+
+
+def test_check_of_a_database_that_is_not_migrated(fshunt_on, empty_database_url):
+    fshunt = fshunt_on(empty_database_url)
+    assert "run `fshunt db upgrade`." in fshunt.refused(1, "db", "check")
+    result = fshunt.invoke("db", "check", "--json")
+    assert result.exit_code == 1
+    assert '"ok": false' in result.stdout
+
+
+def test_check_of_a_database_that_is_up_to_date(fshunt, database_url):
+    assert "up to date" in fshunt.run("db", "check").stdout
+    assert fshunt.json("db", "check")["ok"] is True
+
+
+def test_the_password_is_not_shown(fshunt_on):
+    fshunt = fshunt_on("postgresql://fshunt:s3cret@127.0.0.1:1/fshunt")
+    for words in (["db", "check"], ["db", "check", "--json"], ["db", "upgrade"], ["config", "check"]):
+        result = fshunt.invoke(*words)
+        assert result.exit_code == 1
+        assert "s3cret" not in result.output
+
+
+def test_upgrade_in_a_folder_that_is_not_there(fshunt_on, tmp_path):
+    missing = tmp_path / "no" / "such" / "fshunt.db"
+    assert str(missing) in fshunt_on(f"sqlite:///{missing}").refused(1, "db", "upgrade")
+    assert not Path(missing).exists()

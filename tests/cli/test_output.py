@@ -1,0 +1,89 @@
+import io
+import sys
+from datetime import UTC, datetime
+
+import pytest
+
+from fshunt.cli import output
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def on_terminal(monkeypatch):
+    """Makes both streams terminals; called within the test, as pytest puts its own streams there before it."""
+
+    def make() -> tuple[Terminal, Terminal]:
+        monkeypatch.setenv("TERM", "xterm-256color")
+        monkeypatch.setenv("COLUMNS", "100")
+        streams = Terminal(), Terminal()
+        monkeypatch.setattr(sys, "stdout", streams[0])
+        monkeypatch.setattr(sys, "stderr", streams[1])
+        return streams
+
+    return make
+
+
+def test_colour_is_for_terminals_only(on_terminal, monkeypatch):
+    _, err = on_terminal()
+    output.warn("One member.")
+    assert err.getvalue() == "\x1b[33mWarning: One member.\x1b[0m\n"
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    output.warn("One member.")
+    assert sys.stderr.getvalue() == "Warning: One member.\n"
+
+
+def test_no_color_is_respected(on_terminal, monkeypatch):
+    out, err = on_terminal()
+    monkeypatch.setenv("NO_COLOR", "1")
+    output.error("It is broken")
+    output.table(("name",), [("a",)])
+    assert err.getvalue() == "Error: It is broken.\n"
+    assert "\x1b" not in out.getvalue()
+
+
+def test_a_table_is_ruled_on_a_terminal_and_plain_elsewhere(on_terminal, monkeypatch):
+    out, _ = on_terminal()
+    output.table(("name", "state"), [("a", "enabled"), ("longer", "")])
+    assert "─" in out.getvalue()
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    output.table(("name", "state"), [("a", "enabled"), ("longer", "")])
+    assert sys.stdout.getvalue() == "name    state\na       enabled\nlonger\n"
+
+
+def test_words_are_never_taken_for_markup(on_terminal):
+    out, _ = on_terminal()
+    output.table(("caller",), [("[red]Bob[/red]",)])
+    assert "[red]Bob[/red]" in out.getvalue()
+
+
+@pytest.mark.parametrize("char", ["\x1b", "\n", "\r", "\x07", "\x9b", "\u202e", "\u2028", "\ud800"])
+def test_what_a_terminal_would_act_on_is_replaced(on_terminal, char):
+    out, _ = on_terminal()
+    output.say(f"Bob{char}by")
+    output.table(("caller",), [(f"Bob{char}by",)])
+    assert "Bob\N{REPLACEMENT CHARACTER}by" in out.getvalue()
+    assert out.getvalue().count("Bob\N{REPLACEMENT CHARACTER}by") == 2
+
+
+def test_times_in_json_are_in_utc(capsys):
+    output.emit_json({"at": datetime.fromisoformat("2025-03-31T09:00:00+02:00")})
+    assert '"2025-03-31T07:00:00+00:00"' in capsys.readouterr().out
+
+
+def test_what_has_no_form_in_json_is_an_error():
+    with pytest.raises(TypeError):
+        output.emit_json({"at": object()})
+
+
+def test_facts_without_a_value_are_left_out(capsys):
+    output.facts([("name", "Sales"), ("prefix", ""), ("policy", "regular")])
+    assert capsys.readouterr().out == "name    Sales\npolicy  regular\n"
+
+
+def test_a_time_that_is_not_there_is_empty():
+    assert output.local(None) == ""
+    assert len(output.local(datetime.now(UTC))) == len("2025-03-31 09:00:00")

@@ -1,0 +1,47 @@
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fshunt.cli.times import parse_since
+from fshunt.errors import UsageError
+
+NOW = datetime(2025, 3, 30, 12, 0, tzinfo=UTC)
+"""14:00 in Berlin, on the day of its change to summer time."""
+
+
+@pytest.fixture(autouse=True)
+def berlin(monkeypatch):
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("45s", NOW - timedelta(seconds=45)),
+        ("30m", NOW - timedelta(minutes=30)),
+        ("2h", NOW - timedelta(hours=2)),
+        ("7d", NOW - timedelta(days=7)),
+        ("1w", NOW - timedelta(days=7)),
+        (" 2H ", NOW - timedelta(hours=2)),
+        ("today", datetime(2025, 3, 29, 23, 0, tzinfo=UTC)),
+        ("yesterday", datetime(2025, 3, 28, 23, 0, tzinfo=UTC)),
+        ("2025-03-31", datetime(2025, 3, 30, 22, 0, tzinfo=UTC)),
+        ("2025-03-29T09:00", datetime(2025, 3, 29, 8, 0, tzinfo=UTC)),
+        ("2025-03-31 09:00", datetime(2025, 3, 31, 7, 0, tzinfo=UTC)),
+        ("2025-03-31T09:00:00Z", datetime(2025, 3, 31, 9, 0, tzinfo=UTC)),
+        ("2025-03-31T09:00:00+05:30", datetime(2025, 3, 31, 3, 30, tzinfo=UTC)),
+    ],
+)
+def test_times_as_people_say_them(said, meant):
+    assert parse_since(said, NOW) == meant
+
+
+@pytest.mark.parametrize("said", ["", "tomorrow", "h", "2 h", "2025", "٣h", "9" * 30 + "d", "0001-01-01"])
+def test_what_is_no_time_is_refused(said):
+    with pytest.raises(UsageError, match="is not a time: say "):
+        parse_since(said, NOW)
