@@ -14,7 +14,8 @@ from typing import Never
 import gevent
 
 from fshunt.errors import FshuntError
-from fshunt.switch.frames import Frame, FrameReader, ProtocolError
+from fshunt.switch.frames import Frame, ProtocolError
+from fshunt.switch.reader import FrameReader
 
 SEND_SECONDS = 5.0  # commands are short: a socket that takes none of them is not read by FreeSWITCH any more
 RECEIVE_BYTES = 64 * 1024

@@ -252,8 +252,9 @@ class Session(OutboundSession):
     def _take(self, frame: Frame) -> None:
         kind = frame.content_type
         if kind == frames.EVENT:
-            self._note_hangup(frame.event)
-            self._keep(frame.event)
+            event = frame.event
+            self._note_hangup(event)
+            self._keep(event)
         elif kind == frames.DISCONNECT_NOTICE:
             if frame.raw("Content-Disposition") == b"linger":
                 self._note_gone()
@@ -269,10 +270,10 @@ class Session(OutboundSession):
             log.debug("%s: skipped a frame of the kind %r", self.uuid, kind[:80])
 
     def _note_hangup(self, event: Frame) -> None:
-        name = event.get("Event-Name")
-        if name in ("CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE") and event.get("Unique-ID") == self.uuid:
+        name = event.raw("Event-Name")
+        if name in (b"CHANNEL_HANGUP", b"CHANNEL_HANGUP_COMPLETE") and event.get("Unique-ID") == self.uuid:
             self._note_gone()
-            self._over = self._over or name == "CHANNEL_HANGUP_COMPLETE"
+            self._over = self._over or name == b"CHANNEL_HANGUP_COMPLETE"
 
     def _note_gone(self) -> None:
         if not self.gone:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fshunt.switch import frames
-from fshunt.switch.frames import Frame, FrameReader, ProtocolError, array
+from fshunt.switch import frames, reader
+from fshunt.switch.frames import Frame, ProtocolError, array
+from fshunt.switch.reader import FrameReader
 from tests.tapes import TAPES, switch_frames
 
 NAMES = sorted(TAPES)
@@ -193,26 +194,26 @@ def test_arrays(value: str | None, parts: list[str]) -> None:
     ],
 )
 def test_a_malformed_head_ends_the_reading_after_the_good_frames(head: bytes) -> None:
-    reader = FrameReader()
-    assert len(reader.feed(REPLY + head + b"\n\n" + REPLY)) == 1
+    frame_reader = FrameReader()
+    assert len(frame_reader.feed(REPLY + head + b"\n\n" + REPLY)) == 1
     with pytest.raises(ProtocolError) as first:
-        reader.feed(b"")
+        frame_reader.feed(b"")
     with pytest.raises(ProtocolError) as second:
-        reader.feed(REPLY)
+        frame_reader.feed(REPLY)
     assert str(second.value) == str(first.value)
 
 
 def test_memory_is_bounded_by_one_head_and_one_body() -> None:
-    assert read(b"X: " + b"x" * frames.MAX_HEAD_BYTES)[1] is not None
-    longest = b"Content-Type: log/data\nX: " + b"x" * (frames.MAX_HEAD_BYTES - 26)
-    assert len(longest) == frames.MAX_HEAD_BYTES
+    assert read(b"X: " + b"x" * reader.MAX_HEAD_BYTES)[1] is not None
+    longest = b"Content-Type: log/data\nX: " + b"x" * (reader.MAX_HEAD_BYTES - 26)
+    assert len(longest) == reader.MAX_HEAD_BYTES
     assert read(longest + b"\n\n")[1] is None
     assert read(longest + b"x\n\n")[1] is not None
-    reader = FrameReader()
+    frame_reader = FrameReader()
     with suppress(ProtocolError):
         for _ in range(200):
-            reader.feed(b"x" * 65536)
-    assert len(reader._buffer) == 0
+            frame_reader.feed(b"x" * 65536)
+    assert len(frame_reader._buffer) == 0
 
 
 def test_a_body_may_have_any_bytes_and_frames_may_be_parted_by_empty_lines() -> None:

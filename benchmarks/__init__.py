@@ -1,0 +1,1 @@
+"""Benchmarks: each prints what it measured next to greenswitch, in one run."""
