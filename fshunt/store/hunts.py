@@ -65,21 +65,19 @@ def find_domain(
 ) -> tuple[int, str]:
     """Return id and name of a call's domain, without regard to case; raise NotFound if it cannot be told.
 
-    It is the one that the dialplan says (``fshunt_domain``) and no other; else the first of ``domain_name`` and
-    ``host`` that is a domain of ours; else the only domain there is.
+    It is the one that the dialplan says (``fshunt_domain``) and no other; else ``domain_name``, the tenant of the
+    caller's phone; else, where none is set, the ``host`` that was dialled; else, where what was named is no domain of
+    ours, the only domain there is. A caller who can dial any host reaches no other tenant's pilots by it.
     """
-    candidates = [fshunt_domain] if fshunt_domain else [name for name in (domain_name, host) if name]
-    lowered = [name.lower() for name in candidates]
-    rows = s.execute(select(Domain.id, Domain.name).where(func.lower(Domain.name).in_(lowered))).all()
-    known = {row.name.lower(): (row.id, row.name) for row in rows}
-    for name in lowered:
-        if name in known:
-            return known[name]
+    named = fshunt_domain or domain_name or host or ""
+    row = s.execute(select(Domain.id, Domain.name).where(func.lower(Domain.name) == named.lower())).first()
+    if row is not None:
+        return row.id, row.name
     everywhere = s.execute(select(Domain.id, Domain.name).limit(2)).all()
     if len(everywhere) == 1 and not fshunt_domain:
         return everywhere[0].id, everywhere[0].name
-    dialled = " or ".join(dict.fromkeys(candidates)) or "(none was said)"
-    raise NotFound(f"There is no domain {dialled}: {nearest(dialled, domain_names(s), 'domain')}")
+    said = named or "(none was said)"
+    raise NotFound(f"There is no domain {said}: {nearest(said, domain_names(s), 'domain')}")
 
 
 def memories(s: Session, group_id: int) -> tuple[Memory | None, Memory | None]:
