@@ -5,6 +5,7 @@ Run it as `python docs/generate.py`; a test fails when a page is not what this w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def _section(path: str, command: click.Command) -> str:
     lines += [line.strip() for line in (command.help or "").replace("\b", "").splitlines()] + [""]
     lines += [row for row in (_option(param) for param in command.params if param.name not in COMMON) if row]
     lines += ["", "Example:", "", f"    {getattr(command, 'example', '')}", ""]
-    return "\n".join(lines).replace("\n\n\n", "\n\n")
+    return re.sub("\n{3,}", "\n\n", "\n".join(lines))
 
 
 def _usage(command: click.Command) -> list[str]:

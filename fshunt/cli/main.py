@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import click
 
 from fshunt import __version__
@@ -33,4 +36,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal's encoding lacks is shown with a mark; it is no reason to stop.
+            stream.reconfigure(errors="replace")
     cli.main(prog_name="fshunt")

@@ -21,7 +21,7 @@ MIN_HUNT_TIMEOUT_SECONDS = 1.0
 MAX_REST_SECONDS = 3600.0
 CASES = ("on_no_answer", "on_busy", "on_unreachable")
 
-POLICY_HELP = "The order of ringing: " + "; ".join(f"{row.name}, {row.help}" for row in POLICIES.values()) + "."
+POLICY_HELP = " ".join(["The order of ringing.", *(f"{row.name}: {row.help}." for row in POLICIES.values())])
 
 
 def ring_options(command: Decorated) -> Decorated:

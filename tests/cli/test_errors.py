@@ -81,6 +81,13 @@ def test_a_disk_that_is_full_is_one_sentence():
     assert "No space left on device" in done.stderr
 
 
+def test_a_name_that_the_terminal_cannot_show_is_no_error(office):
+    office.run("group", "set", "5000", "--name", "Büro Łódź")
+    done = run("group", "show", "5000", env=office.env | {"PYTHONIOENCODING": "latin-1"}, encoding="latin-1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Group 5000 Büro ?ód?, pbx.test\n")
+
+
 def modules_after(*words: str, env: dict[str, str]) -> set[str]:
     code = (
         "import sys; from fshunt.cli.base import outcome_of; from fshunt.cli.main import cli\n"

@@ -161,7 +161,7 @@ def group_of(url):
 def test_help_tells_circular_from_round_robin(fshunt):
     words = " ".join(fshunt.run("group", "add", "--help").stdout.split())
     for name, policy in POLICIES.items():
-        assert f"{name}, {policy.help}" in words
+        assert f"{name}: {policy.help}." in words
 
 
 def test_the_domain_may_stand_anywhere_and_is_over_the_setting(office):

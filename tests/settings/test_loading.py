@@ -130,6 +130,10 @@ def test_a_value_of_a_wrong_type_names_the_key_and_the_file(name, write):
         ('listen = "127.0.0.1:70000"', "`listen` must have a port from 0 to 65535, not 70000."),
         ('controllers = ["a:0"]', "`controllers` must have a port from 1 to 65535, not 0."),
         (
+            'controllers = ["[::1]:84"]',
+            "`controllers` must be HOST:PORT with a name or an IPv4 address, not '[::1]:84'.",
+        ),
+        (
             'allowed_peers = ["pbx"]',
             "`allowed_peers` must be IP addresses or networks such as 192.0.2.0/24, not 'pbx'.",
         ),
