@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from fshunt.daemon.caller import Caller
 from fshunt.hunting import kinds
@@ -40,18 +41,23 @@ def protect_talk(session: Session, caller: Caller) -> None:
 
 
 def talk(session: Session, bridge_uuid: str, clock: Callable[[], float] = CLOCK) -> bool:
-    """Wait until the talk is over and the caller is hung up; tell whether its end was seen."""
-    limit = clock() + LONGEST_TALK_SECONDS
+    """Wait until the talk is over; tell whether its end was seen.
+
+    The switch hangs the caller up by itself (``hangup_after_bridge``). If it does not, a member has transferred the
+    caller and the channel is not ours any more: a hang-up from us would end the call that follows.
+    """
+    limit, completed = clock() + LONGEST_TALK_SECONDS, False
     try:
         while (frame := session.next_event(limit)) is not None:
             event = frame.event
             if event.get("Event-Name") == "CHANNEL_EXECUTE_COMPLETE" and event.get("Application-UUID") == bridge_uuid:
-                hang_up(session, "NORMAL_CLEARING", clock, grace=HANGUP_SECONDS)
+                completed = True
+                _until_gone(session, clock() + HANGUP_SECONDS)
                 return True
             if _is_own_hangup(session, event.get("Event-Name"), event.get("Unique-ID")):
                 return True
-    except SwitchLost:
-        return session.gone
+    except SwitchLost as lost:
+        return session.gone or lost.final or completed
     return False
 
 
@@ -107,21 +113,13 @@ def _until_complete(session: Session, event_uuid: str, deadline: float) -> None:
     raise TimedOut("FreeSWITCH did not end an application in time.")
 
 
-def hang_up(session: Session, cause: str, clock: Callable[[], float] = CLOCK, grace: float = 0.0) -> None:
-    """Hang the caller up and wait until it is done.
-
-    ``grace``: seconds to wait for the switch to do it by itself first. A member may have transferred the caller; the
-    channel is then no longer ours, and a hang-up sent at once would end the call that follows.
-    """
+def hang_up(session: Session, cause: str) -> None:
+    """Hang the caller up and wait until it is done."""
     if session.gone:
         return
-    try:
-        if grace and _until_gone(session, clock() + grace):
-            return
-        session.execute("hangup", cause)
-        _until_gone(session, clock() + HANGUP_SECONDS)
-    except SwitchLost:
-        return
+    session.execute("hangup", cause)
+    with suppress(SwitchLost):
+        _until_gone(session, CLOCK() + HANGUP_SECONDS)
 
 
 def _until_gone(session: Session, deadline: float) -> bool:

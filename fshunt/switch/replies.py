@@ -69,3 +69,8 @@ class Replies:
         refusal = self._refused.pop(event_uuid, None)
         if refusal is not None:
             raise refusal
+
+    def check_all_started(self) -> None:
+        """Raises CommandRefused when FreeSWITCH refused to start any application of ours; once for each."""
+        if self._refused:
+            raise self._refused.pop(next(iter(self._refused)))

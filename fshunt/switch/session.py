@@ -134,9 +134,12 @@ class Session(OutboundSession):
     def next_event(self, deadline: float | None = None) -> Frame | None:
         """The next event, or disconnect-notice, in the order they came; None when the deadline has passed.
 
-        ``deadline`` is a time of ``clock``; None waits as long as the connection lives.
+        ``deadline`` is a time of ``clock``; None waits as long as the connection lives. Raises CommandRefused when an
+        application of ours was refused and will never complete, unless that is because the caller has gone.
         """
         while not self._events:
+            if not self.gone:
+                self._replies.check_all_started()
             if not self._read(deadline):
                 return None
         return self._next_kept()

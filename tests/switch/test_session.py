@@ -208,6 +208,15 @@ def test_a_bridge_that_freeswitch_refuses_is_not_waited_for() -> None:
             call.wait_completion(bridge, soon())
 
 
+def test_who_waits_for_events_is_told_that_a_bridge_was_refused() -> None:
+    with talking() as (call, switch):
+        call.execute("bridge", "user/1001")
+        switch.say(event("CHANNEL_PROGRESS"), frames.render_reply("-ERR invalid session id"))
+        assert call.next_event(soon()) is not None
+        with pytest.raises(CommandRefused, match="invalid session id"):
+            call.next_event(soon())
+
+
 def test_the_completion_after_the_linger_notice_is_not_lost() -> None:
     with talking() as (call, switch):
         bridge = call.execute("bridge", "user/1001")
