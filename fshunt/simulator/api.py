@@ -81,7 +81,7 @@ def _uuid_broadcast(switch: SimulatedSwitch, argument: str) -> str:
     if call is None:
         return "-ERR invalid uuid\n"
     application, _, rest = what.rpartition(" ")[0].partition("::")
-    call.queue(application, rest, "", lock=False, loops=1)
+    call.queue(application, rest, "", lock=True, loops=1)  # FreeSWITCH locks what it broadcasts
     return "+OK Message sent\n"
 
 

@@ -61,9 +61,8 @@ def _sleep(call: SimulatedCall, argument: str) -> None:
 
 
 def _playback(call: SimulatedCall, argument: str) -> None:
-    call.channel.mark_early()
-    call.variables |= {"playback_last_offset_pos": "0", "current_application_response": "FILE PLAYED"}
     call.wait_until(lambda: False, _playback_seconds(argument, call.switch.playback_seconds))
+    call.variables |= {"playback_seconds": "0", "current_application_response": "FILE PLAYED"}
 
 
 def _playback_seconds(source: str, otherwise: float) -> float | None:
@@ -80,7 +79,6 @@ def _voicemail(call: SimulatedCall, argument: str) -> None:
     """Takes a message of ``profile domain box``; returns when it is spoken, or at once without phrases (fact 10)."""
     words = argument.split()
     box = words[-1] if words else ""
-    call.channel.mark_early()
     call.ending.kind = "voicemail" if call.listener is not None and not call.listener.finished else "fallback-voicemail"
     call.ending.who = box
     call.switch.tell(call, "voicemail", box, argument)
@@ -137,3 +135,6 @@ TABLE: dict[str, Application] = {
     "voicemail": _voicemail,
 }
 """What may be executed; any other name hangs the call up."""
+
+NEED_MEDIA = frozenset({"playback", "voicemail"})
+"""Applications before which FreeSWITCH lets sound flow."""

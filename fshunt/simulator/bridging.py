@@ -107,9 +107,11 @@ class Originate:
         self._note_dialed(target.endpoint)
         for phone in phones:
             self.legs.append(self._call.new_leg(phone, target.variables, self._changed))
-            times = 2 if target.endpoint.startswith("user/") and not self._lone_user else 1
-            for _ in range(times):
+            self._list_leg(self.legs[-1])
+            if target.endpoint.startswith("user/") and not self._lone_user:
                 self._list_leg(self.legs[-1])
+                self._call.channel.other = self.legs[-1].channel
+                self._call.variables["signal_bond"] = self.legs[-1].channel.uuid
         return None
 
     def _note_dialed(self, endpoint: str) -> None:
@@ -205,7 +207,9 @@ def _talk(call: SimulatedCall, leg: Leg) -> None:
     if other.answered and not caller.answered and call.listening and not leg.ended:
         call.answer()  # it won by early media, and is picked up only now
         call.wait_until(lambda: leg.ended)
-    leg.hangup(caller.hangup_cause or NORMAL_CLEARING)
+    if not leg.ended:
+        leg.hangup(caller.hangup_cause or NORMAL_CLEARING)
+        other.variables["bridge_hangup_cause"] = NORMAL_CLEARING
     caller.variables.pop("bridge_to", None)
     caller.variables["bridge_hangup_cause"] = caller.hangup_cause or leg.cause or NORMAL_CLEARING
     caller.fire("CHANNEL_UNBRIDGE", front=ends)

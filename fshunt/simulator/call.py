@@ -192,6 +192,8 @@ class SimulatedCall:
         if function is None:
             self.hangup(DESTINATION_OUT_OF_ORDER)
             return
+        if message.application in applications.NEED_MEDIA:
+            self.channel.mark_early()
         argument = self.expand(message.argument)
         self.channel.application = (message.application, argument)
         self.variables |= {"current_application": message.application, "current_application_data": argument}
@@ -200,7 +202,8 @@ class SimulatedCall:
         said = [pair for pair in said if pair[1]]
         self.channel.fire("CHANNEL_EXECUTE", [*said, named])
         function(self, argument)
-        self.channel.fire("CHANNEL_EXECUTE_COMPLETE", [*said, ("Application-Response", "_none_"), named])
+        response = self.variables.pop("current_application_response", "_none_")
+        self.channel.fire("CHANNEL_EXECUTE_COMPLETE", [*said, ("Application-Response", response), named])
 
     def expand(self, text: str) -> str:
         """Puts variables into an argument, as FreeSWITCH does before every application."""

@@ -18,6 +18,9 @@ from gevent.event import Event
 QUIET_ROUNDS = 4
 """Empty turns of the event loop before virtual time moves: loopback TCP needs one each way, twice for good measure."""
 
+SETTLE_SECONDS = 1.0
+"""Real seconds after which bytes that have not arrived never will: their connection is gone."""
+
 
 class Timer(Protocol):
     """Something that will happen, unless it is cancelled before."""
@@ -88,9 +91,12 @@ class VirtualClock:
     """Time that moves only when everybody waits, and then at once to the next thing that is due.
 
     For tests in which both ends of the connection live in this process and no thread works beside the event loop.
+    On a busy machine bytes can be on their way for some ms, with everybody waiting; ``settled`` can say that they are.
     """
 
     def __init__(self, epoch: float = 1_800_000_000.25) -> None:
+        self.settled: Callable[[], bool] = lambda: True
+        """Whether all that was sent has arrived; time does not move before."""
         self._epoch = epoch
         self._now = 0.0
         self._due: list[tuple[float, int, _VirtualTimer]] = []
@@ -128,13 +134,20 @@ class VirtualClock:
             self._work.clear()
             if not self._due:
                 self._work.wait()
-            for _ in range(QUIET_ROUNDS):
-                gevent.idle()
+            self._wait_for_quiet()
             if self._due:
                 when, _, timer = heapq.heappop(self._due)
                 if timer.action is not None:
                     self._now = max(self._now, when)
                     timer.fire()
+
+    def _wait_for_quiet(self) -> None:
+        patience = time.monotonic() + SETTLE_SECONDS
+        for _ in range(QUIET_ROUNDS):
+            gevent.idle()
+        while not self.settled() and time.monotonic() < patience:
+            gevent.sleep(0.001)
+            gevent.idle()
 
 
 class _VirtualTimer:

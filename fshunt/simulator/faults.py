@@ -167,6 +167,7 @@ def send_with_faults(connection: socket.socket, frame: bytes, number: int, call:
             call.clock.sleep(piece.seconds)
         elif piece:
             connection.sendall(piece)
+            call.switch.bytes_out += len(piece)
 
 
 def _through(call: SimulatedCall, number: int, frame: bytes) -> Iterator[Piece]:

@@ -109,6 +109,7 @@ class Listener:
                 data = self._socket.recv(READ_BYTES)
                 if not data:
                     break
+                self.call.switch.bytes_in += len(data)
                 self._buffer += data
                 self._take_commands()
         except OSError:
@@ -181,7 +182,7 @@ class Listener:
     def _goodbye(self) -> None:
         if not self.finished:
             head = [*self._notice("disconnect"), ("Content-Length", str(len(GOODBYE)))]
-            self._socket.sendall(render_frame(head, GOODBYE))
+            send_with_faults(self._socket, render_frame(head, GOODBYE), self._sent + 1, self.call)
 
     def _notice(self, disposition: str) -> Headers:
         return [

@@ -42,10 +42,12 @@ def _dial(call: SimulatedCall, hosts: list[str]) -> socket.socket | None:
     for host in hosts:
         address, _, port = host.rpartition(":")
         call.variables["socket_host"] = address
+        call.switch.dialled += 1
         try:
             with gevent.Timeout(DIAL_SECONDS, TimeoutError(host)):
                 connection = socket.create_connection((address, int(port)))
         except OSError as error:
+            call.switch.dialled -= 1
             call.switch.tell(call, "controller refuses", host, str(error))
             continue
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

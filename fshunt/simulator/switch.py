@@ -80,6 +80,10 @@ class SimulatedSwitch:
         self.calls: dict[str, SimulatedCall] = {}
         self.messages: list[VoiceMessage] = []
         self.bus = Bus(self.clock)
+        self.dialled = 0
+        """Connections made to controllers, or being made; with the bytes, it says whether anything is on its way."""
+        self.bytes_in = 0
+        self.bytes_out = 0
         self.pilot_actions = list(pilot_actions or recipe(controllers, domain, fallback_box))
         self.routes: dict[str, list[Action]] = {}
         """Numbers with a dialplan of their own, over the pilots and the extensions."""

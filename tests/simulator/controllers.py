@@ -11,11 +11,13 @@ from gevent import socket
 from gevent.event import Event
 
 from fshunt.simulator.clock import Clock
-from fshunt.switch.frames import Frame, FrameReader
+from fshunt.simulator.switch import SimulatedSwitch
+from fshunt.switch.frames import Frame
+from fshunt.switch.reader import FrameReader
 
 from .tapes import Row, Story
 
-REAL_SECONDS = 5  # a test that waits longer than this hangs
+REAL_SECONDS = 20  # a test that waits longer than this hangs
 
 
 class Controller:
@@ -27,6 +29,8 @@ class Controller:
         self._server.listen()
         self.address: tuple[str, int] = self._server.getsockname()
         self.frames: list[Frame] = []
+        self.bytes_in = self.bytes_out = 0
+        self._closed = False
         self.ended = Event()
         self.accepted = Event()
         self._news = Event()
@@ -48,6 +52,7 @@ class Controller:
         reader = FrameReader()
         try:
             while data := self._connection.recv(65536):
+                self.bytes_in += len(data)
                 self.frames += reader.feed(data)
                 self._news.set()
         except OSError:
@@ -58,7 +63,15 @@ class Controller:
     def send(self, text: str) -> None:
         assert self.accepted.wait(REAL_SECONDS)
         assert self._connection is not None
-        self._connection.sendall(f"{text}\n\n".encode())
+        data = f"{text}\n\n".encode()
+        self.bytes_out += len(data)
+        self._connection.sendall(data)
+
+    def settled(self, switch: SimulatedSwitch) -> bool:
+        """Whether all that either side sent has arrived at the other."""
+        if not self.accepted.is_set() or self.ended.is_set() or self._closed:
+            return switch.dialled == 0 or self.accepted.is_set()
+        return self.bytes_out == switch.bytes_in and self.bytes_in == switch.bytes_out
 
     def execute(self, application: str, argument: str = "", uuid: str = "app", *, lock: bool = True) -> None:
         self.send(
@@ -98,6 +111,7 @@ class Controller:
         return [frame.event.get("Event-Name", "") for frame in self.frames if frame.content_type == "text/event-plain"]
 
     def close(self) -> None:
+        self._closed = True
         if self._connection is not None:
             self._connection.close()
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fshunt.switch.frames import Frame, FrameReader
+from fshunt.switch.frames import Frame
+from fshunt.switch.reader import FrameReader
 
 TAPES = Path(__file__).parent.parent / "tapes"
 END = "[EOF]"

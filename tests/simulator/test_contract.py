@@ -107,6 +107,7 @@ def set_up(name: str, rows: list[Row], controller: Controller, clock: VirtualClo
     for user, behaviours in played.phones.items():
         for contact, behaviour in zip_longest(known.get(user, ()), behaviours):
             switch.phone(user, behaviour, contact)
+    clock.settled = lambda: controller.settled(switch)
     for user in played.unregistered:
         switch.user(user)
     return switch
