@@ -174,9 +174,14 @@ class Server:
         if self.user is None or _may_run(folder / "postgres", self._as_user()):
             return folder
         self._give_away(self.folder)
+        installed, package = folder.parent, folder.parents[1]
         copy = self.folder / "server"
-        shutil.copytree(folder.parent, copy, symlinks=True)
-        return copy / folder.name
+        shutil.copytree(installed, copy / package.name / installed.name, symlinks=True)
+        # A wheel keeps the libraries that it brings beside its package.
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, copy / libraries.name)
+        return copy / package.name / installed.name / folder.name
 
 
 def _unprivileged_user() -> pwd.struct_passwd | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,10 +58,8 @@ def check(url: str | URL) -> Status:
 
 def migrations_folder() -> Path:
     """Return the folder of the migrations: ``fshunt.migrations`` where installed, ``../migrations`` in a checkout."""
-    installed = importlib.util.find_spec("fshunt.migrations")
-    candidates = list(installed.submodule_search_locations or ()) if installed else []
-    candidates.append(str(Path(__file__).parents[2] / "migrations"))
-    for candidate in map(Path, candidates):
+    package = Path(__file__).parents[1]
+    for candidate in (package / "migrations", package.parent / "migrations"):
         if (candidate / "env.py").is_file() and (candidate / "versions").is_dir():
             return candidate
     raise StoreError("The migrations are missing from this installation of fshunt: install it again.")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from sqlalchemy import text
 
 from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.group import Group
@@ -36,3 +39,13 @@ def look(store: Store, pilot: str = PILOT) -> Group:
 
 def extensions(group: Group) -> list[str]:
     return [member.extension for member in group.members]
+
+
+def waits_or_ends(store: Store, pending: Future[Any]) -> None:
+    """Return when the pending write waits for another's lock or is done. SQLite does not tell who waits."""
+    here = "FROM pg_stat_activity WHERE datname = current_database()"
+    waiting = text(f"SELECT count(*) {here} AND wait_event_type = 'Lock'")
+    while not store.is_sqlite and not pending.done():
+        with store.reading() as s:
+            if s.execute(waiting).scalar_one():
+                return

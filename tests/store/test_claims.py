@@ -1,12 +1,13 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from fshunt.store import groups, hunts
 from fshunt.store.engine import Store, open_store
-from tests.store.office import DOMAIN, NOON, PILOT, addresses, after, make_office
+from tests.store.office import DOMAIN, NOON, PILOT, addresses, after, make_office, waits_or_ends
 
 ALL = ["1001", "1002", "1003", "1004"]
 LEASE = 60.0
@@ -133,6 +134,43 @@ def test_hunts_of_two_daemons_that_rush_at_the_same_members_never_share_one(stor
             done.result(60)
     other.close()
     assert sweep(store, after(10_000)) == 0
+
+
+@pytest.fixture
+def postgres_store(postgres_url):
+    with closing(open_store(postgres_url)) as opened:
+        claim(opened, "a", ["1004"])
+        claim(opened, "a", ["1001"])
+        yield opened
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        lambda store: claim(store, "a", ["1004", "1001"]),
+        lambda store: release(store, "a"),
+        lambda store: release(store, "a", ["1004", "1001"]),
+        lambda store: renew(store, NOON, "a"),
+    ],
+    ids=["claim", "release", "release-some", "renew"],
+)
+def test_claims_are_locked_in_one_order_so_that_nobody_waits_in_a_ring(postgres_store, what):
+    """While it waits for the first in order it must not hold the last, whatever order was said or stored."""
+    with ThreadPoolExecutor(1) as pool:
+        with postgres_store.writing() as s:
+            s.execute(text("SELECT 1 FROM claims WHERE extension = '1001' FOR UPDATE"))
+            pending = pool.submit(what, postgres_store)
+            waits_or_ends(postgres_store, pending)
+            assert not pending.done()
+            s.execute(text("SELECT 1 FROM claims WHERE extension = '1004' FOR UPDATE NOWAIT"))
+        pending.result(30)
+
+
+def test_sweeping_does_not_wait_for_a_claim_that_somebody_is_taking(postgres_store):
+    with postgres_store.writing() as s:
+        s.execute(text("SELECT 1 FROM claims WHERE extension = '1001' FOR UPDATE"))
+        assert sweep(postgres_store, after(LEASE)) == 1
+    assert sweep(postgres_store, after(LEASE)) == 1
 
 
 @pytest.fixture

@@ -1,16 +1,17 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import InvalidRequestError
 
-from fshunt.errors import FshuntError, StoreError
+from fshunt.errors import Conflict, FshuntError, StoreError
 from fshunt.hunting.addresses import MemberAddress
 from fshunt.store import groups, hunts
 from fshunt.store.engine import open_store
-from tests.store.office import DOMAIN, NOON, PILOT, look, make_office
+from tests.store.office import DOMAIN, NOON, PILOT, look, make_office, waits_or_ends
 
 
 def domains(store):
@@ -108,25 +109,61 @@ def test_two_administrators_who_add_to_one_group_at_once_both_succeed(store, dat
     assert [m.position for m in look(store).members] == list(range(1, 17))
 
 
+def one_after_the_other(store, other, first, second):
+    """Do ``second`` in another process's place while ``first`` is done and not yet committed."""
+
+    def do_second():
+        with other.writing() as s:
+            second(s)
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.writing() as s:
+            first(s)
+            pending = pool.submit(do_second)
+            waits_or_ends(other, pending)
+            assert not pending.done()
+        return pending.exception(30)
+
+
 def test_two_administrators_cannot_put_one_member_into_two_groups(store, database_url):
-    other = open_store(database_url)
     make_office(store)
     make_office(store, pilot="5001")
-    start = threading.Barrier(2)
+    one = [MemberAddress("1001")]
+    with closing(open_store(database_url)) as other:
+        failed = one_after_the_other(
+            store,
+            other,
+            lambda s: groups.add_members(s, DOMAIN, PILOT, one),
+            lambda s: groups.add_members(s, DOMAIN, "5001", one),
+        )
+    assert isinstance(failed, Conflict)
+    assert "already a member of 5000" in str(failed)
 
-    def add(mine, pilot) -> bool:
-        start.wait()
-        try:
-            with mine.writing() as s:
-                groups.add_members(s, DOMAIN, pilot, [MemberAddress("1001")])
-        except FshuntError:
-            return False
-        return True
 
-    with ThreadPoolExecutor(2) as pool:
-        done = [pool.submit(add, store, PILOT), pool.submit(add, other, "5001")]
-        assert sorted(each.result(30) for each in done) == [False, True]
-    other.close()
+def test_of_two_administrators_who_change_one_group_none_undoes_the_others_work(store, database_url):
+    make_office(store)
+    with closing(open_store(database_url)) as other:
+        failed = one_after_the_other(
+            store,
+            other,
+            lambda s: groups.set_group(s, DOMAIN, PILOT, name="Sales"),
+            lambda s: groups.set_group(s, DOMAIN, PILOT, cycles=3),
+        )
+    assert failed is None
+    assert (look(store).name, look(store).cycles) == ("Sales", 3)
+
+
+def test_a_group_added_while_the_domains_last_one_is_removed_is_there(store, database_url):
+    make_office(store)
+    with closing(open_store(database_url)) as other:
+        failed = one_after_the_other(
+            store,
+            other,
+            lambda s: groups.remove_group(s, DOMAIN, PILOT),
+            lambda s: groups.add_group(s, DOMAIN, "5001"),
+        )
+    assert failed is None
+    assert look(store, "5001").domain == DOMAIN
 
 
 @pytest.mark.parametrize("hours", [-11, 0, 5.75, 14])
