@@ -15,6 +15,7 @@ from fshunt.simulator import applications
 from fshunt.simulator.causes import DESTINATION_OUT_OF_ORDER, NORMAL_CLEARING, ORIGINATOR_CANCEL
 from fshunt.simulator.channel import Channel
 from fshunt.simulator.clock import Clock, Timer
+from fshunt.simulator.dialplan import Action, Message
 from fshunt.simulator.legs import NETWORK_SECONDS, Leg
 from fshunt.simulator.phones import Phone
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from fshunt.simulator.faults import Fault
     from fshunt.simulator.listener import Listener
     from fshunt.simulator.switch import SimulatedSwitch
-
-Action = tuple[str, str]
-"""An application of the dialplan and its argument."""
 
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 
@@ -39,17 +37,6 @@ class Caller:
     """How long he talks to a member before he hangs up himself."""
     message_seconds: float | None = None
     """How long he speaks to voicemail before he hangs up; None waits until voicemail ends."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """An application that the controller asked for."""
-
-    application: str
-    argument: str
-    event_uuid: str
-    lock: bool = False
-    loops: int = 1
 
 
 @dataclass(slots=True)
@@ -85,6 +72,10 @@ class SimulatedCall:
         self.faults = faults
         self.ending = Ending()
         self.ended = Event()
+        self.talking = Event()
+        """Set once he has talked to a member."""
+        self.bridge_delay: float | None = None
+        """Real seconds from the controller's connection to its first ``bridge``."""
         self.reset = False
         """Taken from its application because the controller is gone: ``socket_resume`` (fact 7)."""
         self.transfer: list[Action] | None = None
@@ -270,6 +261,7 @@ class SimulatedCall:
     def talks_with(self, leg: Leg) -> None:
         """The caller has somebody on the line."""
         self.ending.kind, self.ending.who = "answered", leg.phone.user
+        self.talking.set()
         self.switch.tell(self, "talks with", leg.phone.user, leg.phone.contact)
         if self.caller.talk_for is not None:
             self.later(self.caller.talk_for, self.hang_up)

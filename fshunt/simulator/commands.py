@@ -67,6 +67,8 @@ def _sendmsg(listener: Listener, uuid: str, said: dict[str, str], body: str) -> 
         call.hangup(said.get("hangup-cause", "NORMAL_CLEARING"))
     elif said.get("call-command") == "execute":
         argument = said.get("execute-app-arg", body)
+        if said.get("execute-app-name") == "bridge":
+            listener.note_bridge()
         call.queue(
             said.get("execute-app-name", ""),
             argument,

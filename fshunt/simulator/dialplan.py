@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 Action = tuple[str, str]
 """An application and its argument."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An application that the controller asked for."""
+
+    application: str
+    argument: str
+    event_uuid: str
+    lock: bool = False
+    loops: int = 1
+
 
 EXTENSION = re.compile(r"^1\d{3}$")
 PILOT = re.compile(r"^5\d{3}$")

@@ -5,6 +5,7 @@ What it says, and when, follows mod_event_socket.c of FreeSWITCH 1.10.12.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -43,6 +44,7 @@ class Listener:
         self.received: list[str] = []
         """The commands, in order, for tests and for the load driver."""
         self._socket = connection
+        self._opened = time.monotonic()
         self._buffer = b""
         self._outbox: deque[bytes] = deque()
         self._work = Event()
@@ -82,6 +84,11 @@ class Listener:
         if not self._told_down:
             self._told_down = self._down = True
             self._work.set()
+
+    def note_bridge(self) -> None:
+        """The controller has something rung; the first time is measured."""
+        if self.call.bridge_delay is None:
+            self.call.bridge_delay = time.monotonic() - self._opened
 
     def leave(self) -> None:
         """The controller said ``exit``: the replies still go out, then the connection ends."""

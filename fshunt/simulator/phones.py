@@ -148,7 +148,9 @@ class Registrations:
 
     def unregister(self, phone: Phone) -> None:
         """Makes ``sofia_contact`` forget it. Who dials its contact still reaches it, as with SIP."""
-        self._phones[phone.user, phone.domain].remove(phone)
+        phones = self._phones[phone.user, phone.domain]
+        if phone in phones:
+            phones.remove(phone)
 
     def is_user(self, user: str, domain: str) -> bool:
         """Whether the extension exists at all."""

@@ -15,7 +15,7 @@ import gevent
 
 from fshunt.simulator.bridging import CALLEE_NAME
 from fshunt.simulator.bus import Bus
-from fshunt.simulator.call import Action, Caller, SimulatedCall
+from fshunt.simulator.call import Caller, SimulatedCall
 from fshunt.simulator.causes import (
     CHAN_NOT_IMPLEMENTED,
     GATEWAY_DOWN,
@@ -26,7 +26,7 @@ from fshunt.simulator.causes import (
 )
 from fshunt.simulator.channel import Channel
 from fshunt.simulator.clock import Clock, RealClock
-from fshunt.simulator.dialplan import recipe, route
+from fshunt.simulator.dialplan import Action, recipe, route
 from fshunt.simulator.dialstring import DialError
 from fshunt.simulator.faults import Fault
 from fshunt.simulator.headers import SWITCH_NAME, Profile, Times, caller_variables, leg_variables
