@@ -2,13 +2,16 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
 import sqlalchemy
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, make_url, text
 
 from fshunt.errors import StoreError
@@ -175,3 +178,21 @@ _SITE = "import sys; sys.path[:0] = [{site!r}]; sys.path.append({packages!r}); "
 
 def _packages():
     return str(Path(sqlalchemy.__file__).parents[1])
+
+
+def test_sqlite_is_locked_before_anybody_looks_which_migrations_are_missing(sqlite_url, monkeypatch):
+    """Else two upgrades at once would both find the same ones missing."""
+    tried = []
+    look = MigrationContext.get_current_heads
+
+    def try_to_write_first(self):
+        with closing(sqlite3.connect(make_url(sqlite_url).database, timeout=0)) as other:
+            try:
+                other.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as refused:
+                tried.append(str(refused))
+        return look(self)
+
+    monkeypatch.setattr(MigrationContext, "get_current_heads", try_to_write_first)
+    migrate.upgrade(sqlite_url)
+    assert set(tried) == {"database is locked"}
