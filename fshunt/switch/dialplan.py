@@ -1,7 +1,7 @@
 """The dialplan that gives pilots to fshunt, and keeps the caller whatever happens to it (fact 7; design, section 5).
 
-The order of the actions was tried on a real FreeSWITCH in every phase of a call. ``freeswitch-conf/dialplan/fshunt.xml`` is
-the same recipe for a range of numbers; a test holds the two together.
+The order of the actions was tried on a real FreeSWITCH in every phase of a call. The file in ``freeswitch-conf`` is the
+same recipe for a range of numbers; a test holds the two together.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from fshunt.hunting.kinds import check_domain, check_extension, check_pilot, che
 Action = tuple[str, str]
 """An application and its argument."""
 
-GATE = "fshunt_gate"
-"""The number of the gate: an extension between two actions, since a dialplan tests no condition there."""
-
-GATE_FIELD = "${fshunt_answered}"
+GATE = ("execute_extension", "${fshunt_gate_${fshunt_answered}} inline")
+"""Between two actions a dialplan tests no condition, so a variable's value chooses the application. An extension of the
+context would do too, but each ``continue="true"`` before it would run again, with all it does (seen: a sleep)."""
 
 DOMAIN_FIELD = "${fshunt_domain}|${domain_name}|${uuid_getvar(${uuid} sip_req_host)}"
-"""What the call's domain is taken from. The host that was dialled is a caller's text, and FreeSWITCH expands the value of
-a variable again, so that ``${sip_req_host}`` would run what a caller writes there. What an API answers it takes as it is."""
+"""What the call's domain is taken from. The host that was dialled is a caller's text, and FreeSWITCH expands the value
+of a variable again, so that ``${sip_req_host}`` would run what a caller writes there; what an API answers it takes as
+it is (seen)."""
 
 ENDS = (
     ("execute_on_answer_fshunt_1", "set socket_resume=false"),
@@ -32,20 +32,22 @@ ENDS = (
     ("execute_on_pre_bridge_fshunt_1", "set socket_resume=false"),
     ("execute_on_pre_bridge_fshunt_2", "set fshunt_answered=true"),
 )
-"""From the answer on a talk lives without a daemon, and goes no further when it ends. The second pair is for a caller who was
-answered before the hunt, by an attendant or by music: for him the answer is the moment he is bridged to a member."""
+"""From the answer on a talk lives without a daemon, and goes no further when it ends. The second pair is for a caller
+who was answered before the hunt, by an attendant or by music: for him it is the moment he is bridged to a member."""
 
 
 def recipe(controllers: str, fallback: Sequence[Action]) -> list[Action]:
     """Return the actions for a pilot, in order. ``controllers`` are addresses joined by ``|``."""
     socket = ("socket", f"{controllers} async full")
-    gate = ("execute_extension", GATE)
     settings = [
         # A busy or unregistered member does not end the call; an answered call that ends does.
         ("continue_on_fail", "true"),
         ("hangup_after_bridge", "true"),
         # While nobody has answered, a daemon that dies gives the caller to the next action.
         ("fshunt_answered", "false"),
+        # A call that was answered, by a member or by voicemail, and has ended goes no further. "eval" does nothing.
+        ("fshunt_gate_false", "eval"),
+        ("fshunt_gate_true", "hangup"),
         ("socket_resume", "true"),
         *ENDS,
     ]
@@ -54,10 +56,10 @@ def recipe(controllers: str, fallback: Sequence[Action]) -> list[Action]:
         # The caller hears ringing before any daemon has said a word.
         ("ring_ready", ""),
         socket,
-        gate,
+        GATE,
         # The daemon is gone and nobody has answered: the other one takes the caller over.
         socket,
-        gate,
+        GATE,
         *fallback,
     ]
 
@@ -71,18 +73,24 @@ NO_BOX_FALLBACK: list[Action] = [("hangup", "NO_ANSWER")]
 
 
 def write_dialplan(
-    groups: Sequence[Group], *, controllers: Sequence[str], voicemail_profile: str, fallback_box: str | None
+    groups: Sequence[Group],
+    *,
+    controllers: Sequence[str],
+    voicemail_profile: str,
+    fallback_box: str | None,
+    several_domains: bool = False,
 ) -> str:
     """Return a dialplan file for these groups' pilots, each with its own group's box as the fallback.
 
-    A group without any box falls back on ``fallback_box``, and is hung up where there is none. A group of several domains is
-    told by the call's domain. Raises BadValue for a value that does not fit its kind, whatever the database holds.
+    A group without any box falls back on ``fallback_box``, and is hung up where there is none. Where there are several
+    domains, also such as have no group here, the call's own decides. Raises BadValue for a value that does not fit its
+    kind, whatever the database holds.
     """
     check_profile(voicemail_profile)
     addresses = "|".join(_check_controller(address) for address in controllers)
     if not addresses:
         raise BadValue("A dialplan needs the address of at least one controller, such as 127.0.0.1:8084.")
-    several = len({group.domain for group in groups}) > 1
+    several = several_domains or len({group.domain for group in groups}) > 1
     root = ElementTree.Element("include")
     root.append(ElementTree.Comment(" Written by: fshunt dialplan. Write it again when pilots or boxes have changed. "))
     for group in groups:
@@ -92,20 +100,8 @@ def write_dialplan(
                 ElementTree.Comment(f" {check_pilot(group.pilot)} has no voicemail box: its fallback hangs up. ")
             )
         root.append(_pilot_extension(group, addresses, voicemail_profile, box, several))
-    root.append(gate_extension())
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode") + "\n"
-
-
-def gate_extension() -> ElementTree.Element:
-    """Return the extension that ends a call which was answered; the others pass, and fall into no catch-all."""
-    extension = ElementTree.Element("extension", name="fshunt-gate")
-    ElementTree.SubElement(extension, "condition", field="destination_number", expression=rf"^{GATE}\z")
-    answered = ElementTree.SubElement(extension, "condition", field=GATE_FIELD, expression="^true$")
-    _add_actions(answered, [("hangup", "NORMAL_CLEARING")])
-    said = "NOTICE fshunt: the controller has let go of a call that nobody answered"
-    ElementTree.SubElement(answered, "anti-action", application="log", data=said)
-    return extension
 
 
 def _pilot_extension(

@@ -112,7 +112,7 @@ def test_nothing_that_a_caller_writes_is_expanded():
         "${fshunt_domain}",
         "${domain_name}",
         "${uuid_getvar(${uuid} sip_req_host)}",
-        "${fshunt_answered}",
+        "${fshunt_gate_${fshunt_answered}}",
     }
 
 

@@ -7,15 +7,21 @@ hears. All that happens is put in ``Lab.log`` with a monotonic time.
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from tests.live.callers import Caller
 from tests.live.sipmessage import Message, request, sdp, sequence, token
 
+if TYPE_CHECKING:
+    from tests.live.rig import Pbx
+
 Address = tuple[str, int]
+POLL_SECONDS = 0.2
 
 
 @dataclass
@@ -135,18 +141,38 @@ class Lab(asyncio.DatagramProtocol):
         return [s for s in self.log if who in (None, s.who) and what in (None, s.what)]
 
     async def until(self, holds: Callable[[], bool], seconds: float = 10.0) -> None:
-        """Wait until something holds; it is asked each time something is seen. Raises TimeoutError with the log."""
+        """Wait until something holds, asked when something is seen and a few times a second for what is not a phone's.
+
+        Raises TimeoutError with the log.
+        """
         deadline = time.monotonic() + seconds
         while not holds():
             self.changed.clear()
             try:
-                await asyncio.wait_for(self.changed.wait(), deadline - time.monotonic())
+                await asyncio.wait_for(self.changed.wait(), POLL_SECONDS)
             except TimeoutError:
+                if time.monotonic() < deadline:
+                    continue
                 raise TimeoutError("\n".join(["This was not seen in time; what was:", *map(str, self.log)])) from None
 
     async def until_seen(self, who: str, what: str, count: int = 1, seconds: float = 10.0) -> Seen:
         await self.until(lambda: len(self.seen(who, what)) >= count, seconds)
         return self.seen(who, what)[count - 1]
+
+    async def until_stored(self, pbx: Pbx, box: str, count: int = 1) -> None:
+        """Wait until a voicemail box has so many messages."""
+        await self.until(lambda: len(pbx.messages(box)) >= count)
+
+    async def until_closed(self, admin: Callable[..., str], result: str) -> dict[str, Any]:
+        """Wait until the record of the test's one call says this result, and return it with its offers and skips."""
+
+        def newest() -> Any:
+            return json.loads(admin("call", "list", "--json"))[0]
+
+        await self.until(lambda: newest()["result"] is not None)
+        call: dict[str, Any] = json.loads(admin("call", "show", newest()["uuid"], "--json"))
+        assert call["result"] == result, call
+        return call
 
     def ringing_seconds(self, phone: str, nth: int = 0) -> float:
         """How long the phone rang before it was cancelled."""

@@ -83,7 +83,7 @@ class Ports:
 
 
 class Pbx:
-    """A FreeSWITCH with the configuration of ``pbx/`` and the dialplan as shipped, with this run's ports at its head."""
+    """A FreeSWITCH with the configuration of ``pbx/`` and the dialplan as shipped, this run's ports at its head."""
 
     def __init__(self, installed: Installation, folder: Path, ports: Ports) -> None:
         self.installed, self.folder, self.ports = installed, folder, ports
@@ -127,6 +127,22 @@ class Pbx:
 
     def channels(self) -> int:
         return int(self.api("show channels count").split()[0])
+
+    def until_idle(self, seconds: float = 10) -> None:
+        """Wait until no call is left; end those that stay, and say so."""
+        deadline = time.monotonic() + seconds
+        while self.channels():
+            if time.monotonic() > deadline:
+                left = self.api("show channels")
+                self.api("hupall")
+                raise AssertionError(f"calls are left on the switch: {left}")
+            time.sleep(0.05)
+
+    def load_dialplan(self, text: str) -> None:
+        """Take this file for the pilots from now on."""
+        (self.folder / "conf" / "dialplan" / "fshunt.xml").write_text(text)
+        said = self.api("reloadxml")
+        assert "+OK" in said, said
 
     def messages(self, box: str) -> list[Path]:
         """The messages in a voicemail box."""
@@ -210,16 +226,21 @@ def _phrase(name: str) -> str:
 class Daemon:
     """``fshunt serve`` on a database of its own."""
 
-    def __init__(self, folder: Path, address: str) -> None:
-        self.folder, self.address = folder, address
+    def __init__(self, folder: Path, controllers: tuple[str, str], which: int = 0) -> None:
+        self.folder, self.address = folder, controllers[which]
         self.process: subprocess.Popen[bytes] | None = None
         self.environment = {
             **os.environ,
-            "FSHUNT_CONFIG": "",
+            "FSHUNT_CONFIG": str(folder / "fshunt.toml"),
             "FSHUNT_DATABASE_URL": f"sqlite:///{folder / 'fshunt.sqlite3'}",
             "FSHUNT_DOMAIN": DOMAIN,
-            "FSHUNT_LISTEN": address,
+            "FSHUNT_LISTEN": self.address,
+            "FSHUNT_CONTROLLERS": ",".join(controllers),
+            "FSHUNT_CONFIRM_PROMPT": "silence_stream://200",
+            "FSHUNT_STOP_TIMEOUT": "5",
+            "FSHUNT_NODE": f"live-{which}",
         }
+        (folder / "fshunt.toml").touch()
 
     def run(self, *arguments: str) -> str:
         """Run one fshunt command and return what it printed; its failure is the test's."""
@@ -261,6 +282,17 @@ class Daemon:
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self._end(signal.SIGTERM)
+
+    def wait(self) -> int:
+        """Wait until it has stopped, and return its exit code."""
+        assert self.process is not None
+        return self.process.wait(STOP_SECONDS)
+
+    def restart(self, **settings: str) -> None:
+        """Start it again with these settings over its own."""
+        self.stop()
+        self.environment.update(settings)
+        self.start()
 
     def log(self) -> str:
         return (self.folder / "daemon.log").read_text(errors="replace")

@@ -1,0 +1,88 @@
+"""What becomes of a caller whom nobody takes, and of one who leaves."""
+
+
+async def leave_a_message(caller):
+    assert await caller.result(20) == 200
+    await caller.speak(3)
+    caller.hang_up()
+
+
+async def test_nobody_answers_and_the_message_is_in_the_groups_box(lab, admin, pbx):
+    admin.group("--ring-seconds", "1", "--voicemail", "1010", members=("1001", "1002"))
+    await leave_a_message(lab.caller("5000").dial())
+    await lab.until_stored(pbx, "1010")
+    (call,) = admin.calls()
+    assert call["result"] == "voicemail"
+    assert [offer["outcome"] for offer in call["offers"]] == ["no-answer", "no-answer"]
+
+
+async def test_without_an_own_box_it_is_the_last_members(lab, admin, pbx):
+    admin.group("--ring-seconds", "1", members=("1001", "1002"))
+    await leave_a_message(lab.caller("5000").dial())
+    await lab.until_stored(pbx, "1002")
+
+
+async def test_everybody_busy_goes_where_busy_goes(lab, admin):
+    admin.group("--on-busy", "hangup:USER_BUSY", members=("1001", "1002"))
+    for phone in ("1001", "1002"):
+        lab.behave(phone, reject=486)
+    assert await lab.caller("5000").dial().result(10) == 486
+    await lab.until_closed(admin, "rejected")
+
+
+async def test_nobody_registered_goes_on_at_once_without_dead_ringing(lab, admin):
+    admin.group("--on-unreachable", "hangup:SUBSCRIBER_ABSENT", members=("1004", "1005"))
+    caller = lab.caller("5000").dial()
+    assert await caller.result(10) >= 400
+    assert lab.rang() == []
+    dialled, ended = lab.seen("caller", "DIAL")[0].at, lab.log[-1].at
+    assert ended - dialled < 1
+    call = await lab.until_closed(admin, "rejected")
+    reasons = [row["reason"] for row in call["skips"]] or [row["outcome"] for row in call["offers"]]
+    assert reasons == ["unregistered", "unregistered"]
+
+
+async def test_a_transfer_to_an_extension_lives_without_the_daemon(lab, admin, daemon):
+    admin.group("--ring-seconds", "1", "--on-no-answer", "transfer:1003", members=("1001",))
+    lab.behave("1003", answer_after=1.0)
+    caller = lab.caller("5000").dial()
+    await lab.until_seen("1003", "INVITE", seconds=10)
+    await lab.until_closed(admin, "transferred")
+    daemon.kill()
+    assert await caller.result(10) == 200
+    caller.hang_up()
+    await lab.until_seen("1003", "BYE")
+    assert lab.rang() == ["1001", "1003"]
+
+
+async def test_a_transfer_to_another_pilot_is_hunted_there_once(lab, admin):
+    admin.group("--ring-seconds", "1", "--on-no-answer", "transfer:5001", members=("1001",))
+    admin("group", "add", "5001")
+    admin("member", "add", "5001", "1002")
+    lab.behave("1002", answer_after=0.5, hangup_after=0.3)
+    caller = lab.caller("5000").dial()
+    assert await caller.result(10) == 200
+    await caller.until_end()
+    assert lab.rang() == ["1001", "1002"]
+
+
+async def test_a_caller_who_leaves_stops_the_ringing(lab, admin):
+    admin.group(members=("1001", "1002"))
+    caller = lab.caller("5000").dial()
+    await lab.until_seen("1001", "INVITE")
+    caller.cancel()
+    await lab.until_seen("1001", "CANCEL")
+    call = await lab.until_closed(admin, "abandoned")
+    assert [offer["outcome"] for offer in call["offers"]] == ["caller-gone"]
+    assert lab.rang() == ["1001"]
+
+
+async def test_an_answered_call_that_ends_is_over(lab, admin, pbx):
+    admin.group("--voicemail", "1011", members=("1001",))
+    lab.behave("1001", answer_after=0.2, hangup_after=0.5)
+    caller = lab.caller("5000").dial()
+    assert await caller.result(10) == 200
+    await caller.until_end(5)
+    assert pbx.messages("1011") == []
+    call = await lab.until_closed(admin, "answered")
+    assert call["answered_by"] == "1001"
