@@ -1,0 +1,132 @@
+"""Every command has help and an example, and stands in the documents."""
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from fshunt import __version__
+from fshunt.cli.main import NOUNS, cli
+
+pytest.importorskip("fshunt.cli.demo", reason="the demo is not written yet")
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def load_generate():
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    return generate
+
+
+GENERATE = load_generate()
+COMMANDS = dict(GENERATE.commands(cli, "fshunt"))
+LEAVES = {path: command for path, command in COMMANDS.items() if not isinstance(command, click.Group)}
+
+PROMISED = """
+db upgrade, db check, group add, group list, group show, group set, group enable, group disable, group renumber,
+group remove, member add, member list, member remove, member move, member set, member enable, member disable,
+member block, member unblock, call list, call show, dialplan, serve, config check, demo
+"""
+READING = ["db check", "group list", "group show", "member list", "call list", "call show", "config check"]
+
+
+def options(command: click.Command) -> set[str]:
+    return {
+        name
+        for param in command.params
+        if isinstance(param, click.Option)
+        for name in param.opts + param.secondary_opts
+    }
+
+
+def test_the_commands_are_the_promised_ones():
+    assert {path.removeprefix("fshunt ") for path in LEAVES} == {words.strip() for words in PROMISED.split(",")}
+
+
+def test_the_options_are_the_promised_ones():
+    ring = {"--rings", "--ring-seconds"}
+    group = ring | {"--name", "--policy", "--voicemail", "--cycles", "--hunt-timeout", "--prefix", "--music"}
+    group |= {"--call-waiting", "--no-call-waiting", "--on-no-answer", "--on-busy", "--on-unreachable"}
+    common = {"--domain", "--config"}
+    assert options(LEAVES["fshunt group add"]) == group | common
+    assert options(LEAVES["fshunt group set"]) >= group
+    member = ring | {"--weight", "--confirm", "--no-confirm"}
+    assert options(LEAVES["fshunt member add"]) == member | {"--at"} | common
+    assert options(LEAVES["fshunt member set"]) >= member
+    assert options(LEAVES["fshunt call list"]) == {"--since", "--limit", "--json"} | common
+    assert options(LEAVES["fshunt dialplan"]) == {"--out"} | common
+    assert options(LEAVES["fshunt serve"]) == {"--listen"} | common
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_has_help_an_example_and_the_common_options(path):
+    command = COMMANDS[path]
+    result = CliRunner().invoke(cli, [*path.split()[1:], "--help"], prog_name="fshunt")
+    assert result.exit_code == 0
+    assert command.help
+    assert f"Usage: {path}" in result.stdout
+    assert "Example:\n" in result.stdout
+    assert "--domain D" in result.stdout
+    assert "--config FILE" in result.stdout
+    for param in command.params:
+        assert not isinstance(param, click.Option) or param.help, param.name
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_the_first_sentence_of_help_fits_into_the_list_of_commands(path):
+    assert not COMMANDS[path].get_short_help_str(62).endswith("...")
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_the_example_of_a_command_can_be_read_by_it(path):
+    example = shlex.split(COMMANDS[path].example)
+    assert " ".join(example).startswith(path)
+    words, command = example[1:], cli
+    context = click.Context(cli, info_name="fshunt", resilient_parsing=False)
+    while isinstance(command, click.Group):
+        command = command.get_command(context, words.pop(0))
+    command.make_context("example", words)
+
+
+@pytest.mark.parametrize("path", READING)
+def test_every_reading_command_has_json(path):
+    assert "--json" in options(LEAVES[f"fshunt {path}"])
+
+
+def test_every_noun_is_told_as_by_its_own_help():
+    for name, noun in NOUNS.items():
+        assert noun.about == COMMANDS[f"fshunt {name}"].get_short_help_str(100), name
+
+
+@pytest.mark.parametrize("words", [[], ["group"], ["member"], ["call"], ["db"], ["config"]])
+def test_a_noun_alone_prints_its_help(words):
+    result = CliRunner().invoke(cli, words, prog_name="fshunt")
+    assert result.exit_code == 0
+    assert result.stdout == CliRunner().invoke(cli, [*words, "--help"], prog_name="fshunt").stdout
+
+
+def test_the_version_is_that_of_the_package():
+    assert CliRunner().invoke(cli, ["--version"], prog_name="fshunt").stdout == f"fshunt {__version__}\n"
+    assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
+
+
+def test_the_page_of_the_commands_says_what_the_code_has():
+    assert (DOCS / "cli.md").read_text() == GENERATE.renewed("cli.md"), "run `python docs/generate.py`"
+
+
+def test_every_command_stands_in_the_page_of_the_commands():
+    page = (DOCS / "cli.md").read_text()
+    for path, command in LEAVES.items():
+        assert f"### {path}\n" in page
+        assert f"    {command.example}\n" in page
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_documented_completion_exists(shell):
+    assert f"_FSHUNT_COMPLETE={shell}_source fshunt" in (DOCS / "cli.md").read_text()
