@@ -11,7 +11,7 @@ from uuid import uuid4
 from fshunt.daemon.caller import Caller
 from fshunt.daemon.recorder import Recorder
 from fshunt.hunting.availability import WORDS, SkipReason
-from fshunt.hunting.destinations import Destination
+from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hunt import Hunt, Stage
 from fshunt.hunting.outcomes import Outcome, Result
@@ -20,6 +20,8 @@ from fshunt.store import calls, hunts
 from fshunt.switch.stage import Offer
 
 log = logging.getLogger("fshunt.call")
+
+_PREPOSITIONS = {DestinationKind.VOICEMAIL: " ", DestinationKind.TRANSFER: " to ", DestinationKind.HANGUP: " with "}
 
 
 def utc_now() -> datetime:
@@ -147,7 +149,7 @@ class Journal:
         if self._answered_by:
             words.append(f" by {self._answered_by}, talked {(self.now() - self._answered_at).total_seconds():.0f} s")
         if destination is not None:
-            words.append(f", {destination}")
+            words.append(f"{_PREPOSITIONS[destination.kind]}{destination.value}")
         if reason is not None:
             words.append(f" ({reason})")
         self._log("%s", "".join(words))
