@@ -1,4 +1,4 @@
-"""The shipped dialplan with a controller of a few lines in the daemon's place: whatever it does, the caller is served once."""
+"""The shipped dialplan with a controller of a few lines in the place of the daemon: each caller is served, and once."""
 
 from __future__ import annotations
 
