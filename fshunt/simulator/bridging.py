@@ -196,7 +196,7 @@ def _talk(call: SimulatedCall, leg: Leg) -> None:
     for one, its_other in ((caller, other), (other, caller)):
         one.profile.times.bridged = call.clock.epoch()
         one.variables |= _bridge_variables(its_other.uuid, its_other.name, its_other.profile.destination)
-    for name in ("bridge_to", "last_bridge_to", "bridge_channel", "bridge_uuid"):
+    for name in _bridge_variables("", "", ""):
         caller.variables.pop(name, None)
     ends = (("Bridge-A-Unique-ID", caller.uuid), ("Bridge-B-Unique-ID", other.uuid))
     caller.fire("CHANNEL_BRIDGE", front=ends)

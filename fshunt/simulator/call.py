@@ -13,7 +13,7 @@ from gevent.event import Event
 
 from fshunt.simulator import applications
 from fshunt.simulator.causes import DESTINATION_OUT_OF_ORDER, NORMAL_CLEARING, ORIGINATOR_CANCEL
-from fshunt.simulator.channel import Channel
+from fshunt.simulator.channel import Channel, set_variable
 from fshunt.simulator.clock import Clock, Timer
 from fshunt.simulator.dialplan import Action, Message
 from fshunt.simulator.legs import NETWORK_SECONDS, Leg
@@ -138,6 +138,7 @@ class SimulatedCall:
             "proto_specific_hangup_cause": "sip:200" if answered else "sip:487",
             "sip_term_cause": "16" if answered else "487",
             "last_bridge_role": "originator",
+            "sip_cseq": "1",
         }
         self.ending.by_caller = True
         self.switch.tell(self, "caller hangs up", "", "")
@@ -187,7 +188,8 @@ class SimulatedCall:
             self.channel.mark_early()
         argument = self.expand(message.argument)
         self.channel.application = (message.application, argument)
-        self.variables |= {"current_application": message.application, "current_application_data": argument}
+        self.variables["current_application"] = message.application
+        set_variable(self.variables, "current_application_data", argument)
         said = [("Application", message.application), ("Application-Data", argument)]
         named = ("Application-UUID", message.event_uuid)
         said = [pair for pair in said if pair[1]]

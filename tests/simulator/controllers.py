@@ -12,7 +12,7 @@ from gevent.event import Event
 
 from fshunt.simulator.clock import Clock
 from fshunt.simulator.switch import SimulatedSwitch
-from fshunt.switch.frames import Frame
+from fshunt.switch.frames import Frame, ProtocolError
 from fshunt.switch.reader import FrameReader
 
 from .tapes import Row, Story
@@ -30,6 +30,7 @@ class Controller:
         self.address: tuple[str, int] = self._server.getsockname()
         self.frames: list[Frame] = []
         self.bytes_in = self.bytes_out = 0
+        self.error: ProtocolError | None = None
         self._closed = False
         self.ended = Event()
         self.accepted = Event()
@@ -57,6 +58,8 @@ class Controller:
                 self._news.set()
         except OSError:
             pass
+        except ProtocolError as error:
+            self.error = error
         self.ended.set()
         self._news.set()
 
