@@ -18,7 +18,7 @@ NOUNS = {
     "dialplan": Noun("fshunt.cli.dialplan", "Write FreeSWITCH's dialplan for the pilots of the database."),
     "serve": Noun("fshunt.cli.serve", "Run the daemon that FreeSWITCH connects to."),
     "config": Noun("fshunt.cli.config", "The settings, and whether everything is in order."),
-    "demo": Noun("fshunt.cli.demo", "An office with five agents on a simulated FreeSWITCH."),
+    "demo": Noun("fshunt.cli.demo", "Show a hunt group at work, without FreeSWITCH."),
 }
 
 

@@ -12,8 +12,6 @@ from click.testing import CliRunner
 from fshunt import __version__
 from fshunt.cli.main import NOUNS, cli
 
-pytest.importorskip("fshunt.cli.demo", reason="the demo is not written yet")
-
 DOCS = Path(__file__).parents[2] / "docs"
 
 
