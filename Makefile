@@ -38,7 +38,7 @@ test-live: $(STAMP) ## only the tests on a real FreeSWITCH: make test-live FSHUN
 	FSHUNT_LIVE_FREESWITCH=$(FSHUNT_LIVE_FREESWITCH) $(BIN)/python -m pytest tests/live $(ARGS)
 
 bench: $(STAMP) ## hunts a second, CPU and memory, next to greenswitch's own server
-	$(BIN)/python -m fshunt.simulator.bench $(ARGS)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 clean: ## take the virtual environment and the caches away
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -87,7 +87,7 @@ def _ask_database(hunt: Hunt, members: Sequence[Member], phones: Phones, service
     Without the database the hunt goes on with what was frozen at its start, and without claims.
     """
     known = {m.id: _presence(hunt, m, phones, m.enabled, m.blocked) for m in members}
-    wanted = [m.id for m in members if phones[m.id] and known[m.id].last_outcome is None]
+    wanted = [m.id for m in members if skip_reason(known[m.id], call_waiting=hunt.group.call_waiting) is None]
     try:
         flags = services.database.write(
             hunts.look_and_claim,

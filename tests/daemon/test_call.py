@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from gevent.event import Event
+from sqlalchemy import func, select
 
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.destinations import parse_destination
@@ -14,6 +16,7 @@ from fshunt.hunting.ringtime import RingTime
 from fshunt.simulator.call import Caller
 from fshunt.simulator.phones import RINGS, Behaviour, answers, refuses
 from fshunt.store import groups, members
+from fshunt.store.models import Claim
 from tests.daemon.rig import DOMAIN, RING_SECONDS, Rig, passed, rang
 
 TALKS = answers(0.05, talks=0.05)
@@ -307,18 +310,12 @@ def test_a_member_who_talks_is_claimed_and_a_group_with_call_waiting_rings_all_t
 
 
 def _until_talking(rig: Rig, call: object) -> None:
-    from gevent.event import Event
-
     talks = Event()
     rig.switch.watch(lambda fact: talks.set() if fact.what == "talks with" else None)
     assert talks.wait(10)
 
 
 def test_nothing_is_left_after_the_last_call(rig: Rig) -> None:
-    from sqlalchemy import func, select
-
-    from fshunt.store.models import Claim
-
     rig.group("5000", "1001", "1002", policy="simultaneous")
     rig.phones("1001", "1002", behaviour=TALKS)
     for call in [rig.started() for _ in range(5)]:
@@ -344,3 +341,19 @@ def test_a_group_of_another_domain_is_not_reached(light_rig: Rig) -> None:
         groups.add_group(s, "other.test", "5000", voicemail="1009")
     record = light_rig.call(variables={"fshunt_domain": "other.test"})
     assert (record.domain, record.destination) == ("other.test", "voicemail:1009")
+
+
+def test_who_did_not_answer_is_claimed_again_in_the_next_cycle(rig: Rig) -> None:
+    rig.group("5000", "1001", cycles=2, ring_time=RingTime(rings=5))
+    rig.phones("1001", behaviour=Behaviour())
+    claims: list[set[str]] = []
+
+    def look(fact: object) -> None:
+        if getattr(fact, "what", "") == "rings":
+            with rig.store.reading() as s:
+                claims.append(set(s.scalars(select(Claim.extension))))
+
+    rig.switch.watch(look)
+    record = rig.call()
+    assert rang(record) == [("1001", "no-answer"), ("1001", "no-answer")]
+    assert claims == [{"1001"}, {"1001"}]

@@ -1,7 +1,7 @@
 """Events read a second, by fshunt's session and by greenswitch's, of one recorded call in one run.
 
-``python -m benchmarks.frames [SECONDS]``. Two figures each: what the parser does with bytes in memory, and what the
-session does with a socket, up to the code that is given the event. Of every event the two headers are looked up that a
+``python -m tests.benchmarks.frames [SECONDS]``. Two figures each: what the parser does with bytes in memory, and what
+the session does with a socket, up to the code that is given the event. Of every event the two headers are looked up that a
 hunt asks for.
 """
 
@@ -54,7 +54,7 @@ def parse_whole(stream: bytes) -> int:
             head += line
             continue
         event, head = ESLEvent(head), ""
-        event.parse_data(ESLProtocol._read_socket(file, int(event.headers["Content-Length"])))  # noqa: SLF001 its parser
+        event.parse_data(ESLProtocol._read_socket(file, int(event.headers["Content-Length"])))  # its parser
         found += _has_both(event.headers)
     return found
 
