@@ -98,7 +98,7 @@ class Journal:
             detail=offer.detail(),
         )
         if outcome is not Outcome.ANSWERED:
-            self.recorder.put(hunts.release, self.hunt_id, [offer.extension])
+            self.recorder.put(hunts.release, self.hunt_id, [offer.extension], taken_before=self.now())
         detail = offer.detail()
         self._log("%s %s after %.1f s%s", offer.extension, outcome, seconds, f": {detail}" if detail else "")
 

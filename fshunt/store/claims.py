@@ -95,12 +95,20 @@ def claimed_by_others(s: Session, domain: str, extensions: Collection[str], *, h
     return set(s.scalars(select(Claim.extension).where(*live, Claim.extension.in_(extensions))))
 
 
-def release(s: Session, hunt_id: str, extensions: Collection[str] | None = None) -> int:
-    """End the hunt's claims, all or those on the extensions; return how many there were."""
-    whose = Claim.hunt_id == hunt_id
-    if extensions is None:
-        return _count(s, delete(Claim).where(_locked(whose)))
-    return _count(s, delete(Claim).where(_locked(whose, Claim.extension.in_(extensions))))
+def release(
+    s: Session, hunt_id: str, extensions: Collection[str] | None = None, *, taken_before: datetime | None = None
+) -> int:
+    """End the hunt's claims, all or those on the extensions; return how many there were.
+
+    ``taken_before`` spares a claim that the hunt has taken since: a release may be written late, when the member is
+    already offered the call again.
+    """
+    which = [Claim.hunt_id == hunt_id]
+    if extensions is not None:
+        which.append(Claim.extension.in_(extensions))
+    if taken_before is not None:
+        which.append(Claim.claimed_at < taken_before)
+    return _count(s, delete(Claim).where(_locked(*which)))
 
 
 def renew(s: Session, owner: str, now: datetime, lease_seconds: float, hunt_ids: Iterable[str]) -> int:

@@ -230,3 +230,12 @@ def test_a_member_who_rests_is_not_claimed(store, group):
     release(store, "b")
     look_and_claim(store, group, "a", "1001", now=after(5), rest_seconds=5.0)
     assert claim(store, "b", ["1001"], now=after(5)) == set()
+
+
+def test_a_release_that_is_written_late_spares_the_claim_taken_since(store):
+    claim(store, "h", ["1001"])
+    ended = after(18)
+    claim(store, "h", ["1001"], now=after(18.001))
+    with store.writing() as s:
+        assert hunts.release(s, "h", ["1001"], taken_before=ended) == 0
+        assert hunts.release(s, "h", ["1001"], taken_before=after(19)) == 1
