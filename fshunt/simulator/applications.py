@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import uuid as uuids
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fshunt.simulator.bridging import bridge
 from fshunt.simulator.causes import NORMAL_CLEARING
 from fshunt.simulator.channel import set_variable
+from fshunt.simulator.dialplan import Message
 from fshunt.simulator.outbound import socket_application
 
 if TYPE_CHECKING:
@@ -111,13 +113,27 @@ def _park(call: SimulatedCall, _argument: str) -> None:
     call.wait_until(lambda: False)
 
 
+def _execute_extension(call: SimulatedCall, argument: str) -> None:
+    """Runs another number's actions, or those that stand in the argument: ``app:arg,app:arg inline``."""
+    words = argument.split()
+    if words[1:2] == ["inline"]:
+        for action in words[0].split(","):
+            application, _, said = action.partition(":")
+            call.execute(Message(application, said, str(uuids.uuid4())))
+    elif words:
+        for application, said in call.switch.route(words[0]):
+            call.execute(Message(application, said, str(uuids.uuid4())))
+
+
 def _nothing(_call: SimulatedCall, _argument: str) -> None:
-    """Applications that leave no trace here: log, info."""
+    """Applications that leave no trace here: eval, info, log."""
 
 
 TABLE: dict[str, Application] = {
     "answer": _answer,
     "bridge": bridge,
+    "eval": _nothing,
+    "execute_extension": _execute_extension,
     "export": _export,
     "hangup": _hangup,
     "info": _nothing,

@@ -201,6 +201,7 @@ def _talk(call: SimulatedCall, leg: Leg) -> None:
     ends = (("Bridge-A-Unique-ID", caller.uuid), ("Bridge-B-Unique-ID", other.uuid))
     caller.fire("CHANNEL_BRIDGE", front=ends)
     caller.variables |= _bridge_variables(other.uuid, other.name, other.profile.destination)
+    call.run_hooks("execute_on_pre_bridge")
     other.state = "CS_EXCHANGE_MEDIA"
     call.talks_with(leg)
     call.wait_until(lambda: leg.ended or (other.answered and not caller.answered))

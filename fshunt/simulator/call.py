@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid as uuids
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -15,7 +14,7 @@ from fshunt.simulator import applications
 from fshunt.simulator.causes import DESTINATION_OUT_OF_ORDER, NORMAL_CLEARING, ORIGINATOR_CANCEL
 from fshunt.simulator.channel import Channel, set_variable
 from fshunt.simulator.clock import Clock, Timer
-from fshunt.simulator.dialplan import Action, Message
+from fshunt.simulator.dialplan import Action, Message, expand
 from fshunt.simulator.legs import NETWORK_SECONDS, Leg
 from fshunt.simulator.phones import Phone
 
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from fshunt.simulator.faults import Fault
     from fshunt.simulator.listener import Listener
     from fshunt.simulator.switch import SimulatedSwitch
-
-_VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +79,11 @@ class SimulatedCall:
         self.legs: dict[str, Leg] = {}
         self.listener: Listener | None = None
         self.expanded: list[str] = []
-        """What was expanded in arguments: nothing of a caller's text may ever be in here (design, section 9)."""
+        """What was expanded in a controller's arguments: a caller's text may never be in here (design, section 9)."""
         self.private: deque[Message] = deque()
         self._actions = list(actions)
         self._gone = False
+        self._transferred = False
         self._locks = 0
         self._wake = Event()
         self._began = switch.clock.now()
@@ -119,14 +117,23 @@ class SimulatedCall:
         while self._actions and self.channel.up:
             application, argument = self._actions.pop(0)
             self.execute(Message(application, argument, str(uuids.uuid4())))
+            if self.reset and self._transferred:
+                self._strand()
             self.reset = False
             if self.transfer is not None and self.channel.up:
-                self._actions, self.transfer = self.transfer, None
+                self._actions, self.transfer, self._transferred = self.transfer, None, True
                 for state in ("CS_ROUTING", "CS_EXECUTE"):
                     self.channel.state = state
                     self.channel.fire("CHANNEL_STATE")
         self.hangup(NORMAL_CLEARING)
         self._finish()
+
+    def _strand(self) -> None:
+        """A lost controller with ``socket_resume`` takes a transferred caller from his new leg, to nowhere (seen)."""
+        self.reset = False
+        self.ending.kind, self.ending.who = "stuck", ""
+        self.switch.tell(self, "stuck", "", "reset after a transfer")
+        self.wait_until(lambda: False)
 
     def hang_up(self) -> None:
         """The caller hangs up: CANCEL before the answer, BYE after it. FreeSWITCH notices at its next tick."""
@@ -171,10 +178,14 @@ class SimulatedCall:
         if self.channel.answered or not self.channel.up:
             return
         self.channel.mark_answered()
-        if on_answer := self.variables.get("execute_on_answer"):
-            application, _, argument = on_answer.replace("::", " ", 1).partition(" ")
-            self.execute(Message(application, argument, str(uuids.uuid4())))
+        self.run_hooks("execute_on_answer")
         self.channel.settle_answer()
+
+    def run_hooks(self, prefix: str) -> None:
+        """Runs the applications in all variables whose names begin so, as FreeSWITCH does at certain moments."""
+        for hook in [value for name, value in self.variables.items() if name.startswith(prefix)]:
+            application, _, argument = hook.replace("::", " ", 1).partition(" ")
+            self.execute(Message(application, argument, str(uuids.uuid4())))
 
     def execute(self, message: Message) -> None:
         """Runs one application, with its events. An unknown one hangs the call up (fact 19)."""
@@ -186,7 +197,8 @@ class SimulatedCall:
             return
         if message.application in applications.NEED_MEDIA:
             self.channel.mark_early()
-        argument = self.expand(message.argument)
+        argument, names = expand(message.argument, self.variables)
+        self.expanded += names if message.controllers else []
         self.channel.application = (message.application, argument)
         self.variables["current_application"] = message.application
         set_variable(self.variables, "current_application_data", argument)
@@ -197,15 +209,6 @@ class SimulatedCall:
         function(self, argument)
         response = self.variables.pop("current_application_response", "_none_")
         self.channel.fire("CHANNEL_EXECUTE_COMPLETE", [*said, ("Application-Response", response), named])
-
-    def expand(self, text: str) -> str:
-        """Puts variables into an argument, as FreeSWITCH does before every application."""
-
-        def value(found: re.Match[str]) -> str:
-            self.expanded.append(found[0])
-            return self.variables.get(found[1], "")
-
-        return _VARIABLE.sub(value, text)
 
     def wait_until(self, done: Callable[[], bool], seconds: float | None = None, *, nested: bool = True) -> None:
         """Holds up an application until something is so, the time is over, or nobody is there to go on for.
@@ -226,7 +229,9 @@ class SimulatedCall:
 
     def queue(self, application: str, argument: str, event_uuid: str, *, lock: bool, loops: int) -> None:
         """Takes an application from a controller, to be run when the channel comes to it."""
-        self.private.append(Message(application, argument, event_uuid or str(uuids.uuid4()), lock, loops))
+        self.private.append(
+            Message(application, argument, event_uuid or str(uuids.uuid4()), lock, loops, controllers=True)
+        )
         self.wake()
 
     def run_message(self, message: Message) -> None:

@@ -26,7 +26,7 @@ from fshunt.simulator.causes import (
 )
 from fshunt.simulator.channel import Channel
 from fshunt.simulator.clock import Clock, RealClock
-from fshunt.simulator.dialplan import Action, recipe, route
+from fshunt.simulator.dialplan import Action, route, shipped
 from fshunt.simulator.dialstring import DialError
 from fshunt.simulator.faults import Fault
 from fshunt.simulator.headers import SWITCH_NAME, Profile, Times, caller_variables, leg_variables
@@ -84,7 +84,7 @@ class SimulatedSwitch:
         """Connections made to controllers, or being made; with the bytes, it says whether anything is on its way."""
         self.bytes_in = 0
         self.bytes_out = 0
-        self.pilot_actions = list(pilot_actions or recipe(controllers, domain, fallback_box))
+        self.pilot_actions = list(pilot_actions or shipped(controllers, domain, fallback_box))
         self.routes: dict[str, list[Action]] = {}
         """Numbers with a dialplan of their own, over the pilots and the extensions."""
         self._watchers: list[Callable[[Fact], None]] = []

@@ -70,7 +70,7 @@ def test_a_controller_lost_while_ringing_stops_the_phones_and_the_next_action_ru
     call = switch.call("5000")
     greet(controller, call)
     controller.execute("bridge", "[leg_timeout=60]user/1001@office.test")
-    controller.until_event("CHANNEL_PROGRESS")
+    switch.clock.sleep(1)
     controller.close()
     assert ending(call) == ("fallback-voicemail", "1999")
     assert phone.rings[0].outcome == "cancelled"
@@ -146,9 +146,6 @@ def test_only_the_event_lock_keeps_a_second_bridge_out_of_the_first(
     greet(controller, call)
     controller.execute("bridge", "user/1001@office.test", "one", lock=lock)
     controller.execute("bridge", "user/1002@office.test", "two", lock=lock)
-    controller.until_event("CHANNEL_PROGRESS")
-    controller.send("api uuid_exists " + call.uuid)
-    controller.until_replies(7)
     switch.clock.sleep(1)
     assert sum(ring.outcome == "ringing" for phone in phones for ring in phone.rings) == rang
     call.hang_up()
@@ -268,3 +265,35 @@ def test_nothing_is_left_after_the_last_call(made: Callable[..., SimulatedSwitch
     assert not switch.calls
     assert not list(switch.all_channels())
     assert not switch.bus.wanted("CHANNEL_ANSWER", call.uuid)
+
+
+@pytest.mark.parametrize(("resume", "end"), [("true", ("stuck", "")), ("false", ("answered", "1002"))])
+def test_a_controller_that_leaves_after_a_transfer_must_have_switched_resume_off(
+    made: Callable[..., SimulatedSwitch], controller: Controller, resume: str, end: tuple[str, str]
+) -> None:
+    switch = made()
+    switch.phone("1002", answers(2, talks=1))
+    call = switch.call("5000", caller=Caller(give_up_after=100))
+    greet(controller, call)
+    controller.execute("set", f"socket_resume={resume}")
+    controller.execute("transfer", "1002 XML default", "one")
+    controller.until_event("CHANNEL_EXECUTE_COMPLETE", Application_UUID="one")
+    controller.send("exit")
+    assert ending(call) == end
+
+
+def test_the_shipped_dialplan_has_a_second_try_of_the_controllers(clock: VirtualClock) -> None:
+    with Controller() as first, Controller() as second:
+        one, two = (f"127.0.0.1:{controller.address[1]} async full" for controller in (first, second))
+        actions = [*NO_RESUME, ("set", "socket_resume=true"), ("socket", one), ("socket", two), ("hangup", "")]
+        switch = SimulatedSwitch([], clock=clock, pilot_actions=actions)
+        clock.settled = lambda: first.accepted.is_set() and (first.ended.is_set() or first.settled(switch))
+        call = switch.call("5000")
+        greet(first, call)
+        first.execute("ring_ready", "", "one")
+        first.until_event("CHANNEL_EXECUTE_COMPLETE", Application_UUID="one")
+        first.close()
+        greet(second, call)
+        second.execute("hangup", "USER_BUSY")
+        assert ending(call) == ("rejected", "")
+        assert call.ending.cause == "USER_BUSY"
