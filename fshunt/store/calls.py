@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, literal, or_, select, update
+from sqlalchemy import bindparam, case, func, literal, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from fshunt.errors import NotFound
@@ -17,13 +17,23 @@ from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.outcomes import Outcome, Result
 from fshunt.store.columns import SeenText
 from fshunt.store.models import Base, CallRecord, OfferRecord, SkipRecord
-from fshunt.store.rows import insert_into
+from fshunt.store.statements import dialect_of, insert_once, run, table
 
 END_NOT_SEEN = "The end of the talk was not seen: the daemon had stopped."
 DAEMON_STOPPED = "The daemon stopped while it hunted for this call."
 STOPPED_WHILE_RINGING = "the daemon stopped while it rang"
 DEFAULT_LIMIT = 50
 """Calls in a list unless more are asked for: about one screen."""
+
+CALLS, OFFERS = table(CallRecord), table(OfferRecord)
+_NOTE_ANSWERED = update(CALLS).where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.result.is_(None))
+_CLOSE_CALL = (
+    update(CALLS)
+    .where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.ended_at.is_(None))
+    .values(result=func.coalesce(CALLS.c.result, bindparam("unless_answered")))
+)
+_END_OFFER = update(OFFERS).where(OFFERS.c.id == bindparam("offer_id"), OFFERS.c.outcome.is_(None))
+"""What else is set is named by the values that are given."""
 
 
 def open_call(
@@ -62,7 +72,7 @@ def open_call(
 def note_answered(s: Session, hunt_id: str, *, answered_by: str, answered_at: datetime) -> None:
     """Write that a member talks with the caller: from now on the result is ``answered``, whatever comes."""
     values = {"result": Result.ANSWERED.value, "answered_by": answered_by, "answered_at": answered_at}
-    _set(s, update(CallRecord).where(CallRecord.id == hunt_id, CallRecord.result.is_(None)).values(values))
+    run(s, _NOTE_ANSWERED, {"hunt_id": hunt_id, **values})
 
 
 def close_call(
@@ -76,14 +86,8 @@ def close_call(
     end_seen: bool = True,
 ) -> None:
     """Write the one result of a hunt and its end; with ``end_seen`` false, ``ended_at`` is when we looked away."""
-    values = {
-        "result": func.coalesce(CallRecord.result, result.value),
-        "reason": reason,
-        "destination": destination,
-        "ended_at": ended_at,
-        "end_seen": end_seen,
-    }
-    _set(s, update(CallRecord).where(CallRecord.id == hunt_id, CallRecord.ended_at.is_(None)).values(values))
+    values = {"reason": reason, "destination": destination, "ended_at": ended_at, "end_seen": end_seen}
+    run(s, _CLOSE_CALL, {"hunt_id": hunt_id, "unless_answered": result.value, **values})
 
 
 def add_offer(
@@ -116,14 +120,8 @@ def end_offer(
     detail: str | None = None,
 ) -> None:
     """Write the one outcome of an offer; ``cause`` and ``sip_code`` are the switch's words for it."""
-    values = {
-        "ended_at": ended_at,
-        "outcome": outcome.value,
-        "cause": cause,
-        "sip_code": sip_code,
-        "detail": detail,
-    }
-    _set(s, update(OfferRecord).where(OfferRecord.id == offer_id, OfferRecord.outcome.is_(None)).values(values))
+    words = {"outcome": outcome.value, "cause": cause, "sip_code": sip_code, "detail": detail}
+    run(s, _END_OFFER, {"offer_id": offer_id, "ended_at": ended_at, **words})
 
 
 def add_skip(
@@ -209,7 +207,7 @@ def _end_open_offers(s: Session, call_id: str, now: datetime) -> None:
 
 
 def _add_once(s: Session, model: type[Base], row: dict[str, Any]) -> None:
-    s.execute(insert_into(s, model).values(row).on_conflict_do_nothing(index_elements=["id"]))
+    run(s, insert_once(dialect_of(s), model), row)
 
 
 def _set(s: Session, statement: Any) -> None:

@@ -9,18 +9,44 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, delete, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Delete, Executable, and_, bindparam, delete, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from fshunt.hunting.group import Member
-from fshunt.store.models import Claim
-from fshunt.store.rows import insert_into, read_members
+from fshunt.store.models import Block, Claim, HuntGroup, HuntMember
+from fshunt.store.statements import dialect_of, insert_for, run, table
 
-KEY = (Claim.domain, Claim.extension)
 HUNTS_A_STATEMENT = 500
 """Hunts named in one statement: far below the number of values that either database takes."""
+
+CLAIMS, MEMBERS, GROUPS, BLOCKS = table(Claim), table(HuntMember), table(HuntGroup), table(Block)
+KEY = (CLAIMS.c.domain, CLAIMS.c.extension)
+
+_LOOK = (
+    select(
+        MEMBERS.c.id,
+        MEMBERS.c.extension,
+        MEMBERS.c.enabled,
+        MEMBERS.c.idle_since,
+        BLOCKS.c.extension.is_not(None).label("blocked"),
+        CLAIMS.c.extension.is_not(None).label("claimed"),
+    )
+    .join(GROUPS, GROUPS.c.id == MEMBERS.c.group_id)
+    .outerjoin(BLOCKS, and_(BLOCKS.c.domain_id == GROUPS.c.domain_id, BLOCKS.c.extension == MEMBERS.c.extension))
+    .outerjoin(
+        CLAIMS,
+        and_(
+            CLAIMS.c.domain == bindparam("domain"),
+            CLAIMS.c.extension == MEMBERS.c.extension,
+            CLAIMS.c.expires_at > bindparam("now"),
+            CLAIMS.c.hunt_id != bindparam("hunt_id"),
+        ),
+    )
+    .where(MEMBERS.c.group_id == bindparam("group_id"))
+)
+"""All members of a group as they are now. ``claimed``: by another hunt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +73,10 @@ def claim(
     """Claim members for a hunt in one statement, and return those it got: the free, the expired and its own."""
     if not extensions:
         return set()
-    values = {"hunt_id": hunt_id, "call_uuid": call_uuid, "owner": owner}
+    who = {"domain": domain, "hunt_id": hunt_id, "call_uuid": call_uuid, "owner": owner}
     times = {"claimed_at": now, "expires_at": now + timedelta(seconds=lease_seconds)}
-    rows = [{"domain": domain, "extension": extension, **values, **times} for extension in sorted(set(extensions))]
-    statement = insert_into(s, Claim).values(rows)
-    taken = statement.on_conflict_do_update(
-        index_elements=["domain", "extension"],
-        set_={name: statement.excluded[name] for name in (*values, *times)},
-        where=or_(Claim.expires_at <= now, Claim.hunt_id == hunt_id),
-    )
-    return set(s.scalars(taken.returning(Claim.extension)))
+    rows = [{"extension": extension, **who, **times} for extension in sorted(set(extensions))]
+    return set(s.connection().execute(_claiming(dialect_of(s)), rows).scalars())
 
 
 def look_and_claim(
@@ -78,21 +98,16 @@ def look_and_claim(
     Not claimed are the disabled, the blocked, and those who rest. A member who is gone is not in the answer. With
     ``call_waiting`` another hunt's claim is no hindrance.
     """
-    members = read_members(s, [group_id])[group_id]
-    asked = [m for m in members if m.id in wanted and m.enabled and not m.blocked and not _rests(m, rest_seconds, now)]
+    looked = run(s, _LOOK, {"group_id": group_id, "domain": domain, "now": now, "hunt_id": hunt_id}).all()
+    asked = {
+        row.extension
+        for row in looked
+        if row.id in wanted and row.enabled and not row.blocked and not _rests(row.idle_since, rest_seconds, now)
+    }
     lease: dict[str, Any] = {"owner": owner, "now": now, "lease_seconds": lease_seconds}
-    got = claim(s, domain, {m.extension for m in asked}, hunt_id=hunt_id, call_uuid=call_uuid, **lease)
-    others = {m.extension for m in members} - got
-    claimed = set() if call_waiting else claimed_by_others(s, domain, others, hunt_id=hunt_id, now=now)
-    return {m.id: Flags(m.enabled, m.blocked, m.extension in claimed, m.idle_since) for m in members}
-
-
-def claimed_by_others(s: Session, domain: str, extensions: Collection[str], *, hunt_id: str, now: datetime) -> set[str]:
-    """Return which of the extensions another hunt rings or holds."""
-    if not extensions:
-        return set()
-    live = (Claim.domain == domain, Claim.expires_at > now, Claim.hunt_id != hunt_id)
-    return set(s.scalars(select(Claim.extension).where(*live, Claim.extension.in_(extensions))))
+    got = claim(s, domain, asked, hunt_id=hunt_id, call_uuid=call_uuid, **lease)
+    hindered = set() if call_waiting else ({row.extension for row in looked if row.claimed} | asked) - got
+    return {row.id: Flags(row.enabled, row.blocked, row.extension in hindered, row.idle_since) for row in looked}
 
 
 def release(
@@ -103,12 +118,12 @@ def release(
     ``taken_before`` spares a claim that the hunt has taken since: a release may be written late, when the member is
     already offered the call again.
     """
-    which = [Claim.hunt_id == hunt_id]
+    values: dict[str, Any] = {"hunt_id": hunt_id}
     if extensions is not None:
-        which.append(Claim.extension.in_(extensions))
+        values["extensions"] = list(extensions)
     if taken_before is not None:
-        which.append(Claim.claimed_at < taken_before)
-    return _count(s, delete(Claim).where(_locked(*which)))
+        values["taken_before"] = taken_before
+    return run(s, _releasing(some=extensions is not None, earlier=taken_before is not None), values).rowcount
 
 
 def renew(s: Session, owner: str, now: datetime, lease_seconds: float, hunt_ids: Iterable[str]) -> int:
@@ -118,27 +133,45 @@ def renew(s: Session, owner: str, now: datetime, lease_seconds: float, hunt_ids:
     run out (invariant I2).
     """
     expires_at = now + timedelta(seconds=lease_seconds)
+    renewing = update(CLAIMS).values(expires_at=expires_at)
     return sum(
-        _count(
-            s, update(Claim).where(_locked(Claim.owner == owner, Claim.hunt_id.in_(some))).values(expires_at=expires_at)
-        )
+        run(s, renewing.where(_locked(CLAIMS.c.owner == owner, CLAIMS.c.hunt_id.in_(some))), {}).rowcount
         for some in _in_parts(hunt_ids)
     )
 
 
 def sweep(s: Session, now: datetime) -> int:
     """Drop all claims whose lease is over; return how many there were."""
-    return _count(s, delete(Claim).where(_locked(Claim.expires_at <= now, skip_locked=True)))
+    return run(s, delete(CLAIMS).where(_locked(CLAIMS.c.expires_at <= now, skip_locked=True)), {}).rowcount
+
+
+@cache
+def _claiming(dialect: str) -> Executable:
+    """The INSERT of claims that takes the place of those that are over, or are the hunt's own, and tells which."""
+    insert = insert_for(dialect, Claim)
+    new = insert.excluded
+    taken = insert.on_conflict_do_update(
+        index_elements=KEY,
+        set_={name: new[name] for name in ("hunt_id", "call_uuid", "owner", "claimed_at", "expires_at")},
+        where=or_(CLAIMS.c.expires_at <= new.claimed_at, CLAIMS.c.hunt_id == new.hunt_id),
+    )
+    return taken.returning(CLAIMS.c.extension)
+
+
+@cache
+def _releasing(*, some: bool, earlier: bool) -> Delete:
+    """The DELETE of a hunt's claims: of ``some`` extensions only, of those taken ``earlier`` than a moment only."""
+    which = [CLAIMS.c.hunt_id == bindparam("hunt_id")]
+    if some:
+        which.append(CLAIMS.c.extension.in_(bindparam("extensions", expanding=True)))
+    if earlier:
+        which.append(CLAIMS.c.claimed_at < bindparam("taken_before"))
+    return delete(CLAIMS).where(_locked(*which))
 
 
 def _locked(*conditions: ColumnElement[bool], skip_locked: bool = False) -> ColumnElement[bool]:
     in_order = select(*KEY).where(*conditions).order_by(*KEY).with_for_update(skip_locked=skip_locked)
     return tuple_(*KEY).in_(in_order)
-
-
-def _count(s: Session, statement: Any) -> int:
-    result = s.execute(statement.execution_options(synchronize_session=False))
-    return result.rowcount if isinstance(result, CursorResult) else 0
 
 
 def _in_parts(hunt_ids: Iterable[str]) -> Iterator[list[str]]:
@@ -147,5 +180,5 @@ def _in_parts(hunt_ids: Iterable[str]) -> Iterator[list[str]]:
         yield ids[start : start + HUNTS_A_STATEMENT]
 
 
-def _rests(member: Member, rest_seconds: float, now: datetime) -> bool:
-    return member.idle_since is not None and now - member.idle_since < timedelta(seconds=rest_seconds)
+def _rests(idle_since: datetime | None, rest_seconds: float, now: datetime) -> bool:
+    return idle_since is not None and now - idle_since < timedelta(seconds=rest_seconds)

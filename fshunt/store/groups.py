@@ -26,7 +26,8 @@ from fshunt.store.members import (
     set_member,
 )
 from fshunt.store.models import Domain, GroupMemory, HuntGroup, HuntMember
-from fshunt.store.rows import domain_names, find_domain_id, find_group, insert_into, read_groups
+from fshunt.store.rows import domain_names, find_domain_id, find_group, read_groups
+from fshunt.store.statements import insert_into
 
 __all__ = [
     "add_group",

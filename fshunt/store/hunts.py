@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from fshunt.errors import NotFound
@@ -17,7 +18,8 @@ from fshunt.hunting.memory import Memory
 from fshunt.hunting.policies import Remembers
 from fshunt.store.claims import Flags, claim, look_and_claim, release, renew, sweep
 from fshunt.store.models import Domain, GroupMemory, HuntMember, MemoryMove
-from fshunt.store.rows import domain_names, find_group, insert_into, lock_memory, memory_of, nearest
+from fshunt.store.rows import GROUPS, domain_names, find_group, group_of, group_query, memory_of, nearest, read_members
+from fshunt.store.statements import run, table
 
 __all__ = [
     "Flags",
@@ -41,6 +43,28 @@ again at one time (the daemon's recorder takes 200 at once)."""
 FORGET_EVERY = 100
 """After how many moves the oldest are forgotten: not at each, for the sake of the calls that wait."""
 
+DOMAINS, MEMBERS, MEMORIES, MOVES = table(Domain), table(HuntMember), table(GroupMemory), table(MemoryMove)
+_MEMORY_COLUMNS = (MEMORIES.c.answerer_id, MEMORIES.c.answerer_place, MEMORIES.c.turn_id, MEMORIES.c.turn_place)
+
+_GROUP_WITH_MEMORIES = (
+    group_query(*_MEMORY_COLUMNS)
+    .outerjoin(MEMORIES, MEMORIES.c.group_id == GROUPS.c.id)
+    .where(func.lower(DOMAINS.c.name) == bindparam("domain"), GROUPS.c.pilot == bindparam("pilot"))
+)
+_MEMORY_OF_GROUP = select(MEMORIES).where(MEMORIES.c.group_id == bindparam("group_id"))
+_LOCK_MEMORY = _MEMORY_OF_GROUP.with_for_update()
+_MOVE_DONE = select(MOVES.c.before_id, MOVES.c.before_place).where(
+    MOVES.c.group_id == bindparam("group_id"), MOVES.c.kind == bindparam("kind"), MOVES.c.call_uuid == bindparam("uuid")
+)
+_PLACE_OF_MEMBER = select(MEMBERS.c.position).where(
+    MEMBERS.c.id == bindparam("member_id"), MEMBERS.c.group_id == bindparam("group_id")
+)
+_ADD_MOVE = insert(MOVES)
+_SET_MEMORY = update(MEMORIES).where(MEMORIES.c.group_id == bindparam("of_group"))
+_STAMP_MEMBER = update(MEMBERS).where(
+    MEMBERS.c.id == bindparam("member_id"), or_(MEMBERS.c.idle_since.is_(None), MEMBERS.c.idle_since < bindparam("at"))
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -55,6 +79,10 @@ def load(
     s: Session, *, pilot: str, fshunt_domain: str | None = None, domain_name: str | None = None, host: str | None = None
 ) -> Loaded:
     """Return the group that was dialled; see ``find_domain`` for the domain. Raises NotFound."""
+    named = fshunt_domain or domain_name or host or ""
+    row = run(s, _GROUP_WITH_MEMORIES, {"domain": named.lower(), "pilot": pilot}).first()
+    if row is not None:
+        return Loaded(group_of(row, read_members(s, [row.id])[row.id]), *_memories_of(row))
     domain_id, domain = find_domain(s, fshunt_domain=fshunt_domain, domain_name=domain_name, host=host)
     group = find_group(s, domain_id, domain, pilot)
     return Loaded(group, *memories(s, group.id))
@@ -82,10 +110,8 @@ def find_domain(
 
 def memories(s: Session, group_id: int) -> tuple[Memory | None, Memory | None]:
     """Return the memories of a group: the last answerer, and the turn."""
-    row = s.execute(select(*GroupMemory.__table__.c).where(GroupMemory.group_id == group_id)).first()
-    if row is None:
-        return None, None
-    return memory_of(row.answerer_id, row.answerer_place), memory_of(row.turn_id, row.turn_place)
+    row = run(s, _MEMORY_OF_GROUP, {"group_id": group_id}).first()
+    return (None, None) if row is None else _memories_of(row)
 
 
 def take_turn(
@@ -111,45 +137,43 @@ def note_answer(
 
 def note_end(s: Session, member_id: int, *, at: datetime) -> None:
     """Stamp the member whose call through the pilot ended at ``at``; a stamp never goes back (invariant I5)."""
-    later = or_(HuntMember.idle_since.is_(None), HuntMember.idle_since < at)
-    stamp = update(HuntMember).where(HuntMember.id == member_id, later).values(idle_since=at)
-    s.execute(stamp.execution_options(synchronize_session=False))
+    run(s, _STAMP_MEMBER, {"member_id": member_id, "at": at, "idle_since": at})
+
+
+def _memories_of(row: Any) -> tuple[Memory | None, Memory | None]:
+    return memory_of(row.answerer_id, row.answerer_place), memory_of(row.turn_id, row.turn_place)
 
 
 def _move(
     s: Session, group_id: int, kind: Remembers, call_uuid: str, choose: Callable[[Memory | None], int | None]
 ) -> Memory | None:
-    row = lock_memory(s, group_id)
+    row = run(s, _LOCK_MEMORY, {"group_id": group_id}).first()
     if row is None:
         return None
     before = memory_of(getattr(row, f"{kind}_id"), getattr(row, f"{kind}_place"))
-    mine = (MemoryMove.group_id == group_id, MemoryMove.kind == kind.value, MemoryMove.call_uuid == call_uuid)
-    done = s.execute(select(MemoryMove.before_id, MemoryMove.before_place).where(*mine)).first()
+    done = run(s, _MOVE_DONE, {"group_id": group_id, "kind": kind.value, "uuid": call_uuid}).first()
     if done is not None:
         return memory_of(done.before_id, done.before_place)
     member_id = choose(before)
-    place = s.scalar(select(HuntMember.position).where(HuntMember.id == member_id, HuntMember.group_id == group_id))
+    place = run(s, _PLACE_OF_MEMBER, {"member_id": member_id, "group_id": group_id}).scalar()
     if member_id is not None and place is not None:
-        _write_move(s, row, kind, call_uuid, before, Memory(member_id, place))
+        number = row.moves + 1
+        _write_move(s, group_id, kind, call_uuid, number, before)
+        memory = {f"{kind}_id": member_id, f"{kind}_place": place, "moves": number}
+        run(s, _SET_MEMORY, {"of_group": group_id, **memory})
     return before
 
 
-def _write_move(
-    s: Session, row: GroupMemory, kind: Remembers, call_uuid: str, before: Memory | None, after: Memory
-) -> None:
+def _write_move(s: Session, group_id: int, kind: Remembers, call_uuid: str, number: int, before: Memory | None) -> None:
     move = {
-        "group_id": row.group_id,
+        "group_id": group_id,
         "kind": kind.value,
         "call_uuid": call_uuid,
-        "number": row.moves + 1,
+        "number": number,
         "before_id": before.member_id if before else None,
         "before_place": before.place if before else None,
     }
-    s.execute(insert_into(s, MemoryMove).values(move))
-    memory = {f"{kind}_id": after.member_id, f"{kind}_place": after.place, "moves": row.moves + 1}
-    for name, value in memory.items():
-        setattr(row, name, value)
-    s.flush()
-    if row.moves % FORGET_EVERY == 0:
-        old = MemoryMove.number <= row.moves - KEPT_MOVES
-        s.execute(delete(MemoryMove).where(MemoryMove.group_id == row.group_id, old))
+    run(s, _ADD_MOVE, move)
+    if number % FORGET_EVERY == 0:
+        old = MOVES.c.number <= number - KEPT_MOVES
+        s.execute(delete(MOVES).where(MOVES.c.group_id == group_id, old))

@@ -20,11 +20,11 @@ from fshunt.store.models import Block, GroupMemory, HuntGroup, HuntMember
 from fshunt.store.rows import (
     find_domain_id,
     find_group,
-    insert_into,
     lock_memory,
     memory_of,
     nearest,
 )
+from fshunt.store.statements import insert_into
 
 
 @dataclass(frozen=True, slots=True)

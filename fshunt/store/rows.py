@@ -7,8 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Select, and_, bindparam, select
 from sqlalchemy.orm import Session
 
 from fshunt.errors import NotFound
@@ -17,16 +16,20 @@ from fshunt.hunting.destinations import parse_destination
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.memory import Memory
 from fshunt.hunting.ringtime import RingTime
-from fshunt.store.models import Base, Block, Domain, GroupMemory, HuntGroup, HuntMember
+from fshunt.store.models import Block, Domain, GroupMemory, HuntGroup, HuntMember
+from fshunt.store.statements import run, table
 
 MAX_NAMED = 8
 """How many names a sentence lists at most."""
 
-
-def insert_into(s: Session, model: type[Base]) -> postgresql.Insert | sqlite.Insert:
-    """Return an INSERT that can say ON CONFLICT: both databases can, each with a class of its own."""
-    make = postgresql.insert if s.get_bind().dialect.name == "postgresql" else sqlite.insert
-    return make(model)
+DOMAINS, GROUPS, MEMBERS, BLOCKS = table(Domain), table(HuntGroup), table(HuntMember), table(Block)
+_MEMBERS_OF_GROUPS = (
+    select(*MEMBERS.c, BLOCKS.c.extension.is_not(None).label("blocked"))
+    .join(GROUPS, GROUPS.c.id == MEMBERS.c.group_id)
+    .outerjoin(BLOCKS, and_(BLOCKS.c.domain_id == GROUPS.c.domain_id, BLOCKS.c.extension == MEMBERS.c.extension))
+    .where(MEMBERS.c.group_id.in_(bindparam("group_ids", expanding=True)))
+    .order_by(MEMBERS.c.group_id, MEMBERS.c.position)
+)
 
 
 def domain_names(s: Session) -> list[str]:
@@ -45,7 +48,7 @@ def find_domain_id(s: Session, domain: str, *, lock: bool = False) -> int:
 
 def read_groups(s: Session, domain_id: int, pilot: str | None = None) -> list[Group]:
     """Return the groups of a domain in order of pilot, or the one with this pilot."""
-    query = _group_query().where(HuntGroup.domain_id == domain_id).order_by(HuntGroup.pilot)
+    query = group_query().where(HuntGroup.domain_id == domain_id).order_by(HuntGroup.pilot)
     rows = s.execute(query if pilot is None else query.where(HuntGroup.pilot == pilot)).all()
     members = read_members(s, [row.id for row in rows])
     return [group_of(row, members[row.id]) for row in rows]
@@ -78,21 +81,13 @@ def nearest(said: str, names: Sequence[str], what: str) -> str:
 def read_members(s: Session, group_ids: Iterable[int]) -> defaultdict[int, list[Member]]:
     """Return the members of each group in order of position."""
     found: defaultdict[int, list[Member]] = defaultdict(list)
-    blocked = and_(Block.domain_id == HuntGroup.domain_id, Block.extension == HuntMember.extension)
-    query = (
-        select(*HuntMember.__table__.c, Block.extension.is_not(None).label("blocked"))
-        .join(HuntGroup, HuntGroup.id == HuntMember.group_id)
-        .outerjoin(Block, blocked)
-        .where(HuntMember.group_id.in_(list(group_ids)))
-        .order_by(HuntMember.group_id, HuntMember.position)
-    )
-    for row in s.execute(query):
+    for row in run(s, _MEMBERS_OF_GROUPS, {"group_ids": list(group_ids)}):
         found[row.group_id].append(_member_of(row))
     return found
 
 
 def group_of(row: Any, members: Sequence[Member]) -> Group:
-    """Return the group of a row of ``_group_query``; raise BadValue if it was stored by hand and may not be there."""
+    """Return the group of a row of ``group_query``; raise BadValue if it was stored by hand and may not be there."""
     return Group(
         id=row.id,
         domain=row.domain,
@@ -130,8 +125,9 @@ def lock_memory(s: Session, group_id: int) -> GroupMemory | None:
     return s.scalar(query.execution_options(populate_existing=True))
 
 
-def _group_query() -> Select[Any]:
-    return select(*HuntGroup.__table__.c, Domain.name.label("domain")).join(Domain, Domain.id == HuntGroup.domain_id)
+def group_query(*more: ColumnElement[Any]) -> Select[Any]:
+    """Return the query of groups with the names of their domains, and more columns."""
+    return select(*GROUPS.c, DOMAINS.c.name.label("domain"), *more).join(DOMAINS, DOMAINS.c.id == GROUPS.c.domain_id)
 
 
 def _member_of(row: Any) -> Member:
