@@ -92,13 +92,8 @@ def _to_voicemail(session: Session, caller: Caller, domain: str, box: str, setti
 
 def _transfer(session: Session, caller: Caller, number: str, settings: Settings) -> Result:
     context = kinds.check_context(settings.transfer_context or caller.context)
-    session.post(f"api uuid_setvar {caller.uuid} socket_resume false")
-    transfer = session.execute("transfer", f"{kinds.check_transfer_number(number)} XML {context}")
-    try:
-        _until_complete(session, transfer, CLOCK() + HANGUP_SECONDS)
-    except (SwitchLost, TimedOut):
-        if session.gone:
-            return Result.ABANDONED
+    target = f"{kinds.check_transfer_number(number)} XML {context}"
+    session.leave_with(f"api uuid_setvar {caller.uuid} socket_resume false", "transfer", target)
     return Result.TRANSFERRED
 
 

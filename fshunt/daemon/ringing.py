@@ -118,8 +118,7 @@ class Ringing:
             if self._end is not None:
                 return
         self.legs.on_complete(event)
-        gone = self.session.gone or event.get("variable_originate_disposition") == "ORIGINATOR_CANCEL"
-        self._end = StageEnd.CALLER_GONE if gone else StageEnd.NOBODY
+        self._end = StageEnd.CALLER_GONE if self.session.gone else StageEnd.NOBODY
 
     def _caller_gone(self) -> None:
         self.legs.close_all("ORIGINATOR_CANCEL")

@@ -109,7 +109,7 @@ class Session(OutboundSession):
         TimedOut when no reply comes in ``timeout`` seconds, UnsafeText when a text is more than one line.
         """
         deadline = self.clock() + timeout
-        awaited = self._post(command, posted=False)
+        (awaited,) = self._post(command, posted=False)
         while awaited.reply is None:
             if not self._read(deadline):
                 raise TimedOut(f"FreeSWITCH did not answer `{awaited.command.name}` in {timeout:g} s.")
@@ -118,9 +118,12 @@ class Session(OutboundSession):
             raise refusal
         return awaited.reply
 
-    def post(self, command: Command | str) -> None:
-        """Sends one command without waiting for its reply; a refusal is logged when it comes. Raises UnsafeText."""
-        self._post(command, posted=True)
+    def post(self, *commands: Command | str) -> None:
+        """Sends commands at once without waiting for their replies; a refusal is logged when it comes.
+
+        Raises UnsafeText.
+        """
+        self._post(*commands, posted=True)
 
     def execute(self, application: str, argument: str = "", event_uuid: str | None = None) -> str:
         """Has FreeSWITCH run an application on the caller's channel after those under way; does not wait.
@@ -181,6 +184,20 @@ class Session(OutboundSession):
         finally:
             self.close()
 
+    def leave_with(self, setting: str, application: str, argument: str) -> None:
+        """Gives a last command and a last application, and leaves, all in one write; closes.
+
+        For an application that takes the caller elsewhere: if we left later, our leaving would tear the caller out of
+        the place where he has arrived (fact 7). Raises SwitchLost when it cannot be sent, UnsafeText.
+        """
+        words = messages.command(setting), messages.execute(application, argument, str(uuid4()))
+        try:
+            self._say_goodbye(*words)
+        except OSError as error:
+            raise SwitchLost(f"The connection to FreeSWITCH broke: {error}") from error
+        finally:
+            self.close()
+
     def close(self) -> None:
         """Closes the socket; whoever waits gets SwitchLost. A caller who is still there is left by ``hand_back``."""
         self.connected = False
@@ -198,17 +215,6 @@ class Session(OutboundSession):
         deadline = None if response_timeout is None else self.clock() + response_timeout
         return self.wait_completion(event_uuid, deadline) if block else None
 
-    def answer(self) -> None:
-        """Answers the caller; does not wait."""
-        self.execute("answer")
-
-    def linger(self, timeout: int) -> None:
-        """Asks FreeSWITCH for the events after the hang-up too, for ``timeout`` seconds.
-
-        Without a time, the channel would stay in FreeSWITCH until we close.
-        """
-        self.send(f"linger {timeout:d}")
-
     def raise_if_disconnected(self) -> None:
         """Raises CallerGone when the caller has hung up, SwitchLost when the connection has ended."""
         if self.gone:
@@ -218,14 +224,16 @@ class Session(OutboundSession):
 
     def start_event_handlers(self, *_: Any) -> Never:
         """There are none: the call's greenlet reads. Raises NotImplementedError."""
-        raise NotImplementedError("This session has no handlers: use next_event() or wait_completion().")
+        raise NotImplementedError(
+            "This session waits by next_event() and wait_completion(), and speaks by execute() and post()."
+        )
 
-    register_handle = unregister_handle = register_expected_event = start_event_handlers
+    register_handle = unregister_handle = register_expected_event = answer = linger = start_event_handlers
 
-    def _post(self, command: Command | str, posted: bool) -> Awaited:
-        command = messages.command(command) if isinstance(command, str) else command
-        awaited = self._replies.expect(command, posted)
-        self._link.write(command.wire)
+    def _post(self, *said: Command | str, posted: bool) -> list[Awaited]:
+        commands = [messages.command(each) if isinstance(each, str) else each for each in said]
+        awaited = [self._replies.expect(command, posted) for command in commands]
+        self._link.write(b"".join(command.wire for command in commands))
         return awaited
 
     def _read(self, deadline: float | None) -> bool:
@@ -293,10 +301,11 @@ class Session(OutboundSession):
         self._kept_bytes -= event.size
         return event
 
-    def _say_goodbye(self) -> None:
+    def _say_goodbye(self, *last_words: Command) -> None:
         if self._greeted_at is not None:
             gevent.sleep(max(0.0, self._greeted_at + SAFE_EXIT_SECONDS - self.clock()))
-        self._link.farewell(messages.command("exit").wire, FAREWELL_SECONDS)
+        words = (*last_words, messages.command("exit"))
+        self._link.farewell(b"".join(command.wire for command in words), FAREWELL_SECONDS)
 
 
 def _completes(event: Frame, event_uuid: str) -> bool:

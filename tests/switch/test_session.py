@@ -473,13 +473,12 @@ def test_handing_back_never_raises() -> None:
 def test_what_greenswitch_offers_besides_does_not_wait_for_ever() -> None:
     with talking() as (call, switch):
         switch.say(OK)
-        call.answer()
-        assert "execute-app-name: answer" in switch.hear()
         with pytest.raises(TimedOut):
             call.bridge("user/1001", response_timeout=0)
         assert "execute-app-name: bridge" in switch.hear()
-        with pytest.raises(NotImplementedError):
-            call.playback("x.wav")
+        for greenswitchs_own in (call.answer, call.linger, call.playback):
+            with pytest.raises(NotImplementedError):
+                greenswitchs_own("x")
         with pytest.raises(NotImplementedError):
             call.register_handle("*", print)
         assert call.caller_id_number is None
@@ -506,3 +505,15 @@ def test_a_session_leaves_no_cycle_behind() -> None:
         assert left() is None
     finally:
         gc.enable()
+
+
+def test_the_last_application_and_the_leaving_are_one_write() -> None:
+    with talking() as (call, switch):
+        leaving = gevent.spawn(call.leave_with, "api uuid_setvar u socket_resume false", "transfer", "5001 XML default")
+        said = [switch.hear() for _ in range(3)]
+        switch.hang_up_rudely()
+        leaving.get(timeout=WAIT_SECONDS)
+        assert said[0] == "api uuid_setvar u socket_resume false"
+        assert "execute-app-name: transfer\nexecute-app-arg: 5001 XML default" in said[1]
+        assert said[2] == "exit"
+        assert not call.connected
