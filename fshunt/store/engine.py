@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -94,8 +94,13 @@ def _sqlite_engine(url: URL, busy_timeout_ms: int, connections: int, create: boo
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         options = connection.get_execution_options()
-        connection.exec_driver_sql(f"PRAGMA query_only={int(bool(options.get(READING)))}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(IMMEDIATE) else "BEGIN")
+        driver: Any = connection.connection.driver_connection  # past SQLAlchemy, which takes ten times as long
+        begin = "BEGIN IMMEDIATE" if options.get(IMMEDIATE) else "BEGIN"
+        try:
+            driver.execute(f"PRAGMA query_only={int(bool(options.get(READING)))}")
+            driver.execute(begin)
+        except sqlite3.Error as error:
+            raise DBAPIError.instance(begin, None, error, sqlite3.Error) from error
 
     return engine
 
