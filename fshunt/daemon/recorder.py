@@ -27,6 +27,9 @@ P = ParamSpec("P")
 MAX_BATCH = 200
 """Writes taken into one transaction: many calls then share one disk flush."""
 
+GATHER_SECONDS = 0.02
+"""How long a write waits for others to share its transaction, which costs more than some writes do."""
+
 MAX_WAITING = 100_000
 """Writes kept while the database is away, about 100 MB; beyond it the oldest are lost, and that is logged."""
 
@@ -89,6 +92,7 @@ class Recorder:
         pause = FIRST_PAUSE_SECONDS
         while True:
             self._something.wait()
+            gevent.sleep(GATHER_SECONDS)
             batch = [self._waiting[i] for i in range(min(MAX_BATCH, len(self._waiting)))]
             try:
                 self._write(batch)
