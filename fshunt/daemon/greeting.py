@@ -33,10 +33,12 @@ def greet(session: Session, caller: Caller) -> None:
 
     Raises SwitchLost, TimedOut or CommandRefused if the switch does not play along.
     """
-    session.post(f"linger {LINGER_SECONDS}")
-    session.post(f"filter Unique-ID {kinds.check_uuid(caller.uuid)}")
-    session.post(f"event plain {EVENTS}")
-    session.post(f"api uuid_setvar_multi {caller.uuid} {';'.join(CHANNEL_VARIABLES)}")
+    session.post(
+        f"linger {LINGER_SECONDS}",
+        f"filter Unique-ID {kinds.check_uuid(caller.uuid)}",
+        f"event plain {EVENTS}",
+        f"api uuid_setvar_multi {caller.uuid} {';'.join(CHANNEL_VARIABLES)}",
+    )
     session.execute("ring_ready")
 
 
