@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import json
 import logging
-import logging.handlers
-import queue
 import sys
+import threading
+import time
+from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TextIO
 
 MAX_WAITING_LINES = 10_000
 """Lines kept while the journal stalls, about 2 MB; what comes then is lost, the calls go on."""
+
+GATHER_SECONDS = 0.05
+"""How long the thread that writes lets lines come together: each time it is woken takes time from the calls."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -32,24 +38,58 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-class _LossyQueueHandler(logging.handlers.QueueHandler):
-    def enqueue(self, record: logging.LogRecord) -> None:
-        """Put the record in line; drop it if the line is full."""
+class LogWriter(logging.Handler):
+    """Takes lines without waiting, and writes them to ``stream``, many at a time, in a thread of its own."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._lines: deque[str] = deque()
+        self._something = threading.Event()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Put the line of a record in the queue; drop it if the queue is full."""
         try:
-            self.queue.put_nowait(record)
-        except queue.Full:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001 (a line that cannot be made ends no call)
+            self.handleError(record)
             return
+        if len(self._lines) < MAX_WAITING_LINES:
+            self._lines.append(line + "\n")
+            if not self._something.is_set():
+                self._something.set()
+
+    def stop(self) -> None:
+        """Write what is left, and end the thread."""
+        self._stopped = True
+        self._something.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped:
+            self._something.wait()
+            if not self._stopped:
+                time.sleep(GATHER_SECONDS)
+            self._something.clear()
+            self._write_all()
+        self._write_all()
+
+    def _write_all(self) -> None:
+        lines = [self._lines.popleft() for _ in range(len(self._lines))]
+        with suppress(OSError, ValueError):  # nobody reads any more: the calls go on
+            self._stream.write("".join(lines))
+            self._stream.flush()
 
 
-def start_logging(level: str, form: str) -> logging.handlers.QueueListener:
-    """Send all that is logged to standard error; stopping the listener that is returned writes what is left."""
-    output = logging.StreamHandler(sys.stderr)
-    output.setFormatter(JsonFormatter() if form == "json" else logging.Formatter("%(levelname)-7s %(message)s"))
-    lines: queue.Queue[logging.LogRecord] = queue.Queue(MAX_WAITING_LINES)
+def start_logging(level: str, form: str) -> LogWriter:
+    """Send all that is logged to standard error; stopping the writer that is returned writes what is left."""
+    writer = LogWriter(sys.stderr)
+    writer.setFormatter(JsonFormatter() if form == "json" else logging.Formatter("%(levelname)-7s %(message)s"))
     root = logging.getLogger()
-    root.handlers = [_LossyQueueHandler(lines)]
+    root.handlers = [writer]
     root.setLevel(level.upper())
     logging.getLogger("alembic").setLevel(logging.WARNING)  # at each start it would tell of its own workings
-    listener = logging.handlers.QueueListener(lines, output)
-    listener.start()
-    return listener
+    return writer
