@@ -115,6 +115,7 @@ class Journal:
             at=at,
             moves_answerer=POLICIES[group.policy].remembers is Remembers.ANSWERER,
         )
+        self.recorder.hurry()
 
     def talk_ended(self, member: Member) -> None:
         """The talk is over: the member is idle from now."""

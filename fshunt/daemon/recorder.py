@@ -57,6 +57,7 @@ class Recorder:
         self._database = database
         self._waiting: deque[Write] = deque()
         self._something = Event()
+        self._hurry = Event()
         self._empty = Event()
         self._empty.set()
         self._lost = 0
@@ -77,6 +78,10 @@ class Recorder:
         self._empty.clear()
         self._something.set()
 
+    def hurry(self) -> None:
+        """Have what waits written at once: what a daemon that is killed now must not have forgotten."""
+        self._hurry.set()
+
     def flush(self, timeout: float | None) -> bool:
         """Wait until all is written, at most ``timeout`` seconds; tell whether it is."""
         return bool(self._empty.wait(timeout))
@@ -92,7 +97,8 @@ class Recorder:
         pause = FIRST_PAUSE_SECONDS
         while True:
             self._something.wait()
-            gevent.sleep(GATHER_SECONDS)
+            self._hurry.wait(GATHER_SECONDS)
+            self._hurry.clear()
             batch = [self._waiting[i] for i in range(min(MAX_BATCH, len(self._waiting)))]
             try:
                 self._write(batch)
