@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from fshunt.daemon.caller import caller_of
 from fshunt.daemon.choosing import Chosen, choose, make_offers
@@ -13,10 +14,10 @@ from fshunt.daemon.planning import plan
 from fshunt.daemon.ringing import Ringing, StageEnd
 from fshunt.daemon.services import Services
 from fshunt.errors import FshuntError
-from fshunt.hunting.destinations import DestinationKind
+from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.hunt import Hunt, Stage
 from fshunt.hunting.outcomes import TRANSITIONS, Event, Outcome, Result
-from fshunt.switch.session import Session
+from fshunt.switch.session import CallerGone, Session, SwitchLost
 from fshunt.switch.stage import Offer, StageLegs
 
 CALLER_HUNG_UP = "the caller hung up"
@@ -24,10 +25,6 @@ END_NOT_SEEN = "it went on without fshunt, its end was not seen"
 
 SHORTEST_RING_SECONDS = 0.5
 """What is left of ``hunt_timeout`` at a stage's start rings a phone at least this long: less only startles people."""
-
-
-class CallerGone(Exception):
-    """The caller has hung up; the hunt is over."""
 
 
 class Call:
@@ -42,6 +39,7 @@ class Call:
         self.outlives: Result | None = None
         """The result of a call that goes on without us, as a talk or in voicemail; None while it needs us."""
         self._bridge_uuid = ""
+        self._destination: Destination | None = None
 
     def run(self) -> None:
         """Take the call to its one result; if that cannot be done, the dialplan's fallback takes the caller."""
@@ -86,7 +84,7 @@ class Call:
     def _ring(self, hunt: Hunt, stage: Stage) -> bool:
         """Ring those of a stage who can be rung; tell whether one of them has the call."""
         if self.session.gone:
-            raise CallerGone
+            raise CallerGone(CALLER_HUNG_UP)
         choice = choose(self.session, hunt, stage.members, self.services)
         for member, reason in choice.skipped:
             hunt.skipped(reason)
@@ -112,7 +110,7 @@ class Call:
         ringing.start(plans)
         end = ringing.until_end()
         if end is StageEnd.CALLER_GONE:
-            raise CallerGone
+            raise CallerGone(CALLER_HUNG_UP)
         if end is StageEnd.NOBODY:
             hunt.move(Event.RANG_OUT)
             return False
@@ -121,11 +119,12 @@ class Call:
 
     def _answered(self, hunt: Hunt, bridge_uuid: str) -> None:
         """From here on the call outlives us, and nobody else is rung (invariant I6)."""
-        protect_talk(self.session, self.caller)
         self.outlives, self._bridge_uuid = Result.ANSWERED, bridge_uuid
         hunt.move(Event.ANSWERED)
         if hunt.answered_by is not None:
             self.journal.answered(hunt.group, hunt.answered_by)
+        with suppress(SwitchLost):  # it is met again at once by who waits for the end of the talk
+            protect_talk(self.session, self.caller)
 
     def _talk(self, hunt: Hunt) -> None:
         end_seen = talk(self.session, self._bridge_uuid)
@@ -137,9 +136,10 @@ class Call:
     def _leave(self, hunt: Hunt) -> None:
         """Nobody took the call: on to the destination of the case."""
         if self.session.gone:
-            raise CallerGone
+            raise CallerGone(CALLER_HUNG_UP)
         hunt.move(Event.EXHAUSTED)
         destination, case = hunt.destination(), hunt.case()
+        self._destination = destination
         if destination.kind is DestinationKind.VOICEMAIL:
             self.outlives = Result.VOICEMAIL
         result = leave(self.session, self.caller, hunt.group.domain, destination, self.services.settings)
@@ -150,6 +150,8 @@ class Call:
         """Say why the call could not be hunted to its end, and hand the caller to the dialplan's next action."""
         if self.session.gone:
             self._ended_early(Event.CALLER_GONE, Result.ABANDONED, CALLER_HUNG_UP)
+        elif self.outlives is not None and isinstance(error, SwitchLost):
+            self._ended_early(Event.LET_GO, self.outlives, END_NOT_SEEN, end_seen=False)
         else:
             self._ended_early(Event.FAILED, Result.FAILED, str(error))
         self.session.hand_back()
@@ -157,4 +159,4 @@ class Call:
     def _ended_early(self, event: Event, result: Result, reason: str, end_seen: bool = True) -> None:
         if self.hunt is not None and (self.hunt.state, event) in TRANSITIONS:
             self.hunt.finish(event, result, reason)
-        self.journal.closed(result, reason, end_seen=end_seen)
+        self.journal.closed(result, reason, self._destination, end_seen=end_seen)

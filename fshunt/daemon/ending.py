@@ -11,7 +11,7 @@ from fshunt.hunting import kinds
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.outcomes import Result
 from fshunt.settings import Settings
-from fshunt.switch.session import Session, SwitchLost, TimedOut
+from fshunt.switch.session import CallerGone, Session, SwitchLost
 
 LONGEST_TALK_SECONDS = 24 * 3600.0
 """A talk that lasts longer is let go of: it lives on, its end is not recorded."""
@@ -81,11 +81,8 @@ def _to_voicemail(session: Session, caller: Caller, domain: str, box: str, setti
     session.execute("answer")
     arguments = f"{kinds.check_profile(settings.voicemail_profile)} {kinds.check_domain(domain)} {box}"
     voicemail = session.execute("voicemail", arguments)
-    try:
-        _until_complete(session, voicemail, CLOCK() + LONGEST_VOICEMAIL_SECONDS)
-    except SwitchLost:
-        if not session.gone:
-            raise
+    with suppress(CallerGone):
+        session.wait_completion(voicemail, CLOCK() + LONGEST_VOICEMAIL_SECONDS)
     hang_up(session, "NORMAL_CLEARING")
     return Result.VOICEMAIL
 
@@ -95,17 +92,6 @@ def _transfer(session: Session, caller: Caller, number: str, settings: Settings)
     target = f"{kinds.check_transfer_number(number)} XML {context}"
     session.leave_with(f"api uuid_setvar {caller.uuid} socket_resume false", "transfer", target)
     return Result.TRANSFERRED
-
-
-def _until_complete(session: Session, event_uuid: str, deadline: float) -> None:
-    """Read until the application has ended or the caller is gone; raise TimedOut or SwitchLost if neither comes."""
-    while (frame := session.next_event(deadline)) is not None:
-        event = frame.event
-        if event.get("Application-UUID") == event_uuid and event.get("Event-Name") == "CHANNEL_EXECUTE_COMPLETE":
-            return
-        if _is_own_hangup(session, event.get("Event-Name"), event.get("Unique-ID")):
-            return
-    raise TimedOut("FreeSWITCH did not end an application in time.")
 
 
 def hang_up(session: Session, cause: str) -> None:

@@ -12,7 +12,7 @@ from gevent.event import Event
 
 from fshunt.hunting.ringtime import RingTime
 from fshunt.simulator.call import Caller
-from fshunt.simulator.faults import CutFrame, Delay, Duplicate, Fault, Garbage, Slices, Stranger
+from fshunt.simulator.faults import Cut, CutFrame, Delay, Duplicate, Fault, Garbage, Slices, Stranger
 from fshunt.simulator.phones import RINGS, answers, refuses
 from fshunt.store import calls
 from fshunt.store.engine import open_store
@@ -218,3 +218,24 @@ def _until(rig: Rig, what: str) -> None:
     happened = Event()
     rig.switch.watch(lambda fact: happened.set() if fact.what == what else None)
     assert happened.wait(WAIT_SECONDS), f"nobody {what}"
+
+
+def test_the_connection_is_lost_in_voicemail_and_the_caller_speaks_on(light_rig: Rig) -> None:
+    light_rig.group("5000", voicemail="1009")
+    light_rig.switch.voicemail_seconds = 0.5
+    call = light_rig.started(faults=[CutEvent("CHANNEL_ANSWER")])
+    record = light_rig.record(call)
+    assert (record.result, record.destination, record.end_seen) == ("voicemail", "voicemail:1009", False)
+    assert [message.box for message in light_rig.switch.messages] == ["1009"]
+
+
+class CutEvent:
+    """Ends the connection right after an event of a name."""
+
+    def __init__(self, event: str) -> None:
+        self.event = event
+
+    def apply(self, number: int, frame: bytes) -> Iterator[bytes | Cut]:
+        yield frame
+        if f"\n\nEvent-Name: {self.event}\n".encode() in frame:
+            yield Cut()
