@@ -7,8 +7,8 @@ from contextlib import suppress
 
 from fshunt.daemon.caller import caller_of
 from fshunt.daemon.choosing import Chosen, choose, make_offers
-from fshunt.daemon.ending import LetGo, Stopped, leave, protect_talk, talk
-from fshunt.daemon.greeting import greet, present
+from fshunt.daemon.ending import LetGo, Stopped, leave, part, protect_talk, talk
+from fshunt.daemon.greeting import greet, present, undress
 from fshunt.daemon.journal import Journal
 from fshunt.daemon.planning import plan
 from fshunt.daemon.ringing import Ringing, StageEnd
@@ -40,6 +40,7 @@ class Call:
         """The result of a call that goes on without us, as a talk or in voicemail; None while it needs us."""
         self._bridge_uuid = ""
         self._destination: Destination | None = None
+        self._dressed = False
 
     def run(self) -> None:
         """Take the call to its one result; if that cannot be done, the dialplan's fallback takes the caller."""
@@ -71,7 +72,7 @@ class Call:
         if hunt.group.hunt_timeout is not None:
             self.deadline = self.services.monotonic() + hunt.group.hunt_timeout
         self.journal.opened(hunt)
-        present(self.session, self.caller, hunt.group)
+        self._dressed = present(self.session, self.caller, hunt.group)
         return hunt
 
     def _stages_in_time(self, hunt: Hunt) -> Iterator[Stage]:
@@ -132,6 +133,8 @@ class Call:
             self.journal.talk_ended(hunt.answered_by)
         hunt.finish(Event.TALK_ENDED if end_seen else Event.LET_GO, Result.ANSWERED)
         self.journal.closed(Result.ANSWERED, None if end_seen else END_NOT_SEEN, end_seen=end_seen)
+        if end_seen:
+            part(self.session, self.caller)
 
     def _leave(self, hunt: Hunt) -> None:
         """Nobody took the call: on to the destination of the case."""
@@ -140,6 +143,8 @@ class Call:
         hunt.move(Event.EXHAUSTED)
         destination, case = hunt.destination(), hunt.case()
         self._destination = destination
+        if destination.kind is DestinationKind.TRANSFER and self._dressed:
+            undress(self.session, self.caller)
         if destination.kind is DestinationKind.VOICEMAIL:
             self.outlives = Result.VOICEMAIL
         result = leave(self.session, self.caller, hunt.group.domain, destination, self.services.settings)
@@ -148,6 +153,7 @@ class Call:
 
     def _hand_on(self, error: FshuntError) -> None:
         """Say why the call could not be hunted to its end, and hand the caller to the dialplan's next action."""
+        self.session.hear_out()
         if self.session.gone:
             self._ended_early(Event.CALLER_GONE, Result.ABANDONED, CALLER_HUNG_UP)
         elif self.outlives is not None and isinstance(error, SwitchLost):

@@ -9,6 +9,11 @@ from fshunt.switch.frames import Frame
 
 MAX_SHOWN_CHARS = 120
 DEFAULT_CONTEXT = "default"
+DRESSED = "fshunt_dressed"
+"""The channel variable that says so to a later hunt of the same call."""
+
+MAX_APOSTROPHES = 1
+"""In a name that is passed on: the switch's ``uuid_setvar`` takes two for quotation marks and drops them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,8 @@ class Caller:
     dialled_host: str | None
     context: str
     answered: bool
+    dressed: bool = False
+    """Whether an earlier hunt of this call has set the name and music of its group."""
 
     @property
     def asked_domain(self) -> str:
@@ -36,7 +43,7 @@ class Caller:
         A name with characters that cannot be passed on unchanged is left out, and the number stands in its place;
         it is not repaired (design, section 9).
         """
-        shown = next((text for text in (self.name, self.number) if kinds.fits(kinds.check_caller_name, text)), "")
+        shown = next((text for text in (self.name, self.number) if _can_be_passed_on(text)), "")
         return f"{prefix} {shown}".rstrip()
 
 
@@ -53,12 +60,17 @@ def caller_of(channel: Frame) -> Caller:
         dialled_host=_named(channel, "variable_sip_req_host"),
         context=context if kinds.fits(kinds.check_context, context) else DEFAULT_CONTEXT,
         answered=channel.get("Answer-State") == "answered",
+        dressed=channel.get(f"variable_{DRESSED}") == "true",
     )
 
 
 def plain(text: str) -> str:
     """Return a text of the caller's for rows and logs: one line, printable, of bounded length."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:MAX_SHOWN_CHARS])
+
+
+def _can_be_passed_on(text: str) -> bool:
+    return kinds.fits(kinds.check_caller_name, text) and text.count("'") <= MAX_APOSTROPHES
 
 
 def _named(channel: Frame, name: str) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
+from fshunt.daemon.caller import MAX_SHOWN_CHARS
 from fshunt.daemon.services import Services
 from fshunt.errors import StoreError
 from fshunt.hunting.availability import Presence, SkipReason, skip_reason
@@ -14,7 +15,6 @@ from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hunt import Hunt
 from fshunt.store import hunts
 from fshunt.switch.dialstring import (
-    NOT_REGISTERED,
     Confirm,
     LegPlan,
     contact_query,
@@ -73,11 +73,16 @@ def find_phones(session: Session, domain: str, members: Sequence[Member]) -> Pho
         if member.address.outside:
             phones[member.id] = [outside_endpoint(member.address)]
             continue
-        answer = session.send(f"api {contact_query(member.address, domain)}", API_SECONDS).reply_text
-        phones[member.id] = contacts_of(answer)
-        if not phones[member.id] and not answer.startswith(NOT_REGISTERED.partition("/")[0]):
-            log.warning("extension %s: its registered contact cannot be dialled as it is; ringing it as a user", member)
-            phones[member.id] = [f"user/{member.address.number}@{domain}"]
+        mark = uuid4().hex
+        answer = session.send(f"api {contact_query(member.address, domain, mark)}", API_SECONDS).reply_text
+        phones[member.id], refused = contacts_of(answer, mark)
+        for contact in refused:
+            log.warning(
+                "call %s: a phone of %s is not rung: what it registered could change the dial string: %s",
+                session.uuid,
+                member.extension,
+                ascii(contact[:MAX_SHOWN_CHARS]),
+            )
     return phones
 
 

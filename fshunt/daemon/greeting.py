@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fshunt.daemon.caller import Caller
+from fshunt.daemon.caller import DRESSED, Caller
 from fshunt.hunting import kinds
 from fshunt.hunting.group import Group
 from fshunt.switch.session import Session
@@ -22,7 +22,18 @@ CHANNEL_VARIABLES = (
     "ignore_early_media=true",  # or a phone that sends 183 wins the race (fact 16)
     "preserve_originated_vars=false",  # or the legs of older stages are listed again (fact 21)
     "fail_on_single_reject=false",  # or one busy phone ends the stage (fact 22)
+    "bypass_media=false",  # or the bridge completes at once, while the talk goes on where nobody sees it end
+    # What a dialplan may have set, or exported, before the pilot, and what would end or change a hunt:
+    "park_timeout=",
+    "park_after_bridge=",
+    "group_confirm_key=",
+    "group_confirm_file=",
+    "leg_timeout=",
+    "originate_retries=",
 )
+
+DRESS = ("effective_caller_id_name", "ringback", "transfer_ringback", "instant_ringback")
+"""The variables that depend on the group."""
 
 RINGBACK_TONE = "%(2000,4000,440,480)"
 """What a caller hears whose channel is answered already, and whose own phone makes no ringing tone any more."""
@@ -42,15 +53,26 @@ def greet(session: Session, caller: Caller) -> None:
     session.execute("ring_ready")
 
 
-def present(session: Session, caller: Caller, group: Group) -> None:
-    """Set what depends on the group: the name that members see, and what the caller hears while waiting."""
+def present(session: Session, caller: Caller, group: Group) -> bool:
+    """Set what depends on the group: the name that members see, and what the caller hears while waiting.
+
+    Tell whether there was anything to set, and so to take back when the caller is sent elsewhere.
+    """
+    if caller.dressed:
+        undress(session, caller)
+    values = {}
     if group.prefix:
-        name = caller.prefixed_name(kinds.check_prefix(group.prefix))
-        session.post(f"api uuid_setvar {caller.uuid} effective_caller_id_name {name}")
-    if group.music:
-        music = kinds.check_music(group.music)
-        for variable in ("ringback", "transfer_ringback"):
-            session.post(f"api uuid_setvar {caller.uuid} {variable} {music}")
-        session.post(f"api uuid_setvar {caller.uuid} instant_ringback true")
-    elif caller.answered:
-        session.post(f"api uuid_setvar {caller.uuid} transfer_ringback {RINGBACK_TONE}")
+        values["effective_caller_id_name"] = caller.prefixed_name(kinds.check_prefix(group.prefix))
+    if group.music or caller.answered:
+        music = kinds.check_music(group.music) if group.music else RINGBACK_TONE
+        # transfer_ringback is for a channel that is answered; without instant_ringback a silent phone makes silence.
+        values |= {"ringback": music, "transfer_ringback": music, "instant_ringback": "true"}
+    if values:
+        values[DRESSED] = "true"
+        session.post(*(f"api uuid_setvar {caller.uuid} {name} {value}" for name, value in values.items()))
+    return bool(values)
+
+
+def undress(session: Session, caller: Caller) -> None:
+    """Take back what ``present`` has set: it is of one group, and the caller goes on to another place."""
+    session.post(*(f"api uuid_setvar {caller.uuid} {name}" for name in (*DRESS, DRESSED)))

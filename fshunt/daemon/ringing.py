@@ -83,8 +83,7 @@ class Ringing:
         return min(due, self._gone_by, self._stuck_by)
 
     def _on_time(self, now: float) -> None:
-        for offer in self.legs.overdue(now):
-            self._call_off(offer.live_legs(), "NO_ANSWER")
+        self._call_off(self.legs.overdue(now), "NO_ANSWER")
         if now >= self._gone_by:
             self._caller_gone()
         if now >= self._stuck_by:
@@ -118,7 +117,11 @@ class Ringing:
             if self._end is not None:
                 return
         self.legs.on_complete(event)
-        self._end = StageEnd.CALLER_GONE if self.session.gone else StageEnd.NOBODY
+        self.winner = self.legs.winner()
+        if self.winner is not None:
+            self._end = StageEnd.ANSWERED
+        else:
+            self._end = StageEnd.CALLER_GONE if self.session.gone else StageEnd.NOBODY
 
     def _caller_gone(self) -> None:
         self.legs.close_all("ORIGINATOR_CANCEL")

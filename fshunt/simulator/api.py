@@ -26,9 +26,10 @@ def run(switch: SimulatedSwitch, text: str) -> str:
 
 
 def _sofia_contact(switch: SimulatedSwitch, argument: str) -> str:
-    user, _, domain = argument.removeprefix("*/").removeprefix("internal/").partition("@")
+    user, _, where = argument.removeprefix("*/").removeprefix("internal/").partition("@")
+    domain, _, mark = where.partition("/")  # the mark is put before each contact (mod_sofia.c, contact_callback)
     phones = switch.registrations.phones_of(user, domain or switch.domain)
-    return ",".join(f"sofia/internal/{phone.contact}" for phone in phones) or "error/user_not_registered"
+    return ",".join(f"{mark}sofia/internal/{phone.contact}" for phone in phones) or "error/user_not_registered"
 
 
 def _uuid_kill(switch: SimulatedSwitch, argument: str) -> str:

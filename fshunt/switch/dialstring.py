@@ -18,7 +18,6 @@ BACKSTOP_SECONDS = 3
 early (fact 5); they only matter when the daemon is gone."""
 
 CONFIRM_DIGIT = "1"
-NOT_REGISTERED = "error/user_not_registered"
 MAX_LEGS = 128
 """FreeSWITCH takes no more legs than this in one list (fact 23)."""
 
@@ -67,18 +66,24 @@ class LegPlan:
         return f"[{','.join(variables)}]{self.endpoint}"
 
 
-def contacts_of(answer: str) -> list[str]:
-    """Return the endpoints in an answer of ``sofia_contact``: all phones of a user; none if nothing is registered.
+def contacts_of(answer: str, mark: str) -> tuple[list[str], list[str]]:
+    """Return the endpoints in an answer to ``contact_query``: those that can be dialled, and those that are refused.
 
-    What a phone registered is not trusted: a contact that does not fit its kind is left out.
+    What a phone registered is not trusted. The switch joins contacts by commas, and a contact may hold one; but only
+    the switch knows ``mark``, which it put before each. Both lists are empty if no phone is registered.
     """
-    found = [part.strip() for part in answer.split(",")]
-    return [contact for contact in found if kinds.fits(kinds.check_contact, contact)]
+    found = [part.rstrip(",") for part in answer.split(mark)[1:]]
+    good = [contact for contact in found if kinds.fits(kinds.check_contact, contact)]
+    return good, [contact for contact in found if contact not in good]
 
 
-def contact_query(address: MemberAddress, domain: str) -> str:
-    """Return the API command that asks for all phones of an extension (fact 17)."""
-    return f"sofia_contact */{kinds.check_extension(address.number)}@{kinds.check_domain(domain)}"
+def contact_query(address: MemberAddress, domain: str, mark: str) -> str:
+    """Return the API command that asks for all phones of an extension, each with ``mark`` before it (fact 17).
+
+    ``mark`` must be new for each question, and nothing that can be guessed.
+    """
+    kinds.check_uuid(mark)
+    return f"sofia_contact */{kinds.check_extension(address.number)}@{kinds.check_domain(domain)}/{mark}"
 
 
 def outside_endpoint(address: MemberAddress) -> str:

@@ -14,6 +14,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Never
 from uuid import uuid4
 
@@ -165,6 +166,17 @@ class Session(OutboundSession):
             self._replies.check_started(event_uuid)
             if not self._read_towards_completion(deadline):
                 raise TimedOut("The application on the caller's channel did not end in time.")
+
+    def hear_out(self) -> None:
+        """Takes in what FreeSWITCH had sent before the connection broke: that the caller has gone may be among it.
+
+        FreeSWITCH's goodbye without a word of a hang-up means the same, where ``linger`` did not reach it any more.
+        """
+        with suppress(FshuntError):
+            while self._read(self.clock()):
+                pass
+        if self._final:
+            self._note_gone()
 
     def hand_back(self) -> None:
         """Leaves the call to the dialplan and closes, so that FreeSWITCH goes on to its next action (fact 7).

@@ -36,11 +36,12 @@ _WEIGHT = (
 
 @dataclass(slots=True)
 class Leg:
-    """One phone that is rung."""
+    """One phone that is rung, until it is ``due`` (of the session's monotonic clock, in seconds)."""
 
     uuid: str
     endpoint: str
-    rings: bool = False
+    confirms: bool = False
+    due: float = float("inf")
     picked_up: bool = False
     outcome: Outcome | None = None
     cause: str | None = None
@@ -52,7 +53,8 @@ class Leg:
             return
         self.cause, self.sip_code = cause, sip_code
         found = outcome_of(cause, sip_code)
-        refused = self.picked_up and found not in (Outcome.ANSWERED, Outcome.ANSWERED_ELSEWHERE, Outcome.CALLER_GONE)
+        taken = found in (Outcome.ANSWERED, Outcome.ANSWERED_ELSEWHERE, Outcome.CALLER_GONE)
+        refused = self.confirms and self.picked_up and not taken
         self.outcome = Outcome.CONFIRM_REFUSED if refused else found
 
 
@@ -61,7 +63,7 @@ class Offer:
     """One member rung once: the legs of the member's phones, and when they stop ringing.
 
     ``ring_seconds`` is the ring time, ``confirm_seconds`` the time to press the digit, None if none is needed.
-    ``started`` and ``due`` are of the session's monotonic clock, in seconds.
+    ``started`` is of the session's monotonic clock, in seconds.
     """
 
     id: str
@@ -71,23 +73,27 @@ class Offer:
     ring_seconds: float
     confirm_seconds: float | None
     started: float
-    due: float = 0.0
     rang_at: float | None = None
     outcome: Outcome | None = None
 
     def __post_init__(self) -> None:
-        self.due = self.started + self.ring_seconds
+        for leg in self.legs:
+            leg.due = self.started + self.ring_seconds
+            leg.confirms = self.confirm_seconds is not None
 
     def rings(self, now: float) -> None:
         """A phone of the member rings: from here the ring time counts, unless it says so too late."""
         if self.rang_at is None:
             self.rang_at = now
             if now - self.started <= LATEST_RINGING_SECONDS:
-                self.due = now + self.ring_seconds
+                for leg in self.legs:
+                    if not leg.picked_up:
+                        leg.due = now + self.ring_seconds
 
-    def picked_up(self, now: float) -> None:
-        """A phone of the member was picked up: it stops ringing, and if it must confirm, that time counts now."""
-        self.due = now + (CONNECT_SECONDS if self.confirm_seconds is None else self.confirm_seconds)
+    def picked_up(self, leg: Leg, now: float) -> None:
+        """A phone of the member was picked up: if it must confirm, that time counts now. The others ring on."""
+        leg.picked_up = True
+        leg.due = now + (CONNECT_SECONDS if self.confirm_seconds is None else self.confirm_seconds)
 
     def live_legs(self) -> list[Leg]:
         """The legs that have not ended."""
@@ -128,15 +134,19 @@ class StageLegs:
         return found[0] if found else None
 
     def next_due(self) -> float:
-        """The earliest moment at which an offer's time is over; infinity if none is left."""
-        return min((o.due for o in self.offers if o.outcome is None and o.live_legs()), default=float("inf"))
+        """The earliest moment at which a leg's time is over; infinity if none is left."""
+        return min((leg.due for leg in self._open_legs()), default=float("inf"))
 
-    def overdue(self, now: float) -> list[Offer]:
-        """The offers whose time is over and whose legs have not ended; each is given once."""
-        late = [o for o in self.offers if o.outcome is None and o.due <= now and o.live_legs()]
-        for offer in late:
-            offer.due = float("inf")
+    def overdue(self, now: float) -> list[Leg]:
+        """The legs whose time is over and which have not ended; each is given once."""
+        late = [leg for leg in self._open_legs() if leg.due <= now]
+        for leg in late:
+            leg.due = float("inf")
         return late
+
+    def winner(self) -> Offer | None:
+        """The offer of the leg that has the call, if one has."""
+        return next((offer for offer, leg in self._by_leg.values() if leg.outcome is Outcome.ANSWERED), None)
 
     def on_leg_event(self, event: Frame, now: float) -> Offer | None:
         """Take an event of a leg; return its offer, or None if the event is of no leg of this stage."""
@@ -146,11 +156,9 @@ class StageLegs:
         offer, leg = found
         match event.get("Event-Name"):
             case "CHANNEL_PROGRESS" | "CHANNEL_PROGRESS_MEDIA":
-                leg.rings = True
                 offer.rings(now)
             case "CHANNEL_ANSWER":
-                leg.picked_up = True
-                offer.picked_up(now)
+                offer.picked_up(leg, now)
             case "CHANNEL_HANGUP_COMPLETE" | "CHANNEL_HANGUP":
                 leg.end(event.get("Hangup-Cause") or "NORMAL_UNSPECIFIED", sip_code_of(event))
         return offer

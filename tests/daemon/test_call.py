@@ -357,3 +357,32 @@ def test_who_did_not_answer_is_claimed_again_in_the_next_cycle(rig: Rig) -> None
     record = rig.call()
     assert rang(record) == [("1001", "no-answer"), ("1001", "no-answer")]
     assert claims == [{"1001"}, {"1001"}]
+
+
+def test_a_phone_whose_contact_could_change_the_dial_string_is_not_rung_at_all(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", "1002")
+    hostile = light_rig.switch.phone("1001", TALKS, contact="sip:a$@127.0.0.1:9;x=,[api_on_answer=x]loopback/1003")
+    light_rig.phones("1002", behaviour=TALKS)
+    record = light_rig.call()
+    assert passed(record) == [("1001", "unregistered")]
+    assert record.answered_by == "1002"
+    assert hostile.rings == []
+
+
+def test_the_next_group_does_not_inherit_the_prefix(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", prefix="Sales", on_no_answer=parse_destination("transfer:5001"))
+    light_rig.group("5001", "1002")
+    light_rig.phones("1001")
+    (second,) = light_rig.phones("1002", behaviour=TALKS)
+    call = light_rig.started(caller_name="Jane Doe")
+    light_rig.record(call)
+    assert call.ending.kind == "answered"
+    assert [ring.caller_name for ring in second.rings] == ["Jane Doe"]
+
+
+def test_names_with_quotation_marks_are_left_out_and_an_apostrophe_is_kept(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", prefix="Sales")
+    (phone,) = light_rig.phones("1001", behaviour=TALKS)
+    for name in ("O'Brien", "x'y'z"):
+        light_rig.call(caller_name=name)
+    assert [ring.caller_name for ring in phone.rings] == ["Sales O'Brien", "Sales 4155550100"]

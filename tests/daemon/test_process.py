@@ -97,6 +97,26 @@ def test_killed_while_ringing_the_caller_reaches_the_fallback_and_the_next_start
     assert "stopped" in str(after.reason)
 
 
+def test_killed_while_ringing_and_started_again_the_next_caller_rings_the_same_member_at_once(
+    pbx: tuple[Store, dict[str, str]],
+) -> None:
+    store, environment = pbx
+    with serving(environment) as (process, port):
+        switch, rings = switch_for(port, "rings")
+        switch.phone("1001")
+        call = switch.call("5000")
+        assert rings.wait(WAIT_SECONDS)
+        _until_written(store, call.uuid, offers=1)
+        process.kill()
+        assert call.join(WAIT_SECONDS)
+    with serving(environment) as (_process, port):
+        switch, _ = switch_for(port, "rings")
+        switch.phone("1001", answers(0.05, talks=0.05))
+        call = switch.call("5000")
+        assert call.join(WAIT_SECONDS)
+        assert (call.ending.kind, call.ending.who) == ("answered", "1001")
+
+
 def test_killed_in_the_talk_the_talk_lives_on_and_stays_answered(pbx: tuple[Store, dict[str, str]]) -> None:
     store, environment = pbx
     with serving(environment) as (process, port):

@@ -68,24 +68,41 @@ def test_an_outside_number_is_checked_again_when_it_is_sent(address: MemberAddre
         outside_endpoint(address)
 
 
+MARK = "5f0c"
+
+
 def test_an_extension_is_checked_again_when_the_switch_is_asked_for_its_phones() -> None:
-    assert contact_query(MemberAddress("1001"), "pbx.test") == "sofia_contact */1001@pbx.test"
+    assert contact_query(MemberAddress("1001"), "pbx.test", MARK) == "sofia_contact */1001@pbx.test/5f0c"
     with pytest.raises(BadValue):
-        contact_query(MemberAddress("1001 x"), "pbx.test")
+        contact_query(MemberAddress("1001 x"), "pbx.test", MARK)
 
 
 def test_all_phones_of_a_user_are_taken() -> None:
-    answer = "sofia/internal/sip:1001@10.0.0.2:5060,sofia/internal/sip:1001@[2001:db8::2]:5060;transport=tcp"
-    assert contacts_of(answer) == answer.split(",")
+    contacts = ["sofia/internal/sip:1001@10.0.0.2:5060", "sofia/internal/sip:1001@[2001:db8::2]:5060;transport=tcp"]
+    assert contacts_of(",".join(MARK + contact for contact in contacts), MARK) == (contacts, [])
 
 
 @pytest.mark.parametrize("answer", ["error/user_not_registered", "", "-ERR no such command"])
 def test_who_is_not_registered_has_no_phones(answer: str) -> None:
-    assert contacts_of(answer) == []
+    assert contacts_of(answer, MARK) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "registered",
+    [
+        "sofia/internal/sip:a@10.0.0.2;x=,sofia/internal/sip:1003@10.0.0.3",
+        "sofia/internal/sip:a$@10.0.0.2;x=,[execute_on_answer=set:x]loopback/1003",
+        "sofia/internal/sip:a@10.0.0.2|sofia/internal/sip:1003@10.0.0.3",
+        "sofia/internal/sip:a@10.0.0.2:_:sofia/internal/sip:1003@10.0.0.3",
+    ],
+)
+def test_a_contact_that_would_be_two_is_refused_as_a_whole_and_the_others_ring(registered: str) -> None:
+    good = "sofia/internal/sip:1001@10.0.0.9:5060"
+    assert contacts_of(f"{MARK}{registered},{MARK}{good}", MARK) == ([good], [registered])
 
 
 @given(st.text(max_size=60))
 def test_what_a_phone_registered_never_changes_the_dial_string(text: str) -> None:
-    for contact in contacts_of(f"sofia/internal/sip:1001@{text}"):
-        assert not set(contact) & set("{}|<>^$'\"\\ \r\n")
+    for contact in contacts_of(f"{MARK}sofia/internal/sip:1001@{text}", MARK)[0]:
+        assert not set(contact) & set("{}|<>^$'\"\\ ,\r\n")
         assert ":_:" not in contact

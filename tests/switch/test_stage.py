@@ -76,7 +76,7 @@ def test_a_phone_that_says_late_that_it_rings_cannot_draw_the_stage_out() -> Non
 def test_each_offer_is_overdue_at_its_own_time_and_once() -> None:
     stage = StageLegs([offer("1", "a", ring=5.0), offer("2", "b", ring=9.0)])
     assert stage.overdue(104.9) == []
-    assert [o.id for o in stage.overdue(105.0)] == ["1"]
+    assert [leg.uuid for leg in stage.overdue(105.0)] == ["a"]
     assert stage.overdue(105.1) == []
     assert stage.next_due() == 109.0
 
@@ -94,6 +94,21 @@ def test_a_member_who_hangs_up_instead_of_confirming_has_refused() -> None:
     stage.on_leg_event(event("CHANNEL_ANSWER", "a"), 103.0)
     stage.on_leg_event(hangup("a", "NORMAL_CLEARING"), 105.0)
     assert [o.outcome for o in stage.settled()] == [Outcome.CONFIRM_REFUSED]
+
+
+def test_the_other_phones_of_a_member_ring_on_while_one_is_picked_up_to_confirm() -> None:
+    stage = StageLegs([offer("1", "a", "b", ring=8.0, confirm=3.0)])
+    stage.on_leg_event(event("CHANNEL_PROGRESS", "a"), 100.0)
+    stage.on_leg_event(event("CHANNEL_ANSWER", "a"), 100.5)
+    assert [leg.uuid for leg in stage.overdue(103.5)] == ["a"]
+    assert stage.next_due() == 108.0
+
+
+def test_a_phone_picked_up_as_its_time_ends_did_not_answer_and_refused_nothing() -> None:
+    stage = StageLegs([offer("1", "a")])
+    stage.on_leg_event(event("CHANNEL_ANSWER", "a"), 118.0)
+    stage.on_leg_event(hangup("a", "NO_ANSWER"), 118.0)
+    assert [o.outcome for o in stage.settled()] == [Outcome.NO_ANSWER]
 
 
 def test_a_picked_up_phone_that_is_never_connected_is_given_up() -> None:
