@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, selectinload
 from fshunt.errors import NotFound
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.outcomes import Outcome, Result
+from fshunt.store.claims import release_all
 from fshunt.store.columns import SeenText
 from fshunt.store.models import Base, CallRecord, OfferRecord, SkipRecord
 from fshunt.store.statements import dialect_of, insert_once, run, table
@@ -146,12 +147,15 @@ def close_unfinished(s: Session, owner: str, now: datetime) -> int:
     """Close what the owner left open when it died, saying so; return how many calls that were.
 
     A call that was answered stays answered, and its end was not seen. Any other has failed. An offer without an
-    outcome was answered if it is the one that has the call, else its phones were lost with the switch.
+    outcome was answered if it is the one that has the call, else its phones were lost with the switch. Members whom
+    a hunt rang are free at once; of a talk nobody knows whether it goes on, so its claims stay until their lease ends.
     """
     unfinished = (CallRecord.owner == owner, CallRecord.ended_at.is_(None))
-    open_ids = list(s.scalars(select(CallRecord.id).where(*unfinished).order_by(CallRecord.id).with_for_update()))
-    for call_id in open_ids:
+    opened = select(CallRecord.id, CallRecord.result).where(*unfinished).order_by(CallRecord.id).with_for_update()
+    found = s.execute(opened).all()
+    for call_id, _ in found:
         _end_open_offers(s, call_id, now)
+    release_all(s, [call_id for call_id, result in found if result is None])
     answered = CallRecord.result.is_not(None)
     values = {
         "reason": case((answered, END_NOT_SEEN), else_=DAEMON_STOPPED),
@@ -160,7 +164,7 @@ def close_unfinished(s: Session, owner: str, now: datetime) -> int:
         "end_seen": False,
     }
     _set(s, update(CallRecord).where(*unfinished).values(values))
-    return len(open_ids)
+    return len(found)
 
 
 def list_calls(

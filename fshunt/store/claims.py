@@ -41,17 +41,17 @@ _LOOK = (
             CLAIMS.c.domain == bindparam("domain"),
             CLAIMS.c.extension == MEMBERS.c.extension,
             CLAIMS.c.expires_at > bindparam("now"),
-            CLAIMS.c.hunt_id != bindparam("hunt_id"),
+            CLAIMS.c.call_uuid != bindparam("call_uuid"),
         ),
     )
     .where(MEMBERS.c.group_id == bindparam("group_id"))
 )
-"""All members of a group as they are now. ``claimed``: by another hunt."""
+"""All members of a group as they are now. ``claimed``: by a hunt for another call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """What the database knows of a member now. ``claimed``: by another hunt, and that hinders this one."""
+    """What the database knows of a member now. ``claimed``: by a hunt for another call, and that hinders this one."""
 
     enabled: bool
     blocked: bool
@@ -70,7 +70,11 @@ def claim(
     now: datetime,
     lease_seconds: float,
 ) -> set[str]:
-    """Claim members for a hunt in one statement, and return those it got: the free, the expired and its own."""
+    """Claim members for a hunt in one statement, and return those it got: the free, the expired and the call's own.
+
+    The call's own are also those of an earlier hunt with the same ``call_uuid``: when a second daemon takes the caller
+    over, the hunt before rings nobody any more (fact 7).
+    """
     if not extensions:
         return set()
     who = {"domain": domain, "hunt_id": hunt_id, "call_uuid": call_uuid, "owner": owner}
@@ -96,9 +100,9 @@ def look_and_claim(
     """Return what is known of the group's members now, by id, having claimed those ``wanted`` who may be rung.
 
     Not claimed are the disabled, the blocked, and those who rest. A member who is gone is not in the answer. With
-    ``call_waiting`` another hunt's claim is no hindrance.
+    ``call_waiting`` no claim is a hindrance.
     """
-    looked = run(s, _LOOK, {"group_id": group_id, "domain": domain, "now": now, "hunt_id": hunt_id}).all()
+    looked = run(s, _LOOK, {"group_id": group_id, "domain": domain, "now": now, "call_uuid": call_uuid}).all()
     asked = {
         row.extension
         for row in looked
@@ -126,6 +130,13 @@ def release(
     return run(s, _releasing(some=extensions is not None, earlier=taken_before is not None), values).rowcount
 
 
+def release_all(s: Session, hunt_ids: Iterable[str]) -> int:
+    """End all claims of these hunts; return how many there were."""
+    return sum(
+        run(s, delete(CLAIMS).where(_locked(CLAIMS.c.hunt_id.in_(some))), {}).rowcount for some in _in_parts(hunt_ids)
+    )
+
+
 def renew(s: Session, owner: str, now: datetime, lease_seconds: float, hunt_ids: Iterable[str]) -> int:
     """Lengthen the leases of the owner's hunts that still live; return how many claims that were.
 
@@ -147,13 +158,13 @@ def sweep(s: Session, now: datetime) -> int:
 
 @cache
 def _claiming(dialect: str) -> Executable:
-    """The INSERT of claims that takes the place of those that are over, or are the hunt's own, and tells which."""
+    """The INSERT of claims that takes the place of those that are over, or are the call's own, and tells which."""
     insert = insert_for(dialect, Claim)
     new = insert.excluded
     taken = insert.on_conflict_do_update(
         index_elements=KEY,
         set_={name: new[name] for name in ("hunt_id", "call_uuid", "owner", "claimed_at", "expires_at")},
-        where=or_(CLAIMS.c.expires_at <= new.claimed_at, CLAIMS.c.hunt_id == new.hunt_id),
+        where=or_(CLAIMS.c.expires_at <= new.claimed_at, CLAIMS.c.call_uuid == new.call_uuid),
     )
     return taken.returning(CLAIMS.c.extension)
 

@@ -25,7 +25,7 @@ async def test_killed_while_ringing_the_caller_goes_on_to_voicemail(lab, admin, 
 
 
 async def test_killed_while_ringing_the_other_daemon_takes_the_caller_over(lab, admin, daemon, second_daemon):
-    admin.group("--call-waiting", members=("1001", "1002"))
+    admin.group(members=("1001", "1002"))
     second_daemon.start()
     lab.behave("1002", answer_after=0.3, hangup_after=0.3)
     caller = lab.caller("5000").dial()

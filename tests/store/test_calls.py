@@ -7,7 +7,7 @@ from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.facts import Facts, MemberFacts
 from fshunt.hunting.memory import Memory
 from fshunt.hunting.outcomes import Outcome, Result
-from fshunt.store import calls, groups
+from fshunt.store import calls, groups, hunts
 from tests.store.office import DOMAIN, NOON, PILOT, after, make_office
 
 GROUP = {"domain": DOMAIN, "pilot": PILOT, "group_name": "Sales", "policy": "circular"}
@@ -232,6 +232,19 @@ def test_a_call_cut_off_in_the_talk_stays_answered_and_says_that_its_end_was_not
     assert (call.result, call.answered_by, call.end_seen) == ("answered", "1002", False)
     assert call.reason == "The end of the talk was not seen: the daemon had stopped."
     assert {o.id: o.outcome for o in call.offers} == {"o1": "answered", "o2": "switch-lost"}
+
+
+def test_members_whom_a_dead_hunt_rang_are_free_at_once_and_those_who_talk_stay_claimed(store):
+    lease = {"owner": "node", "now": NOON, "lease_seconds": 60.0}
+    with store.writing() as s:
+        for hunt, owner, extension in (("rang", "node", "1001"), ("talks", "node", "1002"), ("lives", "other", "1003")):
+            opened(s, hunt, owner=owner)
+            hunts.claim(s, DOMAIN, [extension], hunt_id=hunt, call_uuid=hunt, **lease)
+        calls.note_answered(s, "talks", answered_by="1002", answered_at=after(3))
+    assert close_unfinished(store, at=after(4)) == 2
+    with store.writing() as s:
+        everybody = ["1001", "1002", "1003"]
+        assert hunts.claim(s, DOMAIN, everybody, hunt_id="next", call_uuid="next", **lease) == {"1001"}
 
 
 STEPS = st.lists(st.sampled_from(["offer", "skip", "end", "answer", "close"]), max_size=6)

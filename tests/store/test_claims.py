@@ -13,9 +13,11 @@ ALL = ["1001", "1002", "1003", "1004"]
 LEASE = 60.0
 
 
-def claim(store: Store, hunt: str, extensions, now=NOON, owner="node", domain=DOMAIN) -> set[str]:
+def claim(
+    store: Store, hunt: str, extensions, now=NOON, owner="node", domain=DOMAIN, call: str | None = None
+) -> set[str]:
     with store.writing() as s:
-        who = {"hunt_id": hunt, "call_uuid": f"call of {hunt}", "owner": owner}
+        who = {"hunt_id": hunt, "call_uuid": call or f"call of {hunt}", "owner": owner}
         return hunts.claim(s, domain, extensions, **who, now=now, lease_seconds=LEASE)
 
 
@@ -100,6 +102,14 @@ def test_the_same_extension_of_another_domain_is_another_member(store):
     assert claim(store, "b", ["1001"], domain="other.test") == {"1001"}
 
 
+def test_a_later_hunt_of_the_same_caller_takes_over_what_the_earlier_holds_and_keeps_it(store):
+    """Another daemon took the caller over (fact 7): the hunt before rings no more, and what it still says is late."""
+    claim(store, "dead", ["1001", "1002"], call="the caller", owner="other node")
+    assert claim(store, "b", ["1001"], call="the caller", now=after(1)) == {"1001"}
+    assert release(store, "dead", ["1001"]) == 0
+    assert claim(store, "c", ["1001"], now=after(2)) == set()
+
+
 def test_a_claim_is_taken_in_one_statement(store):
     statements = []
     with store.writing() as s:
@@ -178,9 +188,9 @@ def group(store):
     return make_office(store, *ALL)
 
 
-def look_and_claim(store: Store, group, hunt: str, *wanted: str, now=NOON, **how):
+def look_and_claim(store: Store, group, hunt: str, *wanted: str, now=NOON, call: str | None = None, **how):
     ids = {m.extension: m.id for m in group.members}
-    who = {"domain": DOMAIN, "hunt_id": hunt, "call_uuid": "u", "owner": "n"}
+    who = {"domain": DOMAIN, "hunt_id": hunt, "call_uuid": call or f"call of {hunt}", "owner": "n"}
     with store.writing() as s:
         flags = hunts.look_and_claim(
             s, group.id, [ids[each] for each in wanted], **who, now=now, lease_seconds=LEASE, **how
@@ -214,6 +224,14 @@ def test_looking_tells_who_is_claimed_by_another_hunt_wanted_or_not(store, group
     claim(store, "a", ["1003"])
     seen = look_and_claim(store, group, "a", "1001", "1003", "1004")
     assert [seen[each].claimed for each in ALL] == [True, True, False, False]
+
+
+def test_claims_of_an_earlier_hunt_of_the_same_caller_are_no_hindrance(store, group):
+    claim(store, "dead", ["1001", "1002"], call="the caller")
+    claim(store, "other", ["1003"])
+    seen = look_and_claim(store, group, "b", "1001", call="the caller")
+    assert [seen[each].claimed for each in ALL] == [False, False, True, False]
+    assert claim(store, "c", ["1001"]) == set()
 
 
 def test_with_call_waiting_another_hunts_claim_is_no_hindrance(store, group):
