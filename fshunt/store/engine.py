@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ CONNECTIONS = 10
 """Connections an engine may have open: above the native threads that the daemon gives to the database."""
 BUSY_TIMEOUT_MS = 5000
 """How long a statement waits for a lock: a person at the command line waits that long without wondering."""
+WAL_PAUSE_SECONDS = 0.01
+"""Between two tries to switch a new SQLite file to its write-ahead log."""
 MIN_CONNECT_SECONDS = 2
 """libpq takes less as this."""
 STATEMENT_MS = 1000
@@ -86,8 +89,7 @@ def _sqlite_engine(url: URL, busy_timeout_ms: int, connections: int, create: boo
     def _prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
         # Transactions begin by our own BEGIN: the driver's own comes too late and cannot be IMMEDIATE.
         connection.isolation_level = None
-        if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-            connection.execute("PRAGMA journal_mode=WAL")
+        _use_wal(connection, busy_timeout_ms / 1000)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
 
@@ -103,6 +105,22 @@ def _sqlite_engine(url: URL, busy_timeout_ms: int, connections: int, create: boo
             raise DBAPIError.instance(begin, None, error, sqlite3.Error) from error
 
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection, seconds: float) -> None:
+    """Have the database keep a write-ahead log, which a new file does not.
+
+    SQLite's own waiting for locks does not cover this step: where two processes open a new file at once, one of them
+    is refused, and tries again here, for as long as a statement would wait.
+    """
+    deadline = time.monotonic() + seconds
+    while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(WAL_PAUSE_SECONDS)
 
 
 def _postgresql_engine(url: URL, busy_timeout_ms: int, connections: int) -> Engine:

@@ -5,8 +5,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -131,6 +133,19 @@ def outputs(processes):
     done = [process.communicate(timeout=60) for process in processes]
     assert [process.returncode for process in processes] == [0] * len(processes), done
     return sorted(out for out, _err in done)
+
+
+def test_a_new_file_that_another_process_just_writes_is_waited_for(tmp_path, monkeypatch):
+    path = tmp_path / "new.db"
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _seconds: holder.execute("ROLLBACK"))
+    monkeypatch.setattr("fshunt.store.engine.time", clock)
+    engine = open_engine(f"sqlite:///{path}", create=True, busy_timeout_ms=60_000)
+    with closing(engine.raw_connection()) as connection:
+        assert connection.cursor().execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    engine.dispose()
+    holder.close()
 
 
 def test_of_two_upgrades_at_once_one_does_the_work(empty_database_url):
