@@ -6,10 +6,12 @@ nothing that was stored can mean more to FreeSWITCH than the one value it is.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable
 
 from fshunt.errors import BadValue
+from fshunt.hunting.causes import HANGUP_CAUSES
 
 MAX_NUMBER_CHARS = 32
 MAX_NAME_CHARS = 64
@@ -69,9 +71,7 @@ check_domain = _pattern_kind(
     r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?",
     "letters, digits, '.' and '-', as in pbx.example.com",
 )
-check_cause = _pattern_kind(
-    "a hang-up cause", r"[A-Z][A-Z0-9_]{2,40}", "a FreeSWITCH cause such as USER_BUSY or NO_ANSWER"
-)
+check_position = _pattern_kind("a position", r"[1-9][0-9]{0,5}", "say a whole number from 1")
 check_music = _pattern_kind(
     "a music source",
     rf"(?:local_stream://[A-Za-z0-9_./-]+|tone_stream://[A-Za-z0-9%(),;=.*_-]+|{_SOUND_FILE})",
@@ -94,6 +94,15 @@ check_contact = _pattern_kind(
     rf"sofia/[A-Za-z0-9_.-]{{1,64}}/sips?:(?:[A-Za-z0-9_.~%!*()+;:=@/?&-]|\[[0-9A-Fa-f:.]+\]){{1,{MAX_CONTACT_CHARS}}}",
     "a SIP address without separators of a dial string",
 )
+
+
+def check_cause(value: str) -> str:
+    """Return the value if it is a hang-up cause of FreeSWITCH; raise BadValue, naming the nearest, if not."""
+    if value in HANGUP_CAUSES:
+        return value
+    near = difflib.get_close_matches(value[:MAX_NAME_CHARS].upper(), sorted(HANGUP_CAUSES), n=1)
+    hint = f"did you mean {near[0]}?" if near else "say one such as USER_BUSY or NO_ANSWER."
+    raise BadValue(f"{_shown(value)} is not a hang-up cause of FreeSWITCH: {hint}")
 
 
 def _text_kind(what: str, marks: str, longest: int) -> Callable[[str], str]:

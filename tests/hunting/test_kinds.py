@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fshunt.errors import BadValue
 from fshunt.hunting import kinds
 from fshunt.hunting.addresses import MemberAddress, parse_member
+from fshunt.hunting.causes import HANGUP_CAUSES
 from fshunt.hunting.destinations import GROUP_BOX, parse_destination
 from fshunt.hunting.ringtime import RingTime
 
@@ -75,11 +76,32 @@ def test_members_are_written_as_they_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "mail:1001", "transfer", "transfer:", "hangup:busy", "voicemail:10 01", "voicemail:"]
+    "text",
+    ["", "mail:1001", "transfer", "transfer:", "hangup:busy", "hangup:USER_BUZY", "voicemail:10 01", "voicemail:"],
 )
 def test_what_is_no_destination_is_refused(text: str) -> None:
     with pytest.raises(BadValue):
         parse_destination(text)
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ("USER_BUZY", "'USER_BUZY' is not a hang-up cause of FreeSWITCH: did you mean USER_BUSY?"),
+        ("no_answer", "'no_answer' is not a hang-up cause of FreeSWITCH: did you mean NO_ANSWER?"),
+        ("17", "'17' is not a hang-up cause of FreeSWITCH: say one such as USER_BUSY or NO_ANSWER."),
+        ("NONE", "'NONE' is not a hang-up cause of FreeSWITCH: "),
+        ("SUCCESS", "'SUCCESS' is not a hang-up cause of FreeSWITCH: "),
+    ],
+)
+def test_a_cause_that_freeswitch_does_not_know_names_the_nearest(said: str, sentence: str) -> None:
+    with pytest.raises(BadValue) as refused:
+        kinds.check_cause(said)
+    assert str(refused.value).startswith(sentence)
+
+
+def test_every_cause_of_the_list_is_taken() -> None:
+    assert {kinds.check_cause(cause) for cause in HANGUP_CAUSES} == HANGUP_CAUSES
 
 
 def test_destinations_are_written_as_they_are_read() -> None:
