@@ -19,6 +19,10 @@ class MemberAddress:
         """Whether this is a number outside of the domain; such members must confirm (design, section 4)."""
         return self.gateway is not None
 
+    def is_same_phone(self, other: MemberAddress) -> bool:
+        """Whether both ring the same phone: an outside number is one phone, whichever gateway carries it."""
+        return self.number == other.number and self.outside == other.outside
+
     def check(self) -> MemberAddress:
         """Return the address if its parts fit their kinds; raise BadValue if not."""
         if self.gateway is None:

@@ -131,9 +131,10 @@ def block(s: Session, domain: str, extension: str, blocked: bool, *, now: dateti
 
     Raises BadValue, or NotFound if it is in no group of the domain.
     """
-    key = str(parse_member(extension))
+    address = parse_member(extension)
+    key = str(address)
     domain_id = find_domain_id(s, domain, lock=True)
-    if not _groups_of(s, domain_id, key):
+    if address not in [member for _, member in _memberships(s, domain_id, address)]:
         raise NotFound(f"{key} is in no group of {domain}: only a member can be blocked.")
     if blocked:
         row = {"domain_id": domain_id, "extension": key, "since": now or datetime.now(UTC)}
@@ -177,29 +178,43 @@ def _check_may_join(
     s: Session, locked: _Locked, address: MemberAddress, before: Sequence[MemberAddress], *, shared: bool
 ) -> None:
     pilot = locked.group.pilot
-    if any(member.address == address for member in locked.group.members):
-        raise Conflict(f"{address} is already a member of {pilot}.")
-    if address in before:
-        raise Conflict(f"{address} is said twice.")
+    there = _same_phone(address, [member.address for member in locked.group.members])
+    if there is not None:
+        raise Conflict(f"{address} is already a member of {pilot}{_unless_equal(', as {}', there, address)}.")
+    said = _same_phone(address, before)
+    if said is not None:
+        raise Conflict(f"{address} is said twice{_unless_equal(', once as {}', said, address)}.")
     is_pilot = select(HuntGroup.id).where(HuntGroup.domain_id == locked.domain_id, HuntGroup.pilot == str(address))
     if s.scalar(is_pilot) is not None:
         raise Conflict(f"{address} is the pilot of a group: a member is an extension or an outside number.")
-    others = _groups_of(s, locked.domain_id, str(address))
-    if others and not shared:
+    others = [] if shared else _memberships(s, locked.domain_id, address)
+    if others:
+        other_pilot, other = others[0]
         raise Conflict(
-            f"{address} is already a member of {others[0]}; "
+            f"{address} is already a member of {other_pilot}{_unless_equal(', as {}', other, address)}; "
             "remove it there first, or list the domain in `shared_members`."
         )
 
 
-def _groups_of(s: Session, domain_id: int, extension: str) -> list[str]:
+def _same_phone(address: MemberAddress, among: Sequence[MemberAddress]) -> MemberAddress | None:
+    return next((other for other in among if other.is_same_phone(address)), None)
+
+
+def _unless_equal(words: str, other: MemberAddress, address: MemberAddress) -> str:
+    return "" if other == address else words.format(other)
+
+
+def _memberships(s: Session, domain_id: int, address: MemberAddress) -> list[tuple[str, MemberAddress]]:
+    """Return the pilots of the domain's groups that the phone is a member of, and as what."""
+    column = HuntMember.extension
+    same = column.startswith(f"{address.number}@", autoescape=True) if address.outside else column == str(address)
     query = (
-        select(HuntGroup.pilot)
+        select(HuntGroup.pilot, column)
         .join(HuntMember, HuntMember.group_id == HuntGroup.id)
-        .where(HuntGroup.domain_id == domain_id, HuntMember.extension == extension)
+        .where(HuntGroup.domain_id == domain_id, same)
         .order_by(HuntGroup.pilot)
     )
-    return list(s.scalars(query))
+    return [(pilot, parse_member(extension)) for pilot, extension in s.execute(query)]
 
 
 def _renumber(s: Session, group: Group, positions: dict[int, int]) -> None:

@@ -104,10 +104,25 @@ def test_the_same_extension_in_another_domain_is_another_member(store):
         assert extensions(groups.add_members(s, "other.test", PILOT, [ONE])) == ["1001"]
 
 
-def test_one_number_over_two_gateways_is_two_members(store):
-    make_office(store)
-    both = addresses("+4930123@one", "+4930123@two")
-    assert extensions(add(store, *both)) == ["+4930123@one", "+4930123@two"]
+ONE_WAY, OTHER_WAY, LONGER = addresses("+4930123@one", "+4930123@two", "+49301234@two")
+
+
+def test_one_number_over_two_gateways_is_one_member(store):
+    before = make_office(store, "1001")
+    with pytest.raises(Conflict, match=r"^\+4930123@two is said twice, once as \+4930123@one\.$"):
+        add(store, ONE_WAY, OTHER_WAY)
+    assert look(store) == before
+    assert extensions(add(store, ONE_WAY, LONGER)) == ["1001", "+4930123@one", "+49301234@two"]
+    with pytest.raises(Conflict, match=r"^\+4930123@two is already a member of 5000, as \+4930123@one\.$"):
+        add(store, OTHER_WAY, shared=True)
+
+
+def test_one_number_over_two_gateways_is_in_one_group_unless_shared(store):
+    make_office(store, "4930123", "+49301234@two")
+    make_office(store, "+4930123@one", pilot="5001")
+    with pytest.raises(Conflict, match=r"^\+4930123@two is already a member of 5001, as \+4930123@one; remove it"):
+        add(store, OTHER_WAY)
+    assert extensions(add(store, OTHER_WAY, shared=True))[-1] == "+4930123@two"
 
 
 def test_those_behind_a_removed_member_move_up(store):
