@@ -57,6 +57,8 @@ def list_(app: App, pilot: str | None, since: str | None, limit: int, as_json: b
     domain = app.said_domain or app.settings.domain
     with app.store.reading() as session:
         found = calls.list_calls(session, domain, pilot, start, limit)
+        if not found and (pilot or app.said_domain):
+            calls.check_known(session, domain, pilot)
         if as_json:
             output.emit_json([call_json(record) for record in found])
         elif found:

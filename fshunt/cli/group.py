@@ -19,7 +19,7 @@ from fshunt.errors import UsageError
 from fshunt.hunting.group import Group
 from fshunt.store import groups
 from fshunt.store.models import GroupMemory
-from fshunt.store.rows import memory_of
+from fshunt.store.rows import domain_names, memory_of
 
 pilot_argument = click.argument("pilot", type=params.PILOT)
 
@@ -55,9 +55,21 @@ def add(app: App, /, pilot: str, **options: Any) -> None:
     """Add a group that the number PILOT reaches."""
     fields = said(options)
     with app.writing() as (session, domain):
+        before = domain_names(session)
         [page] = _pages(session, [groups.add_group(session, domain, pilot, **fields)], app)
     _tell(page.group, "is added")
     print_group(page)
+    _warn_of_second_domain(domain, before, app.settings.domain)
+
+
+def _warn_of_second_domain(domain: str, before: list[str], setting: str | None) -> None:
+    """It may be a slip of the pen, and it changes what commands without `--domain` mean."""
+    if len(before) != 1 or domain in before:
+        return
+    then = f"commands without --domain mean {setting}, as is set"
+    if setting is None:
+        then = "from now on commands need --domain, or the setting `domain`"
+    output.warn(f"This makes a second domain, {domain}, besides {before[0]}: {then}.")
 
 
 @group.command("list", example="fshunt group list --json")

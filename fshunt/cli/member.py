@@ -38,7 +38,7 @@ def _tell(changed: Group, what: str, app: App) -> None:
 @member.command("add", example="fshunt member add 5000 1001 1002 +14155550123@carrier --rings 4")
 @pilot_argument
 @click.argument("ext", type=params.NEW_MEMBER, nargs=-1, required=True)
-@click.option("--at", type=click.IntRange(1), metavar="POSITION", help="The place of the first of them; else the end.")
+@click.option("--at", type=params.POSITION, metavar="POSITION", help="The place of the first of them; else the end.")
 @member_options
 @pass_app
 def add(app: App, /, pilot: str, ext: tuple[MemberAddress, ...], at: int | None, **options: Any) -> None:
@@ -87,7 +87,7 @@ def remove(app: App, pilot: str, ext: MemberAddress) -> None:
 @member.command("move", example="fshunt member move 5000 1003 1")
 @pilot_argument
 @member_argument
-@click.argument("position", type=click.IntRange(1))
+@click.argument("position", type=params.POSITION)
 @pass_app
 def move(app: App, pilot: str, ext: MemberAddress, position: int) -> None:
     """Move a member to POSITION, counted from 1."""

@@ -122,6 +122,7 @@ def _address(word: str) -> MemberAddress:
 DOMAIN = Word("domain", kinds.check_domain)
 PILOT = FromDatabase("pilot", kinds.check_pilot, _pilots)
 NEW_PILOT = Word("pilot", kinds.check_pilot)
+POSITION = Word("position", lambda word: int(kinds.check_position(word)))
 MEMBER = FromDatabase("ext", _address, _members)
 NEW_MEMBER = Word("ext", _address)
 BLOCKABLE = FromDatabase("ext", _extension_or_outside, _members)

@@ -18,6 +18,7 @@ from fshunt.hunting.outcomes import Outcome, Result
 from fshunt.store.claims import release_all
 from fshunt.store.columns import SeenText
 from fshunt.store.models import Base, CallRecord, OfferRecord, SkipRecord
+from fshunt.store.rows import domain_names, find_domain_id, nearest, pilots
 from fshunt.store.statements import dialect_of, insert_once, run, table
 
 END_NOT_SEEN = "The end of the talk was not seen: the daemon had stopped."
@@ -183,6 +184,23 @@ def list_calls(
     if since is not None:
         query = query.where(CallRecord.started_at >= since)
     return list(s.scalars(query))
+
+
+def check_known(s: Session, domain: str | None, pilot: str | None) -> None:
+    """Raise NotFound where no group has the pilot (None: any), in the domain (None: any), and no record names it."""
+    if list_calls(s, domain, pilot, limit=1):
+        return
+    known = domain_names(s)
+    if domain is not None and domain not in known:
+        raise NotFound(
+            f"There is no domain {domain}, and no record of a call in it: {nearest(domain, known, 'domain')}"
+        )
+    there = sorted({each for name in ([domain] if domain else known) for each in pilots(s, find_domain_id(s, name))})
+    if pilot is not None and pilot not in there:
+        where = f" in {domain}" if domain else ""
+        raise NotFound(
+            f"There is no group {pilot}{where}, and no record of a call to it: {nearest(pilot, there, 'group')}"
+        )
 
 
 def show_call(s: Session, uuid: str) -> list[CallRecord]:

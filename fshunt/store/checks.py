@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fshunt.errors import BadValue
+from fshunt.errors import BadValue, UsageError
 from fshunt.hunting import kinds
+from fshunt.hunting.destinations import DestinationKind
 from fshunt.hunting.group import (
     MAX_CYCLES,
     MAX_HUNT_TIMEOUT_SECONDS,
@@ -36,6 +37,8 @@ def check_group(group: Group) -> None:
             check(value)
     for destination in (group.on_no_answer, group.on_busy, group.on_unreachable):
         destination.check()
+        if destination.kind is DestinationKind.TRANSFER and destination.value == group.pilot:
+            raise UsageError(f"{group.pilot} cannot transfer to {group.pilot}: its callers would go round in circles.")
     _check_range("a number of cycles", group.cycles, 1, MAX_CYCLES)
     _check_range("a rest time in seconds", group.rest_seconds, 0, MAX_REST_SECONDS)
     if group.hunt_timeout is not None:

@@ -96,9 +96,34 @@ def test_a_destination_that_is_none(office):
         assert "Invalid value for '--on-busy'" in sentence
 
 
+def test_a_cause_that_freeswitch_does_not_know(office):
+    sentence = office.refused(USAGE, "group", "set", "5000", "--on-busy", "hangup:USER_BUZY")
+    assert "did you mean USER_BUSY?" in sentence
+
+
+@pytest.mark.parametrize("case", ["--on-no-answer", "--on-busy", "--on-unreachable"])
+def test_a_group_that_would_send_its_callers_to_itself(office, case):
+    round_in_circles = [
+        ("group", "set", "5000", case, "transfer:5000"),
+        ("group", "add", "5001", case, "transfer:5001"),
+    ]
+    for sentence in office.all_refused(USAGE, round_in_circles):
+        assert "round in circles" in sentence
+    office.run("group", "set", "5000", case, "transfer:5001")
+    assert "round in circles" in office.refused(USAGE, "group", "renumber", "5000", "5001")
+
+
 def test_a_position_out_of_range(office):
     wrong = ["0", "-1", "4", "first", "1.5"]
     office.all_refused(USAGE, [("member", "move", "5000", "1001", "--", position) for position in wrong])
+
+
+@pytest.mark.parametrize("word", ["x", "0", "-1", "1.5", "\u0661", "9" * 5000], ids=lambda word: ascii(word[:5]))
+def test_a_position_that_is_none_is_told_in_words(office, word):
+    many = [("member", "add", "5000", "1009", "--at", word), ("member", "move", "5000", "1001", "--", word)]
+    for sentence in office.all_refused(USAGE, many):
+        assert "is not a position: say a whole number from 1" in sentence
+        assert "range" not in sentence
 
 
 def test_a_place_out_of_range_for_a_new_member(office):
@@ -165,6 +190,24 @@ def test_a_member_setting_out_of_range(office):
 )
 def test_a_wrong_word_names_the_nearest(office, words, hint):
     assert hint in office.refused(USAGE, *words)
+
+
+def test_the_calls_of_a_pilot_that_never_was(office):
+    assert office.refused(FAILURE, "call", "list", "5999") == (
+        "There is no group 5999 in pbx.test, and no record of a call to it: there is 5000."
+    )
+    del office.env["FSHUNT_DOMAIN"]
+    for words in (("5999",), ("5999", "--since", "2h", "--json")):
+        assert office.refused(FAILURE, "call", "list", *words) == (
+            "There is no group 5999, and no record of a call to it: there is 5000."
+        )
+
+
+def test_the_calls_of_a_domain_that_never_was(office):
+    for words in ((), ("5000",), ("--json",)):
+        assert office.refused(FAILURE, "call", "list", *words, "--domain", "pbx.tset") == (
+            "There is no domain pbx.tset, and no record of a call in it: did you mean pbx.test?"
+        )
 
 
 def test_a_time_that_is_none(office):

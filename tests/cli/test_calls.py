@@ -126,6 +126,17 @@ def test_the_list_is_newest_first_and_can_be_narrowed(fshunt, store):
     assert listed() == ["uuid-0", "uuid-1", "uuid-2"]
 
 
+def test_no_calls_of_a_group_that_is_there_is_no_error(fshunt):
+    fshunt.run("group", "add", "5000")
+    for words in (("5000",), ("--domain", "pbx.test"), ("5000", "--domain", "pbx.test")):
+        assert fshunt.json("call", "list", *words) == []
+
+
+def test_calls_of_a_group_that_was_removed_are_known_even_where_none_is_recent(hunted):
+    for words in ((), ("--domain", "pbx.test"), ("5000",)):
+        assert hunted.json("call", "list", *words, "--since", "1h") == []
+
+
 def test_a_call_is_told_in_order_of_time_with_reasons_in_words(hunted):
     page = hunted.run("call", "show", UUID).stdout
     head, steps, decision = page.split("\n\n")

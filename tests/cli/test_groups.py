@@ -172,6 +172,26 @@ def test_the_domain_may_stand_anywhere_and_is_over_the_setting(office):
     assert [group["pilot"] for group in office.json("group", "list")] == ["5000"]
 
 
+SECOND_DOMAIN = "Warning: This makes a second domain, pbx.tst, besides pbx.test: "
+
+
+def test_a_second_domain_is_warned_of(office):
+    del office.env["FSHUNT_DOMAIN"]
+    assert "second domain" not in office.run("group", "add", "5001").stderr
+    warned = office.run("group", "add", "5100", "--domain", "pbx.tst").stderr.splitlines()
+    assert SECOND_DOMAIN + "from now on commands need --domain, or the setting `domain`." in warned
+    assert "second domain" not in office.run("group", "add", "5101", "--domain", "pbx.tst").stderr
+
+
+def test_a_second_domain_beside_the_one_that_is_set_is_warned_of_too(office):
+    warned = office.run("group", "add", "5100", "--domain", "pbx.tst").stderr.splitlines()
+    assert SECOND_DOMAIN + "commands without --domain mean pbx.test, as is set." in warned
+
+
+def test_the_first_domain_is_no_warning(fshunt):
+    assert "second domain" not in fshunt.run("group", "add", "5000").stderr
+
+
 def test_the_only_domain_is_meant_where_none_is_said(office):
     del office.env["FSHUNT_DOMAIN"]
     assert office.json("group", "show", "5000")["domain"] == "pbx.test"
