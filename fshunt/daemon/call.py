@@ -134,7 +134,7 @@ class Call:
         hunt.finish(Event.TALK_ENDED if end_seen else Event.LET_GO, Result.ANSWERED)
         self.journal.closed(Result.ANSWERED, None if end_seen else END_NOT_SEEN, end_seen=end_seen)
         if end_seen:
-            part(self.session, self.caller)
+            part(self.session)
 
     def _leave(self, hunt: Hunt) -> None:
         """Nobody took the call: on to the destination of the case."""
@@ -163,6 +163,8 @@ class Call:
         self.session.hand_back()
 
     def _ended_early(self, event: Event, result: Result, reason: str, end_seen: bool = True) -> None:
+        if self.journal.is_closed:
+            return
         if self.hunt is not None and (self.hunt.state, event) in TRANSITIONS:
             self.hunt.finish(event, result, reason)
         self.journal.closed(result, reason, self._destination, end_seen=end_seen)

@@ -6,10 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-import gevent
-
 from fshunt.daemon.caller import Caller
-from fshunt.errors import FshuntError
 from fshunt.hunting import kinds
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.outcomes import Result
@@ -22,9 +19,6 @@ LONGEST_TALK_SECONDS = 24 * 3600.0
 LONGEST_VOICEMAIL_SECONDS = 3600.0
 HANGUP_SECONDS = 3.0
 """How long the switch may take to tell of a hang-up; it takes some ten milliseconds (fact 6)."""
-
-CLOSING_SECONDS = 0.1
-"""How long the switch takes to notice that a session was closed: it looks every 20 ms (fact 11)."""
 
 CLOCK = time.monotonic
 
@@ -61,26 +55,15 @@ def talk(session: Session, bridge_uuid: str, clock: Callable[[], float] = CLOCK)
     return False
 
 
-def part(session: Session, caller: Caller) -> None:
-    """Leave a caller whose talk is over: the switch hangs up by itself (``hangup_after_bridge``).
+def part(session: Session) -> None:
+    """Stay with a caller whose talk is over until the channel has ended; mostly it ends at once.
 
-    If it does not, the member has transferred the caller, and the channel is not ours any more: a hang-up from us
-    would end the call that follows. If the caller was transferred to a pilot, that hunt has set ``socket_resume``
-    again, and our leaving would tear the caller out of it (fact 7): so it is taken back first. Where that hunt is
-    ours, too, ``make_way`` has closed this session before.
+    The switch hangs up by itself (``hangup_after_bridge``). If it does not, a member has transferred the caller. A
+    hang-up from us would end the call that follows; and if the caller was transferred to a pilot, even our leaving
+    would take the caller away from the hunt that is under way there (seen: FreeSWITCH then goes on in the dialplan).
     """
-    with suppress(FshuntError):
-        if not _until_gone(session, CLOCK() + HANGUP_SECONDS):
-            session.send(f"api uuid_setvar {caller.uuid} socket_resume false")
-
-
-def make_way(old: Session, new: Session, caller: Caller) -> None:
-    """Close the session of a call's earlier hunt, for a caller whom a member has transferred to a pilot."""
-    with suppress(FshuntError):  # if the new session is lost, its hunt meets that itself
-        new.send(f"api uuid_setvar {caller.uuid} socket_resume false")
-        old.close()
-        gevent.sleep(CLOSING_SECONDS)
-        new.send(f"api uuid_setvar {caller.uuid} socket_resume true")
+    with suppress(SwitchLost):
+        _until_gone(session, CLOCK() + LONGEST_TALK_SECONDS)
 
 
 def leave(session: Session, caller: Caller, domain: str, destination: Destination, settings: Settings) -> Result:

@@ -9,12 +9,11 @@ from gevent import getcurrent
 from gevent.event import Event
 
 from fshunt.daemon.call import Call
-from fshunt.daemon.ending import LetGo, Stopped, make_way
+from fshunt.daemon.ending import LetGo, Stopped
 from fshunt.daemon.listener import Listener
 from fshunt.daemon.notify import Notifier
 from fshunt.daemon.services import Services
 from fshunt.errors import StoreError
-from fshunt.hunting.outcomes import Result
 from fshunt.store import calls, hunts
 from fshunt.switch.session import Session
 
@@ -81,12 +80,8 @@ class Daemon:
 
     def _handle(self, session: Session) -> None:
         greenlet, call = getcurrent(), Call(session, self.services)
-        same = [other for other in self._calls.values() if other.caller.uuid == call.caller.uuid]
-        talked = [other for other in same if other.outlives is Result.ANSWERED]
         self._calls[greenlet] = call
         try:
-            for other in talked:
-                make_way(other.session, session, call.caller)
             call.run()
         finally:
             del self._calls[greenlet]
