@@ -119,6 +119,10 @@ class Lab(asyncio.DatagramProtocol):
         await self._register(name.partition("/")[0], name, expires=0)
         self._registered.remove((name.partition("/")[0], name))
 
+    async def register_as(self, extension: str, contact: str) -> None:
+        """Register a contact that is no phone of ours."""
+        await self._register(extension, extension, 3600, contact)
+
     def behave(self, phone: str, **how: object) -> None:
         self.phones[phone] = Behaviour(**how)  # type: ignore[arg-type]
 
@@ -193,13 +197,13 @@ class Lab(asyncio.DatagramProtocol):
     def contact_of(self, phone: str) -> str:
         return f"sip:{phone.replace('/', '-')}@127.0.0.1:{self.port}"
 
-    async def _register(self, extension: str, phone: str, expires: int) -> None:
+    async def _register(self, extension: str, phone: str, expires: int, contact: str | None = None) -> None:
         for _attempt in range(3):
             call_id = token()
             answered = self._registering[call_id] = asyncio.get_running_loop().create_future()
             address = f"<sip:{extension}@{self.domain}>"
             headers = {"Via": self.via(token()), "From": f"{address};tag={token()}", "To": address, "Call-ID": call_id}
-            headers |= {"CSeq": f"{next(sequence)} REGISTER", "Contact": f"<{self.contact_of(phone)}>"}
+            headers |= {"CSeq": f"{next(sequence)} REGISTER", "Contact": contact or f"<{self.contact_of(phone)}>"}
             self.send(request("REGISTER", f"sip:{self.domain}", headers | {"Expires": str(expires)}))
             try:
                 if (await asyncio.wait_for(answered, 2)).code == 200:
@@ -287,10 +291,19 @@ class Lab(asyncio.DatagramProtocol):
         self.note(leg.phone, "HANGUP")
         self._in_dialog(call_id, leg, "BYE")
 
-    def _in_dialog(self, call_id: str, leg: Leg, method: str, body: str = "") -> None:
+    def refer(self, phone: str, number: str) -> None:
+        """Have the user of a phone that talks transfer the other side to a number (RFC 3515)."""
+        call_id, leg = next((c, leg) for c, leg in self.legs.items() if leg.phone == phone and leg.state == "answered")
+        self.note(phone, "REFER", to=number)
+        target = f"<sip:{number}@{self.domain}>"
+        self._in_dialog(call_id, leg, "REFER", more={"Refer-To": target, "Referred-By": f"<{self.contact_of(phone)}>"})
+
+    def _in_dialog(
+        self, call_id: str, leg: Leg, method: str, body: str = "", more: dict[str, str] | None = None
+    ) -> None:
         headers = {"Via": self.via(token()), "From": leg.invite.tagged_to(leg.tag), "To": leg.invite.get("from")}
         headers |= {"Call-ID": call_id, "CSeq": f"{next(sequence)} {method}"}
-        headers |= {"Contact": f"<{self.contact_of(leg.phone)}>"}
+        headers |= {"Contact": f"<{self.contact_of(leg.phone)}>"} | (more or {})
         if body:
             headers["Content-Type"] = "application/dtmf-relay"
         self.send(request(method, leg.invite.contact, headers, body))
