@@ -84,6 +84,7 @@ class Journal:
             )
             phones = "" if len(offer.legs) == 1 else f" at {len(offer.legs)} phones"
             self._log("rings %s%s for %g s", member.extension, phones, offer.ring_seconds)
+        self.recorder.hurry()  # before a phone rings: if we die now, the rows say for whom it rang
 
     def offer_ended(self, offer: Offer, seconds: float) -> None:
         """The offer came to its outcome after some seconds; unless answered, others may ring the member again."""
