@@ -54,7 +54,7 @@ class LogWriter(logging.Handler):
         """Put the line of a record in the queue; drop it if the queue is full."""
         try:
             line = self.format(record)
-        except Exception:  # noqa: BLE001 (a line that cannot be made ends no call)
+        except (TypeError, ValueError):  # words and values that do not fit together: it ends no call
             self.handleError(record)
             return
         if len(self._lines) < MAX_WAITING_LINES:
