@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format test-live bench clean
+.PHONY: help venv demo test test-faults check format test-live bench clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## the virtual environment in .venv, with fshunt and the tools
 
@@ -21,8 +21,11 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt
 demo: $(STAMP) ## an office with five agents on a simulated FreeSWITCH, call by call
 	$(BIN)/fshunt demo
 
-test: $(STAMP) ## all tests, PostgreSQL's included; the live ones where FSHUNT_LIVE_FREESWITCH names a FreeSWITCH
-	$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP) ## all tests but the long ones, with PostgreSQL; the live ones where FSHUNT_LIVE_FREESWITCH names a FreeSWITCH
+	$(BIN)/python -m pytest -m "not faults" $(ARGS)
+
+test-faults: $(STAMP) ## the long tests of what survives: daemons killed, databases gone, two daemons under load
+	$(BIN)/python -m pytest -m faults $(ARGS)
 
 check: $(STAMP) ## format, lint, types and import floors
 	$(BIN)/ruff format --check .
