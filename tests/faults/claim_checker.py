@@ -2,7 +2,7 @@
 
 It knows nothing of fshunt but the form of its claim journals: a JSON object a line with ``event`` (``start`` or
 ``end``), ``domain``, ``member``, ``call``, ``hunt``, ``run`` and ``monotonic``, seconds of a clock that all daemons of
-a machine share. A daemon notes a start after it has the claim and an end before it gives it up, so what overlaps here
+a machine share; ``shared`` is true where the group lets a member have several calls. A daemon notes a start after it has the claim and an end before it gives it up, so what overlaps here
 has overlapped.
 """
 
@@ -29,6 +29,7 @@ class Entry:
     hunt: str
     run: str
     monotonic: float
+    shared: bool = False
 
     @classmethod
     def read(cls, line: str) -> Entry:
@@ -36,7 +37,7 @@ class Entry:
         if said["event"] not in ("start", "end"):
             raise ValueError(f"an event is start or end, not {said['event']!r}")
         names = ("event", "domain", "member", "call", "hunt", "run")
-        return cls(*(str(said[name]) for name in names), float(said["monotonic"]))
+        return cls(*(str(said[name]) for name in names), float(said["monotonic"]), bool(said.get("shared")))
 
     @property
     def order(self) -> tuple[float, bool]:
@@ -97,6 +98,8 @@ def _meet(
         taken_over.add(other.hunt)
         if other.hunt != entry.hunt:
             del held[other.hunt]
+        return
+    if entry.shared and other.shared:
         return
     report.overlaps.append(
         f"{_who(entry)} started at {entry.monotonic:.6f} while {_who(other)} held since {other.monotonic:.6f}"

@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
@@ -43,6 +44,12 @@ def test_other_members_and_other_domains_do_not_meet() -> None:
 
 def _rest(e: Entry) -> tuple[str, str, str, str, float]:
     return e.member, e.call, e.hunt, e.run, e.monotonic
+
+
+def test_a_member_who_may_have_several_calls_has_them() -> None:
+    several = [replace(e, shared=True) for e in held("x", 1, 3) + held("y", 2, 4)]
+    assert check(several).problems == []
+    assert len(check(several + held("z", 2.5, 2.6)).overlaps) == 2, "a call of another group may not join them"
 
 
 def test_a_claim_that_never_ends_is_found_unless_its_daemon_was_killed() -> None:
@@ -108,7 +115,9 @@ def test_it_imports_nothing_of_what_it_checks() -> None:
 
 def write(path: Path, entries: list[Entry]) -> None:
     names = Entry.__dataclass_fields__
-    lines = [json.dumps({name: getattr(e, name) for name in names} | {"at": "2026-01-01T00:00:00+00:00"}) for e in entries]
+    lines = [
+        json.dumps({name: getattr(e, name) for name in names} | {"at": "2026-01-01T00:00:00+00:00"}) for e in entries
+    ]
     path.write_text("".join(line + "\n" for line in lines))
 
 
