@@ -12,7 +12,6 @@ import logging
 import re
 import socket
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Never
@@ -23,10 +22,11 @@ from greenswitch.esl import OutboundSession
 
 from fshunt.errors import FshuntError
 from fshunt.switch import frames, messages
+from fshunt.switch.exchange import Bounds, Exchange, TimedOut
 from fshunt.switch.frames import Frame, ProtocolError
 from fshunt.switch.link import Link, SwitchLost
 from fshunt.switch.messages import Command
-from fshunt.switch.replies import Awaited, CommandRefused, Replies
+from fshunt.switch.replies import CommandRefused
 
 __all__ = ["CallerGone", "CommandRefused", "ProtocolError", "Session", "SwitchLost", "TimedOut"]
 
@@ -35,20 +35,42 @@ AFTER_GONE_SECONDS = 2.0  # from the caller's hang-up to the bridge's completion
 SAFE_EXIT_SECONDS = 0.05  # an `exit` sooner than 30 ms after `connect` can leave the caller parked for ever (fact 7)
 FAREWELL_SECONDS = 1.0  # for `exit` to be read and our close to be seen
 HAND_BACK_SECONDS = 2.0  # for `connect` to be answered when the call is only handed back
-MAX_KEPT_EVENTS = 1000  # that came while a reply was awaited
-MAX_KEPT_BYTES = 8 * 1024 * 1024
+KEPT = Bounds(events=1000, bytes=8 * 1024 * 1024)
 
 _UUID = re.compile(r"[!-~]{1,256}")  # FreeSWITCH can be set to use the caller's Call-ID: then it may be anything
 
 log = logging.getLogger(__name__)
 
 
-class TimedOut(FshuntError):
-    """What was waited for did not come before the deadline."""
-
-
 class CallerGone(FshuntError):
     """The caller has hung up, and what was waited for will not come any more."""
+
+
+class _CallersEnd:
+    """What is known of the caller; apart from the session, which would else hold itself and outlive its call."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.uuid = ""
+        self.gone = False
+        self.gone_at = 0.0
+        self.over = False  # the caller's CHANNEL_HANGUP_COMPLETE was read: no completion comes after it
+        self._clock = clock
+
+    def note(self, event: Frame) -> None:
+        """Looks at an event or notice as it comes, before it is kept."""
+        if event.content_type == frames.DISCONNECT_NOTICE:
+            if event.raw("Content-Disposition") == b"linger":
+                self.note_gone()
+            return
+        name = event.raw("Event-Name")
+        if name in (b"CHANNEL_HANGUP", b"CHANNEL_HANGUP_COMPLETE") and event.get("Unique-ID") == self.uuid:
+            self.note_gone()
+            self.over = self.over or name == b"CHANNEL_HANGUP_COMPLETE"
+
+    def note_gone(self) -> None:
+        """Says that the caller has hung up."""
+        if not self.gone:
+            self.gone, self.gone_at = True, self._clock()
 
 
 class Session(OutboundSession):
@@ -60,23 +82,21 @@ class Session(OutboundSession):
         self.peer = peer
         self.clock = clock
         self.connected = True
-        self.gone = False
-        """whether the caller has hung up"""
         self.session_data: Frame | None = None
-        self._uuid = ""
+        self._caller = _CallersEnd(clock)
         self._link = Link(sock, clock)
-        self._replies = Replies()
-        self._events: deque[Frame] = deque()
-        self._kept_bytes = 0
+        self._exchange = Exchange(self._link, clock, KEPT, self._caller.note, peer)
         self._greeted_at: float | None = None
-        self._gone_at = 0.0
-        self._over = False  # the caller's CHANNEL_HANGUP_COMPLETE was read: no completion comes after it
-        self._final = False  # the last disconnect-notice was read: nothing comes after it
 
     @property
     def uuid(self) -> str:
         """The uuid of the caller's channel; empty before ``connect``."""
-        return self._uuid
+        return self._caller.uuid
+
+    @property
+    def gone(self) -> bool:
+        """Whether the caller has hung up."""
+        return self._caller.gone
 
     @property
     def channel(self) -> Frame:
@@ -100,7 +120,8 @@ class Session(OutboundSession):
             self._link.fail(ProtocolError("FreeSWITCH answered `connect` without a channel's data."))
         if reply.get("Socket-Mode") != "async" or reply.get("Control") != "full":
             raise CommandRefused("The dialplan's `socket` action must end with `async full`.")
-        self.session_data, self._uuid = reply, uuid
+        self.session_data = reply
+        self._caller.uuid = self._exchange.name = uuid
         return reply
 
     def send(self, command: Command | str, timeout: float = REPLY_SECONDS) -> Frame:
@@ -109,22 +130,14 @@ class Session(OutboundSession):
         Raises CommandRefused when FreeSWITCH refuses it (an API command's output is returned as it is, ``-ERR`` too),
         TimedOut when no reply comes in ``timeout`` seconds, UnsafeText when a text is more than one line.
         """
-        deadline = self.clock() + timeout
-        (awaited,) = self._post(command, posted=False)
-        while awaited.reply is None:
-            if not self._read(deadline):
-                raise TimedOut(f"FreeSWITCH did not answer `{awaited.command.name}` in {timeout:g} s.")
-        refusal = awaited.refusal()
-        if refusal is not None:
-            raise refusal
-        return awaited.reply
+        return self._exchange.ask([command], timeout)[0]
 
     def post(self, *commands: Command | str) -> None:
         """Sends commands at once without waiting for their replies; a refusal is logged when it comes.
 
         Raises UnsafeText.
         """
-        self._post(*commands, posted=True)
+        self._exchange.post(*commands)
 
     def execute(self, application: str, argument: str = "", event_uuid: str | None = None) -> str:
         """Has FreeSWITCH run an application on the caller's channel after those under way; does not wait.
@@ -132,7 +145,7 @@ class Session(OutboundSession):
         Returns the uuid that ``wait_completion`` takes. Raises UnsafeText.
         """
         event_uuid = event_uuid or str(uuid4())
-        self._post(messages.execute(application, argument, event_uuid), posted=True)
+        self._exchange.post(messages.execute(application, argument, event_uuid))
         return event_uuid
 
     def next_event(self, deadline: float | None = None) -> Frame | None:
@@ -141,12 +154,12 @@ class Session(OutboundSession):
         ``deadline`` is a time of ``clock``; None waits as long as the connection lives. Raises CommandRefused when an
         application of ours was refused and will never complete, unless that is because the caller has gone.
         """
-        while not self._events:
+        while (event := self._exchange.next_kept()) is None:
             if not self.gone:
-                self._replies.check_all_started()
-            if not self._read(deadline):
+                self._exchange.replies.check_all_started()
+            if not self._exchange.read(deadline):
                 return None
-        return self._next_kept()
+        return event
 
     def wait_completion(
         self, event_uuid: str, deadline: float | None, observer: Callable[[Frame], None] | None = None
@@ -157,13 +170,12 @@ class Session(OutboundSession):
         refused to start it, CallerGone when the caller hung up and it does not come any more, TimedOut.
         """
         while True:
-            while self._events:
-                event = self._next_kept()
+            while (event := self._exchange.next_kept()) is not None:
                 if _completes(event, event_uuid):
                     return event
                 if observer is not None:
                     observer(event)
-            self._replies.check_started(event_uuid)
+            self._exchange.replies.check_started(event_uuid)
             if not self._read_towards_completion(deadline):
                 raise TimedOut("The application on the caller's channel did not end in time.")
 
@@ -173,10 +185,10 @@ class Session(OutboundSession):
         FreeSWITCH's goodbye without a word of a hang-up means the same, where ``linger`` did not reach it any more.
         """
         with suppress(FshuntError):
-            while self._read(self.clock()):
+            while self._exchange.read(self.clock()):
                 pass
-        if self._final:
-            self._note_gone()
+        if self._exchange.goodbye is not None:
+            self._caller.note_gone()
 
     def hand_back(self) -> None:
         """Leaves the call to the dialplan and closes, so that FreeSWITCH goes on to its next action (fact 7).
@@ -232,7 +244,7 @@ class Session(OutboundSession):
         if self.gone:
             raise CallerGone("The caller has hung up.")
         if not self.connected or self._link.failed:
-            raise SwitchLost("The connection to FreeSWITCH has ended.", self._final)
+            raise SwitchLost("The connection to FreeSWITCH has ended.", self._exchange.goodbye is not None)
 
     def start_event_handlers(self, *_: Any) -> Never:
         """There are none: the call's greenlet reads. Raises NotImplementedError."""
@@ -242,76 +254,18 @@ class Session(OutboundSession):
 
     register_handle = unregister_handle = register_expected_event = answer = linger = start_event_handlers
 
-    def _post(self, *said: Command | str, posted: bool) -> list[Awaited]:
-        commands = [messages.command(each) if isinstance(each, str) else each for each in said]
-        awaited = [self._replies.expect(command, posted) for command in commands]
-        self._link.write(b"".join(command.wire for command in commands))
-        return awaited
-
-    def _read(self, deadline: float | None) -> bool:
-        """Takes in one frame; False when the deadline has passed."""
-        if self._final:
-            self._link.fail(SwitchLost("FreeSWITCH has ended the call's connection.", final=True))
-        frame = self._link.read(deadline)
-        if frame is None:
-            return False
-        self._take(frame)
-        self._link.breathe()
-        return True
-
     def _read_towards_completion(self, deadline: float | None) -> bool:
         """The same while an application runs: a caller who has gone leaves little to wait for. Raises CallerGone."""
-        if self._over or (self.gone and self._final):
+        if self._caller.over or (self.gone and self._exchange.goodbye is not None):
             raise CallerGone("The caller has hung up.")
         if not self.gone:
-            return self._read(deadline)
-        last = self._gone_at + AFTER_GONE_SECONDS
-        if self._read(last if deadline is None else min(deadline, last)):
+            return self._exchange.read(deadline)
+        last = self._caller.gone_at + AFTER_GONE_SECONDS
+        if self._exchange.read(last if deadline is None else min(deadline, last)):
             return True
         if self.clock() >= last:
             raise CallerGone("The caller has hung up.")
         return False
-
-    def _take(self, frame: Frame) -> None:
-        kind = frame.content_type
-        if kind == frames.EVENT:
-            event = frame.event
-            self._note_hangup(event)
-            self._keep(event)
-        elif kind == frames.DISCONNECT_NOTICE:
-            if frame.raw("Content-Disposition") == b"linger":
-                self._note_gone()
-            else:
-                self._final = True
-            self._keep(frame)
-        elif frame.is_reply:
-            try:
-                self._replies.match(frame, self.uuid)
-            except ProtocolError as error:
-                self._link.fail(error)
-        else:
-            log.debug("%s: skipped a frame of the kind %r", self.uuid, kind[:80])
-
-    def _note_hangup(self, event: Frame) -> None:
-        name = event.raw("Event-Name")
-        if name in (b"CHANNEL_HANGUP", b"CHANNEL_HANGUP_COMPLETE") and event.get("Unique-ID") == self.uuid:
-            self._note_gone()
-            self._over = self._over or name == b"CHANNEL_HANGUP_COMPLETE"
-
-    def _note_gone(self) -> None:
-        if not self.gone:
-            self.gone, self._gone_at = True, self.clock()
-
-    def _keep(self, event: Frame) -> None:
-        self._events.append(event)
-        self._kept_bytes += event.size
-        if len(self._events) > MAX_KEPT_EVENTS or self._kept_bytes > MAX_KEPT_BYTES:
-            self._link.fail(ProtocolError("FreeSWITCH sent a flood of events instead of a reply."))
-
-    def _next_kept(self) -> Frame:
-        event = self._events.popleft()
-        self._kept_bytes -= event.size
-        return event
 
     def _say_goodbye(self, *last_words: Command) -> None:
         if self._greeted_at is not None:

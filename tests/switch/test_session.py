@@ -346,10 +346,10 @@ def test_closing_from_another_greenlet_wakes_the_wait() -> None:
 
 def test_a_flood_instead_of_a_reply_is_bounded() -> None:
     with talking() as (call, switch):
-        flood = gevent.spawn(switch.say, event("CHANNEL_PARK") * (session.MAX_KEPT_EVENTS + 1))
+        flood = gevent.spawn(switch.say, event("CHANNEL_PARK") * (session.KEPT.events + 1))
         with pytest.raises(ProtocolError, match="flood"):
             call.send("linger 5", WAIT_SECONDS)
-        assert len(call._events) == session.MAX_KEPT_EVENTS + 1
+        assert len(call._exchange._events) == session.KEPT.events + 1
         flood.kill()
 
 
