@@ -1,9 +1,9 @@
 """Looks for two calls that held one member at one time: ``python -m tests.faults.claim_checker FILE...``.
 
 It knows nothing of fshunt but the form of its claim journals: a JSON object a line with ``event`` (``start`` or
-``end``), ``domain``, ``member``, ``call``, ``hunt``, ``run`` and ``monotonic``, seconds of a clock that all daemons of
-a machine share; ``shared`` is true where the group lets a member have several calls. A daemon notes a start after it has the claim and an end before it gives it up, so what overlaps here
-has overlapped.
+``end``), ``domain``, ``member``, ``call``, ``hunt``, ``run``, ``monotonic``, seconds of a clock that all daemons of a
+machine share, and ``shared``, true where the group lets a member have several calls. A daemon notes a start after it
+has the claim and an end before it gives it up, so what overlaps here has overlapped.
 """
 
 from __future__ import annotations

@@ -5,19 +5,12 @@ from __future__ import annotations
 import struct
 import threading
 import time
-from collections.abc import Iterator
 
 import psycopg
 import pytest
 from sqlalchemy import make_url
 
 from tests.faults.proxy import WAIT_SECONDS, Messages, PostgresProxy
-
-
-@pytest.fixture
-def proxy(postgres_url: str) -> Iterator[PostgresProxy]:
-    with PostgresProxy(postgres_url) as made:
-        yield made
 
 
 def connect(url: str, **more: object) -> psycopg.Connection:

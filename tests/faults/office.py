@@ -1,0 +1,108 @@
+"""What the tests of faults share: groups, phones and callers around daemons, and how to wait for what must come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gevent
+from sqlalchemy import func, select
+
+from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.group import Group
+from fshunt.hunting.ringtime import RingTime
+from fshunt.simulator.phones import RINGS, Behaviour, Phone
+from fshunt.simulator.switch import SimulatedSwitch
+from fshunt.store import calls, groups, members
+from fshunt.store.engine import Store, open_store
+from fshunt.store.models import CallRecord, Claim, MemoryMove
+from tests.faults.processes import FshuntProcess
+
+DOMAIN = "office.test"
+WAIT_SECONDS = 30.0
+"""How long a test waits for what must happen; it is not a measure of anything."""
+
+
+def until(found: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) -> Any:
+    """Look again and again until something is so, and return it; other greenlets run between the looks."""
+    with gevent.Timeout(seconds, AssertionError(f"not within {seconds:g} s: {what}")):
+        while not (seen := found()):
+            gevent.sleep(0.02)
+    return seen
+
+
+class Office:
+    """A database that the test itself always reaches, and groups in it."""
+
+    def __init__(self, database_url: str) -> None:
+        self.url = str(database_url)
+        self.store: Store = open_store(self.url)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.store.close()
+
+    def group(self, pilot: str, *extensions: str, **fields: Any) -> Group:
+        """Make a group with these members."""
+        fields.setdefault("ring_time", RingTime(seconds=20))
+        fields.setdefault("voicemail", "1009")
+        with self.store.writing() as s:
+            groups.add_group(s, DOMAIN, pilot, **fields)
+            if extensions:
+                members.add_members(s, DOMAIN, pilot, [parse_member(e) for e in extensions])
+            return groups.get_group(s, DOMAIN, pilot)
+
+    def hunts(self, uuid: str) -> list[CallRecord]:
+        """All hunts of a call, the first first; none if nothing is written."""
+        with self.store.reading() as s:
+            if not s.scalar(select(func.count()).select_from(CallRecord).where(CallRecord.uuid == uuid)):
+                return []
+            return calls.show_call(s, uuid)[::-1]
+
+    def closed(self, uuid: str, count: int = 1) -> list[CallRecord]:
+        """Wait until so many hunts of a call are in the records and all of them have ended; the first first."""
+
+        def found() -> list[CallRecord] | None:
+            records = self.hunts(uuid)
+            return records if len(records) >= count and all(r.ended_at for r in records) else None
+
+        return until(found, f"{count} hunts of call {uuid} are closed in the records")  # type: ignore[no-any-return]
+
+    def moves(self, uuid: str) -> int:
+        """How often a call moved a memory."""
+        with self.store.reading() as s:
+            return s.scalar(select(func.count()).select_from(MemoryMove).where(MemoryMove.call_uuid == uuid)) or 0
+
+    def claimed(self) -> set[str]:
+        """Who is claimed in the database now, whether or not the lease is over."""
+        with self.store.reading() as s:
+            return set(s.scalars(select(Claim.extension)))
+
+    def count_calls(self) -> int:
+        """How many hunts are in the records."""
+        with self.store.reading() as s:
+            return s.scalar(select(func.count()).select_from(CallRecord)) or 0
+
+
+def switch_to(daemons: Sequence[FshuntProcess], **more: Any) -> SimulatedSwitch:
+    """A switch that dials these daemons in this order."""
+    more.setdefault("voicemail_seconds", 0.1)
+    return SimulatedSwitch([each.address for each in daemons], domain=DOMAIN, fallback_box="1999", **more)
+
+
+def phones(switch: SimulatedSwitch, *extensions: str, behaviour: Behaviour = RINGS) -> list[Phone]:
+    """Register a phone at each of the extensions."""
+    return [switch.phone(extension, behaviour) for extension in extensions]
+
+
+def ended(call: Any) -> Any:
+    """Wait for the end of a call, and return how it went."""
+    assert call.join(WAIT_SECONDS), "the call has not ended"
+    return call.ending
+
+
+def happened(switch: SimulatedSwitch, what: str) -> gevent.event.Event:
+    """An event for when something happens on the switch, from now on."""
+    event = gevent.event.Event()
+    switch.watch(lambda fact: event.set() if fact.what == what else None)
+    return event
