@@ -15,7 +15,7 @@ import gevent
 
 from fshunt.errors import FshuntError
 from fshunt.switch.frames import Frame, ProtocolError
-from fshunt.switch.reader import FrameReader
+from fshunt.switch.reader import MAX_BODY_BYTES, FrameReader
 
 SEND_SECONDS = 5.0  # commands are short: a socket that takes none of them is not read by FreeSWITCH any more
 RECEIVE_BYTES = 64 * 1024
@@ -39,10 +39,10 @@ class SwitchLost(FshuntError):
 class Link:
     """One connection. Deadlines are times of ``clock``. Once reading has failed, every call raises the same error."""
 
-    def __init__(self, sock: socket.socket, clock: Callable[[], float]) -> None:
+    def __init__(self, sock: socket.socket, clock: Callable[[], float], max_body_bytes: int = MAX_BODY_BYTES) -> None:
         self._sock = sock
         self._clock = clock
-        self._frames = FrameReader()
+        self._frames = FrameReader(max_body_bytes)
         self._outgoing = bytearray()
         self._frames_since_yield = 0
         self._failure: FshuntError | None = None

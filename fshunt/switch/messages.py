@@ -5,7 +5,7 @@ header or a new command; so text with a control character is refused, never repa
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fshunt.errors import FshuntError
 
@@ -22,7 +22,7 @@ class UnsafeText(FshuntError):
 class Command:
     """One command, ready to be sent. Made by the functions below, which have checked its lines."""
 
-    lines: tuple[str, ...]
+    lines: tuple[str, ...] = field(repr=False)
     event_uuid: str | None = None
     """of an execute: the Application-UUID that its completion will carry"""
 
@@ -72,6 +72,14 @@ def execute(application: str, argument: str, event_uuid: str, lock: bool = True)
     lines += ["event-lock: true"] if lock else []
     _check(event_uuid)
     return Command(command(*lines, f"Event-UUID: {event_uuid}").lines, event_uuid)
+
+
+def auth(password: str) -> Command:
+    """The login to an inbound event socket. Raises UnsafeText, which does not repeat the password."""
+    try:
+        return command(f"auth {password}")
+    except UnsafeText:
+        raise UnsafeText("The event socket's password has a character that cannot be sent to FreeSWITCH.") from None
 
 
 def _check(text: str) -> None:

@@ -19,7 +19,8 @@ class FrameReader:
     and says so again on every call.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+        self._max_body_bytes = max_body_bytes
         self._buffer = bytearray()
         self._scanned = 0  # bytes of the buffer already searched for the end of the head
         self._frame: Frame | None = None  # whose body is awaited
@@ -53,7 +54,7 @@ class FrameReader:
             raise copy(self._error)
         if self._frame is None:
             match = _EVENT_HEAD.match(self._buffer)
-            if match and int(match[1]) <= MAX_BODY_BYTES:
+            if match and int(match[1]) <= self._max_body_bytes:
                 return self._take_event(match)
             if not self._take_head():
                 return None
@@ -110,7 +111,8 @@ class FrameReader:
             if frame.content_type in _NEEDS_LENGTH:
                 raise self._failed("A frame from FreeSWITCH that must have a Content-Length has none.")
             return 0
-        if not length.isdigit() or len(length) > len(str(MAX_BODY_BYTES)) or int(length) > MAX_BODY_BYTES:
+        most = self._max_body_bytes
+        if not length.isdigit() or len(length) > len(str(most)) or int(length) > most:
             raise self._failed(f"A frame from FreeSWITCH has the Content-Length {length[:40]!r}.")
         return int(length)
 
