@@ -38,6 +38,8 @@ class PhoneCall:
     """seconds since 1970: the answer where it is known, else the channel's creation"""
     other: str
     """the number at the other end"""
+    call_uuid: str = ""
+    """of the channel that made this one: the caller's, for a leg that a bridge rings; the own for a call that is made"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Channel:
     answered: bool = False
     over: bool = False
     """hung up, though not all is said and done"""
+    call_uuid: str = ""
     presence: str = ""
     account: str = ""
     """who logged in to make the call, where a login was asked for: a phone may call itself by another domain"""
@@ -86,7 +89,9 @@ class Channel:
         """What it is to its phone."""
         ringing = self.outbound and not self.answered
         since = self.created if not (self.outbound and self.answered_at) else self.answered_at
-        return PhoneCall(self.uuid, PhoneState.RINGING if ringing else PhoneState.TALKING, since, self.other)
+        return PhoneCall(
+            self.uuid, PhoneState.RINGING if ringing else PhoneState.TALKING, since, self.other, self.call_uuid
+        )
 
 
 @dataclass(slots=True)
@@ -165,6 +170,7 @@ class ChannelTable:
             or state in _ANSWERED
             or answer_state == "answered"
         )
+        channel.call_uuid = channel.call_uuid or event.get("Channel-Call-UUID", "")
         channel.answered_at = channel.answered_at or _micro(event.get("Caller-Channel-Answered-Time"))
         _name(channel, event)
         return Change(self._reindex(channel, before))
@@ -176,6 +182,7 @@ class ChannelTable:
         outbound = _text(row, "direction") == "outbound"
         channel, before = self._known(uuid, outbound, float(created) if created.isdecimal() else 0.0)
         channel.answered = channel.answered or _text(row, "callstate") in _ANSWERED
+        channel.call_uuid = channel.call_uuid or _text(row, "call_uuid") or uuid
         if channel.presence_sequence < 0:
             channel.presence = _text(row, "presence_id").lower()
             channel.other = _text(row, "cid_num" if outbound else "dest") or channel.other

@@ -73,16 +73,20 @@ class Exchange:
                 raise refusal
         return [awaited.reply for awaited in all_awaited if awaited.reply is not None]
 
-    def read(self, deadline: float | None) -> bool:
-        """Takes in one frame; False when the deadline has passed. Raises SwitchLost, ProtocolError."""
+    def read(self, deadline: float | None, *, wakeable: bool = False) -> bool:
+        """Takes in one frame; False when the deadline has passed, or ``wake`` was called. Raises SwitchLost, ProtocolError."""
         if self.goodbye is not None:
             self._link.fail(self.goodbye)
-        frame = self._link.read(deadline)
+        frame = self._link.read(deadline, wakeable=wakeable)
         if frame is None:
             return False
         self._take(frame)
         self._link.breathe()
         return True
+
+    def wake(self) -> None:
+        """Ends a wakeable ``read`` early, from another greenlet: the one under way, else the next one."""
+        self._link.wake()
 
     def next_kept(self) -> Frame | None:
         """The oldest event or notice that was kept; None when there is none."""

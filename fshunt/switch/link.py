@@ -36,6 +36,10 @@ class SwitchLost(FshuntError):
         """whether FreeSWITCH said goodbye first, as it does when the call is over or has left us"""
 
 
+class _Awake(BaseException):
+    """Thrown into whoever waits for bytes, by ``Link.wake``."""
+
+
 class Link:
     """One connection. Deadlines are times of ``clock``. Once reading has failed, every call raises the same error."""
 
@@ -45,6 +49,8 @@ class Link:
         self._frames = FrameReader(max_body_bytes)
         self._outgoing = bytearray()
         self._frames_since_yield = 0
+        self._waiting: gevent.Greenlet | None = None  # whom ``wake`` may interrupt
+        self._woken = False
         self._failure: FshuntError | None = None
         self._unheard: SwitchLost | None = None  # sending has failed; what FreeSWITCH sent before can still be read
         _tune(sock)
@@ -70,13 +76,23 @@ class Link:
         self._outgoing += data
         self._flush()
 
-    def read(self, deadline: float | None) -> Frame | None:
-        """The next frame, or None when the deadline has passed. Raises SwitchLost, ProtocolError."""
+    def read(self, deadline: float | None, *, wakeable: bool = False) -> Frame | None:
+        """The next frame, or None when the deadline has passed, or ``wake`` was called. Raises SwitchLost, ProtocolError."""
         self._check()
         while (frame := self._pull()) is None:
-            if not self._receive(deadline):
+            if wakeable and self._woken:
+                self._woken = False
+                return None
+            if not self._receive(deadline, wakeable):
                 return None
         return frame
+
+    def wake(self) -> None:
+        """Ends a wakeable ``read`` early, from another greenlet: the one under way, else the next one."""
+        self._woken = True
+        if self._waiting is not None:
+            # Not from here: what is thrown into a greenlet runs at once, before the rest of what we do.
+            gevent.get_hub().loop.run_callback(self._throw_awake)
 
     def breathe(self) -> None:
         """Gives the other greenlets a turn after every few frames; to be called when a frame has been put away."""
@@ -138,16 +154,26 @@ class Link:
         self._unheard = SwitchLost(sentence)
         raise copy(self._unheard)
 
-    def _receive(self, deadline: float | None) -> bool:
-        """Takes in some bytes; False when the deadline has passed."""
+    def _throw_awake(self) -> None:
+        if self._woken and self._waiting is not None:
+            self._waiting.throw(_Awake)
+
+    def _receive(self, deadline: float | None, wakeable: bool) -> bool:
+        """Takes in some bytes; False when the deadline has passed, or somebody woke us."""
         self._flush()
         self._sock.settimeout(_remaining(deadline, self._clock()))
         try:
+            self._waiting = gevent.getcurrent() if wakeable else None
             data = self._sock.recv(RECEIVE_BYTES)
+        except _Awake:
+            self._woken = False
+            return False
         except (TimeoutError, BlockingIOError):
             return False
         except OSError as error:
             self.fail(SwitchLost(f"The connection to FreeSWITCH broke: {error}"))
+        finally:
+            self._waiting = None
         if not data:
             self._end_of_file()
         self._frames.push(data)

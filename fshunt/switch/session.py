@@ -148,8 +148,10 @@ class Session(OutboundSession):
         self._exchange.post(messages.execute(application, argument, event_uuid))
         return event_uuid
 
-    def next_event(self, deadline: float | None = None) -> Frame | None:
+    def next_event(self, deadline: float | None = None, *, wakeable: bool = False) -> Frame | None:
         """The next event, or disconnect-notice, in the order they came; None when the deadline has passed.
+
+        Where it is ``wakeable``, also None as soon as another greenlet calls ``wake``.
 
         ``deadline`` is a time of ``clock``; None waits as long as the connection lives. Raises CommandRefused when an
         application of ours was refused and will never complete, unless that is because the caller has gone.
@@ -157,9 +159,13 @@ class Session(OutboundSession):
         while (event := self._exchange.next_kept()) is None:
             if not self.gone:
                 self._exchange.replies.check_all_started()
-            if not self._exchange.read(deadline):
+            if not self._exchange.read(deadline, wakeable=wakeable):
                 return None
         return event
+
+    def wake(self) -> None:
+        """Ends a wakeable wait of the call's greenlet early, from another greenlet: the one under way, or the next."""
+        self._exchange.wake()
 
     def wait_completion(
         self, event_uuid: str, deadline: float | None, observer: Callable[[Frame], None] | None = None

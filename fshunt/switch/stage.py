@@ -5,7 +5,7 @@ Pure: events and times go in, due times and outcomes come out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from fshunt.hunting.outcomes import Outcome
@@ -32,6 +32,16 @@ _WEIGHT = (
     Outcome.SWITCH_LOST,
 )
 """What counts when a member's phones end differently: the first that occurs."""
+
+
+def leg_uuid(offer_id: str, number: int) -> str:
+    """Return the channel's uuid for a phone of an offer: whoever sees the channel knows whose it is."""
+    return f"{offer_id}-{number}"
+
+
+def is_leg_of(channel_uuid: str, offer_ids: Container[str]) -> bool:
+    """Tell whether a channel is a leg of one of these offers."""
+    return channel_uuid.rpartition("-")[0] in offer_ids
 
 
 @dataclass(slots=True)
@@ -75,6 +85,8 @@ class Offer:
     started: float
     rang_at: float | None = None
     outcome: Outcome | None = None
+    withdrawn: str | None = None
+    """Why we ended it before its time, in words; None: we did not."""
 
     def __post_init__(self) -> None:
         for leg in self.legs:
@@ -114,6 +126,8 @@ class Offer:
 
     def detail(self) -> str | None:
         """What the decisive leg adds to the outcome, in words."""
+        if self.withdrawn is not None and self.outcome is not Outcome.ANSWERED:
+            return self.withdrawn
         leg = self.decisive()
         return None if leg is None or leg.cause is None else detail_of(leg.cause, leg.sip_code)
 
