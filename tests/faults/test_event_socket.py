@@ -20,7 +20,7 @@ SHORTEST = "controller-dies-while-ringing"
 WHOLE = ("filtered-exit-in-talk", "filtered-caller-gives-up")
 """Cut at every byte in the long run: the shortest with an answered call, and with a caller who hangs up."""
 STRIDE = 41
-"""In the long run the others are cut at every so manieth byte and at the seams: a frame has a thousand bytes and more."""
+"""In the long run the others are cut at every so manieth byte, and at the seams: a frame has a thousand bytes."""
 
 
 @dataclass(frozen=True)
