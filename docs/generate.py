@@ -66,7 +66,9 @@ def settings_page() -> str:
     """All settings: the key, the variable, what it may be, its default, and what it does."""
     lines = []
     for row in ROWS.values():
-        default = "the host's name" if row.name == "node" else _shown(row.kind.show(row.default()))
+        default = _shown(row.kind.show(row.default()))
+        if row.name == "node":
+            default = "the host's name and the port of `listen`, such as `pbx-8084`"
         if row.name == "controllers":
             default = f"`listen`, as shipped {_shown([str(address) for address in Settings().controllers])}"
         lines += [f"### {row.name}", "", row.meaning, ""]

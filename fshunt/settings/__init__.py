@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from fshunt.settings.loading import DEFAULT_FILE, Loaded, load
-from fshunt.settings.model import ROWS, Settings, SettingsError
+from fshunt.settings.model import ROWS, Settings
+from fshunt.settings.switches import WatchedSwitch
 from fshunt.settings.urls import hide_password
-from fshunt.settings.values import Address, IpNetwork, listen_address
+from fshunt.settings.values import Address, IpNetwork, SettingsError, listen_address
 
 __all__ = [
     "DEFAULT_FILE",
@@ -15,6 +16,7 @@ __all__ = [
     "Loaded",
     "Settings",
     "SettingsError",
+    "WatchedSwitch",
     "hide_password",
     "listen_address",
     "load",

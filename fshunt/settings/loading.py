@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from fshunt.errors import FshuntError
-from fshunt.settings.model import ROWS, Row, Settings, SettingsError
+from fshunt.settings.model import ROWS, Row, Settings
+from fshunt.settings.switches import WatchedSwitch
 from fshunt.settings.urls import has_password
-from fshunt.settings.values import WrongValueError, nearest
+from fshunt.settings.values import SettingsError, WrongValueError, nearest
 
 DEFAULT_FILE = Path("/etc/fshunt/fshunt.toml")
 PREFIX = "FSHUNT_"
@@ -33,11 +34,29 @@ class Loaded:
 
     def warnings(self) -> list[str]:
         """What is dangerous in the settings, a sentence each."""
+        said = [self._of_database(), *(_of_password_file(switch) for switch in self.settings.switch)]
+        return [sentence for sentence in said if sentence]
+
+    def _of_database(self) -> str | None:
         if self.file is None or self.sources["database_url"] != "file" or not has_password(self.settings.database_url):
-            return []
-        if not self.file.stat().st_mode & READABLE_BY_OTHERS:
-            return []
-        return [f"{self.file} holds the database's password and everybody can read it: run `chmod o-r {self.file}`."]
+            return None
+        if not _open_to_others(self.file):
+            return None
+        return f"{self.file} holds the database's password and everybody can read it: run `chmod o-r {self.file}`."
+
+
+def _of_password_file(switch: WatchedSwitch) -> str | None:
+    file = switch.password_file
+    if not _open_to_others(file):
+        return None
+    return f"{file} holds an event socket's password and everybody can read it: run `chmod o-r {file}`."
+
+
+def _open_to_others(file: Path) -> bool:
+    try:
+        return bool(file.stat().st_mode & READABLE_BY_OTHERS)
+    except OSError:  # it is not there, or not for us: whoever reads it says so
+        return False
 
 
 def load(config: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Loaded:

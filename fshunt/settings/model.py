@@ -8,25 +8,23 @@ from collections.abc import Callable
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any
 
-from fshunt.errors import FshuntError
 from fshunt.hunting import kinds
 from fshunt.settings import values
+from fshunt.settings.switches import WatchedSwitch, switches
 from fshunt.settings.urls import check_database_url, hide_password
-from fshunt.settings.values import Address, IpNetwork, Kind
+from fshunt.settings.values import Address, IpNetwork, Kind, SettingsError
 
 NODE_CHARS = 64
-
-
-class SettingsError(FshuntError):
-    """The settings cannot be used: a file that cannot be read, an unknown key, or a wrong value."""
 
 
 def _about(kind: Kind, meaning: str) -> dict[str, Any]:
     return {"kind": kind, "meaning": meaning}
 
 
-def _host_name() -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname())[:NODE_CHARS] or "fshunt"
+def default_node(listen: Address) -> str:
+    """The host's name and the port: two daemons of one host do not share a node."""
+    host, port = re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname()) or "fshunt", f"-{listen.port}"
+    return host[: NODE_CHARS - len(port)] + port
 
 
 def _check_node(value: str) -> str:
@@ -79,13 +77,37 @@ class Settings:
         default=(),
         metadata=_about(values.networks(), "Who may connect: the outbound socket has no other authentication."),
     )
+    metrics: Address | None = field(
+        default=Address("127.0.0.1", 8085),
+        metadata=_about(
+            values.no_address(values.address()),
+            "Where the daemon serves metrics and its health, over HTTP. Not on loopback, it needs `metrics_peers`.",
+        ),
+    )
+    metrics_peers: tuple[IpNetwork, ...] = field(
+        default=(),
+        metadata=_about(
+            values.networks(), "Who besides this machine may ask for metrics and health: the server has no passwords."
+        ),
+    )
+    switch: tuple[WatchedSwitch, ...] = field(
+        default=(),
+        metadata=_about(
+            switches(),
+            "The FreeSWITCHes whose event sockets the daemon watches, to know who is on the phone. Each has a `host`, "
+            "a `port` (8021 where none is said) and a `password_file`, whose one line is the event socket's password. "
+            "Without any, a hunt goes by what the phones answer.",
+        ),
+    )
     max_calls: int = field(
         default=1000, metadata=_about(values.whole(1, 100_000), "How many calls the daemon holds at a time.")
     )
     stop_timeout: float = field(
-        default=30.0,
+        default=0.5,
         metadata=_about(
-            values.seconds(0, 3600), "How long a graceful stop lets the hunts under way go on, in seconds."
+            values.seconds(0, 3600),
+            "How long a graceful stop lets the hunts under way go on, in seconds. Then their phones stop ringing, and "
+            "FreeSWITCH takes the callers to the next daemon or to the fallback. Answered calls go on in any case.",
         ),
     )
     voicemail_profile: str = field(
@@ -118,10 +140,10 @@ class Settings:
         metadata=_about(values.one_of("text", "json"), "A line of text or a JSON object for each message."),
     )
     node: str = field(
-        default_factory=_host_name,
+        default="",
         metadata=_about(
             values.text("a name", _check_node),
-            "This daemon's name in the records; each daemon on a database needs its own. By default the host's name.",
+            "This daemon's name in the records; each daemon on a database needs its own, the same after a restart.",
         ),
     )
     lease_seconds: float = field(
@@ -131,9 +153,18 @@ class Settings:
         ),
     )
     database_timeout: float = field(
-        default=1.0,
+        default=0.5,
         metadata=_about(
-            values.seconds(0.05, 60), "How long a call waits for the database before it goes on without, in seconds."
+            values.seconds(0.05, 60),
+            "The longest that a call waits for one step of the database before it goes on without, in seconds.",
+        ),
+    )
+    claim_journal: str | None = field(
+        default=None,
+        metadata=_about(
+            values.optional(values.text("a file's whole path", values.absolute_path)),
+            "A file to which the start and the end of each claim on a member are appended, a line of JSON each, for "
+            "whoever wants to prove that nobody was rung twice. It is never shortened.",
         ),
     )
     fallback_box: str | None = field(
@@ -154,10 +185,20 @@ class Settings:
     def __post_init__(self) -> None:
         if not self.controllers:
             object.__setattr__(self, "controllers", (self.listen.reachable(),))
+        if not self.node:
+            object.__setattr__(self, "node", default_node(self.listen))
 
     def listening_on(self, listen: Address) -> Settings:
-        """The same settings with another address to listen on; raises SettingsError if that needs `allowed_peers`."""
-        changed = replace(self, listen=listen)
+        """The same settings with another address to listen on; raises SettingsError if that needs `allowed_peers`.
+
+        What goes by the address, if nothing else was said, goes along.
+        """
+        changed = replace(
+            self,
+            listen=listen,
+            controllers=() if self.controllers == (self.listen.reachable(),) else self.controllers,
+            node="" if self.node == default_node(self.listen) else self.node,
+        )
         changed.check()
         return changed
 
@@ -168,6 +209,15 @@ class Settings:
                 f"To listen on {self.listen}, which other machines can reach, "
                 "set `allowed_peers` to the addresses of your FreeSWITCH hosts."
             )
+        if self.metrics is None:
+            return
+        if not self.metrics.loopback and not self.metrics_peers:
+            raise SettingsError(
+                f"To serve metrics on {self.metrics}, which other machines can reach, "
+                "set `metrics_peers` to the addresses of those who shall read them."
+            )
+        if self.metrics == self.listen and self.metrics.port:
+            raise SettingsError(f"`listen` and `metrics` are both {self.listen}: set one of them to another port.")
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from fshunt.errors import UsageError
+from fshunt.errors import FshuntError, UsageError
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+
+
+class SettingsError(FshuntError):
+    """The settings cannot be used: a file that cannot be read, an unknown key, or a wrong value."""
 
 
 class WrongValueError(ValueError):
@@ -101,7 +105,8 @@ def _is_host(host: str, bracketed: bool) -> bool:
         return _HOST_NAME.fullmatch(host) is not None
 
 
-def _text_of(value: object) -> str:
+def text_of(value: object) -> str:
+    """The value, if it is a text."""
     if not isinstance(value, str):
         raise WrongValueError(f"must be a text in quotes, not {value!r}")
     return value
@@ -109,7 +114,7 @@ def _text_of(value: object) -> str:
 
 def text(words: str, check: Callable[[str], str]) -> Kind:
     """A text that `check` finds right."""
-    return Kind(words, str, lambda value: check(_text_of(value)))
+    return Kind(words, str, lambda value: check(text_of(value)))
 
 
 def one_of(*words: str) -> Kind:
@@ -166,7 +171,24 @@ def _number(said: str, make: Callable[[str], object]) -> object:
 
 def address() -> Kind:
     """An address to listen on; port 0 is any free port."""
-    return Kind("ADDRESS:PORT", str, lambda value: parse_address(_text_of(value)), str)
+    return Kind("ADDRESS:PORT", str, lambda value: parse_address(text_of(value)), str)
+
+
+def no_address(kind: Kind) -> Kind:
+    """The kind, or the word `none` or an empty text; a variable can say only the word, as an empty one sets nothing."""
+    return Kind(
+        f"{kind.words}, or `none`",
+        kind.read,
+        lambda value: None if value in ("", "none") else kind.check(value),
+        lambda value: "none" if value is None else kind.show(value),
+    )
+
+
+def absolute_path(said: str) -> str:
+    """Return the path; one that depends on where a program was started is none. Raises WrongValueError."""
+    if not said.startswith("/") or not said.isprintable():
+        raise WrongValueError(f"must be a file's whole path, from / on, not {said!r}")
+    return said
 
 
 def _network(said: str) -> IpNetwork:
@@ -188,12 +210,13 @@ def _many(words: str, check: Callable[[str], Any], show: Callable[[Any], object]
     def check_all(value: object) -> tuple[Any, ...]:
         if not isinstance(value, list):
             raise WrongValueError(f'must be a list such as ["A", "B"], not {value!r}')
-        return tuple(check(_text_of(item)) for item in value)
+        return tuple(check(text_of(item)) for item in value)
 
-    return Kind(words, _split, check_all, lambda value: [show(item) for item in value])
+    return Kind(words, split, check_all, lambda value: [show(item) for item in value])
 
 
-def _split(said: str) -> list[str]:
+def split(said: str) -> list[str]:
+    """The items of a variable that holds a list."""
     return [item.strip() for item in said.split(",") if item.strip()]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fshunt.settings import ROWS, Address, Settings, SettingsError, hide_password, load
+from fshunt.settings import ROWS, Address, Settings, SettingsError, WatchedSwitch, hide_password, load
 from fshunt.settings.loading import DEFAULT_FILE
 
 
@@ -76,6 +76,12 @@ EVERY_SETTING = {
         "192.0.2.1,2001:db8::/32",
         (ipaddress.ip_network("192.0.2.1/32"), ipaddress.ip_network("2001:db8::/32")),
     ),
+    "metrics": ("none", None),
+    "metrics_peers": ("192.0.2.0/24", (ipaddress.ip_network("192.0.2.0/24"),)),
+    "switch": (
+        "127.0.0.1:8021=/etc/fshunt/a, [::1]:8022=/etc/fshunt/b",
+        (WatchedSwitch("127.0.0.1", 8021, Path("/etc/fshunt/a")), WatchedSwitch("::1", 8022, Path("/etc/fshunt/b"))),
+    ),
     "max_calls": ("20", 20),
     "stop_timeout": ("0", 0.0),
     "voicemail_profile": ("office", "office"),
@@ -87,6 +93,7 @@ EVERY_SETTING = {
     "node": ("pbx-1", "pbx-1"),
     "lease_seconds": ("30", 30.0),
     "database_timeout": ("0.25", 0.25),
+    "claim_journal": ("/var/lib/fshunt/claims.jsonl", "/var/lib/fshunt/claims.jsonl"),
     "fallback_box": ("1000", "1000"),
     "controllers": ("127.0.0.1:8084,10.0.0.2:8084", (Address("127.0.0.1", 8084), Address("10.0.0.2", 8084))),
 }
@@ -212,8 +219,44 @@ def test_listening_on_another_address_is_checked_again(host):
         Settings().listening_on(address)
 
 
+def test_metrics_that_others_reach_need_metrics_peers(write):
+    sentence = refusal(write('metrics = "0.0.0.0:8085"'))
+    assert "set `metrics_peers`" in sentence
+    said = load(write('metrics = "0.0.0.0:8085"\nmetrics_peers = ["192.0.2.7"]'), {}).settings
+    assert said.metrics == Address("0.0.0.0", 8085)
+
+
+@pytest.mark.parametrize("said", ["", "none"])
+def test_metrics_can_be_switched_off(said, write):
+    assert load(write(f'metrics = "{said}"'), {}).settings.metrics is None
+
+
+def test_metrics_and_calls_need_a_port_each(write):
+    assert "set one of them to another port" in refusal(write('metrics = "127.0.0.1:8084"'))
+    with pytest.raises(SettingsError, match="another port"):
+        Settings().listening_on(Address("127.0.0.1", 8085))
+    any_port = {"FSHUNT_LISTEN": "127.0.0.1:0", "FSHUNT_METRICS": "127.0.0.1:0"}
+    assert load(write(""), any_port).settings.metrics == Address("127.0.0.1", 0)
+
+
+def test_the_node_is_by_default_the_host_and_the_port(monkeypatch, write):
+    monkeypatch.setattr("socket.gethostname", lambda: "pbx one.example")
+    assert Settings().node == "pbx-one.example-8084"
+    assert load(write('listen = "127.0.0.1:9000"'), {}).settings.node == "pbx-one.example-9000"
+    assert Settings().listening_on(Address("127.0.0.1", 9001)).node == "pbx-one.example-9001"
+    monkeypatch.setattr("socket.gethostname", lambda: "h" * 200)
+    assert Settings().node == "h" * 59 + "-8084"
+
+
+def test_a_node_that_was_said_stays_when_it_listens_elsewhere(write):
+    said = load(write('node = "first"\ncontrollers = ["192.0.2.1:8084"]'), {}).settings
+    elsewhere = said.listening_on(Address("127.0.0.1", 9001))
+    assert (elsewhere.node, elsewhere.controllers) == ("first", (Address("192.0.2.1", 8084),))
+
+
 def test_the_controllers_are_by_default_where_the_daemon_listens(write):
     assert Settings().controllers == (Address("127.0.0.1", 8084),)
+    assert Settings().listening_on(Address("127.0.0.1", 9001)).controllers == (Address("127.0.0.1", 9001),)
     every = load(write('listen = "0.0.0.0:9000"\nallowed_peers = ["192.0.2.7"]'), {}).settings
     assert every.controllers == (Address("127.0.0.1", 9000),)
 

@@ -1,0 +1,144 @@
+"""The `[[switch]]` tables: the FreeSWITCHes that the daemon watches, and their passwords, each in a file of its own."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fshunt.settings.values import (
+    Address,
+    Kind,
+    SettingsError,
+    WrongValueError,
+    absolute_path,
+    nearest,
+    parse_address,
+    split,
+    text_of,
+)
+
+EVENT_SOCKET_PORT = 8021
+"""Where FreeSWITCH's event socket listens, unless its configuration says otherwise."""
+
+SHIPPED_PASSWORD = "ClueCon"  # noqa: S105 (everybody knows it: that is why it is refused)
+
+MAX_PASSWORD_BYTES = 1024
+"""FreeSWITCH reads no longer line."""
+
+KEYS = ("host", "port", "password_file")
+ONE_SECRET = ("password", "secret")
+FORM = "must be [[switch]] tables with `host`, `port` and `password_file`"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedSwitch:
+    """The event socket of a FreeSWITCH, and the file with its password, which is read when it is needed only."""
+
+    host: str
+    port: int
+    password_file: Path
+
+    @property
+    def name(self) -> str:
+        """What it is called in logs, metrics and on screens."""
+        return str(Address(self.host, self.port))
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.password_file}"
+
+    def password(self) -> str:
+        """Read the password; a line feed at its end does not belong to it.
+
+        Raises SettingsError, without what the file holds.
+        """
+        file = self.password_file
+        said = self._read().removesuffix("\n").removesuffix("\r")
+        if not said:
+            raise SettingsError(f"The file {file} for the event socket's password of {self.name} is empty.")
+        if len(said) > MAX_PASSWORD_BYTES or not said.isprintable():
+            raise SettingsError(
+                f"The file {file} must hold the event socket's password of {self.name} alone, in one line."
+            )
+        if said == SHIPPED_PASSWORD:
+            raise SettingsError(
+                f"The file {file} has the password that FreeSWITCH is shipped with, which fshunt refuses: "
+                f"set another one in event_socket.conf.xml of {self.name}, and in the file."
+            )
+        return said
+
+    def _read(self) -> str:
+        file, whose = self.password_file, f"for the event socket's password of {self.name}"
+        try:
+            if not stat.S_ISREG(file.stat().st_mode):
+                raise SettingsError(f"{file}, named {whose}, is not a file.")
+            with file.open("rb") as opened:
+                return opened.read(MAX_PASSWORD_BYTES + 3).decode()
+        except FileNotFoundError:
+            raise SettingsError(f"There is no file {file} {whose}.") from None
+        except OSError as error:
+            raise SettingsError(f"The file {file} {whose} cannot be read: {error.strerror}.") from None
+        except UnicodeDecodeError:
+            raise SettingsError(f"The file {file} {whose} is not in UTF-8.") from None
+
+
+def switches() -> Kind:
+    """The tables of the file, or HOST:PORT=FILE with commas between them in the environment."""
+    return Kind("[[switch]] tables; in the variable HOST:PORT=FILE, separated by commas", split, _check_all, _show)
+
+
+def _show(switches: tuple[WatchedSwitch, ...]) -> list[str]:
+    return [str(switch) for switch in switches]
+
+
+def _check_all(value: object) -> tuple[WatchedSwitch, ...]:
+    if isinstance(value, dict):
+        raise WrongValueError(f"{FORM}: two brackets at either side of the word")
+    if not isinstance(value, list):
+        raise WrongValueError(FORM)
+    found: dict[str, WatchedSwitch] = {}
+    for said in value:
+        switch = _from_text(said) if isinstance(said, str) else _from_table(said)
+        if found.setdefault(switch.name.lower(), switch) is not switch:
+            raise WrongValueError(f"names {switch.name} twice")
+    return tuple(found.values())
+
+
+def _from_text(said: str) -> WatchedSwitch:
+    where, equals, file = said.partition("=")
+    if not equals:
+        raise WrongValueError("must be HOST:PORT=FILE, with commas between several, where the file has the password")
+    address = parse_address(where.strip(), lowest_port=1)
+    return WatchedSwitch(address.host, address.port, Path(absolute_path(file.strip())))
+
+
+def _from_table(said: object) -> WatchedSwitch:
+    # What is said is not repeated in an error: it may be a password at the wrong place.
+    if not isinstance(said, Mapping):
+        raise WrongValueError(FORM)
+    for key in said:
+        _check_key(key)
+    missing = [f"`{key}`" for key in ("host", "password_file") if key not in said]
+    if missing:
+        raise WrongValueError(f"has a table without {' and '.join(missing)}")
+    address = _address(said["host"], said.get("port", EVENT_SOCKET_PORT))
+    return WatchedSwitch(address.host, address.port, Path(absolute_path(text_of(said["password_file"]))))
+
+
+def _check_key(key: str) -> None:
+    if key in ONE_SECRET:
+        raise WrongValueError(f"takes no `{key}`: write it into a file of its own, and name that as `password_file`")
+    if key not in KEYS:
+        raise WrongValueError(f"has a table with `{key}`, which it does not know{nearest(key, list(KEYS))}")
+
+
+def _address(host: Any, port: Any) -> Address:
+    if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535:
+        raise WrongValueError(f"must have a port from 1 to 65535, not {port!r}")
+    bare = text_of(host).removeprefix("[").removesuffix("]")
+    try:
+        return parse_address(str(Address(bare, port)))
+    except WrongValueError:
+        raise WrongValueError(f"must have a name or an IP address as `host`, not {host!r}") from None
