@@ -7,7 +7,7 @@ phone an extension, and forgets all of them when one unregisters, unless ``multi
 import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fshunt.switch.channels import NOTHING, Change
 from fshunt.switch.frames import Frame, ProtocolError
@@ -17,29 +17,36 @@ GONE_KEPT = 20_000  # registrations that a late event or list could bring back
 _PROFILE = re.compile(r"^<profile>\n<name>(.*)</name>\n<type>profile</type>$", re.MULTILINE)
 _VALUE = re.compile(r" {8}<(call-id|user|contact)>(.*)</\1>")
 
-Key = tuple[str, str, str]  # user, domain, Call-ID
+_TOLD = {"sofia::register": "register", "sofia::unregister": "unregister", "sofia::expire": "expire"}
+
+Key = tuple[str, str, str, str]
+"""User, domain, Call-ID, contact. FreeSWITCH lists a phone by one of the last two, as its profile is set."""
 
 
-@dataclass(slots=True)
-class _Registration:
-    """One phone at an extension, there or gone."""
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The last that was said of one registration."""
 
-    contact: str
-    alive: bool
+    kind: str
     sequence: int
     state: int
-    """which state was taken last before this was said"""
+    """which state was taken last before"""
+
+    @property
+    def alive(self) -> bool:
+        return self.kind == "register"
 
 
 @dataclass(slots=True)
 class RegistrationTable:
-    """The registrations, by extension and Call-ID."""
+    """The registrations, by extension."""
 
     count: int = 0
-    _users: dict[tuple[str, str], dict[str, _Registration]] = field(default_factory=dict)
+    _said: dict[tuple[str, str], dict[Key, _Said]] = field(default_factory=dict)
     _domains: dict[str, set[str]] = field(default_factory=dict)
     """of each user: the domains at which he is registered"""
     _gone: dict[Key, None] = field(default_factory=dict)
+    """those that are registered no more, oldest first"""
     _state: int = 0
 
     def begin(self) -> None:
@@ -56,80 +63,81 @@ class RegistrationTable:
 
     def on_event(self, event: Frame) -> Change:
         """Takes in ``sofia::register``, ``sofia::unregister`` or ``sofia::expire``; the last names its headers anew."""
-        kind = event.get("Event-Subclass", "").removeprefix("sofia::")
+        kind = _TOLD.get(event.get("Event-Subclass", ""))
         user = (event.get("from-user") or event.get("user", "")).lower()
         domain = (event.get("from-host") or event.get("host", "")).lower()
         call_id, sequence = event.get("call-id", ""), event.get("Event-Sequence", "")
-        if kind not in ("register", "unregister", "expire") or not (user and domain and call_id):
+        if kind is None or not (user and domain and call_id):
             return NOTHING
         number = int(sequence) if sequence.isascii() and sequence.isdecimal() and len(sequence) < 20 else 0
-        # A phone that leaves takes its contact along, under whatever Call-ID; what expires is one Call-ID alone.
-        contact = "" if kind == "expire" else event.get("contact", "")
-        said = _Registration(contact, kind == "register", number, self._state)
-        return self._say((user, domain, call_id), said)
+        return self._say((user, domain, call_id, event.get("contact", "")), _Said(kind, number, self._state))
 
     def take(self, text: str) -> Change:
-        """Takes in the lists of all profiles, one after another. Raises ProtocolError, and then has changed nothing."""
-        listed = dict(_listed(text))
-        change = NOTHING
-        for key, contact in listed.items():
-            user, domain, call_id = key
-            known = self._users.get((user, domain), {}).get(call_id)
-            # What was said since the list was asked for counts more; so does a leaving not much older: an expired
-            # phone is told before it is taken from the list.
-            if known is None or (not known.alive and known.state < self._state - 1):
-                change |= self._say(key, _Registration(contact, True, known.sequence if known else -1, self._state - 1))
-        for (user, domain), phones in list(self._users.items()):
-            for call_id, one in list(phones.items()):
-                if one.alive and one.state < self._state and (user, domain, call_id) not in listed:
-                    gone = _Registration(one.contact, False, one.sequence, self._state - 1)
-                    change |= self._say((user, domain, call_id), gone)
+        """Takes in the lists of all profiles, one after another. Raises ProtocolError, and then has changed nothing.
+
+        What was said since the state was begun counts more; so does a leaving not much older, for FreeSWITCH tells of
+        an expired phone before it takes it from its list.
+        """
+        listed = set(_listed(text))
+        change, before = NOTHING, self._state - 1
+        for key in listed:
+            known = self._said.get(key[:2], {}).get(key)
+            if known is None or (not known.alive and known.state < before):
+                change |= self._say(key, _Said("register", known.sequence if known else -1, before))
+        for said in list(self._said.values()):
+            for key, one in list(said.items()):
+                if one.alive and one.state <= before and key not in listed:
+                    change |= self._say(key, _Said("expire", one.sequence, before))
         return change
 
-    def _say(self, key: Key, said: _Registration) -> Change:
-        user, domain, call_id = key
-        before = self.is_registered(user, domain)
-        phones = self._users.setdefault((user, domain), {})
-        known = phones.get(call_id)
-        if known is not None and said.sequence < known.sequence:
-            return NOTHING
-        if said.alive and any(_replaces(one, said) for one in phones.values()):
-            said.alive = False
-        self._put(key, said)
-        for other, one in list(phones.items()):
-            if other != call_id and one.alive and _replaces(said, one):
-                self._put((user, domain, other), _Registration(one.contact, False, one.sequence, one.state))
+    def _say(self, key: Key, said: _Said) -> Change:
+        user, domain = key[:2]
+        was_registered = self.is_registered(user, domain)
+        all_said = self._said.setdefault((user, domain), {})
+        known = all_said.get(key)
+        if known is None or said.sequence >= known.sequence:
+            if said.alive and any(_ends(other, one, key, said) for other, one in all_said.items()):
+                said = replace(said, kind="expire")
+            self._put(key, said)
+            for other, one in list(all_said.items()):
+                if one.alive and _ends(key, said, other, one):
+                    self._put(other, replace(one, kind="expire"))
         self._prune()
-        changed = self.is_registered(user, domain) != before
+        changed = self.is_registered(user, domain) != was_registered
         return Change(frozenset({f"{user}@{domain}"})) if changed else NOTHING
 
-    def _put(self, key: Key, said: _Registration) -> None:
-        user, domain, call_id = key
-        phones = self._users[user, domain]
-        was = phones.get(call_id)
-        self.count += said.alive - (was is not None and was.alive)
-        phones[call_id] = said
+    def _put(self, key: Key, said: _Said) -> None:
+        user, domain = key[:2]
+        all_said = self._said[user, domain]
+        known = all_said.get(key)
+        self.count += said.alive - (known is not None and known.alive)
+        all_said[key] = said
         self._gone.pop(key, None)
         if not said.alive:
             self._gone[key] = None
-        if any(one.alive for one in phones.values()):
-            self._domains.setdefault(user, set()).add(domain)
-        elif user in self._domains:
-            self._domains[user].discard(domain)
-            if not self._domains[user]:
-                del self._domains[user]
+        domains = self._domains.setdefault(user, set())
+        (domains.add if any(one.alive for one in all_said.values()) else domains.discard)(domain)
+        if not domains:
+            del self._domains[user]
 
     def _prune(self) -> None:
         while len(self._gone) > GONE_KEPT:
-            user, domain, call_id = next(iter(self._gone))
-            del self._gone[user, domain, call_id], self._users[user, domain][call_id]
-            if not self._users[user, domain]:
-                del self._users[user, domain]
+            key = next(iter(self._gone))
+            del self._gone[key], self._said[key[:2]][key]
+            if not self._said[key[:2]]:
+                del self._said[key[:2]]
 
 
-def _replaces(newer: _Registration, older: _Registration) -> bool:
-    """Whether what was said is of the same phone as something else, and later: a phone started anew, or left."""
-    return bool(newer.contact) and newer.contact == older.contact and newer.sequence > older.sequence
+def _ends(key: Key, said: _Said, other: Key, one: _Said) -> bool:
+    """Whether what was said of one registration ends another, older one of the same extension.
+
+    A phone that starts anew registers its contact under another Call-ID, and one that leaves may do so under a third.
+    What expires is one row of FreeSWITCH's list alone.
+    """
+    if said.sequence <= one.sequence or key == other:
+        return False
+    same_contact = bool(key[3]) and key[3] == other[3]
+    return (said.kind != "expire" and same_contact) or (said.kind == "unregister" and key[2] == other[2])
 
 
 def profile_names(text: str) -> list[str]:
@@ -139,7 +147,7 @@ def profile_names(text: str) -> list[str]:
     return sorted(set(_PROFILE.findall(text)))
 
 
-def _listed(text: str) -> Iterator[tuple[Key, str]]:
+def _listed(text: str) -> Iterator[Key]:
     """The registrations in the lists. Read line by line: FreeSWITCH does not escape a Call-ID in its XML."""
     found: dict[str, str] | None = None
     depth = 0
@@ -151,7 +159,7 @@ def _listed(text: str) -> Iterator[tuple[Key, str]]:
         elif line == "    </registration>" and found is not None:
             user, _, domain = html.unescape(found.get("user", "")).rpartition("@")
             if user and domain and found.get("call-id"):
-                yield (user.lower(), domain.lower(), found["call-id"]), html.unescape(found.get("contact", ""))
+                yield user.lower(), domain.lower(), found["call-id"], html.unescape(found.get("contact", ""))
             found = None
         elif found is not None and (value := _VALUE.fullmatch(line)):
             found.setdefault(value[1], value[2])
