@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fshunt.simulator.causes import NORMAL_CLEARING
 from fshunt.simulator.channel import set_variable
+from fshunt.simulator.tables import show, sofia
 
 if TYPE_CHECKING:
-    from fshunt.simulator.channel import Channel
     from fshunt.simulator.switch import SimulatedSwitch
 
 NO_CHANNEL = "-ERR No such channel!\n"
@@ -86,49 +84,8 @@ def _uuid_broadcast(switch: SimulatedSwitch, argument: str) -> str:
     return "+OK Message sent\n"
 
 
-def _show(switch: SimulatedSwitch, argument: str) -> str:
-    if argument != "channels as json":
-        return "-USAGE: channels as json\n"
-    rows = [_row(channel, switch) for channel in switch.all_channels()]
-    return json.dumps({"row_count": len(rows), "rows": rows} if rows else {"row_count": 0}, separators=(",", ":"))
-
-
-def _row(channel: Channel, switch: SimulatedSwitch) -> dict[str, str]:
-    profile = channel.profile
-    created = profile.times.created
-    empty = (
-        *("read_codec", "read_rate", "read_bit_rate", "write_codec", "write_rate", "write_bit_rate", "secure"),
-        *("presence_data", "accountcode", "callee_direction", "sent_callee_name", "sent_callee_num"),
-    )
-    return {
-        "uuid": channel.uuid,
-        "direction": profile.direction,
-        "created": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(created)),
-        "created_epoch": str(int(created)),
-        "name": channel.name,
-        "state": channel.state,
-        "cid_name": profile.caller_name,
-        "cid_num": profile.caller_number,
-        "ip_addr": "127.0.0.1",
-        "dest": profile.destination,
-        "application": channel.application[0],
-        "application_data": channel.application[1],
-        "dialplan": "XML",
-        "context": "default",
-        **dict.fromkeys(empty, ""),
-        "hostname": switch.name,
-        "presence_id": channel.presence_id,
-        "callstate": channel.call_state,
-        "callee_name": profile.callee_name,
-        "callee_num": profile.callee_number,
-        "call_uuid": "" if channel.call_uuid == channel.uuid else channel.call_uuid,
-        "initial_cid_name": profile.caller_name,
-        "initial_cid_num": profile.caller_number,
-        "initial_ip_addr": "127.0.0.1",
-        "initial_dest": profile.destination,
-        "initial_dialplan": "XML",
-        "initial_context": "default",
-    }
+def _uptime(switch: SimulatedSwitch, _argument: str) -> str:
+    return f"{int(switch.clock.now())}\n"
 
 
 def _status(switch: SimulatedSwitch, _argument: str) -> str:
@@ -136,9 +93,11 @@ def _status(switch: SimulatedSwitch, _argument: str) -> str:
 
 
 _TABLE: dict[str, Callable[[SimulatedSwitch, str], str]] = {
-    "show": _show,
+    "show": show,
+    "sofia": sofia,
     "sofia_contact": _sofia_contact,
     "status": _status,
+    "uptime": _uptime,
     "uuid_broadcast": _uuid_broadcast,
     "uuid_exists": _uuid_exists,
     "uuid_getvar": _uuid_getvar,

@@ -75,6 +75,8 @@ class SimulatedCall:
         """Real seconds from the controller's connection to its first ``bridge``."""
         self.reset = False
         """Taken from its application because the controller is gone: ``socket_resume`` (fact 7)."""
+        self.on_end: Callable[[], None] = lambda: None
+        """Called when his channel is gone."""
         self.transfer: list[Action] | None = None
         self.legs: dict[str, Leg] = {}
         self.listener: Listener | None = None

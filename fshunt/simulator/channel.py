@@ -8,7 +8,8 @@ from typing import Protocol
 from fshunt.simulator import headers, headers_end
 from fshunt.simulator.headers import Headers, Profile
 
-WITHOUT_VARIABLES = frozenset({"CHANNEL_STATE"})
+WITHOUT_VARIABLES = frozenset({"CHANNEL_STATE", "CHANNEL_CALLSTATE"})
+CALL_STATES = ("DOWN", "DIALING", "RINGING", "EARLY", "ACTIVE", "HELD", "RING_WAIT", "HANGUP", "UNHELD")
 CALLER_PORT, LEG_PORT = 60461, 30494
 
 
@@ -40,7 +41,7 @@ class Channel:
         self.presence_id = presence_id
         self.call_uuid = profile.uuid
         self.state = "CS_EXECUTE" if profile.direction == "inbound" else "CS_CONSUME_MEDIA"
-        self.call_state = "RINGING" if profile.direction == "inbound" else "DOWN"
+        self.call_state = "DOWN"
         self.answer_state = "ringing"
         self.hangup_cause: str | None = None
         self.media = False
@@ -113,13 +114,29 @@ class Channel:
 
     # What happens to a channel, each with its event.
 
+    def announce(self) -> None:
+        """The channel is there; to a caller's own phone it sounds as if the other side rang from then on."""
+        self.fire("CHANNEL_CREATE")
+        if self.profile.direction == "inbound":
+            self._enter("RINGING")
+
+    def _enter(self, call_state: str) -> None:
+        """Goes on to another state of the call, and says so."""
+        old, self.call_state = self.call_state, call_state
+        if old not in (call_state, "HANGUP"):
+            number = str(CALL_STATES.index(call_state))
+            self.fire(
+                "CHANNEL_CALLSTATE",
+                front=[("Original-Channel-Call-State", old), ("Channel-Call-State-Number", number)],
+            )
+
     def mark_ringing(self) -> None:
         """180: the caller is told that the other side rings; once a channel."""
         if not self.rang and not self.answered:
             self.profile.times.progress = self._bus.epoch()
             self.variables.setdefault("sip_to_tag", self.uuid[:13])
             self.fire("CHANNEL_PROGRESS")
-            self.call_state = "RINGING"
+            self._enter("RINGING")
 
     def mark_early(self) -> None:
         """183: sound flows before the answer; once a channel."""
@@ -131,7 +148,7 @@ class Channel:
         self._gain_media()
         self.variables["endpoint_disposition"] = "EARLY MEDIA"
         self.fire("CHANNEL_PROGRESS_MEDIA")
-        self.call_state = "EARLY"
+        self._enter("EARLY")
 
     def mark_answered(self) -> None:
         """200: answered. A caller's channel passes through early media on the way, a leg does not."""
@@ -150,7 +167,7 @@ class Channel:
 
     def settle_answer(self) -> None:
         """The call's state after the answer has been announced, and ``execute_on_answer`` has run."""
-        self.call_state = "ACTIVE"
+        self._enter("ACTIVE")
 
     def mark_hungup(self, cause: str) -> None:
         """Hung up: CHANNEL_HANGUP. Does nothing the second time."""
@@ -166,7 +183,8 @@ class Channel:
         self.state = "CS_HANGUP"
         if states:
             self.fire("CHANNEL_STATE")
-        self.state, self.call_state = "CS_REPORTING", "HANGUP"
+        self._enter("HANGUP")
+        self.state = "CS_REPORTING"
         if states:
             self.fire("CHANNEL_STATE")
         self.variables |= headers_end.ending_variables(

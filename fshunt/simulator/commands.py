@@ -11,11 +11,13 @@ from fshunt.simulator.headers import SOURCES
 from fshunt.switch.frames import render_api_response, render_reply
 
 if TYPE_CHECKING:
+    from fshunt.simulator.eventsocket import EventSocket
     from fshunt.simulator.listener import Listener
 
 NOT_FOUND = "-ERR command not found"
 FOR_EVER = -1
-KNOWN_EVENTS = frozenset(SOURCES) | {
+SUBCLASSES = frozenset({"sofia::register", "sofia::unregister", "sofia::expire"})
+KNOWN_EVENTS = frozenset(SOURCES) - SUBCLASSES | {
     *("CHANNEL_CREATE", "CHANNEL_DESTROY", "CHANNEL_CALLSTATE", "CHANNEL_OUTGOING", "CHANNEL_ORIGINATE"),
     *("CHANNEL_UUID", "CHANNEL_APPLICATION", "CHANNEL_HOLD", "CHANNEL_UNHOLD", "BACKGROUND_JOB", "DTMF", "CUSTOM"),
     *("TALK", "NOTALK", "DETECTED_SPEECH", "HEARTBEAT"),
@@ -32,20 +34,24 @@ def body_length(head: bytes) -> int:
     return 0
 
 
-def handle(listener: Listener, text: str) -> bytes:
+def handle(listener: EventSocket, text: str) -> bytes:
     """Does what a command says, and gives the bytes of the reply."""
     head, _, body = text.partition("\n\n")
     first, *lines = [line.rstrip("\r") for line in head.split("\n")]
     verb, _, rest = first.partition(" ")
-    if verb == "connect":
-        return listener.connect_reply()
+    outbound = listener.outbound
+    if verb == "connect" and outbound is not None:
+        return outbound.connect_reply()
     if verb == "api":
-        return render_api_response(api.run(listener.call.switch, rest))
+        return render_api_response(api.run(listener.switch, rest))
     if verb == "sendmsg":
         return render_reply(_sendmsg(listener, rest.strip(), _headers(lines), body))
-    command = _COMMANDS.get(verb)
-    reply = command(listener, rest.strip()) if command else NOT_FOUND
-    listener.call.switch.bus.place(listener)
+    reply = NOT_FOUND
+    if command := _COMMANDS.get(verb):
+        reply = command(listener, rest.strip())
+    elif outbound is not None and (of_call := _CALL_COMMANDS.get(verb)):
+        reply = of_call(outbound, rest.strip())
+    listener.switch.bus.place(listener)
     return render_reply(reply)
 
 
@@ -58,17 +64,20 @@ def _headers(lines: list[str]) -> dict[str, str]:
     return found
 
 
-def _sendmsg(listener: Listener, uuid: str, said: dict[str, str], body: str) -> str:
+def _sendmsg(listener: EventSocket, uuid: str, said: dict[str, str], body: str) -> str:
     """Queues an application; ``+OK`` means no more than that (reference, 2.1)."""
-    call = listener.call if uuid in ("", listener.call.uuid) else listener.call.switch.calls.get(uuid)
+    outbound = listener.outbound
+    call = outbound.call if outbound and not uuid else listener.switch.calls.get(uuid)
+    if call is None and outbound is not None and uuid == outbound.call.uuid:
+        call = outbound.call
     if call is None:
         return f"-ERR invalid session id [{uuid}]"
     if said.get("call-command") == "hangup":
         call.hangup(said.get("hangup-cause", "NORMAL_CLEARING"))
     elif said.get("call-command") == "execute":
         argument = said.get("execute-app-arg", body)
-        if said.get("execute-app-name") == "bridge":
-            listener.note_bridge()
+        if said.get("execute-app-name") == "bridge" and outbound is not None:
+            outbound.note_bridge()
         call.queue(
             said.get("execute-app-name", ""),
             argument,
@@ -97,25 +106,25 @@ def _myevents(listener: Listener, _rest: str) -> str:
     return "+OK Events Enabled"
 
 
-def _event(listener: Listener, rest: str) -> str:
+def _event(listener: EventSocket, rest: str) -> str:
     words = rest.split()
     form = words.pop(0) if words and words[0] in ("plain", "json", "xml") else "plain"
-    known = KNOWN_EVENTS if any(word.upper() == "ALL" for word in words) else _known(words)
+    known = KNOWN_EVENTS | SUBCLASSES if any(word.upper() == "ALL" for word in words) else _known(words)
     if not known:
         return "-ERR no keywords supplied"
     listener.events |= known
     return f"+OK event listener enabled {form}"
 
 
-def _nixevent(listener: Listener, rest: str) -> str:
-    known = KNOWN_EVENTS if rest.upper() == "ALL" else _known(rest.split())
+def _nixevent(listener: EventSocket, rest: str) -> str:
+    known = KNOWN_EVENTS | SUBCLASSES if rest.upper() == "ALL" else _known(rest.split())
     if not known:
         return "-ERR no keywords supplied"
     listener.events -= known
     return "+OK events nixed"
 
 
-def _noevents(listener: Listener, _rest: str) -> str:
+def _noevents(listener: EventSocket, _rest: str) -> str:
     if not listener.events:
         return "-ERR not listening for events"
     listener.events.clear()
@@ -123,10 +132,10 @@ def _noevents(listener: Listener, _rest: str) -> str:
 
 
 def _known(words: list[str]) -> frozenset[str]:
-    return KNOWN_EVENTS & {word.upper() for word in words}
+    return (KNOWN_EVENTS & {word.upper() for word in words}) | (SUBCLASSES & set(words))
 
 
-def _filter(listener: Listener, rest: str) -> str:
+def _filter(listener: EventSocket, rest: str) -> str:
     words = rest.removeprefix("add ").split(" ", 2)
     if words[0] == "delete" and len(words) > 1:
         name, value = words[1], words[2] if len(words) > 2 else ""
@@ -143,7 +152,7 @@ def _matches(one: tuple[str, str], name: str, value: str) -> bool:
     return name == "all" or (one[0].lower() == name.lower() and value in ("", one[1]))
 
 
-def _exit(listener: Listener, _rest: str) -> str:
+def _exit(listener: EventSocket, _rest: str) -> str:
     listener.leave()
     return "+OK bye"
 
@@ -153,19 +162,21 @@ def _resume(listener: Listener, _rest: str) -> str:
     return "+OK"
 
 
-def _divert(_listener: Listener, rest: str) -> str:
+def _divert(_listener: EventSocket, rest: str) -> str:
     return "+OK events diverted" if rest == "on" else "+OK events not diverted"
 
 
-_COMMANDS: dict[str, Callable[[Listener, str], str]] = {
+_COMMANDS: dict[str, Callable[[EventSocket, str], str]] = {
     "divert_events": _divert,
     "event": _event,
     "exit": _exit,
     "filter": _filter,
-    "linger": _linger,
-    "myevents": _myevents,
     "nixevent": _nixevent,
     "noevents": _noevents,
+}
+_CALL_COMMANDS: dict[str, Callable[[Listener, str], str]] = {
+    "linger": _linger,
+    "myevents": _myevents,
     "nolinger": _nolinger,
     "resume": _resume,
 }

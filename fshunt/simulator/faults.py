@@ -6,16 +6,14 @@ A fault gets each frame with its number, from 1, and says what to send in its pl
 from __future__ import annotations
 
 import uuid as uuids
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from gevent import socket
 
+from fshunt.simulator.clock import Clock
 from fshunt.switch.frames import render_event
-
-if TYPE_CHECKING:
-    from fshunt.simulator.call import SimulatedCall
 
 
 class Broken(Exception):
@@ -158,21 +156,26 @@ class Garbage:
             yield self.data
 
 
-def send_with_faults(connection: socket.socket, frame: bytes, number: int, call: SimulatedCall) -> None:
-    """Sends a frame through the call's faults, one after the other. Raises Broken where one cuts."""
-    for piece in _through(call, number, frame):
+def send_with_faults(
+    connection: socket.socket, frame: bytes, number: int, faults: Sequence[Fault], clock: Clock
+) -> Iterator[int]:
+    """Sends a frame through faults, one after the other; gives the number of bytes as they go out.
+
+    Raises Broken where a fault cuts.
+    """
+    for piece in _through(faults, number, frame):
         if isinstance(piece, Cut):
             raise Broken
         if isinstance(piece, Pause):
-            call.clock.sleep(piece.seconds)
+            clock.sleep(piece.seconds)
         elif piece:
             connection.sendall(piece)
-            call.switch.bytes_out += len(piece)
+            yield len(piece)
 
 
-def _through(call: SimulatedCall, number: int, frame: bytes) -> Iterator[Piece]:
+def _through(faults: Sequence[Fault], number: int, frame: bytes) -> Iterator[Piece]:
     pieces: list[Piece] = [frame]
-    for fault in call.faults:
+    for fault in faults:
         pieces = [
             out
             for piece in pieces

@@ -30,6 +30,11 @@ SOURCES = {
     "CHANNEL_UNBRIDGE": ("switch_ivr_bridge.c", "switch_ivr_multi_threaded_bridge", 1879),
     "CHANNEL_HANGUP": ("switch_channel.c", "switch_channel_perform_hangup", 3445),
     "CHANNEL_HANGUP_COMPLETE": ("switch_core_state_machine.c", "switch_core_session_reporting_state", 943),
+    "CHANNEL_CREATE": ("switch_core_state_machine.c", "switch_core_session_run", 626),
+    "CHANNEL_CALLSTATE": ("switch_channel.c", "switch_channel_perform_set_callstate", 301),
+    "sofia::register": ("sofia_reg.c", "sofia_reg_handle_register_token", 2059),
+    "sofia::unregister": ("sofia_reg.c", "sofia_reg_handle_register_token", 2213),
+    "sofia::expire": ("sofia_reg.c", "sofia_reg_del_callback", 726),
     "CHANNEL_STATE": ("switch_channel.c", "switch_channel_perform_set_running_state", 2408),
 }
 """Which line of FreeSWITCH says that it sent the event."""
@@ -75,7 +80,7 @@ def event_head(name: str, at: float, sequence: int, core_uuid: str) -> Headers:
     file, function, line = SOURCES[name]
     clock = time.gmtime(at)
     return [
-        ("Event-Name", name),
+        ("Event-Name", "CUSTOM" if "::" in name else name),
         ("Core-UUID", core_uuid),
         ("FreeSWITCH-Hostname", SWITCH_NAME),
         ("FreeSWITCH-Switchname", SWITCH_NAME),

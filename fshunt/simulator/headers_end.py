@@ -1,4 +1,4 @@
-"""The variables a channel gains with media, and those it is left with at its end.
+"""The variables a channel gains with media, those it is left with at its end, and what a registration says.
 
 The second half of what ``headers`` is about; the end of a call alone brings eighty of them.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 
 from fshunt.simulator.causes import q850_of
-from fshunt.simulator.headers import CODEC, LOCAL_IP, Profile, micro, sdp
+from fshunt.simulator.headers import CODEC, LOCAL_IP, Headers, Profile, micro, sdp
+from fshunt.simulator.phones import REGISTERED_SECONDS, Phone
 
 _RTP_IN_ZERO = (
     *("raw_bytes", "media_bytes", "packet_count", "media_packet_count", "skip_packet_count", "jitter_packet_count"),
@@ -117,3 +118,22 @@ def _packets() -> dict[str, str]:
     found |= {f"rtp_audio_in_{name}": "0.00" for name in _RTP_IN_RATES}
     found |= {"rtp_audio_in_flaw_total": "0", "rtp_audio_in_quality_percentage": "100.00", "rtp_audio_in_mos": "4.50"}
     return found | {f"rtp_audio_{name}": "0" for name in _RTP_OUT_ZERO}
+
+
+def registration_headers(kind: str, phone: Phone, at: float) -> Headers:
+    """What follows the head of ``sofia::register``, ``unregister`` or ``expire``; the last names its user otherwise."""
+    contact, port = ("contact", f'"" <{phone.contact}>'), phone.address.rpartition(":")[2]
+    network = [("network-ip", LOCAL_IP), ("network-port", port)]
+    call_id, agent = ("call-id", phone.call_id), ("user-agent", "simulated phone")
+    if kind == "expire":
+        who = [("user", phone.user), ("username", phone.user), ("host", phone.domain)]
+        times = [("expires", str(int(at))), agent, ("realm", phone.domain)]
+        return [("profile-name", "internal"), call_id, *who, contact, *times, *network]
+    who = [("from-user", phone.user), ("from-host", phone.domain)]
+    if kind == "unregister":
+        known = [contact, call_id, ("rpid", "unknown"), ("realm", "unknown")]
+        return [("profile-name", "internal"), ("username", "unknown"), *who, *known, *network, agent, ("expires", "0")]
+    status = [("rpid", "unknown"), ("status", "Registered(UDP)"), ("expires", str(REGISTERED_SECONDS))]
+    to = [("to-user", phone.user), ("to-host", phone.domain)]
+    tail = [*network, ("username", "unknown"), ("realm", phone.domain), agent]
+    return [("profile-name", "internal"), *who, ("presence-hosts", "n/a"), contact, call_id, *status, *to, *tail]

@@ -48,6 +48,7 @@ class Leg:
     def start(self) -> None:
         """Sends the INVITE."""
         profile, does = self.channel.profile, self._behaviour
+        self.channel.announce()
         self._ring = Ring(
             self._clock.now(), self._caller.uuid, self.channel.uuid, profile.caller_number, profile.caller_name
         )

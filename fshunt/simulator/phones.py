@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import uuid as uuids
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+REGISTERED_SECONDS = 3600
 FIRST_PORT = 42001  # the first phone's contact; the ports are names only, nothing listens there
 
 
@@ -84,6 +87,8 @@ class Phone:
         self.busy_while_talking = True
         """Whether a second call is refused with 486, as by a phone with one line."""
         self.talking = 0
+        self.call_id = uuids.uuid4().hex[:12]
+        """The Call-ID of its registration."""
         self.rings: list[Ring] = []
         self._script: deque[Behaviour] = deque()
 
@@ -126,6 +131,8 @@ class Registrations:
         self._phones: dict[tuple[str, str], list[Phone]] = {}
         self._users: set[tuple[str, str]] = set()
         self._by_contact: dict[str, Phone] = {}
+        self.told: Callable[[str, Phone], None] = lambda kind, phone: None  # noqa: ARG005 - nobody listens
+        """Hears of each that registers, unregisters or expires."""
         self._ports = itertools.count(FIRST_PORT)
 
     def add_user(self, user: str, domain: str) -> None:
@@ -145,12 +152,18 @@ class Registrations:
         if phone not in phones:
             phones.append(phone)
         self._by_contact[phone.contact] = phone
+        self.told("register", phone)
 
-    def unregister(self, phone: Phone) -> None:
+    def unregister(self, phone: Phone, *, expired: bool = False) -> None:
         """Makes ``sofia_contact`` forget it. Who dials its contact still reaches it, as with SIP."""
         phones = self._phones[phone.user, phone.domain]
         if phone in phones:
             phones.remove(phone)
+            self.told("expire" if expired else "unregister", phone)
+
+    def registered(self) -> list[Phone]:
+        """Every phone that is registered."""
+        return [phone for phones in self._phones.values() for phone in phones]
 
     def is_user(self, user: str, domain: str) -> bool:
         """Whether the extension exists at all."""

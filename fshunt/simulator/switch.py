@@ -30,6 +30,8 @@ from fshunt.simulator.dialplan import Action, route, shipped
 from fshunt.simulator.dialstring import DialError
 from fshunt.simulator.faults import Fault
 from fshunt.simulator.headers import SWITCH_NAME, Profile, Times, caller_variables, leg_variables
+from fshunt.simulator.headers_end import registration_headers
+from fshunt.simulator.inbound import InboundSocket
 from fshunt.simulator.legs import Leg
 from fshunt.simulator.phones import GONE, RINGS, Behaviour, Gateway, Phone, Registrations, refuses
 
@@ -80,6 +82,9 @@ class SimulatedSwitch:
         self.calls: dict[str, SimulatedCall] = {}
         self.messages: list[VoiceMessage] = []
         self.bus = Bus(self.clock)
+        self.inbound: InboundSocket | None = None
+        self.inbound_faults: list[Fault] = []
+        """What goes wrong on the connections of monitors that are made from now on."""
         self.dialled = 0
         """Connections made to controllers, or being made; with the bytes, it says whether anything is on its way."""
         self.bytes_in = 0
@@ -87,6 +92,7 @@ class SimulatedSwitch:
         self.pilot_actions = list(pilot_actions or shipped(controllers, domain, fallback_box))
         self.routes: dict[str, list[Action]] = {}
         """Numbers with a dialplan of their own, over the pilots and the extensions."""
+        self.registrations.told = self._tell_registration
         self._watchers: list[Callable[[Fact], None]] = []
         self._session_ids = itertools.count(1)
 
@@ -103,6 +109,21 @@ class SimulatedSwitch:
     def gateway(self, name: str) -> Gateway:
         """A carrier; its numbers are added to it."""
         return self.gateways.setdefault(name, Gateway(name))
+
+    def serve_inbound(self, password: str, port: int = 0) -> int:
+        """Lets monitors connect; gives the port on loopback."""
+        self.inbound = InboundSocket(self, password, port)
+        return self.inbound.port
+
+    def drop_inbound(self) -> None:
+        """Cuts the connections of all monitors; they may come again."""
+        if self.inbound is not None:
+            self.inbound.drop()
+
+    def close_inbound(self) -> None:
+        """Cuts them and listens no more, as when FreeSWITCH is stopped."""
+        if self.inbound is not None:
+            self.inbound.close()
 
     def watch(self, watcher: Callable[[Fact], None]) -> None:
         """Calls a function, which must not block, for everything that happens."""
@@ -124,8 +145,16 @@ class SimulatedSwitch:
         channel.variables |= variables or {}
         call = SimulatedCall(self, channel, self.route(number), caller or Caller(), faults)
         self.calls[call.uuid] = call
+        channel.announce()
         self.tell(call, "dials", number, caller_name)
         gevent.spawn(self._run, call)
+        return call
+
+    def call_from(self, phone: Phone, number: str, *, caller: Caller | None = None) -> SimulatedCall:
+        """A phone of ours dials a number; it is busy meanwhile."""
+        call = self.call(number, phone.user, f"Extension {phone.user}", caller=caller)
+        phone.talking += 1
+        call.on_end = lambda: setattr(phone, "talking", phone.talking - 1)
         return call
 
     def stop(self) -> None:
@@ -138,6 +167,7 @@ class SimulatedSwitch:
             call.run()
         finally:
             self.calls.pop(call.uuid, None)
+            call.on_end()
             call.ended.set()
 
     def route(self, number: str) -> list[Action]:
@@ -236,6 +266,9 @@ class SimulatedSwitch:
     def take_message(self, call: SimulatedCall, box: str, seconds: float) -> None:
         """Keeps a voicemail message."""
         self.messages.append(VoiceMessage(box, call.channel.profile.caller_number, seconds))
+
+    def _tell_registration(self, kind: str, phone: Phone) -> None:
+        self.bus.tell(f"sofia::{kind}", registration_headers(kind, phone, self.clock.epoch()))
 
     def tell(self, call: SimulatedCall, what: str, who: str, detail: str) -> None:
         """Tells those who look on."""
