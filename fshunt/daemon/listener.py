@@ -5,7 +5,6 @@ too late. Here a connection is taken when it comes, faults of ``accept`` are wai
 handed back so that FreeSWITCH goes on to its next action (fact 7).
 """
 
-import errno
 import ipaddress
 import logging
 import time
@@ -15,7 +14,9 @@ import gevent
 from gevent import socket
 from gevent.pool import Group
 
+from fshunt.daemon.sockets import address_of, handed_over, listen
 from fshunt.errors import BadValue, FshuntError
+from fshunt.settings import Address
 from fshunt.switch.session import Session, SwitchLost
 
 BACKLOG = 1024  # connections that the kernel holds for us; FreeSWITCH waits 25 s there before it gives a call up
@@ -29,7 +30,6 @@ MAX_NOTICES = 1000  # complaints remembered for that
 
 log = logging.getLogger(__name__)
 
-Address = tuple[str, int]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -43,14 +43,14 @@ class Listener:
 
     def __init__(
         self,
-        address: Address,
+        address: tuple[str, int],
         handle: Callable[[Session], None],
         *,
         max_calls: int,
         allowed_peers: Collection[str] = (),
         greet_timeout: float = 5.0,
     ) -> None:
-        self._address = address
+        self._address = Address(*address)
         self._handle = handle
         self._max_calls = max_calls
         self._allowed = [_network(peer) for peer in allowed_peers]
@@ -64,24 +64,55 @@ class Listener:
         """The greenlets of the calls that were too many."""
 
     @property
+    def address(self) -> Address:
+        """Where it listens; before ``start``, where it shall."""
+        return self._address if self._socket is None else address_of(self._socket)
+
+    @property
     def port(self) -> int:
         """The port it listens on; that of the address before ``start``."""
-        return self._address[1] if self._socket is None else self._socket.getsockname()[1]
+        return self.address.port
+
+    @property
+    def takes_calls(self) -> bool:
+        """Whether a call that came now would be taken."""
+        return self._socket is not None and len(self.calls) < self._max_calls
 
     def start(self) -> None:
-        """Binds and begins to take calls. Raises FshuntError when the address cannot be had."""
-        self._socket = _listen(self._address)
+        """Takes the socket that systemd hands over, or binds one, and begins to take calls.
+
+        Raises FshuntError when the address cannot be had, or others can reach it and no peers are allowed.
+        """
+        self._socket = self._handed_over() or listen(self._address, BACKLOG, "with --listen")
         self._accepting = gevent.spawn(self._accept_all, self._socket)
 
     def stop(self) -> None:
-        """Takes no more calls: FreeSWITCH is refused and goes to its next host. Calls that are held go on."""
+        """Takes no more calls; those that are held go on.
+
+        FreeSWITCH is refused and goes to its next host; where systemd has the socket, the next daemon takes its calls.
+        """
         if self._accepting is not None:
             self._accepting.kill()
             self._accepting = None
         if self._socket is not None:
-            self._address = (self._address[0], self.port)
-            self._socket.close()
+            self._address = self.address
+            self._socket.close()  # never shut down: systemd's would listen no more, either
             self._socket = None
+
+    def _handed_over(self) -> socket.socket | None:
+        listening = handed_over()
+        if listening is None:
+            return None
+        address = address_of(listening)
+        if not address.loopback and not self._allowed:
+            listening.close()
+            raise FshuntError(
+                f"systemd's fshunt.socket listens on {address}, which other machines can reach: set `allowed_peers` to "
+                "the addresses of your FreeSWITCH hosts."
+            )
+        if address != self._address:
+            log.warning("listens on %s as fshunt.socket says, not on %s as `listen` says", address, self._address)
+        return listening
 
     def _accept_all(self, listening: socket.socket) -> None:
         pause = FIRST_PAUSE_SECONDS
@@ -155,36 +186,6 @@ class _Notices:
             self._next.clear()
         self._next[kind] = now + NOTICE_SECONDS
         log.warning(sentence, *values)
-
-
-def _listen(address: Address) -> socket.socket:
-    host, port = address
-    try:
-        family, kind, protocol, _, place = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)[
-            0
-        ]
-        listening = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise FshuntError(f"{host} is not an address of this machine: {error}.") from error
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(place)
-        listening.listen(BACKLOG)
-    except OSError as error:
-        listening.close()
-        raise FshuntError(_why_not(host, port, error)) from error
-    return listening
-
-
-def _why_not(host: str, port: int, error: OSError) -> str:
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    if error.errno == errno.EADDRINUSE:
-        return f"{where} is in use by another program; stop that one, or choose another address with --listen."
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"{host} is not an address of this machine; choose another with --listen."
-    if error.errno == errno.EACCES:
-        return f"{where} may not be used without root's rights; choose a port above 1023 with --listen."
-    return f"{where} cannot be listened at: {error}."
 
 
 def _network(text: str) -> Network:
