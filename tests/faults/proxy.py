@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from sqlalchemy import URL, make_url
 
 RECEIVE_BYTES = 65536
 WAIT_SECONDS = 30.0
+LOOK_SECONDS = 0.05
 
 
 class PostgresProxy:
@@ -202,13 +204,17 @@ class _Pair:
                     self._proxy.commits_dropped += 1
                     self._proxy.tripped.set()
                     break
-                if self._proxy.delay:
-                    self._closed.wait(self._proxy.delay)
+                self._hold_back(time.monotonic())
                 if not self._proxy.is_deaf:
                     self._client.sendall(data)
         except OSError:
             pass
         self.close()
+
+    def _hold_back(self, came: float) -> None:
+        """Wait as long as answers are late now: whoever ends the fault ends the wait."""
+        while not self._closed.is_set() and (left := came + self._proxy.delay - time.monotonic()) > 0:
+            self._closed.wait(min(left, LOOK_SECONDS))
 
     def close(self) -> None:
         self._closed.set()

@@ -1,0 +1,316 @@
+"""The database is lost, slow, locked, read-only or silent while a call is hunted: the caller never waits for it.
+
+The caller of each test rings a member who is busy and then one who answers, so that all that is written of a call is
+written. Afterwards the database is back, and the rows are those of a call without any fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import gevent
+import psycopg
+import pytest
+from sqlalchemy import func, make_url, select
+
+from fshunt.simulator.phones import answers, refuses
+from fshunt.store.engine import Store, open_store
+from fshunt.store.models import CallRecord, Claim, MemoryMove, OfferRecord
+from tests.daemon.rig import DOMAIN, WAIT_SECONDS, Rig, rang, running
+from tests.faults import sqlite
+from tests.faults.office import until
+from tests.faults.proxy import PostgresProxy
+
+HUNT_SECONDS = 1.0
+"""Within this time the hunt goes on from the last known group: from the caller's connection to the first ring."""
+MACHINE_SECONDS = 3.0
+"""What a slow machine may add in one of several tries; one of them must stay within the time itself."""
+TRIES = 4
+
+Fault = Callable[[Rig], AbstractContextManager[object]]
+
+STEPS = {
+    "the group is read": "SELECT groups.id",
+    "the turn is taken": "UPDATE group_memory",
+    "the member is claimed": "INSERT INTO claims",
+    "the call is written": "INSERT INTO calls",
+    "the offer is written": "INSERT INTO offers",
+    "the outcome is written": "UPDATE offers SET",
+    "the answer is written": "SET answered_at",
+    "the stamp is written": "UPDATE members SET idle_since",
+    "the end is written": "UPDATE calls SET ended_at",
+    "the claim is released": "DELETE FROM claims",
+}
+"""A step of a call, by a statement that only it has."""
+
+
+@contextmanager
+def office(url: str, store: Store) -> Iterator[Rig]:
+    """A daemon that has read its group, whose first member is busy and whose second answers."""
+    with running(url, store, database_timeout=0.5) as rig:
+        with store.reading() as s:
+            fresh = not s.scalar(select(func.count()).select_from(CallRecord))
+        if fresh:
+            rig.group("5000", "1001", "1002", policy="round-robin")
+        rig.phones("1001", behaviour=refuses(486))
+        rig.phones("1002", behaviour=answers(0.05, talks=0.05))
+        assert rig.call().result == "answered"
+        yield rig
+
+
+def hunted_through(rig: Rig, fault: Fault) -> float:
+    """Have a call hunted while there is a fault; check what is left of it; return how long the caller waited."""
+    turn = _state(rig.store)
+    call = None
+    with fault(rig):
+        call = rig.started()
+        assert call.join(WAIT_SECONDS), "the call has not ended"
+        assert call.ending.kind == "answered", f"the hunt goes on: {call.ending}"
+        assert call.ending.who == "1002"
+    until(lambda: _written(rig, call.uuid), "what could not be written is written when the database is back")
+    record = rig.record(call)
+    assert (record.result, record.answered_by, record.end_seen) == ("answered", "1002", True)
+    first, second = sorted(rang(record))
+    assert (first, second) == (("1001", "busy"), ("1002", "answered")), "written once"
+    with rig.store.reading() as s:
+        moved = select(func.count()).select_from(MemoryMove).where(MemoryMove.call_uuid == call.uuid)
+        assert s.scalar(moved) == 1, "the turn has moved once"
+    assert _state(rig.store) == tuple(count + more for count, more in zip(turn, (1, 2, 1), strict=True))
+    until(lambda: not _claims(rig.store), "no claim is left")
+    assert call.bridge_delay is not None
+    return float(call.bridge_delay)
+
+
+def _state(store: Store) -> tuple[int, ...]:
+    with store.reading() as s:
+        return tuple(s.scalar(select(func.count()).select_from(m)) or 0 for m in (CallRecord, OfferRecord, MemoryMove))
+
+
+def _written(rig: Rig, uuid: str) -> bool:
+    with rig.store.reading() as s:
+        return bool(
+            s.scalar(
+                select(func.count())
+                .select_from(CallRecord)
+                .where(CallRecord.uuid == uuid, CallRecord.ended_at.is_not(None))
+            )
+        )
+
+
+def _claims(store: Store) -> int:
+    with store.reading() as s:
+        return s.scalar(select(func.count()).select_from(Claim)) or 0
+
+
+def within(seconds: float, attempt: Callable[[], float]) -> None:
+    """Hold the time, in one of some tries: another program may have had the machine in the others."""
+    took = []
+    for _ in range(TRIES):
+        took.append(attempt())
+        assert took[-1] < seconds + MACHINE_SECONDS
+        if took[-1] < seconds:
+            return
+    pytest.fail(f"it took {took} s, and {seconds:g} s is the most")
+
+
+def hunts_in_time(url: str, store: Store, fault: Fault) -> None:
+    """A daemon that meets the fault for the first time hunts all the same, and in time."""
+
+    def attempt() -> float:
+        with office(url, store) as rig:
+            return hunted_through(rig, fault)
+
+    within(HUNT_SECONDS, attempt)
+
+
+# PostgreSQL: through a proxy.
+
+
+@pytest.fixture
+def behind(proxy: PostgresProxy, postgres_url: str) -> Iterator[tuple[PostgresProxy, Store]]:
+    """The proxy that the daemon uses, and a store of the test's own past it."""
+    store = open_store(postgres_url)
+    yield proxy, store
+    proxy.mend()
+    store.close()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_database_goes_down_at_each_step(behind: tuple[PostgresProxy, Store], step: str) -> None:
+    proxy, store = behind
+    hunts_in_time(proxy.url, store, lambda rig: _goes_down(proxy, rig, step, proxy.refuse))
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_connections_to_the_database_are_cut_at_each_step(behind: tuple[PostgresProxy, Store], step: str) -> None:
+    proxy, store = behind
+    hunts_in_time(proxy.url, store, lambda rig: _goes_down(proxy, rig, step, proxy.cut))
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("step", STEPS)
+def test_the_database_is_silent_from_each_step_on(behind: tuple[PostgresProxy, Store], step: str) -> None:
+    proxy, store = behind
+    hunts_in_time(proxy.url, store, lambda rig: _goes_down(proxy, rig, step, proxy.swallow))
+
+
+@contextmanager
+def _goes_down(proxy: PostgresProxy, rig: Rig, step: str, fault: Callable[[], object]) -> Iterator[None]:
+    with proxy.trap(STEPS[step], fault) as sprung:
+        yield
+        until(sprung.is_set, f"the step is reached: {step}")
+        rig.daemon.listener.calls.join(WAIT_SECONDS)
+    proxy.mend()
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_the_connection_is_cut_after_a_commit_was_sent_and_before_its_answer(
+    behind: tuple[PostgresProxy, Store], number: int
+) -> None:
+    proxy, store = behind
+
+    @contextmanager
+    def fault(rig: Rig) -> Iterator[None]:
+        commits = 0
+
+        def count(statement: str) -> None:
+            nonlocal commits
+            if statement == "COMMIT":
+                commits += 1
+                if commits == number:
+                    proxy.drop_the_answer_to_commit()
+
+        before, proxy.on_statement = proxy.commits_dropped, count
+        yield
+        until(lambda: proxy.commits_dropped > before, f"commit {number} is lost")
+        proxy.mend()
+
+    hunts_in_time(proxy.url, store, fault)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 1.0, pytest.param(10.0, marks=pytest.mark.faults)])
+def test_the_database_is_slow(behind: tuple[PostgresProxy, Store], seconds: float) -> None:
+    proxy, store = behind
+
+    @contextmanager
+    def fault(rig: Rig) -> Iterator[None]:
+        proxy.delay = seconds
+        yield
+        rig.daemon.listener.calls.join(WAIT_SECONDS)
+        proxy.mend()
+
+    hunts_in_time(proxy.url, store, fault)
+
+
+@pytest.mark.parametrize("table", ["claims", "group_memory", "calls", "members"])
+def test_a_table_of_postgresql_is_locked(behind: tuple[PostgresProxy, Store], postgres_url: str, table: str) -> None:
+    proxy, store = behind
+
+    @contextmanager
+    def fault(rig: Rig) -> Iterator[None]:
+        with _administrator(postgres_url) as administrator:
+            administrator.execute(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            yield
+            rig.daemon.listener.calls.join(WAIT_SECONDS)
+            administrator.execute("ROLLBACK")
+
+    hunts_in_time(proxy.url, store, fault)
+
+
+def test_postgresql_is_read_only_as_after_a_failover(behind: tuple[PostgresProxy, Store], postgres_url: str) -> None:
+    proxy, store = behind
+    name = make_url(postgres_url).database
+
+    @contextmanager
+    def fault(rig: Rig) -> Iterator[None]:
+        with _administrator(postgres_url) as administrator:
+            administrator.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+            proxy.cut()
+            yield
+            rig.daemon.listener.calls.join(WAIT_SECONDS)
+            administrator.execute("SET default_transaction_read_only = off")
+            administrator.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+            proxy.cut()
+
+    hunts_in_time(proxy.url, store, fault)
+
+
+def _administrator(url: str) -> psycopg.Connection:
+    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.connect(plain, autocommit=True)
+
+
+# SQLite.
+
+
+@pytest.fixture
+def file_store(sqlite_url: str) -> Iterator[Store]:
+    """A store of the test's own."""
+    store = open_store(sqlite_url)
+    yield store
+    store.close()
+
+
+def _while_held(fault: Callable[[Rig], AbstractContextManager[None]]) -> Fault:
+    @contextmanager
+    def held(rig: Rig) -> Iterator[None]:
+        with fault(rig):
+            yield
+            rig.daemon.listener.calls.join(WAIT_SECONDS)
+
+    return held
+
+
+def test_the_file_is_locked_by_another_process(sqlite_url: str, file_store: Store) -> None:
+    hunts_in_time(sqlite_url, file_store, _while_held(lambda _: sqlite.locked(sqlite_url)))
+
+
+def test_the_file_is_locked_again_and_again(sqlite_url: str, file_store: Store) -> None:
+    hunts_in_time(sqlite_url, file_store, _while_held(lambda _: sqlite.locked(sqlite_url, held=1.0, free=0.05)))
+
+
+@pytest.mark.faults
+def test_the_file_is_locked_for_ten_seconds(sqlite_url: str, file_store: Store) -> None:
+    @contextmanager
+    def fault(rig: Rig) -> Iterator[None]:
+        with sqlite.locked(sqlite_url):
+            yield
+            gevent.sleep(10)  # longer than any wait of the daemon for a lock
+
+    hunts_in_time(sqlite_url, file_store, fault)
+
+
+def test_the_file_is_read_only(sqlite_url: str, file_store: Store) -> None:
+    hunts_in_time(sqlite_url, file_store, _while_held(lambda rig: sqlite.read_only(_engine(rig))))
+
+
+def test_the_disk_is_full(sqlite_url: str, file_store: Store) -> None:
+    hunts_in_time(sqlite_url, file_store, _while_held(lambda rig: sqlite.full(_engine(rig))))
+
+
+def _engine(rig: Rig):  # type: ignore[no-untyped-def]
+    return rig.daemon.services.database.store._engine
+
+
+def test_a_fault_of_the_database_holds_up_no_other_call(
+    behind: tuple[PostgresProxy, Store],
+) -> None:
+    proxy, store = behind
+    with office(proxy.url, store) as rig:
+        rig.group("5001", "1003")
+        rig.phones("1003", behaviour=answers(0.05, talks=0.05))
+        assert rig.call("5001").result == "answered"
+        proxy.swallow()
+        calls = [rig.started(pilot) for pilot in ("5000", "5001") for _ in range(20)]
+        for call in calls:
+            assert call.join(WAIT_SECONDS)
+        kinds = {call.ending.kind for call in calls}
+        assert kinds <= {"answered", "voicemail"}, "nobody is lost, and nobody is handed back"
+        assert sum(call.ending.kind == "answered" for call in calls) >= 2
+        proxy.mend()
+        rig.settle()
+    with store.reading() as s:
+        counted = s.scalar(select(func.count()).select_from(CallRecord).where(CallRecord.ended_at.is_not(None)))
+    assert counted == 2 + len(calls)
+    assert DOMAIN
