@@ -48,7 +48,7 @@ def handed_over(environ: MutableMapping[str, str] = os.environ) -> socket.socket
         return None
     if told["LISTEN_FDS"] != "1":
         raise FshuntError(
-            f"systemd hands over {told['LISTEN_FDS']} sockets, and fshunt takes one: fshunt.socket needs one ListenStream."
+            f"systemd hands over {told['LISTEN_FDS']} sockets; fshunt takes one: fshunt.socket needs one ListenStream."
         )
     try:
         os.set_inheritable(FIRST_HANDED_OVER, False)

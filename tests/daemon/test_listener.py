@@ -116,6 +116,24 @@ def test_calls_beyond_the_limit_are_handed_back_and_those_beyond_twice_the_limit
     assert caplog.text.count("more are handed back") == 1
 
 
+def test_it_tells_whether_a_call_would_be_taken() -> None:
+    holding = Holding()
+    listener = Listener(LOOPBACK, holding, max_calls=1)
+    assert not listener.takes_calls
+    listener.start()
+    assert listener.takes_calls
+    switch = dial(listener)
+    greet(switch)
+    assert not listener.takes_calls
+    holding.let_go.set()
+    assert switch.hear() == "exit"
+    switch.hang_up_rudely()
+    until_idle(listener)
+    assert listener.takes_calls
+    listener.stop()
+    assert not listener.takes_calls
+
+
 def test_the_next_call_is_taken_when_one_has_ended() -> None:
     with listening(max_calls=1) as listener:
         for _ in range(3):
