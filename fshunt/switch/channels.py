@@ -39,7 +39,7 @@ class PhoneCall:
     other: str
     """the number at the other end"""
     call_uuid: str = ""
-    """of the channel that made this one: the caller's, for a leg that a bridge rings; the own for a call that is made"""
+    """of the channel that made this one: the caller's, for a leg that a bridge rings; its own for a call it makes"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,6 @@ class ChannelTable:
             or state in _ANSWERED
             or answer_state == "answered"
         )
-        channel.call_uuid = channel.call_uuid or event.get("Channel-Call-UUID", "")
         channel.answered_at = channel.answered_at or _micro(event.get("Caller-Channel-Answered-Time"))
         _name(channel, event)
         return Change(self._reindex(channel, before))
@@ -182,8 +181,8 @@ class ChannelTable:
         outbound = _text(row, "direction") == "outbound"
         channel, before = self._known(uuid, outbound, float(created) if created.isdecimal() else 0.0)
         channel.answered = channel.answered or _text(row, "callstate") in _ANSWERED
-        channel.call_uuid = channel.call_uuid or _text(row, "call_uuid") or uuid
         if channel.presence_sequence < 0:
+            channel.call_uuid = _text(row, "call_uuid") or uuid
             channel.presence = _text(row, "presence_id").lower()
             channel.other = _text(row, "cid_num" if outbound else "dest") or channel.other
         return Change(self._reindex(channel, before))
@@ -218,6 +217,7 @@ def _name(channel: Channel, event: Frame) -> None:
     if sequence >= channel.presence_sequence:
         channel.presence_sequence = sequence
         channel.presence = event.get("Channel-Presence-ID", "").lower()
+        channel.call_uuid = event.get("Channel-Call-UUID", "")
         other = "Caller-Caller-ID-Number" if channel.outbound else "Caller-Destination-Number"
         channel.other = event.get(other, "")
     user, domain = event.get("variable_user_name"), event.get("variable_domain_name")

@@ -81,9 +81,12 @@ class RegistrationTable:
         listed = set(_listed(text))
         change, before = NOTHING, self._state - 1
         for key in listed:
-            known = self._said.get(key[:2], {}).get(key)
+            all_said = self._said.get(key[:2], {})
+            # As if it were said after all that was said long ago, so that nothing of it stands against the list.
+            newest = max((one.sequence for one in all_said.values() if one.state < before), default=-1)
+            known = all_said.get(key)
             if known is None or (not known.alive and known.state < before):
-                change |= self._say(key, _Said("register", known.sequence if known else -1, before))
+                change |= self._say(key, _Said("register", newest, before))
         for said in list(self._said.values()):
             for key, one in list(said.items()):
                 if one.alive and one.state <= before and key not in listed:
@@ -131,13 +134,12 @@ class RegistrationTable:
 def _ends(key: Key, said: _Said, other: Key, one: _Said) -> bool:
     """Whether what was said of one registration ends another, older one of the same extension.
 
-    A phone that starts anew registers its contact under another Call-ID, and one that leaves may do so under a third.
-    What expires is one row of FreeSWITCH's list alone.
+    A phone that starts anew registers its contact under another Call-ID, and one that leaves may do so under a third;
+    a broken connection is told by its Call-ID alone. What expires is one row of FreeSWITCH's list and no more.
     """
-    if said.sequence <= one.sequence or key == other:
+    if said.sequence <= one.sequence or key == other or said.kind == "expire":
         return False
-    same_contact = bool(key[3]) and key[3] == other[3]
-    return (said.kind != "expire" and same_contact) or (said.kind == "unregister" and key[2] == other[2])
+    return key[3] == other[3] if key[3] else said.kind == "unregister" and key[2] == other[2]
 
 
 def profile_names(text: str) -> list[str]:
