@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from fshunt.hunting.addresses import MemberAddress
 from fshunt.hunting.destinations import GROUP_BOX, Destination
@@ -12,6 +13,17 @@ from fshunt.hunting.ringtime import DEFAULT_RING_TIME, RingTime
 MIN_WEIGHT, MAX_WEIGHT = 0, 100
 MAX_CYCLES = 100
 MAX_HUNT_TIMEOUT_SECONDS = 3600.0
+MAX_WAIT_SECONDS = MAX_HUNT_TIMEOUT_SECONDS
+"""The longest that a caller waits for a busy member where the group sets no ``hunt_timeout``."""
+MIN_AUTO_BLOCK, MAX_AUTO_BLOCK = 1, 100
+"""Calls in a row that a member may let ring out before it is blocked by itself."""
+
+
+class WhenBusy(StrEnum):
+    """What becomes of a caller while everybody who could take the call is busy."""
+
+    GO_ON = "go-on"
+    WAIT = "wait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +31,8 @@ class Member:
     """An extension or outside number in a group, at a position from 1.
 
     ``ring_time`` None means the group's; ``idle_since`` is when the member's last call through this group's pilot
-    ended (None: never called).
+    ended (None: never called). ``rang_out`` counts the calls in a row that nobody took; ``auto_blocked`` says that the
+    block was not the member's own wish but came of them.
     """
 
     id: int
@@ -31,6 +44,8 @@ class Member:
     enabled: bool = True
     blocked: bool = False
     idle_since: datetime | None = None
+    rang_out: int = 0
+    auto_blocked: bool = False
 
     @property
     def extension(self) -> str:
@@ -40,7 +55,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A hunt group: its settings and its members in order of position. Times in seconds."""
+    """A hunt group: its settings and its members in order of position. Times in seconds.
+
+    ``auto_block``: after how many calls in a row that rang out a member is blocked by itself; None: never.
+    """
 
     id: int
     domain: str
@@ -55,6 +73,8 @@ class Group:
     music: str | None = None
     call_waiting: bool = False
     rest_seconds: float = 0.0
+    when_busy: WhenBusy = WhenBusy.GO_ON
+    auto_block: int | None = None
     on_no_answer: Destination = GROUP_BOX
     on_busy: Destination = GROUP_BOX
     on_unreachable: Destination = GROUP_BOX
@@ -90,6 +110,10 @@ class Group:
             )
         if self.box() is None and GROUP_BOX in (self.on_no_answer, self.on_busy, self.on_unreachable):
             found.append(f"Group {self.pilot} has no voicemail box: a caller whom nobody answers is hung up.")
+        if self.when_busy is WhenBusy.WAIT and self.hunt_timeout is None:
+            found.append(
+                f"Group {self.pilot} lets callers wait and has no hunt timeout: they wait for {MAX_WAIT_SECONDS:g} s."
+            )
         return found
 
     def _box_is_the_only_members(self) -> bool:

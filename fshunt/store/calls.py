@@ -6,20 +6,22 @@ move forward: a result, an outcome or an end that is there is not written over.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, case, func, literal, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from fshunt.errors import NotFound
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.outcomes import Outcome, Result
+from fshunt.store.autoblock import count_offer
 from fshunt.store.claims import release_all
 from fshunt.store.columns import SeenText
 from fshunt.store.models import Base, CallRecord, OfferRecord, SkipRecord
 from fshunt.store.rows import domain_names, find_domain_id, nearest, pilots
-from fshunt.store.statements import dialect_of, insert_once, run, table
+from fshunt.store.statements import dialect_of, insert_once, run, table, write
 
 END_NOT_SEEN = "The end of the talk was not seen: the daemon had stopped."
 DAEMON_STOPPED = "The daemon stopped while it hunted for this call."
@@ -38,6 +40,16 @@ _END_OFFER = update(OFFERS).where(OFFERS.c.id == bindparam("offer_id"), OFFERS.c
 """What else is set is named by the values that are given."""
 
 
+@dataclass(frozen=True, slots=True)
+class OpenOffer:
+    """An offer of a call that was left unfinished. ``member_id`` None: not known; ``outcome`` None: it has none yet."""
+
+    id: str
+    extension: str
+    member_id: int | None
+    outcome: str | None
+
+
 def open_call(
     s: Session,
     hunt_id: str,
@@ -52,8 +64,9 @@ def open_call(
     started_at: datetime,
     facts: dict[str, Any] | None,
     owner: str,
+    run: str | None = None,
 ) -> None:
-    """Write that a hunt has begun. ``uuid`` is the caller's channel, ``owner`` the daemon."""
+    """Write that a hunt has begun. ``uuid`` is the caller's channel, ``owner`` the node, ``run`` the daemon's life."""
     row = {
         "id": hunt_id,
         "uuid": uuid,
@@ -67,6 +80,7 @@ def open_call(
         "end_seen": False,
         "facts": facts,
         "owner": owner,
+        "run": run,
     }
     _add_once(s, CallRecord, row)
 
@@ -74,7 +88,13 @@ def open_call(
 def note_answered(s: Session, hunt_id: str, *, answered_by: str, answered_at: datetime) -> None:
     """Write that a member talks with the caller: from now on the result is ``answered``, whatever comes."""
     values = {"result": Result.ANSWERED.value, "answered_by": answered_by, "answered_at": answered_at}
-    run(s, _NOTE_ANSWERED, {"hunt_id": hunt_id, **values})
+    write(s, _NOTE_ANSWERED, {"hunt_id": hunt_id, **values})
+
+
+def note_leaving(s: Session, hunt_id: str, *, result: Result, reason: str, destination: str) -> None:
+    """Write where the caller goes whom nobody took, before he does: there the call outlives the daemon."""
+    values = {"result": result.value, "reason": reason, "destination": destination}
+    write(s, _NOTE_ANSWERED, {"hunt_id": hunt_id, **values})
 
 
 def close_call(
@@ -86,10 +106,23 @@ def close_call(
     destination: str | None,
     ended_at: datetime,
     end_seen: bool = True,
+    waited_seconds: float | None = None,
 ) -> None:
-    """Write the one result of a hunt and its end; with ``end_seen`` false, ``ended_at`` is when we looked away."""
-    values = {"reason": reason, "destination": destination, "ended_at": ended_at, "end_seen": end_seen}
-    run(s, _CLOSE_CALL, {"hunt_id": hunt_id, "unless_answered": result.value, **values})
+    """Write the one result of a hunt and its end; with ``end_seen`` false, ``ended_at`` is when we looked away.
+
+    ``waited_seconds`` is how long the caller waited for a busy member, None if never.
+    """
+    values = {"reason": reason, "ended_at": ended_at, "end_seen": end_seen, "unless_answered": result.value}
+    more = {"destination": destination, "waited_seconds": waited_seconds}
+    write(s, _CLOSE_CALL, {"hunt_id": hunt_id, **values, **more})
+
+
+def finish_call(
+    s: Session, hunt_id: str, *, result: Result, reason: str | None, ended_at: datetime, end_seen: bool
+) -> None:
+    """Close the record of a call that was adopted; what its first daemon has written of it stays."""
+    values = {"reason": reason, "ended_at": ended_at, "end_seen": end_seen, "unless_answered": result.value}
+    write(s, _CLOSE_CALL, {"hunt_id": hunt_id, **values})
 
 
 def add_offer(
@@ -120,10 +153,20 @@ def end_offer(
     cause: str | None = None,
     sip_code: int | None = None,
     detail: str | None = None,
+    member_id: int | None = None,
+    rang_out: bool = False,
 ) -> None:
-    """Write the one outcome of an offer; ``cause`` and ``sip_code`` are the switch's words for it."""
+    """Write the one outcome of an offer; ``cause`` and ``sip_code`` are the switch's words for it.
+
+    ``member_id`` and ``rang_out``, that the phone rang for its whole time, are for the group's ``auto_block``.
+    """
     words = {"outcome": outcome.value, "cause": cause, "sip_code": sip_code, "detail": detail}
-    run(s, _END_OFFER, {"offer_id": offer_id, "ended_at": ended_at, **words})
+    values = {"offer_id": offer_id, "ended_at": ended_at, **words}
+    counts = outcome in (Outcome.ANSWERED, Outcome.DECLINED) or (rang_out and outcome is Outcome.NO_ANSWER)
+    if member_id is None or not counts:
+        write(s, _END_OFFER, values)
+    elif run(s, _END_OFFER, values).rowcount:  # not counted twice, should this be tried twice
+        count_offer(s, offer_id, member_id, rang_out=outcome is Outcome.NO_ANSWER, at=ended_at)
 
 
 def add_skip(
@@ -151,21 +194,12 @@ def close_unfinished(s: Session, owner: str, now: datetime) -> int:
     outcome was answered if it is the one that has the call, else its phones were lost with the switch. Members whom
     a hunt rang are free at once; of a talk nobody knows whether it goes on, so its claims stay until their lease ends.
     """
-    unfinished = (CallRecord.owner == owner, CallRecord.ended_at.is_(None))
-    opened = select(CallRecord.id, CallRecord.result).where(*unfinished).order_by(CallRecord.id).with_for_update()
-    found = s.execute(opened).all()
-    for call_id, _ in found:
-        _end_open_offers(s, call_id, now)
-    release_all(s, [call_id for call_id, result in found if result is None])
-    answered = CallRecord.result.is_not(None)
-    values = {
-        "reason": case((answered, END_NOT_SEEN), else_=DAEMON_STOPPED),
-        "result": func.coalesce(CallRecord.result, Result.FAILED.value),
-        "ended_at": now,
-        "end_seen": False,
-    }
-    _set(s, update(CallRecord).where(*unfinished).values(values))
-    return len(found)
+    return _close_unfinished(s, CallRecord.owner == owner, now=now)
+
+
+def close_orphan(s: Session, hunt_id: str, now: datetime) -> int:
+    """Close one call that a daemon left open when it died, as ``close_unfinished`` does."""
+    return _close_unfinished(s, CallRecord.id == hunt_id, now=now)
 
 
 def list_calls(
@@ -221,6 +255,24 @@ def show_call(s: Session, uuid: str) -> list[CallRecord]:
     return found
 
 
+def _close_unfinished(s: Session, which: ColumnElement[bool], *, now: datetime) -> int:
+    unfinished = (which, CallRecord.ended_at.is_(None))
+    opened = select(CallRecord.id, CallRecord.result).where(*unfinished).order_by(CallRecord.id).with_for_update()
+    found = s.execute(opened).all()
+    for call_id, _ in found:
+        _end_open_offers(s, call_id, now)
+    release_all(s, [call_id for call_id, result in found if result is None])
+    answered = CallRecord.result.is_not(None)
+    values = {
+        "reason": case((answered, END_NOT_SEEN), else_=DAEMON_STOPPED),
+        "result": func.coalesce(CallRecord.result, Result.FAILED.value),
+        "ended_at": now,
+        "end_seen": False,
+    }
+    _set(s, update(CallRecord).where(*unfinished).values(values))
+    return len(found)
+
+
 def _end_open_offers(s: Session, call_id: str, now: datetime) -> None:
     answered_by = select(CallRecord.answered_by).where(CallRecord.id == call_id).scalar_subquery()
     outcome = case((OfferRecord.extension == answered_by, Outcome.ANSWERED.value), else_=Outcome.SWITCH_LOST.value)
@@ -229,7 +281,7 @@ def _end_open_offers(s: Session, call_id: str, now: datetime) -> None:
 
 
 def _add_once(s: Session, model: type[Base], row: dict[str, Any]) -> None:
-    run(s, insert_once(dialect_of(s), model), row)
+    write(s, insert_once(dialect_of(s), model), row)
 
 
 def _set(s: Session, statement: Any) -> None:

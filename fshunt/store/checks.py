@@ -8,9 +8,11 @@ from fshunt.errors import BadValue, UsageError
 from fshunt.hunting import kinds
 from fshunt.hunting.destinations import DestinationKind
 from fshunt.hunting.group import (
+    MAX_AUTO_BLOCK,
     MAX_CYCLES,
     MAX_HUNT_TIMEOUT_SECONDS,
     MAX_WEIGHT,
+    MIN_AUTO_BLOCK,
     MIN_WEIGHT,
     Group,
     Member,
@@ -41,6 +43,8 @@ def check_group(group: Group) -> None:
             raise UsageError(f"{group.pilot} cannot transfer to {group.pilot}: its callers would go round in circles.")
     _check_range("a number of cycles", group.cycles, 1, MAX_CYCLES)
     _check_range("a rest time in seconds", group.rest_seconds, 0, MAX_REST_SECONDS)
+    if group.auto_block is not None:
+        _check_range("a number of calls that rang out", group.auto_block, MIN_AUTO_BLOCK, MAX_AUTO_BLOCK)
     if group.hunt_timeout is not None:
         _check_range(
             "a hunt timeout in seconds", group.hunt_timeout, MIN_HUNT_TIMEOUT_SECONDS, MAX_HUNT_TIMEOUT_SECONDS
@@ -68,6 +72,8 @@ def group_columns(group: Group) -> dict[str, Any]:
         "music": group.music,
         "call_waiting": group.call_waiting,
         "rest_seconds": group.rest_seconds,
+        "when_busy": group.when_busy.value,
+        "auto_block": group.auto_block,
         "on_no_answer": str(group.on_no_answer),
         "on_busy": str(group.on_busy),
         "on_unreachable": str(group.on_unreachable),

@@ -21,6 +21,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from fshunt.errors import StoreError
 from fshunt.store.failures import as_store_errors, busy
+from fshunt.store.statements import finish
 
 CONNECTIONS = 10
 """Connections an engine may have open: above the native threads that the daemon gives to the database."""
@@ -178,6 +179,7 @@ class Store:
         """One transaction that may write; it is undone unless the block ends well."""
         with self._in_turn(), as_store_errors(self._engine.url), self._write.begin() as session:
             yield session
+            finish(session)
 
     @property
     def is_sqlite(self) -> bool:

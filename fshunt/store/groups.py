@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from fshunt.errors import Conflict, NotFound, UsageError
 from fshunt.hunting import kinds
 from fshunt.hunting.group import Group
+from fshunt.store.changes import announce
 from fshunt.store.checks import check_group, group_columns
 from fshunt.store.members import (
     add_members,
@@ -114,12 +115,14 @@ def remove_group(s: Session, domain: str, pilot: str) -> None:
     # A domain without groups would keep the only other one from being "the only domain there is".
     none_left = ~exists().where(HuntGroup.domain_id == domain_id)
     s.execute(delete(Domain).where(Domain.id == domain_id, none_left))
+    announce(s, domain)
 
 
 def _changed(s: Session, group: Group, **fields: Any) -> Group:
     changed = replace(group, **fields)
     check_group(changed)
     s.execute(update(HuntGroup).where(HuntGroup.id == changed.id).values(group_columns(changed)))
+    announce(s, changed.domain)
     return changed
 
 

@@ -19,7 +19,7 @@ from fshunt.hunting.policies import Remembers
 from fshunt.store.claims import Flags, claim, look_and_claim, release, renew, sweep
 from fshunt.store.models import Domain, GroupMemory, HuntMember, MemoryMove
 from fshunt.store.rows import GROUPS, domain_names, find_group, group_of, group_query, memory_of, nearest, read_members
-from fshunt.store.statements import run, table
+from fshunt.store.statements import Rank, at_end, run, table, write
 
 __all__ = [
     "Flags",
@@ -131,13 +131,18 @@ def note_answer(
 ) -> None:
     """Stamp the member who answered and, for a policy that remembers it, move the last answerer, once a call."""
     if moves_answerer:
-        _move(s, group_id, Remembers.ANSWERER, call_uuid, lambda _before: member_id)
+        at_end(s, Rank.MEMORY, group_id, lambda s: _note_answerer(s, group_id, member_id, call_uuid))
     note_end(s, member_id, at=at)
 
 
 def note_end(s: Session, member_id: int, *, at: datetime) -> None:
     """Stamp the member whose call through the pilot ended at ``at``; a stamp never goes back (invariant I5)."""
-    run(s, _STAMP_MEMBER, {"member_id": member_id, "at": at, "idle_since": at})
+    stamp = {"member_id": member_id, "at": at, "idle_since": at}
+    at_end(s, Rank.MEMBER, member_id, lambda s: write(s, _STAMP_MEMBER, stamp))
+
+
+def _note_answerer(s: Session, group_id: int, member_id: int, call_uuid: str) -> None:
+    _move(s, group_id, Remembers.ANSWERER, call_uuid, lambda _before: member_id)
 
 
 def _memories_of(row: Any) -> tuple[Memory | None, Memory | None]:

@@ -15,6 +15,7 @@ from fshunt.errors import Conflict, NotFound, UsageError
 from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.memory import Memory
+from fshunt.store.changes import announce
 from fshunt.store.checks import check_member, member_columns
 from fshunt.store.models import Block, GroupMemory, HuntGroup, HuntMember
 from fshunt.store.rows import (
@@ -25,6 +26,9 @@ from fshunt.store.rows import (
     nearest,
 )
 from fshunt.store.statements import insert_into
+
+KEY = ("domain_id", "extension")
+"""Of a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,7 @@ def enable_member(s: Session, domain: str, pilot: str, address: MemberAddress, e
 def block(s: Session, domain: str, extension: str, blocked: bool, *, now: datetime | None = None) -> None:
     """Take the extension (or ``number@gateway``) out of all groups of the domain for now, or put it back.
 
+    Put back, it may let as many calls ring out as if it never had (``auto_block``).
     Raises BadValue, or NotFound if it is in no group of the domain.
     """
     address = parse_member(extension)
@@ -138,9 +143,14 @@ def block(s: Session, domain: str, extension: str, blocked: bool, *, now: dateti
         raise NotFound(f"{key} is in no group of {domain}: only a member can be blocked.")
     if blocked:
         row = {"domain_id": domain_id, "extension": key, "since": now or datetime.now(UTC)}
-        s.execute(insert_into(s, Block).values(row).on_conflict_do_nothing())
+        own_wish = insert_into(s, Block).values(row).on_conflict_do_update(index_elements=KEY, set_={"reason": None})
+        s.execute(own_wish)
     else:
         s.execute(delete(Block).where(Block.domain_id == domain_id, Block.extension == key))
+        in_domain = select(HuntGroup.id).where(HuntGroup.domain_id == domain_id)
+        theirs = update(HuntMember).where(HuntMember.extension == key, HuntMember.group_id.in_(in_domain))
+        s.execute(theirs.values(rang_out=0).execution_options(synchronize_session=False))
+    announce(s, domain)
 
 
 def forget_stray_blocks(s: Session, domain_id: int) -> None:
@@ -164,6 +174,7 @@ def _lock(s: Session, domain: str, pilot: str) -> _Locked:
 
 def _as_it_is_now(s: Session, locked: _Locked) -> Group:
     s.flush()
+    announce(s, locked.group.domain)
     return find_group(s, locked.domain_id, locked.group.domain, locked.group.pilot)
 
 

@@ -71,10 +71,15 @@ class HuntGroup(Base):
     on_busy: Mapped[str]
     on_unreachable: Mapped[str]
     enabled: Mapped[bool]
+    when_busy: Mapped[str] = mapped_column(server_default="go-on")
+    auto_block: Mapped[int | None]
 
 
 class HuntMember(Base):
-    """A member at its position. ``extension`` is ``1001``, or ``number@gateway`` for an outside number."""
+    """A member at its position. ``extension`` is ``1001``, or ``number@gateway`` for an outside number.
+
+    ``rang_out`` counts the calls in a row that rang out (``auto_block``).
+    """
 
     __tablename__ = "members"
     __table_args__ = (
@@ -96,6 +101,7 @@ class HuntMember(Base):
     confirm: Mapped[bool]
     enabled: Mapped[bool]
     idle_since: Mapped[datetime | None]
+    rang_out: Mapped[int] = mapped_column(server_default="0")
 
 
 class GroupMemory(Base):
@@ -128,17 +134,24 @@ class MemoryMove(Base):
 
 
 class Block(Base):
-    """An extension that its user has taken out of all groups of the domain for now."""
+    """An extension that is taken out of all groups of the domain for now.
+
+    ``reason`` None: by its user; ``auto``: it let too many calls ring out (``auto_block`` of a group).
+    """
 
     __tablename__ = "blocks"
 
     domain_id: Mapped[int] = mapped_column(ForeignKey("domains.id", ondelete="CASCADE"), primary_key=True)
     extension: Mapped[str] = mapped_column(primary_key=True)
     since: Mapped[datetime]
+    reason: Mapped[str | None]
 
 
 class Claim(Base):
-    """The right of one hunt to ring or hold one member, until ``expires_at`` (design, section 3)."""
+    """The right of one hunt to ring or hold one member, until ``expires_at`` (design, section 3).
+
+    Both times are readings of the lease clock.
+    """
 
     __tablename__ = "claims"
 
@@ -151,11 +164,55 @@ class Claim(Base):
     expires_at: Mapped[datetime]
 
 
+class Waiter(Base):
+    """That a hunt waits for one member (``when_busy``). Of two hunts the one with the smaller ``place`` came first.
+
+    ``since`` is wall time, ``expires_at`` a reading of the lease clock.
+    """
+
+    __tablename__ = "waiting"
+    __table_args__ = (Index(None, "domain", "extension"),)
+
+    hunt_id: Mapped[str] = mapped_column(primary_key=True)
+    extension: Mapped[str] = mapped_column(primary_key=True)
+    domain: Mapped[str]
+    group_id: Mapped[int]
+    call_uuid: Mapped[str]
+    owner: Mapped[str]
+    place: Mapped[int]
+    since: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class DaemonRecord(Base):
+    """One run of a daemon, as it was at its last beat. ``lease_at`` is a reading of the lease clock."""
+
+    __tablename__ = "daemons"
+
+    run: Mapped[str] = mapped_column(primary_key=True)
+    node: Mapped[str]
+    started_at: Mapped[datetime]
+    beat_at: Mapped[datetime]
+    lease_at: Mapped[datetime]
+    status: Mapped[dict[str, Any]]
+
+
+class LeaseClock(Base):
+    """How far the lease clock is (one row, ``id`` 1), and how many places in the line were given."""
+
+    __tablename__ = "lease_clock"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    reached: Mapped[datetime | None]
+    places: Mapped[int]
+
+
 class CallRecord(Base):
     """One hunt. ``uuid`` is the caller's channel: a transferred caller may hunt twice under one uuid.
 
     No foreign key leads to groups: a record outlives its group. ``ended_at`` is None while the call is open; with
-    ``end_seen`` false it is when the record was closed, the end itself not having been seen.
+    ``end_seen`` false it is when the record was closed, the end itself not having been seen. ``owner`` is the node that
+    writes the record, ``run`` the life of its daemon.
     """
 
     __tablename__ = "calls"
@@ -183,6 +240,8 @@ class CallRecord(Base):
     destination: Mapped[str | None]
     facts: Mapped[dict[str, Any] | None]
     owner: Mapped[str]
+    run: Mapped[str | None]
+    waited_seconds: Mapped[float | None]
 
     offers: Mapped[list[OfferRecord]] = relationship(
         order_by="(OfferRecord.cycle, OfferRecord.stage, OfferRecord.position)", viewonly=True

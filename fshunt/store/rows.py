@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, bindparam, select
 from sqlalchemy.orm import Session
 
-from fshunt.errors import NotFound
+from fshunt.errors import BadValue, NotFound
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.destinations import parse_destination
-from fshunt.hunting.group import Group, Member
+from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.memory import Memory
 from fshunt.hunting.ringtime import RingTime
 from fshunt.store.models import Block, Domain, GroupMemory, HuntGroup, HuntMember
@@ -23,10 +23,17 @@ MAX_NAMED = 8
 """How many names a sentence lists at most."""
 
 DOMAINS, GROUPS, MEMBERS, BLOCKS = table(Domain), table(HuntGroup), table(HuntMember), table(Block)
+MEMBER_COLUMNS = (
+    *(column.label(f"member_{column.name}") for column in MEMBERS.c),
+    BLOCKS.c.extension.is_not(None).label("member_blocked"),
+    BLOCKS.c.reason.label("member_block_reason"),
+)
+"""What ``member_of`` reads, under names that no column of a group has."""
+BLOCK_OF_MEMBER = and_(BLOCKS.c.domain_id == GROUPS.c.domain_id, BLOCKS.c.extension == MEMBERS.c.extension)
 _MEMBERS_OF_GROUPS = (
-    select(*MEMBERS.c, BLOCKS.c.extension.is_not(None).label("blocked"))
+    select(*MEMBER_COLUMNS)
     .join(GROUPS, GROUPS.c.id == MEMBERS.c.group_id)
-    .outerjoin(BLOCKS, and_(BLOCKS.c.domain_id == GROUPS.c.domain_id, BLOCKS.c.extension == MEMBERS.c.extension))
+    .outerjoin(BLOCKS, BLOCK_OF_MEMBER)
     .where(MEMBERS.c.group_id.in_(bindparam("group_ids", expanding=True)))
     .order_by(MEMBERS.c.group_id, MEMBERS.c.position)
 )
@@ -82,7 +89,7 @@ def read_members(s: Session, group_ids: Iterable[int]) -> defaultdict[int, list[
     """Return the members of each group in order of position."""
     found: defaultdict[int, list[Member]] = defaultdict(list)
     for row in run(s, _MEMBERS_OF_GROUPS, {"group_ids": list(group_ids)}):
-        found[row.group_id].append(_member_of(row))
+        found[row.member_group_id].append(member_of(row))
     return found
 
 
@@ -102,6 +109,8 @@ def group_of(row: Any, members: Sequence[Member]) -> Group:
         music=row.music,
         call_waiting=row.call_waiting,
         rest_seconds=row.rest_seconds,
+        when_busy=_when_busy(row.when_busy),
+        auto_block=row.auto_block,
         on_no_answer=parse_destination(row.on_no_answer),
         on_busy=parse_destination(row.on_busy),
         on_unreachable=parse_destination(row.on_unreachable),
@@ -130,16 +139,26 @@ def group_query(*more: ColumnElement[Any]) -> Select[Any]:
     return select(*GROUPS.c, DOMAINS.c.name.label("domain"), *more).join(DOMAINS, DOMAINS.c.id == GROUPS.c.domain_id)
 
 
-def _member_of(row: Any) -> Member:
-    own = RingTime(row.rings, row.ring_seconds) if row.rings is not None or row.ring_seconds is not None else None
+def member_of(row: Any) -> Member:
+    """Return the member of a row of ``MEMBER_COLUMNS``."""
+    rings, ring_seconds = row.member_rings, row.member_ring_seconds
     return Member(
-        id=row.id,
-        position=row.position,
-        address=parse_member(row.extension),
-        ring_time=own,
-        weight=row.weight,
-        confirm=row.confirm,
-        enabled=row.enabled,
-        blocked=row.blocked,
-        idle_since=row.idle_since,
+        id=row.member_id,
+        position=row.member_position,
+        address=parse_member(row.member_extension),
+        ring_time=None if rings is None and ring_seconds is None else RingTime(rings, ring_seconds),
+        weight=row.member_weight,
+        confirm=row.member_confirm,
+        enabled=row.member_enabled,
+        blocked=row.member_blocked,
+        idle_since=row.member_idle_since,
+        rang_out=row.member_rang_out,
+        auto_blocked=row.member_block_reason is not None,
     )
+
+
+def _when_busy(word: str) -> WhenBusy:
+    try:
+        return WhenBusy(word)
+    except ValueError:
+        raise BadValue(f"{word!r} is not what a group does when all are busy: say go-on or wait.") from None

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from enum import IntEnum
 from functools import cache
-from typing import Any, cast
+from operator import itemgetter
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import CursorResult, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from fshunt.store.models import Base
+
+T = TypeVar("T")
+
+AT_END = "fshunt_at_end"
+"""Where a session keeps what is to be done at its end."""
+NAMES_A_STATEMENT = 500
+"""Rows named in one statement: far below the number of values that either database takes."""
 
 
 def table(model: type[Base]) -> Table:
@@ -20,6 +30,36 @@ def table(model: type[Base]) -> Table:
 def run(s: Session, statement: Executable, values: dict[str, Any]) -> CursorResult[Any]:
     """Execute a statement on tables in the session's transaction, past the ORM: it sees only what was flushed."""
     return s.connection().execute(statement, values)
+
+
+def write(s: Session, statement: Executable, values: dict[str, Any]) -> None:
+    """Execute a statement of which nobody needs the answer."""
+    run(s, statement, values)
+
+
+class Rank(IntEnum):
+    """Rows that several daemons write, in the order in which a transaction locks them."""
+
+    DOMAIN = 1
+    MEMORY = 2
+    MEMBER = 3
+    CLOCK = 4
+
+
+def at_end(s: Session, rank: Rank, number: int, job: Callable[[Session], None]) -> None:
+    """Have ``job`` done at the end of the transaction, with others of its kind in order of ``number``.
+
+    A transaction of the daemon's recorder writes many things in the order in which they happened. All of them lock the
+    rows that are not theirs alone in one order, and only at the end, so that two never wait for each other.
+    """
+    s.info.setdefault(AT_END, []).append(((rank, number), job))
+
+
+def finish(s: Session) -> None:
+    """Do what is to be done at the end of the transaction."""
+    jobs = sorted(s.info.pop(AT_END, ()), key=itemgetter(0))
+    for _, job in jobs:
+        job(s)
 
 
 def dialect_of(s: Session) -> str:
@@ -41,3 +81,10 @@ def insert_for(dialect: str, model: type[Base]) -> postgresql.Insert | sqlite.In
 def insert_once(dialect: str, model: type[Base]) -> Executable:
     """Return the INSERT of a row that is left alone if its id is there already."""
     return insert_for(dialect, model).on_conflict_do_nothing(index_elements=["id"])
+
+
+def in_parts(named: Iterable[T]) -> Iterator[list[T]]:
+    """Yield what is named in parts that one statement can take."""
+    names = list(named)
+    for start in range(0, len(names), NAMES_A_STATEMENT):
+        yield names[start : start + NAMES_A_STATEMENT]

@@ -1,12 +1,15 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text
 
 from fshunt.store import groups, hunts
 from fshunt.store.engine import Store, open_store
+from fshunt.store.models import Claim
 from tests.store.office import DOMAIN, NOON, PILOT, addresses, after, make_office, waits_or_ends
 
 ALL = ["1001", "1002", "1003", "1004"]
@@ -21,19 +24,32 @@ def claim(
         return hunts.claim(s, domain, extensions, **who, now=now, lease_seconds=LEASE)
 
 
-def release(store: Store, hunt: str, extensions=None) -> int:
+def leases(store: Store, *hunt_ids: str) -> set[tuple[str, str, datetime]]:
+    query = select(Claim.hunt_id, Claim.extension, Claim.expires_at)
+    with store.reading() as s:
+        return {tuple(row) for row in s.execute(query) if not hunt_ids or row.hunt_id in hunt_ids}
+
+
+def release(store: Store, hunt: str, extensions=None, **how) -> int:
+    """How many claims that were."""
+    before = leases(store, hunt)
     with store.writing() as s:
-        return hunts.release(s, hunt, extensions)
+        hunts.release(s, hunt, extensions, **how)
+    return len(before - leases(store, hunt))
 
 
 def renew(store: Store, now, *hunt_ids: str, owner="node") -> int:
+    before = leases(store, *hunt_ids)
     with store.writing() as s:
-        return hunts.renew(s, owner, now, LEASE, hunt_ids)
+        hunts.renew(s, owner, now, LEASE, hunt_ids)
+    return len(before - leases(store, *hunt_ids))
 
 
 def sweep(store: Store, now) -> int:
+    before = leases(store)
     with store.writing() as s:
-        return hunts.sweep(s, now)
+        hunts.sweep(s, now)
+    return len(before - leases(store))
 
 
 def test_of_two_hunts_one_has_the_member(store):
@@ -200,7 +216,8 @@ def look_and_claim(store: Store, group, hunt: str, *wanted: str, now=NOON, call:
 
 def test_looking_tells_of_all_and_claims_those_wanted(store, group):
     seen = look_and_claim(store, group, "a", "1001")
-    assert seen == dict.fromkeys(ALL, hunts.Flags(enabled=True, blocked=False, claimed=False, idle_since=None))
+    nothing = hunts.Flags(enabled=True, blocked=False, claimed=False, idle_since=None)
+    assert seen == dict.fromkeys(ALL, nothing) | {"1001": replace(nothing, may_ring=True, got=True)}
     assert claim(store, "b", ALL) == {"1002", "1003", "1004"}
 
 
@@ -254,6 +271,5 @@ def test_a_release_that_is_written_late_spares_the_claim_taken_since(store):
     claim(store, "h", ["1001"])
     ended = after(18)
     claim(store, "h", ["1001"], now=after(18.001))
-    with store.writing() as s:
-        assert hunts.release(s, "h", ["1001"], taken_before=ended) == 0
-        assert hunts.release(s, "h", ["1001"], taken_before=after(19)) == 1
+    assert release(store, "h", ["1001"], taken_before=ended) == 0
+    assert release(store, "h", ["1001"], taken_before=after(19)) == 1

@@ -1,0 +1,143 @@
+"""Orphans: unfinished records of calls whose daemon is gone. One daemon that lives takes each of them over."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from fshunt.store.calls import CALLS, OFFERS, OpenOffer
+from fshunt.store.claiming import CLAIMS
+from fshunt.store.daemons import list_daemons
+from fshunt.store.models import HuntMember
+from fshunt.store.statements import dialect_of, in_parts, run, table, write
+
+ADVISORY_LOCK_KEY = 0x6F727068616E
+"""The letters "orphan" as a number; see ``ADVISORY_LOCK_KEY`` of the migrations."""
+
+MEMBERS = table(HuntMember)
+_COLUMNS = (
+    CALLS.c.id,
+    CALLS.c.uuid,
+    CALLS.c.domain,
+    CALLS.c.pilot,
+    CALLS.c.policy,
+    CALLS.c.started_at,
+    CALLS.c.result,
+    CALLS.c.answered_by,
+    CALLS.c.facts,
+)
+_OFFERS_OF = (
+    select(OFFERS.c.id, OFFERS.c.call_id, OFFERS.c.extension, OFFERS.c.outcome)
+    .where(OFFERS.c.call_id.in_(bindparam("hunts", expanding=True)))
+    .order_by(OFFERS.c.started_at, OFFERS.c.id)
+)
+_GROUPS_OF = select(MEMBERS.c.id, MEMBERS.c.group_id).where(MEMBERS.c.id.in_(bindparam("members", expanding=True)))
+_TAKE_CLAIMS = (
+    update(CLAIMS).where(CLAIMS.c.hunt_id.in_(bindparam("hunts", expanding=True))).values(owner=bindparam("by"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A call that its daemon left unfinished, as far as it was written.
+
+    ``group_id`` None: the group is gone, or has none of the members any more. ``member_id`` is of the member who
+    answered (``answered_by``), None where nobody did or who did is not known.
+    """
+
+    hunt_id: str
+    uuid: str
+    domain: str
+    pilot: str
+    group_id: int | None
+    policy: str
+    started_at: datetime
+    result: str | None
+    answered_by: str | None
+    member_id: int | None
+    offers: tuple[OpenOffer, ...]
+
+
+def take(s: Session, *, node: str, run: str, now: datetime, dead_after_seconds: float, own_node: bool) -> list[Orphan]:
+    """Take over the unfinished calls of daemons that are gone, each by one daemon only, and their claims.
+
+    Gone is a run that has not beaten for so long, by the lease clock ``now``; with ``own_node`` also each earlier run
+    of this node: it is this daemon that runs there now.
+    """
+    dead_before = now - timedelta(seconds=dead_after_seconds)
+    if not _any(s, _gone(s, node, run, dead_before, own_node)):
+        return []
+    _one_taker_at_a_time(s)
+    # Asked again, now that nobody else takes any: who has begun to live meanwhile has its calls for itself.
+    gone = _gone(s, node, run, dead_before, own_node)
+    taking = update(CALLS).where(CALLS.c.ended_at.is_(None), gone).values(owner=node, run=run).returning(*_COLUMNS)
+    rows = s.connection().execute(taking).all()
+    for some in in_parts(row.id for row in rows):
+        write(s, _TAKE_CLAIMS, {"hunts": some, "by": run})
+    return _as_orphans(s, rows)
+
+
+def _any(s: Session, gone: ColumnElement[bool]) -> bool:
+    query = select(CALLS.c.id).where(CALLS.c.ended_at.is_(None), gone).limit(1)
+    return s.connection().execute(query).first() is not None
+
+
+def _gone(s: Session, node: str, run_here: str, dead_before: datetime, own_node: bool) -> ColumnElement[bool]:
+    """Return which calls are of nobody who lives. One that names no run is told by its node."""
+    daemons = [each for each in list_daemons(s) if each.lease_at > dead_before or each.run == run_here]
+    runs = {each.run for each in daemons if each.node != node or not own_node} | {run_here}
+    nodes = {each.node for each in daemons} | {node}
+    started = next((each.started_at for each in daemons if each.run == run_here), None)
+    nobodys: ColumnElement[bool] = CALLS.c.owner.not_in(nodes)
+    if own_node and started is not None:
+        nobodys = or_(nobodys, and_(CALLS.c.owner == node, CALLS.c.started_at < started))
+    return or_(CALLS.c.run.not_in(runs), and_(CALLS.c.run.is_(None), nobodys))
+
+
+def _one_taker_at_a_time(s: Session) -> None:
+    if dialect_of(s) == "postgresql":
+        run(s, select(func.pg_advisory_xact_lock(ADVISORY_LOCK_KEY)), {})
+
+
+def _as_orphans(s: Session, rows: Collection[Any]) -> list[Orphan]:
+    offers: defaultdict[str, list[Any]] = defaultdict(list)
+    for some in in_parts(row.id for row in rows):
+        for offer in run(s, _OFFERS_OF, {"hunts": some}):
+            offers[offer.call_id].append(offer)
+    groups = _groups_of(s, {member_id for row in rows for member_id in _members_of(row).values()})
+    return [_as_orphan(row, offers[row.id], groups) for row in rows]
+
+
+def _as_orphan(row: Any, offers: Iterable[Any], groups: dict[int, int]) -> Orphan:
+    members = _members_of(row)
+    return Orphan(
+        hunt_id=row.id,
+        uuid=row.uuid,
+        domain=row.domain,
+        pilot=row.pilot,
+        group_id=next((groups[member_id] for member_id in members.values() if member_id in groups), None),
+        policy=row.policy,
+        started_at=row.started_at,
+        result=row.result,
+        answered_by=row.answered_by,
+        member_id=members.get(row.answered_by or ""),
+        offers=tuple(OpenOffer(each.id, each.extension, members.get(each.extension), each.outcome) for each in offers),
+    )
+
+
+def _members_of(row: Any) -> dict[str, int]:
+    """Return the ids of the members of a call's group by extension, as they were when it was hunted for."""
+    return {each["extension"]: each["id"] for each in (row.facts or {}).get("members", ())}
+
+
+def _groups_of(s: Session, member_ids: Iterable[int]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for some in in_parts(sorted(member_ids)):
+        found |= {row.id: row.group_id for row in run(s, _GROUPS_OF, {"members": some})}
+    return found
