@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
+import time
+from uuid import uuid4
 
 import gevent
 from gevent.event import Event
 
+from fshunt.daemon.adopting import Adopter
+from fshunt.daemon.claimlog import ClaimJournal
+from fshunt.daemon.claims import Claims
+from fshunt.daemon.clock import LeaseClock, SteadyClock
 from fshunt.daemon.database import Database
-from fshunt.daemon.logs import start_logging
+from fshunt.daemon.known import KnownGroups
+from fshunt.daemon.line import Line
+from fshunt.daemon.logs import LastErrors, start_logging
+from fshunt.daemon.metrics import Metrics
+from fshunt.daemon.monitor import Monitor
 from fshunt.daemon.notify import Notifier
 from fshunt.daemon.recorder import Recorder
+from fshunt.daemon.rests import Rests
 from fshunt.daemon.service import Daemon
 from fshunt.daemon.services import Services
 from fshunt.errors import StoreError
 from fshunt.settings import Settings
 from fshunt.store import migrate
 from fshunt.store.engine import Store, open_engine
+
+log = logging.getLogger(__name__)
 
 THREAD_SWITCH_SECONDS = 0.0005
 """How long a database thread may keep the interpreter from the loop; Python's default of 5 ms would be heard."""
@@ -27,13 +41,43 @@ LOCK_WAIT_MS = 2000
 
 
 def build(settings: Settings, notifier: Notifier | None = None) -> Daemon:
-    """Return a daemon that is not started; raise StoreError if the database is not migrated or cannot be reached."""
-    status = migrate.check(settings.database_url)
-    if not status.ok:
-        raise StoreError(status.sentence)
+    """Return a daemon that is not started; raise StoreError if the database is not migrated.
+
+    A database that cannot be reached now is no reason not to start: callers go to the fallback until it can be.
+    """
+    for switch in settings.switch:
+        switch.password()  # a file that cannot be read, or FreeSWITCH's default password: said now, not at night
+    _check_database(settings)
+    run, clock, lease_clock, monotonic = uuid4().hex, SteadyClock(), LeaseClock(), time.monotonic
     store = Store(open_engine(settings.database_url, busy_timeout_ms=LOCK_WAIT_MS), busy_timeout_ms=LOCK_WAIT_MS)
     database = Database(store, settings.database_timeout)
-    return Daemon(Services(settings, database, Recorder(database)), notifier)
+    recorder, line = Recorder(database), Line()
+    claims = Claims(
+        database,
+        recorder,
+        line,
+        owner=run,
+        lease_seconds=settings.lease_seconds,
+        clock=lease_clock,
+        journal=ClaimJournal(settings.claim_journal, run),
+    )
+    monitor = Monitor(settings.switch, clock.now, monotonic)
+    services = Services(
+        settings=settings,
+        run=run,
+        database=database,
+        recorder=recorder,
+        known=KnownGroups(),
+        claims=claims,
+        line=line,
+        rests=Rests(monotonic),
+        monitor=monitor,
+        adopter=Adopter(monitor, recorder, claims, clock.now),
+        metrics=Metrics(),
+        now=clock.now,
+        monotonic=monotonic,
+    )
+    return Daemon(services, clock, notifier)
 
 
 def serve(settings: Settings) -> int:
@@ -43,8 +87,11 @@ def serve(settings: Settings) -> int:
     """
     sys.setswitchinterval(THREAD_SWITCH_SECONDS)
     logs = start_logging(settings.log_level, settings.log_format)
+    errors = LastErrors()
+    logging.getLogger().addHandler(errors)
     try:
         daemon = build(settings, Notifier())
+        daemon.last_errors = errors.lines
         told_to_stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             gevent.signal_handler(number, told_to_stop.set)
@@ -54,3 +101,13 @@ def serve(settings: Settings) -> int:
         return 0
     finally:
         logs.stop()
+
+
+def _check_database(settings: Settings) -> None:
+    try:
+        status = migrate.check(settings.database_url)
+    except StoreError as error:
+        log.warning("starts without the database: %s", error)
+        return
+    if not status.ok:
+        raise StoreError(status.sentence)

@@ -5,23 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
+from gevent import getcurrent
+
+from fshunt.daemon.adopting import Adopted
 from fshunt.daemon.caller import caller_of
 from fshunt.daemon.choosing import Chosen, choose, make_offers
+from fshunt.daemon.database import Patience
 from fshunt.daemon.ending import LetGo, Stopped, leave, part, protect_talk, talk
 from fshunt.daemon.greeting import greet, present, undress
 from fshunt.daemon.journal import Journal
 from fshunt.daemon.planning import plan
 from fshunt.daemon.ringing import Ringing, StageEnd
 from fshunt.daemon.services import Services
+from fshunt.daemon.waiting import Waiting
 from fshunt.errors import FshuntError
+from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.hunt import Hunt, Stage
-from fshunt.hunting.outcomes import TRANSITIONS, Event, Outcome, Result
+from fshunt.hunting.outcomes import TRANSITIONS, Event, Outcome, Result, State
 from fshunt.switch.session import CallerGone, Session, SwitchLost
 from fshunt.switch.stage import Offer, StageLegs
 
 CALLER_HUNG_UP = "the caller hung up"
 END_NOT_SEEN = "it went on without fshunt, its end was not seen"
+
+FIRST_RING_PATIENCE_SECONDS = 0.8
+"""What a hunt waits for the database, all in all, before its first phone rings: within a second it rings."""
 
 SHORTEST_RING_SECONDS = 0.5
 """What is left of ``hunt_timeout`` at a stage's start rings a phone at least this long: less only startles people."""
@@ -33,12 +42,16 @@ class Call:
     def __init__(self, session: Session, services: Services) -> None:
         self.session, self.services = session, services
         self.caller = caller_of(session.channel)
-        self.journal = Journal(services.recorder, services.settings.node, self.caller, services.now)
+        self.journal = Journal(services, self.caller)
         self.hunt: Hunt | None = None
         self.deadline = float("inf")
         self.outlives: Result | None = None
         """The result of a call that goes on without us, as a talk or in voicemail; None while it needs us."""
-        self._bridge_uuid = ""
+        self._patience = Patience(services.database, FIRST_RING_PATIENCE_SECONDS, services.monotonic)
+        self._began = services.monotonic()
+        self._greenlet = getcurrent()
+        self._stopping = False
+        self._ringing: Ringing | None = None
         self._destination: Destination | None = None
         self._dressed = False
 
@@ -47,7 +60,7 @@ class Call:
         try:
             greet(self.session, self.caller)
             hunt = self._plan()
-            if any(self._ring(hunt, stage) for stage in self._stages_in_time(hunt)):
+            if any(self._ring(hunt, stage) for stage in self._stages_in_time(hunt)) or self._wait(hunt):
                 self._talk(hunt)
             else:
                 self._leave(hunt)
@@ -56,19 +69,44 @@ class Call:
             self._ended_early(Event.CALLER_GONE, Result.ABANDONED, CALLER_HUNG_UP)
             self.session.close()
         except LetGo:
-            self._ended_early(Event.LET_GO, self.outlives or Result.FAILED, END_NOT_SEEN, end_seen=False)
+            self._let_go(stopping=True)
             self.session.close()
         except Stopped:
             self._ended_early(Event.FAILED, Result.FAILED, "fshunt was stopped")
-            self.session.close()
+            self.session.hand_back()
         except FshuntError as error:
             self._hand_on(error)
         finally:
             if not self.journal.is_closed:
                 self._ended_early(Event.FAILED, Result.FAILED, "an error inside fshunt, see its log")
 
+    @property
+    def waits(self) -> bool:
+        """Whether the caller waits for a busy member."""
+        return self.hunt is not None and self.hunt.state is State.WAITING
+
+    def ringing_members(self) -> list[int]:
+        """The members who ring now."""
+        return [] if self._ringing is None else self._ringing.ringing_members()
+
+    def withdraw(self, member_id: int, reason: SkipReason) -> None:
+        """Stop ringing a member who may not be rung any more."""
+        if self._ringing is not None:
+            self._ringing.withdraw(member_id, reason)
+
+    def stop(self) -> None:
+        """The daemon stops: phones stop ringing, and the caller goes on to the next daemon or the fallback.
+
+        Whoever has picked up at that very moment has the call; nothing cuts it.
+        """
+        self._stopping = True
+        if self._ringing is not None and self.hunt is not None and self.hunt.state is State.RINGING:
+            self._ringing.stop()
+        elif self.outlives is None:
+            self._greenlet.kill(Stopped, block=False)
+
     def _plan(self) -> Hunt:
-        hunt = self.hunt = plan(self.caller, self.journal.hunt_id, self.services)
+        hunt = self.hunt = plan(self.caller, self.journal.hunt_id, self.services, self._patience)
         if hunt.group.hunt_timeout is not None:
             self.deadline = self.services.monotonic() + hunt.group.hunt_timeout
         self.journal.opened(hunt)
@@ -86,14 +124,25 @@ class Call:
         """Ring those of a stage who can be rung; tell whether one of them has the call."""
         if self.session.gone:
             raise CallerGone(CALLER_HUNG_UP)
-        choice = choose(self.session, hunt, stage.members, self.services)
+        choice = choose(self.session, hunt, stage.members, self.services, self._patience)
         for member, reason in choice.skipped:
-            hunt.skipped(reason)
+            hunt.skipped(member, reason)
             self.journal.skipped(stage, member, reason)
         if not choice.chosen:
             hunt.move(Event.PASSED_OVER)
             return False
         return self._ring_offers(hunt, stage, choice.chosen)
+
+    def _wait(self, hunt: Hunt) -> bool:
+        """Where callers wait for the busy: stay in the line, and ring whoever becomes free."""
+        if not hunt.waits() or self.services.monotonic() >= self.deadline:
+            return False
+        with Waiting(self.session, hunt, self.caller, self.services, self.journal, self.deadline) as waiting:
+            while (found := waiting.until_free()) is not None:
+                if self._ring_offers(hunt, *found):
+                    return True
+                waiting.spare_the_busy()
+        return False
 
     def _ring_offers(self, hunt: Hunt, stage: Stage, chosen: list[Chosen]) -> bool:
         clock = self.services.monotonic
@@ -102,25 +151,35 @@ class Call:
         )
 
         def on_ended(offer: Offer) -> None:
-            self.journal.offer_ended(offer, clock() - offer.started)
+            self.journal.offer_ended(hunt, offer, clock() - offer.started)
             hunt.ended(hunt.group.member(offer.member_id), offer.outcome or Outcome.SWITCH_LOST)
 
-        ringing = Ringing(self.session, StageLegs(offers), on_ended, clock)
+        ringing = self._ringing = Ringing(self.session, StageLegs(offers), on_ended, clock)
+        hunt.offer_ids.update(offer.id for offer in offers)
         hunt.move(Event.RUNG)
         self.journal.offered(stage, offers, hunt.group)
         ringing.start(plans)
+        self._note_delay()
         end = ringing.until_end()
+        self._patience.allow(self.services.settings.database_timeout)
         if end is StageEnd.CALLER_GONE:
             raise CallerGone(CALLER_HUNG_UP)
         if end is StageEnd.NOBODY:
             hunt.move(Event.RANG_OUT)
+            if self._stopping:
+                raise Stopped
             return False
-        self._answered(hunt, ringing.bridge_uuid)
+        self._answered(hunt)
         return True
 
-    def _answered(self, hunt: Hunt, bridge_uuid: str) -> None:
+    def _note_delay(self) -> None:
+        if self._began:
+            self.services.metrics.setup_delay(self.services.monotonic() - self._began)
+            self._began = 0.0
+
+    def _answered(self, hunt: Hunt) -> None:
         """From here on the call outlives us, and nobody else is rung (invariant I6)."""
-        self.outlives, self._bridge_uuid = Result.ANSWERED, bridge_uuid
+        self.outlives = Result.ANSWERED
         hunt.move(Event.ANSWERED)
         if hunt.answered_by is not None:
             self.journal.answered(hunt.group, hunt.answered_by)
@@ -128,13 +187,15 @@ class Call:
             protect_talk(self.session, self.caller)
 
     def _talk(self, hunt: Hunt) -> None:
-        end_seen = talk(self.session, self._bridge_uuid)
-        if end_seen and hunt.answered_by is not None:
-            self.journal.talk_ended(hunt.answered_by)
-        hunt.finish(Event.TALK_ENDED if end_seen else Event.LET_GO, Result.ANSWERED)
-        self.journal.closed(Result.ANSWERED, None if end_seen else END_NOT_SEEN, end_seen=end_seen)
-        if end_seen:
-            part(self.session)
+        end_seen = talk(self.session, self._ringing.bridge_uuid if self._ringing else "")
+        if not end_seen:
+            self._let_go()
+            return
+        if hunt.answered_by is not None:
+            self.journal.talk_ended(hunt.group, hunt.answered_by)
+        hunt.finish(Event.TALK_ENDED, Result.ANSWERED)
+        self.journal.closed(Result.ANSWERED)
+        part(self.session)
 
     def _leave(self, hunt: Hunt) -> None:
         """Nobody took the call: on to the destination of the case."""
@@ -147,9 +208,28 @@ class Call:
             undress(self.session, self.caller)
         if destination.kind is DestinationKind.VOICEMAIL:
             self.outlives = Result.VOICEMAIL
+            self.journal.leaving(Result.VOICEMAIL, case, destination)
         result = leave(self.session, self.caller, hunt.group.domain, destination, self.services.settings)
         hunt.finish(Event.DELIVERED, result, case)
         self.journal.closed(result, case, destination)
+
+    def _let_go(self, *, stopping: bool = False) -> None:
+        """The call goes on without us. Its record is closed when its end is seen, where somebody watches for it."""
+        result, hunt = self.outlives or Result.FAILED, self.hunt
+        if self.journal.is_closed:
+            return
+        if hunt is None or not self.services.adopter.can_watch:
+            self._ended_early(Event.LET_GO, result, END_NOT_SEEN, end_seen=False)
+            return
+        hunt.finish(Event.LET_GO, result, END_NOT_SEEN)
+        winner = self._ringing.winner_leg() if self._ringing is not None else None
+        member = hunt.answered_by
+        adopted = Adopted(
+            hunt.id, self.caller.uuid, result, member.id if member else None, member.extension if member else "", winner
+        )
+        self.journal.let_go(adopted)
+        if not stopping:  # else whoever comes after us adopts it
+            self.services.adopter.adopt(adopted)
 
     def _hand_on(self, error: FshuntError) -> None:
         """Say why the call could not be hunted to its end, and hand the caller to the dialplan's next action."""
@@ -157,7 +237,7 @@ class Call:
         if self.session.gone:
             self._ended_early(Event.CALLER_GONE, Result.ABANDONED, CALLER_HUNG_UP)
         elif self.outlives is not None and isinstance(error, SwitchLost):
-            self._ended_early(Event.LET_GO, self.outlives, END_NOT_SEEN, end_seen=False)
+            self._let_go()
         else:
             self._ended_early(Event.FAILED, Result.FAILED, str(error))
         self.session.hand_back()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import uuid4
 
 from fshunt.daemon.caller import MAX_SHOWN_CHARS
+from fshunt.daemon.claims import Standing, as_frozen
+from fshunt.daemon.database import Patience
+from fshunt.daemon.line import Waiter
+from fshunt.daemon.monitor import NOTHING_SEEN
 from fshunt.daemon.services import Services
-from fshunt.errors import StoreError
 from fshunt.hunting.availability import Presence, SkipReason, skip_reason
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hunt import Hunt
-from fshunt.store import hunts
 from fshunt.switch.dialstring import (
     Confirm,
     LegPlan,
@@ -21,8 +24,9 @@ from fshunt.switch.dialstring import (
     contacts_of,
     outside_endpoint,
 )
+from fshunt.switch.phones import PhoneState
 from fshunt.switch.session import Session
-from fshunt.switch.stage import LATEST_RINGING_SECONDS, Leg, Offer
+from fshunt.switch.stage import LATEST_RINGING_SECONDS, Leg, Offer, is_leg_of, leg_uuid
 
 log = logging.getLogger(__name__)
 
@@ -49,21 +53,83 @@ class Choice:
     skipped: list[tuple[Member, SkipReason]]
 
 
-def choose(session: Session, hunt: Hunt, members: Sequence[Member], services: Services) -> Choice:
-    """Return who of ``members`` can be rung now; whoever is chosen is claimed for this hunt."""
-    phones = find_phones(session, hunt.group.domain, members)
-    presences = _ask_database(hunt, members, phones, services)
-    group, now = hunt.group, services.now()
-    choice = Choice([], [])
+def choose(
+    session: Session,
+    hunt: Hunt,
+    members: Sequence[Member],
+    services: Services,
+    patience: Patience,
+    waiter: Waiter | None = None,
+) -> Choice:
+    """Return who of ``members`` can be rung now; whoever is chosen is claimed for this hunt.
+
+    ``waiter`` is the caller's place in the line, if he waits: then the database is asked only if somebody looks free.
+    """
+    seen = {m.id: _look(hunt, m, services) for m in members}
+    phones = find_phones(session, hunt.group.domain, [m for m in members if seen[m.id].registered is not False])
+    seen = {m.id: replace(seen[m.id], registered=bool(phones.get(m.id))) for m in members}
+    # Whether somebody is disabled or blocked now only the database knows; all else hinders before it is asked.
+    wanted = [m for m in members if skip_reason(seen[m.id], call_waiting=hunt.group.call_waiting) is None]
+    at = services.now()
+    if wanted or waiter is None:
+        standings = services.claims.take(hunt, wanted, waiter, patience, at)
+    else:
+        standings = {m.id: as_frozen(m) for m in members}
+    return _sorted_out(hunt, members, seen, standings, phones, at, services)
+
+
+def _sorted_out(
+    hunt: Hunt,
+    members: Sequence[Member],
+    seen: dict[int, Presence],
+    standings: dict[int, Standing],
+    phones: Phones,
+    at: datetime,
+    services: Services,
+) -> Choice:
+    group, choice = hunt.group, Choice([], [])
     for member in members:
-        reason = skip_reason(
-            presences[member.id], call_waiting=group.call_waiting, rest_seconds=group.rest_seconds, now=now
-        )
+        presence = _with_standing(seen[member.id], standings.get(member.id))
+        reason = skip_reason(presence, call_waiting=group.call_waiting, rest_seconds=group.rest_seconds, now=at)
+        if reason is SkipReason.RESTING and presence.idle_since is not None:
+            services.rests.seen(member.id, (at - presence.idle_since).total_seconds())
         if reason is None:
             choice.chosen.append(Chosen(member, tuple(phones[member.id])))
         else:
             choice.skipped.append((member, reason))
+    not_rung = [member.extension for member, _ in choice.skipped if member.id in standings and standings[member.id].got]
+    if not_rung:
+        services.claims.release(hunt.id, hunt.call_uuid, not_rung)
     return choice
+
+
+def _look(hunt: Hunt, member: Member, services: Services) -> Presence:
+    """What is known of a member without asking anybody: whether there is a phone, and who is on it."""
+    group = hunt.group
+    seen = NOTHING_SEEN if member.address.outside else services.monitor.look(group.domain, member.address.number)
+    # A leg of this very call, of a hunt before this one too, ends while the next is rung.
+    calls = [c for c in seen.calls if c.call_uuid != hunt.call_uuid and not is_leg_of(c.uuid, hunt.offer_ids)]
+    resting = services.rests.rests(member.id, group.rest_seconds)
+    return Presence(
+        registered=True if member.address.outside else seen.registered,
+        on_call=any(call.state is PhoneState.TALKING for call in calls),
+        ringing=any(call.state is PhoneState.RINGING for call in calls),
+        resting=True if resting else None,
+        last_outcome=hunt.last_outcome.get(member.id),
+    )
+
+
+def _with_standing(presence: Presence, standing: Standing | None) -> Presence:
+    """Add what the database knows; a member whom it does not know any more was removed, and counts as disabled."""
+    if standing is None:
+        return replace(presence, enabled=False)
+    return replace(
+        presence,
+        enabled=standing.enabled,
+        blocked=standing.blocked,
+        claimed=standing.claimed,
+        idle_since=standing.idle_since,
+    )
 
 
 def find_phones(session: Session, domain: str, members: Sequence[Member]) -> Phones:
@@ -86,53 +152,6 @@ def find_phones(session: Session, domain: str, members: Sequence[Member]) -> Pho
     return phones
 
 
-def _ask_database(hunt: Hunt, members: Sequence[Member], phones: Phones, services: Services) -> dict[int, Presence]:
-    """Return what is known of each member now, having claimed those who may be rung.
-
-    Without the database the hunt goes on with what was frozen at its start, and without claims.
-    """
-    known = {m.id: _presence(hunt, m, phones, m.enabled, m.blocked) for m in members}
-    wanted = [m.id for m in members if skip_reason(known[m.id], call_waiting=hunt.group.call_waiting) is None]
-    try:
-        flags = services.database.write(
-            hunts.look_and_claim,
-            hunt.group.id,
-            wanted,
-            domain=hunt.group.domain,
-            hunt_id=hunt.id,
-            call_uuid=hunt.call_uuid,
-            owner=services.claim_owner,
-            now=services.now(),
-            lease_seconds=services.settings.lease_seconds,
-            call_waiting=hunt.group.call_waiting,
-            rest_seconds=hunt.group.rest_seconds,
-        )
-    except StoreError as error:
-        log.warning("call %s: rings without claims: %s", hunt.call_uuid, error)
-        return known
-    return {
-        m.id: Presence(
-            enabled=m.id in flags and flags[m.id].enabled,
-            blocked=m.id in flags and flags[m.id].blocked,
-            registered=bool(phones[m.id]),
-            claimed=m.id in flags and flags[m.id].claimed,
-            idle_since=flags[m.id].idle_since if m.id in flags else None,
-            last_outcome=known[m.id].last_outcome,
-        )
-        for m in members
-    }
-
-
-def _presence(hunt: Hunt, member: Member, phones: Phones, enabled: bool, blocked: bool) -> Presence:
-    return Presence(
-        enabled=enabled,
-        blocked=blocked,
-        registered=bool(phones[member.id]),
-        idle_since=member.idle_since,
-        last_outcome=hunt.last_outcome.get(member.id),
-    )
-
-
 def make_offers(
     chosen: Sequence[Chosen], group: Group, services: Services, longest: float
 ) -> tuple[list[Offer], list[LegPlan]]:
@@ -144,13 +163,14 @@ def make_offers(
         ring_seconds = min((member.ring_time or group.ring_time).in_seconds(settings.ring_cycle), longest)
         confirm = Confirm(settings.confirm_prompt, settings.confirm_timeout) if member.confirm else None
         presence_id = None if member.address.outside else f"{member.address.number}@{group.domain}"
-        legs = [Leg(str(uuid4()), endpoint) for endpoint in each.endpoints]
+        offer_id = uuid4().hex
+        legs = [Leg(leg_uuid(offer_id, n), endpoint) for n, endpoint in enumerate(each.endpoints, start=1)]
         plans += [
             LegPlan(leg.uuid, leg.endpoint, presence_id, ring_seconds + LATEST_RINGING_SECONDS, confirm) for leg in legs
         ]
         offers.append(
             Offer(
-                id=uuid4().hex,
+                id=offer_id,
                 member_id=member.id,
                 extension=member.extension,
                 legs=legs,

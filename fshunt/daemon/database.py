@@ -2,18 +2,25 @@
 
 SQLite has no driver that lets other greenlets run while it waits for a lock, and libpq looks host names up by itself.
 So every call of the store runs in a native thread, and the greenlet that asked waits in the hub with a deadline.
+
+A database that was too slow once is not asked again by any call until it has answered a question of ours: a gate, one
+for reading and one for writing, is shut meanwhile, and calls go on at once with what is known.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec, TypeVar
+from datetime import datetime
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import gevent
+from gevent.event import Event
 from gevent.threadpool import ThreadPool
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from fshunt.daemon.clock import utc_now
 from fshunt.errors import StoreError
 from fshunt.store.engine import Store
 
@@ -31,56 +38,198 @@ WRITER_THREADS_SQLITE = 1
 WRITER_THREADS_SERVER = 4
 """Writes under way at once on a database server."""
 
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0
+"""Pauses between questions to a database that is away; each is twice the one before."""
+
+
+class Gate:
+    """Whether calls may ask for something; shut, it is opened again by the first question that is answered."""
+
+    def __init__(self, name: str, ask: Callable[[], Any], on_change: Callable[[], None]) -> None:
+        self.name = name
+        self.why: StoreError | None = None
+        """Why it is shut; None: it is open."""
+        self.since: datetime | None = None
+        self._ask, self._on_change = ask, on_change
+        self._opened = Event()
+
+    def check(self) -> None:
+        """Raise StoreError if it is shut."""
+        if self.why is not None:
+            raise StoreError(str(self.why))
+
+    def shut(self, why: StoreError) -> None:
+        """Let no call wait for the database until it answers again."""
+        if self.why is not None:
+            return
+        log.warning("%s the database is put off: %s", self.name, why)
+        self.why, self.since = why, utc_now()
+        self._opened.clear()
+        gevent.spawn(self._ask_until_answered)
+        self._on_change()
+
+    def open(self) -> None:
+        """The database has answered."""
+        if self.why is None:
+            return
+        log.warning("%s the database is possible again", self.name)
+        self.why = self.since = None
+        self._opened.set()
+        self._on_change()
+
+    def _ask_until_answered(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while self.why is not None:
+            try:
+                self._ask()
+            except StoreError:
+                self._opened.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            else:
+                self.open()
+
+
+def _select(session: Session) -> None:
+    session.execute(text("SELECT 1"))
+
+
+def _touch(session: Session) -> None:
+    session.execute(text("UPDATE lease_clock SET places = places"))
+
 
 class Database:
-    """Runs functions of the store in threads. ``timeout`` is how many seconds a call waits for one of them."""
+    """Runs functions of the store in threads. ``timeout`` is how many seconds a call waits for one of them.
+
+    ``on_change`` is told when the database goes away or comes back.
+    """
 
     def __init__(self, store: Store, timeout: float) -> None:
         self.store = store
         self.timeout = timeout
+        self.on_change: Callable[[], None] = lambda: None
+        self.on_error: Callable[[], None] = lambda: None
         writers = WRITER_THREADS_SQLITE if store.is_sqlite else WRITER_THREADS_SERVER
         self._readers = ThreadPool(READER_THREADS)
         self._writers = ThreadPool(writers)
+        self.reads = Gate("reading", lambda: self._patiently(self._readers, self._reading(_select)), self._changed)
+        self.writes = Gate("writing", lambda: self.write_patiently(_touch), self._changed)
 
-    def read(self, function: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+    @property
+    def away(self) -> StoreError | None:
+        """Why calls cannot use the database now; None: they can."""
+        return self.reads.why or self.writes.why
+
+    @property
+    def away_since(self) -> datetime | None:
+        """Since when they cannot."""
+        return self.reads.since or self.writes.since
+
+    def read(
+        self,
+        function: Callable[Concatenate[Session, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
         """Return ``function(session, ...)`` of a reading transaction; raise StoreError if it fails or is too slow."""
+        return self.read_within(self.timeout, function, *args, **kwargs)
 
-        def job() -> R:
-            with self.store.reading() as session:
-                return function(session, *args, **kwargs)
+    def read_within(
+        self, seconds: float, function: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Like ``read``, with another deadline: one that is shorter says nothing about the database if it passes."""
+        return self._within(self.reads, self._readers, self._reading(function, *args, **kwargs), seconds)
 
-        return self._within_timeout(self._readers, job, self.timeout)
-
-    def write(self, function: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+    def write(
+        self,
+        function: Callable[Concatenate[Session, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
         """Return ``function(session, ...)`` of a writing transaction; raise StoreError if it fails or takes too long.
 
         A transaction that took too long is not undone: it may still end well later.
         """
+        return self.write_within(self.timeout, function, *args, **kwargs)
 
-        def job() -> R:
-            with self.store.writing() as session:
-                return function(session, *args, **kwargs)
-
-        return self._within_timeout(self._writers, job, self.timeout)
+    def write_within(
+        self, seconds: float, function: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Like ``write``, with another deadline: one that is shorter says nothing about the database if it passes."""
+        return self._within(self.writes, self._writers, self._writing(function, *args, **kwargs), seconds)
 
     def write_patiently(self, function: Callable[[Session], R]) -> R:
-        """Like ``write``, without a deadline of its own: for the recorder, which no call waits for."""
-
-        def job() -> R:
-            with self.store.writing() as session:
-                return function(session)
-
-        return self._writers.spawn(job).get()  # type: ignore[no-any-return]
+        """Like ``write``, without a deadline and past the gate: for what no call waits for."""
+        result = self._patiently(self._writers, self._writing(function))
+        self.writes.open()
+        return result
 
     def close(self) -> None:
         """Let the threads end; what they are doing is not waited for."""
+        for gate in (self.reads, self.writes):
+            gate.why = None
         for pool in (self._readers, self._writers):
             pool.kill()
         self.store.close()
 
-    def _within_timeout(self, pool: ThreadPool, job: Callable[[], R], timeout: float) -> R:
+    def _reading(
+        self, function: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> Callable[[], R]:
+        def job() -> R:
+            with self.store.reading() as session:
+                return function(session, *args, **kwargs)
+
+        return job
+
+    def _writing(
+        self, function: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> Callable[[], R]:
+        def job() -> R:
+            with self.store.writing() as session:
+                return function(session, *args, **kwargs)
+
+        return job
+
+    def _patiently(self, pool: ThreadPool, job: Callable[[], R]) -> R:
+        return pool.spawn(job).get()  # type: ignore[no-any-return]
+
+    def _within(self, gate: Gate, pool: ThreadPool, job: Callable[[], R], seconds: float) -> R:
+        gate.check()
         pending = pool.spawn(job)
         try:
-            return pending.get(timeout=timeout)  # type: ignore[no-any-return]
+            return pending.get(timeout=min(seconds, self.timeout))  # type: ignore[no-any-return]
         except gevent.Timeout:
-            raise StoreError(f"The database did not answer within {timeout:g} s.") from None
+            error, is_away = StoreError(f"The database did not answer within {seconds:.2g} s."), seconds >= self.timeout
+        except StoreError as failed:
+            error, is_away = failed, True
+        self.on_error()
+        if is_away:
+            gate.shut(error)
+        raise StoreError(str(error))
+
+    def _changed(self) -> None:
+        self.on_change()
+
+
+class Patience:
+    """What one call may wait for the database, several steps together. It reads and writes as ``Database`` does."""
+
+    def __init__(self, database: Database, seconds: float, clock: Callable[[], float]) -> None:
+        self._database, self._clock = database, clock
+        self._until = clock() + seconds
+
+    def allow(self, seconds: float) -> None:
+        """Have as many seconds from now."""
+        self._until = self._clock() + seconds
+
+    def read(self, function: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """As ``Database.read``; raises StoreError also when the patience is at its end."""
+        return self._database.read_within(self._left(), function, *args, **kwargs)
+
+    def write(self, function: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """As ``Database.write``; raises StoreError also when the patience is at its end."""
+        return self._database.write_within(self._left(), function, *args, **kwargs)
+
+    def _left(self) -> float:
+        return max(0.0, self._until - self._clock())

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import gevent
+
 from fshunt.daemon.caller import DRESSED, Caller
 from fshunt.hunting import kinds
 from fshunt.hunting.group import Group
-from fshunt.switch.session import Session
+from fshunt.switch.frames import Frame
+from fshunt.switch.session import Session, TimedOut
 
 LINGER_SECONDS = 5
 """How long the switch goes on telling us of a call after its end: the result of a bridge comes then (fact 6)."""
@@ -34,6 +39,15 @@ CHANNEL_VARIABLES = (
 
 DRESS = ("effective_caller_id_name", "ringback", "transfer_ringback", "instant_ringback")
 """The variables that depend on the group."""
+
+SURELY_PLAYS_SECONDS = 0.1
+"""After this a sound that was asked for plays: a parked channel looks for commands every 20 ms (fact 11)."""
+
+BREAK_SECONDS, BREAKS = 0.3, 3
+"""How long music may take to break off, which it does in some 20 ms, and how often it is told to."""
+
+SHORTEST_MUSIC_SECONDS = 0.5
+"""A sound that ended sooner is one that is not there: to try it over and over would help nobody."""
 
 RINGBACK_TONE = "%(2000,4000,440,480)"
 """What a caller hears whose channel is answered already, and whose own phone makes no ringing tone any more."""
@@ -71,6 +85,52 @@ def present(session: Session, caller: Caller, group: Group) -> bool:
         values[DRESSED] = "true"
         session.post(*(f"api uuid_setvar {caller.uuid} {name} {value}" for name, value in values.items()))
     return bool(values)
+
+
+class HoldMusic:
+    """What a caller hears who waits while no phone rings: the group's music, else ringing.
+
+    A caller whose channel is not answered yet hears the ringing of the own phone, and nothing need be done.
+    """
+
+    def __init__(self, session: Session, group: Group, caller: Caller) -> None:
+        self._session = session
+        self._source = ""
+        if group.music:
+            self._source = kinds.check_music(group.music)
+        elif caller.answered:
+            self._source = f"tone_stream://{RINGBACK_TONE};loops=-1"
+        self._playing = ""
+        self._began = 0.0
+
+    def start(self) -> None:
+        """Begin to play, unless it plays already."""
+        if self._source and not self._playing:
+            self._playing, self._began = self._session.execute("playback", self._source), self._session.clock()
+
+    def stop(self) -> None:
+        """Play no more, and wait until it is quiet: what is to ring would wait behind the music.
+
+        FreeSWITCH forgets that it was told to break off when it begins to play after that (switch_core_session.c), so
+        it is told when it surely plays, and told again if it plays on.
+        """
+        playing, self._playing = self._playing, ""
+        if not playing:
+            return
+        gevent.sleep(max(0.0, self._began + SURELY_PLAYS_SECONDS - self._session.clock()))
+        for _ in range(BREAKS):
+            self._session.post(f"api uuid_break {self._session.uuid} all")
+            with suppress(TimedOut):
+                self._session.wait_completion(playing, self._session.clock() + BREAK_SECONDS)
+                return
+
+    def on_event(self, event: Frame) -> None:
+        """A sound that has come to its end begins again; one that cannot be played is left."""
+        ended = event.get("Event-Name") == "CHANNEL_EXECUTE_COMPLETE"
+        if self._playing and ended and event.get("Application-UUID") == self._playing:
+            self._playing = ""
+            if self._session.clock() - self._began > SHORTEST_MUSIC_SECONDS:
+                self.start()
 
 
 def undress(session: Session, caller: Caller) -> None:

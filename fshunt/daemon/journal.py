@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from uuid import uuid4
 
+from fshunt.daemon.adopting import Adopted
 from fshunt.daemon.caller import Caller
-from fshunt.daemon.recorder import Recorder
+from fshunt.daemon.services import Services
 from fshunt.hunting.availability import WORDS, SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.group import Group, Member
@@ -24,36 +24,36 @@ log = logging.getLogger("fshunt.call")
 _PREPOSITIONS = {DestinationKind.VOICEMAIL: " ", DestinationKind.TRANSFER: " to ", DestinationKind.HANGUP: " with "}
 
 
-def utc_now() -> datetime:
-    """The wall clock, for rows; never for timers."""
-    return datetime.now(UTC)
-
-
 @dataclass(slots=True)
 class Journal:
-    """The rows and log lines of one hunt. ``owner`` is the node that writes them; ``now`` the wall clock."""
+    """The rows and log lines of one hunt, and what else must know of it."""
 
-    recorder: Recorder
-    owner: str
+    services: Services
     caller: Caller
-    now: Callable[[], datetime] = utc_now
     hunt_id: str = field(default_factory=lambda: uuid4().hex)
     is_closed: bool = False
+    _hunt: Hunt | None = None
     _opened: bool = False
-    _answered_by: str = ""
-    _answered_at: datetime = field(default_factory=utc_now)
+    _answered_by: Member | None = None
+    _answered_at: float = 0.0
+    _waited_seconds: float | None = None
+    _offers: dict[str, tuple[Offer, bool]] = field(default_factory=dict)
+    """The offers by id, and whether each rings for the whole time that is set."""
 
     def opened(self, hunt: Hunt) -> None:
         """The order of the hunt is decided."""
-        group = hunt.group
+        group, self._hunt = hunt.group, hunt
         self._open(group.domain, group, hunt)
         stages = (" & ".join(group.member(i).extension for i in stage) for stage in decide(hunt.facts))
         order = ", ".join(stages)
         self._log("from %s to %s: %s, order %s", self.caller.number, _called(group), group.policy, order or "of nobody")
+        not_seen = self.services.monitor.why_not()
+        if not_seen is not None and self.services.monitor.configured:  # where none is, the start has said so
+            self._log("who is on the phone is not known: %s", not_seen)
 
     def skipped(self, stage: Stage, member: Member, reason: SkipReason) -> None:
         """A member was passed over."""
-        self.recorder.put(
+        self.services.recorder.put(
             calls.add_skip,
             uuid4().hex,
             call_id=self.hunt_id,
@@ -62,7 +62,7 @@ class Journal:
             position=member.position,
             extension=member.extension,
             reason=reason,
-            at=self.now(),
+            at=self.services.now(),
         )
         self._log("%s passed over: %s", member.extension, WORDS[reason])
 
@@ -70,7 +70,9 @@ class Journal:
         """Members are rung."""
         for offer in offers:
             member = group.member(offer.member_id)
-            self.recorder.put(
+            whole = (member.ring_time or group.ring_time).in_seconds(self.services.settings.ring_cycle)
+            self._offers[offer.id] = offer, offer.ring_seconds >= whole
+            self.services.recorder.put(
                 calls.add_offer,
                 offer.id,
                 call_id=self.hunt_id,
@@ -80,47 +82,78 @@ class Journal:
                 extension=member.extension,
                 phones=len(offer.legs),
                 ring_seconds=offer.ring_seconds,
-                started_at=self.now(),
+                started_at=self.services.now(),
             )
             phones = "" if len(offer.legs) == 1 else f" at {len(offer.legs)} phones"
             self._log("rings %s%s for %g s", member.extension, phones, offer.ring_seconds)
-        self.recorder.hurry()  # before a phone rings: if we die now, the rows say for whom it rang
+        self.services.recorder.hurry()  # before a phone rings: if we die now, the rows say for whom it rang
 
-    def offer_ended(self, offer: Offer, seconds: float) -> None:
+    def offer_ended(self, hunt: Hunt, offer: Offer, seconds: float) -> None:
         """The offer came to its outcome after some seconds; unless answered, others may ring the member again."""
         leg, outcome = offer.decisive(), offer.outcome or Outcome.SWITCH_LOST
-        self.recorder.put(
+        _, whole = self._offers.get(offer.id, (offer, False))
+        self.services.recorder.put(
             calls.end_offer,
             offer.id,
-            ended_at=self.now(),
+            ended_at=self.services.now(),
             outcome=outcome,
             cause=leg.cause if leg else None,
             sip_code=leg.sip_code if leg else None,
             detail=offer.detail(),
+            member_id=offer.member_id,
+            rang_out=outcome is Outcome.NO_ANSWER and whole and offer.withdrawn is None,
         )
         if outcome is not Outcome.ANSWERED:
-            self.recorder.put(hunts.release, self.hunt_id, [offer.extension], taken_before=self.now())
+            self.services.claims.release(hunt.id, hunt.call_uuid, [offer.extension])
+        self.services.metrics.offer_ended(outcome)
         detail = offer.detail()
         self._log("%s %s after %.1f s%s", offer.extension, outcome, seconds, f": {detail}" if detail else "")
 
     def answered(self, group: Group, member: Member) -> None:
         """A member talks with the caller: stamp the member, and move the memory of a circular group."""
-        at = self._answered_at = self.now()
-        self._answered_by = member.extension
-        self.recorder.put(calls.note_answered, self.hunt_id, answered_by=member.extension, answered_at=at)
-        self.recorder.put(
-            hunts.note_answer,
-            group.id,
-            member.id,
-            call_uuid=self.caller.uuid,
-            at=at,
-            moves_answerer=POLICIES[group.policy].remembers is Remembers.ANSWERER,
+        at = self.services.now()
+        self._answered_at = self.services.monotonic()
+        self._answered_by = member
+        moves = POLICIES[group.policy].remembers is Remembers.ANSWERER
+        self.services.recorder.put(calls.note_answered, self.hunt_id, answered_by=member.extension, answered_at=at)
+        self.services.recorder.put(
+            hunts.note_answer, group.id, member.id, call_uuid=self.caller.uuid, at=at, moves_answerer=moves
         )
-        self.recorder.hurry()
+        self.services.recorder.hurry()
+        self.services.known.answered(group.id, member.id)
+        self.services.known.idle_since(group.id, member.id, at)
 
-    def talk_ended(self, member: Member) -> None:
-        """The talk is over: the member is idle from now."""
-        self.recorder.put(hunts.note_end, member.id, at=self.now())
+    def talk_ended(self, group: Group, member: Member) -> None:
+        """The talk is over: the member is idle from now, and rests."""
+        at = self.services.now()
+        self.services.recorder.put(hunts.note_end, member.id, at=at)
+        self.services.known.idle_since(group.id, member.id, at)
+        self.services.rests.began(member.id)
+
+    def waits(self, in_line: int) -> None:
+        """The caller waits for a busy member; ``in_line`` callers of this daemon wait."""
+        self._log("everybody is busy: waits until a member is free, %d in the line", in_line)
+
+    def waited(self, seconds: float) -> None:
+        """The caller has waited so long, and waits no more."""
+        self._waited_seconds = seconds
+        self._log("waited %.1f s", seconds)
+
+    def leaving(self, result: Result, case: str, destination: Destination) -> None:
+        """The caller goes to a place that outlives us: if we die now, the rows say where."""
+        self.services.recorder.put(
+            calls.note_leaving, self.hunt_id, result=result, reason=case, destination=str(destination)
+        )
+        self.services.recorder.hurry()
+
+    def note(self, words: str) -> None:
+        """Something that an administrator should know of this call."""
+        self._log("%s", words)
+
+    def let_go(self, adopted: Adopted) -> None:
+        """The call goes on without a session of ours; whoever watches the switch closes its record."""
+        self.is_closed = True
+        self._log("goes on without us: %s", adopted.result)
 
     def closed(
         self,
@@ -135,21 +168,24 @@ class Journal:
         """
         if not self._opened:
             self._open(self.caller.asked_domain, None, None)
-        self.recorder.put(
+        self.services.recorder.put(
             calls.close_call,
             self.hunt_id,
             result=result,
             reason=reason,
             destination=str(destination) if destination else None,
-            ended_at=self.now(),
+            ended_at=self.services.now(),
             end_seen=end_seen,
+            waited_seconds=self._waited_seconds,
         )
-        if end_seen:
-            self.recorder.put(hunts.release, self.hunt_id, None)
+        if end_seen and self._hunt is not None:
+            self.services.claims.release(self.hunt_id, self.caller.uuid)
         self.is_closed = True
+        self.services.metrics.hunt_ended(result)
         words = [f"ended: {result}"]
-        if self._answered_by:
-            words.append(f" by {self._answered_by}, talked {(self.now() - self._answered_at).total_seconds():.0f} s")
+        if self._answered_by is not None:
+            talked = self.services.monotonic() - self._answered_at
+            words.append(f" by {self._answered_by.extension}, talked {talked:.0f} s")
         if destination is not None:
             words.append(f"{_PREPOSITIONS[destination.kind]}{destination.value}")
         if reason is not None:
@@ -158,7 +194,7 @@ class Journal:
 
     def _open(self, domain: str, group: Group | None, hunt: Hunt | None) -> None:
         self._opened = True
-        self.recorder.put(
+        self.services.recorder.put(
             calls.open_call,
             self.hunt_id,
             uuid=self.caller.uuid,
@@ -168,9 +204,10 @@ class Journal:
             policy=group.policy if group else "",
             caller_number=self.caller.number,
             caller_name=self.caller.name,
-            started_at=self.now(),
+            started_at=self.services.now(),
             facts=hunt.facts.to_json() if hunt else None,
-            owner=self.owner,
+            owner=self.services.settings.node,
+            run=self.services.run,
         )
 
     def _log(self, words: str, *values: object) -> None:

@@ -22,6 +22,11 @@ GATHER_SECONDS = 0.05
 """How long the thread that writes lets lines come together: each time it is woken takes time from the calls."""
 
 
+KEPT_ERRORS = 10
+MAX_ERROR_CHARS = 500
+"""Of a line that is remembered: what callers wrote may be in it, and it goes into the database at every beat."""
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: ``at`` (UTC), ``level``, ``logger``, ``message``, and ``traceback`` if there is one."""
 
@@ -82,6 +87,24 @@ class LogWriter(logging.Handler):
         with suppress(OSError, ValueError):  # nobody reads any more: the calls go on
             self._stream.write("".join(lines))
             self._stream.flush()
+
+
+class LastErrors(logging.Handler):
+    """Remembers the last warnings and errors, for `fshunt status`."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._lines: deque[dict[str, str]] = deque(maxlen=KEPT_ERRORS)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remember a line."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat()
+        words = record.getMessage()[:MAX_ERROR_CHARS]
+        self._lines.append({"at": at, "level": record.levelname.lower(), "message": words})
+
+    def lines(self) -> list[dict[str, str]]:
+        """The lines, oldest first."""
+        return list(self._lines)
 
 
 def start_logging(level: str, form: str) -> LogWriter:

@@ -5,33 +5,30 @@ from __future__ import annotations
 import logging
 
 from fshunt.daemon.caller import Caller
+from fshunt.daemon.database import Patience
 from fshunt.daemon.services import Services
-from fshunt.errors import StoreError
+from fshunt.errors import NotFound, StoreError
 from fshunt.hunting.facts import Facts, facts_of
 from fshunt.hunting.hunt import Hunt
 from fshunt.hunting.memory import Memory
 from fshunt.hunting.outcomes import Event, State
 from fshunt.hunting.policies import POLICIES, Remembers, decide
 from fshunt.store import hunts
+from fshunt.store.hunts import Loaded
 
 log = logging.getLogger(__name__)
 
 
-def plan(caller: Caller, hunt_id: str, services: Services) -> Hunt:
+def plan(caller: Caller, hunt_id: str, services: Services, patience: Patience) -> Hunt:
     """Load the group that was dialled and freeze the facts of this hunt.
 
-    Raises NotFound if no group has this pilot, StoreError if the database cannot be asked in time.
+    Where the database does not answer, the group is taken as it was last read. Raises NotFound if no group has this
+    pilot, StoreError if the database does not answer and the group was never read.
     """
-    loaded = services.database.read(
-        hunts.load,
-        fshunt_domain=caller.domain_variable,
-        domain_name=caller.domain_name,
-        host=caller.dialled_host,
-        pilot=caller.pilot,
-    )
+    loaded = _load(caller, services, patience)
     facts = facts_of(loaded.group, loaded.answerer, loaded.turn, services.seed())
     if facts.members and POLICIES[facts.policy].remembers is Remembers.TURN:
-        facts = _with_turn_taken(facts, loaded.group.id, caller.uuid, services)
+        facts = _with_turn_taken(facts, loaded.group.id, caller.uuid, services, patience)
 
     def log_transition(before: State, event: Event, now: State) -> None:
         log.debug("call %s: %s, %s, %s", caller.uuid, before, event, now)
@@ -39,7 +36,29 @@ def plan(caller: Caller, hunt_id: str, services: Services) -> Hunt:
     return Hunt(id=hunt_id, call_uuid=caller.uuid, group=loaded.group, facts=facts, log=log_transition)
 
 
-def _with_turn_taken(facts: Facts, group_id: int, call_uuid: str, services: Services) -> Facts:
+def _load(caller: Caller, services: Services, patience: Patience) -> Loaded:
+    try:
+        loaded = patience.read(
+            hunts.load,
+            fshunt_domain=caller.domain_variable,
+            domain_name=caller.domain_name,
+            host=caller.dialled_host,
+            pilot=caller.pilot,
+        )
+    except NotFound:
+        services.known.forget(caller)
+        raise
+    except StoreError as error:
+        known = services.known.find(caller)
+        if known is None:
+            raise
+        log.warning("call %s: takes the group %s as it was last read: %s", caller.uuid, known.group.pilot, error)
+        return known
+    services.known.keep(loaded)
+    return loaded
+
+
+def _with_turn_taken(facts: Facts, group_id: int, call_uuid: str, services: Services, patience: Patience) -> Facts:
     """Move the turn, once a call (invariant I3), and return the facts with the turn this call found.
 
     If the database does not take the move in time, the hunt goes on with the turn as it was read, and the move is
@@ -50,12 +69,14 @@ def _with_turn_taken(facts: Facts, group_id: int, call_uuid: str, services: Serv
         return decide(_with_turn(facts, turn))[0][0]
 
     try:
-        turn = services.database.write(hunts.take_turn, group_id, call_uuid, first)
+        turn = patience.write(hunts.take_turn, group_id, call_uuid, first)
     except StoreError as error:
         log.warning("call %s: the turn is moved later: %s", call_uuid, error)
         services.recorder.put(hunts.take_turn, group_id, call_uuid, first)
-        return facts
-    return _with_turn(facts, turn)
+        turn = facts.turn
+    found = _with_turn(facts, turn)
+    services.known.turn_taken(group_id, decide(found)[0][0])
+    return found
 
 
 def _with_turn(facts: Facts, turn: Memory | None) -> Facts:

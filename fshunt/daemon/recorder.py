@@ -37,13 +37,15 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
 """Pauses between tries while the database is away; each is twice the one before."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Write:
     """One write: a function of the store and what it is given after its session."""
 
     function: Callable[..., object]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    then: Callable[[], None] | None = None
+    """What to do when it is written, or when it is clear that it will be written late."""
 
     def __call__(self, session: Session) -> None:
         """Do the write in a transaction."""
@@ -60,7 +62,10 @@ class Recorder:
         self._hurry = Event()
         self._empty = Event()
         self._empty.set()
+        self._try_again = Event()
         self._lost = 0
+        self.error: str | None = None
+        """Why what waits could not be written; None: nothing hinders it."""
         self._greenlet: gevent.Greenlet | None = None
 
     def start(self) -> None:
@@ -69,18 +74,41 @@ class Recorder:
 
     def put(self, function: Callable[Concatenate[Session, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Have ``function(session, ...)`` written as soon as it can be; never waits, never fails."""
+        self._put(Write(function, args, kwargs))
+
+    def put_then(
+        self,
+        then: Callable[[], None],
+        function: Callable[Concatenate[Session, P], object],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None:
+        """As ``put``, and call ``then`` when it is written, or when the database turns out to be away."""
+        self._put(Write(function, args, kwargs, then))
+
+    def _put(self, write: Write) -> None:
         if len(self._waiting) >= MAX_WAITING:
             self._waiting.popleft()
             self._lost += 1
             if self._lost == 1 or self._lost % 1000 == 0:
                 log.error("the database is away for too long: %d records of calls are lost", self._lost)
-        self._waiting.append(Write(function, args, kwargs))
+        self._waiting.append(write)
         self._empty.clear()
         self._something.set()
 
     def hurry(self) -> None:
         """Have what waits written at once: what a daemon that is killed now must not have forgotten."""
         self._hurry.set()
+
+    @property
+    def unwritten(self) -> int:
+        """How many writes wait."""
+        return len(self._waiting)
+
+    def try_again(self) -> None:
+        """The database is back: do not wait for the end of the pause."""
+        self._try_again.set()
 
     def flush(self, timeout: float | None) -> bool:
         """Wait until all is written, at most ``timeout`` seconds; tell whether it is."""
@@ -103,12 +131,16 @@ class Recorder:
             try:
                 self._write(batch)
             except StoreError as error:
-                log.warning("%d records wait for the database: %s", len(self._waiting), error)
-                gevent.sleep(pause)
+                self._say_that_they_wait(error)
+                self._tell(batch)
+                self._try_again.wait(pause)
+                self._try_again.clear()
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
                 continue
             pause = FIRST_PAUSE_SECONDS
+            self.error = None
             self._done(batch)
+            self._tell(batch)
 
     def _write(self, batch: list[Write]) -> None:
         """Do the writes of a batch in one transaction; if one of them is wrong, one by one, without that one."""
@@ -127,6 +159,18 @@ class Recorder:
                 return
             for write in batch:
                 self._write([write])
+
+    def _say_that_they_wait(self, error: StoreError) -> None:
+        level = logging.DEBUG if self.error == str(error) else logging.WARNING
+        log.log(level, "%d records wait for the database: %s", len(self._waiting), error)
+        self.error = str(error)
+
+    @staticmethod
+    def _tell(batch: list[Write]) -> None:
+        for write in batch:
+            then, write.then = write.then, None
+            if then is not None:
+                then()
 
     def _done(self, batch: list[Write]) -> None:
         for write in batch:

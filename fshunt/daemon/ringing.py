@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.outcomes import Outcome
 from fshunt.switch.causes import CONNECTION_LOST
 from fshunt.switch.dialstring import LegPlan, dial_string
@@ -19,7 +20,17 @@ GONE_SECONDS = 2.0
 BRIDGE_SECONDS = 10.0
 """After the last leg's time is over the ``bridge`` ends at once; if it has not after this time, the switch is stuck."""
 
+CALL_OFF_SECONDS = 1.0
+"""At a stop: how long the switch may take to end the ringing, which it does in some ten milliseconds."""
+
 FOREVER = float("inf")
+
+
+WITHDRAWN: dict[SkipReason, tuple[str, str]] = {
+    SkipReason.BLOCKED: ("CALL_REJECTED", "the member blocked calls while it rang"),
+    SkipReason.DISABLED: ("NO_ANSWER", "disabled by an administrator while it rang"),
+}
+"""What an offer counts as that ends because the member may not be rung any more, and why in words."""
 
 
 class StageEnd(Enum):
@@ -40,6 +51,8 @@ class Ringing:
     clock: Callable[[], float]
     bridge_uuid: str = ""
     winner: Offer | None = None
+    _withdrawn: dict[int, SkipReason] = field(default_factory=dict)
+    _stopping: bool = False
     _gone_by: float = field(default=FOREVER)
     _stuck_by: float = field(default=FOREVER)
     _end: StageEnd | None = None
@@ -57,7 +70,8 @@ class Ringing:
         """
         try:
             while self._end is None:
-                event = self.session.next_event(self._next_deadline())
+                event = self.session.next_event(self._next_deadline(), wakeable=True)
+                self._end_withdrawn()
                 if event is None:
                     self._on_time(self.clock())
                 else:
@@ -73,10 +87,48 @@ class Ringing:
             self.legs.close_all(CONNECTION_LOST)
             self._report()
 
+    def withdraw(self, member_id: int, reason: SkipReason) -> None:
+        """Stop ringing a member who may not be rung any more; from another greenlet, the call's own does it."""
+        self._withdrawn.setdefault(member_id, reason)
+        self.session.wake()
+
+    def ringing_members(self) -> list[int]:
+        """The members whose phones ring, and whom nobody has withdrawn."""
+        live = (offer for offer in self.legs.offers if offer.live_legs())
+        return [offer.member_id for offer in live if offer.member_id not in self._withdrawn]
+
+    def winner_leg(self) -> str | None:
+        """The channel of the member who has the call."""
+        if self.winner is None:
+            return None
+        return next((leg.uuid for leg in self.winner.legs if leg.outcome is Outcome.ANSWERED), None)
+
+    def stop(self) -> None:
+        """Have all phones stop ringing, from another greenlet: the daemon stops, and the caller goes on elsewhere."""
+        self._stopping = True
+        self.session.wake()
+
+    def _end_withdrawn(self) -> None:
+        if self._stopping and self._stuck_by == FOREVER:
+            self._stuck_by = self.clock() + CALL_OFF_SECONDS
+            for offer in self.legs.offers:
+                offer.withdrawn = "fshunt was stopped while it rang"
+                self._call_off([leg for leg in offer.live_legs() if not leg.picked_up], "LOSE_RACE")
+        for offer in self.legs.offers:
+            reason = self._withdrawn.get(offer.member_id)
+            others = [leg for leg in offer.live_legs() if not leg.picked_up]
+            if reason is not None and others:
+                cause, offer.withdrawn = WITHDRAWN[reason]
+                for leg in others:
+                    leg.end(cause)
+                self._call_off(others, "LOSE_RACE")  # no phone shows a missed call
+
     def _next_deadline(self) -> float:
         """The next moment to do something; once no leg's time is running, the switch must end the bridge soon."""
         due = self.legs.next_due()
-        if due < FOREVER:
+        if self._stopping:
+            pass
+        elif due < FOREVER:
             self._stuck_by = FOREVER
         elif self._stuck_by == FOREVER:
             self._stuck_by = self.clock() + BRIDGE_SECONDS

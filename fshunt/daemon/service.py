@@ -1,39 +1,54 @@
-"""The daemon: takes calls, keeps their claims alive, and stops without losing a caller."""
+"""The daemon: takes calls, keeps what is theirs alive, and stops without losing a caller."""
 
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import gevent
 from gevent import getcurrent
 from gevent.event import Event
 
+from fshunt import __version__
+from fshunt.daemon.beat import Heart, Life
 from fshunt.daemon.call import Call
-from fshunt.daemon.ending import LetGo, Stopped
+from fshunt.daemon.clock import SteadyClock
+from fshunt.daemon.ending import LetGo
+from fshunt.daemon.lag import LagMeter
 from fshunt.daemon.listener import Listener
 from fshunt.daemon.notify import Notifier
 from fshunt.daemon.services import Services
-from fshunt.errors import StoreError
-from fshunt.store import calls, hunts
+from fshunt.daemon.status import database_status, switch_status
+from fshunt.daemon.web import WebServer
+from fshunt.daemon.withdrawing import Withdrawals
+from fshunt.errors import FshuntError, StoreError
+from fshunt.store.known import load_all
+from fshunt.switch.phones import Change
 from fshunt.switch.session import Session
 
 log = logging.getLogger(__name__)
 
-RENEWALS_A_LEASE = 3
-"""How often a claim is renewed within its lease: two renewals may fail before it is lost."""
-
-FAREWELL_SECONDS = 5.0
+FAREWELL_SECONDS = 3.0
 """How long, at a stop, calls that were told to end may take to close their records."""
 
 FLUSH_SECONDS = 10.0
 """How long, at a stop, the database may take for the last records."""
 
+KNOWN_AGAIN_SECONDS = 60.0
+"""How often all groups are read, so that a call finds its group also when the database is away."""
+
+START_STATE_SECONDS = 1.0
+"""How long the start waits for the switches: better to know who is on the phone before the first call."""
+
 
 class Daemon:
     """All calls of one process. Start it, wait, stop it; it cannot be started again."""
 
-    def __init__(self, services: Services, notifier: Notifier | None = None) -> None:
-        self.services = services
+    def __init__(self, services: Services, clock: SteadyClock, notifier: Notifier | None = None) -> None:
+        self.services, self._clock = services, clock
+        self.last_errors: Callable[[], list[dict[str, str]]] = list
         settings = services.settings
         self._notifier = notifier or Notifier({})
         self._calls: dict[gevent.Greenlet, Call] = {}
@@ -44,6 +59,17 @@ class Daemon:
             max_calls=settings.max_calls,
             allowed_peers=[str(peer) for peer in settings.allowed_peers],
         )
+        life = Life(services.run, settings.node, services.now(), settings.lease_seconds)
+        self._heart = Heart(
+            life, services.database, services.claims.clock, services.adopter, services.now, self._say_how_it_is
+        )
+        self._withdrawals = Withdrawals(
+            services.database, settings.database_url, services.line, lambda: list(self._calls.values())
+        )
+        self._stopped = False
+        self._web: WebServer | None = None
+        self._lag = LagMeter(services.metrics.loop_lag)
+        self._connect_parts()
 
     @property
     def calls(self) -> int:
@@ -51,32 +77,71 @@ class Daemon:
         return len(self._calls)
 
     def start(self) -> None:
-        """Close what an earlier life left open, then take calls.
+        """Take calls, and look after what an earlier life left open.
 
-        Raises StoreError if the database cannot be used, FshuntError if the address is in use.
+        Raises FshuntError if the address is in use. A database or a switch that is away is waited for meanwhile.
         """
-        self._close_unfinished()
-        self.services.recorder.start()
-        self._keepers.append(gevent.spawn(self._keep_claims))
+        services = self.services
+        services.recorder.start()
+        services.monitor.start()
+        for each in services.monitor.switches:
+            each.wait_until_tried(START_STATE_SECONDS)
+        self._read_all_groups()
+        self._heart.start()
+        self._withdrawals.start()
+        self._keepers.append(gevent.spawn(self._keep_groups_known))
         if self._notifier.watchdog_seconds:
             self._keepers.append(gevent.spawn(self._feed_watchdog, self._notifier.watchdog_seconds / 2))
+        self._lag.start()
+        self._start_web()
         self.listener.start()
-        log.info("fshunt takes calls at %s:%d", self.services.settings.listen.host, self.listener.port)
+        if not services.monitor.configured:
+            log.info("no [[switch]] is configured: who is on the phone is known only from what the phones answer")
+        log.info("fshunt takes calls at %s:%d", services.settings.listen.host, self.listener.port)
         self._notifier.send("READY=1", "STATUS=takes calls")
 
     def stop(self) -> None:
-        """Take no new calls, let go of talks, let hunts end within ``stop_timeout``, write all down, and stop."""
+        """Take no new calls, let go of talks, let hunts end within ``stop_timeout``, write all down, and stop.
+
+        Done twice it does nothing more.
+        """
+        if self._stopped:
+            return
+        self._stopped = True
         timeout = self.services.settings.stop_timeout
         self._notifier.send("STOPPING=1", f"STATUS=stopping, {self.calls} calls")
         log.info("stopping: no new calls; %d calls are held, hunts have %g s to end", self.calls, timeout)
         self.listener.stop()
         self._let_hunts_end(timeout)
-        self._tell_all(Stopped)
-        gevent.joinall(list(self._calls), timeout=FAREWELL_SECONDS)
+        for call in list(self._calls.values()):
+            call.stop()
+        self._let_hunts_end(FAREWELL_SECONDS)
         gevent.killall(self._keepers)
+        self._withdrawals.stop()
+        self._lag.stop()
+        if self._web is not None:
+            self._web.stop()
+        self.services.monitor.stop()
         self.services.recorder.stop(FLUSH_SECONDS)
+        self._heart.stop()
+        self.services.claims.close()
         self.services.database.close()
         log.info("stopped")
+
+    def _connect_parts(self) -> None:
+        services, metrics = self.services, self.services.metrics
+        ears = services.monitor.ears
+        ears.on_change, ears.on_state = self._phones_changed, self._switch_state_taken
+        ears.on_error = metrics.switch_error
+        services.database.on_change = self._database_changed
+        services.database.on_error = metrics.database_error
+        metrics.watch(
+            hunts=lambda: sum(1 for call in self._calls.values() if call.outlives is None),
+            talks=lambda: sum(1 for call in self._calls.values() if call.outlives is not None),
+            waiting=lambda: len(services.line),
+            claims=lambda: len(services.claims),
+            switches=lambda: {each.switch.name: each.watched for each in services.monitor.switches},
+        )
 
     def _handle(self, session: Session) -> None:
         greenlet, call = getcurrent(), Call(session, self.services)
@@ -96,28 +161,76 @@ class Daemon:
             remaining = deadline - self.services.monotonic()
             if remaining <= 0:
                 return
-            gevent.joinall(list(self._calls), timeout=min(remaining, 0.25), count=1)
+            gevent.joinall(list(self._calls), timeout=min(remaining, 0.1), count=1)
 
-    def _tell_all(self, what: type[BaseException]) -> None:
-        for greenlet in list(self._calls):
-            greenlet.kill(what, block=False)
+    def _phones_changed(self, change: Change) -> None:
+        self.services.adopter.changed(change)
+        for presence_id in change.presence_ids:
+            self.services.line.presence_changed(presence_id)
 
-    def _close_unfinished(self) -> None:
-        settings, database = self.services.settings, self.services.database
-        closed = database.write(calls.close_unfinished, settings.node, self.services.now())
-        if closed:
-            log.warning("closed %d calls that an earlier run of this daemon left unfinished", closed)
+    def _switch_state_taken(self) -> None:
+        self.services.adopter.review()
+        self.services.line.something_changed()
 
-    def _keep_claims(self) -> None:
-        lease = self.services.settings.lease_seconds
+    def _database_changed(self) -> None:
+        services = self.services
+        services.claims.database_changed()
+        if services.database.away is None:
+            services.recorder.try_again()
+            services.line.something_changed()
+
+    def _start_web(self) -> None:
+        settings = self.services.settings
+        if settings.metrics is None:
+            return
+        web = WebServer(settings.metrics, settings.metrics_peers, self.services.metrics, self._health)
+        try:
+            web.start()
+        except FshuntError as error:
+            log.warning("goes on without metrics: %s", error)
+        else:
+            self._web = web
+
+    def _health(self) -> tuple[bool, dict[str, Any]]:
+        """Whether calls had better be sent here, and what is to be known besides."""
+        database = database_status(self.services)
+        takes_calls = self.listener.takes_calls
+        return takes_calls and bool(database["ok"]), {"takes_calls": takes_calls, "database": database}
+
+    def _say_how_it_is(self) -> tuple[dict[str, Any], Sequence[str], Sequence[str]]:
+        services, calls = self.services, list(self._calls.values())
+        live = [call.journal.hunt_id for call in calls]
+        status = {
+            "version": __version__,
+            "pid": os.getpid(),
+            "listen": str(services.settings.listen._replace(port=self.listener.port)),
+            "metrics": None if self._web is None else str(services.settings.metrics),
+            "hunts": sum(1 for call in calls if call.outlives is None),
+            "talks": sum(1 for call in calls if call.outlives is not None),
+            "waiting": len(services.line),
+            "adopted": len(services.adopter),
+            "database": database_status(services),
+            "switches": [switch_status(each) for each in services.monitor.switches],
+            "errors": self.last_errors(),
+        }
+        return status, [*live, *services.adopter.hunt_ids], services.line.hunt_ids
+
+    def _read_all_groups(self) -> None:
+        database = self.services.database
+        try:
+            loaded, latest = database.read(load_all)
+        except StoreError as error:
+            log.warning("the groups could not be read: %s", error)
+            return
+        self.services.known.replace_all(loaded)
+        if latest is not None:
+            self._clock.not_before(latest)
+
+    def _keep_groups_known(self) -> None:
         while True:
-            gevent.sleep(lease / RENEWALS_A_LEASE)
-            try:
-                live = [call.journal.hunt_id for call in self._calls.values()]
-                self.services.database.write(hunts.renew, self.services.claim_owner, self.services.now(), lease, live)
-                self.services.database.write(hunts.sweep, self.services.now())
-            except StoreError as error:
-                log.warning("claims could not be renewed: %s", error)
+            gevent.sleep(KNOWN_AGAIN_SECONDS)
+            if self.services.database.away is None:
+                self._read_all_groups()
 
     def _feed_watchdog(self, pause: float) -> None:
         stopped = Event()

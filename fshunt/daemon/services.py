@@ -7,23 +7,36 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import uuid4
 
+from fshunt.daemon.adopting import Adopter
+from fshunt.daemon.claims import Claims
 from fshunt.daemon.database import Database
-from fshunt.daemon.journal import utc_now
+from fshunt.daemon.known import KnownGroups
+from fshunt.daemon.line import Line
+from fshunt.daemon.metrics import Metrics
+from fshunt.daemon.monitor import Monitor
 from fshunt.daemon.recorder import Recorder
+from fshunt.daemon.rests import Rests
 from fshunt.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The settings, the database and its recorder, the two clocks, and the source of seeds."""
+    """The settings, the database and its recorder, what is known and claimed, the clocks, and the source of seeds."""
 
     settings: Settings
+    run: str
+    """Names this life of the daemon on its claims: those of an earlier life are not renewed, and end by their lease."""
     database: Database
     recorder: Recorder
-    now: Callable[[], datetime] = utc_now
+    known: KnownGroups
+    claims: Claims
+    line: Line
+    rests: Rests
+    monitor: Monitor
+    adopter: Adopter
+    metrics: Metrics
+    now: Callable[[], datetime]
+    """The wall clock that never goes back, for rows; never for timers."""
     monotonic: Callable[[], float] = time.monotonic
-    claim_owner: str = field(default_factory=lambda: uuid4().hex)
-    """Names this run of the daemon on its claims: those of an earlier run are not renewed, and end by their lease."""
     seed: Callable[[], int] = field(default=lambda: random.SystemRandom().getrandbits(32))

@@ -37,14 +37,20 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """What is known of one member at one moment. ``registered`` None: not known."""
+    """What is known of one member at one moment. ``registered`` None: not known.
+
+    ``ringing``: a phone of the member is rung by a call, a hunt's or not. ``resting`` None: to be told from
+    ``idle_since``.
+    """
 
     enabled: bool = True
     blocked: bool = False
     registered: bool | None = None
     on_call: bool = False
+    ringing: bool = False
     claimed: bool = False
     idle_since: datetime | None = None
+    resting: bool | None = None
     last_outcome: Outcome | None = None
 
 
@@ -55,12 +61,14 @@ def skip_reason(
 
     ``call_waiting`` is the group's: it lifts on-call and claimed. ``rest_seconds`` counts from the end of the
     member's last call through the group; without ``now`` nobody rests. ``last_outcome`` is of this very call.
+    A phone that another hunt rings is claimed; one that any other call rings is on call.
     """
+    busy = presence.on_call or (presence.ringing and not presence.claimed)
     tests = (
         (SkipReason.DISABLED, not presence.enabled),
         (SkipReason.BLOCKED, presence.blocked),
         (SkipReason.UNREGISTERED, presence.registered is False),
-        (SkipReason.ON_CALL, presence.on_call and not call_waiting),
+        (SkipReason.ON_CALL, busy and not call_waiting),
         (SkipReason.CLAIMED, presence.claimed and not call_waiting),
         (SkipReason.RESTING, _rests(presence, rest_seconds, now)),
         (SkipReason.DECLINED, presence.last_outcome is Outcome.DECLINED),
@@ -69,7 +77,17 @@ def skip_reason(
     return next((reason for reason, holds in tests if holds), None)
 
 
-def _rests(presence: Presence, rest_seconds: float, now: datetime | None) -> bool:
-    if now is None or presence.idle_since is None or rest_seconds <= 0:
+def rests(idle_since: datetime | None, rest_seconds: float, now: datetime | None) -> bool:
+    """Tell whether a member whose last call ended at ``idle_since`` still rests.
+
+    A stamp in the future is of a clock that was set back since: nobody rests for the hours between the two.
+    """
+    if now is None or idle_since is None or rest_seconds <= 0:
         return False
-    return now - presence.idle_since < timedelta(seconds=rest_seconds)
+    return timedelta(0) <= now - idle_since < timedelta(seconds=rest_seconds)
+
+
+def _rests(presence: Presence, rest_seconds: float, now: datetime | None) -> bool:
+    if presence.resting is not None:
+        return presence.resting
+    return rests(presence.idle_since, rest_seconds, now)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.facts import Facts
-from fshunt.hunting.group import Group, Member
+from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.outcomes import Event, Outcome, Result, State, after
 from fshunt.hunting.policies import decide
 
@@ -24,6 +24,17 @@ class Case(StrEnum):
 
 _NOBODY_ANSWERED = {Outcome.NO_ANSWER, Outcome.DECLINED, Outcome.CONFIRM_REFUSED, SkipReason.DECLINED}
 _BUSY = {Outcome.BUSY, SkipReason.ON_CALL, SkipReason.CLAIMED, SkipReason.RESTING}
+_HAD_THE_CALL = {
+    Outcome.NO_ANSWER,
+    Outcome.DECLINED,
+    Outcome.CONFIRM_REFUSED,
+    Outcome.UNREACHABLE,
+}
+"""Who ended so, or was passed over for it, had this call; a caller who waits does not wait for that member.
+
+The words of a skip equal those of an outcome, so `declined` and `unreachable` here mean both. A member without a phone is
+awaited: one may be registered by then.
+"""
 
 NO_BOX = Destination(DestinationKind.HANGUP, "NO_ANSWER")
 """Where a caller goes whose group has no box at all: every path ends (design, section 5)."""
@@ -59,6 +70,10 @@ class Hunt:
     reason: str | None = None
     answered_by: Member | None = None
     last_outcome: dict[int, Outcome] = field(default_factory=dict)
+    last_end: dict[int, Outcome | SkipReason] = field(default_factory=dict)
+    """What became of each member at last: an outcome, or why the member was passed over."""
+    offer_ids: set[str] = field(default_factory=set)
+    """The ids of all offers of this hunt."""
     _ends: set[Outcome | SkipReason] = field(default_factory=set)
 
     def stages(self) -> Iterator[Stage]:
@@ -73,18 +88,45 @@ class Hunt:
             for number, ids in enumerate(plan, start=1):
                 yield Stage(cycle, number, tuple(self.group.member(member_id) for member_id in ids))
 
+    def waits(self) -> bool:
+        """Whether the caller stays for a member who is busy now (``when_busy``, design, section 4)."""
+        if not self.group.enabled or self.group.when_busy is not WhenBusy.WAIT:
+            return False
+        return any(end in _BUSY for end in self.last_end.values())
+
+    def awaited(self) -> tuple[Member, ...]:
+        """The members whom a waiting caller is offered as soon as they are free, in order of position.
+
+        Also those who are blocked or have no phone now: if that changes before a busy one is free, they are first.
+        """
+        return tuple(m for m in self.group.members if self.last_end.get(m.id) not in _HAD_THE_CALL)
+
+    def stages_of_awaited(self, turn: int) -> Iterator[Stage]:
+        """Yield the stages of those awaited, in the policy's order, for the ``turn``-th time (from 1).
+
+        They are counted as cycles after the last one.
+        """
+        awaited = {member.id for member in self.awaited()}
+        for number, ids in enumerate(decide(self.facts), start=1):
+            members = tuple(self.group.member(member_id) for member_id in ids if member_id in awaited)
+            if members:
+                yield Stage(self.group.cycles + turn, number, members)
+
     def move(self, event: Event) -> None:
         """Go to the next state; raise IllegalTransition, and change nothing, if the event cannot happen now."""
         before, self.state = self.state, after(self.state, event)
         self.log(before, event, self.state)
 
-    def skipped(self, reason: SkipReason) -> None:
-        """Note that a member was passed over."""
+    def skipped(self, member: Member, reason: SkipReason) -> bool:
+        """Note that a member was passed over; tell whether that is news, and not as it was the last time."""
+        news = self.last_end.get(member.id) is not reason
+        self.last_end[member.id] = reason
         self._ends.add(reason)
+        return news
 
     def ended(self, member: Member, outcome: Outcome) -> None:
         """Note how the offer to a member ended."""
-        self.last_outcome[member.id] = outcome
+        self.last_outcome[member.id] = self.last_end[member.id] = outcome
         self._ends.add(outcome)
         if outcome is Outcome.ANSWERED:
             self.answered_by = member

@@ -41,6 +41,7 @@ class State(StrEnum):
 
     SEEKING = "seeking"
     RINGING = "ringing"
+    WAITING = "waiting"
     TALKING = "talking"
     LEAVING = "leaving"
     ENDED = "ended"
@@ -53,6 +54,8 @@ class Event(StrEnum):
     RUNG = "rung"
     RANG_OUT = "rang-out"
     ANSWERED = "answered"
+    WAITS = "waits"
+    MEMBER_FREE = "member-free"
     EXHAUSTED = "exhausted"
     TALK_ENDED = "talk-ended"
     LET_GO = "let-go"
@@ -70,16 +73,21 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.SEEKING, Event.RUNG): State.RINGING,
     (State.RINGING, Event.RANG_OUT): State.SEEKING,
     (State.RINGING, Event.ANSWERED): State.TALKING,
+    (State.SEEKING, Event.WAITS): State.WAITING,
+    (State.WAITING, Event.MEMBER_FREE): State.SEEKING,
     (State.SEEKING, Event.EXHAUSTED): State.LEAVING,
+    (State.WAITING, Event.EXHAUSTED): State.LEAVING,
     (State.TALKING, Event.TALK_ENDED): State.ENDED,
     (State.TALKING, Event.LET_GO): State.ENDED,
     (State.LEAVING, Event.DELIVERED): State.ENDED,
     (State.LEAVING, Event.LET_GO): State.ENDED,
     (State.SEEKING, Event.CALLER_GONE): State.ENDED,
     (State.RINGING, Event.CALLER_GONE): State.ENDED,
+    (State.WAITING, Event.CALLER_GONE): State.ENDED,
     (State.LEAVING, Event.CALLER_GONE): State.ENDED,
     (State.SEEKING, Event.FAILED): State.ENDED,
     (State.RINGING, Event.FAILED): State.ENDED,
+    (State.WAITING, Event.FAILED): State.ENDED,
     (State.LEAVING, Event.FAILED): State.ENDED,
 }
 """All that can happen. What is not in it cannot: once a hunt talks, nobody else is rung (invariant I6)."""

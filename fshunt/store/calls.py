@@ -30,7 +30,7 @@ DEFAULT_LIMIT = 50
 """Calls in a list unless more are asked for: about one screen."""
 
 CALLS, OFFERS = table(CallRecord), table(OfferRecord)
-_NOTE_ANSWERED = update(CALLS).where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.result.is_(None))
+_NOTE_RESULT = update(CALLS).where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.result.is_(None))
 _CLOSE_CALL = (
     update(CALLS)
     .where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.ended_at.is_(None))
@@ -88,13 +88,13 @@ def open_call(
 def note_answered(s: Session, hunt_id: str, *, answered_by: str, answered_at: datetime) -> None:
     """Write that a member talks with the caller: from now on the result is ``answered``, whatever comes."""
     values = {"result": Result.ANSWERED.value, "answered_by": answered_by, "answered_at": answered_at}
-    write(s, _NOTE_ANSWERED, {"hunt_id": hunt_id, **values})
+    write(s, _NOTE_RESULT, {"hunt_id": hunt_id, **values})
 
 
 def note_leaving(s: Session, hunt_id: str, *, result: Result, reason: str, destination: str) -> None:
     """Write where the caller goes whom nobody took, before he does: there the call outlives the daemon."""
     values = {"result": result.value, "reason": reason, "destination": destination}
-    write(s, _NOTE_ANSWERED, {"hunt_id": hunt_id, **values})
+    write(s, _NOTE_RESULT, {"hunt_id": hunt_id, **values})
 
 
 def close_call(

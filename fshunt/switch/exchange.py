@@ -74,7 +74,10 @@ class Exchange:
         return [awaited.reply for awaited in all_awaited if awaited.reply is not None]
 
     def read(self, deadline: float | None, *, wakeable: bool = False) -> bool:
-        """Takes in one frame; False when the deadline has passed, or ``wake`` was called. Raises SwitchLost, ProtocolError."""
+        """Takes in one frame; False when the deadline has passed, or ``wake`` was called.
+
+        Raises SwitchLost, ProtocolError.
+        """
         if self.goodbye is not None:
             self._link.fail(self.goodbye)
         frame = self._link.read(deadline, wakeable=wakeable)

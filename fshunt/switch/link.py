@@ -77,7 +77,10 @@ class Link:
         self._flush()
 
     def read(self, deadline: float | None, *, wakeable: bool = False) -> Frame | None:
-        """The next frame, or None when the deadline has passed, or ``wake`` was called. Raises SwitchLost, ProtocolError."""
+        """The next frame, or None when the deadline has passed, or ``wake`` was called.
+
+        Raises SwitchLost, ProtocolError.
+        """
         self._check()
         while (frame := self._pull()) is None:
             if wakeable and self._woken:

@@ -18,8 +18,10 @@ PRESENCES = st.builds(
     blocked=st.booleans(),
     registered=st.none() | st.booleans(),
     on_call=st.booleans(),
+    ringing=st.booleans(),
     claimed=st.booleans(),
     idle_since=st.none() | st.just(NOW - timedelta(seconds=5)),
+    resting=st.none() | st.booleans(),
     last_outcome=st.none() | st.sampled_from(list(Outcome)),
 )
 
@@ -33,11 +35,11 @@ def holds(reason: SkipReason, p: Presence, call_waiting: bool) -> bool:
         case SkipReason.UNREGISTERED:
             return p.registered is False
         case SkipReason.ON_CALL:
-            return p.on_call and not call_waiting
+            return (p.on_call or (p.ringing and not p.claimed)) and not call_waiting
         case SkipReason.CLAIMED:
             return p.claimed and not call_waiting
         case SkipReason.RESTING:
-            return p.idle_since is not None
+            return p.idle_since is not None if p.resting is None else p.resting
         case SkipReason.DECLINED:
             return p.last_outcome is Outcome.DECLINED
         case SkipReason.UNREACHABLE:
@@ -55,6 +57,16 @@ def test_the_first_reason_that_holds_is_given(presence: Presence, call_waiting: 
 def test_rest_ends_with_its_last_second(idle: float, reason: SkipReason | None) -> None:
     presence = Presence(idle_since=NOW - timedelta(seconds=idle))
     assert skip_reason(presence, rest_seconds=10, now=NOW) is reason
+
+
+def test_a_stamp_of_a_clock_that_was_set_back_since_is_no_rest_of_an_hour() -> None:
+    presence = Presence(idle_since=NOW + timedelta(hours=1))
+    assert skip_reason(presence, rest_seconds=10, now=NOW) is None
+
+
+def test_a_phone_that_a_hunt_rings_is_claimed_and_one_that_another_call_rings_is_on_call() -> None:
+    assert skip_reason(Presence(ringing=True, claimed=True)) is SkipReason.CLAIMED
+    assert skip_reason(Presence(ringing=True)) is SkipReason.ON_CALL
 
 
 @pytest.mark.parametrize("outcome", [Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CONFIRM_REFUSED])

@@ -13,7 +13,7 @@ from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind, parse_destination
 from fshunt.hunting.facts import facts_of
-from fshunt.hunting.group import Group, Member
+from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.hunt import Case, Hunt
 from fshunt.hunting.outcomes import TRANSITIONS, Event, IllegalTransition, Outcome, Result, State, after
 from fshunt.hunting.picture import PICTURE, draw
@@ -94,10 +94,69 @@ def test_why_nobody_took_the_call(ends: list[Outcome | SkipReason], case: Case) 
     some = hunt(group("1001"))
     for end in ends:
         if isinstance(end, SkipReason):
-            some.skipped(end)
+            some.skipped(some.group.members[0], end)
         else:
             some.ended(some.group.members[0], end)
     assert some.case() is case
+
+
+BUSY_ENDS = [Outcome.BUSY, SkipReason.ON_CALL, SkipReason.CLAIMED, SkipReason.RESTING]
+HAD_IT = [
+    Outcome.NO_ANSWER,
+    Outcome.DECLINED,
+    Outcome.CONFIRM_REFUSED,
+    Outcome.UNREACHABLE,
+    SkipReason.DECLINED,
+    SkipReason.UNREACHABLE,
+]
+NOT_NOW = [SkipReason.DISABLED, SkipReason.BLOCKED, SkipReason.UNREGISTERED]
+
+
+def ended(some: Hunt, *ends: Outcome | SkipReason) -> Hunt:
+    """The hunt after each member, in order, came to one of these ends."""
+    for member, end in zip(some.group.members, ends, strict=True):
+        if isinstance(end, SkipReason):
+            some.skipped(member, end)
+        else:
+            some.ended(member, end)
+    return some
+
+
+@pytest.mark.parametrize("busy", BUSY_ENDS)
+def test_a_caller_waits_as_long_as_somebody_is_busy(busy: Outcome | SkipReason) -> None:
+    waits = group("1001", "1002", when_busy=WhenBusy.WAIT)
+    assert ended(hunt(waits), busy, Outcome.NO_ANSWER).waits()
+    assert not ended(hunt(group("1001", "1002")), busy, Outcome.NO_ANSWER).waits(), "the default is to go on at once"
+    assert not ended(hunt(replace(waits, enabled=False)), busy, busy).waits()
+
+
+@pytest.mark.parametrize("end", [*HAD_IT, *NOT_NOW])
+def test_a_caller_does_not_wait_where_nobody_is_busy(end: Outcome | SkipReason) -> None:
+    assert not ended(hunt(group("1001", "1002", when_busy=WhenBusy.WAIT)), end, end).waits()
+
+
+def test_who_had_the_call_is_not_awaited_and_who_comes_back_is() -> None:
+    ends = [SkipReason.ON_CALL, *HAD_IT, *NOT_NOW]
+    names = [str(1001 + i) for i in range(len(ends))]
+    some = ended(hunt(group(*names, when_busy=WhenBusy.WAIT)), *ends)
+    back = ["1001", *names[len(HAD_IT) + 1 :]]
+    assert [m.extension for m in some.awaited()] == back
+    stages = list(some.stages_of_awaited(2))
+    assert [m.extension for s in stages for m in s.members] == back
+    assert {s.cycle for s in stages} == {3}, "cycles of waiting are counted after the last one of the group"
+
+
+def test_those_awaited_by_a_simultaneous_group_are_one_stage() -> None:
+    some = hunt(group("1001", "1002", "1003", policy="simultaneous", when_busy=WhenBusy.WAIT))
+    ended(some, SkipReason.CLAIMED, Outcome.DECLINED, Outcome.BUSY)
+    assert [[m.extension for m in s.members] for s in some.stages_of_awaited(1)] == [["1001", "1003"]]
+
+
+def test_a_skip_is_news_unless_it_is_as_the_last_time() -> None:
+    some = hunt(group("1001"))
+    (member,) = some.group.members
+    told = [some.skipped(member, reason) for reason in (SkipReason.ON_CALL, SkipReason.ON_CALL, SkipReason.CLAIMED)]
+    assert told == [True, False, True]
 
 
 def test_each_case_has_its_own_destination() -> None:

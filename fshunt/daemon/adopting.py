@@ -1,0 +1,140 @@
+"""Calls that go on without a session of ours, and are still to be finished in the records when they end.
+
+An answered call outlives the daemon that hunted for it (invariant I6). Whoever starts after it, or another daemon on
+the same database, adopts the open record: its monitor sees when the talk is over. What no switch knows any more is
+closed, and the record says that its end was not seen.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from fshunt.daemon.claims import Claims
+from fshunt.daemon.monitor import Monitor
+from fshunt.daemon.recorder import Recorder
+from fshunt.hunting.outcomes import Outcome, Result
+from fshunt.hunting.policies import POLICIES, Remembers
+from fshunt.store import calls, hunts
+from fshunt.store.orphans import Orphan
+from fshunt.switch.phones import Change
+
+log = logging.getLogger("fshunt.call")
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A call that is watched to its end: the caller's channel, and the leg of the member who talks, if it is known."""
+
+    hunt_id: str
+    uuid: str
+    result: Result
+    member_id: int | None = None
+    member: str = ""
+    leg: str | None = None
+
+
+class Adopter:
+    """Keeps the calls that are watched, and closes their records."""
+
+    def __init__(self, monitor: Monitor, recorder: Recorder, claims: Claims, now: Callable[[], datetime]) -> None:
+        self._monitor, self._recorder, self._claims, self._now = monitor, recorder, claims, now
+        self._calls: dict[str, Adopted] = {}
+        self._by_channel: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    @property
+    def hunt_ids(self) -> list[str]:
+        """The hunts that are watched: their claims are still needed."""
+        return list(self._calls)
+
+    @property
+    def can_watch(self) -> bool:
+        """Whether there is anybody to see the end of a call."""
+        return self._monitor.configured
+
+    def adopt(self, call: Adopted) -> None:
+        """Watch a call to its end."""
+        self._calls[call.hunt_id] = call
+        for channel in (call.uuid, call.leg):
+            if channel:
+                self._by_channel[channel] = call.hunt_id
+        log.info("call %s: goes on, and is watched to its end", call.uuid)
+        self._review(call)
+
+    def take_over(self, orphans: Iterable[Orphan]) -> None:
+        """Adopt, or close, what daemons that are gone have left open."""
+        for orphan in orphans:
+            adopted = self._as_adopted(orphan) if self.can_watch else None
+            if adopted is not None:
+                self.adopt(adopted)
+            else:
+                self._recorder.put(calls.close_orphan, orphan.hunt_id, self._now())
+                log.warning("call %s: was left unfinished by a daemon that is gone, and is closed", orphan.uuid)
+
+    def changed(self, change: Change) -> None:
+        """Look at an event of a switch: a call that is watched may have ended."""
+        for uuid in change.ended:
+            hunt_id = self._by_channel.get(uuid)
+            if hunt_id is not None:
+                self._finish(self._calls[hunt_id], end_seen=True)
+
+    def review(self) -> None:
+        """A switch told its whole state: calls that are not in it have ended unseen."""
+        for call in list(self._calls.values()):
+            self._review(call)
+
+    def _review(self, call: Adopted) -> None:
+        if self._monitor.has_channel(call.uuid) is False:
+            self._finish(call, end_seen=False)
+
+    def _as_adopted(self, orphan: Orphan) -> Adopted | None:
+        """Return what there is to watch; None for a hunt that rang when its daemon died: its caller is elsewhere."""
+        leg, offer = self._answered_leg(orphan)
+        if orphan.result is None and offer is not None:
+            # The daemon died between the answer and its record: the switch still knows who talks.
+            self._note_answer(orphan, offer.id, offer.extension, offer.member_id)
+            return Adopted(orphan.hunt_id, orphan.uuid, Result.ANSWERED, offer.member_id, offer.extension, leg)
+        if orphan.result is None:
+            return None
+        return Adopted(
+            orphan.hunt_id, orphan.uuid, Result(orphan.result), orphan.member_id, orphan.answered_by or "", leg
+        )
+
+    def _answered_leg(self, orphan: Orphan) -> tuple[str | None, calls.OpenOffer | None]:
+        for offer in orphan.offers:
+            for leg in self._monitor.legs_of(offer.id):
+                if self._monitor.is_answered(leg) and self._monitor.has_channel(orphan.uuid):
+                    return leg, offer
+        return None, None
+
+    def _note_answer(self, orphan: Orphan, offer_id: str, extension: str, member_id: int | None) -> None:
+        at = self._now()
+        self._recorder.put(calls.note_answered, orphan.hunt_id, answered_by=extension, answered_at=at)
+        self._recorder.put(calls.end_offer, offer_id, ended_at=at, outcome=Outcome.ANSWERED)
+        if orphan.group_id is not None and member_id is not None:
+            moves = orphan.policy in POLICIES and POLICIES[orphan.policy].remembers is Remembers.ANSWERER
+            self._recorder.put(
+                hunts.note_answer, orphan.group_id, member_id, call_uuid=orphan.uuid, at=at, moves_answerer=moves
+            )
+
+    def _finish(self, call: Adopted, *, end_seen: bool) -> None:
+        del self._calls[call.hunt_id]
+        for channel in (call.uuid, call.leg):
+            self._by_channel.pop(channel or "", None)
+        at = self._now()
+        if call.member_id is not None:
+            self._recorder.put(hunts.note_end, call.member_id, at=at)
+        reason = None if end_seen else calls.END_NOT_SEEN
+        self._recorder.put(
+            calls.finish_call, call.hunt_id, result=call.result, reason=reason, ended_at=at, end_seen=end_seen
+        )
+        self._claims.release(call.hunt_id, call.uuid)
+        words = "its end was seen" if end_seen else "no switch knows it any more"
+        log.info(
+            "call %s: ended: %s%s (%s)", call.uuid, call.result, f" by {call.member}" if call.member else "", words
+        )

@@ -1,0 +1,72 @@
+"""The clocks of the daemon. Timers run by the monotonic clock alone; these two are for what is written down.
+
+An administrator, or a time server, may set the clock of the machine at any moment. Nobody's lease may end by that, and
+no stamp may go back (invariants I2 and I5).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+log = logging.getLogger(__name__)
+
+BEFORE_ANY_LEASE = datetime(2000, 1, 1, tzinfo=UTC)
+"""Where the lease clock stands until the database has said how far it is: earlier than any lease."""
+
+WORTH_A_WORD_SECONDS = 60.0
+"""A clock that is set back by more than this is told of; less is what a time server does every day."""
+
+
+def utc_now() -> datetime:
+    """The wall clock as the machine has it."""
+    return datetime.now(UTC)
+
+
+class SteadyClock:
+    """The wall clock, except that it never goes back: set back, it goes on from where it was.
+
+    A clock that is set forward is believed, since a machine that slept has no other way to know the time.
+    """
+
+    def __init__(self, wall: Callable[[], datetime] = utc_now, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._wall, self._monotonic = wall, monotonic
+        self._last, self._at = wall(), monotonic()
+        self._told = False
+
+    def now(self) -> datetime:
+        """The time for a row."""
+        at = self._monotonic()
+        steady, wall = self._last + timedelta(seconds=at - self._at), self._wall()
+        behind = (steady - wall).total_seconds()
+        if behind > WORTH_A_WORD_SECONDS and not self._told:
+            log.warning("the clock of this machine was set back by %.0f s; records go on by the time before", behind)
+        self._told = behind > WORTH_A_WORD_SECONDS
+        self._last, self._at = max(steady, wall), at
+        return self._last
+
+    def not_before(self, moment: datetime) -> None:
+        """Go on from this moment at the earliest: a stamp of it was written before the clock was set back."""
+        self._last, self._at = max(self.now(), moment), self._monotonic()
+
+
+class LeaseClock:
+    """The time by which leases end: it passes only while a daemon runs, and is agreed on in the database.
+
+    Its readings look like wall time and are not: no clock that somebody sets has a say in it. A daemon takes the
+    farthest reading that any daemon has published, and goes on from there by its own monotonic clock.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._reached, self._at = BEFORE_ANY_LEASE, monotonic()
+
+    def now(self) -> datetime:
+        """The reading now."""
+        return self._reached + timedelta(seconds=self._monotonic() - self._at)
+
+    def catch_up(self, reached: datetime) -> None:
+        """Go on from ``reached``, unless this clock is farther."""
+        self._reached, self._at = max(self.now(), reached), self._monotonic()

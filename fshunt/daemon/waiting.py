@@ -1,0 +1,154 @@
+"""A caller who waits for a busy member, first come first served (``when_busy = wait``; design, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Self
+
+from fshunt.daemon.caller import Caller
+from fshunt.daemon.choosing import Chosen, choose
+from fshunt.daemon.database import Patience
+from fshunt.daemon.greeting import HoldMusic
+from fshunt.daemon.journal import Journal
+from fshunt.daemon.line import Key, Waiter
+from fshunt.daemon.services import Services
+from fshunt.errors import StoreError
+from fshunt.hunting.group import MAX_WAIT_SECONDS, Member
+from fshunt.hunting.hunt import Hunt, Stage
+from fshunt.hunting.outcomes import Event, Outcome, State
+from fshunt.store import waiting
+from fshunt.switch.session import CallerGone, Session
+
+LONGEST_PAUSE_SECONDS = 2.0
+"""Between two tries, should nobody have said that a member is free: a notice may be lost."""
+
+BUSY_AGAIN_SECONDS = 5.0
+"""A phone that answered "busy" is left alone so long, whatever is known of it: it knows best."""
+
+CALLER_HUNG_UP = "the caller hung up"
+
+
+class Waiting(AbstractContextManager["Waiting"]):
+    """One caller's wait, from the end of the stages to the end of the time (``deadline``, of the monotonic clock)."""
+
+    def __init__(
+        self, session: Session, hunt: Hunt, caller: Caller, services: Services, journal: Journal, deadline: float
+    ) -> None:
+        self.session, self.hunt, self.services, self.journal = session, hunt, services, journal
+        clock = services.monotonic
+        self._began = clock()
+        self._until = min(deadline, self._began + MAX_WAIT_SECONDS)
+        self._music = HoldMusic(session, hunt.group, caller)
+        self._waiter = Waiter(hunt.id, hunt.group.id, session.wake)
+        self._patience = Patience(services.database, services.settings.database_timeout, clock)
+        self._said: frozenset[Key] = frozenset()
+        self._turn = 0
+        self._not_before: dict[int, float] = {}
+        self.spare_the_busy()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the line at once, however the wait has ended."""
+        self._leave_line()
+        self.journal.waited(self.services.monotonic() - self._began)
+
+    def __enter__(self) -> Self:
+        """Begin to wait."""
+        return self
+
+    def until_free(self) -> tuple[Stage, list[Chosen]] | None:
+        """Wait until members are free, and return them, claimed; None when there is nobody, or no time, to wait for.
+
+        Raises CallerGone.
+        """
+        while self.hunt.waits() and self.services.monotonic() < self._until:
+            self._join()
+            found = self._try()
+            if found is not None:
+                self._leave_line(claimed=True)
+                self.hunt.move(Event.MEMBER_FREE)
+                self._music.stop()
+                return found
+            if not self.hunt.waits():
+                break
+            self._pause()
+        self._music.stop()
+        return None
+
+    def spare_the_busy(self) -> None:
+        """Leave those alone for a moment whose phones have just answered "busy"."""
+        now = self.services.monotonic()
+        for member_id, end in self.hunt.last_end.items():
+            if end is Outcome.BUSY and self._not_before.get(member_id, 0.0) <= now:
+                self._not_before[member_id] = now + BUSY_AGAIN_SECONDS
+
+    def _try(self) -> tuple[Stage, list[Chosen]] | None:
+        self._turn += 1
+        self._patience.allow(self.services.settings.database_timeout)
+        for stage in self.hunt.stages_of_awaited(self._turn):
+            members = [m for m in stage.members if self._not_before.get(m.id, 0.0) <= self.services.monotonic()]
+            if not members:
+                continue
+            choice = choose(self.session, self.hunt, members, self.services, self._patience, self._waiter)
+            for member, reason in choice.skipped:
+                if self.hunt.skipped(member, reason):
+                    self.journal.skipped(stage, member, reason)
+            if choice.chosen:
+                return stage, choice.chosen
+        return None
+
+    def _join(self) -> None:
+        group, awaited = self.hunt.group, self.hunt.awaited()
+        keys = frozenset((group.domain, member.extension) for member in awaited)
+        if self.hunt.state is not State.WAITING:
+            self.hunt.move(Event.WAITS)
+        if keys == self._said and self._waiter.place is not None:
+            return
+        self.services.line.join(self._waiter, keys)
+        self._patience.allow(self.services.settings.database_timeout)
+        self._join_in_database(awaited)
+        self._said = keys
+
+    def _join_in_database(self, awaited: Sequence[Member]) -> None:
+        first = self._waiter.place is None
+        try:
+            self._waiter.place = self._patience.write(
+                waiting.join,
+                self.hunt.id,
+                [member.extension for member in awaited],
+                domain=self.hunt.group.domain,
+                group_id=self.hunt.group.id,
+                call_uuid=self.hunt.call_uuid,
+                owner=self.services.run,
+                place=self._waiter.place,
+                at=self.services.now(),
+                now=self.services.claims.clock.now(),
+                lease_seconds=self.services.settings.lease_seconds,
+            )
+        except StoreError as error:
+            self.journal.note(f"waits in the line of this daemon only: {error}")
+        if first:
+            self.journal.waits(len(self.services.line))
+
+    def _leave_line(self, *, claimed: bool = False) -> None:
+        """Leave the line, here and in the database, where a claim has done so already."""
+        self.services.line.leave(self._waiter)
+        if self._said and not claimed:
+            self.services.recorder.put(waiting.leave, self.hunt.id)
+            self.services.recorder.hurry()
+        self._said = frozenset()
+
+    def _pause(self) -> None:
+        """Wait for a sign that somebody is free, the caller's end, or the time of the next try."""
+        self._music.start()
+        now = self.services.monotonic()
+        resting = self.services.rests.next_end([m.id for m in self.hunt.awaited()], self.hunt.group.rest_seconds)
+        again = [at for at in (*self._not_before.values(), *resting) if at > now]
+        event = self.session.next_event(min([self._until, now + LONGEST_PAUSE_SECONDS, *again]), wakeable=True)
+        if self.session.gone:
+            raise CallerGone(CALLER_HUNG_UP)
+        if event is not None:
+            self._music.on_event(event.event)

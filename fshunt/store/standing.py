@@ -1,0 +1,33 @@
+"""Whether members may be rung, as administrators and they themselves have set it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import and_, bindparam, select
+from sqlalchemy.orm import Session
+
+from fshunt.hunting.availability import SkipReason
+from fshunt.store.models import Block, HuntGroup, HuntMember
+from fshunt.store.statements import run, table
+
+MEMBERS, GROUPS, BLOCKS = table(HuntMember), table(HuntGroup), table(Block)
+_STANDING = (
+    select(MEMBERS.c.id, MEMBERS.c.enabled, BLOCKS.c.extension.is_not(None).label("blocked"))
+    .join(GROUPS, GROUPS.c.id == MEMBERS.c.group_id)
+    .outerjoin(BLOCKS, and_(BLOCKS.c.domain_id == GROUPS.c.domain_id, BLOCKS.c.extension == MEMBERS.c.extension))
+    .where(MEMBERS.c.id.in_(bindparam("ids", expanding=True)))
+)
+
+
+def may_not_ring(s: Session, member_ids: Collection[int]) -> dict[int, SkipReason]:
+    """Return those who may not be rung, and why; a member who was removed counts as disabled."""
+    rows = {row.id: row for row in run(s, _STANDING, {"ids": sorted(member_ids)})}
+    reasons = {}
+    for member_id in member_ids:
+        row = rows.get(member_id)
+        if row is None or not row.enabled:
+            reasons[member_id] = SkipReason.DISABLED
+        elif row.blocked:
+            reasons[member_id] = SkipReason.BLOCKED
+    return reasons
