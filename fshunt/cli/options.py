@@ -11,7 +11,16 @@ from fshunt.cli import params
 from fshunt.cli.params import AnyType, Cleared, OrNone, Seconds
 from fshunt.errors import UsageError
 from fshunt.hunting.destinations import GROUP_BOX
-from fshunt.hunting.group import MAX_CYCLES, MAX_HUNT_TIMEOUT_SECONDS, MAX_WEIGHT, MIN_WEIGHT
+from fshunt.hunting.group import (
+    MAX_AUTO_BLOCK,
+    MAX_CYCLES,
+    MAX_HUNT_TIMEOUT_SECONDS,
+    MAX_WAIT_SECONDS,
+    MAX_WEIGHT,
+    MIN_AUTO_BLOCK,
+    MIN_WEIGHT,
+    WhenBusy,
+)
 from fshunt.hunting.policies import POLICIES
 from fshunt.hunting.ringtime import MAX_RING_SECONDS, MAX_RINGS, MIN_RING_SECONDS, RingTime
 
@@ -102,6 +111,24 @@ def group_options(clearable: bool) -> Callable[[Decorated], Decorated]:
         click.option(
             "--call-waiting/--no-call-waiting", default=None, help="Whether members who are on a call are rung, too."
         ),
+        click.option(
+            "--when-busy",
+            type=click.Choice([each.value for each in WhenBusy]),
+            metavar="|".join(WhenBusy),
+            help=(
+                "What a caller does while everybody who could answer is busy: go on to the destination, or wait for a "
+                f"member, first come first served, until the hunt timeout (without one {MAX_WAIT_SECONDS:g} seconds)."
+            ),
+        ),
+        click.option(
+            "--auto-block",
+            type=kind(click.IntRange(MIN_AUTO_BLOCK, MAX_AUTO_BLOCK)),
+            metavar="N",
+            help=(
+                "Block a member who has let N calls in a row ring out, until `fshunt member unblock`; never the last "
+                f"one who can be rung.{none}"
+            ),
+        ),
         _case("--on-no-answer", "nobody answered", kind, clearable),
         _case("--on-busy", "everybody is busy", kind, clearable),
         _case("--on-unreachable", "everybody is disabled, blocked or without a phone", kind, clearable),
@@ -133,6 +160,8 @@ def ring_time(rings: int | None, seconds: float | None, *others: bool) -> RingTi
 def said(options: dict[str, Any]) -> dict[str, Any]:
     """The fields of a group or member that were said: ring time in one field, what was cleared as its default."""
     fields = {name: _cleared(name, value) for name, value in options.items() if value is not None}
+    if "when_busy" in fields:
+        fields["when_busy"] = WhenBusy(fields["when_busy"])
     time = ring_time(fields.pop("rings", None), fields.pop("ring_seconds", None))
     return fields if time is None else fields | {"ring_time": time}
 

@@ -1,5 +1,11 @@
+import re
+from contextlib import closing
+from datetime import UTC, datetime
+
+from fshunt.hunting.outcomes import Outcome
 from fshunt.hunting.policies import POLICIES
 from fshunt.settings import load
+from fshunt.store import calls
 from fshunt.store.engine import open_store
 from fshunt.store.models import GroupMemory
 
@@ -9,7 +15,7 @@ def test_a_group_is_added_with_all_that_was_said(fshunt):
         *("group", "add", "5000", "--name", "Sales", "--policy", "round-robin", "--ring-seconds", "20"),
         *("--voicemail", "1005", "--cycles", "2", "--hunt-timeout", "90", "--prefix", "Sales", "--call-waiting"),
         *("--music", "local_stream://moh", "--on-no-answer", "transfer:5001", "--on-busy", "hangup:USER_BUSY"),
-        *("--on-unreachable", "voicemail:1009"),
+        *("--on-unreachable", "voicemail:1009", "--when-busy", "wait", "--auto-block", "3"),
     )
     group = fshunt.json("group", "show", "5000")
     said = {
@@ -26,6 +32,8 @@ def test_a_group_is_added_with_all_that_was_said(fshunt):
         "music": "local_stream://moh",
         "call_waiting": True,
         "rest_seconds": 0.0,
+        "when_busy": "wait",
+        "auto_block": 3,
         "on_no_answer": "transfer:5001",
         "on_busy": "hangup:USER_BUSY",
         "on_unreachable": "voicemail:1009",
@@ -74,10 +82,48 @@ def test_one_member_without_another_box_is_warned_of(fshunt):
     assert fshunt.run("group", "set", "5000", "--voicemail", "1009").stderr == ""
 
 
+def test_who_waits_without_end_is_warned_of(office):
+    warned = office.run("group", "set", "5000", "--when-busy", "wait").stderr
+    assert warned == "Warning: Group 5000 lets callers wait and has no hunt timeout: they wait for 3600 s.\n"
+    assert office.json("group", "show", "5000")["warnings"] == [warned.removeprefix("Warning: ").strip()]
+    assert office.run("group", "set", "5000", "--hunt-timeout", "60").stderr == ""
+    assert office.run("group", "set", "5000", "--hunt-timeout", "none", "--when-busy", "go-on").stderr == ""
+
+
+def test_the_page_says_who_waits_and_who_is_blocked_by_itself(office, database_url):
+    page = office.run("group", "show", "5000").stdout
+    assert "when all are busy" not in page
+    assert "blocked by itself" not in page
+    page = office.run("group", "set", "5000", "--when-busy", "wait", "--auto-block", "3").stdout
+    assert re.search(r"when all are busy +callers wait, first come first served", page)
+    assert re.search(r"blocked by itself +who lets 3 calls in a row ring out", page)
+    assert "who lets 1 call ring out" in office.run("group", "set", "5000", "--auto-block", "1").stdout
+    let_ring_out(database_url, "1002")
+    assert "blocked (1 call rang out)" in office.run("group", "show", "5000").stdout
+    member = office.json("group", "show", "5000")["members"][1]
+    assert (member["blocked"], member["auto_blocked"], member["rang_out"]) == (True, True, 1)
+    office.run("member", "unblock", "1002")
+    assert "rang out" not in office.run("group", "show", "5000").stdout
+
+
+def let_ring_out(url, extension):
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    member = next(each for each in group_of(url).members if each.extension == extension)
+    caller = {"uuid": "u1", "caller_number": None, "caller_name": None, "owner": "node"}
+    group = {"domain": "pbx.test", "pilot": "5000", "group_name": "Sales", "policy": "circular"}
+    place = {"stage": 1, "cycle": 1, "position": member.position, "extension": extension, "phones": 1}
+    with closing(open_store(url)) as store, store.writing() as session:
+        calls.open_call(session, "h1", **caller, **group, started_at=at, facts=None)
+        calls.add_offer(session, "o1", call_id="h1", **place, ring_seconds=18.0, started_at=at)
+        ended = {"ended_at": at, "outcome": Outcome.NO_ANSWER}
+        calls.end_offer(session, "o1", **ended, member_id=member.id, rang_out=True)
+
+
 def test_what_is_not_said_stays_and_none_takes_away(office):
     office.run(
         *("group", "set", "5000", "--voicemail", "1009", "--prefix", "Sales", "--music", "local_stream://moh"),
         *("--hunt-timeout", "60", "--on-busy", "transfer:5001", "--rest-seconds", "15"),
+        *("--when-busy", "wait", "--auto-block", "4"),
     )
     before = office.json("group", "show", "5000")
     office.run("group", "set", "5000", "--name", "Shop")
@@ -87,15 +133,16 @@ def test_what_is_not_said_stays_and_none_takes_away(office):
         "--prefix",
         "--music",
         "--hunt-timeout",
+        "--auto-block",
         "--on-no-answer",
         "--on-busy",
         "--on-unreachable",
     )
     office.run("group", "set", "5000", *(word for option in cleared for word in (option, "none")))
     after = office.json("group", "show", "5000")
-    assert [after[name] for name in ("voicemail", "prefix", "music", "hunt_timeout")] == [None] * 4
+    assert [after[name] for name in ("voicemail", "prefix", "music", "hunt_timeout", "auto_block")] == [None] * 5
     assert after["on_busy"] == "voicemail"
-    assert (after["rest_seconds"], after["name"]) == (15.0, "Shop")
+    assert (after["rest_seconds"], after["name"], after["when_busy"]) == (15.0, "Shop", "wait")
 
 
 def test_groups_are_listed_in_order_of_pilot(office):
