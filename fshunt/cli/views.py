@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fshunt.cli import output
 from fshunt.hunting.destinations import Destination, DestinationKind
-from fshunt.hunting.group import Group, Member
+from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.memory import Memory, next_index
 from fshunt.hunting.policies import POLICIES, Remembers
 from fshunt.hunting.ringtime import RingTime
@@ -40,6 +41,8 @@ def group_json(shown: Shown) -> dict[str, Any]:
         "music": group.music,
         "call_waiting": group.call_waiting,
         "rest_seconds": group.rest_seconds,
+        "when_busy": group.when_busy,
+        "auto_block": group.auto_block,
         "on_no_answer": str(group.on_no_answer),
         "on_busy": str(group.on_busy),
         "on_unreachable": str(group.on_unreachable),
@@ -62,6 +65,8 @@ def member_json(member: Member, group: Group, ring_cycle: float) -> dict[str, An
         "confirm": member.confirm,
         "enabled": member.enabled,
         "blocked": member.blocked,
+        "auto_blocked": member.auto_blocked,
+        "rang_out": member.rang_out,
         "idle_since": member.idle_since,
     }
 
@@ -104,12 +109,25 @@ def _facts(shown: Shown) -> list[tuple[str, str]]:
         ("hunt timeout", "" if group.hunt_timeout is None else f"{group.hunt_timeout:g} s"),
         ("call waiting", "members on a call are rung, too" if group.call_waiting else "no"),
         ("rest after a call", f"{group.rest_seconds:g} s" if group.rest_seconds else ""),
+        ("when all are busy", "callers wait, first come first served" if group.when_busy is WhenBusy.WAIT else ""),
+        ("blocked by itself", _auto_block_words(group)),
         ("prefix", group.prefix or ""),
         ("caller hears", group.music or "ringing"),
         ("nobody answers", destination_words(group.on_no_answer, group)),
         ("everybody busy", destination_words(group.on_busy, group)),
         ("nobody reachable", destination_words(group.on_unreachable, group)),
     ]
+
+
+def _auto_block_words(group: Group) -> str:
+    if group.auto_block is None:
+        return ""
+    in_a_row = " in a row" if group.auto_block > 1 else ""
+    return f"who lets {_calls(group.auto_block)}{in_a_row} ring out"
+
+
+def _calls(number: int) -> str:
+    return f"{number} call{'' if number == 1 else 's'}"
 
 
 def destination_words(destination: Destination, group: Group) -> str:
@@ -142,23 +160,27 @@ def memory_words(shown: Shown) -> str:
     return f"{who} {did}; {upcoming} is first on the next call"
 
 
-def print_members(group: Group, ring_cycle: float) -> None:
-    """Print the table of the members."""
+def print_members(group: Group, ring_cycle: float, states: Mapping[int, str] | None = None) -> None:
+    """Print the table of the members; their state is what ``states`` says, else what the database knows."""
     if group.members:
-        output.table(MEMBER_TITLES, [_member_row(member, group, ring_cycle) for member in group.members])
+        shown = states or {member.id: state_words(member) for member in group.members}
+        output.table(MEMBER_TITLES, [_member_row(each, group, ring_cycle, shown[each.id]) for each in group.members])
 
 
-def _member_row(member: Member, group: Group, ring_cycle: float) -> tuple[str, ...]:
+def _member_row(member: Member, group: Group, ring_cycle: float, state: str) -> tuple[str, ...]:
     own = member.ring_time
     time = own.describe(ring_cycle) if own else f"{group.ring_time.describe(ring_cycle)}, the group's"
     confirm = "press 1" if member.confirm else "no"
     idle = output.local(member.idle_since) or "no call yet"
-    return str(member.position), member.extension, time, str(member.weight), confirm, state_words(member), idle
+    return str(member.position), member.extension, time, str(member.weight), confirm, state, idle
 
 
 def state_words(member: Member) -> str:
     """Whether the member can be rung, as far as the database knows."""
-    states = [word for word, holds in (("disabled", not member.enabled), ("blocked", member.blocked)) if holds]
+    blocked = "blocked"
+    if member.auto_blocked:
+        blocked += f" ({_calls(member.rang_out)} rang out)"
+    states = [word for word, holds in (("disabled", not member.enabled), (blocked, member.blocked)) if holds]
     return ", ".join(states) or "enabled"
 
 
