@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import gevent
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.destinations import parse_destination
 from fshunt.hunting.group import Group
 from fshunt.hunting.ringtime import RingTime
 from fshunt.simulator.phones import RINGS, Behaviour, Phone
@@ -19,6 +21,7 @@ from fshunt.store.models import CallRecord, Claim, MemoryMove
 from tests.faults.processes import FshuntProcess
 
 DOMAIN = "office.test"
+PASSWORD = "not-the-shipped-one"
 WAIT_SECONDS = 30.0
 """How long a test waits for what must happen; it is not a measure of anything."""
 
@@ -46,6 +49,8 @@ class Office:
         """Make a group with these members."""
         fields.setdefault("ring_time", RingTime(seconds=20))
         fields.setdefault("voicemail", "1009")
+        if isinstance(fields.get("on_busy"), str):
+            fields["on_busy"] = parse_destination(fields["on_busy"])
         with self.store.writing() as s:
             groups.add_group(s, DOMAIN, pilot, **fields)
             if extensions:
@@ -78,6 +83,11 @@ class Office:
         with self.store.reading() as s:
             return set(s.scalars(select(Claim.extension)))
 
+    def waiting(self) -> int:
+        """How many hunts wait in the line."""
+        with self.store.reading() as s:
+            return s.scalar(text("SELECT count(DISTINCT hunt_id) FROM waiting")) or 0
+
     def count_calls(self) -> int:
         """How many hunts are in the records."""
         with self.store.reading() as s:
@@ -106,3 +116,12 @@ def happened(switch: SimulatedSwitch, what: str) -> gevent.event.Event:
     event = gevent.event.Event()
     switch.watch(lambda fact: event.set() if fact.what == what else None)
     return event
+
+
+def watched(folder: Path, *switches: SimulatedSwitch) -> dict[str, str]:
+    """Let monitors in at the switches; gives the setting that leads daemons there."""
+    file = folder / "event-socket-password"
+    file.write_text(PASSWORD + "\n")
+    file.chmod(0o600)
+    ports = [each.inbound.port if each.inbound else each.serve_inbound(PASSWORD) for each in switches]
+    return {"switch": ",".join(f"127.0.0.1:{port}={file}" for port in ports)}

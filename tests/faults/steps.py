@@ -9,6 +9,7 @@ from enum import StrEnum
 from gevent.event import Event
 
 from fshunt.simulator import commands
+from fshunt.simulator.eventsocket import EventSocket
 from fshunt.simulator.listener import Listener
 from fshunt.simulator.switch import Fact, SimulatedSwitch
 
@@ -64,8 +65,8 @@ def overheard(switch: SimulatedSwitch, on_command: Callable[[str], object]) -> I
     """Tell a function of every command that daemons send to this switch about a call, before it is done."""
     handle = commands.handle
 
-    def listen(listener: Listener, text: str) -> bytes:
-        if listener.call.switch is switch:
+    def listen(listener: EventSocket, text: str) -> bytes:
+        if isinstance(listener, Listener) and listener.call.switch is switch:
             on_command(text)
         return handle(listener, text)
 

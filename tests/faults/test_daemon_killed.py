@@ -1,0 +1,251 @@
+"""``kill -9`` of the daemon at every step of a call: answered calls live on, callers go on to the standby or the
+fallback, claims end, memory moves once, and the records say what happened.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fshunt.simulator.phones import RINGS, answers
+from fshunt.simulator.switch import SimulatedSwitch
+from tests.faults.office import Office, ended, happened, phones, switch_to, until, watched
+from tests.faults.processes import FshuntProcess
+from tests.faults.steps import Step, at
+
+BEFORE_THE_ANSWER = [Step.GREETING, Step.PLANNED, Step.BRIDGE, Step.RINGING]
+TALK_SECONDS = 1.0
+LONGER_THAN_A_LEASE_SECONDS = 5.0
+
+
+class Pair:
+    """Two daemons on one PostgreSQL, and a switch that dials the first and then the second."""
+
+    def __init__(self, office: Office, processes: list[FshuntProcess], folder: Path, **settings: str) -> None:
+        self.office = office
+        self.first = FshuntProcess(office.url, "first", **settings)
+        self.second = FshuntProcess(office.url, "second", **settings)
+        processes += [self.first, self.second]
+        self.switch = switch_to(processes)
+        watching = watched(folder, self.switch)
+        for each in processes:
+            each.settings |= watching
+
+    def start(self) -> None:
+        self.first.start_soon()
+        self.second.start()
+        self.first.until_ready()
+
+
+@pytest.fixture
+def pair(pg_office: Office, processes: list[FshuntProcess], tmp_path: Path) -> Pair:
+    made = Pair(pg_office, processes, tmp_path)
+    made.start()
+    return made
+
+
+@pytest.mark.parametrize("step", BEFORE_THE_ANSWER)
+@pytest.mark.parametrize("policy", ["round-robin", pytest.param("circular", marks=pytest.mark.faults)])
+def test_killed_before_the_answer_the_caller_reaches_the_standby(pair: Pair, step: Step, policy: str) -> None:
+    pair.office.group("5000", "1001", "1002", policy=policy)
+    quick = answers(0.3, talks=0.1)
+    phones(pair.switch, "1001", "1002", behaviour=quick)
+    with at(pair.switch, step, pair.first.kill) as killed:
+        call = pair.switch.call("5000")
+        assert ended(call).kind == "answered"
+        assert killed.is_set()
+    assert call.ending.who == "1001", "the order of the call is the same with the standby"
+    *before, last = pair.office.closed(call.uuid)
+    assert (last.owner, last.result, last.answered_by, last.end_seen) == ("second", "answered", "1001", True)
+    assert [(hunt.owner, hunt.result, hunt.end_seen) for hunt in before] in ([], [("first", "failed", False)])
+    assert all(offer.outcome for hunt in before for offer in hunt.offers)
+    assert pair.office.moves(call.uuid) == 1
+    until(lambda: not pair.office.claimed(), "the claims have ended")
+    after = pair.switch.call("5000")
+    assert (ended(after).kind, after.ending.who) == ("answered", "1002"), "the memory moved once"
+
+
+@pytest.mark.parametrize("policy", ["circular", pytest.param("round-robin", marks=pytest.mark.faults)])
+def test_killed_at_the_answer_the_talk_lives_on_and_is_closed_by_the_standby(pair: Pair, policy: str) -> None:
+    pair.office.group("5000", "1001", "1002", policy=policy)
+    one, other = phones(pair.switch, "1001", "1002", behaviour=answers(0.1, talks=TALK_SECONDS))
+    with at(pair.switch, Step.ANSWER, pair.first.kill) as killed:
+        call = pair.switch.call("5000")
+        assert ended(call).kind == "answered"
+        assert killed.is_set()
+    assert call.ending.seconds >= TALK_SECONDS
+    assert (len(one.rings), len(other.rings)) == (1, 0), "nobody else was rung"
+    (hunt,) = pair.office.closed(call.uuid)
+    assert (hunt.result, hunt.answered_by, hunt.offers[0].outcome) == ("answered", "1001", "answered")
+    assert pair.office.moves(call.uuid) == 1, "the memory is moved by who adopts the call"
+    until(lambda: not pair.office.claimed(), "the claims have ended")
+
+
+@pytest.mark.faults
+def test_killed_in_the_talk_the_member_is_rung_by_nobody_until_it_ends(pair: Pair) -> None:
+    pair.office.group("5000", "1001", on_busy="hangup:USER_BUSY")
+    (phone,) = phones(pair.switch, "1001", behaviour=answers(0.05, talks=LONGER_THAN_A_LEASE_SECONDS))
+    phone.busy_while_talking = False  # a phone with two lines: only fshunt knows better
+    call = pair.switch.call("5000")
+    until(lambda: _answered(pair.office, call.uuid), "the answer is in the records")
+    pair.first.kill()
+    others = 0
+    while not call.ended.is_set():
+        other = pair.switch.call("5000")
+        assert ended(other).kind in ("rejected", "answered")
+        others += other.ending.kind == "rejected"
+        if other.ending.kind == "answered":
+            assert call.ended.is_set(), "the member was rung in the talk"
+    assert ended(call).kind == "answered"
+    assert call.ending.seconds >= LONGER_THAN_A_LEASE_SECONDS
+    assert others
+    (hunt,) = pair.office.closed(call.uuid)
+    assert (hunt.result, hunt.answered_by, hunt.end_seen) == ("answered", "1001", True)
+    assert (hunt.ended_at - hunt.answered_at).total_seconds() >= LONGER_THAN_A_LEASE_SECONDS - 0.5
+    until(lambda: not pair.office.claimed(), "the claims have ended")
+
+
+def _answered(office: Office, uuid: str) -> bool:
+    hunts = office.hunts(uuid)
+    return bool(hunts and hunts[0].answered_at)
+
+
+def test_killed_while_the_caller_speaks_to_voicemail_the_message_is_whole(pair: Pair) -> None:
+    pair.office.group("5000", voicemail="1009")
+    pair.switch.voicemail_seconds = TALK_SECONDS
+    with at(pair.switch, Step.VOICEMAIL, pair.first.kill) as killed:
+        call = pair.switch.call("5000")
+        assert ended(call).kind == "voicemail"
+        assert killed.is_set()
+    assert [(message.box, message.seconds >= TALK_SECONDS) for message in pair.switch.messages] == [("1009", True)]
+    assert len(pair.office.closed(call.uuid)) == 1, "the caller is not hunted for again"
+
+
+def test_killed_before_it_has_said_a_word(pair: Pair) -> None:
+    pair.office.group("5000", "1001")
+    phones(pair.switch, "1001", behaviour=answers(0.05, talks=0.05))
+    pair.first.freeze()
+    call = pair.switch.call("5000")
+    until(lambda: call.listener is not None, "the kernel has taken the connection")
+    pair.first.kill()
+    assert (ended(call).kind, call.ending.who) == ("answered", "1001")
+    (hunt,) = pair.office.closed(call.uuid)
+    assert hunt.owner == "second"
+
+
+def test_a_dead_daemons_claim_ends_and_the_member_is_rung_again(pair: Pair) -> None:
+    pair.office.group("5000", "1001", on_busy="hangup:USER_BUSY")
+    (phone,) = phones(pair.switch, "1001", behaviour=RINGS)
+    with at(pair.switch, Step.RINGING, pair.first.kill):
+        call = pair.switch.call("5000")
+        until(lambda: len(phone.rings) == 2, "the standby rings for the same caller, whatever the dead one claimed")
+        call.hang_up()
+        ended(call)
+    assert pair.office.closed(call.uuid)[-1].result == "abandoned"
+    phone.behaviour = answers(0.02, talks=0.02)
+    until(lambda: ended(pair.switch.call("5000")).kind == "answered", "another caller has the member")
+    until(lambda: not pair.office.claimed(), "the claims have ended")
+
+
+# One daemon alone, and what its next start makes of it.
+
+
+class Single:
+    """One daemon on SQLite, and its switch."""
+
+    def __init__(self, office: Office, processes: list[FshuntProcess], folder: Path) -> None:
+        self.office, self.daemon = office, FshuntProcess(office.url, "first")
+        processes.append(self.daemon)
+        self.switch: SimulatedSwitch = switch_to([self.daemon])
+        self.daemon.settings |= watched(folder, self.switch)
+
+
+@pytest.fixture
+def single(office: Office, processes: list[FshuntProcess], tmp_path: Path) -> Single:
+    made = Single(office, processes, tmp_path)
+    made.daemon.start()
+    return made
+
+
+@pytest.mark.parametrize("step", BEFORE_THE_ANSWER)
+def test_killed_before_the_answer_without_a_standby_the_caller_reaches_the_fallback(single: Single, step: Step) -> None:
+    single.office.group("5000", "1001", "1002", policy="round-robin")
+    phones(single.switch, "1001", "1002", behaviour=answers(0.3, talks=0.05))
+    with at(single.switch, step, single.daemon.kill) as killed:
+        call = single.switch.call("5000")
+        assert (ended(call).kind, call.ending.who) == ("fallback-voicemail", "1999")
+        assert killed.is_set()
+    single.daemon.start()
+    hunts = single.office.closed(call.uuid, 0)
+    assert [(hunt.result, hunt.end_seen) for hunt in hunts] in ([], [("failed", False)])
+    assert all(offer.outcome == "switch-lost" for hunt in hunts for offer in hunt.offers)
+    moved = single.office.moves(call.uuid)
+    assert moved == (step is not Step.GREETING)
+    after = single.switch.call("5000")
+    assert (ended(after).kind, after.ending.who) == ("answered", "1002" if moved else "1001"), "at once"
+    until(lambda: not single.office.claimed(), "the claims have ended")
+
+
+@pytest.mark.parametrize("when", ["at the answer", "in the talk"])
+def test_after_a_restart_a_call_it_had_answered_is_finished_in_the_records_when_it_ends(
+    single: Single, when: str
+) -> None:
+    single.office.group("5000", "1001", "1002", policy="circular")
+    one, other = phones(single.switch, "1001", "1002", behaviour=answers(0.05, talks=3 * TALK_SECONDS))
+    if when == "at the answer":
+        with at(single.switch, Step.ANSWER, single.daemon.kill) as killed:
+            call = single.switch.call("5000")
+            assert killed.wait(30)
+    else:
+        call = single.switch.call("5000")
+        until(lambda: _answered(single.office, call.uuid), "the answer is in the records")
+        single.daemon.kill()
+    single.daemon.start()
+    assert not call.ended.is_set()
+    assert single.office.hunts(call.uuid)[0].ended_at is None, "it is adopted, not closed"
+    assert ended(call).kind == "answered"
+    (hunt,) = single.office.closed(call.uuid)
+    assert (hunt.result, hunt.answered_by, hunt.end_seen) == ("answered", "1001", True)
+    assert (hunt.ended_at - hunt.answered_at).total_seconds() >= 2 * TALK_SECONDS
+    assert (len(one.rings), len(other.rings)) == (1, 0)
+    assert single.office.moves(call.uuid) == 1
+    until(lambda: not single.office.claimed(), "the claims have ended")
+
+
+def test_after_a_restart_a_call_that_ended_meanwhile_is_closed(single: Single) -> None:
+    single.office.group("5000", "1001")
+    phones(single.switch, "1001", behaviour=answers(0.05, talks=0.3))
+    call = single.switch.call("5000")
+    until(lambda: _answered(single.office, call.uuid), "the answer is in the records")
+    single.daemon.kill()
+    assert ended(call).kind == "answered"
+    single.daemon.start()
+    (hunt,) = single.office.closed(call.uuid)
+    assert (hunt.result, hunt.answered_by, hunt.end_seen) == ("answered", "1001", False)
+    after = single.switch.call("5000")
+    assert ended(after).kind == "answered", "the member is free at once"
+
+
+def test_killed_with_callers_in_the_line_they_reach_the_standby_and_keep_waiting(
+    pair: Pair,
+) -> None:
+    pair.office.group("5000", "1001", when_busy=_wait(), hunt_timeout=60.0)
+    (phone,) = phones(pair.switch, "1001", behaviour=answers(0.05, talks=TALK_SECONDS))
+    talks = happened(pair.switch, "talks with")
+    first = pair.switch.call("5000")
+    assert talks.wait(30)
+    waiting = [pair.switch.call("5000") for _ in range(3)]
+    until(lambda: pair.office.waiting() == 3, "three callers wait")
+    phone.behaviour = answers(0.02, talks=0.02)
+    pair.first.kill()
+    for call in [first, *waiting]:
+        assert (ended(call).kind, call.ending.who) == ("answered", "1001")
+    until(lambda: pair.office.waiting() == 0, "nobody is left in the line")
+
+
+def _wait() -> Any:
+    from fshunt.hunting.group import WhenBusy
+
+    return WhenBusy.WAIT
