@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from fshunt.cli import output, params
+from fshunt.cli import output, params, phones
 from fshunt.cli.app import App
 from fshunt.cli.base import Group as Noun
 from fshunt.cli.base import json_option, pass_app
 from fshunt.cli.options import member_options, ring_time, said
-from fshunt.cli.views import member_json, print_members, warn_of
+from fshunt.cli.views import member_json, print_members, state_words, warn_of
 from fshunt.errors import UsageError
 from fshunt.hunting.addresses import MemberAddress
-from fshunt.hunting.group import Group
+from fshunt.hunting.group import Group, Member
 from fshunt.store import groups
+from fshunt.store.held import held_members
 
 pilot_argument = click.argument("pilot", type=params.PILOT)
 member_argument = click.argument("ext", type=params.MEMBER)
@@ -62,15 +64,32 @@ def _listed(ext: tuple[MemberAddress, ...]) -> str:
 @json_option
 @pass_app
 def list_(app: App, pilot: str, as_json: bool) -> None:
-    """List the members of a group in order of position."""
+    """List the members of a group in order of position, and what each does now.
+
+    The switches of the configuration are asked who is on the phone, rings or has none; and the database who is blocked,
+    disabled, rests after a call, or is just rung by a hunt.
+    """
     with app.reading() as (session, domain):
         found = groups.get_group(session, domain, pilot)
+        held = held_members(session, domain)
+    ring_cycle = app.settings.ring_cycle
+    if not found.members:
+        output.say("[]" if as_json else f"Group {pilot} has no members: `fshunt member add {pilot} EXT` adds one.")
+        return
+    seen, sentences = phones.ask(app.settings.switch)
+    for sentence in sentences:
+        output.warn(sentence)
+    now = datetime.now(UTC)
+    states = phones.states(found, seen, held, now)
     if as_json:
-        output.emit_json([member_json(each, found, app.settings.ring_cycle) for each in found.members])
-    elif found.members:
-        print_members(found, app.settings.ring_cycle)
+        output.emit_json([member_json(each, found, ring_cycle) | states[each.id].json() for each in found.members])
     else:
-        output.say(f"Group {pilot} has no members: `fshunt member add {pilot} EXT` adds one.")
+        shown = {each.id: _state_words(each, states[each.id], now) for each in found.members}
+        print_members(found, ring_cycle, shown)
+
+
+def _state_words(each: Member, state: phones.State, now: datetime) -> str:
+    return state_words(each) if state.word in ("disabled", "blocked") else state.words(now)
 
 
 @member.command("remove", example="fshunt member remove 5000 1003")

@@ -22,7 +22,12 @@ def test_a_member_is_added_with_all_that_was_said(office):
         "confirm": True,
         "enabled": True,
         "blocked": False,
+        "auto_blocked": False,
+        "rang_out": 0,
         "idle_since": None,
+        "state": "unknown",
+        "state_since": None,
+        "other_end": None,
     }
 
 

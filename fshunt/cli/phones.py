@@ -1,0 +1,140 @@
+"""What members do now: what the switches tell of their phones, and the database of their claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from fshunt.errors import FshuntError
+from fshunt.hunting.availability import rests
+
+if TYPE_CHECKING:
+    from fshunt.hunting.group import Group, Member
+    from fshunt.settings import WatchedSwitch
+    from fshunt.store.held import Held
+    from fshunt.switch.phones import PhoneCall, PhoneTable
+
+CONNECT_SECONDS = 2.0
+"""For a switch to let us in: one that is there takes milliseconds."""
+
+NOT_CONFIGURED = "No [[switch]] is configured: what is shown of phones is what the database knows."
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a member does: one word of design, section 3, since when, and with whom; each None where it is not known."""
+
+    word: str
+    since: datetime | None = None
+    other: str | None = None
+
+    def json(self) -> dict[str, Any]:
+        """For programs."""
+        return {"state": self.word, "state_since": self.since, "other_end": self.other}
+
+    def words(self, now: datetime) -> str:
+        """For people."""
+        shown = WORDS[self.word]
+        if self.other:
+            shown += f" with {self.other}" if self.word == "on-call" else f" for {self.other}"
+        return f"{shown} since {_clock(self.since, now)}" if self.since else shown
+
+
+WORDS = {
+    "free": "free",
+    "unknown": "enabled",
+    "ringing": "ringing",
+    "on-call": "on call",
+    "claimed": "about to be rung",
+    "unregistered": "unregistered",
+    "resting": "resting",
+    "disabled": "disabled",
+    "blocked": "blocked",
+}
+"""The words of a state in JSON, and how people read them; unknown: nothing hinders it, but no switch was asked."""
+
+
+class Phones:
+    """What the switches that could be asked told. ``complete``: all of them, so that what is not seen is not there."""
+
+    def __init__(self, tables: list[PhoneTable], complete: bool) -> None:
+        self.complete = complete
+        self._tables = tables
+
+    def registered(self, number: str, domain: str) -> bool | None:
+        """Whether an extension has a phone; None where that is not known."""
+        if any(table.is_registered(number, domain) for table in self._tables):
+            return True
+        # A phone may be registered under another name of its domain, which only its switch can tell.
+        elsewhere = any(table.registered_anywhere(number) for table in self._tables)
+        return False if self.complete and not elsewhere else None
+
+    def calls(self, number: str, domain: str) -> list[PhoneCall]:
+        """The calls of an extension, the oldest first."""
+        return [call for table in self._tables for call in table.calls_of(f"{number}@{domain}")]
+
+
+def ask(switches: Iterable[WatchedSwitch]) -> tuple[Phones, list[str]]:
+    """Ask each switch what its phones do; who cannot be asked is told in a sentence."""
+    tables, sentences, asked = [], [], list(switches)
+    for switch in asked:
+        try:
+            tables.append(_ask(switch))
+        except FshuntError as error:
+            sentences.append(f"{switch.name} is not asked: {error}")
+    return Phones(tables, bool(asked) and not sentences), sentences if asked else [NOT_CONFIGURED]
+
+
+def _ask(switch: WatchedSwitch) -> PhoneTable:
+    from fshunt.switch.inbound import Inbound
+    from fshunt.switch.phones import PhoneTable, watch
+
+    inbound = Inbound.connect(switch.host, switch.port, switch.password(), CONNECT_SECONDS)
+    try:
+        table = PhoneTable()
+        watch(inbound, table)
+        return table
+    finally:
+        inbound.close()
+
+
+def states(group: Group, phones: Phones, held: Mapping[str, Held], now: datetime) -> dict[int, State]:
+    """What each member of a group does, by its id."""
+    return {member.id: _state(member, group, phones, held.get(member.extension), now) for member in group.members}
+
+
+def _state(member: Member, group: Group, phones: Phones, held: Held | None, now: datetime) -> State:
+    if not member.enabled:
+        return State("disabled")
+    if member.blocked:
+        return State("blocked")
+    outside = member.address.outside
+    calls = [] if outside else phones.calls(member.address.number, group.domain)
+    registered = True if outside else phones.registered(member.address.number, group.domain)
+    if registered is False and not calls:
+        return State("unregistered")
+    if busy := _busy(calls, held):
+        return busy
+    if rests(member.idle_since, group.rest_seconds, now):
+        return State("resting", member.idle_since)
+    return State("free" if phones.complete or registered else "unknown")
+
+
+def _busy(calls: list[PhoneCall], held: Held | None) -> State | None:
+    """Talk before ringing, and what the phones do before what a hunt has written of them."""
+    for word, state in (("on-call", "talking"), ("ringing", "ringing")):
+        found = next((call for call in calls if call.state == state), None)
+        if found is not None:
+            return State(word, datetime.fromtimestamp(found.since, UTC), found.other or None)
+    if held is None:
+        return None
+    if held.answered is None:
+        return State("claimed")
+    return State("on-call" if held.answered else "ringing", held.since)
+
+
+def _clock(when: datetime, now: datetime) -> str:
+    there, here = when.astimezone(), now.astimezone()
+    return there.strftime("%H:%M:%S" if there.date() == here.date() else "%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,181 @@
+"""What `fshunt member list` says that members do now."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fshunt.hunting.outcomes import Outcome
+from fshunt.simulator.phones import RINGS, answers
+from fshunt.simulator.switch import SimulatedSwitch
+from fshunt.store import calls, claims, lease
+from fshunt.store.engine import open_store
+from fshunt.store.models import HuntMember
+
+from .switches import simulated_switch
+
+DOMAIN = "pbx.test"
+
+
+def lively(switch: SimulatedSwitch) -> Callable[[], bool]:
+    """1001 rings, 1002 talks, 1004 has dialled out; 1003 has no phone, and 1005 does nothing."""
+    ringing, talking = switch.phone("1001", RINGS), switch.phone("1002", answers(0.0))
+    dialling = switch.phone("1004", RINGS)
+    switch.phone("1005", RINGS)
+    switch.call("1001", "4155550100")
+    call = switch.call("1002", "4155550101")
+    switch.call_from(dialling, "1003")
+    switch.routes["9999"] = [("park", "")]
+    switch.call_from(dialling, "9999")
+    return lambda: bool(ringing.rings) and call.talking.is_set() and talking.talking == 1
+
+
+@pytest.fixture
+def five(office):
+    office.run("member", "add", "5000", "1004", "1005")
+    return office
+
+
+@pytest.fixture
+def watching(five, tmp_path):
+    with simulated_switch(tmp_path, lively) as said:
+        five.env["FSHUNT_SWITCH"] = said
+        yield five
+
+
+def states(office) -> dict[str, str]:
+    return {member["extension"]: member["state"] for member in office.json("member", "list", "5000")}
+
+
+def shown(office) -> dict[str, str]:
+    """The column of the state, by extension."""
+    titles, *lines = office.run("member", "list", "5000").stdout.splitlines()
+    start, end = titles.index("state"), titles.index("idle since")
+    return {line.split()[1]: line[start:end].strip() for line in lines}
+
+
+def test_who_rings_talks_dials_or_has_no_phone_is_seen(watching):
+    assert states(watching) == {
+        "1001": "ringing",
+        "1002": "on-call",
+        "1003": "unregistered",
+        "1004": "on-call",
+        "1005": "free",
+    }
+    assert watching.run("member", "list", "5000").stderr == ""
+
+
+def test_the_page_says_since_when_and_with_whom(watching):
+    words = shown(watching)
+    assert re.fullmatch(r"ringing for 4155550100 since \d\d:\d\d:\d\d", words["1001"])
+    assert re.fullmatch(r"on call with 4155550101 since \d\d:\d\d:\d\d", words["1002"])
+    assert words["1003"] == "unregistered"
+    assert re.fullmatch(r"on call with 9999 since \d\d:\d\d:\d\d", words["1004"])
+    assert words["1005"] == "free"
+    (talking,) = [one for one in watching.json("member", "list", "5000") if one["extension"] == "1002"]
+    since = datetime.fromisoformat(talking["state_since"])
+    assert timedelta(0) <= datetime.now(UTC) - since < timedelta(minutes=5)
+    assert talking["other_end"] == "4155550101"
+
+
+def test_what_was_set_comes_before_what_the_phone_does(watching):
+    watching.run("member", "disable", "5000", "1001")
+    watching.run("member", "block", "1002")
+    words = shown(watching)
+    assert (words["1001"], words["1002"]) == ("disabled", "blocked")
+    assert states(watching)["1002"] == "blocked"
+
+
+def test_an_outside_number_needs_no_registration(watching):
+    watching.run("member", "add", "5000", "+14155550123@carrier")
+    assert states(watching)["+14155550123@carrier"] == "free"
+
+
+@contextmanager
+def writing(office):
+    store = open_store(office.env["FSHUNT_DATABASE_URL"])
+    try:
+        with store.writing() as session:
+            yield session
+    finally:
+        store.close()
+
+
+def _claim(office, extension: str, outcome: Outcome | None, *, offered: bool = True) -> None:
+    now = datetime.now(UTC)
+    with writing(office) as s:
+        calls.open_call(
+            s, "hunt", uuid="call", domain=DOMAIN, pilot="5000", group_name="", policy="regular", caller_number=None,
+            caller_name=None, started_at=now, facts=None, owner="node",
+        )  # fmt: skip
+        claims.claim(s, DOMAIN, [extension], hunt_id="hunt", call_uuid="call", owner="run", now=now, lease_seconds=30)
+        lease.advance(s, now)
+        if offered:
+            calls.add_offer(
+                s, "offer", call_id="hunt", stage=1, cycle=1, position=1, extension=extension, phones=1,
+                ring_seconds=18.0, started_at=now,
+            )  # fmt: skip
+        if outcome is not None:
+            calls.end_offer(s, "offer", outcome=outcome, ended_at=now)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "offered", "state"),
+    [(None, True, "ringing"), (Outcome.ANSWERED, True, "on-call"), (None, False, "claimed")],
+)
+def test_without_a_switch_the_database_tells_what_its_hunts_do(office, outcome, offered, state):
+    _claim(office, "1002", outcome, offered=offered)
+    assert states(office) == {"1001": "unknown", "1002": state, "1003": "unknown"}
+    assert shown(office)["1001"] == "enabled"
+    warning = office.run("member", "list", "5000").stderr
+    assert warning == "Warning: No [[switch]] is configured: what is shown of phones is what the database knows.\n"
+
+
+def test_a_claim_whose_lease_is_over_holds_nobody(office):
+    _claim(office, "1002", None)
+    with writing(office) as s:
+        lease.advance(s, datetime.now(UTC) + timedelta(minutes=5))
+    assert states(office)["1002"] == "unknown"
+
+
+def test_who_rests_after_a_call_is_resting(office):
+    office.run("group", "set", "5000", "--rest-seconds", "600")
+    with writing(office) as s:
+        s.query(HuntMember).filter_by(extension="1001").update({"idle_since": datetime.now(UTC)})
+    assert states(office)["1001"] == "resting"
+    assert re.fullmatch(r"resting since \d\d:\d\d:\d\d", shown(office)["1001"])
+
+
+def _nobody_listens() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_switch_that_cannot_be_asked_is_named_in_one_line_and_the_rest_is_shown(watching, tmp_path):
+    there, port = watching.env["FSHUNT_SWITCH"], _nobody_listens()
+    watching.env["FSHUNT_SWITCH"] = f"{there},127.0.0.1:{port}={tmp_path / 'password'}"
+    warnings = watching.run("member", "list", "5000").stderr.splitlines()
+    assert len(warnings) == 1
+    assert f"127.0.0.1:{port} is not asked" in warnings[0]
+    found = states(watching)
+    assert found["1002"] == "on-call"
+    assert found["1003"] == "unknown"  # its phone may be registered at the other switch
+    assert found["1005"] == "free"
+
+
+@pytest.mark.parametrize(
+    ("password", "words"),
+    [("wrong-password", "refuses the event socket's password"), ("ClueCon", "refuses: set another")],
+)
+def test_a_password_that_is_wrong_or_the_shipped_one_is_told_and_not_shown(watching, tmp_path, password, words):
+    (tmp_path / "password").write_text(password)
+    result = watching.run("member", "list", "5000")
+    assert words in result.stderr
+    assert "wrong-password" not in result.output
+    assert result.stderr.count("\n") == 1
