@@ -1,4 +1,4 @@
-"""Whether the daemon could run: the database, and the address to listen on."""
+"""Whether the daemon could run: the database, the addresses it listens on, and the switches that it watches."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from typing import NamedTuple
 
 from fshunt.cli.app import App
 from fshunt.errors import FshuntError, StoreError
-from fshunt.settings import Address, Settings
+from fshunt.settings import Address, Settings, WatchedSwitch
 
 GREETING = b"connect"
 """What a controller says first to FreeSWITCH, and so fshunt to whoever connects."""
 GREETING_SECONDS = 2.0
 """How long a running fshunt is given to greet: far more than it takes on a busy machine."""
+
+
+MAX_ANSWER_BYTES = 65536
+
+SWITCH_SECONDS = 3.0
+"""How long a switch is given to let us in: one that is there takes milliseconds."""
 
 
 class Check(NamedTuple):
@@ -29,7 +35,8 @@ def all_checks(app: App) -> list[Check]:
     """Look at everything the daemon needs."""
     database = check_database(app.settings)
     groups = [check_groups(app)] if database.ok else []
-    return [database, *groups, check_listen(app.settings)]
+    switches = [check_switch(switch) for switch in app.settings.switch]
+    return [database, *groups, check_listen(app.settings), check_metrics(app.settings), *switches]
 
 
 def check_database(settings: Settings) -> Check:
@@ -67,6 +74,56 @@ def check_listen(settings: Settings) -> Check:
     return Check("listen", True, f"{settings.listen} is free.")
 
 
+def check_metrics(settings: Settings) -> Check:
+    """Whether the address of the metrics is free, or in use by whatever may be a running fshunt; see `check_listen`."""
+    metrics = settings.metrics
+    if metrics is None:
+        return Check("metrics", True, "No metrics are served.")
+    try:
+        _try_to_listen(metrics)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return _who_serves_metrics(metrics)
+        return Check("metrics", False, f"{metrics} cannot be listened on, see `metrics`: {error.strerror}.")
+    return Check("metrics", True, f"{metrics} is free.")
+
+
+def check_switch(switch: WatchedSwitch) -> Check:
+    """Whether a switch that is to be watched lets us in."""
+    from fshunt.switch.inbound import Inbound
+
+    name = f"switch {switch.name}"
+    try:
+        Inbound.connect(switch.host, switch.port, switch.password(), SWITCH_SECONDS).close()
+    except FshuntError as error:
+        return Check(name, False, str(error))
+    return Check(name, True, "It lets fshunt in.")
+
+
+def _who_serves_metrics(metrics: Address) -> Check:
+    """A running fshunt is told by its page of health."""
+    try:
+        with socket.create_connection(metrics.reachable(), timeout=GREETING_SECONDS) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+            ours = b'"takes_calls"' in _some_of(connection)
+    except OSError:
+        ours = False
+    if ours:
+        return Check("metrics", True, f"A running fshunt serves them on {metrics}.")
+    return Check(
+        "metrics",
+        False,
+        f"{metrics} is in use by another program: the daemon would run without metrics; see `metrics`.",
+    )
+
+
+def _some_of(connection: socket.socket) -> bytes:
+    said = b""
+    while len(said) < MAX_ANSWER_BYTES and (some := connection.recv(MAX_ANSWER_BYTES)):
+        said += some
+    return said
+
+
 def _try_to_listen(listen: Address) -> None:
     family, kind, protocol, _, address = socket.getaddrinfo(*listen, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as tried:
@@ -95,6 +152,13 @@ def _who_listens(settings: Settings) -> Check:
         with socket.create_connection(address, timeout=GREETING_SECONDS) as connection:
             ours = connection.getsockname()[0]
             greeted = connection.recv(len(GREETING)) == GREETING
+    except TimeoutError:
+        return Check(
+            "listen",
+            False,
+            f"{settings.listen} is held open, and nobody greets there: if fshunt.socket holds it, see "
+            "`systemctl status fshunt`; else stop the program that does, or set `listen` to another port.",
+        )
     except OSError:
         ours, greeted = None, False
     if greeted:

@@ -28,7 +28,8 @@ def check(app: App, as_json: bool) -> int:
     """Show the settings, and whether the daemon could run with them.
 
     Each setting stands there with where it comes from: default, file or environment. The database's password is not
-    shown. The exit code is 1 if something is wrong.
+    shown. Each [[switch]] is tried: its password file, and whether it lets fshunt in. The exit code is 1 if something
+    is wrong.
     """
     loaded = app.loaded
     checks = all_checks(app)

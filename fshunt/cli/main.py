@@ -17,6 +17,7 @@ NOUNS = {
     "call": Noun("fshunt.cli.call", "The calls that were hunted: who was rung or not, and why."),
     "dialplan": Noun("fshunt.cli.dialplan", "Write FreeSWITCH's dialplan for the pilots of the database."),
     "serve": Noun("fshunt.cli.serve", "Run the daemon that FreeSWITCH connects to."),
+    "status": Noun("fshunt.cli.status", "Show the daemons, the switches, who waits, and what is wrong."),
     "config": Noun("fshunt.cli.config", "The settings, and whether everything is in order."),
     "demo": Noun("fshunt.cli.demo", "Show a hunt group at work, without FreeSWITCH."),
 }

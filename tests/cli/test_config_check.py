@@ -1,8 +1,11 @@
 import json
 import socket
 import threading
+from contextlib import contextmanager
 
 import pytest
+
+from fshunt.cli import checks as checks_module
 
 
 @pytest.fixture
@@ -16,7 +19,7 @@ def free_port() -> int:
 def checked(office, free_port, tmp_path):
     """`fshunt config check` with a file that says where to listen."""
     file = tmp_path / "fshunt.toml"
-    file.write_text(f'listen = "127.0.0.1:{free_port}"\nring_cycle = 5\n')
+    file.write_text(f'listen = "127.0.0.1:{free_port}"\nmetrics = "127.0.0.1:0"\nring_cycle = 5\n')
     office.env["FSHUNT_CONFIG"] = str(file)
     return office
 
@@ -69,6 +72,8 @@ def neighbour(free_port):
                     return
                 with connection:
                     connection.sendall(greeting)
+                    connection.shutdown(socket.SHUT_WR)
+                    connection.recv(4096)  # what came unread would take the greeting away from the other end
 
         threading.Thread(target=greet, daemon=True).start()
 
@@ -95,6 +100,100 @@ def test_a_fshunt_that_does_not_know_us_may_be_silent(checked, neighbour):
     ok, message = checks(checked)["listen"]
     assert ok
     assert "not in `allowed_peers`" in message
+
+
+def test_a_port_that_is_held_open_while_no_daemon_runs_is_told(checked, free_port, monkeypatch):
+    monkeypatch.setattr(checks_module, "GREETING_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", free_port)):
+        ok, message = checks(checked, exit_code=1)["listen"]
+    assert not ok
+    assert "if fshunt.socket holds it, see `systemctl status fshunt`" in message
+
+
+def test_the_address_of_the_metrics_is_tried(checked, free_port, neighbour):
+    checked.env["FSHUNT_LISTEN"] = "127.0.0.1:0"
+    assert checks(checked)["metrics"] == (True, "127.0.0.1:0 is free.")
+    checked.env["FSHUNT_METRICS"] = "none"
+    assert checks(checked)["metrics"] == (True, "No metrics are served.")
+    checked.env["FSHUNT_METRICS"] = f"127.0.0.1:{free_port}"
+    neighbour(b"HTTP/1.1 404 Not Found\r\n\r\n")
+    ok, message = checks(checked, exit_code=1)["metrics"]
+    assert not ok
+    assert "is in use by another program" in message
+
+
+def test_a_running_fshunt_is_told_by_its_health(checked, free_port, neighbour):
+    checked.env |= {"FSHUNT_METRICS": f"127.0.0.1:{free_port}", "FSHUNT_LISTEN": "127.0.0.1:0"}
+    neighbour(b'HTTP/1.1 200 OK\r\n\r\n{"ok": true, "takes_calls": true}')
+    assert checks(checked)["metrics"] == (True, f"A running fshunt serves them on 127.0.0.1:{free_port}.")
+
+
+@contextmanager
+def event_socket(password: bytes):
+    """FreeSWITCH's event socket, as far as its login goes; gives its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def let_in() -> None:
+            connection, _ = listening.accept()
+            with connection, connection.makefile("rb") as said:
+                connection.sendall(b"Content-Type: auth/request\n\n")
+                right = said.readline() == b"auth " + password + b"\n"
+                reply = b"+OK accepted" if right else b"-ERR invalid"
+                connection.sendall(b"Content-Type: command/reply\nReply-Text: " + reply + b"\n\n")
+                said.read()
+
+        thread = threading.Thread(target=let_in, daemon=True)
+        thread.start()
+        yield listening.getsockname()[1]
+        thread.join(10)
+
+
+@pytest.fixture
+def password_file(tmp_path):
+    file = tmp_path / "event_socket"
+    file.write_text("s3cret\n")
+    file.chmod(0o600)
+    return file
+
+
+def test_a_switch_that_lets_us_in_is_well(checked, password_file):
+    with event_socket(b"s3cret") as port:
+        checked.env["FSHUNT_SWITCH"] = f"127.0.0.1:{port}={password_file}"
+        assert checks(checked)[f"switch 127.0.0.1:{port}"] == (True, "It lets fshunt in.")
+
+
+def test_a_switch_that_refuses_the_password_is_wrong(checked, password_file):
+    with event_socket(b"another") as port:
+        checked.env["FSHUNT_SWITCH"] = f"127.0.0.1:{port}={password_file}"
+        ok, message = checks(checked, exit_code=1)[f"switch 127.0.0.1:{port}"]
+    assert not ok
+    assert message == f"FreeSWITCH at 127.0.0.1:{port} refuses the event socket's password."
+
+
+def test_a_switch_that_is_not_there_is_wrong(checked, password_file, free_port):
+    checked.env["FSHUNT_SWITCH"] = f"127.0.0.1:{free_port}={password_file}"
+    ok, message = checks(checked, exit_code=1)[f"switch 127.0.0.1:{free_port}"]
+    assert not ok
+    assert "cannot be reached" in message
+
+
+def test_a_password_file_that_is_missing_or_has_the_shipped_password_is_wrong(checked, password_file):
+    checked.env["FSHUNT_SWITCH"] = f"127.0.0.1:8021={password_file}"
+    password_file.write_text("ClueCon\n")
+    ok, message = checks(checked, exit_code=1)["switch 127.0.0.1:8021"]
+    assert not ok
+    assert "which fshunt refuses" in message
+    password_file.unlink()
+    ok, message = checks(checked, exit_code=1)["switch 127.0.0.1:8021"]
+    assert not ok
+    assert message.startswith(f"There is no file {password_file}")
+
+
+def test_the_switches_are_shown_with_their_password_files(checked, password_file, free_port):
+    checked.env["FSHUNT_SWITCH"] = f"127.0.0.1:{free_port}={password_file}"
+    result = checked.invoke("config", "check")
+    assert f"127.0.0.1:{free_port}={password_file}" in result.stdout
+    assert "s3cret" not in result.output
 
 
 def test_an_address_of_another_machine_is_wrong(checked):

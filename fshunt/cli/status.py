@@ -1,0 +1,49 @@
+"""`fshunt status`: the daemons, what they see, and what is wrong."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+import click
+
+from fshunt.cli import output
+from fshunt.cli.app import App
+from fshunt.cli.base import Command, json_option, pass_app
+from fshunt.cli.health import State, in_doubt, state_of
+from fshunt.cli.status_page import print_status, status_json
+from fshunt.store.overview import Overview, overview
+
+SECOND_LOOK_SECONDS = 2.5
+"""A daemon says every 2 s that it lives: whoever has not after this does not."""
+
+
+@click.command("status", cls=Command, example="fshunt status")
+@json_option
+@pass_app
+def status(app: App, as_json: bool) -> int:
+    """Show the daemons, the switches, who waits, and what is wrong.
+
+    It asks the database, where each daemon on it says every two seconds how it is; so it tells of all of them, from any
+    machine. What is wrong stands first. The exit code is 1 if no daemon is alive.
+    """
+    found = _look(app)
+    if as_json:
+        output.emit_json(status_json(found))
+    else:
+        print_status(found)
+    return 0 if found.living else 1
+
+
+def _look(app: App) -> State:
+    """Look at the database; where the clocks leave it in doubt who is alive, twice."""
+    first, at = _overview(app), datetime.now(UTC)
+    if not in_doubt(first, at):
+        return state_of(first, at)
+    time.sleep(SECOND_LOOK_SECONDS)
+    return state_of(_overview(app), datetime.now(UTC), before=first)
+
+
+def _overview(app: App) -> Overview:
+    with app.store.reading() as session:
+        return overview(session)

@@ -1,0 +1,346 @@
+"""`fshunt status`: who is alive, what is wrong first, and what there is."""
+
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from fshunt.cli import health, status
+from fshunt.cli.health import span
+from fshunt.store import claims, daemons, groups, lease, waiting
+
+LEASE_NOW = datetime(2020, 1, 1, tzinfo=UTC)
+"""A reading of the lease clock: it has nothing to do with the time of day."""
+
+
+def told(now: datetime | None = None, **others: Any) -> dict[str, Any]:
+    """What a daemon in order says of itself, by its own clock."""
+    now = now or datetime.now(UTC)
+    switch = {
+        "name": "127.0.0.1:8021",
+        "watched": True,
+        "since": (now - timedelta(hours=1)).isoformat(),
+        "channels": 12,
+        "registrations": 85,
+        "heard_at": now.isoformat(),
+        "error": None,
+    }
+    return {
+        "version": "0.1.0",
+        "pid": 4711,
+        "listen": "127.0.0.1:8084",
+        "metrics": "127.0.0.1:8085",
+        "hunts": 3,
+        "talks": 9,
+        "waiting": 1,
+        "adopted": 2,
+        "database": {"ok": True, "since": None, "unwritten": 0, "error": None},
+        "switches": [switch],
+        "errors": [],
+    } | others
+
+
+@pytest.fixture
+def beat(store):
+    """Write what a daemon says; ``silent`` so many seconds ago, by both clocks; ``apart``: by the wall clock only."""
+
+    def beat(node: str = "pbx1-8084", run: str = "", silent: float = 0, apart: float = 0, **others: Any) -> None:
+        at = datetime.now(UTC) - timedelta(seconds=silent + apart)
+        now = LEASE_NOW - timedelta(seconds=silent)
+        with store.writing() as s:
+            lease.advance(s, now)
+            daemons.beat(
+                s,
+                run or f"run-{node}",
+                node=node,
+                started_at=at - timedelta(hours=5),
+                at=at,
+                now=now,
+                status=told(at, **others),
+            )
+
+    return beat
+
+
+@pytest.fixture
+def no_second_look(monkeypatch):
+    monkeypatch.setattr(status.time, "sleep", lambda _: pytest.fail("there is nothing in doubt"))
+
+
+def page(fshunt, exit_code: int = 0) -> list[str]:
+    result = fshunt.invoke("status")
+    assert result.exit_code == exit_code, result.output
+    return result.stdout.splitlines()
+
+
+def as_json(fshunt, exit_code: int = 0) -> dict[str, Any]:
+    result = fshunt.invoke("status", "--json")
+    assert result.exit_code == exit_code, result.output
+    return json.loads(result.stdout)
+
+
+def wrong(fshunt, exit_code: int = 0) -> list[str]:
+    """What is wrong: it stands first, and nothing else does."""
+    lines = page(fshunt, exit_code)
+    problems = [line.removeprefix("WRONG  ") for line in lines if line.startswith("WRONG  ")]
+    assert lines[: len(problems)] == [f"WRONG  {problem}" for problem in problems]
+    assert as_json(fshunt, exit_code)["problems"] == problems
+    return problems
+
+
+def test_without_any_daemon_it_says_so_and_fails(fshunt, no_second_look):
+    [problem] = wrong(fshunt, exit_code=1)
+    assert problem.startswith("No daemon runs on this database")
+
+
+def test_all_is_well(fshunt, beat, no_second_look):
+    beat()
+    lines = page(fshunt)
+    assert lines[0] == "ok     1 daemon alive, 3 hunts in progress, 0 callers waiting, 0 claims."
+    assert lines[1] == ""
+    assert lines[2].split() == ["daemon", "state", "hunts", "talks", "waiting", "claims", "database", "version"]
+    assert lines[3].split() == ["pbx1-8084", "up", "5", "h", "3", "11", "1", "0", "ok", "0.1.0"]
+    assert lines[5].split() == ["switch", "seen", "by", "state", "channels", "registrations", "last", "heard"]
+    assert lines[6].split()[:5] == ["127.0.0.1:8021", "pbx1-8084", "watched", "12", "85"]
+    found = as_json(fshunt)
+    assert (found["ok"], found["problems"], found["notes"]) == (True, [], [])
+
+
+def test_json_has_all_that_a_daemon_says(fshunt, beat):
+    beat()
+    [daemon] = as_json(fshunt)["daemons"]
+    assert (daemon["node"], daemon["alive"], daemon["pid"], daemon["listen"]) == (
+        "pbx1-8084",
+        True,
+        4711,
+        "127.0.0.1:8084",
+    )
+    assert daemon["switches"][0]["registrations"] == 85
+    assert 0 <= daemon["age"] <= 10
+
+
+def test_a_daemon_that_died_is_told_of_while_another_lives(fshunt, beat, no_second_look):
+    beat("pbx2-8084", silent=3600)
+    beat("pbx1-8084")
+    [problem] = wrong(fshunt)
+    assert problem.startswith("pbx2-8084 has been silent for 60 min, since ")
+    assert [daemon["alive"] for daemon in as_json(fshunt)["daemons"]] == [True, False]
+    assert as_json(fshunt)["hunts"] == 3, "what the dead one last had is not there any more"
+
+
+def test_when_all_are_dead_it_fails(fshunt, beat, no_second_look):
+    beat("pbx1-8084", silent=7300)
+    problems = wrong(fshunt, exit_code=1)
+    assert problems[0].startswith("No daemon is alive; `systemctl status fshunt`")
+    assert problems[1].startswith("pbx1-8084 has been silent for 2 h")
+
+
+def test_a_daemon_that_was_started_again_is_not_missed(fshunt, beat, no_second_look):
+    beat("pbx1-8084", run="before", silent=30)
+    beat("pbx1-8084", run="after")
+    assert wrong(fshunt) == []
+
+
+def test_two_daemons_of_one_name_are_told_of(fshunt, beat):
+    beat("pbx1-8084", run="one")
+    beat("pbx1-8084", run="other")
+    assert wrong(fshunt) == ["2 daemons call themselves pbx1-8084: give each a `node` of its own."]
+
+
+@pytest.mark.parametrize("apart", [-3600, -30, 30, 300])
+def test_a_daemon_whose_clock_differs_is_alive_if_it_says_something_new(fshunt, beat, monkeypatch, apart):
+    beat(apart=apart, silent=2)
+    monkeypatch.setattr(status.time, "sleep", lambda _: beat(apart=apart))
+    assert page(fshunt)[0].startswith("ok     1 daemon alive")
+
+
+@pytest.mark.parametrize("apart", [-3600, -30, 30, 300])
+def test_a_daemon_whose_clock_differs_is_dead_if_it_says_nothing_new(fshunt, beat, monkeypatch, apart):
+    beat(apart=apart)
+    looked = []
+    monkeypatch.setattr(status.time, "sleep", looked.append)
+    assert wrong(fshunt, exit_code=1)[0].startswith("No daemon is alive")
+    assert looked
+    assert set(looked) == {status.SECOND_LOOK_SECONDS}
+
+
+def test_of_two_daemons_one_whose_clock_is_behind_is_alive(fshunt, beat, no_second_look):
+    beat("pbx1-8084")
+    beat("pbx2-8084", apart=300)
+    assert wrong(fshunt) == []
+    assert len(as_json(fshunt)["daemons"]) == 2
+
+
+def test_a_switch_that_is_cut_off_is_told_of_with_the_reason(fshunt, beat):
+    cut_off = told()["switches"][0] | {"watched": False, "error": "FreeSWITCH at 127.0.0.1:8021 cannot be reached."}
+    beat(switches=[cut_off])
+    [problem] = wrong(fshunt)
+    assert problem.startswith("pbx1-8084 does not watch the switch 127.0.0.1:8021 since ")
+    assert problem.endswith("hunts by what its phones answer: FreeSWITCH at 127.0.0.1:8021 cannot be reached.")
+    assert any("CUT OFF" in line for line in page(fshunt))
+
+
+def test_a_switch_that_was_never_reached_is_told_of(fshunt, beat):
+    never = told()["switches"][0] | {"watched": False, "since": None, "heard_at": None, "error": None}
+    beat(switches=[never])
+    [problem] = wrong(fshunt)
+    assert problem.endswith("the switch 127.0.0.1:8021, and hunts by what its phones answer.")
+    assert any(line.split()[-3:] == ["CUT", "OFF", "never"] for line in page(fshunt))
+
+
+def test_a_switch_that_is_silent_is_told_of(fshunt, beat):
+    old = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    beat(switches=[told()["switches"][0] | {"heard_at": old}])
+    assert wrong(fshunt) == ["pbx1-8084 has heard nothing of the switch 127.0.0.1:8021 for 5 min."]
+
+
+def test_without_a_switch_to_watch_it_says_what_that_means(fshunt, beat):
+    beat(switches=[])
+    assert wrong(fshunt) == []
+    assert page(fshunt)[1].startswith("note   No [[switch]] is configured, so who is on the phone is known only from")
+
+
+def test_a_daemon_that_cannot_use_the_database_is_told_of(fshunt, beat):
+    since = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+    beat(database={"ok": False, "since": since, "unwritten": 17, "error": "The database is locked."})
+    [problem] = wrong(fshunt)
+    assert problem.startswith("pbx1-8084 cannot use the database since ")
+    assert problem.endswith("; 17 records wait to be written: The database is locked.")
+    assert any("AWAY, 17 unwritten" in line for line in page(fshunt))
+
+
+def test_records_that_wait_because_of_an_error_are_told_of(fshunt, beat):
+    beat(database={"ok": True, "since": None, "unwritten": 17, "error": "The disk is full."})
+    assert wrong(fshunt) == ["pbx1-8084 cannot write all records; 17 records wait to be written: The disk is full."]
+
+
+def test_different_versions_are_noted(fshunt, beat):
+    beat("pbx1-8084")
+    beat("pbx2-8084", version="0.2.0")
+    assert as_json(fshunt)["notes"] == ["The daemons run different versions: 0.1.0, 0.2.0."]
+
+
+def test_who_waits_stands_in_the_order_of_the_line(office, store, beat):
+    beat()
+    with store.writing() as s:
+        group = groups.get_group(s, "pbx.test", "5000")
+        for number in range(1, 12):
+            waiting.join(
+                s,
+                f"hunt-{number}",
+                ["1001", "1002"] if number == 1 else ["1003"],
+                domain="pbx.test",
+                group_id=group.id,
+                call_uuid=f"call-{number}",
+                owner="run-pbx1-8084",
+                place=None,
+                at=datetime.now(UTC) - timedelta(seconds=200 - number),
+                now=LEASE_NOW,
+                lease_seconds=60,
+            )
+    lines = page(office)
+    start = next(at for at, line in enumerate(lines) if line.startswith("#"))
+    assert lines[start + 1].split() == ["1", "5000,", "pbx.test", "2", "members", "3", "min", "pbx1-8084"]
+    assert lines[start + 2].split() == ["2", "5000,", "pbx.test", "1003", "3", "min", "pbx1-8084"]
+    assert "... 3 more callers wait." in lines
+    found = as_json(office)["callers_waiting"]
+    assert [hunt["uuid"] for hunt in found] == [f"call-{number}" for number in range(1, 12)]
+    assert found[0]["members"] == ["1001", "1002"]
+    assert found[0]["node"] == "pbx1-8084"
+
+
+def test_claims_are_counted_for_each_daemon_but_not_those_that_are_over(fshunt, store, beat):
+    beat()
+    with store.writing() as s:
+        owner = {"hunt_id": "h", "call_uuid": "c", "owner": "run-pbx1-8084", "lease_seconds": 60}
+        claims.claim(s, "pbx.test", ["1001", "1002"], now=LEASE_NOW, **owner)
+        claims.claim(s, "pbx.test", ["1003"], now=LEASE_NOW - timedelta(minutes=2), **owner)
+    found = as_json(fshunt)
+    assert (found["claims"], found["daemons"][0]["claims"]) == (2, 2)
+
+
+def test_the_last_errors_of_all_daemons_stand_below_the_newest_first(fshunt, beat):
+    def errors(*minutes: int) -> list[dict[str, str]]:
+        now = datetime.now(UTC)
+        return [
+            {"at": (now - timedelta(minutes=ago)).isoformat(), "level": "warning", "message": f"{ago} ago"}
+            for ago in minutes
+        ]
+
+    beat("pbx1-8084", errors=errors(9, 7, 5, 3))
+    beat("pbx2-8084", errors=[*errors(8), {"at": errors(1)[0]["at"], "level": "error", "message": "x\x1b" * 200}])
+    lines = page(fshunt)
+    start = lines.index("Last errors and warnings, newest first:")
+    rows = lines[start + 2 :]
+    assert [row.split()[-2:] for row in rows[1:]] == [["3", "ago"], ["5", "ago"], ["7", "ago"], ["8", "ago"]]
+    assert rows[0].endswith("x\N{REPLACEMENT CHARACTER}...")
+    assert "\x1b" not in "".join(lines)
+
+
+def test_a_daemon_of_another_version_that_says_less_is_no_error(fshunt, store, beat):
+    now = datetime.now(UTC)
+    with store.writing() as s:
+        lease.advance(s, LEASE_NOW)
+        daemons.beat(s, "old", node="old", started_at=now, at=now, now=LEASE_NOW, status={"errors": [{"at": "?"}]})
+    assert as_json(fshunt)["daemons"][0]["alive"]
+    assert page(fshunt)[0].startswith("ok")
+
+
+def test_a_database_that_is_away_is_one_sentence(fshunt_on, tmp_path):
+    away = fshunt_on(f"sqlite:///{tmp_path / 'none.db'}")
+    result = away.invoke("status")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: There is no database ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_server_that_is_away_is_one_sentence(fshunt_on):
+    result = fshunt_on("postgresql://fshunt:s3cret@127.0.0.1:1/fshunt").invoke("status")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert "s3cret" not in result.stderr
+
+
+def test_a_database_that_is_not_migrated_is_one_sentence(fshunt_on, empty_database_url):
+    result = fshunt_on(empty_database_url).invoke("status")
+    assert result.exit_code == 1
+    assert "fshunt db upgrade" in result.stderr
+
+
+def test_on_a_terminal_what_is_wrong_is_red(fshunt, beat, monkeypatch):
+    import io
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    beat(silent=3600)
+    found = health.state_of(status._overview(_App(fshunt)), datetime.now(UTC))
+    screen = Terminal()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "stdout", screen)
+    status.print_status(found)
+    lines = screen.getvalue().splitlines()
+    assert lines[0].startswith("\x1b[31m\x1b[1mWRONG  No daemon is alive")
+    assert len(lines) < 24
+
+
+class _App:
+    """As much of the command line's App as the look at the database needs."""
+
+    def __init__(self, fshunt) -> None:
+        from fshunt.store.engine import open_store
+
+        self.store = open_store(fshunt.env["FSHUNT_DATABASE_URL"])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.4, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"), (172799, "47 h"), (400000, "4 d")],
+)
+def test_spans_are_said_in_the_largest_fitting_unit(seconds, words):
+    assert span(seconds) == words
