@@ -29,6 +29,8 @@ class Caller:
     dialled_host: str | None
     context: str
     answered: bool
+    presence_ids: frozenset[str] = frozenset()
+    """Whose phone it is, as the switch names it: ``extension@domain`` in lower case."""
     dressed: bool = False
     """Whether an earlier hunt of this call has set the name and music of its group."""
 
@@ -60,8 +62,16 @@ def caller_of(channel: Frame) -> Caller:
         dialled_host=_named(channel, "variable_sip_req_host"),
         context=context if kinds.fits(kinds.check_context, context) else DEFAULT_CONTEXT,
         answered=channel.get("Answer-State") == "answered",
+        presence_ids=_presence_ids(channel),
         dressed=channel.get(f"variable_{DRESSED}") == "true",
     )
+
+
+def _presence_ids(channel: Frame) -> frozenset[str]:
+    """Read who calls: the phone's presence id, and the account that logged in, which a caller cannot choose."""
+    user, domain = channel.get("variable_user_name"), channel.get("variable_domain_name")
+    account = f"{user}@{domain}" if user and domain else ""
+    return frozenset(name.lower() for name in (channel.get("Channel-Presence-ID") or "", account) if name)
 
 
 def plain(text: str) -> str:

@@ -24,7 +24,7 @@ from fshunt.switch.dialstring import (
     contacts_of,
     outside_endpoint,
 )
-from fshunt.switch.phones import PhoneState
+from fshunt.switch.phones import PhoneCall, PhoneState
 from fshunt.switch.session import Session
 from fshunt.switch.stage import LATEST_RINGING_SECONDS, Leg, Offer, is_leg_of, leg_uuid
 
@@ -107,16 +107,21 @@ def _look(hunt: Hunt, member: Member, services: Services) -> Presence:
     """What is known of a member without asking anybody: whether there is a phone, and who is on it."""
     group = hunt.group
     seen = NOTHING_SEEN if member.address.outside else services.monitor.look(group.domain, member.address.number)
-    # A leg of this very call, of a hunt before this one too, ends while the next is rung.
-    calls = [c for c in seen.calls if c.call_uuid != hunt.call_uuid and not is_leg_of(c.uuid, hunt.offer_ids)]
+    calls = [call for call in seen.calls if not _is_of(call, hunt)]
+    is_caller = f"{member.extension}@{group.domain}".lower() in hunt.caller_ids
     resting = services.rests.rests(member.id, group.rest_seconds)
     return Presence(
         registered=True if member.address.outside else seen.registered,
-        on_call=any(call.state is PhoneState.TALKING for call in calls),
+        on_call=is_caller or any(call.state is PhoneState.TALKING for call in calls),
         ringing=any(call.state is PhoneState.RINGING for call in calls),
         resting=True if resting else None,
         last_outcome=hunt.last_outcome.get(member.id),
     )
+
+
+def _is_of(call: PhoneCall, hunt: Hunt) -> bool:
+    """Whether a call is a leg of this hunt, or of a hunt before it for the same caller: it ends while the next rings."""
+    return is_leg_of(call.uuid, hunt.offer_ids) or (call.call_uuid == hunt.call_uuid != call.uuid)
 
 
 def _with_standing(presence: Presence, standing: Standing | None) -> Presence:

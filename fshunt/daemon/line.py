@@ -18,8 +18,8 @@ Key = tuple[str, str]
 class Waiter:
     """One caller who waits; ``wake`` is called when one of the members may be free.
 
-    ``number`` is the order in which callers of this daemon began to wait; ``place`` is the place in the line of all
-    daemons, None until the database has given one.
+    ``place`` is the place in the line of all daemons, None until the database has given one; ``number`` is the order in
+    which callers of this daemon began to wait, and counts among those without a place.
     """
 
     hunt_id: str
@@ -28,6 +28,11 @@ class Waiter:
     number: int = 0
     place: int | None = None
     keys: frozenset[Key] = field(default_factory=frozenset)
+
+    @property
+    def order(self) -> tuple[bool, int, int]:
+        """What tells who is before whom."""
+        return self.place is None, self.place or 0, self.number
 
 
 class Line:
@@ -51,7 +56,12 @@ class Line:
         waiter.keys = frozenset(keys)
         if waiter not in self._waiting:
             self._waiting.append(waiter)
-            self._waiting.sort(key=lambda each: each.number)
+            self._sort()
+
+    def give_place(self, waiter: Waiter, place: int) -> None:
+        """Note the place that the database has given: callers who came at one moment stand as it says."""
+        waiter.place = place
+        self._sort()
 
     def leave(self, waiter: Waiter) -> None:
         """Wait no more; whoever is now first for one of the members is woken."""
@@ -64,7 +74,7 @@ class Line:
         first = self._first(key)
         if first is None or first is waiter:
             return False
-        return waiter is None or not waiter.number or first.number < waiter.number
+        return waiter is None or not waiter.number or first.order < waiter.order
 
     def member_may_be_free(self, key: Key) -> None:
         """Wake who is first for this member."""
@@ -79,6 +89,9 @@ class Line:
         """Wake whoever is first for any member, of one domain if it is known of which."""
         keys = {key for waiter in self._waiting for key in waiter.keys}
         self._wake_first({key for key in keys if domain is None or key[0].lower() == domain.lower()})
+
+    def _sort(self) -> None:
+        self._waiting.sort(key=lambda each: each.order)
 
     def _wake_first(self, keys: Collection[Key]) -> None:
         firsts = {self._first(key) for key in keys}

@@ -33,7 +33,14 @@ def plan(caller: Caller, hunt_id: str, services: Services, patience: Patience) -
     def log_transition(before: State, event: Event, now: State) -> None:
         log.debug("call %s: %s, %s, %s", caller.uuid, before, event, now)
 
-    return Hunt(id=hunt_id, call_uuid=caller.uuid, group=loaded.group, facts=facts, log=log_transition)
+    return Hunt(
+        id=hunt_id,
+        call_uuid=caller.uuid,
+        group=loaded.group,
+        facts=facts,
+        log=log_transition,
+        caller_ids=caller.presence_ids,
+    )
 
 
 def _load(caller: Caller, services: Services, patience: Patience) -> Loaded:

@@ -115,7 +115,7 @@ class Waiting(AbstractContextManager["Waiting"]):
     def _join_in_database(self, awaited: Sequence[Member]) -> None:
         first = self._waiter.place is None
         try:
-            self._waiter.place = self._patience.write(
+            place = self._patience.write(
                 waiting.join,
                 self.hunt.id,
                 [member.extension for member in awaited],
@@ -128,6 +128,7 @@ class Waiting(AbstractContextManager["Waiting"]):
                 now=self.services.claims.clock.now(),
                 lease_seconds=self.services.settings.lease_seconds,
             )
+            self.services.line.give_place(self._waiter, place)
         except StoreError as error:
             self.journal.note(f"waits in the line of this daemon only: {error}")
         if first:

@@ -57,7 +57,8 @@ def _say_nothing(_before: State, _event: Event, _now: State) -> None:
 class Hunt:
     """One hunt over a frozen group. ``log`` is told of each transition: state, event, state.
 
-    ``id`` names the hunt in the records; ``call_uuid`` is the caller's channel.
+    ``id`` names the hunt in the records; ``call_uuid`` is the caller's channel. ``caller_ids`` say who calls, as
+    ``extension@domain`` in lower case: a member who calls is on a call.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Hunt:
     last_outcome: dict[int, Outcome] = field(default_factory=dict)
     last_end: dict[int, Outcome | SkipReason] = field(default_factory=dict)
     """What became of each member at last: an outcome, or why the member was passed over."""
+    caller_ids: frozenset[str] = frozenset()
     offer_ids: set[str] = field(default_factory=set)
     """The ids of all offers of this hunt."""
     _ends: set[Outcome | SkipReason] = field(default_factory=set)

@@ -41,6 +41,15 @@ def _uuid_kill(switch: SimulatedSwitch, argument: str) -> str:
     return NO_CHANNEL
 
 
+def _uuid_break(switch: SimulatedSwitch, argument: str) -> str:
+    uuid, _, how = argument.partition(" ")
+    call = switch.calls.get(uuid)
+    if call is None:
+        return NO_CHANNEL
+    call.break_off(everything="all" in how)
+    return OK
+
+
 def _uuid_setvar(switch: SimulatedSwitch, argument: str) -> str:
     uuid, _, rest = argument.partition(" ")
     name, _, value = rest.partition(" ")
@@ -98,6 +107,7 @@ _TABLE: dict[str, Callable[[SimulatedSwitch, str], str]] = {
     "sofia_contact": _sofia_contact,
     "status": _status,
     "uptime": _uptime,
+    "uuid_break": _uuid_break,
     "uuid_broadcast": _uuid_broadcast,
     "uuid_exists": _uuid_exists,
     "uuid_getvar": _uuid_getvar,

@@ -63,7 +63,7 @@ def _sleep(call: SimulatedCall, argument: str) -> None:
 
 
 def _playback(call: SimulatedCall, argument: str) -> None:
-    call.wait_until(lambda: False, _playback_seconds(argument, call.switch.playback_seconds))
+    call.wait_until(lambda: call.broken_off, _playback_seconds(argument, call.switch.playback_seconds))
     call.variables |= {"playback_seconds": "0", "current_application_response": "FILE PLAYED"}
 
 

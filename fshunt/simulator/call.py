@@ -80,6 +80,7 @@ class SimulatedCall:
         self.transfer: list[Action] | None = None
         self.legs: dict[str, Leg] = {}
         self.listener: Listener | None = None
+        self.broken_off = False
         self.expanded: list[str] = []
         """What was expanded in a controller's arguments: a caller's text may never be in here (design, section 9)."""
         self.private: deque[Message] = deque()
@@ -201,6 +202,7 @@ class SimulatedCall:
             self.channel.mark_early()
         argument, names = expand(message.argument, self.variables)
         self.expanded += names if message.controllers else []
+        self.broken_off = False  # FreeSWITCH forgets, at the start of an application, that it was told to break off
         self.channel.application = (message.application, argument)
         self.variables["current_application"] = message.application
         set_variable(self.variables, "current_application_data", argument)
@@ -234,6 +236,13 @@ class SimulatedCall:
         self.private.append(
             Message(application, argument, event_uuid or str(uuids.uuid4()), lock, loops, controllers=True)
         )
+        self.wake()
+
+    def break_off(self, *, everything: bool) -> None:
+        """Ends the sound that plays (``uuid_break``); with ``everything`` also what waits to be run is forgotten."""
+        if everything:
+            self.private.clear()
+        self.broken_off = True
         self.wake()
 
     def run_message(self, message: Message) -> None:

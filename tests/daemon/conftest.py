@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from fshunt.store.engine import Store
-from tests.daemon.rig import Rig, running
+from tests.daemon.rig import Rig, running, watching
 
 
 @pytest.fixture
@@ -24,3 +25,10 @@ def light_rig(sqlite_url: str) -> Iterator[Rig]:
     with running(str(sqlite_url), store) as made:
         yield made
     store.close()
+
+
+@pytest.fixture
+def watched_rig(database_url: str, store: Store, tmp_path: Path) -> Iterator[Rig]:
+    """A daemon that watches the simulated switch, on SQLite and on PostgreSQL."""
+    with watching(str(database_url), store, tmp_path) as made:
+        yield made

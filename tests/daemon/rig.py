@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+import gevent
+from gevent.event import Event
 
 from fshunt.daemon.build import build
 from fshunt.daemon.service import Daemon
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group
 from fshunt.hunting.ringtime import RingTime
-from fshunt.settings import Address, Settings
+from fshunt.settings import Address, Settings, WatchedSwitch
 from fshunt.simulator.phones import RINGS, Behaviour, Phone
-from fshunt.simulator.switch import SimulatedSwitch
+from fshunt.simulator.switch import Fact, SimulatedSwitch
 from fshunt.store import calls, groups, members
 from fshunt.store.engine import Store
 from fshunt.store.models import CallRecord
@@ -23,6 +28,8 @@ DOMAIN = "office.test"
 RING_CYCLE = 0.1
 RING_SECONDS = 0.3
 """Three rings of a tenth of a second: the daemon's own timers are real, so they are short."""
+
+PASSWORD = "for-the-monitor"
 
 WAIT_SECONDS = 30.0
 """How long a test waits for what must happen; it is not a measure of anything."""
@@ -47,8 +54,13 @@ class Rig:
             return groups.get_group(s, DOMAIN, pilot)
 
     def phones(self, *extensions: str, behaviour: Behaviour = RINGS) -> list[Phone]:
-        """Register a phone at each of the extensions."""
-        return [self.switch.phone(extension, behaviour) for extension in extensions]
+        """Register a phone at each of the extensions; a daemon that watches has seen it when this returns."""
+        made = [self.switch.phone(extension, behaviour) for extension in extensions]
+        monitor = self.daemon.services.monitor
+        if monitor.watched:
+            for each in extensions:
+                self.until(lambda each=each: monitor.look(DOMAIN, each).registered, f"{each} is seen registered")
+        return made
 
     def call(self, number: str = "5000", **more: Any) -> CallRecord:
         """Have somebody call, wait for the end, and return the record."""
@@ -65,6 +77,47 @@ class Rig:
         with self.store.reading() as s:
             return calls.show_call(s, call.uuid)[0]
 
+    def until(self, done: Callable[[], object], what: str) -> None:
+        """Wait until something holds."""
+        try:
+            with gevent.Timeout(WAIT_SECONDS):
+                while not done():
+                    gevent.sleep(0.005)
+        except gevent.Timeout:
+            raise AssertionError(f"it did not come to pass: {what}") from None
+
+    def let_watch(self) -> None:
+        """Let the daemon's monitor in, and wait until it watches."""
+        (monitor,) = self.daemon.services.monitor.switches
+        self.switch.serve_inbound(PASSWORD, monitor.switch.port)
+        self.until(lambda: monitor.watched, "the switch is watched")
+
+    def happens(self, what: str, who: str | None = None) -> Event:
+        """Return an event that is set when something happens on the switch, to somebody."""
+        happened = Event()
+
+        def see(fact: Fact) -> None:
+            if fact.what == what and who in (None, fact.who):
+                happened.set()
+
+        self.switch.watch(see)
+        return happened
+
+    def closed(self, call: Any) -> CallRecord:
+        """Wait until the record of a call's newest hunt is closed, whatever other calls there are, and return it."""
+        found: list[CallRecord] = []
+
+        def is_closed() -> bool:
+            with self.store.reading() as s:
+                found[:] = [each for each in calls.list_calls(s) if each.uuid == call.uuid][:1]
+                if not found or found[0].ended_at is None:
+                    return False
+                found[:] = calls.show_call(s, call.uuid)[:1]
+                return True
+
+        self.until(is_closed, "the record is closed")
+        return found[0]
+
     def settle(self) -> None:
         """Wait until the daemon holds no call and has written all down."""
         self.daemon.listener.calls.join(WAIT_SECONDS)
@@ -79,6 +132,23 @@ def rang(record: CallRecord) -> list[tuple[str, str | None]]:
 def passed(record: CallRecord) -> list[tuple[str, str]]:
     """Who was passed over, and why."""
     return [(skip.extension, skip.reason) for skip in record.skips]
+
+
+@contextmanager
+def watching(database_url: str, store: Store, folder: Path, **settings: Any) -> Iterator[Rig]:
+    """A daemon that takes calls and watches the switch."""
+    password = folder / "password"
+    password.write_text(PASSWORD)
+    password.chmod(0o600)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    watched = (WatchedSwitch("127.0.0.1", port, password),)
+    with running(database_url, store, switch=watched, **settings) as rig:
+        rig.let_watch()
+        try:
+            yield rig
+        finally:
+            rig.switch.close_inbound()
 
 
 @contextmanager

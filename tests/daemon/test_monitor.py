@@ -1,0 +1,157 @@
+"""Who is on the phone is known before anybody is rung: calls through the pilot, direct calls, calls the member makes."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from fshunt.hunting.ringtime import RingTime
+from fshunt.simulator.call import Caller
+from fshunt.simulator.phones import RINGS, answers
+from tests.daemon.rig import PASSWORD, Rig, passed, rang
+
+TALKS = answers(0.02, talks=0.05)
+STAYS = answers(0.02)
+
+
+def test_who_is_on_a_direct_call_is_passed_over(watched_rig: Rig) -> None:
+    watched_rig.group("5000", "1001", "1002")
+    watched_rig.phones("1001", behaviour=STAYS)
+    watched_rig.phones("1002", behaviour=TALKS)
+    talks = watched_rig.happens("talks with", "1001")
+    direct = watched_rig.started("1001")
+    assert talks.wait(30)
+    record = watched_rig.call()
+    assert passed(record) == [("1001", "on-call")]
+    assert rang(record) == [("1002", "answered")]
+    direct.hang_up()
+    assert direct.join(30)
+    watched_rig.until(lambda: not seen(watched_rig, "1001").calls, "the monitor sees the end of the direct call")
+    (phone,) = watched_rig.switch.registrations.phones_of("1001", "office.test")
+    phone.script(TALKS)
+    assert rang(watched_rig.call()) == [("1001", "answered")], "free again"
+
+
+def seen(rig: Rig, number: str):  # type: ignore[no-untyped-def]
+    return rig.daemon.services.monitor.look("office.test", number)
+
+
+def test_who_is_making_a_call_is_passed_over_from_its_first_moment(watched_rig: Rig) -> None:
+    watched_rig.group("5000", "1001", "1002")
+    (maker,) = watched_rig.phones("1001", behaviour=STAYS)
+    watched_rig.phones("1002", behaviour=TALKS)
+    watched_rig.phones("1003", behaviour=RINGS)
+    rings = watched_rig.happens("rings", "1003")
+    made = watched_rig.switch.call_from(maker, "1003")
+    assert rings.wait(30)
+    record = watched_rig.call()
+    assert passed(record) == [("1001", "on-call")]
+    made.hang_up()
+
+
+def test_a_member_whom_a_direct_call_rings_is_passed_over_and_one_whom_a_hunt_rings_is_claimed(
+    watched_rig: Rig,
+) -> None:
+    watched_rig.group("5000", "1001", "1002", "1003", ring_time=RingTime(seconds=5))
+    watched_rig.phones("1001", "1002")
+    watched_rig.phones("1003", behaviour=TALKS)
+    direct_rings, hunt_rings = watched_rig.happens("rings", "1001"), watched_rig.happens("rings", "1002")
+    direct = watched_rig.started("1001")
+    assert direct_rings.wait(30)
+    first = watched_rig.started()
+    assert hunt_rings.wait(30)
+    record = watched_rig.call()
+    assert passed(record) == [("1001", "on-call"), ("1002", "claimed")]
+    assert rang(record) == [("1003", "answered")]
+    for call in (direct, first):
+        call.hang_up()
+        assert call.join(30)
+
+
+def test_a_caller_who_is_a_member_is_not_rung_by_the_own_call(watched_rig: Rig) -> None:
+    watched_rig.group("5000", "1001", "1002")
+    (member,) = watched_rig.phones("1001", behaviour=STAYS)
+    watched_rig.phones("1002", behaviour=TALKS)
+    record = watched_rig.record(watched_rig.switch.call_from(member, "5000"))
+    assert passed(record) == [("1001", "on-call")]
+    assert rang(record) == [("1002", "answered")]
+
+
+def test_the_same_member_is_rung_again_in_the_next_cycle_though_the_last_leg_is_still_seen(watched_rig: Rig) -> None:
+    watched_rig.group("5000", "1001", cycles=3, ring_time=RingTime(seconds=1))
+    watched_rig.phones("1001")
+    record = watched_rig.call()
+    assert rang(record) == [("1001", "no-answer")] * 3
+    assert passed(record) == []
+
+
+def test_an_unregistered_member_is_passed_over_without_a_question_to_the_switch(watched_rig: Rig) -> None:
+    watched_rig.group("5000", "1001", "1002")
+    (phone,) = watched_rig.phones("1001", behaviour=TALKS)
+    watched_rig.phones("1002", behaviour=TALKS)
+    watched_rig.switch.registrations.unregister(phone)
+    watched_rig.until(lambda: seen(watched_rig, "1001").registered is False, "the end of the registration is seen")
+    call = watched_rig.started()
+    record = watched_rig.record(call)
+    assert passed(record) == [("1001", "unregistered")]
+    assert call.listener is not None
+    asked = [command for command in call.listener.received if "sofia_contact" in command]
+    assert len(asked) == 1
+    assert "1002@" in asked[0]
+
+
+def test_with_call_waiting_a_member_on_a_call_is_rung(watched_rig: Rig) -> None:
+    watched_rig.group("5000", "1001", call_waiting=True)
+    (phone,) = watched_rig.phones("1001", behaviour=TALKS)
+    phone.busy_while_talking = False
+    phone.script(STAYS, TALKS)
+    talks = watched_rig.happens("talks with", "1001")
+    direct = watched_rig.started("1001")
+    assert talks.wait(30)
+    assert rang(watched_rig.call()) == [("1001", "answered")]
+    direct.hang_up()
+
+
+def test_cut_off_the_hunt_goes_by_what_the_phones_answer_and_says_so(
+    watched_rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched_rig.group("5000", "1001", "1002")
+    watched_rig.phones("1001", behaviour=STAYS)
+    watched_rig.phones("1002", behaviour=TALKS)
+    talks = watched_rig.happens("talks with", "1001")
+    direct = watched_rig.started("1001")
+    assert talks.wait(30)
+    (monitor,) = watched_rig.daemon.services.monitor.switches
+    watched_rig.switch.close_inbound()
+    watched_rig.until(lambda: not monitor.watched, "the switch is cut off")
+    with caplog.at_level(logging.INFO):
+        record = watched_rig.call()
+    assert rang(record) == [("1001", "busy"), ("1002", "answered")], "the phone says 486"
+    assert any("who is on the phone is not known: cut off from the switch" in line for line in caplog.messages)
+    watched_rig.switch.serve_inbound(PASSWORD, monitor.switch.port)
+    watched_rig.until(lambda: monitor.watched, "it is reached again")
+    assert passed(watched_rig.call()) == [("1001", "on-call")], "and told the whole state anew"
+    direct.hang_up()
+
+
+def test_a_wrong_password_is_said_once_and_tried_again(watched_rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    (monitor,) = watched_rig.daemon.services.monitor.switches
+    watched_rig.switch.close_inbound()
+    watched_rig.until(lambda: not monitor.watched, "the switch is cut off")
+    with caplog.at_level(logging.WARNING):
+        watched_rig.switch.serve_inbound("another", monitor.switch.port)
+        watched_rig.until(lambda: "refuses" in (monitor.error or ""), "the password is refused")
+    assert PASSWORD not in caplog.text
+    watched_rig.switch.close_inbound()
+    watched_rig.let_watch()
+
+
+def test_two_hunts_that_come_together_ring_two_members(watched_rig: Rig) -> None:
+    for number, policy in enumerate(("circular", "round-robin", "uniform", "regular", "weighted")):
+        pilot, members = f"500{number}", (f"11{number}1", f"11{number}2")
+        watched_rig.group(pilot, *members, policy=policy)
+        watched_rig.phones(*members, behaviour=answers(0.1, talks=0.1))
+        calls = [watched_rig.started(pilot, caller=Caller()) for _ in range(2)]
+        records = [watched_rig.record(call) for call in calls]
+        assert sorted(record.answered_by for record in records) == sorted(members), policy
