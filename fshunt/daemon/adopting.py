@@ -26,7 +26,10 @@ log = logging.getLogger("fshunt.call")
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """A call that is watched to its end: the caller's channel, and the leg of the member who talks, if it is known."""
+    """A call that is watched to its end: the caller's channel, and the leg of the member who talks, if it is known.
+
+    ``rings``: phones of it still ring, and it is to be seen who picks up; None for a call that has its result.
+    """
 
     hunt_id: str
     uuid: str
@@ -34,6 +37,7 @@ class Adopted:
     member_id: int | None = None
     member: str = ""
     leg: str | None = None
+    rings: Orphan | None = None
 
 
 class Adopter:
@@ -42,7 +46,6 @@ class Adopter:
     def __init__(self, monitor: Monitor, recorder: Recorder, claims: Claims, now: Callable[[], datetime]) -> None:
         self._monitor, self._recorder, self._claims, self._now = monitor, recorder, claims, now
         self._calls: dict[str, Adopted] = {}
-        self._by_channel: dict[str, str] = {}
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -60,9 +63,6 @@ class Adopter:
     def adopt(self, call: Adopted) -> None:
         """Watch a call to its end."""
         self._calls[call.hunt_id] = call
-        for channel in (call.uuid, call.leg):
-            if channel:
-                self._by_channel[channel] = call.hunt_id
         log.info("call %s: goes on, and is watched to its end", call.uuid)
         self._review(call)
 
@@ -73,15 +73,15 @@ class Adopter:
             if adopted is not None:
                 self.adopt(adopted)
             else:
-                self._recorder.put(calls.close_orphan, orphan.hunt_id, self._now())
-                log.warning("call %s: was left unfinished by a daemon that is gone, and is closed", orphan.uuid)
+                self._close(orphan)
 
     def changed(self, change: Change) -> None:
-        """Look at an event of a switch: a call that is watched may have ended."""
-        for uuid in change.ended:
-            hunt_id = self._by_channel.get(uuid)
-            if hunt_id is not None:
-                self._finish(self._calls[hunt_id], end_seen=True)
+        """Look at an event of a switch: somebody may have picked up, or a call that is watched may have ended."""
+        for call in list(self._calls.values()):
+            if call.rings is not None:
+                self._look_who_answers(call, call.rings)
+            elif call.uuid in change.ended or call.leg in change.ended:
+                self._finish(call, end_seen=True)
 
     def review(self) -> None:
         """A switch told its whole state: calls that are not in it have ended unseen."""
@@ -89,47 +89,59 @@ class Adopter:
             self._review(call)
 
     def _review(self, call: Adopted) -> None:
-        if self._monitor.has_channel(call.uuid) is False:
+        if call.rings is not None:
+            self._look_who_answers(call, call.rings)
+        elif self._monitor.has_channel(call.uuid) is False:
             self._finish(call, end_seen=False)
 
     def _as_adopted(self, orphan: Orphan) -> Adopted | None:
         """Return what there is to watch; None for a hunt that rang when its daemon died: its caller is elsewhere."""
-        leg, offer = self._answered_leg(orphan)
-        if orphan.result is None and offer is not None:
+        legs = self._legs(orphan)
+        answered = next((each for each in legs if self._monitor.is_answered(each[0])), None)
+        if orphan.result is not None:
+            leg, member = answered[0] if answered else None, orphan.answered_by or ""
+            return Adopted(orphan.hunt_id, orphan.uuid, Result(orphan.result), orphan.member_id, member, leg)
+        if answered is not None:
             # The daemon died between the answer and its record: the switch still knows who talks.
-            self._note_answer(orphan, offer.id, offer.extension, offer.member_id)
-            return Adopted(orphan.hunt_id, orphan.uuid, Result.ANSWERED, offer.member_id, offer.extension, leg)
-        if orphan.result is None:
-            return None
-        return Adopted(
-            orphan.hunt_id, orphan.uuid, Result(orphan.result), orphan.member_id, orphan.answered_by or "", leg
-        )
+            return self._answered(orphan, *answered)
+        return Adopted(orphan.hunt_id, orphan.uuid, Result.FAILED, rings=orphan) if legs else None
 
-    def _answered_leg(self, orphan: Orphan) -> tuple[str | None, calls.OpenOffer | None]:
-        for offer in orphan.offers:
-            for leg in self._monitor.legs_of(offer.id):
-                if self._monitor.is_answered(leg) and self._monitor.has_channel(orphan.uuid):
-                    return leg, offer
-        return None, None
+    def _look_who_answers(self, call: Adopted, orphan: Orphan) -> None:
+        legs = self._legs(orphan)
+        answered = next((each for each in legs if self._monitor.is_answered(each[0])), None)
+        if answered is not None:
+            self._calls[call.hunt_id] = self._answered(orphan, *answered)
+        elif not legs and self._monitor.watched:
+            del self._calls[call.hunt_id]
+            self._close(orphan)
 
-    def _note_answer(self, orphan: Orphan, offer_id: str, extension: str, member_id: int | None) -> None:
+    def _legs(self, orphan: Orphan) -> list[tuple[str, calls.OpenOffer]]:
+        """Return the legs that live of a call whose caller is there, each with its offer."""
+        if not self._monitor.has_channel(orphan.uuid):
+            return []
+        return [(leg, offer) for offer in orphan.offers for leg in self._monitor.legs_of(offer.id)]
+
+    def _answered(self, orphan: Orphan, leg: str, offer: calls.OpenOffer) -> Adopted:
         at = self._now()
-        self._recorder.put(calls.note_answered, orphan.hunt_id, answered_by=extension, answered_at=at)
-        self._recorder.put(calls.end_offer, offer_id, ended_at=at, outcome=Outcome.ANSWERED)
-        if orphan.group_id is not None and member_id is not None:
+        self._recorder.put(calls.note_answered, orphan.hunt_id, answered_by=offer.extension, answered_at=at)
+        self._recorder.put(calls.end_offer, offer.id, ended_at=at, outcome=Outcome.ANSWERED, member_id=offer.member_id)
+        if orphan.group_id is not None and offer.member_id is not None:
             moves = orphan.policy in POLICIES and POLICIES[orphan.policy].remembers is Remembers.ANSWERER
             self._recorder.put(
-                hunts.note_answer, orphan.group_id, member_id, call_uuid=orphan.uuid, at=at, moves_answerer=moves
+                hunts.note_answer, orphan.group_id, offer.member_id, call_uuid=orphan.uuid, at=at, moves_answerer=moves
             )
+        log.info("call %s: answered by %s, while no daemon looked", orphan.uuid, offer.extension)
+        return Adopted(orphan.hunt_id, orphan.uuid, Result.ANSWERED, offer.member_id, offer.extension, leg)
+
+    def _close(self, orphan: Orphan) -> None:
+        self._recorder.put(calls.close_orphan, orphan.hunt_id, self._now())
+        log.warning("call %s: was left unfinished by a daemon that is gone, and is closed", orphan.uuid)
 
     def _finish(self, call: Adopted, *, end_seen: bool) -> None:
         del self._calls[call.hunt_id]
-        for channel in (call.uuid, call.leg):
-            self._by_channel.pop(channel or "", None)
-        at = self._now()
+        at, reason = self._now(), None if end_seen else calls.END_NOT_SEEN
         if call.member_id is not None:
             self._recorder.put(hunts.note_end, call.member_id, at=at)
-        reason = None if end_seen else calls.END_NOT_SEEN
         self._recorder.put(
             calls.finish_call, call.hunt_id, result=call.result, reason=reason, ended_at=at, end_seen=end_seen
         )

@@ -11,7 +11,7 @@ from fshunt.daemon.adopting import Adopted
 from fshunt.daemon.caller import caller_of
 from fshunt.daemon.choosing import Chosen, choose, make_offers
 from fshunt.daemon.database import Patience
-from fshunt.daemon.ending import LetGo, Stopped, leave, part, protect_talk, talk
+from fshunt.daemon.ending import LeftRinging, LetGo, Stopped, leave, leave_ringing, part, protect_talk, talk
 from fshunt.daemon.greeting import greet, present, undress
 from fshunt.daemon.journal import Journal
 from fshunt.daemon.planning import plan
@@ -27,6 +27,7 @@ from fshunt.switch.session import CallerGone, Session, SwitchLost
 from fshunt.switch.stage import Offer, StageLegs
 
 CALLER_HUNG_UP = "the caller hung up"
+STOPPED_RINGING = "fshunt was stopped while phones rang; they rang on"
 END_NOT_SEEN = "it went on without fshunt, its end was not seen"
 
 FIRST_RING_PATIENCE_SECONDS = 0.8
@@ -71,6 +72,9 @@ class Call:
         except LetGo:
             self._let_go(stopping=True)
             self.session.close()
+        except LeftRinging:
+            self._let_go(stopping=True)
+            leave_ringing(self.session, self.caller)
         except Stopped:
             self._ended_early(Event.FAILED, Result.FAILED, "fshunt was stopped")
             self.session.hand_back()
@@ -95,9 +99,9 @@ class Call:
             self._ringing.withdraw(member_id, reason)
 
     def stop(self) -> None:
-        """The daemon stops: phones stop ringing, and the caller goes on to the next daemon or the fallback.
+        """The daemon stops: where phones ring they ring on without it, else the caller goes on at once.
 
-        Whoever has picked up at that very moment has the call; nothing cuts it.
+        He goes to the daemon that follows, another one, or the fallback. Who has picked up keeps the call.
         """
         self._stopping = True
         if self._ringing is not None and self.hunt is not None and self.hunt.state is State.RINGING:
@@ -164,6 +168,8 @@ class Call:
         self._patience.allow(self.services.settings.database_timeout)
         if end is StageEnd.CALLER_GONE:
             raise CallerGone(CALLER_HUNG_UP)
+        if end is StageEnd.LEFT_RINGING:
+            raise LeftRinging
         if end is StageEnd.NOBODY:
             hunt.move(Event.RANG_OUT)
             if self._stopping:
@@ -219,7 +225,8 @@ class Call:
         if self.journal.is_closed:
             return
         if hunt is None or not self.services.adopter.can_watch:
-            self._ended_early(Event.LET_GO, result, END_NOT_SEEN, end_seen=False)
+            reason = STOPPED_RINGING if self.outlives is None else END_NOT_SEEN
+            self._ended_early(Event.LET_GO, result, reason, end_seen=False)
             return
         hunt.finish(Event.LET_GO, result, END_NOT_SEEN)
         winner = self._ringing.winner_leg() if self._ringing is not None else None
@@ -227,7 +234,7 @@ class Call:
         adopted = Adopted(
             hunt.id, self.caller.uuid, result, member.id if member else None, member.extension if member else "", winner
         )
-        self.journal.let_go(adopted)
+        self.journal.let_go(result if self.outlives else "phones ring on")
         if not stopping:  # else whoever comes after us adopts it
             self.services.adopter.adopt(adopted)
 

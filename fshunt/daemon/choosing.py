@@ -120,7 +120,7 @@ def _look(hunt: Hunt, member: Member, services: Services) -> Presence:
 
 
 def _is_of(call: PhoneCall, hunt: Hunt) -> bool:
-    """Whether a call is a leg of this hunt, or of a hunt before it for the same caller: it ends while the next rings."""
+    """Whether a call is a leg of this hunt, or of one before it for the same caller: it ends while the next rings."""
     return is_leg_of(call.uuid, hunt.offer_ids) or (call.call_uuid == hunt.call_uuid != call.uuid)
 
 

@@ -27,6 +27,10 @@ class LetGo(BaseException):
     """Told to a call that talks: the daemon stops, the talk goes on without it."""
 
 
+class LeftRinging(BaseException):
+    """A hunt whose phones ring on without us: the daemon stops."""
+
+
 class Stopped(BaseException):
     """Told to a hunt that did not end in time: the daemon stops, the switch takes the caller on."""
 
@@ -38,6 +42,16 @@ def protect_talk(session: Session, caller: Caller) -> None:
     announcement say, depends on this (fact 7).
     """
     session.post(f"api uuid_setvar_multi {caller.uuid} socket_resume=false;fshunt_answered=true")
+
+
+def leave_ringing(session: Session, caller: Caller) -> None:
+    """Leave a caller while phones ring for him: they ring on, and whoever picks up has the call.
+
+    With ``socket_resume`` the switch would end the ringing when we leave, and cut a call that is picked up at that very
+    moment. Without it the bridge goes on alone; if nobody picks up, the dialplan's next action takes the caller to the
+    daemon that follows (fact 7, and seen).
+    """
+    session.leave_with(f"api uuid_setvar {caller.uuid} socket_resume false")
 
 
 def talk(session: Session, bridge_uuid: str, clock: Callable[[], float] = CLOCK) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from fshunt.daemon.adopting import Adopted
 from fshunt.daemon.caller import Caller
 from fshunt.daemon.services import Services
 from fshunt.hunting.availability import WORDS, SkipReason
@@ -150,10 +149,10 @@ class Journal:
         """Something that an administrator should know of this call."""
         self._log("%s", words)
 
-    def let_go(self, adopted: Adopted) -> None:
+    def let_go(self, what: str) -> None:
         """The call goes on without a session of ours; whoever watches the switch closes its record."""
         self.is_closed = True
-        self._log("goes on without us: %s", adopted.result)
+        self._log("goes on without us: %s", what)
 
     def closed(
         self,

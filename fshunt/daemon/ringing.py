@@ -20,8 +20,8 @@ GONE_SECONDS = 2.0
 BRIDGE_SECONDS = 10.0
 """After the last leg's time is over the ``bridge`` ends at once; if it has not after this time, the switch is stuck."""
 
-CALL_OFF_SECONDS = 1.0
-"""At a stop: how long the switch may take to end the ringing, which it does in some ten milliseconds."""
+LAST_LOOK_SECONDS = 0.05
+"""At a stop: how long it is still looked whether somebody has just picked up; the switch tells within some ten ms."""
 
 FOREVER = float("inf")
 
@@ -39,6 +39,8 @@ class StageEnd(Enum):
     ANSWERED = auto()
     NOBODY = auto()
     CALLER_GONE = auto()
+    LEFT_RINGING = auto()
+    """The daemon stops; the switch alone rings the phones on."""
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ class Ringing:
     winner: Offer | None = None
     _withdrawn: dict[int, SkipReason] = field(default_factory=dict)
     _stopping: bool = False
+    _leave_by: float = field(default=FOREVER)
     _gone_by: float = field(default=FOREVER)
     _stuck_by: float = field(default=FOREVER)
     _end: StageEnd | None = None
@@ -72,6 +75,8 @@ class Ringing:
             while self._end is None:
                 event = self.session.next_event(self._next_deadline(), wakeable=True)
                 self._end_withdrawn()
+                if self._stopping and self._leave_by == FOREVER:
+                    self._leave_by = self.clock() + LAST_LOOK_SECONDS
                 if event is None:
                     self._on_time(self.clock())
                 else:
@@ -84,8 +89,9 @@ class Ringing:
             self._caller_gone()
             return StageEnd.CALLER_GONE
         finally:
-            self.legs.close_all(CONNECTION_LOST)
-            self._report()
+            if self._end is not StageEnd.LEFT_RINGING:
+                self.legs.close_all(CONNECTION_LOST)
+                self._report()
 
     def withdraw(self, member_id: int, reason: SkipReason) -> None:
         """Stop ringing a member who may not be rung any more; from another greenlet, the call's own does it."""
@@ -104,16 +110,11 @@ class Ringing:
         return next((leg.uuid for leg in self.winner.legs if leg.outcome is Outcome.ANSWERED), None)
 
     def stop(self) -> None:
-        """Have all phones stop ringing, from another greenlet: the daemon stops, and the caller goes on elsewhere."""
+        """Watch the ringing no more, from another greenlet: the daemon stops, and the phones ring on without it."""
         self._stopping = True
         self.session.wake()
 
     def _end_withdrawn(self) -> None:
-        if self._stopping and self._stuck_by == FOREVER:
-            self._stuck_by = self.clock() + CALL_OFF_SECONDS
-            for offer in self.legs.offers:
-                offer.withdrawn = "fshunt was stopped while it rang"
-                self._call_off([leg for leg in offer.live_legs() if not leg.picked_up], "LOSE_RACE")
         for offer in self.legs.offers:
             reason = self._withdrawn.get(offer.member_id)
             others = [leg for leg in offer.live_legs() if not leg.picked_up]
@@ -126,18 +127,19 @@ class Ringing:
     def _next_deadline(self) -> float:
         """The next moment to do something; once no leg's time is running, the switch must end the bridge soon."""
         due = self.legs.next_due()
-        if self._stopping:
-            pass
-        elif due < FOREVER:
+        if due < FOREVER:
             self._stuck_by = FOREVER
         elif self._stuck_by == FOREVER:
             self._stuck_by = self.clock() + BRIDGE_SECONDS
-        return min(due, self._gone_by, self._stuck_by)
+        return min(due, self._gone_by, self._stuck_by, self._leave_by)
 
     def _on_time(self, now: float) -> None:
         self._call_off(self.legs.overdue(now), "NO_ANSWER")
         if now >= self._gone_by:
             self._caller_gone()
+        if now >= self._leave_by:
+            self._end = StageEnd.LEFT_RINGING
+            return
         if now >= self._stuck_by:
             raise TimedOut("FreeSWITCH did not end the ringing when it was told to.")
 

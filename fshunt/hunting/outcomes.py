@@ -79,6 +79,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.WAITING, Event.EXHAUSTED): State.LEAVING,
     (State.TALKING, Event.TALK_ENDED): State.ENDED,
     (State.TALKING, Event.LET_GO): State.ENDED,
+    (State.RINGING, Event.LET_GO): State.ENDED,
     (State.LEAVING, Event.DELIVERED): State.ENDED,
     (State.LEAVING, Event.LET_GO): State.ENDED,
     (State.SEEKING, Event.CALLER_GONE): State.ENDED,

@@ -214,13 +214,15 @@ class Session(OutboundSession):
         finally:
             self.close()
 
-    def leave_with(self, setting: str, application: str, argument: str) -> None:
-        """Gives a last command and a last application, and leaves, all in one write; closes.
+    def leave_with(self, setting: str, application: str | None = None, argument: str = "") -> None:
+        """Gives a last command and, if one is named, a last application, and leaves, all in one write; closes.
 
-        For an application that takes the caller elsewhere: if we left later, our leaving would tear the caller out of
-        the place where he has arrived (fact 7). Raises SwitchLost when it cannot be sent, UnsafeText.
+        An application takes the caller elsewhere: if we left later, our leaving would tear the caller out of the place
+        where he has arrived (fact 7). Raises SwitchLost when it cannot be sent, UnsafeText.
         """
-        words = messages.command(setting), messages.execute(application, argument, str(uuid4()))
+        words = [messages.command(setting)]
+        if application is not None:
+            words.append(messages.execute(application, argument, str(uuid4())))
         try:
             self._say_goodbye(*words)
         except OSError as error:

@@ -176,28 +176,29 @@ def test_more_calls_than_allowed_go_to_the_fallback_at_once(sqlite_url: str) -> 
     store.close()
 
 
-def test_a_stop_lets_go_of_the_talk_and_ends_the_hunt_that_lasts_too_long(sqlite_url: str) -> None:
+def test_a_stop_lets_go_of_the_talk_and_of_the_hunt_that_lasts_too_long(sqlite_url: str) -> None:
     store = open_store(sqlite_url)
     with running(str(sqlite_url), store) as rig:
         rig.group("5000", "1001", ring_time=RingTime(rings=100))
         rig.group("5001", "1002", ring_time=RingTime(rings=100))
-        rig.phones("1001", behaviour=answers(0.05, talks=1.5))
-        (ringing_phone,) = rig.phones("1002")
+        rig.phones("1001", behaviour=answers(0.05, talks=3.0))
+        (ringing_phone,) = rig.phones("1002", behaviour=answers(2.0, talks=0.1))
         talking = rig.started("5000")
         _until(rig, "talks with")
         ringing = rig.started("5001")
         _until(rig, "rings")
         rig.daemon.stop()
         assert not talking.ended.is_set(), "the talk lives on without us"
+        assert ringing_phone.rings[0].outcome == "ringing", "and the phone rings on"
         assert ringing.join(WAIT_SECONDS)
-        assert ringing.ending.kind == "fallback-voicemail"
-        assert ringing_phone.rings[0].outcome == "cancelled"
+        assert (ringing.ending.kind, ringing.ending.who) == ("answered", "1002")
         assert talking.join(WAIT_SECONDS)
         assert talking.ending.kind == "answered"
     with store.reading() as s:
         records = {record.pilot: record for record in calls.list_calls(s)}
     assert (records["5000"].result, records["5000"].end_seen) == ("answered", False)
-    assert (records["5001"].result, records["5001"].reason) == ("failed", "fshunt was stopped")
+    assert (records["5001"].result, records["5001"].end_seen) == ("failed", False)
+    assert records["5001"].reason == "fshunt was stopped while phones rang; they rang on"
     store.close()
 
 

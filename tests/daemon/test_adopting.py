@@ -1,0 +1,170 @@
+"""A call that outlives its daemon is finished in the records when it ends: the monitor of the next one sees it (I6)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fshunt.daemon.build import build
+from fshunt.hunting.ringtime import RingTime
+from fshunt.simulator.phones import answers
+from fshunt.store import calls, groups
+from fshunt.store.engine import Store
+from fshunt.store.models import CallRecord
+from tests.daemon.rig import DOMAIN, WAIT_SECONDS, Rig, passed, rang, watching
+
+STAYS = answers(0.02)
+
+
+def talking(rig: Rig, **fields: Any) -> Any:
+    rig.group("5000", "1001", **fields)
+    rig.phones("1001", behaviour=STAYS)
+    talks = rig.happens("talks with", "1001")
+    call = rig.started()
+    assert talks.wait(WAIT_SECONDS)
+    rig.until(lambda: record(rig, call).answered_at, "the answer is written")
+    return call
+
+
+def record(rig: Rig, call: Any) -> CallRecord:
+    with rig.store.reading() as s:
+        return calls.show_call(s, call.uuid)[0]
+
+
+def started_again(rig: Rig) -> Any:
+    """The next life of the daemon, with the same settings; it takes no calls of the switch."""
+    daemon = build(rig.settings)
+    daemon.start()
+    return daemon
+
+
+def test_stopped_in_the_talk_the_next_daemon_finishes_the_record(watched_rig: Rig) -> None:
+    rig = watched_rig
+    call = talking(rig)
+    rig.daemon.stop()
+    assert not call.ended.is_set()
+    assert record(rig, call).ended_at is None, "left open for who comes after"
+    following = started_again(rig)
+    try:
+        rig.until(lambda: len(following.services.adopter) == 1, "the call is adopted")
+        with rig.store.reading() as s:
+            stamped = groups.get_group(s, DOMAIN, "5000").members[0].idle_since
+        call.hang_up()
+        after = rig.closed(call)
+        assert (after.result, after.answered_by, after.end_seen, after.reason) == ("answered", "1001", True, None)
+        with rig.store.reading() as s:
+            idle_since = groups.get_group(s, DOMAIN, "5000").members[0].idle_since
+        assert idle_since is not None
+        assert stamped is not None
+        assert idle_since > stamped, "stamped again at the end of the talk"
+        rig.until(lambda: not claims_in_database(rig), "its claim is released")
+    finally:
+        following.stop()
+
+
+def claims_in_database(rig: Rig) -> list[Any]:
+    from sqlalchemy import select
+
+    from fshunt.store.models import Claim
+
+    with rig.store.reading() as s:
+        return list(s.scalars(select(Claim)))
+
+
+def test_a_talk_that_ended_while_nobody_looked_is_closed_and_its_end_was_not_seen(watched_rig: Rig) -> None:
+    rig = watched_rig
+    call = talking(rig)
+    rig.daemon.stop()
+    call.hang_up()
+    assert call.join(WAIT_SECONDS)
+    following = started_again(rig)
+    try:
+        after = rig.closed(call)
+        assert (after.result, after.end_seen) == ("answered", False)
+        rig.until(lambda: not claims_in_database(rig), "its claim is released")
+    finally:
+        following.stop()
+
+
+def test_the_connection_lost_in_the_talk_the_same_daemon_sees_the_end(watched_rig: Rig) -> None:
+    rig = watched_rig
+    call = talking(rig)
+    call.listener.cut()
+    rig.until(lambda: len(rig.daemon.services.adopter) == 1, "the call is adopted")
+    assert passed(rig.closed(rig.started())) == [("1001", "on-call")], "and its member is not rung"
+    call.hang_up()
+    after = rig.closed(call)
+    assert (after.result, after.answered_by, after.end_seen) == ("answered", "1001", True)
+
+
+def test_killed_between_the_answer_and_its_record_the_switch_still_knows_who_talks(
+    database_url: str, store: Store, tmp_path: Path
+) -> None:
+    """The row of the answer is held back here, as a kill in that moment would."""
+    with watching(str(database_url), store, tmp_path) as rig:
+        rig.group("5000", "1001", "1002", policy="circular", ring_time=RingTime(seconds=20))
+        rig.phones("1001", behaviour=STAYS)
+        rig.phones("1002", behaviour=STAYS)
+        talks, rings = rig.happens("talks with", "1001"), rig.happens("rings", "1001")
+        call = rig.started()
+        assert rings.wait(WAIT_SECONDS)
+        rig.until(lambda: rang(record(rig, call)), "the offer is written")
+        rig.daemon.services.recorder._put = lambda _write: None
+        assert talks.wait(WAIT_SECONDS)
+        rig.daemon.stop()
+        assert record(rig, call).answered_at is None
+        following = started_again(rig)
+        try:
+            rig.until(lambda: record(rig, call).answered_at, "the answer is found out")
+            call.hang_up()
+            after = rig.closed(call)
+            assert (after.result, after.answered_by, after.end_seen) == ("answered", "1001", True)
+            assert rang(after) == [("1001", "answered")]
+            with rig.store.reading() as s:
+                from fshunt.store.hunts import memories
+
+                answerer, _ = memories(s, groups.get_group(s, DOMAIN, "5000").id)
+            assert answerer is not None
+            assert answerer.place == 1, "the memory of the circular group has moved"
+        finally:
+            following.stop()
+
+
+def test_stopped_while_a_phone_rings_it_rings_on_and_the_next_daemon_sees_who_picks_up(watched_rig: Rig) -> None:
+    rig = watched_rig
+    rig.group("5000", "1001", "1002", policy="circular", ring_time=RingTime(seconds=20))
+    (phone,) = rig.phones("1001", behaviour=answers(2.0))
+    rings, talks = rig.happens("rings", "1001"), rig.happens("talks with", "1001")
+    call = rig.started()
+    assert rings.wait(WAIT_SECONDS)
+    rig.daemon.stop()
+    assert phone.rings[0].outcome == "ringing"
+    following = started_again(rig)
+    try:
+        assert talks.wait(WAIT_SECONDS)
+        rig.until(lambda: record(rig, call).answered_at, "the answer is seen")
+        call.hang_up()
+        after = rig.closed(call)
+        assert (after.result, after.answered_by, after.end_seen) == ("answered", "1001", True)
+        assert (call.ending.kind, len(phone.rings)) == ("answered", 1)
+    finally:
+        following.stop()
+
+
+def test_stopped_while_a_phone_rings_that_nobody_picks_up_the_record_is_closed(watched_rig: Rig) -> None:
+    rig = watched_rig
+    rig.group("5000", "1001", ring_time=RingTime(seconds=1))
+    rig.phones("1001")
+    rings = rig.happens("rings", "1001")
+    call = rig.started()
+    assert rings.wait(WAIT_SECONDS)
+    rig.daemon.stop()
+    following = started_again(rig)
+    try:
+        assert call.join(WAIT_SECONDS)
+        assert call.ending.kind == "fallback-voicemail", "no daemon listens at the address of the dialplan any more"
+        after = rig.closed(call)
+        assert (after.result, rang(after)) == ("failed", [("1001", "switch-lost")])
+        rig.until(lambda: not claims_in_database(rig), "its claim is released")
+    finally:
+        following.stop()

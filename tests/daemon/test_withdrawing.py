@@ -1,0 +1,96 @@
+"""Blocking and disabling hold within a second, also for a phone that rings (design, section 3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.ringtime import RingTime
+from fshunt.simulator.phones import answers
+from fshunt.store import groups, members
+from tests.daemon.rig import DOMAIN, WAIT_SECONDS, Rig, passed, rang
+
+TALKS = answers(0.02, talks=0.1)
+LONG = RingTime(seconds=WAIT_SECONDS * 4)
+"""Longer than the test waits: a phone that stops ringing was stopped."""
+
+
+def ringing(rig: Rig, **fields: object):  # type: ignore[no-untyped-def]
+    rig.group("5000", "1001", "1002", ring_time=LONG, **fields)
+    (phone,) = rig.phones("1001")
+    rig.phones("1002", behaviour=TALKS)
+    rings = rig.happens("rings", "1001")
+    call = rig.started()
+    assert rings.wait(WAIT_SECONDS)
+    return phone, call
+
+
+def test_a_member_who_blocks_while_the_phone_rings_is_rung_no_more(rig: Rig) -> None:
+    phone, call = ringing(rig, cycles=2)
+    with rig.store.writing() as s:
+        members.block(s, DOMAIN, "1001", True)
+    record = rig.closed(call)
+    assert rang(record) == [("1001", "declined"), ("1002", "answered")]
+    assert record.offers[0].detail == "the member blocked calls while it rang"
+    assert not phone.rings[0].missed, "no missed call is shown"
+
+
+def test_a_member_who_is_disabled_while_the_phone_rings_is_rung_no_more(rig: Rig) -> None:
+    _, call = ringing(rig)
+    with rig.store.writing() as s:
+        groups.enable_member(s, DOMAIN, "5000", parse_member("1001"), False)
+    record = rig.closed(call)
+    assert rang(record) == [("1001", "no-answer"), ("1002", "answered")]
+    assert record.offers[0].detail == "disabled by an administrator while it rang"
+    with rig.store.reading() as s:
+        assert not groups.get_group(s, DOMAIN, "5000").members[0].blocked, "it does not count as a call that rang out"
+
+
+def test_a_member_who_is_removed_while_the_phone_rings_is_rung_no_more(rig: Rig) -> None:
+    _, call = ringing(rig)
+    with rig.store.writing() as s:
+        members.remove_member(s, DOMAIN, "5000", parse_member("1001"))
+    assert rang(rig.closed(call)) == [("1001", "no-answer"), ("1002", "answered")]
+
+
+def test_the_others_of_a_stage_ring_on(rig: Rig) -> None:
+    rig.group("5000", "1001", "1002", ring_time=LONG, policy="simultaneous")
+    phone, other = rig.phones("1001", "1002")
+    other.script(answers(1.0, talks=0.1))
+    rings = rig.happens("rings", "1002")
+    call = rig.started()
+    assert rings.wait(WAIT_SECONDS)
+    with rig.store.writing() as s:
+        members.block(s, DOMAIN, "1001", True)
+    record = rig.closed(call)
+    assert sorted(rang(record)) == [("1001", "declined"), ("1002", "answered")]
+    assert phone.rings[0].outcome == "cancelled"
+
+
+def test_a_block_holds_for_the_next_stage_and_its_end_too(rig: Rig) -> None:
+    rig.group("5000", "1001", "1002", ring_time=RingTime(seconds=1), cycles=2)
+    (first,) = rig.phones("1001")
+    (second,) = rig.phones("1002")
+    second.script(TALKS)
+    rings = rig.happens("rings", "1001")
+    with rig.store.writing() as s:
+        members.block(s, DOMAIN, "1002", True)
+    call = rig.started()
+    assert rings.wait(WAIT_SECONDS)
+    with rig.store.writing() as s:
+        members.block(s, DOMAIN, "1002", False)
+    record = rig.closed(call)
+    assert rang(record) == [("1001", "no-answer"), ("1002", "answered")], "what was frozen at the start is asked again"
+    assert passed(record) == []
+    assert len(first.rings) == 1
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_a_member_whose_phone_rings_out_so_often_is_blocked_and_never_the_last_one(rig: Rig, calls: int) -> None:
+    rig.group("5000", "1001", "1002", ring_time=RingTime(seconds=1), auto_block=calls, voicemail="1009")
+    rig.phones("1001", "1002")
+    for _ in range(calls):
+        assert rang(rig.call()) == [("1001", "no-answer"), ("1002", "no-answer")]
+    record = rig.call()
+    assert passed(record) == [("1001", "blocked")]
+    assert rang(record) == [("1002", "no-answer")], "the last one is rung on"
