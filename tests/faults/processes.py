@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 
 SETTINGS = {
     "ring_cycle": "0.1",
-    "lease_seconds": "3",
+    "lease_seconds": "2",
     "confirm_timeout": "1",
     "confirm_prompt": "silence_stream://100",
 }

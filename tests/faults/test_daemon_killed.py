@@ -17,7 +17,7 @@ from tests.faults.steps import Step, at
 
 BEFORE_THE_ANSWER = [Step.GREETING, Step.PLANNED, Step.BRIDGE, Step.RINGING]
 TALK_SECONDS = 1.0
-LONGER_THAN_A_LEASE_SECONDS = 5.0
+LONGER_THAN_A_LEASE_SECONDS = 8.0
 
 
 class Pair:
@@ -59,7 +59,7 @@ def test_killed_before_the_answer_the_caller_reaches_the_standby(pair: Pair, ste
     assert call.ending.who == "1001", "the order of the call is the same with the standby"
     *before, last = pair.office.closed(call.uuid)
     assert (last.owner, last.result, last.answered_by, last.end_seen) == ("second", "answered", "1001", True)
-    assert [(hunt.owner, hunt.result, hunt.end_seen) for hunt in before] in ([], [("first", "failed", False)])
+    assert [(hunt.result, hunt.end_seen) for hunt in before] in ([], [("failed", False)]), "adopted and closed"
     assert all(offer.outcome for hunt in before for offer in hunt.offers)
     assert pair.office.moves(call.uuid) == 1
     until(lambda: not pair.office.claimed(), "the claims have ended")
@@ -67,15 +67,17 @@ def test_killed_before_the_answer_the_caller_reaches_the_standby(pair: Pair, ste
     assert (ended(after).kind, after.ending.who) == ("answered", "1002"), "the memory moved once"
 
 
-@pytest.mark.parametrize("policy", ["circular", pytest.param("round-robin", marks=pytest.mark.faults)])
+@pytest.mark.faults
+@pytest.mark.parametrize("policy", ["circular", "round-robin"])
 def test_killed_at_the_answer_the_talk_lives_on_and_is_closed_by_the_standby(pair: Pair, policy: str) -> None:
     pair.office.group("5000", "1001", "1002", policy=policy)
-    one, other = phones(pair.switch, "1001", "1002", behaviour=answers(0.1, talks=TALK_SECONDS))
+    talks = answers(0.1, talks=LONGER_THAN_A_LEASE_SECONDS)
+    one, other = phones(pair.switch, "1001", "1002", behaviour=talks)
     with at(pair.switch, Step.ANSWER, pair.first.kill) as killed:
         call = pair.switch.call("5000")
         assert ended(call).kind == "answered"
         assert killed.is_set()
-    assert call.ending.seconds >= TALK_SECONDS
+    assert call.ending.seconds >= LONGER_THAN_A_LEASE_SECONDS
     assert (len(one.rings), len(other.rings)) == (1, 0), "nobody else was rung"
     (hunt,) = pair.office.closed(call.uuid)
     assert (hunt.result, hunt.answered_by, hunt.offers[0].outcome) == ("answered", "1001", "answered")
@@ -119,7 +121,8 @@ def test_killed_while_the_caller_speaks_to_voicemail_the_message_is_whole(pair: 
         call = pair.switch.call("5000")
         assert ended(call).kind == "voicemail"
         assert killed.is_set()
-    assert [(message.box, message.seconds >= TALK_SECONDS) for message in pair.switch.messages] == [("1009", True)]
+    (message,) = pair.switch.messages
+    assert (message.box, message.seconds) == ("1009", pytest.approx(TALK_SECONDS, abs=0.5))
     assert len(pair.office.closed(call.uuid)) == 1, "the caller is not hunted for again"
 
 
@@ -175,10 +178,14 @@ def test_killed_before_the_answer_without_a_standby_the_caller_reaches_the_fallb
     phones(single.switch, "1001", "1002", behaviour=answers(0.3, talks=0.05))
     with at(single.switch, step, single.daemon.kill) as killed:
         call = single.switch.call("5000")
-        assert (ended(call).kind, call.ending.who) == ("fallback-voicemail", "1999")
+        ended(call)
         assert killed.is_set()
+    expected = [("fallback-voicemail", "1999")]
+    if step is Step.BRIDGE:  # FreeSWITCH may still run the command that it has taken in
+        expected.append(("answered", "1001"))
+    assert (call.ending.kind, call.ending.who) in expected
     single.daemon.start()
-    hunts = single.office.closed(call.uuid, 0)
+    hunts = single.office.closed(call.uuid) if single.office.hunts(call.uuid) else []
     assert [(hunt.result, hunt.end_seen) for hunt in hunts] in ([], [("failed", False)])
     assert all(offer.outcome == "switch-lost" for hunt in hunts for offer in hunt.offers)
     moved = single.office.moves(call.uuid)
