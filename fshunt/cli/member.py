@@ -64,7 +64,7 @@ def _listed(ext: tuple[MemberAddress, ...]) -> str:
 @json_option
 @pass_app
 def list_(app: App, pilot: str, as_json: bool) -> None:
-    """List the members of a group in order of position, and what each does now.
+    """List a group's members in order, and what each does now.
 
     The switches of the configuration are asked who is on the phone, rings or has none; and the database who is blocked,
     disabled, rests after a call, or is just rung by a hunt.

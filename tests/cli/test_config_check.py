@@ -1,7 +1,7 @@
 import json
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -70,7 +70,7 @@ def neighbour(free_port):
                     connection, _ = listening.accept()
                 except OSError:
                     return
-                with connection:
+                with connection, suppress(OSError):
                     connection.sendall(greeting)
                     connection.shutdown(socket.SHUT_WR)
                     connection.recv(4096)  # what came unread would take the greeting away from the other end

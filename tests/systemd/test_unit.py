@@ -6,12 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from fshunt.daemon.listener import BACKLOG
 from fshunt.daemon.service import FAREWELL_SECONDS, FLUSH_SECONDS
 from fshunt.settings.model import ROWS
 
 UNIT = Path(__file__).parents[2] / "systemd" / "fshunt.service"
+SOCKET = UNIT.with_name("fshunt.socket")
 MOST_EXPOSURE = 1.5
+STOP_OF_PARTS_SECONDS = 3.0
+"""For a stop's small steps: the threads, the metrics, and a last word to a database that is away."""
+
 analyze = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze on this machine")
+systemctl = pytest.mark.skipif(shutil.which("systemctl") is None, reason="no systemctl on this machine")
 
 
 class Repeating(dict):
@@ -24,11 +30,11 @@ class Repeating(dict):
             super().__setitem__(key, value)
 
 
-def unit() -> dict[str, str]:
+def unit(section: str = "Service", file: Path = UNIT) -> dict[str, str]:
     parser = configparser.RawConfigParser(dict_type=Repeating, strict=False, interpolation=None, delimiters="=")
     parser.optionxform = str
-    parser.read(UNIT)
-    return dict(parser["Service"])
+    parser.read(file)
+    return dict(parser[section])
 
 
 @analyze
@@ -41,16 +47,73 @@ def test_the_service_is_hardly_exposed():
     assert float(found.group(1)) <= MOST_EXPOSURE
 
 
+def complaints(folder: Path, *names: str) -> list[str]:
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *(str(folder / name) for name in names)],
+        capture_output=True,
+        text=True,
+    )
+    return [line for line in done.stderr.splitlines() if "fshunt" in line]
+
+
+@pytest.fixture
+def copies(tmp_path):
+    """The units with a program that is there."""
+    (tmp_path / UNIT.name).write_text(re.sub(r"(?m)^ExecStart=.*", "ExecStart=/bin/true", UNIT.read_text()))
+    (tmp_path / SOCKET.name).write_text(SOCKET.read_text())
+    return tmp_path
+
+
 @analyze
-def test_systemd_understands_every_line(tmp_path):
-    copy = tmp_path / "fshunt.service"
-    copy.write_text(re.sub(r"(?m)^ExecStart=.*", "ExecStart=/bin/true", UNIT.read_text()))
-    done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(copy)], capture_output=True, text=True)
-    assert [line for line in done.stderr.splitlines() if "fshunt" in line] == []
+def test_systemd_understands_every_line(copies):
+    assert complaints(copies, UNIT.name, SOCKET.name) == []
+
+
+@analyze
+def test_systemd_understands_the_service_without_the_socket(copies):
+    (copies / SOCKET.name).unlink()
+    assert complaints(copies, UNIT.name) == []
+
+
+@systemctl
+@pytest.mark.parametrize("with_socket", [True, False])
+def test_the_service_can_be_enabled_with_the_socket_and_without_it(tmp_path, with_socket):
+    units = tmp_path / "etc/systemd/system"
+    units.mkdir(parents=True)
+    for file in [UNIT, SOCKET] if with_socket else [UNIT]:
+        shutil.copy(file, units)
+    done = subprocess.run(
+        ["systemctl", f"--root={tmp_path}", "enable", "fshunt.service"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert (units / "multi-user.target.wants" / UNIT.name).is_symlink()
+    assert (units / "sockets.target.wants" / SOCKET.name).is_symlink() is with_socket
+
+
+def test_the_socket_is_where_the_daemon_would_listen():
+    said = unit("Socket", SOCKET)
+    assert said["ListenStream"] == str(ROWS["listen"].default())
+    assert int(said["Backlog"]) == BACKLOG
+
+
+def test_the_socket_lets_in_whom_the_service_lets_in():
+    socket, service = unit("Socket", SOCKET), unit()
+    for name in ("IPAddressDeny", "IPAddressAllow"):
+        assert socket[name] == service[name]
+
+
+def test_a_start_of_the_service_brings_its_socket_first_but_does_not_need_it():
+    said = unit("Unit")
+    assert said["Wants"] == SOCKET.name
+    assert SOCKET.name in said["After"].split()
+    assert "Requires" not in said
+    assert "BindsTo" not in said
+    assert unit("Install")["Also"] == SOCKET.name
+    assert "PartOf" not in unit("Unit", SOCKET), "a restart of the daemon would close its port"
 
 
 def test_a_stop_is_given_more_time_than_the_daemon_takes():
-    takes = ROWS["stop_timeout"].default() + FAREWELL_SECONDS + FLUSH_SECONDS
+    takes = ROWS["stop_timeout"].default() + FAREWELL_SECONDS + FLUSH_SECONDS + STOP_OF_PARTS_SECONDS
     assert float(unit()["TimeoutStopSec"]) > takes
 
 
@@ -61,6 +124,10 @@ def test_what_the_daemon_needs_is_allowed():
     state = "/var/lib/" + said["StateDirectory"].splitlines()[0]
     assert ROWS["database_url"].default().startswith(f"sqlite:///{state}/")
     assert said["ProtectSystem"] == "strict"
+
+
+def test_the_daemon_can_read_its_settings():
+    assert unit()["ConfigurationDirectoryMode"] == "0755", "systemd makes this directory root's, whoever User= is"
 
 
 def test_systemd_waits_until_it_is_ready_watches_it_and_starts_it_again():
