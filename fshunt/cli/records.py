@@ -27,6 +27,7 @@ CALL_FIELDS = (
     "answered_at",
     "ended_at",
     "end_seen",
+    "waited_seconds",
     "result",
     "reason",
     "answered_by",
@@ -125,6 +126,7 @@ def print_call(record: CallRecord, earlier: Sequence[CallRecord]) -> None:
         [
             ("caller", caller_words(record)),
             ("started", output.local(record.started_at)),
+            ("waited", "" if record.waited_seconds is None else f"{record.waited_seconds:.0f} s for a busy member"),
             ("answered", output.local(record.answered_at)),
             ("ended", _ended(record)),
             ("result", result_words(record)),

@@ -109,6 +109,14 @@ def daemon(pbx: Pbx, tmp_path: Path) -> Iterator[Daemon]:
 
 
 @pytest.fixture
+def watching(pbx: Pbx, daemon: Daemon) -> Daemon:
+    """The daemon, started again so that it watches the switch."""
+    daemon.watch(pbx)
+    daemon.restart()
+    return daemon
+
+
+@pytest.fixture
 def admin(daemon: Daemon) -> Admin:
     return Admin(daemon)
 

@@ -81,6 +81,8 @@ class Lab(asyncio.DatagramProtocol):
         self.callers: dict[str, Caller] = {}
         self.started = time.monotonic()
         self.changed = asyncio.Event()
+        self.sound = 0
+        """How many packets of sound have come, to anybody."""
         self._registering: dict[str, asyncio.Future[Message]] = {}
         self._registered: list[tuple[str, str]] = []
         self._closed = asyncio.Event()
@@ -159,6 +161,15 @@ class Lab(asyncio.DatagramProtocol):
                     continue
                 raise TimeoutError("\n".join(["This was not seen in time; what was:", *map(str, self.log)])) from None
 
+    def now(self) -> float:
+        """The time, as in the log."""
+        return time.monotonic() - self.started
+
+    async def until_sound(self) -> None:
+        """Wait until sound comes to somebody."""
+        before = self.sound
+        await self.until(lambda: self.sound > before + 10)
+
     async def until_seen(self, who: str, what: str, count: int = 1, seconds: float = 10.0) -> Seen:
         await self.until(lambda: len(self.seen(who, what)) >= count, seconds)
         return self.seen(who, what)[count - 1]
@@ -216,7 +227,10 @@ class Lab(asyncio.DatagramProtocol):
         self._closed.set()
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
-        if len(data) < 20 or data[0] & 0xC0 == 0x80:  # keep-alives and sound
+        if data and data[0] & 0xC0 == 0x80:
+            self.sound += 1
+            return
+        if len(data) < 20:  # keep-alives
             return
         message = Message.parse(data)
         call_id = message.get("call-id")

@@ -239,8 +239,16 @@ class Daemon:
             "FSHUNT_CONFIRM_PROMPT": "silence_stream://200",
             "FSHUNT_STOP_TIMEOUT": "5",
             "FSHUNT_NODE": f"live-{which}",
+            "FSHUNT_METRICS": "",
         }
         (folder / "fshunt.toml").touch()
+
+    def watch(self, pbx: Pbx) -> None:
+        """Have it watch the switch, from its next start on."""
+        password = self.folder / "password"
+        password.write_text(f"{ESL_PASSWORD}\n")
+        password.chmod(0o600)
+        self.environment["FSHUNT_SWITCH"] = f"127.0.0.1:{pbx.ports.esl}={password}"
 
     def run(self, *arguments: str) -> str:
         """Run one fshunt command and return what it printed; its failure is the test's."""
