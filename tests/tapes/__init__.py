@@ -1,10 +1,15 @@
-"""Recorded outbound sessions of a real FreeSWITCH 1.10.12, one file a scenario, and how to read them."""
+"""Recorded sessions of a real FreeSWITCH 1.10.12, one file a scenario, and how to read them.
+
+``TAPES`` are outbound sessions; ``MONITOR_TAPES`` inbound connections, whose names begin with ``monitor-``.
+"""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
-TAPES = {path.stem: path for path in sorted(Path(__file__).parent.glob("*.jsonl"))}
+_ALL = {path.stem: path for path in sorted(Path(__file__).parent.glob("*.jsonl"))}
+TAPES = {name: path for name, path in _ALL.items() if not name.startswith("monitor-")}
+MONITOR_TAPES = {name: path for name, path in _ALL.items() if name not in TAPES}
 
 _END_OF_FILE = "[EOF]"
 
@@ -21,7 +26,7 @@ class Line:
 
 def read_tape(name: str) -> list[Line]:
     """All frames of a tape, both ways, without the mark of the connection's end."""
-    lines = [json.loads(line) for line in TAPES[name].read_text().splitlines()]
+    lines = [json.loads(line) for line in _ALL[name].read_text().splitlines()]
     return [Line(line["t"], line["from"], line["frame"]) for line in lines if line["frame"] != _END_OF_FILE]
 
 
