@@ -97,8 +97,8 @@ class Metrics:
         waiting: Callable[[], int],
         claims: Callable[[], int],
         switches: Callable[[], Mapping[str, bool]],
-        database: Callable[[], bool] = lambda: True,
-        unwritten: Callable[[], int] = lambda: 0,
+        database: Callable[[], bool],
+        unwritten: Callable[[], int],
     ) -> None:
         """Show how things are whenever somebody asks; once. ``switches`` tells of each whether it is watched."""
         for name in switches():

@@ -97,7 +97,7 @@ class Daemon:
         self.listener.start()
         if not services.monitor.configured:
             log.info("no [[switch]] is configured: who is on the phone is known only from what the phones answer")
-        log.info("fshunt takes calls at %s:%d", services.settings.listen.host, self.listener.port)
+        log.info("fshunt takes calls at %s", self.listener.address)
         self._notifier.send("READY=1", "STATUS=takes calls")
 
     def stop(self) -> None:
@@ -141,6 +141,8 @@ class Daemon:
             waiting=lambda: len(services.line),
             claims=lambda: len(services.claims),
             switches=lambda: {each.switch.name: each.watched for each in services.monitor.switches},
+            database=lambda: services.database.away is None,
+            unwritten=lambda: services.recorder.unwritten,
         )
 
     def _handle(self, session: Session) -> None:
@@ -203,7 +205,7 @@ class Daemon:
         status = {
             "version": __version__,
             "pid": os.getpid(),
-            "listen": str(services.settings.listen._replace(port=self.listener.port)),
+            "listen": str(self.listener.address),
             "metrics": None if self._web is None else str(services.settings.metrics),
             "hunts": sum(1 for call in calls if call.outlives is None),
             "talks": sum(1 for call in calls if call.outlives is not None),
