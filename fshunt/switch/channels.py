@@ -8,6 +8,7 @@ adds to what the events said and never takes from it; where the two differ, ther
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -51,8 +52,12 @@ class Change:
     ended: tuple[str, ...] = ()
     """uuids of channels that have ended"""
 
-    def __or__(self, other: "Change") -> "Change":
-        return Change(self.presence_ids | other.presence_ids, self.ended + other.ended)
+    @staticmethod
+    def of(changes: "Iterable[Change]") -> "Change":
+        """All of these as one."""
+        all_changes = list(changes)
+        ids = frozenset(each for change in all_changes for each in change.presence_ids)
+        return Change(ids, tuple(uuid for change in all_changes for uuid in change.ended))
 
 
 NOTHING = Change()
@@ -121,7 +126,7 @@ class ChannelTable:
         name, uuid = event.get("Event-Name", ""), event.get("Unique-ID", "")
         if name == "CHANNEL_UUID" and (old := event.get("Old-Unique-ID")):
             renamed = Change(self.end(old).presence_ids)  # it has not ended: it goes on under another name
-            return renamed | (self._update(uuid, event) if uuid and uuid not in self.ended else NOTHING)
+            return Change.of([renamed, self._update(uuid, event) if uuid and uuid not in self.ended else NOTHING])
         if name in _ENDS:
             return self.end(uuid)
         return self._update(uuid, event) if uuid and uuid not in self.ended else NOTHING
@@ -141,14 +146,10 @@ class ChannelTable:
 
     def take(self, text: str) -> Change:
         """Takes in ``show channels as json``. Raises ProtocolError, and then has changed nothing."""
-        change, listed = NOTHING, set()
-        for row in _rows(text):
-            uuid = row["uuid"]
-            listed.add(uuid)
-            if uuid not in self.ended:
-                change |= self._take_row(uuid, row)
+        rows = {row["uuid"]: row for row in _rows(text)}
+        change = Change.of(self._take_row(uuid, row) for uuid, row in rows.items() if uuid not in self.ended)
         for uuid, channel in self.channels.items():
-            if uuid not in listed and channel.heard < self._state:
+            if uuid not in rows and channel.heard < self._state:
                 self.doubts[uuid] = None
         return change
 

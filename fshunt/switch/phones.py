@@ -3,6 +3,7 @@
 The start state is taken once the events flow, so nothing is lost between the two; it can be taken anew at any time.
 """
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from fshunt.switch import messages
@@ -106,9 +107,9 @@ def watch(inbound: Connection, table: PhoneTable) -> Change:
     """
     table.begin()
     inbound.send(f"event {EVENTS}", STATE_SECONDS)
-    change = table.take_channels(inbound.send("api show channels as json", STATE_SECONDS).reply_text)
-    change |= table.take_registrations(_registrations(inbound))
-    return change | _settle_doubts(inbound, table)
+    changes = [table.take_channels(inbound.send("api show channels as json", STATE_SECONDS).reply_text)]
+    changes.append(table.take_registrations(_registrations(inbound)))
+    return Change.of([*changes, *_settle_doubts(inbound, table)])
 
 
 def _registrations(inbound: Connection) -> str:
@@ -120,14 +121,13 @@ def _registrations(inbound: Connection) -> str:
     return "\n".join(lists)
 
 
-def _settle_doubts(inbound: Connection, table: PhoneTable) -> Change:
-    doubts, change = table.doubts(), NOTHING
+def _settle_doubts(inbound: Connection, table: PhoneTable) -> Iterator[Change]:
+    doubts = table.doubts()
     for first in range(0, len(doubts), DOUBTS_AT_ONCE):
         asked = [(uuid, command) for uuid in doubts[first : first + DOUBTS_AT_ONCE] if (command := _question(uuid))]
         replies = inbound.send_all([command for _, command in asked], STATE_SECONDS)
         for (uuid, _), reply in zip(asked, replies, strict=True):
-            change |= table.settle(uuid, reply.reply_text.strip() != "false")
-    return change
+            yield table.settle(uuid, reply.reply_text.strip() != "false")
 
 
 def _question(uuid: str) -> Command | None:

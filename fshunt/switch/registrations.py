@@ -79,19 +79,19 @@ class RegistrationTable:
         an expired phone before it takes it from its list.
         """
         listed = set(_listed(text))
-        change, before = NOTHING, self._state - 1
+        changes, before = [], self._state - 1
         for key in listed:
             all_said = self._said.get(key[:2], {})
             # As if it were said after all that was said long ago, so that nothing of it stands against the list.
             newest = max((one.sequence for one in all_said.values() if one.state < before), default=-1)
             known = all_said.get(key)
             if known is None or (not known.alive and known.state < before):
-                change |= self._say(key, _Said("register", newest, before))
+                changes.append(self._say(key, _Said("register", newest, before)))
         for said in list(self._said.values()):
             for key, one in list(said.items()):
                 if one.alive and one.state <= before and key not in listed:
-                    change |= self._say(key, _Said("expire", one.sequence, before))
-        return change
+                    changes.append(self._say(key, _Said("expire", one.sequence, before)))
+        return Change.of(changes)
 
     def _say(self, key: Key, said: _Said) -> Change:
         user, domain = key[:2]
