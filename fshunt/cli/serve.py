@@ -7,6 +7,7 @@ import click
 from fshunt.cli.app import App
 from fshunt.cli.base import Command, pass_app
 from fshunt.cli.params import LISTEN
+from fshunt.errors import FshuntError
 from fshunt.settings import Address
 
 
@@ -22,8 +23,12 @@ def serve(app: App, listen: Address | None) -> int:
     SIGTERM stops it gently: no new calls, the hunts under way end within the setting `stop_timeout`, answered calls
     live on.
     """
-    settings = app.settings if listen is None else app.settings.listening_on(listen)
-    # Imported here, and no other command does: it brings gevent, which the rest of the command line has no use for.
+    # Imported here, and no other command does: they bring gevent, which the rest of the command line has no use for.
     from fshunt.daemon.build import serve as run
+    from fshunt.daemon.sockets import turn_away
 
-    return run(settings)
+    try:
+        return run(app.settings if listen is None else app.settings.listening_on(listen))
+    except FshuntError:
+        turn_away()
+        raise

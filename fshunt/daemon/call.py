@@ -74,7 +74,8 @@ class Call:
             self.session.close()
         except LeftRinging:
             self._let_go(stopping=True)
-            leave_ringing(self.session, self.caller)
+            with suppress(SwitchLost):  # then the switch has ended the ringing already
+                leave_ringing(self.session, self.caller)
         except Stopped:
             self._ended_early(Event.FAILED, Result.FAILED, "fshunt was stopped")
             self.session.hand_back()
@@ -83,31 +84,6 @@ class Call:
         finally:
             if not self.journal.is_closed:
                 self._ended_early(Event.FAILED, Result.FAILED, "an error inside fshunt, see its log")
-
-    @property
-    def waits(self) -> bool:
-        """Whether the caller waits for a busy member."""
-        return self.hunt is not None and self.hunt.state is State.WAITING
-
-    def ringing_members(self) -> list[int]:
-        """The members who ring now."""
-        return [] if self._ringing is None else self._ringing.ringing_members()
-
-    def withdraw(self, member_id: int, reason: SkipReason) -> None:
-        """Stop ringing a member who may not be rung any more."""
-        if self._ringing is not None:
-            self._ringing.withdraw(member_id, reason)
-
-    def stop(self) -> None:
-        """The daemon stops: where phones ring they ring on without it, else the caller goes on at once.
-
-        He goes to the daemon that follows, another one, or the fallback. Who has picked up keeps the call.
-        """
-        self._stopping = True
-        if self._ringing is not None and self.hunt is not None and self.hunt.state is State.RINGING:
-            self._ringing.stop()
-        elif self.outlives is None:
-            self._greenlet.kill(Stopped, block=False)
 
     def _plan(self) -> Hunt:
         hunt = self.hunt = plan(self.caller, self.journal.hunt_id, self.services, self._patience)
@@ -255,3 +231,25 @@ class Call:
         if self.hunt is not None and (self.hunt.state, event) in TRANSITIONS:
             self.hunt.finish(event, result, reason)
         self.journal.closed(result, reason, self._destination, end_seen=end_seen)
+
+    # What the daemon does with it, from other greenlets.
+
+    def ringing_members(self) -> list[int]:
+        """The members who ring now."""
+        return [] if self._ringing is None else self._ringing.ringing_members()
+
+    def withdraw(self, member_id: int, reason: SkipReason) -> None:
+        """Stop ringing a member who may not be rung any more."""
+        if self._ringing is not None:
+            self._ringing.withdraw(member_id, reason)
+
+    def stop(self) -> None:
+        """The daemon stops: where phones ring they ring on without it, else the caller goes on at once.
+
+        He goes to the daemon that follows, another one, or the fallback. Who has picked up keeps the call.
+        """
+        self._stopping = True
+        if self._ringing is not None and self.hunt is not None and self.hunt.state is State.RINGING:
+            self._ringing.stop()
+        elif self.outlives is None:
+            self._greenlet.kill(Stopped, block=False)

@@ -65,6 +65,26 @@ def handed_over(environ: MutableMapping[str, str] = os.environ) -> socket.socket
     return listening
 
 
+def turn_away() -> int:
+    """Close the connections that wait at systemd's socket, and return how many: this daemon cannot start.
+
+    Their callers would wait the 25 s that FreeSWITCH gives a controller; so they go to the dialplan's next action at
+    once (fact 7). Whoever comes next meets the next try to start, a second later.
+    """
+    turned = 0
+    try:
+        listening = handed_over()
+        if listening is None:
+            return 0
+        listening.settimeout(0)
+        while True:
+            connection, _ = listening.accept()
+            connection.close()
+            turned += 1
+    except (FshuntError, OSError):  # nobody waits any more, or there is nothing to wait at
+        return turned
+
+
 def address_of(listening: socket.socket) -> Address:
     """Where a socket listens."""
     host, port = listening.getsockname()[:2]

@@ -32,8 +32,8 @@ _HAD_THE_CALL = {
 }
 """Who ended so, or was passed over for it, had this call; a caller who waits does not wait for that member.
 
-The words of a skip equal those of an outcome, so `declined` and `unreachable` here mean both. A member without a phone is
-awaited: one may be registered by then.
+The words of a skip equal those of an outcome, so `declined` and `unreachable` here mean both. A member without a phone
+is awaited: one may be registered by then.
 """
 
 NO_BOX = Destination(DestinationKind.HANGUP, "NO_ANSWER")

@@ -168,3 +168,19 @@ def test_a_socket_that_others_reach_needs_allowed_peers() -> None:
             assert "set `allowed_peers`" in refused.started["error"]
         with daemon(wide, allowed=["192.0.2.7"]) as taken:
             assert taken.started["address"] == f"0.0.0.0:{wide.getsockname()[1]}"
+
+
+def test_a_daemon_that_cannot_start_turns_away_who_waits_so_that_nobody_waits_for_nothing(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        waits = [socket.create_connection(listening.getsockname()) for _ in range(3)]
+        command = [sys.executable, "-c", AS_SYSTEMD, "1", str(listening.fileno()), "", sys.executable, "-m", "fshunt"]
+        (tmp_path / "empty.db").touch()
+        environ = {k: v for k, v in os.environ.items() if not k.startswith("FSHUNT_")}
+        environ |= {"PYTHONPATH": str(ROOT), "FSHUNT_DATABASE_URL": f"sqlite:///{tmp_path / 'empty.db'}"}
+        with Popen([*command, "serve"], pass_fds=[listening.fileno()], stderr=PIPE, env=environ, cwd=ROOT) as process:
+            assert process.wait(WAIT_SECONDS) == 1
+            assert b"fshunt db upgrade" in process.stderr.read()
+        for connection in waits:
+            connection.settimeout(WAIT_SECONDS)
+            assert connection.recv(1) == b"", "closed"
+            connection.close()

@@ -1,4 +1,4 @@
-"""Who is on the phone is known before anybody is rung: calls through the pilot, direct calls, calls the member makes."""
+"""Who is on the phone is known before anybody is rung: calls through the pilot, direct ones, those a member makes."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 
 OFFERED_SECONDS = 0.25
-"""A freed member is offered to the longest waiting caller within this time; phones and switch need a moment themselves."""
+"""A freed member is offered to the longest waiting caller within this time; the phones need a moment themselves."""
 SLACK_SECONDS = 0.25
 
 
