@@ -23,7 +23,8 @@ RESULTS = {
     "fallback-voicemail": {"failed"},
     "transferred": {"transferred"},
     "rejected": {"rejected"},
-    "abandoned": {"abandoned"},
+    # Who leaves while being sent to voicemail has left before it began, and the daemon cannot know.
+    "abandoned": {"abandoned", "voicemail"},
 }
 """How a call ended on the switch, and what the record of its last hunt may say of it."""
 
@@ -136,7 +137,8 @@ def one_result(run: Run) -> Iterator[str]:
 def _agrees(caller: Caller, hunts: list[Hunt], run: Run) -> Iterator[str]:
     results = [hunt.result for hunt in hunts]
     if caller.uuid in run.interrupted:
-        if caller.kind == "answered" and hunts and "answered" not in results:
+        # A talk that was over before anybody could adopt it is in no daemon's memory.
+        if caller.kind == "answered" and hunts and not {"answered", "failed"} & set(results):
             yield f"I4: {caller.who} answered {caller.uuid}, the records say {results}"
         return
     if results[-1] not in RESULTS[caller.kind]:
@@ -173,11 +175,21 @@ def answered_is_answered(run: Run) -> Iterator[str]:
             after = caller.story[caller.story.index("talks with") + 1 :]
             if "rings" in after:
                 yield f"I6: a phone was rung for {caller.uuid} after it was answered"
-        if caller.kind == "answered" and caller.ended and caller.talked < caller.means_to_talk - 0.1:
+        left_before = "caller hangs up" in caller.story[: _index(caller.story, "talks with")]
+        if (
+            caller.kind == "answered"
+            and caller.ended
+            and not left_before
+            and caller.talked < caller.means_to_talk - 0.1
+        ):
             yield f"I6: the talk of {caller.uuid} was cut after {caller.talked:.2f} of {caller.means_to_talk:.2f} s"
     for hunt in run.hunts:
         if sum(offer.outcome == "answered" for offer in hunt.rung) > 1:
             yield f"I6: the call {hunt.uuid} was answered by more than one"
+
+
+def _index(story: tuple[str, ...], what: str) -> int:
+    return story.index(what) if what in story else len(story)
 
 
 def order_is_the_policys(run: Run) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from fshunt.simulator.phones import RINGS, Behaviour, Phone
 from fshunt.simulator.switch import SimulatedSwitch
 from fshunt.store import calls, groups, members
 from fshunt.store.engine import Store, open_store
-from fshunt.store.models import CallRecord, Claim, MemoryMove
+from fshunt.store.models import CallRecord, Claim, MemoryMove, SkipRecord
 from tests.faults.processes import FshuntProcess
 
 DOMAIN = "office.test"
@@ -87,6 +88,26 @@ class Office:
         """How many hunts wait in the line."""
         with self.store.reading() as s:
             return s.scalar(text("SELECT count(DISTINCT hunt_id) FROM waiting")) or 0
+
+    def unfinished(self) -> int:
+        """How many hunts in the records have no end."""
+        with self.store.reading() as s:
+            return s.scalar(select(func.count()).select_from(CallRecord).where(CallRecord.ended_at.is_(None))) or 0
+
+    def owners(self) -> Counter[str]:
+        """How many hunts each daemon had."""
+        with self.store.reading() as s:
+            return Counter(s.scalars(select(CallRecord.owner)))
+
+    def results(self) -> Counter[str | None]:
+        """How the hunts ended."""
+        with self.store.reading() as s:
+            return Counter(s.scalars(select(CallRecord.result)))
+
+    def skips(self) -> Counter[str]:
+        """Why members were passed over."""
+        with self.store.reading() as s:
+            return Counter(s.scalars(select(SkipRecord.reason)))
 
     def count_calls(self) -> int:
         """How many hunts are in the records."""

@@ -158,6 +158,10 @@ class FshuntProcess:
         """Whether its log has these words."""
         return any(words in line for line in self.log)
 
+    def complaints(self) -> list[str]:
+        """Its warnings and errors."""
+        return [f"{self.node}: {line}" for line in self.log if line.startswith(("WARNING", "ERROR", "Traceback"))]
+
     def _read_log(self, lines: Any) -> None:
         ready = self.ready
         for raw in lines:

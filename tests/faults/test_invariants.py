@@ -112,7 +112,7 @@ def test_a_memory_that_moved_twice_or_never() -> None:
     assert names(run) == {"I3"}
 
 
-@pytest.mark.parametrize("kind", ["stuck", "voicemail", "abandoned"])
+@pytest.mark.parametrize("kind", ["stuck", "voicemail", "abandoned", "fallback-voicemail"])
 def test_a_caller_whose_end_is_none_or_is_not_what_the_records_say(kind: str) -> None:
     run = right()
     run.callers[0] = caller("x", 0, kind)
