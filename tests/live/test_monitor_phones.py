@@ -127,7 +127,8 @@ async def test_a_phone_on_hold_is_on_the_phone(following: Following, lab: Lab, p
     assert "+OK" in pbx.api(f"uuid_hold {leg.uuid}")
     await following.agrees()
     assert following.state("1001") == [TALKING]
-    assert [row["callstate"] for row in rows(pbx) if row["uuid"] == leg.uuid] == ["HELD"]
+    await following.until(lambda: [row["callstate"] for row in rows(pbx) if row["uuid"] == leg.uuid] == ["HELD"])
+    assert following.state("1001") == [TALKING]
     assert "+OK" in pbx.api(f"uuid_hold off {leg.uuid}")
     await following.agrees()
     caller.hang_up()
