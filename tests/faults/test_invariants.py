@@ -201,7 +201,7 @@ def test_turns_that_are_not_fair() -> None:
 def test_a_call_whose_daemon_was_killed_may_be_hunted_again_but_not_be_lost() -> None:
     run = right()
     run.hunts.append(replace(answered("y", 3), id="again"))
-    run.hunts[1].result, run.hunts[1].answered_by = "failed", None
+    run.hunts[1].result, run.hunts[1].answered_by = "abandoned", None
     run.interrupted = frozenset({"y"})
     assert check(run) == []
     run.hunts[2].result = "voicemail"
