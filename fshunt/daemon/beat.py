@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from fshunt.daemon.adopting import Adopter
 from fshunt.daemon.clock import BEFORE_ANY_LEASE, LeaseClock
 from fshunt.daemon.database import Database
-from fshunt.errors import StoreError
+from fshunt.errors import FshuntError, StoreError
 from fshunt.store import daemons, hunts, lease, orphans, waiting
 from fshunt.store.orphans import Orphan
 
@@ -32,7 +32,8 @@ BEATS_A_LEASE = 3
 BEATS_BETWEEN_ORPHANS = 5
 """How often it is looked for calls of daemons that are gone, in beats."""
 
-MAX_STATUS_ERRORS = 10
+PLACE_SECONDS = 10.0
+"""How long a place in the line outlives its daemon, at most: nobody shall wait behind one who is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,11 @@ class Alive:
     waiting_ids: Sequence[str]
 
 
+def place_seconds(lease_seconds: float) -> float:
+    """Return how long a place in the line is good for without a beat."""
+    return min(PLACE_SECONDS, lease_seconds)
+
+
 def beat(s: Session, life: Life, alive: Alive) -> datetime:
     """Do one beat; return how far the lease clock is."""
     mine = alive.now
@@ -64,10 +70,15 @@ def beat(s: Session, life: Life, alive: Alive) -> datetime:
     reached = lease.advance(s, mine)
     daemons.beat(s, life.run, node=life.node, started_at=life.started_at, at=alive.at, now=reached, status=alive.status)
     hunts.renew(s, life.run, reached, life.lease_seconds, alive.hunt_ids)
-    waiting.renew(s, life.run, reached, life.lease_seconds, alive.waiting_ids)
+    waiting.renew(s, life.run, reached, place_seconds(life.lease_seconds), alive.waiting_ids)
     hunts.sweep(s, reached)
     waiting.sweep(s, reached)
     return reached
+
+
+def _retire(s: Session, run: str) -> None:
+    daemons.retire(s, run)
+    waiting.leave_all(s, run)  # also whoever was just joining the line when he was told to leave it
 
 
 class Heart:
@@ -93,13 +104,18 @@ class Heart:
         """Beat for the first time, in the background, and go on."""
         self._greenlet = gevent.spawn(self._run)
 
+    @property
+    def beats(self) -> bool:
+        """Whether it goes on: it ends by an error inside fshunt only, or when it is stopped."""
+        return self._greenlet is not None and not self._greenlet.dead
+
     def stop(self) -> None:
         """Beat no more, and say so to the others if the database lets us."""
         self._stopped.set()
         if self._greenlet is not None:
             self._greenlet.kill()
         try:
-            self._database.write(daemons.retire, self._life.run)
+            self._database.write(_retire, self._life.run)
         except StoreError as error:
             log.warning("the other daemons could not be told of the stop: %s", error)
 
@@ -111,7 +127,7 @@ class Heart:
                 if beats % BEATS_BETWEEN_ORPHANS == 0:
                     self._take_orphans()
                 beats += 1
-            except StoreError as error:
+            except FshuntError as error:
                 log.log(logging.DEBUG if self._database.away else logging.WARNING, "a beat was missed: %s", error)
             self._stopped.wait(self._pause)
 

@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 THREAD_SWITCH_SECONDS = 0.0005
 """How long a database thread may keep the interpreter from the loop; Python's default of 5 ms would be heard."""
 
+DATABASE_CHECK_SECONDS = 1.0
+"""How long the start waits for the database: callers are with the fallback meanwhile."""
+
 LOCK_WAIT_MS = 2000
 """How long a statement waits for a lock. A call itself waits no longer than ``database_timeout``."""
 
@@ -104,9 +107,16 @@ def serve(settings: Settings) -> int:
 
 
 def _check_database(settings: Settings) -> None:
+    """Refuse a database that is not migrated, or an SQLite file that is not there; one that is away may come back."""
+    checking = gevent.get_hub().threadpool.spawn(migrate.check, settings.database_url)
     try:
-        status = migrate.check(settings.database_url)
+        status = checking.get(timeout=DATABASE_CHECK_SECONDS)
+    except gevent.Timeout:
+        log.warning("starts without the database: it did not answer within %g s", DATABASE_CHECK_SECONDS)
+        return
     except StoreError as error:
+        if migrate.is_missing(settings.database_url):
+            raise
         log.warning("starts without the database: %s", error)
         return
     if not status.ok:

@@ -89,6 +89,7 @@ class SwitchMonitor:
     def start(self) -> None:
         """Begin to follow."""
         self._greenlet = gevent.spawn(self._run)
+        self._greenlet.link_exception(self._died)
 
     def stop(self) -> None:
         """End the connection."""
@@ -98,6 +99,11 @@ class SwitchMonitor:
     def wait_until_tried(self, seconds: float) -> None:
         """Wait until the switch was reached, or could not be, once."""
         self._tried.wait(seconds)
+
+    def _died(self, _greenlet: gevent.Greenlet) -> None:
+        """An error inside fshunt, which gevent has logged: what the table says is true no more. It is begun anew."""
+        self._cut_off("an error inside fshunt, see its log")
+        gevent.spawn_later(LONGEST_PAUSE_SECONDS, self.start)
 
     def _run(self) -> None:
         pause = FIRST_PAUSE_SECONDS

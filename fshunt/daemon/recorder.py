@@ -102,6 +102,11 @@ class Recorder:
         self._hurry.set()
 
     @property
+    def writes(self) -> bool:
+        """Whether it goes on: it ends by an error inside fshunt only, or when it is stopped."""
+        return self._greenlet is not None and not self._greenlet.dead
+
+    @property
     def unwritten(self) -> int:
         """How many writes wait."""
         return len(self._waiting)

@@ -39,7 +39,7 @@ FLUSH_SECONDS = 10.0
 KNOWN_AGAIN_SECONDS = 60.0
 """How often all groups are read, so that a call finds its group also when the database is away."""
 
-START_STATE_SECONDS = 1.0
+START_STATE_SECONDS = 0.5
 """How long the start waits for the switches: better to know who is on the phone before the first call."""
 
 
@@ -235,6 +235,7 @@ class Daemon:
                 self._read_all_groups()
 
     def _feed_watchdog(self, pause: float) -> None:
+        """Say that we live, as long as what keeps claims and records alive does: else systemd starts us anew."""
         stopped = Event()
-        while not stopped.wait(pause):
+        while self._heart.beats and self.services.recorder.writes and not stopped.wait(pause):
             self._notifier.send("WATCHDOG=1", f"STATUS=takes calls, {self.calls} now")

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
+from fshunt.daemon.beat import place_seconds
 from fshunt.daemon.caller import Caller
 from fshunt.daemon.choosing import Chosen, choose
 from fshunt.daemon.database import Patience
@@ -126,7 +127,7 @@ class Waiting(AbstractContextManager["Waiting"]):
                 place=self._waiter.place,
                 at=self.services.now(),
                 now=self.services.claims.clock.now(),
-                lease_seconds=self.services.settings.lease_seconds,
+                lease_seconds=place_seconds(self.services.settings.lease_seconds),
             )
             self.services.line.give_place(self._waiter, place)
         except StoreError as error:

@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL, Engine, make_url
 
 from fshunt.errors import StoreError
 from fshunt.store.engine import open_engine
@@ -54,6 +54,12 @@ def check(url: str | URL) -> Status:
         return _status(engine)
     finally:
         engine.dispose()
+
+
+def is_missing(url: str | URL) -> bool:
+    """Tell whether the URL names an SQLite file that is not there: nobody has made it yet."""
+    made = make_url(url)
+    return made.get_backend_name() == "sqlite" and not Path(str(made.database)).exists()
 
 
 def migrations_folder() -> Path:

@@ -87,6 +87,11 @@ def leave(s: Session, hunt_id: str) -> None:
     write(s, _leaving(dialect_of(s)), {"hunt": hunt_id})
 
 
+def leave_all(s: Session, owner: str) -> None:
+    """Take all hunts of a run that stops out of the line."""
+    write(s, delete(WAITING).where(WAITING.c.owner == owner), {})
+
+
 def renew(s: Session, owner: str, now: datetime, lease_seconds: float, hunt_ids: Iterable[str]) -> None:
     """Lengthen the leases of the owner's hunts that still wait."""
     until = now + timedelta(seconds=lease_seconds)
