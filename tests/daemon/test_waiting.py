@@ -33,7 +33,7 @@ def busy_with_a_caller(rig: Rig, extension: str = "1001", then: Behaviour = TALK
 
 
 def in_line(rig: Rig, count: int) -> None:
-    rig.until(lambda: len(rig.daemon.services.line) == count, f"{count} callers wait")
+    rig.until(lambda: len(rig.daemon.services.line) == len(line_in_database(rig)) == count, f"{count} callers wait")
 
 
 def line_in_database(rig: Rig) -> list[str]:
