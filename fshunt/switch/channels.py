@@ -2,7 +2,7 @@
 
 Events may come twice, late or in another order than they were sent: each says all there is to say of its channel, and
 what only some know is taken from the one with the highest Event-Sequence. A channel that has ended stays ended. The
-table of ``show channels`` is filled by a thread of its own, up to 0.2 s behind the events (switch_core_sqldb.c), so it
+table of ``show channels`` is filled by a thread of its own, up to 0.2 s behind the events (fact 28), so it
 adds to what the events said and never takes from it; where the two differ, there is a *doubt*, which
 ``uuid_exists`` settles.
 """

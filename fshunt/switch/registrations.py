@@ -1,7 +1,7 @@
 """Who has a phone registered at one switch, kept by its events and its lists. Pure: no socket and no clock.
 
 The lists are sofia's own (``sofia xmlstatus profile NAME reg``), not ``show registrations``: the core's table holds one
-phone an extension, and forgets all of them when one unregisters, unless ``multiple-registrations`` is set there too.
+phone an extension, and forgets it when any of them unregisters (fact 30).
 """
 
 import html
