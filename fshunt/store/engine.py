@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from fshunt.errors import StoreError
 from fshunt.store.failures import as_store_errors, busy
-from fshunt.store.statements import finish
+from fshunt.store.piped import BEGIN, BEGIN_READING, PipedConnection
+from fshunt.store.statements import finish, send
 
 CONNECTIONS = 10
 """Connections an engine may have open: above the native threads that the daemon gives to the database."""
@@ -36,9 +37,13 @@ STATEMENT_MS = 1000
 DEAD_PEER_MS = 20_000
 """After this a PostgreSQL server that takes packets but answers none counts as gone."""
 
+IDLE_SECONDS = 5.0
+"""A connection that was unused for so long is tried before it is used: servers and firewalls drop the idle."""
+USED_AT = "fshunt_used_at"
+
 READING = "fshunt_reading"
 IMMEDIATE = "fshunt_immediate"
-"""Execution options that say how a transaction on SQLite begins."""
+"""Execution options that say how a transaction begins."""
 
 
 def open_engine(
@@ -130,25 +135,56 @@ def _postgresql_engine(url: URL, busy_timeout_ms: int, connections: int) -> Engi
         "tcp_user_timeout": DEAD_PEER_MS,
         "client_encoding": "utf8",
         "application_name": "fshunt",
+        "autocommit": True,  # transactions begin by our own BEGIN
     }
     engine = create_engine(
         url,
         connect_args={key: value for key, value in ours.items() if key not in url.query},
+        use_native_hstore=False,
         pool_size=connections,
         max_overflow=0,
         pool_timeout=busy_timeout_ms / 1000,
-        pool_pre_ping=True,
         hide_parameters=True,
     )
 
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET lock_timeout = {busy_timeout_ms:d}")
-            cursor.execute(f"SET statement_timeout = {busy_timeout_ms + STATEMENT_MS:d}")
-        connection.commit()
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: Any, _entry: ConnectionPoolEntry, args: Any, named: Any) -> PipedConnection:
+        return PipedConnection.connect(*args, **named)
 
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: PipedConnection, _entry: ConnectionPoolEntry) -> None:
+        timeouts = {"lock_timeout": busy_timeout_ms, "statement_timeout": busy_timeout_ms + STATEMENT_MS}
+        setting = ", ".join(f"set_config('{name}', '{value:d}', false)" for name, value in timeouts.items())
+        connection.execute(f"SELECT {setting}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.begin_with = BEGIN_READING if connection.get_execution_options().get(READING) else BEGIN
+
+    _ping_if_idle(engine)
     return engine
+
+
+def _ping_if_idle(engine: Engine) -> None:
+    """Have a connection tried before it is used, if the server has said something to it or it was idle for long.
+
+    A server that ends a connection says so; to ask it each time would cost the wait for one more answer.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def _note(_connection: Any, entry: ConnectionPoolEntry) -> None:
+        entry.info[USED_AT] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _try(connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
+        used_at = entry.info.get(USED_AT)
+        if used_at is None or (time.monotonic() - used_at < IDLE_SECONDS and not connection.was_spoken_to()):
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError(str(error)) from error
 
 
 class Store:
@@ -157,20 +193,17 @@ class Store:
     def __init__(self, engine: Engine, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
         self._engine = engine
         self._busy_seconds = busy_timeout_ms / 1000
-        # One consistent picture for all statements of a transaction: SQLite's snapshot, PostgreSQL's repeatable read.
-        reading: dict[str, Any] = {READING: True}
-        if engine.dialect.name == "postgresql":
-            reading |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         # A session that is used after its block is an error, not a new transaction that nobody ends.
         options: dict[str, Any] = {"expire_on_commit": False, "close_resets_only": False}
-        self._read = sessionmaker(engine.execution_options(**reading), **options)
+        self._read = sessionmaker(engine.execution_options(**{READING: True}), **options)
         self._write = sessionmaker(engine.execution_options(**{IMMEDIATE: True}), **options)
+        event.listen(self._write, "do_orm_execute", lambda executing: send(executing.session))
         # SQLite lets one writer in and makes the others poll; our own threads wait in line instead.
         self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """One transaction that only reads, all of it from the same moment."""
+        """One transaction that only reads, all of it from the same moment: a snapshot on either database."""
         with as_store_errors(self._engine.url), self._read() as session:
             yield session
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Executable, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from fshunt.errors import NotFound
@@ -17,9 +18,22 @@ from fshunt.hunting.group import Group
 from fshunt.hunting.memory import Memory
 from fshunt.hunting.policies import Remembers
 from fshunt.store.claims import Flags, claim, look_and_claim, release, renew, sweep
-from fshunt.store.models import Domain, GroupMemory, HuntMember, MemoryMove
-from fshunt.store.rows import GROUPS, domain_names, find_group, group_of, group_query, memory_of, nearest, read_members
-from fshunt.store.statements import Rank, at_end, run, table, write
+from fshunt.store.models import Domain, GroupMemory, MemoryMove
+from fshunt.store.rows import (
+    BLOCK_OF_MEMBER,
+    BLOCKS,
+    GROUPS,
+    MEMBER_COLUMNS,
+    MEMBERS,
+    domain_names,
+    find_group,
+    group_of,
+    group_query,
+    member_of,
+    memory_of,
+    nearest,
+)
+from fshunt.store.statements import Rank, at_end, dialect_of, insert_for, run, table, write
 
 __all__ = [
     "Flags",
@@ -43,24 +57,26 @@ again at one time (the daemon's recorder takes 200 at once)."""
 FORGET_EVERY = 100
 """After how many moves the oldest are forgotten: not at each, for the sake of the calls that wait."""
 
-DOMAINS, MEMBERS, MEMORIES, MOVES = table(Domain), table(HuntMember), table(GroupMemory), table(MemoryMove)
+DOMAINS, MEMORIES, MOVES = table(Domain), table(GroupMemory), table(MemoryMove)
 _MEMORY_COLUMNS = (MEMORIES.c.answerer_id, MEMORIES.c.answerer_place, MEMORIES.c.turn_id, MEMORIES.c.turn_place)
 
-_GROUP_WITH_MEMORIES = (
-    group_query(*_MEMORY_COLUMNS)
+_GROUP_WITH_ALL = (
+    group_query(*_MEMORY_COLUMNS, *MEMBER_COLUMNS)
     .outerjoin(MEMORIES, MEMORIES.c.group_id == GROUPS.c.id)
+    .outerjoin(MEMBERS, MEMBERS.c.group_id == GROUPS.c.id)
+    .outerjoin(BLOCKS, BLOCK_OF_MEMBER)
     .where(func.lower(DOMAINS.c.name) == bindparam("domain"), GROUPS.c.pilot == bindparam("pilot"))
+    .order_by(MEMBERS.c.position)
 )
+"""A group, its memories and its members: a row for each member, or one row with none. A call waits for one answer."""
 _MEMORY_OF_GROUP = select(MEMORIES).where(MEMORIES.c.group_id == bindparam("group_id"))
 _LOCK_MEMORY = _MEMORY_OF_GROUP.with_for_update()
 _MOVE_DONE = select(MOVES.c.before_id, MOVES.c.before_place).where(
     MOVES.c.group_id == bindparam("group_id"), MOVES.c.kind == bindparam("kind"), MOVES.c.call_uuid == bindparam("uuid")
 )
-_PLACE_OF_MEMBER = select(MEMBERS.c.position).where(
-    MEMBERS.c.id == bindparam("member_id"), MEMBERS.c.group_id == bindparam("group_id")
-)
-_ADD_MOVE = insert(MOVES)
+_MEMBER = (MEMBERS.c.id == bindparam("member"), MEMBERS.c.group_id == bindparam("of_group"))
 _SET_MEMORY = update(MEMORIES).where(MEMORIES.c.group_id == bindparam("of_group"))
+_FORGET_MOVES = delete(MOVES).where(MOVES.c.group_id == bindparam("of_group"), MOVES.c.number <= bindparam("last"))
 _STAMP_MEMBER = update(MEMBERS).where(
     MEMBERS.c.id == bindparam("member_id"), or_(MEMBERS.c.idle_since.is_(None), MEMBERS.c.idle_since < bindparam("at"))
 )
@@ -80,9 +96,10 @@ def load(
 ) -> Loaded:
     """Return the group that was dialled; see ``find_domain`` for the domain. Raises NotFound."""
     named = fshunt_domain or domain_name or host or ""
-    row = run(s, _GROUP_WITH_MEMORIES, {"domain": named.lower(), "pilot": pilot}).first()
-    if row is not None:
-        return Loaded(group_of(row, read_members(s, [row.id])[row.id]), *_memories_of(row))
+    rows = run(s, _GROUP_WITH_ALL, {"domain": named.lower(), "pilot": pilot}).all()
+    if rows:
+        members = [member_of(row) for row in rows if row.member_id is not None]
+        return Loaded(group_of(rows[0], members), *_memories_of(rows[0]))
     domain_id, domain = find_domain(s, fshunt_domain=fshunt_domain, domain_name=domain_name, host=host)
     group = find_group(s, domain_id, domain, pilot)
     return Loaded(group, *memories(s, group.id))
@@ -156,29 +173,47 @@ def _move(
     if row is None:
         return None
     before = memory_of(getattr(row, f"{kind}_id"), getattr(row, f"{kind}_place"))
-    done = run(s, _MOVE_DONE, {"group_id": group_id, "kind": kind.value, "uuid": call_uuid}).first()
-    if done is not None:
-        return memory_of(done.before_id, done.before_place)
     member_id = choose(before)
-    place = run(s, _PLACE_OF_MEMBER, {"member_id": member_id, "group_id": group_id}).scalar()
-    if member_id is not None and place is not None:
-        number = row.moves + 1
-        _write_move(s, group_id, kind, call_uuid, number, before)
-        memory = {f"{kind}_id": member_id, f"{kind}_place": place, "moves": number}
-        run(s, _SET_MEMORY, {"of_group": group_id, **memory})
+    move = {
+        "of_group": group_id,
+        "of_kind": kind.value,
+        "of_call": call_uuid,
+        "as_number": row.moves + 1,
+        "from_id": before.member_id if before else None,
+        "from_place": before.place if before else None,
+        "member": member_id,
+    }
+    if member_id is None or run(s, _noting_move(dialect_of(s)), move).scalar() is None:
+        # The call has moved it already, or there is nobody whom it could be moved to.
+        done = run(s, _MOVE_DONE, {"group_id": group_id, "kind": kind.value, "uuid": call_uuid}).first()
+        return before if done is None else memory_of(done.before_id, done.before_place)
+    write(s, _setting_memory(kind), {"of_group": group_id, "member": member_id, "as_number": row.moves + 1})
+    if (row.moves + 1) % FORGET_EVERY == 0:
+        write(s, _FORGET_MOVES, {"of_group": group_id, "last": row.moves + 1 - KEPT_MOVES})
     return before
 
 
-def _write_move(s: Session, group_id: int, kind: Remembers, call_uuid: str, number: int, before: Memory | None) -> None:
-    move = {
-        "group_id": group_id,
-        "kind": kind.value,
-        "call_uuid": call_uuid,
-        "number": number,
-        "before_id": before.member_id if before else None,
-        "before_place": before.place if before else None,
+@cache
+def _noting_move(dialect: str) -> Executable:
+    """The INSERT of a call's move, unless the call has moved it already or the member is gone; it tells which."""
+    said = {
+        MOVES.c.group_id: "of_group",
+        MOVES.c.kind: "of_kind",
+        MOVES.c.call_uuid: "of_call",
+        MOVES.c.number: "as_number",
+        MOVES.c.before_id: "from_id",
+        MOVES.c.before_place: "from_place",
     }
-    run(s, _ADD_MOVE, move)
-    if number % FORGET_EVERY == 0:
-        old = MOVES.c.number <= number - KEPT_MOVES
-        s.execute(delete(MOVES).where(MOVES.c.group_id == group_id, old))
+    move = select(*(bindparam(name, type_=column.type) for column, name in said.items())).where(
+        exists().where(*_MEMBER)
+    )
+    insert = insert_for(dialect, MemoryMove).from_select([column.name for column in said], move)
+    return insert.on_conflict_do_nothing().returning(MOVES.c.number)
+
+
+@cache
+def _setting_memory(kind: Remembers) -> Executable:
+    place = select(MEMBERS.c.position).where(*_MEMBER).scalar_subquery()
+    return _SET_MEMORY.values(
+        {f"{kind}_id": bindparam("member"), f"{kind}_place": place, "moves": bindparam("as_number")}
+    )

@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 AT_END = "fshunt_at_end"
 """Where a session keeps what is to be done at its end."""
+UNSENT = "fshunt_unsent"
+"""Where it keeps what is to be sent, in order."""
 NAMES_A_STATEMENT = 500
 """Rows named in one statement: far below the number of values that either database takes."""
 
@@ -29,12 +31,31 @@ def table(model: type[Base]) -> Table:
 
 def run(s: Session, statement: Executable, values: dict[str, Any]) -> CursorResult[Any]:
     """Execute a statement on tables in the session's transaction, past the ORM: it sees only what was flushed."""
+    send(s)
     return s.connection().execute(statement, values)
 
 
 def write(s: Session, statement: Executable, values: dict[str, Any]) -> None:
-    """Execute a statement of which nobody needs the answer."""
-    run(s, statement, values)
+    """Execute a statement of which nobody needs the answer, before the next that is ``run`` or the transaction's end.
+
+    So PostgreSQL is sent several at once, and only the answer to the last is waited for.
+    """
+    if dialect_of(s) == "postgresql":
+        s.info.setdefault(UNSENT, []).append((statement, values))
+    else:
+        run(s, statement, values)
+
+
+def send(s: Session, *, until_commit: bool = False) -> None:
+    """Send what is still to be sent, and wait for the answers; where the COMMIT comes next, it may bring them."""
+    unsent = s.info.pop(UNSENT, ())
+    if not unsent:
+        return
+    connection = s.connection()
+    driver: Any = connection.connection.driver_connection
+    driver.hold_answers(len(unsent), until_commit=until_commit)
+    for statement, values in unsent:
+        connection.execute(statement, values)
 
 
 class Rank(IntEnum):
@@ -56,10 +77,11 @@ def at_end(s: Session, rank: Rank, number: int, job: Callable[[Session], None]) 
 
 
 def finish(s: Session) -> None:
-    """Do what is to be done at the end of the transaction."""
+    """Do what is left to be done before the COMMIT."""
     jobs = sorted(s.info.pop(AT_END, ()), key=itemgetter(0))
     for _, job in jobs:
         job(s)
+    send(s, until_commit=True)
 
 
 def dialect_of(s: Session) -> str:

@@ -201,6 +201,8 @@ def test_connections_that_were_cut_while_nobody_used_them(postgres_url):
     ) as other:
         everybody = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
         other.execute(f"{everybody} AND pid <> pg_backend_pid()")
+        while other.execute(f"{everybody} AND pid <> pg_backend_pid()").fetchone() is not None:
+            pass  # they are ending
     assert look(store).pilot == PILOT
     store.close()
 

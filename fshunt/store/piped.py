@@ -1,0 +1,112 @@
+"""Connections to PostgreSQL that wait for fewer answers: a call waits for a database that may be far away.
+
+A transaction begins together with its first statement, and statements whose answers nobody needs are sent together,
+with the COMMIT where they are the last (libpq's pipeline mode). So most transactions of a hunt wait for two answers.
+"""
+
+from __future__ import annotations
+
+import select
+from contextlib import ExitStack, suppress
+from typing import Any, Self
+
+import psycopg
+from psycopg.errors import PipelineAborted
+
+BEGIN = b"BEGIN"
+BEGIN_READING = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+"""One consistent picture for all statements."""
+
+
+class PipedConnection(psycopg.Connection[Any]):
+    """A connection whose transactions begin by ``begin_with``, with the first statement."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.cursor_factory = PipedCursor
+        self.begin_with: bytes | None = None
+        """How the transaction begins that has begun for everybody but the server; None: there is none."""
+        self.unanswered = 0
+        """How many of the next statements are sent together, without waiting for the answer of each."""
+        self._pipe: ExitStack | None = None
+
+    def was_spoken_to(self) -> bool:
+        """Tell whether the server has said something unasked, or ended the connection."""
+        if self.closed:
+            return True
+        poll = select.poll()
+        poll.register(self.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+
+    def hold_answers(self, statements: int, *, until_commit: bool) -> None:
+        """Send so many statements together, and the COMMIT with them if it is to follow."""
+        self.unanswered = statements + until_commit
+
+    def open_pipe(self) -> None:
+        """Send what comes without waiting for answers."""
+        if self._pipe is None:
+            self._pipe = ExitStack()
+            self._pipe.enter_context(self.pipeline())
+
+    def close_pipe(self) -> None:
+        """Wait for all answers; raise the first error."""
+        pipe, self._pipe, self.unanswered = self._pipe, None, 0
+        if pipe is None:
+            return
+        try:
+            pipe.close()
+        except PipelineAborted as error:
+            raise _first_of(error) from None
+
+    def commit(self) -> None:
+        """End the transaction well."""
+        self.begin_with = None
+        if self._pipe is None:
+            super().commit()
+            return
+        # Not psycopg's own, which it leaves out while it has not heard that a transaction has begun.
+        psycopg.Cursor(self).execute(b"COMMIT")
+        self.close_pipe()
+
+    def rollback(self) -> None:
+        """Undo the transaction."""
+        self.begin_with = None
+        with suppress(psycopg.Error):
+            self.close_pipe()
+        super().rollback()
+
+
+def _first_of(error: PipelineAborted) -> psycopg.Error:
+    """Return why the statements before were refused: what follows in a pipeline is only said to be aborted."""
+    found: psycopg.Error = error
+    while isinstance(found, PipelineAborted) and isinstance(found.__context__, psycopg.Error):
+        found = found.__context__
+    return found
+
+
+class PipedCursor(psycopg.Cursor[Any]):
+    """A cursor that begins the transaction if need be, and leaves the answer for later if its connection says so."""
+
+    connection: PipedConnection
+
+    def execute(self, query: Any, params: Any = None, **how: Any) -> Self:
+        """Send a statement; its answer is there when this returns unless the connection holds answers."""
+        connection = self.connection
+        begin, connection.begin_with = connection.begin_with, None
+        if begin is None and not connection.unanswered:
+            return super().execute(query, params, **how)
+        connection.open_pipe()
+        if begin is not None:
+            psycopg.Cursor(connection).execute(begin)
+        super().execute(query, params, **how)
+        connection.unanswered = max(0, connection.unanswered - 1)
+        if not connection.unanswered:
+            connection.close_pipe()
+        return self
+
+    def executemany(self, query: Any, params_seq: Any, **how: Any) -> None:
+        """Send a statement with many values, and wait for the answers."""
+        begin, self.connection.begin_with = self.connection.begin_with, None
+        if begin is not None:
+            psycopg.Cursor(self.connection).execute(begin)
+        super().executemany(query, params_seq, **how)
