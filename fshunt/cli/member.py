@@ -76,7 +76,7 @@ def list_(app: App, pilot: str, as_json: bool) -> None:
     if not found.members:
         output.say("[]" if as_json else f"Group {pilot} has no members: `fshunt member add {pilot} EXT` adds one.")
         return
-    seen, sentences = phones.ask(app.settings.switch)
+    seen, sentences = phones.ask(app.settings.switch, found)
     for sentence in sentences:
         output.warn(sentence)
     now = datetime.now(UTC)

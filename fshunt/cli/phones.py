@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from fshunt.errors import FshuntError
 from fshunt.hunting.availability import rests
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from fshunt.hunting.group import Group, Member
     from fshunt.settings import WatchedSwitch
     from fshunt.store.held import Held
+    from fshunt.switch.inbound import Inbound
     from fshunt.switch.phones import PhoneCall, PhoneTable
 
 CONNECT_SECONDS = 2.0
@@ -56,38 +58,44 @@ WORDS = {
 """The words of a state in JSON, and how people read them; unknown: nothing hinders it, but no switch was asked."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one switch told: its phones, and the extensions that it finds under another name of their domain."""
+
+    table: PhoneTable
+    found: frozenset[str]
+
+
 class Phones:
     """What the switches that could be asked told. ``complete``: all of them, so that what is not seen is not there."""
 
-    def __init__(self, tables: list[PhoneTable], complete: bool) -> None:
+    def __init__(self, told: list[Told], complete: bool) -> None:
         self.complete = complete
-        self._tables = tables
+        self._told = told
 
     def registered(self, number: str, domain: str) -> bool | None:
         """Whether an extension has a phone; None where that is not known."""
-        if any(table.is_registered(number, domain) for table in self._tables):
+        if any(each.table.is_registered(number, domain) or number in each.found for each in self._told):
             return True
-        # A phone may be registered under another name of its domain, which only its switch can tell.
-        elsewhere = any(table.registered_anywhere(number) for table in self._tables)
-        return False if self.complete and not elsewhere else None
+        return False if self.complete else None
 
     def calls(self, number: str, domain: str) -> list[PhoneCall]:
         """The calls of an extension, the oldest first."""
-        return [call for table in self._tables for call in table.calls_of(f"{number}@{domain}")]
+        return [call for each in self._told for call in each.table.calls_of(f"{number}@{domain}")]
 
 
-def ask(switches: Iterable[WatchedSwitch]) -> tuple[Phones, list[str]]:
-    """Ask each switch what its phones do; who cannot be asked is told in a sentence."""
-    tables, sentences, asked = [], [], list(switches)
+def ask(switches: Iterable[WatchedSwitch], group: Group) -> tuple[Phones, list[str]]:
+    """Ask each switch what the phones of a group do; who cannot be asked is told in a sentence."""
+    told, sentences, asked = [], [], list(switches)
     for switch in asked:
         try:
-            tables.append(_ask(switch))
+            told.append(_ask(switch, group))
         except FshuntError as error:
             sentences.append(f"{switch.name} is not asked: {error}")
-    return Phones(tables, bool(asked) and not sentences), sentences if asked else [NOT_CONFIGURED]
+    return Phones(told, bool(asked) and not sentences), sentences if asked else [NOT_CONFIGURED]
 
 
-def _ask(switch: WatchedSwitch) -> PhoneTable:
+def _ask(switch: WatchedSwitch, group: Group) -> Told:
     from fshunt.switch.inbound import Inbound
     from fshunt.switch.phones import PhoneTable, watch
 
@@ -95,9 +103,24 @@ def _ask(switch: WatchedSwitch) -> PhoneTable:
     try:
         table = PhoneTable()
         watch(inbound, table)
-        return table
+        # Registered at another domain only: another tenant's phone, or the same one by another name; the switch knows.
+        doubtful = [m for m in group.members if not m.address.outside and _elsewhere(table, m, group)]
+        return Told(table, frozenset(m.address.number for m in doubtful if _finds(inbound, m, group)))
     finally:
         inbound.close()
+
+
+def _elsewhere(table: PhoneTable, member: Member, group: Group) -> bool:
+    number = member.address.number
+    return not table.is_registered(number, group.domain) and table.registered_anywhere(number)
+
+
+def _finds(inbound: Inbound, member: Member, group: Group) -> bool:
+    from fshunt.switch.dialstring import contact_query, contacts_of
+
+    mark = uuid4().hex
+    contacts, _ = contacts_of(inbound.send(f"api {contact_query(member.address, group.domain, mark)}").reply_text, mark)
+    return bool(contacts)
 
 
 def states(group: Group, phones: Phones, held: Mapping[str, Held], now: datetime) -> dict[int, State]:
