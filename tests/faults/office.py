@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,11 @@ class Office:
         """How many hunts wait in the line."""
         with self.store.reading() as s:
             return s.scalar(text("SELECT count(DISTINCT hunt_id) FROM waiting")) or 0
+
+    def stamps(self, pilot: str) -> dict[str, datetime | None]:
+        """Since when each member of a group is idle."""
+        with self.store.reading() as s:
+            return {m.extension: m.idle_since for m in groups.get_group(s, DOMAIN, pilot).members}
 
     def unfinished(self) -> int:
         """How many hunts in the records have no end."""

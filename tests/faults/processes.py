@@ -59,8 +59,8 @@ class FshuntProcess:
             **settings,
         }
         self.log: list[str] = []
-        self.wrapper: list[str] = []
-        """A command that runs the daemon's."""
+        self.program = ["-m", "fshunt", "serve"]
+        """What Python runs."""
         self.socket: socket.socket | None = None
         """A listening socket that the daemon is given, as systemd does."""
         self.ready = Event()
@@ -94,7 +94,7 @@ class FshuntProcess:
         plain = {k: v for k, v in os.environ.items() if not k.startswith("FSHUNT_")}
         known = {k: v for k, v in self.settings.items() if k in ROWS}
         ours = {f"FSHUNT_{name.upper()}": value for name, value in known.items()}
-        command = self.command([*self.wrapper, sys.executable, "-m", "fshunt", "serve"], self.socket)
+        command = self.command([sys.executable, *self.program], self.socket)
         inherited = () if self.socket is None else (self.socket.fileno(),)
         self._process = Popen(command, env={**plain, **ours}, stderr=PIPE, cwd=ROOT, pass_fds=inherited)
         gevent.spawn(self._read_log, self._process.stderr)
