@@ -7,15 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from fshunt.hunting.addresses import parse_member
+from fshunt.simulator.phones import answers
+from fshunt.simulator.switch import SimulatedSwitch
+from fshunt.store import members
 from tests.faults import claim_checker
 from tests.faults.invariants import check
 from tests.faults.load import Load, make_load
-from tests.faults.office import Office, until, watched
+from tests.faults.office import DOMAIN, Office, ended, phones, switch_to, until, watched
 from tests.faults.processes import FshuntProcess
 
 RATE, SECONDS = 30.0, 12.0
 MOST_AT_ONCE = 200
 SEED = 20260101
+TALKS = answers(0.02, talks=0.02)
 
 
 class Two:
@@ -95,3 +100,51 @@ def _holds(two: Two, killed: set[str], interrupted: set[str]) -> None:
         )
     assert not found, f"{len(found)} problems, the first: {found[0]}"
     assert report.claims >= 200, "the journals say who was claimed"
+
+
+@pytest.fixture
+def pair(pg_office: Office, processes: list[FshuntProcess]) -> list[SimulatedSwitch]:
+    """Two daemons, and a switch of each."""
+    processes += [FshuntProcess(pg_office.url, node) for node in ("first", "second")]
+    for each in processes:
+        each.start_soon()
+    for each in processes:
+        each.until_ready()
+    return [switch_to([each]) for each in processes]
+
+
+def test_turns_go_round_over_both_daemons(pair: list[SimulatedSwitch], pg_office: Office) -> None:
+    pg_office.group("5000", "1001", "1002", "1003", policy="round-robin")
+    for switch in pair:
+        phones(switch, "1001", "1002", "1003", behaviour=TALKS)
+    who = []
+    for number in range(7):
+        call = pair[number % 2].call("5000")
+        assert ended(call).kind == "answered"
+        who.append(call.ending.who)
+    assert who == ["1001", "1002", "1003", "1001", "1002", "1003", "1001"]
+
+
+def test_a_change_holds_for_the_next_call_of_both_daemons(pair: list[SimulatedSwitch], pg_office: Office) -> None:
+    pg_office.group("5000", "1001", "1002")
+    for switch in pair:
+        phones(switch, "1001", "1002", behaviour=TALKS)
+
+    def answerers() -> set[str]:
+        who = set()
+        for switch in pair:
+            call = switch.call("5000")
+            assert ended(call).kind == "answered"
+            pg_office.closed(call.uuid)
+            until(lambda: not pg_office.claimed(), "the member is free again")
+            who.add(call.ending.who)
+        return who
+
+    assert answerers() == {"1001"}
+    with pg_office.store.writing() as s:
+        members.block(s, DOMAIN, "1001", True)
+    assert answerers() == {"1002"}
+    with pg_office.store.writing() as s:
+        members.block(s, DOMAIN, "1001", False)
+        members.enable_member(s, DOMAIN, "5000", parse_member("1002"), False)
+    assert answerers() == {"1001"}
