@@ -66,16 +66,20 @@ def choose(
     ``waiter`` is the caller's place in the line, if he waits: then the database is asked only if somebody looks free.
     """
     seen = {m.id: _look(hunt, m, services) for m in members}
-    phones = find_phones(session, hunt.group.domain, [m for m in members if seen[m.id].registered is not False])
-    seen = {m.id: replace(seen[m.id], registered=bool(phones.get(m.id))) for m in members}
+    phones = find_phones(session, hunt.group.domain, _unhindered(members, seen, hunt.group))
+    seen |= {member_id: replace(seen[member_id], registered=bool(found)) for member_id, found in phones.items()}
     # Whether somebody is disabled or blocked now only the database knows; all else hinders before it is asked.
-    wanted = [m for m in members if skip_reason(seen[m.id], call_waiting=hunt.group.call_waiting) is None]
+    wanted = _unhindered(members, seen, hunt.group)
     at = services.now()
     if wanted or waiter is None:
         standings = services.claims.take(hunt, wanted, waiter, patience, at)
     else:
         standings = {m.id: as_frozen(m) for m in members}
     return _sorted_out(hunt, members, seen, standings, phones, at, services)
+
+
+def _unhindered(members: Sequence[Member], seen: dict[int, Presence], group: Group) -> list[Member]:
+    return [m for m in members if skip_reason(seen[m.id], call_waiting=group.call_waiting) is None]
 
 
 def _sorted_out(

@@ -79,7 +79,7 @@ def _with_turn_taken(facts: Facts, group_id: int, call_uuid: str, services: Serv
         turn = patience.write(hunts.take_turn, group_id, call_uuid, first)
     except StoreError as error:
         log.warning("call %s: the turn is moved later: %s", call_uuid, error)
-        services.recorder.put(hunts.take_turn, group_id, call_uuid, first)
+        services.recorder.put(hunts.move_turn, group_id, call_uuid, first)
         turn = facts.turn
     found = _with_turn(facts, turn)
     services.known.turn_taken(group_id, decide(found)[0][0])

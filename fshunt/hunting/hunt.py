@@ -120,8 +120,12 @@ class Hunt:
         self.log(before, event, self.state)
 
     def skipped(self, member: Member, reason: SkipReason) -> bool:
-        """Note that a member was passed over; tell whether that is news, and not as it was the last time."""
-        news = self.last_end.get(member.id) is not reason
+        """Note that a member was passed over; tell whether that is news, and not as it was the last time.
+
+        Whether a member is on the phone by a hunt or by another call may be seen in either order: that is no news.
+        """
+        before = self.last_end.get(member.id)
+        news = before is not reason and not {before, reason} <= {SkipReason.ON_CALL, SkipReason.CLAIMED}
         self.last_end[member.id] = reason
         self._ends.add(reason)
         return news

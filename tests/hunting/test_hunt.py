@@ -155,8 +155,9 @@ def test_those_awaited_by_a_simultaneous_group_are_one_stage() -> None:
 def test_a_skip_is_news_unless_it_is_as_the_last_time() -> None:
     some = hunt(group("1001"))
     (member,) = some.group.members
-    told = [some.skipped(member, reason) for reason in (SkipReason.ON_CALL, SkipReason.ON_CALL, SkipReason.CLAIMED)]
-    assert told == [True, False, True]
+    reasons = (SkipReason.ON_CALL, SkipReason.ON_CALL, SkipReason.CLAIMED, SkipReason.RESTING, SkipReason.CLAIMED)
+    told = [some.skipped(member, reason) for reason in reasons]
+    assert told == [True, False, False, True, True], "one call is seen as a hunt's or not, in either order"
 
 
 def test_each_case_has_its_own_destination() -> None:
