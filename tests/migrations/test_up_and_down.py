@@ -2,12 +2,12 @@ from datetime import UTC, datetime
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from fshunt.errors import StoreError
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.outcomes import Outcome
-from fshunt.store import calls, groups, hunts, migrate
+from fshunt.store import calls, daemons, groups, hunts, lease, migrate, waiting
 from fshunt.store.engine import open_engine, open_store
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -45,6 +45,10 @@ def fill(url):
         calls.add_offer(s, "o1", **place, phones=2, ring_seconds=18.0, started_at=NOON)
         calls.end_offer(s, "o1", ended_at=NOON, outcome=Outcome.ANSWERED)
         calls.add_skip(s, "s1", **place, reason=SKIPPED, at=NOON)
+        lease.advance(s, NOON)
+        line = {"domain": "pbx.test", "group_id": added.id, "call_uuid": "u2", "owner": "run", "place": None}
+        waiting.join(s, "h2", ["1001"], **line, at=NOON, now=NOON, lease_seconds=60)
+        daemons.beat(s, "run", node="node", started_at=NOON, at=NOON, now=NOON, status={"version": "1"})
     store.close()
 
 
@@ -63,6 +67,61 @@ def test_all_tables_come_and_go_with_data_in_them(empty_database_url):
     with store.reading() as s:
         assert [m.extension for m in groups.get_group(s, "pbx.test", "5000").members] == ["1001", "+4930123@carrier"]
     store.close()
+
+
+def rows(url, *tables):
+    engine = open_engine(url)
+    try:
+        with engine.connect() as connection:
+            return {table: connection.execute(text(f"SELECT * FROM {table}")).mappings().all() for table in tables}
+    finally:
+        engine.dispose()
+
+
+OLD = ("domains", "groups", "members", "blocks", "group_memory", "memory_moves", "calls", "offers", "skips")
+
+
+def test_0002_is_taken_back_without_loss_of_what_0001_had(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url, "0002")
+    fill(url)
+    full = rows(url, *OLD)
+    migrate.downgrade(url, "0001")
+    back = rows(url, *OLD, "claims")
+    assert tables(url).isdisjoint({"waiting", "daemons", "lease_clock"})
+    for table in OLD:
+        columns = back[table][0].keys()
+        assert back[table] == [{name: row[name] for name in columns} for row in full[table]]
+    assert back["claims"] == [], "their times are of a clock that 0001 does not know"
+
+
+def test_0002_gives_old_rows_what_they_had_without_saying_so(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url, "0002")
+    fill(url)
+    migrate.downgrade(url, "0001")
+    migrate.upgrade(url, "0002")
+    store = open_store(url)
+    with store.reading() as s:
+        group = groups.get_group(s, "pbx.test", "5000")
+        [record] = calls.show_call(s, "h1")
+        assert (group.when_busy, group.auto_block) == ("go-on", None)
+        assert [(m.blocked, m.auto_blocked, m.rang_out) for m in group.members] == [(True, False, 0), (False, False, 0)]
+        assert (record.run, record.waited_seconds, len(record.offers)) == (None, None, 1)
+        assert (lease.read(s), waiting.waiting_hunts(s), daemons.list_daemons(s)) == (None, [], [])
+    store.close()
+
+
+def test_0002_taken_back_puts_back_who_was_blocked_by_the_group_only(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url, "0002")
+    fill(url)
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO blocks SELECT domain_id, '1002', since, 'auto' FROM blocks"))
+    engine.dispose()
+    migrate.downgrade(url, "0001")
+    assert [row["extension"] for row in rows(url, "blocks")["blocks"]] == ["1001"]
 
 
 def test_each_migration_can_be_taken_back_and_done_again(empty_database_url):
