@@ -43,6 +43,7 @@ __all__ = [
     "load",
     "look_and_claim",
     "memories",
+    "move_turn",
     "note_answer",
     "note_end",
     "release",
@@ -141,6 +142,11 @@ def take_turn(
     given what the memory was before its move, however many calls have moved it since.
     """
     return _move(s, group_id, Remembers.TURN, call_uuid, choose)
+
+
+def move_turn(s: Session, group_id: int, call_uuid: str, choose: Callable[[Memory | None], int | None]) -> None:
+    """Do as ``take_turn``, at the end of the transaction, for a call that could not wait for it."""
+    at_end(s, Rank.MEMORY, group_id, lambda s: _move(s, group_id, Remembers.TURN, call_uuid, choose))
 
 
 def note_answer(
