@@ -35,7 +35,7 @@ PILOTS: dict[str, dict[str, Any]] = {
 MEMBERS_EACH = 4
 RINGS_EACH = 6
 TALK_SECONDS = 0.8
-MESSAGE_SECONDS = 10.0
+MESSAGE_SECONDS = 15.0
 """Who speaks to voicemail is on the line for so long: that makes hundreds of calls at once."""
 LONGEST_SECONDS = 45.0
 """No call may take longer, on any machine: the longest hunts of these groups take six seconds."""
