@@ -17,7 +17,7 @@ from tests.faults.load import Load, make_load
 from tests.faults.office import DOMAIN, Office, ended, phones, switch_to, until, watched
 from tests.faults.processes import FshuntProcess
 
-RATE, SECONDS = 30.0, 12.0
+RATE, SECONDS = 30.0, 16.0
 MOST_AT_ONCE = 200
 SEED = 20260101
 TALKS = answers(0.02, talks=0.02)
