@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, MetaData, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, MetaData, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from fshunt.store.columns import SeenText, UtcDateTime
@@ -220,6 +220,8 @@ class CallRecord(Base):
         Index(None, "domain", "pilot", "started_at"),
         Index(None, "started_at"),
         Index(None, "owner", "ended_at"),
+        # The calls that are open, few among years of others.
+        Index(None, "run", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

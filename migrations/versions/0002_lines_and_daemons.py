@@ -24,6 +24,8 @@ def upgrade() -> None:
     op.add_column("blocks", sa.Column("reason", sa.String()))
     op.add_column("calls", sa.Column("run", sa.String()))
     op.add_column("calls", sa.Column("waited_seconds", sa.Float()))
+    is_open = sa.text("ended_at IS NULL")
+    op.create_index("ix_calls_run", "calls", ["run"], sqlite_where=is_open, postgresql_where=is_open)
     _create_waiting()
     _create_daemons()
     _create_lease_clock()
@@ -34,6 +36,7 @@ def downgrade() -> None:
     op.execute("DELETE FROM claims")
     for table in ("lease_clock", "daemons", "waiting"):
         op.drop_table(table)
+    op.drop_index("ix_calls_run", "calls")
     # A member whom nobody but a group of ours has blocked is a member who can be rung.
     op.execute("DELETE FROM blocks WHERE reason IS NOT NULL")
     for table, columns in (
