@@ -30,8 +30,9 @@ CALLER_HUNG_UP = "the caller hung up"
 STOPPED_RINGING = "fshunt was stopped while phones rang; they rang on"
 END_NOT_SEEN = "it went on without fshunt, its end was not seen"
 
-FIRST_RING_PATIENCE_SECONDS = 0.8
-"""What a hunt waits for the database, all in all, before its first phone rings: within a second it rings."""
+PLANNING_PATIENCE_SECONDS = 0.5
+"""What a hunt waits for the database before its order is decided; its claims have a time of their own. A database that
+does not answer in time is not asked again, so that within a second the first phone rings."""
 
 SHORTEST_RING_SECONDS = 0.5
 """What is left of ``hunt_timeout`` at a stage's start rings a phone at least this long: less only startles people."""
@@ -48,7 +49,7 @@ class Call:
         self.deadline = float("inf")
         self.outlives: Result | None = None
         """The result of a call that goes on without us, as a talk or in voicemail; None while it needs us."""
-        self._patience = Patience(services.database, FIRST_RING_PATIENCE_SECONDS, services.monotonic)
+        self._patience = Patience(services.database, PLANNING_PATIENCE_SECONDS, services.monotonic)
         self._began = services.monotonic()
         self._greenlet = getcurrent()
         self._stopping = False
@@ -104,6 +105,7 @@ class Call:
         """Ring those of a stage who can be rung; tell whether one of them has the call."""
         if self.session.gone:
             raise CallerGone(CALLER_HUNG_UP)
+        self._patience.allow(self.services.settings.database_timeout)  # for the claims alone, whatever came before
         choice = choose(self.session, hunt, stage.members, self.services, self._patience)
         for member, reason in choice.skipped:
             hunt.skipped(member, reason)
@@ -141,7 +143,6 @@ class Call:
         ringing.start(plans)
         self._note_delay()
         end = ringing.until_end()
-        self._patience.allow(self.services.settings.database_timeout)
         if end is StageEnd.CALLER_GONE:
             raise CallerGone(CALLER_HUNG_UP)
         if end is StageEnd.LEFT_RINGING:

@@ -38,6 +38,12 @@ WRITER_THREADS_SQLITE = 1
 WRITER_THREADS_SERVER = 4
 """Writes under way at once on a database server."""
 
+ENOUGH_OF_THE_TIMEOUT = 0.5
+"""A call that has waited so much of the timeout, and had no patience for more, may say that the database is away."""
+
+THREADS_SECONDS = 1.0
+"""How long, at a stop, threads are waited for."""
+
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0
 """Pauses between questions to a database that is away; each is twice the one before."""
 
@@ -170,7 +176,8 @@ class Database:
         for gate in (self.reads, self.writes):
             gate.why = None
         for pool in (self._readers, self._writers):
-            pool.kill()
+            with gevent.Timeout(THREADS_SECONDS, False):
+                pool.kill()  # waits for its threads; one that is stuck in a database that is away ends by itself
         self.store.close()
 
     def _reading(
@@ -195,12 +202,17 @@ class Database:
         return pool.spawn(job).get()  # type: ignore[no-any-return]
 
     def _within(self, gate: Gate, pool: ThreadPool, job: Callable[[], R], seconds: float) -> R:
+        self.reads.check()  # a database that answers no question takes no change either
         gate.check()
-        pending = pool.spawn(job)
+        limit = gevent.Timeout(min(seconds, self.timeout))
         try:
-            return pending.get(timeout=min(seconds, self.timeout))  # type: ignore[no-any-return]
-        except gevent.Timeout:
-            error, is_away = StoreError(f"The database did not answer within {seconds:.2g} s."), seconds >= self.timeout
+            with limit:  # also over the wait for a thread: all of them may be stuck
+                return pool.spawn(job).get()  # type: ignore[no-any-return]
+        except gevent.Timeout as passed:
+            if passed is not limit:
+                raise
+            error = StoreError(f"The database did not answer within {seconds:.2g} s.")
+            is_away = seconds >= self.timeout * ENOUGH_OF_THE_TIMEOUT
         except StoreError as failed:
             error, is_away = failed, True
         self.on_error()

@@ -59,6 +59,8 @@ def greet(session: Session, caller: Caller) -> None:
     Raises SwitchLost, TimedOut or CommandRefused if the switch does not play along.
     """
     session.post(
+        # What a daemon that has died had still asked for would run in the midst of our hunt (fact 27).
+        f"api uuid_break {kinds.check_uuid(caller.uuid)} all",
         f"linger {LINGER_SECONDS}",
         f"filter Unique-ID {kinds.check_uuid(caller.uuid)}",
         f"event plain {EVENTS}",

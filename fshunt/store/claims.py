@@ -188,7 +188,9 @@ def _flags(row: Any, wanted: bool, got: bool, call_waiting: bool) -> Flags:
 @cache
 def _renewing() -> Executable:
     whose = (CLAIMS.c.owner == bindparam("by"), CLAIMS.c.hunt_id.in_(bindparam("hunts", expanding=True)))
-    return update(CLAIMS).where(_locked(*whose)).values(expires_at=bindparam("until"))
+    # A row that is locked is being released, or claimed anew: to wait for it would be to wait for a whole batch of the
+    # recorder, whose locks are in the order of what happened, and which may wait for us.
+    return update(CLAIMS).where(_locked(*whose, skip_locked=True)).values(expires_at=bindparam("until"))
 
 
 @cache

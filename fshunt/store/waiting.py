@@ -33,11 +33,14 @@ _NEXT_PLACE = (
 )
 _PLACE_OF_HUNT = select(func.min(WAITING.c.place)).where(_OF_HUNT)
 _NO_MORE = delete(WAITING).where(_OF_HUNT, WAITING.c.extension.not_in(bindparam("extensions", expanding=True)))
-_RENEW = (
-    update(WAITING)
+_RENEWED = (
+    select(*KEY)
     .where(WAITING.c.owner == bindparam("by"), WAITING.c.hunt_id.in_(bindparam("hunts", expanding=True)))
-    .values(expires_at=bindparam("until"))
+    .order_by(*KEY)
+    .with_for_update(skip_locked=True)
 )
+_RENEW = update(WAITING).where(tuple_(*KEY).in_(_RENEWED)).values(expires_at=bindparam("until"))
+"""A row that is locked is given up, or joined anew: nobody waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
