@@ -8,8 +8,9 @@ closed, and the record says that its end was not seen.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from fshunt.daemon.claims import Claims
@@ -22,6 +23,12 @@ from fshunt.store.orphans import Orphan
 from fshunt.switch.phones import Change
 
 log = logging.getLogger("fshunt.call")
+
+CUT_OFF_SECONDS = 60.0
+"""After so long without its switch a call is closed, its end not seen: longer than a switch takes to start again."""
+
+Leg = tuple[str, calls.OpenOffer]
+"""A channel that lives, and the offer that it is of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +45,23 @@ class Adopted:
     member: str = ""
     leg: str | None = None
     rings: Orphan | None = None
+    seen_at: float = 0.0
+    """When it was last known to live, in seconds of the monotonic clock."""
 
 
 class Adopter:
     """Keeps the calls that are watched, and closes their records."""
 
-    def __init__(self, monitor: Monitor, recorder: Recorder, claims: Claims, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        monitor: Monitor,
+        recorder: Recorder,
+        claims: Claims,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._monitor, self._recorder, self._claims, self._now = monitor, recorder, claims, now
+        self._monotonic = monotonic
         self._calls: dict[str, Adopted] = {}
 
     def __len__(self) -> int:
@@ -53,6 +70,8 @@ class Adopter:
     @property
     def hunt_ids(self) -> list[str]:
         """The hunts that are watched: their claims are still needed."""
+        for call in list(self._calls.values()):
+            self._look_whether_it_lives(call)
         return list(self._calls)
 
     @property
@@ -62,7 +81,7 @@ class Adopter:
 
     def adopt(self, call: Adopted) -> None:
         """Watch a call to its end."""
-        self._calls[call.hunt_id] = call
+        call = self._calls[call.hunt_id] = replace(call, seen_at=self._monotonic())
         log.info("call %s: goes on, and is watched to its end", call.uuid)
         self._review(call)
 
@@ -77,6 +96,8 @@ class Adopter:
 
     def changed(self, change: Change) -> None:
         """Look at an event of a switch: somebody may have picked up, or a call that is watched may have ended."""
+        if not change.presence_ids and not change.ended:
+            return
         for call in list(self._calls.values()):
             if call.rings is not None:
                 self._look_who_answers(call, call.rings)
@@ -94,28 +115,51 @@ class Adopter:
         elif self._monitor.has_channel(call.uuid) is False:
             self._finish(call, end_seen=False)
 
+    def _look_whether_it_lives(self, call: Adopted) -> None:
+        """Give a call up whose switch is cut off for too long: it may be gone for good, and its members elsewhere."""
+        if self._monitor.has_channel(call.uuid):
+            self._calls[call.hunt_id] = replace(call, seen_at=self._monotonic())
+        elif self._monotonic() - call.seen_at <= CUT_OFF_SECONDS:
+            return
+        elif call.rings is not None:
+            del self._calls[call.hunt_id]
+            self._close(call.rings)
+        else:
+            self._finish(call, end_seen=False)
+
     def _as_adopted(self, orphan: Orphan) -> Adopted | None:
-        """Return what there is to watch; None for a hunt that rang when its daemon died: its caller is elsewhere."""
+        """Return what there is to watch; None for a hunt whose phones do not ring any more, as every switch says."""
         legs = self._legs(orphan)
-        answered = next((each for each in legs if self._monitor.is_answered(each[0])), None)
+        answered = self._who_answered(orphan, legs)
         if orphan.result is not None:
             leg, member = answered[0] if answered else None, orphan.answered_by or ""
             return Adopted(orphan.hunt_id, orphan.uuid, Result(orphan.result), orphan.member_id, member, leg)
         if answered is not None:
             # The daemon died between the answer and its record: the switch still knows who talks.
             return self._answered(orphan, *answered)
-        return Adopted(orphan.hunt_id, orphan.uuid, Result.FAILED, rings=orphan) if legs else None
+        if not legs and self._monitor.watched:
+            return None
+        return Adopted(orphan.hunt_id, orphan.uuid, Result.FAILED, rings=orphan)
 
     def _look_who_answers(self, call: Adopted, orphan: Orphan) -> None:
         legs = self._legs(orphan)
-        answered = next((each for each in legs if self._monitor.is_answered(each[0])), None)
+        answered = self._who_answered(orphan, legs)
         if answered is not None:
-            self._calls[call.hunt_id] = self._answered(orphan, *answered)
+            self._calls[call.hunt_id] = replace(self._answered(orphan, *answered), seen_at=call.seen_at)
         elif not legs and self._monitor.watched:
             del self._calls[call.hunt_id]
             self._close(orphan)
 
-    def _legs(self, orphan: Orphan) -> list[tuple[str, calls.OpenOffer]]:
+    def _who_answered(self, orphan: Orphan, legs: list[Leg]) -> Leg | None:
+        """Return the leg that has the call: it was picked up, and the caller answered.
+
+        A phone that was picked up, and has not confirmed, does not answer the caller.
+        """
+        if not self._monitor.is_answered(orphan.uuid):
+            return None
+        return next((each for each in legs if self._monitor.is_answered(each[0])), None)
+
+    def _legs(self, orphan: Orphan) -> list[Leg]:
         """Return the legs that live of a call whose caller is there, each with its offer."""
         if not self._monitor.has_channel(orphan.uuid):
             return []
@@ -130,6 +174,11 @@ class Adopter:
             self._recorder.put(
                 hunts.note_answer, orphan.group_id, offer.member_id, call_uuid=orphan.uuid, at=at, moves_answerer=moves
             )
+        losers = [each for each in orphan.offers if each.outcome is None and each.id != offer.id]
+        for each in losers:
+            self._recorder.put(calls.end_offer, each.id, ended_at=at, outcome=Outcome.ANSWERED_ELSEWHERE)
+        if losers:
+            self._claims.release(orphan.hunt_id, orphan.uuid, [each.extension for each in losers])
         log.info("call %s: answered by %s, while no daemon looked", orphan.uuid, offer.extension)
         return Adopted(orphan.hunt_id, orphan.uuid, Result.ANSWERED, offer.member_id, offer.extension, leg)
 

@@ -82,7 +82,10 @@ def _retire(s: Session, run: str) -> None:
 
 
 class Heart:
-    """Beats while the daemon lives. ``say`` gives the status and the hunts that live and wait."""
+    """Beats while the daemon lives. ``say`` gives the status and the hunts that live and wait.
+
+    ``on_return`` is called at a beat that follows a missed one: others may have taken our claims and places for dead.
+    """
 
     def __init__(
         self,
@@ -92,17 +95,28 @@ class Heart:
         adopter: Adopter,
         now: Callable[[], datetime],
         say: Callable[[], tuple[dict[str, Any], Sequence[str], Sequence[str]]],
+        on_return: Callable[[], None],
     ) -> None:
         self._life, self._database, self._clock, self._adopter = life, database, clock, adopter
         self._now, self._say = now, say
         self._pause = min(BEAT_SECONDS, life.lease_seconds / BEATS_A_LEASE)
+        self._on_return = on_return
         self._first_looked = False
+        self._first, self._hurry = Event(), Event()
         self._stopped = Event()
         self._greenlet: gevent.Greenlet | None = None
 
     def start(self) -> None:
         """Beat for the first time, in the background, and go on."""
         self._greenlet = gevent.spawn(self._run)
+
+    def wait_for_the_first(self, seconds: float) -> None:
+        """Wait for the first beat, so that the first call can claim."""
+        self._first.wait(seconds)
+
+    def hurry(self) -> None:
+        """Beat now: the database is back."""
+        self._hurry.set()
 
     @property
     def beats(self) -> bool:
@@ -120,16 +134,22 @@ class Heart:
             log.warning("the other daemons could not be told of the stop: %s", error)
 
     def _run(self) -> None:
-        beats = 0
+        beats, missed = 0, False
         while not self._stopped.is_set():
             try:
                 self._beat()
+                if missed:
+                    self._on_return()
+                missed = False
+                self._first.set()
                 if beats % BEATS_BETWEEN_ORPHANS == 0:
                     self._take_orphans()
                 beats += 1
             except FshuntError as error:
+                missed = True
                 log.log(logging.DEBUG if self._database.away else logging.WARNING, "a beat was missed: %s", error)
-            self._stopped.wait(self._pause)
+            self._hurry.wait(self._pause)
+            self._hurry.clear()
 
     def _beat(self) -> None:
         status, hunt_ids, waiting_ids = self._say()
@@ -137,14 +157,18 @@ class Heart:
         self._clock.catch_up(self._database.write_patiently(lambda s: beat(s, self._life, alive)))
 
     def _take_orphans(self) -> None:
+        _, kept, _ = self._say()
+
         def take(s: Session) -> list[Orphan]:
             return orphans.take(
                 s,
                 node=self._life.node,
                 run=self._life.run,
                 now=self._clock.now(),
+                at=self._now(),
                 dead_after_seconds=self._life.lease_seconds,
                 own_node=not self._first_looked,
+                kept=kept,
             )
 
         found = self._database.write_patiently(take)

@@ -23,7 +23,7 @@ from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.hunt import Hunt, Stage
 from fshunt.hunting.outcomes import TRANSITIONS, Event, Outcome, Result, State
-from fshunt.switch.session import CallerGone, Session, SwitchLost
+from fshunt.switch.session import HUNG_UP, CallerGone, Session, SwitchLost
 from fshunt.switch.stage import Offer, StageLegs
 
 CALLER_HUNG_UP = "the caller hung up"
@@ -104,7 +104,7 @@ class Call:
     def _ring(self, hunt: Hunt, stage: Stage) -> bool:
         """Ring those of a stage who can be rung; tell whether one of them has the call."""
         if self.session.gone:
-            raise CallerGone(CALLER_HUNG_UP)
+            raise CallerGone(HUNG_UP)
         self._patience.allow(self.services.settings.database_timeout)  # for the claims alone, whatever came before
         choice = choose(self.session, hunt, stage.members, self.services, self._patience)
         for member, reason in choice.skipped:
@@ -144,7 +144,7 @@ class Call:
         self._note_delay()
         end = ringing.until_end()
         if end is StageEnd.CALLER_GONE:
-            raise CallerGone(CALLER_HUNG_UP)
+            raise CallerGone(HUNG_UP)
         if end is StageEnd.LEFT_RINGING:
             raise LeftRinging
         if end is StageEnd.NOBODY:
@@ -164,10 +164,10 @@ class Call:
         """From here on the call outlives us, and nobody else is rung (invariant I6)."""
         self.outlives = Result.ANSWERED
         hunt.move(Event.ANSWERED)
-        if hunt.answered_by is not None:
-            self.journal.answered(hunt.group, hunt.answered_by)
         with suppress(SwitchLost):  # it is met again at once by who waits for the end of the talk
             protect_talk(self.session, self.caller)
+        if hunt.answered_by is not None:
+            self.journal.answered(hunt.group, hunt.answered_by)
 
     def _talk(self, hunt: Hunt) -> None:
         end_seen = talk(self.session, self._ringing.bridge_uuid if self._ringing else "")
@@ -183,7 +183,7 @@ class Call:
     def _leave(self, hunt: Hunt) -> None:
         """Nobody took the call: on to the destination of the case."""
         if self.session.gone:
-            raise CallerGone(CALLER_HUNG_UP)
+            raise CallerGone(HUNG_UP)
         hunt.move(Event.EXHAUSTED)
         destination, case = hunt.destination(), hunt.case()
         self._destination = destination

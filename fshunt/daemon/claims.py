@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+import gevent
+
 from fshunt.daemon.claimlog import ClaimJournal
 from fshunt.daemon.clock import LeaseClock
 from fshunt.daemon.database import Database, Patience
@@ -86,6 +88,12 @@ class Claims:
                 self._drop(_key(group, member), hunt.id)
         return standings
 
+    def now(self) -> datetime:
+        """Return the reading of the lease clock for a lease; raise StoreError before the database has set the clock."""
+        if not self.clock.is_set:
+            raise StoreError("This daemon has not told the database yet that it lives.")
+        return self.clock.now()
+
     def release(self, hunt_id: str, call_uuid: str, extensions: Collection[str] | None = None) -> None:
         """End a hunt's claims, all or those on the extensions; whoever waits for the members is woken."""
         keys = [key for key, holders in self._held.items() if hunt_id in holders]
@@ -102,18 +110,28 @@ class Claims:
             None if extensions is None else list(extensions),
             taken_before=None if extensions is None else self.clock.now(),
         )
-        if self._database.writes.why is not None:
+        if self._database.away is not None:
             self._released(keys, hunt_id)
         elif len(self._line):
             self._recorder.hurry()
 
+    def let_lapse(self, hunt_id: str) -> None:
+        """Nobody will see the end of this hunt's talk: its claims end with their lease, here as in the database."""
+
+        def lapse() -> None:
+            for key in [key for key, holders in self._held.items() if hunt_id in holders]:
+                self._drop(key, hunt_id)
+                self._line.member_may_be_free(key)
+
+        gevent.spawn_later(self._lease_seconds, lapse)
+
     def database_changed(self) -> None:
         """The database went away: what was released is free here. It came back: what is held here is claimed there."""
-        if self._database.writes.why is not None:
+        if self._database.away is not None:
             for key, hunt_id in list(self._leaving):
                 self._released([key], hunt_id)
         else:
-            self._claim_again()
+            self.claim_again()
 
     def close(self) -> None:
         """Close the journal."""
@@ -149,7 +167,7 @@ class Claims:
             hunt_id=hunt.id,
             call_uuid=hunt.call_uuid,
             owner=self._owner,
-            now=self.clock.now(),
+            now=self.now(),
             at=at,
             lease_seconds=self._lease_seconds,
             call_waiting=group.call_waiting,
@@ -181,7 +199,7 @@ class Claims:
         if not holders:
             self._held.pop(key, None)
 
-    def _claim_again(self) -> None:
+    def claim_again(self) -> None:
         """Write down the claims that were taken while the database was away; one that another daemon has is its own."""
         by_hunt: dict[tuple[str, str, str], list[str]] = {}
         for (domain, extension), holders in self._held.items():

@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 BEFORE_ANY_LEASE = datetime(2000, 1, 1, tzinfo=UTC)
 """Where the lease clock stands until the database has said how far it is: earlier than any lease."""
 
+AHEAD_SECONDS = 6.0
+"""How far the lease clock runs ahead of what was published: three beats."""
+
 WORTH_A_WORD_SECONDS = 60.0
 """A clock that is set back by more than this is told of; less is what a time server does every day."""
 
@@ -62,11 +65,14 @@ class LeaseClock:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._reached, self._at = BEFORE_ANY_LEASE, monotonic()
+        self.is_set = False
+        """Whether the database has said how far it is."""
 
     def now(self) -> datetime:
-        """The reading now."""
-        return self._reached + timedelta(seconds=self._monotonic() - self._at)
+        """The reading now. It stands still where nothing can be published: else all leases would end in an outage."""
+        return self._reached + timedelta(seconds=min(self._monotonic() - self._at, AHEAD_SECONDS))
 
     def catch_up(self, reached: datetime) -> None:
-        """Go on from ``reached``, unless this clock is farther."""
+        """Go on from ``reached``, which the database knows, unless this clock is farther."""
         self._reached, self._at = max(self.now(), reached), self._monotonic()
+        self.is_set = True

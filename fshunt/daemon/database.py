@@ -21,7 +21,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from fshunt.daemon.clock import utc_now
-from fshunt.errors import StoreError
+from fshunt.errors import FshuntError, StoreError
 from fshunt.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class Gate:
         while self.why is not None:
             try:
                 self._ask()
-            except StoreError:
+            except FshuntError:
                 self._opened.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             else:

@@ -152,6 +152,8 @@ class Journal:
     def let_go(self, what: str) -> None:
         """The call goes on without a session of ours; whoever watches the switch closes its record."""
         self.is_closed = True
+        if self._waited_seconds is not None:
+            self.services.recorder.put(calls.note_waited, self.hunt_id, seconds=self._waited_seconds)
         self._log("goes on without us: %s", what)
 
     def closed(
@@ -179,6 +181,8 @@ class Journal:
         )
         if end_seen and self._hunt is not None:
             self.services.claims.release(self.hunt_id, self.caller.uuid)
+        else:
+            self.services.claims.let_lapse(self.hunt_id)
         self.is_closed = True
         self.services.metrics.hunt_ended(result)
         words = [f"ended: {result}"]

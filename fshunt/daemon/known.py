@@ -52,22 +52,24 @@ class KnownGroups:
 
     def turn_taken(self, group_id: int, member_id: int) -> None:
         """A call has moved the turn of a group."""
-        for key, each in self._of_group(group_id):
+        for key, each in self._with_member(group_id, member_id):
             self._groups[key] = replace(each, turn=Memory(member_id, each.group.member(member_id).position))
 
     def answered(self, group_id: int, member_id: int) -> None:
         """A member has answered a call of a group."""
-        for key, each in self._of_group(group_id):
+        for key, each in self._with_member(group_id, member_id):
             self._groups[key] = replace(each, answerer=Memory(member_id, each.group.member(member_id).position))
 
     def idle_since(self, group_id: int, member_id: int, at: datetime) -> None:
         """A member's call through the group's pilot was answered, or has ended."""
-        for key, each in self._of_group(group_id):
+        for key, each in self._with_member(group_id, member_id):
             members = tuple(replace(m, idle_since=at) if m.id == member_id else m for m in each.group.members)
             self._groups[key] = replace(each, group=replace(each.group, members=members))
 
-    def _of_group(self, group_id: int) -> list[tuple[Key, Loaded]]:
-        return [(key, each) for key, each in self._groups.items() if each.group.id == group_id]
+    def _with_member(self, group_id: int, member_id: int) -> list[tuple[Key, Loaded]]:
+        """The group, if it is known and the member has not been removed from it since."""
+        of_group = [(key, each) for key, each in self._groups.items() if each.group.id == group_id]
+        return [(key, each) for key, each in of_group if any(m.id == member_id for m in each.group.members)]
 
 
 def _key(loaded: Loaded) -> Key:

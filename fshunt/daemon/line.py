@@ -28,6 +28,11 @@ class Waiter:
     number: int = 0
     place: int | None = None
     keys: frozenset[Key] = field(default_factory=frozenset)
+    """The members who are kept for this caller, and for whom he is woken."""
+    others: frozenset[Key] = field(default_factory=frozenset)
+    """Members who cannot be rung for him now, and for whom he is only woken."""
+    is_known: bool = False
+    """Whether the database has his place, as far as we know."""
 
     @property
     def order(self) -> tuple[bool, int, int]:
@@ -50,10 +55,10 @@ class Line:
         """The hunts of those who wait."""
         return [waiter.hunt_id for waiter in self._waiting]
 
-    def join(self, waiter: Waiter, keys: Collection[Key]) -> None:
+    def join(self, waiter: Waiter, keys: Collection[Key], others: Collection[Key] = ()) -> None:
         """Wait for these members; who was in the line before has the same place again."""
         waiter.number = waiter.number or next(self._numbers)
-        waiter.keys = frozenset(keys)
+        waiter.keys, waiter.others = frozenset(keys), frozenset(others)
         if waiter not in self._waiting:
             self._waiting.append(waiter)
             self._sort()
@@ -62,6 +67,12 @@ class Line:
         """Note the place that the database has given: callers who came at one moment stand as it says."""
         waiter.place = place
         self._sort()
+
+    def begin_again(self) -> None:
+        """Have all tell the database of their places again, which it may have taken for those of a dead daemon."""
+        for waiter in self._waiting[:]:
+            waiter.is_known = False
+            waiter.wake()
 
     def leave(self, waiter: Waiter) -> None:
         """Wait no more; whoever is now first for one of the members is woken."""
@@ -82,19 +93,21 @@ class Line:
 
     def presence_changed(self, presence_id: str) -> None:
         """Wake who is first for the member whom the switch calls so: ``user@domain`` in lower case."""
-        keys = {key for waiter in self._waiting for key in waiter.keys}
-        self._wake_first({key for key in keys if f"{key[1]}@{key[0]}".lower() == presence_id})
+        self._wake_first({key for key in self._all_keys() if f"{key[1]}@{key[0]}".lower() == presence_id})
 
     def something_changed(self, domain: str | None = None) -> None:
         """Wake whoever is first for any member, of one domain if it is known of which."""
-        keys = {key for waiter in self._waiting for key in waiter.keys}
-        self._wake_first({key for key in keys if domain is None or key[0].lower() == domain.lower()})
+        self._wake_first({key for key in self._all_keys() if domain is None or key[0].lower() == domain.lower()})
+
+    def _all_keys(self) -> set[Key]:
+        return {key for waiter in self._waiting for key in waiter.keys | waiter.others}
 
     def _sort(self) -> None:
         self._waiting.sort(key=lambda each: each.order)
 
     def _wake_first(self, keys: Collection[Key]) -> None:
         firsts = {self._first(key) for key in keys}
+        firsts |= {next((waiter for waiter in self._waiting if key in waiter.others), None) for key in keys}
         for waiter in self._waiting[:]:
             if waiter in firsts:
                 waiter.wake()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from fshunt.errors import FshuntError
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.outcomes import Outcome
 from fshunt.switch.causes import CONNECTION_LOST
@@ -62,9 +63,14 @@ class Ringing:
 
     def start(self, plans: Sequence[LegPlan]) -> None:
         """Have the switch ring all legs at once, and tell us what becomes of each."""
-        for plan in plans:
-            self.session.post(f"filter Unique-ID {plan.uuid}")
-        self.bridge_uuid = self.session.execute("bridge", dial_string(plans))
+        try:
+            for plan in plans:
+                self.session.post(f"filter Unique-ID {plan.uuid}")
+            self.bridge_uuid = self.session.execute("bridge", dial_string(plans))
+        except FshuntError:
+            self.legs.close_all(CONNECTION_LOST)
+            self._report()
+            raise
 
     def until_end(self) -> StageEnd:
         """Ring until the stage has ended; each phone for its time.
@@ -74,13 +80,13 @@ class Ringing:
         try:
             while self._end is None:
                 event = self.session.next_event(self._next_deadline(), wakeable=True)
-                self._end_withdrawn()
                 if self._stopping and self._leave_by == FOREVER:
                     self._leave_by = self.clock() + LAST_LOOK_SECONDS
                 if event is None:
                     self._on_time(self.clock())
                 else:
                     self._on_event(event.event, self.clock())
+                self._end_withdrawn()  # after the event: it may say that the phone was picked up
                 self._report()
             return self._end
         except SwitchLost:

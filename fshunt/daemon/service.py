@@ -23,7 +23,7 @@ from fshunt.daemon.services import Services
 from fshunt.daemon.status import database_status, switch_status
 from fshunt.daemon.web import WebServer
 from fshunt.daemon.withdrawing import Withdrawals
-from fshunt.errors import FshuntError, StoreError
+from fshunt.errors import FshuntError
 from fshunt.store.known import load_all
 from fshunt.switch.phones import Change
 from fshunt.switch.session import Session
@@ -61,7 +61,13 @@ class Daemon:
         )
         life = Life(services.run, settings.node, services.now(), settings.lease_seconds)
         self._heart = Heart(
-            life, services.database, services.claims.clock, services.adopter, services.now, self._say_how_it_is
+            life,
+            services.database,
+            services.claims.clock,
+            services.adopter,
+            services.now,
+            self._say_how_it_is,
+            self._back_among_the_living,
         )
         self._withdrawals = Withdrawals(
             services.database, settings.database_url, services.line, lambda: list(self._calls.values())
@@ -88,6 +94,7 @@ class Daemon:
             each.wait_until_tried(START_STATE_SECONDS)
         self._read_all_groups()
         self._heart.start()
+        self._heart.wait_for_the_first(START_STATE_SECONDS)
         self._withdrawals.start()
         self._keepers.append(gevent.spawn(self._keep_groups_known))
         if self._notifier.watchdog_seconds:
@@ -178,8 +185,14 @@ class Daemon:
         services = self.services
         services.claims.database_changed()
         if services.database.away is None:
+            self._heart.hurry()
             services.recorder.try_again()
             services.line.something_changed()
+
+    def _back_among_the_living(self) -> None:
+        """A beat was missed and now succeeded: what others may have swept is claimed, and waited for, again."""
+        self.services.claims.claim_again()
+        self.services.line.begin_again()
 
     def _start_web(self) -> None:
         settings = self.services.settings
@@ -221,7 +234,7 @@ class Daemon:
         database = self.services.database
         try:
             loaded, latest = database.read(load_all)
-        except StoreError as error:
+        except FshuntError as error:
             log.warning("the groups could not be read: %s", error)
             return
         self.services.known.replace_all(loaded)

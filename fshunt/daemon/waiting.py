@@ -20,15 +20,13 @@ from fshunt.hunting.group import MAX_WAIT_SECONDS, Member
 from fshunt.hunting.hunt import Hunt, Stage
 from fshunt.hunting.outcomes import Event, Outcome, State
 from fshunt.store import waiting
-from fshunt.switch.session import CallerGone, Session
+from fshunt.switch.session import HUNG_UP, CallerGone, Session
 
 LONGEST_PAUSE_SECONDS = 2.0
 """Between two tries, should nobody have said that a member is free: a notice may be lost."""
 
 BUSY_AGAIN_SECONDS = 5.0
 """A phone that answered "busy" is left alone so long, whatever is known of it: it knows best."""
-
-CALLER_HUNG_UP = "the caller hung up"
 
 
 class Waiting(AbstractContextManager["Waiting"]):
@@ -69,7 +67,7 @@ class Waiting(AbstractContextManager["Waiting"]):
             self._join()
             found = self._try()
             if found is not None:
-                self._leave_line(claimed=True)
+                self._leave_line(claimed=not self.hunt.group.call_waiting)
                 self.hunt.move(Event.MEMBER_FREE)
                 self._music.stop()
                 return found
@@ -102,34 +100,35 @@ class Waiting(AbstractContextManager["Waiting"]):
         return None
 
     def _join(self) -> None:
-        group, awaited = self.hunt.group, self.hunt.awaited()
-        keys = frozenset((group.domain, member.extension) for member in awaited)
+        group, awaited, kept = self.hunt.group, self.hunt.awaited(), self.hunt.kept()
+        keys = frozenset((group.domain, member.extension) for member in kept)
+        others = frozenset((group.domain, member.extension) for member in awaited if member not in kept)
         if self.hunt.state is not State.WAITING:
             self.hunt.move(Event.WAITS)
-        if keys == self._said and self._waiter.place is not None:
-            return
-        self.services.line.join(self._waiter, keys)
-        self._patience.allow(self.services.settings.database_timeout)
-        self._join_in_database(awaited)
+        self.services.line.join(self._waiter, keys, others)
+        if keys != self._said or not self._waiter.is_known:
+            self._patience.allow(self.services.settings.database_timeout)
+            self._join_in_database(kept)
         self._said = keys
 
-    def _join_in_database(self, awaited: Sequence[Member]) -> None:
+    def _join_in_database(self, kept: Sequence[Member]) -> None:
         first = self._waiter.place is None
         try:
             place = self._patience.write(
                 waiting.join,
                 self.hunt.id,
-                [member.extension for member in awaited],
+                [member.extension for member in kept],
                 domain=self.hunt.group.domain,
                 group_id=self.hunt.group.id,
                 call_uuid=self.hunt.call_uuid,
                 owner=self.services.run,
                 place=self._waiter.place,
                 at=self.services.now(),
-                now=self.services.claims.clock.now(),
+                now=self.services.claims.now(),
                 lease_seconds=place_seconds(self.services.settings.lease_seconds),
             )
             self.services.line.give_place(self._waiter, place)
+            self._waiter.is_known = True
         except StoreError as error:
             self.journal.note(f"waits in the line of this daemon only: {error}")
         if first:
@@ -141,7 +140,7 @@ class Waiting(AbstractContextManager["Waiting"]):
         if self._said and not claimed:
             self.services.recorder.put(waiting.leave, self.hunt.id)
             self.services.recorder.hurry()
-        self._said = frozenset()
+        self._said, self._waiter.is_known = frozenset(), False
 
     def _pause(self) -> None:
         """Wait for a sign that somebody is free, the caller's end, or the time of the next try."""
@@ -151,6 +150,6 @@ class Waiting(AbstractContextManager["Waiting"]):
         again = [at for at in (*self._not_before.values(), *resting) if at > now]
         event = self.session.next_event(min([self._until, now + LONGEST_PAUSE_SECONDS, *again]), wakeable=True)
         if self.session.gone:
-            raise CallerGone(CALLER_HUNG_UP)
+            raise CallerGone(HUNG_UP)
         if event is not None:
             self._music.on_event(event.event)

@@ -36,6 +36,8 @@ The words of a skip equal those of an outcome, so `declined` and `unreachable` h
 is awaited: one may be registered by then.
 """
 
+_NOT_NOW = {SkipReason.DISABLED, SkipReason.BLOCKED, SkipReason.UNREGISTERED}
+
 NO_BOX = Destination(DestinationKind.HANGUP, "NO_ANSWER")
 """Where a caller goes whose group has no box at all: every path ends (design, section 5)."""
 
@@ -102,6 +104,10 @@ class Hunt:
         Also those who are blocked or have no phone now: if that changes before a busy one is free, they are first.
         """
         return tuple(m for m in self.group.members if self.last_end.get(m.id) not in _HAD_THE_CALL)
+
+    def kept(self) -> tuple[Member, ...]:
+        """Those of the awaited who are kept for the caller: not who cannot be rung for him whatever others do."""
+        return tuple(m for m in self.awaited() if self.last_end.get(m.id) not in _NOT_NOW)
 
     def stages_of_awaited(self, turn: int) -> Iterator[Stage]:
         """Yield the stages of those awaited, in the policy's order, for the ``turn``-th time (from 1).

@@ -31,6 +31,7 @@ DEFAULT_LIMIT = 50
 
 CALLS, OFFERS = table(CallRecord), table(OfferRecord)
 _NOTE_RESULT = update(CALLS).where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.result.is_(None))
+_NOTE_WAITED = update(CALLS).where(CALLS.c.id == bindparam("hunt_id"))
 _CLOSE_CALL = (
     update(CALLS)
     .where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.ended_at.is_(None))
@@ -121,8 +122,15 @@ def finish_call(
     s: Session, hunt_id: str, *, result: Result, reason: str | None, ended_at: datetime, end_seen: bool
 ) -> None:
     """Close the record of a call that was adopted; what its first daemon has written of it stays."""
-    values = {"reason": reason, "ended_at": ended_at, "end_seen": end_seen, "unless_answered": result.value}
+    values: dict[str, Any] = {"ended_at": ended_at, "end_seen": end_seen, "unless_answered": result.value}
+    if reason is not None:
+        values["reason"] = reason
     write(s, _CLOSE_CALL, {"hunt_id": hunt_id, **values})
+
+
+def note_waited(s: Session, hunt_id: str, *, seconds: float) -> None:
+    """Write how long the caller waited for a busy member."""
+    write(s, _NOTE_WAITED, {"hunt_id": hunt_id, "waited_seconds": seconds})
 
 
 def add_offer(

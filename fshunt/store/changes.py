@@ -146,8 +146,10 @@ class Changes:
 
     def _readable(self, seconds: float, *descriptors: int) -> bool:
         """Wait, and tell whether there is something to read; being stopped ends the wait."""
-        found, _, _ = select.select([self._woken, *descriptors], [], [], seconds)
-        return bool(found)
+        poll = select.poll()  # select() takes no descriptor above 1023, and each call has one
+        for descriptor in (self._woken, *descriptors):
+            poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
 
 
 def _answered(pgconn: PGconn) -> bool:

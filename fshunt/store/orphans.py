@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, false, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from fshunt.store.calls import CALLS, OFFERS, OpenOffer
@@ -42,6 +42,9 @@ _TAKE_CLAIMS = (
     update(CLAIMS).where(CLAIMS.c.hunt_id.in_(bindparam("hunts", expanding=True))).values(owner=bindparam("by"))
 )
 
+LOST_SECONDS = 60.0
+"""How old a call of this run is at least that nobody knows of: one that has just begun is on its way to be known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
@@ -64,18 +67,33 @@ class Orphan:
     offers: tuple[OpenOffer, ...]
 
 
-def take(s: Session, *, node: str, run: str, now: datetime, dead_after_seconds: float, own_node: bool) -> list[Orphan]:
+def take(
+    s: Session,
+    *,
+    node: str,
+    run: str,
+    now: datetime,
+    dead_after_seconds: float,
+    own_node: bool,
+    at: datetime | None = None,
+    kept: Collection[str] = (),
+) -> list[Orphan]:
     """Take over the unfinished calls of daemons that are gone, each by one daemon only, and their claims.
 
     Gone is a run that has not beaten for so long, by the lease clock ``now``; with ``own_node`` also each earlier run
-    of this node: it is this daemon that runs there now.
+    of this node: it is this daemon that runs there now. With the wall time ``at`` also calls that this run has had for
+    a while and knows nothing of, not being among those ``kept``: they were taken over, and the answer was lost.
     """
     dead_before = now - timedelta(seconds=dead_after_seconds)
-    if not _any(s, _gone(s, node, run, dead_before, own_node)):
+    ours: ColumnElement[bool] = false()
+    if at is not None:
+        lost_before = at - timedelta(seconds=LOST_SECONDS)
+        ours = and_(CALLS.c.run == run, CALLS.c.id.not_in(list(kept)), CALLS.c.started_at < lost_before)
+    if not _any(s, _gone(s, node, run, dead_before, own_node) | ours):
         return []
     _one_taker_at_a_time(s)
     # Asked again, now that nobody else takes any: who has begun to live meanwhile has its calls for itself.
-    gone = _gone(s, node, run, dead_before, own_node)
+    gone = _gone(s, node, run, dead_before, own_node) | ours
     taking = update(CALLS).where(CALLS.c.ended_at.is_(None), gone).values(owner=node, run=run).returning(*_COLUMNS)
     rows = s.connection().execute(taking).all()
     for some in in_parts(row.id for row in rows):

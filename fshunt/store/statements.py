@@ -67,7 +67,7 @@ class Rank(IntEnum):
     CLOCK = 4
 
 
-def at_end(s: Session, rank: Rank, number: int, job: Callable[[Session], None]) -> None:
+def at_end(s: Session, rank: Rank, number: int, job: Callable[[Session], object]) -> None:
     """Have ``job`` done at the end of the transaction, with others of its kind in order of ``number``.
 
     A transaction of the daemon's recorder writes many things in the order in which they happened. All of them lock the

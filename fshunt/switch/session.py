@@ -37,6 +37,8 @@ FAREWELL_SECONDS = 1.0  # for `exit` to be read and our close to be seen
 HAND_BACK_SECONDS = 2.0  # for `connect` to be answered when the call is only handed back
 KEPT = Bounds(events=1000, bytes=8 * 1024 * 1024)
 
+HUNG_UP = "The caller has hung up."
+
 _UUID = re.compile(r"[!-~]{1,256}")  # FreeSWITCH can be set to use the caller's Call-ID: then it may be anything
 
 log = logging.getLogger(__name__)
@@ -250,7 +252,7 @@ class Session(OutboundSession):
     def raise_if_disconnected(self) -> None:
         """Raises CallerGone when the caller has hung up, SwitchLost when the connection has ended."""
         if self.gone:
-            raise CallerGone("The caller has hung up.")
+            raise CallerGone(HUNG_UP)
         if not self.connected or self._link.failed:
             raise SwitchLost("The connection to FreeSWITCH has ended.", self._exchange.goodbye is not None)
 
@@ -265,14 +267,14 @@ class Session(OutboundSession):
     def _read_towards_completion(self, deadline: float | None) -> bool:
         """The same while an application runs: a caller who has gone leaves little to wait for. Raises CallerGone."""
         if self._caller.over or (self.gone and self._exchange.goodbye is not None):
-            raise CallerGone("The caller has hung up.")
+            raise CallerGone(HUNG_UP)
         if not self.gone:
             return self._exchange.read(deadline)
         last = self._caller.gone_at + AFTER_GONE_SECONDS
         if self._exchange.read(last if deadline is None else min(deadline, last)):
             return True
         if self.clock() >= last:
-            raise CallerGone("The caller has hung up.")
+            raise CallerGone(HUNG_UP)
         return False
 
     def _say_goodbye(self, *last_words: Command) -> None:

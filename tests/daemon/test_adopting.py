@@ -11,7 +11,7 @@ from fshunt.simulator.phones import answers
 from fshunt.store import calls, groups
 from fshunt.store.engine import Store
 from fshunt.store.models import CallRecord
-from tests.daemon.rig import DOMAIN, WAIT_SECONDS, Rig, passed, rang, watching
+from tests.daemon.rig import DOMAIN, PASSWORD, WAIT_SECONDS, Rig, passed, rang, watching
 
 STAYS = answers(0.02)
 
@@ -166,5 +166,42 @@ def test_stopped_while_a_phone_rings_that_nobody_picks_up_the_record_is_closed(w
         after = rig.closed(call)
         assert (after.result, rang(after)) == ("failed", [("1001", "switch-lost")])
         rig.until(lambda: not claims_in_database(rig), "its claim is released")
+    finally:
+        following.stop()
+
+
+def test_of_a_stage_that_was_adopted_only_the_one_who_picked_up_stays_claimed(watched_rig: Rig) -> None:
+    rig = watched_rig
+    rig.group("5000", "1001", "1002", policy="simultaneous", ring_time=RingTime(seconds=20))
+    rig.phones("1001", behaviour=answers(2.0))
+    rig.phones("1002")
+    rings, talks = rig.happens("rings", "1002"), rig.happens("talks with", "1001")
+    call = rig.started()
+    assert rings.wait(WAIT_SECONDS)
+    rig.daemon.stop()
+    following = started_again(rig)
+    try:
+        assert talks.wait(WAIT_SECONDS)
+        rig.until(lambda: [c.extension for c in claims_in_database(rig)] == ["1001"], "the other's claim is let go")
+        call.hang_up()
+        assert sorted(rang(rig.closed(call))) == [("1001", "answered"), ("1002", "answered-elsewhere")]
+    finally:
+        following.stop()
+
+
+def test_taken_over_before_the_switch_is_watched_a_call_is_not_closed(watched_rig: Rig) -> None:
+    rig = watched_rig
+    call = talking(rig)
+    rig.daemon.stop()
+    (monitor,) = rig.daemon.services.monitor.switches
+    rig.switch.close_inbound()
+    following = started_again(rig)
+    try:
+        rig.until(lambda: len(following.services.adopter) == 1, "the call is taken over")
+        assert record(rig, call).ended_at is None
+        rig.switch.serve_inbound(PASSWORD, monitor.switch.port)
+        rig.until(lambda: following.services.monitor.watched, "the switch is watched")
+        call.hang_up()
+        assert rig.closed(call).end_seen
     finally:
         following.stop()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fshunt.daemon.clock import BEFORE_ANY_LEASE, LeaseClock, SteadyClock
+from fshunt.daemon.clock import AHEAD_SECONDS, BEFORE_ANY_LEASE, LeaseClock, SteadyClock
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -84,7 +84,21 @@ def test_the_lease_clock_knows_no_wall_clock(machine: Machine) -> None:
     assert clock.now() == BEFORE_ANY_LEASE
     clock.catch_up(NOON)
     machine.wall += 24 * HOUR
-    machine.passes(7)
-    assert clock.now() == NOON + timedelta(seconds=7)
+    machine.passes(5)
+    assert clock.now() == NOON + timedelta(seconds=5)
     clock.catch_up(NOON)
-    assert clock.now() == NOON + timedelta(seconds=7), "it never goes back"
+    assert clock.now() == NOON + timedelta(seconds=5), "it never goes back"
+
+
+def test_the_lease_clock_stands_still_while_nobody_can_publish_it_so_that_no_outage_ends_a_lease(
+    machine: Machine,
+) -> None:
+    clock = machine.leases()
+    assert not clock.is_set
+    clock.catch_up(NOON)
+    assert clock.is_set
+    machine.passes(3600)
+    assert clock.now() == NOON + timedelta(seconds=AHEAD_SECONDS)
+    clock.catch_up(clock.now())
+    machine.passes(1)
+    assert clock.now() == NOON + timedelta(seconds=AHEAD_SECONDS + 1)

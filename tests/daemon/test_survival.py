@@ -240,3 +240,21 @@ class CutEvent:
         yield frame
         if f"\n\nEvent-Name: {self.event}\n".encode() in frame:
             yield Cut()
+
+
+def test_a_talk_whose_end_nobody_will_see_holds_its_member_for_a_lease_and_no_longer(sqlite_url: str) -> None:
+    store = open_store(sqlite_url)
+    with running(str(sqlite_url), store, lease_seconds=1.0) as rig:
+        rig.group("5000", "1001")
+        (phone,) = rig.phones("1001", behaviour=TALKS)
+        phone.script(answers(0.02))
+        phone.busy_while_talking = False
+        talks = rig.happens("talks with")
+        call = rig.started()
+        assert talks.wait(WAIT_SECONDS)
+        call.listener.cut()
+        assert passed(rig.closed(rig.started())) == [("1001", "claimed")]
+        rig.until(lambda: len(rig.daemon.services.claims) == 0, "the claim ends with its lease")
+        rig.until(lambda: rang(rig.closed(rig.started())) == [("1001", "answered")], "and the member is rung again")
+        call.hang_up()
+    store.close()

@@ -7,16 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from fshunt.daemon.build import build
 from fshunt.daemon.service import Daemon
+from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import WhenBusy
 from fshunt.hunting.ringtime import RingTime
 from fshunt.simulator.phones import answers
 from fshunt.simulator.switch import SimulatedSwitch
-from fshunt.store import calls, daemons, waiting
+from fshunt.store import calls, daemons, members, waiting
 from fshunt.store.engine import Store, open_store
-from fshunt.store.models import CallRecord
+from fshunt.store.models import CallRecord, Claim, Waiter
 from tests.daemon.rig import DOMAIN, WAIT_SECONDS, Rig, passed, rang, running
 
 STAYS, TALKS = answers(0.02), answers(0.02, talks=0.1)
@@ -122,3 +124,52 @@ def test_the_calls_of_a_daemon_that_is_gone_are_closed_by_the_other(
 def first_record(rig: Rig, call: Any) -> CallRecord:
     with rig.store.reading() as s:
         return calls.show_call(s, call.uuid)[0]
+
+
+def test_a_daemon_that_missed_its_beats_claims_again_and_its_callers_have_their_places_again(
+    first: Rig, second: Daemon, other_switch: SimulatedSwitch
+) -> None:
+    first.group("5000", "1001", "1002", when_busy=WhenBusy.WAIT)
+    first.phones("1001", "1002", behaviour=STAYS)
+    other_switch.phone("1001", TALKS)
+    other_switch.phone("1002", TALKS)
+    holds = []
+    for extension in ("1001", "1002"):
+        talks = first.happens("talks with", extension)
+        holds.append(first.started())
+        assert talks.wait(WAIT_SECONDS)
+    waits = first.started()
+    first.until(lambda: place_of(first, waits), "the caller stands in the line")
+    place = place_of(first, waits)
+    with first.store.writing() as s:  # as another daemon does that takes this one for dead
+        s.execute(delete(Claim))
+        s.execute(delete(Waiter))
+    first.daemon._back_among_the_living()
+    first.until(lambda: place_of(first, waits) == place, "the caller has the same place again")
+    newcomer = other_switch.call("5000")
+    first.until(lambda: place_of(first, newcomer), "the newcomer waits behind")
+    assert passed(first_record(first, newcomer)) == [("1001", "claimed"), ("1002", "claimed")]
+    for call in (*holds, waits, newcomer):
+        call.hang_up()
+        assert call.join(WAIT_SECONDS)
+
+
+def test_a_member_who_left_the_group_is_not_kept_for_who_waits_there(first: Rig) -> None:
+    first.group("5000", "1001", "1002", when_busy=WhenBusy.WAIT)
+    first.group("5001")
+    first.phones("1001", behaviour=STAYS)
+    first.phones("1002", behaviour=TALKS)
+    with first.store.writing() as s:
+        members.block(s, DOMAIN, "1002", True)
+    talks = first.happens("talks with", "1001")
+    holds = first.started()
+    assert talks.wait(WAIT_SECONDS)
+    waits = first.started()
+    first.until(lambda: place_of(first, waits), "the caller stands in the line")
+    with first.store.writing() as s:
+        members.remove_member(s, DOMAIN, "5000", parse_member("1002"))
+        members.add_members(s, DOMAIN, "5001", [parse_member("1002")])
+    assert rang(first.closed(first.started("5001"))) == [("1002", "answered")]
+    for call in (holds, waits):
+        call.hang_up()
+        assert call.join(WAIT_SECONDS)

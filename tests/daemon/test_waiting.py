@@ -188,7 +188,8 @@ def test_who_waits_hears_the_groups_music_and_it_ends_before_the_next_phone_ring
     rig.until(lambda: any("playback" in c for c in second.listener.received), "the music plays")
     first.hang_up()
     assert rig.closed(second).answered_by == "1001"
-    said = [c for c in second.listener.received if "playback" in c or "uuid_break" in c or ": bridge" in c]
+    said = [c for c in second.listener.received[1:] if "playback" in c or "uuid_break" in c or ": bridge" in c]
+    said = said[1:] if "uuid_break" in said[0] else said  # the greeting drops what a dead daemon has asked for
     assert [("uuid_break" in c, ": bridge" in c) for c in said] == [(False, False), (True, False), (False, True)]
 
 
