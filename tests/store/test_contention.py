@@ -83,7 +83,10 @@ class Counter:
         self.in_line[hunt] = given
         return given
 
-    def release(self, store: Store, hunt: str, got: set[str]) -> None:
+    def hold_and_release(self, store: Store, hunt: str, got: set[str]) -> None:
+        with store.writing() as s:
+            hunts.renew(s, "run", NOON, LEASE, [hunt])
+        assert {extension for _, extension, _ in leases(store, hunt)} == got
         for extension in got:
             assert self.held.pop(extension) == hunt
         with store.writing() as s:
@@ -98,7 +101,7 @@ class Counter:
             while not got and (number + turn) % 3:
                 place = place or self.join(store, hunt, None)
                 got = self.try_once(store, hunt, place)
-            self.release(store, hunt, got)
+            self.hold_and_release(store, hunt, got)
 
 
 def test_one_member_goes_to_callers_in_the_order_of_the_line(stores):
