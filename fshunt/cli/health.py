@@ -8,7 +8,7 @@ any is alive. Where they are too far apart to tell, a second look does: whoever 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -153,12 +153,18 @@ def _moved_since(before: Overview, seen: Overview) -> set[str]:
     return {row.run for row in seen.daemons if row.lease_at != then.get(row.run)}
 
 
+def _was_replaced(daemon: DaemonNow, living: Iterable[DaemonNow]) -> bool:
+    """Whether a daemon of the same name began after this one's last word: it died a moment ago, and runs again."""
+    last_word = daemon.row.beat_at
+    return any(other.node == daemon.node and other.row.started_at > last_word for other in living)
+
+
 def _problems(state: State) -> Iterator[str]:
     if not state.daemons:
         yield "No daemon runs on this database: start one with `systemctl start fshunt`, or look why it does not run."
     elif not state.living:
         yield "No daemon is alive; `systemctl status fshunt` and `journalctl -u fshunt` on its machine say why."
-    alive = Counter(daemon.node for daemon in state.living)
+    alive = Counter(daemon.node for daemon in state.living if not _was_replaced(daemon, state.living))
     for node, number in alive.items():
         if number > 1:
             yield f"{number} daemons call themselves {node}: give each a `node` of its own."

@@ -29,11 +29,16 @@ BEAT_SECONDS = 2.0
 BEATS_A_LEASE = 3
 """At least so many beats fit into a lease: two may fail before a claim is lost."""
 
-BEATS_BETWEEN_ORPHANS = 5
+BEATS_BETWEEN_ORPHANS = 2
 """How often it is looked for calls of daemons that are gone, in beats."""
 
-PLACE_SECONDS = 10.0
-"""How long a place in the line outlives its daemon, at most: nobody shall wait behind one who is not there."""
+PLACE_SECONDS = 5.0
+"""How long a place in the line outlives its daemon, at most: long enough for the caller to have it again from the next
+daemon, and nobody shall wait longer behind one who is not there."""
+
+GONE_SECONDS = 10.0
+"""A daemon that was silent for so long is taken for gone where a monitor sees what its calls do. Without one a whole
+lease must be over: nobody could tell whether its phones still ring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +79,6 @@ def beat(s: Session, life: Life, alive: Alive) -> datetime:
     hunts.sweep(s, reached)
     waiting.sweep(s, reached)
     return reached
-
-
-def _retire(s: Session, run: str) -> None:
-    daemons.retire(s, run)
-    waiting.leave_all(s, run)  # also whoever was just joining the line when he was told to leave it
 
 
 class Heart:
@@ -129,7 +129,7 @@ class Heart:
         if self._greenlet is not None:
             self._greenlet.kill()
         try:
-            self._database.write(_retire, self._life.run)
+            self._database.write(daemons.retire, self._life.run)
         except StoreError as error:
             log.warning("the other daemons could not be told of the stop: %s", error)
 
@@ -151,6 +151,10 @@ class Heart:
             self._hurry.wait(self._pause)
             self._hurry.clear()
 
+    def _dead_after_seconds(self) -> float:
+        lease_seconds = self._life.lease_seconds
+        return min(GONE_SECONDS, lease_seconds) if self._adopter.can_watch else lease_seconds
+
     def _beat(self) -> None:
         status, hunt_ids, waiting_ids = self._say()
         alive = Alive(self._now(), self._clock.now(), status, hunt_ids, waiting_ids)
@@ -166,7 +170,7 @@ class Heart:
                 run=self._life.run,
                 now=self._clock.now(),
                 at=self._now(),
-                dead_after_seconds=self._life.lease_seconds,
+                dead_after_seconds=self._dead_after_seconds(),
                 own_node=not self._first_looked,
                 kept=kept,
             )

@@ -119,6 +119,7 @@ class Call:
         """Where callers wait for the busy: stay in the line, and ring whoever becomes free."""
         if not hunt.waits() or self.services.monotonic() >= self.deadline:
             return False
+        self._began = 0.0  # the time in the line is no delay of ours
         with Waiting(self.session, hunt, self.caller, self.services, self.journal, self.deadline) as waiting:
             while (found := waiting.until_free()) is not None:
                 if self._ring_offers(hunt, *found):

@@ -112,11 +112,10 @@ def _look(hunt: Hunt, member: Member, services: Services) -> Presence:
     group = hunt.group
     seen = NOTHING_SEEN if member.address.outside else services.monitor.look(group.domain, member.address.number)
     calls = [call for call in seen.calls if not _is_of(call, hunt)]
-    is_caller = f"{member.extension}@{group.domain}".lower() in hunt.caller_ids
     resting = services.rests.rests(member.id, group.rest_seconds)
     return Presence(
         registered=True if member.address.outside else seen.registered,
-        on_call=is_caller or any(call.state is PhoneState.TALKING for call in calls),
+        on_call=hunt.is_caller(member) or any(call.state is PhoneState.TALKING for call in calls),
         ringing=any(call.state is PhoneState.RINGING for call in calls),
         resting=True if resting else None,
         last_outcome=hunt.last_outcome.get(member.id),

@@ -1,7 +1,7 @@
 """The claims of this daemon's hunts: in the database, for all daemons, and here, for when it is away (section 3, I1).
 
 A member is claimed here first and then in the database; both must agree. So two hunts of one daemon never ring one
-member, with or without a database, and two daemons do not as long as one of them can reach it.
+member, with or without a database, and two daemons do not as long as both can reach it.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ class Claims:
         try:
             standings = self._ask_database(hunt, here, wanted, waiter, patience, at)
         except StoreError as error:
-            log.warning("call %s: %s: %s", hunt.call_uuid, DATABASE_IS_AWAY, error)
+            if here:
+                log.warning("call %s: %s: %s", hunt.call_uuid, DATABASE_IS_AWAY, error)
             got = {member.id for member in here}
             asked = {member.id for member in wanted}
             standings = {m.id: as_frozen(m, m.id in asked and m.id not in got, m.id in got) for m in group.members}

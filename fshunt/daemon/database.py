@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 import gevent
 from gevent.event import Event
@@ -48,6 +49,35 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0
 """Pauses between questions to a database that is away; each is twice the one before."""
 
 
+NO_TIME = "The call had no time left to ask the database."
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[R]):
+    """What a job came to: its result, or its error."""
+
+    result: R | None = None
+    error: Exception | None = None
+
+
+def _quiet(job: Callable[[], R]) -> Callable[[], Done[R]]:
+    """Make a job that raises none of its own errors: gevent prints a traceback of each that leaves a thread."""
+
+    def quiet() -> Done[R]:
+        try:
+            return Done(job())
+        except (FshuntError, LookupError, TypeError, ValueError) as error:
+            return Done(error=error)
+
+    return quiet
+
+
+def _result(done: Done[R]) -> R:
+    if done.error is not None:
+        raise done.error
+    return cast("R", done.result)
+
+
 class Gate:
     """Whether calls may ask for something; shut, it is opened again by the first question that is answered."""
 
@@ -78,7 +108,7 @@ class Gate:
         """The database has answered."""
         if self.why is None:
             return
-        log.warning("%s the database is possible again", self.name)
+        log.info("%s the database is possible again", self.name)
         self.why = self.since = None
         self._opened.set()
         self._on_change()
@@ -182,36 +212,38 @@ class Database:
 
     def _reading(
         self, function: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs
-    ) -> Callable[[], R]:
+    ) -> Callable[[], Done[R]]:
         def job() -> R:
             with self.store.reading() as session:
                 return function(session, *args, **kwargs)
 
-        return job
+        return _quiet(job)
 
     def _writing(
         self, function: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs
-    ) -> Callable[[], R]:
+    ) -> Callable[[], Done[R]]:
         def job() -> R:
             with self.store.writing() as session:
                 return function(session, *args, **kwargs)
 
-        return job
+        return _quiet(job)
 
-    def _patiently(self, pool: ThreadPool, job: Callable[[], R]) -> R:
-        return pool.spawn(job).get()  # type: ignore[no-any-return]
+    def _patiently(self, pool: ThreadPool, job: Callable[[], Done[R]]) -> R:
+        done: Done[R] = pool.spawn(job).get()
+        return _result(done)
 
-    def _within(self, gate: Gate, pool: ThreadPool, job: Callable[[], R], seconds: float) -> R:
+    def _within(self, gate: Gate, pool: ThreadPool, job: Callable[[], Done[R]], seconds: float) -> R:
         self.reads.check()  # a database that answers no question takes no change either
         gate.check()
         limit = gevent.Timeout(min(seconds, self.timeout))
         try:
             with limit:  # also over the wait for a thread: all of them may be stuck
-                return pool.spawn(job).get()  # type: ignore[no-any-return]
+                done: Done[R] = pool.spawn(job).get()
+                return _result(done)
         except gevent.Timeout as passed:
             if passed is not limit:
                 raise
-            error = StoreError(f"The database did not answer within {seconds:.2g} s.")
+            error = StoreError(f"The database did not answer within {seconds:.2g} s." if seconds >= 0.01 else NO_TIME)
             is_away = seconds >= self.timeout * ENOUGH_OF_THE_TIMEOUT
         except StoreError as failed:
             error, is_away = failed, True

@@ -31,8 +31,8 @@ class Waiter:
     """The members who are kept for this caller, and for whom he is woken."""
     others: frozenset[Key] = field(default_factory=frozenset)
     """Members who cannot be rung for him now, and for whom he is only woken."""
-    is_known: bool = False
-    """Whether the database has his place, as far as we know."""
+    known_in: int = 0
+    """The age of the line in which the database was told of his place; 0: it was not."""
 
     @property
     def order(self) -> tuple[bool, int, int]:
@@ -46,6 +46,8 @@ class Line:
     def __init__(self) -> None:
         self._waiting: list[Waiter] = []
         self._numbers = itertools.count(1)
+        self.age = 1
+        """Counts how often the database may have lost the line: what it was told in an earlier age is told again."""
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -70,8 +72,8 @@ class Line:
 
     def begin_again(self) -> None:
         """Have all tell the database of their places again, which it may have taken for those of a dead daemon."""
+        self.age += 1
         for waiter in self._waiting[:]:
-            waiter.is_known = False
             waiter.wake()
 
     def leave(self, waiter: Waiter) -> None:

@@ -29,7 +29,7 @@ FOREVER = float("inf")
 
 WITHDRAWN: dict[SkipReason, tuple[str, str]] = {
     SkipReason.BLOCKED: ("CALL_REJECTED", "the member blocked calls while it rang"),
-    SkipReason.DISABLED: ("NO_ANSWER", "disabled by an administrator while it rang"),
+    SkipReason.DISABLED: ("NO_ANSWER", "disabled or removed by an administrator while it rang"),
 }
 """What an offer counts as that ends because the member may not be rung any more, and why in words."""
 
@@ -123,7 +123,7 @@ class Ringing:
     def _end_withdrawn(self) -> None:
         for offer in self.legs.offers:
             reason = self._withdrawn.get(offer.member_id)
-            others = [leg for leg in offer.live_legs() if not leg.picked_up]
+            others = [leg for leg in offer.live_legs() if leg.confirms or not leg.picked_up]
             if reason is not None and others:
                 cause, offer.withdrawn = WITHDRAWN[reason]
                 for leg in others:

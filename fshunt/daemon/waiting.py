@@ -11,15 +11,17 @@ from fshunt.daemon.beat import place_seconds
 from fshunt.daemon.caller import Caller
 from fshunt.daemon.choosing import Chosen, choose
 from fshunt.daemon.database import Patience
+from fshunt.daemon.ending import Stopped
 from fshunt.daemon.greeting import HoldMusic
 from fshunt.daemon.journal import Journal
 from fshunt.daemon.line import Key, Waiter
 from fshunt.daemon.services import Services
 from fshunt.errors import StoreError
+from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.group import MAX_WAIT_SECONDS, Member
 from fshunt.hunting.hunt import Hunt, Stage
 from fshunt.hunting.outcomes import Event, Outcome, State
-from fshunt.store import waiting
+from fshunt.store import standing, waiting
 from fshunt.switch.session import HUNG_UP, CallerGone, Session
 
 LONGEST_PAUSE_SECONDS = 2.0
@@ -43,6 +45,7 @@ class Waiting(AbstractContextManager["Waiting"]):
         self._waiter = Waiter(hunt.id, hunt.group.id, session.wake)
         self._patience = Patience(services.database, services.settings.database_timeout, clock)
         self._said: frozenset[Key] = frozenset()
+        self._told = False
         self._turn = 0
         self._not_before: dict[int, float] = {}
         self.spare_the_busy()
@@ -50,8 +53,8 @@ class Waiting(AbstractContextManager["Waiting"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the line at once, however the wait has ended."""
-        self._leave_line()
+        """Leave the line at once; but when the daemon stops, the place stays for a moment: it goes with the call."""
+        self._leave_line(kept=kind is Stopped)
         self.journal.waited(self.services.monotonic() - self._began)
 
     def __enter__(self) -> Self:
@@ -67,7 +70,7 @@ class Waiting(AbstractContextManager["Waiting"]):
             self._join()
             found = self._try()
             if found is not None:
-                self._leave_line(claimed=not self.hunt.group.call_waiting)
+                self._leave_line(kept=not self.hunt.group.call_waiting)
                 self.hunt.move(Event.MEMBER_FREE)
                 self._music.stop()
                 return found
@@ -87,8 +90,10 @@ class Waiting(AbstractContextManager["Waiting"]):
     def _try(self) -> tuple[Stage, list[Chosen]] | None:
         self._turn += 1
         self._patience.allow(self.services.settings.database_timeout)
+        not_now = self._who_may_not_ring()
         for stage in self.hunt.stages_of_awaited(self._turn):
-            members = [m for m in stage.members if self._not_before.get(m.id, 0.0) <= self.services.monotonic()]
+            now = self.services.monotonic()
+            members = [m for m in stage.members if m.id not in not_now and self._not_before.get(m.id, 0.0) <= now]
             if not members:
                 continue
             choice = choose(self.session, self.hunt, members, self.services, self._patience, self._waiter)
@@ -99,6 +104,16 @@ class Waiting(AbstractContextManager["Waiting"]):
                 return stage, choice.chosen
         return None
 
+    def _who_may_not_ring(self) -> dict[int, SkipReason]:
+        """Return who is disabled or blocked now, or whose whole group is: nobody waits for them."""
+        try:
+            reasons = self._patience.read(standing.may_not_ring, [member.id for member in self.hunt.awaited()])
+        except StoreError:
+            return {}
+        for member_id, reason in reasons.items():
+            self.hunt.skipped(self.hunt.group.member(member_id), reason)
+        return reasons
+
     def _join(self) -> None:
         group, awaited, kept = self.hunt.group, self.hunt.awaited(), self.hunt.kept()
         keys = frozenset((group.domain, member.extension) for member in kept)
@@ -106,13 +121,13 @@ class Waiting(AbstractContextManager["Waiting"]):
         if self.hunt.state is not State.WAITING:
             self.hunt.move(Event.WAITS)
         self.services.line.join(self._waiter, keys, others)
-        if keys != self._said or not self._waiter.is_known:
+        if keys != self._said or self._waiter.known_in != self.services.line.age:
             self._patience.allow(self.services.settings.database_timeout)
             self._join_in_database(kept)
         self._said = keys
 
     def _join_in_database(self, kept: Sequence[Member]) -> None:
-        first = self._waiter.place is None
+        age = self.services.line.age
         try:
             place = self._patience.write(
                 waiting.join,
@@ -128,19 +143,21 @@ class Waiting(AbstractContextManager["Waiting"]):
                 lease_seconds=place_seconds(self.services.settings.lease_seconds),
             )
             self.services.line.give_place(self._waiter, place)
-            self._waiter.is_known = True
+            self._waiter.known_in = age
         except StoreError as error:
-            self.journal.note(f"waits in the line of this daemon only: {error}")
-        if first:
+            if not self._told:
+                self.journal.note(f"waits in the line of this daemon only: {error}")
+        if not self._told:
             self.journal.waits(len(self.services.line))
+        self._told = True
 
-    def _leave_line(self, *, claimed: bool = False) -> None:
-        """Leave the line, here and in the database, where a claim has done so already."""
+    def _leave_line(self, *, kept: bool = False) -> None:
+        """Leave the line, here and, unless the place is ``kept`` or a claim has given it up, in the database."""
         self.services.line.leave(self._waiter)
-        if self._said and not claimed:
+        if self._said and not kept:
             self.services.recorder.put(waiting.leave, self.hunt.id)
             self.services.recorder.hurry()
-        self._said, self._waiter.is_known = frozenset(), False
+        self._said, self._waiter.known_in = frozenset(), 0
 
     def _pause(self) -> None:
         """Wait for a sign that somebody is free, the caller's end, or the time of the next try."""

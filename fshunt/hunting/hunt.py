@@ -96,14 +96,20 @@ class Hunt:
         """Whether the caller stays for a member who is busy now (``when_busy``, design, section 4)."""
         if not self.group.enabled or self.group.when_busy is not WhenBusy.WAIT:
             return False
-        return any(end in _BUSY for end in self.last_end.values())
+        return any(self.last_end.get(member.id) in _BUSY for member in self.awaited())
+
+    def is_caller(self, member: Member) -> bool:
+        """Tell whether a member is the one who calls."""
+        return f"{member.extension}@{self.group.domain}".lower() in self.caller_ids
 
     def awaited(self) -> tuple[Member, ...]:
         """The members whom a waiting caller is offered as soon as they are free, in order of position.
 
-        Also those who are blocked or have no phone now: if that changes before a busy one is free, they are first.
+        Also those who are blocked or have no phone now: if that changes before a busy one is free, they are first. Not
+        the caller, who would wait for himself.
         """
-        return tuple(m for m in self.group.members if self.last_end.get(m.id) not in _HAD_THE_CALL)
+        members = self.group.members
+        return tuple(m for m in members if self.last_end.get(m.id) not in _HAD_THE_CALL and not self.is_caller(m))
 
     def kept(self) -> tuple[Member, ...]:
         """Those of the awaited who are kept for the caller: not who cannot be rung for him whatever others do."""

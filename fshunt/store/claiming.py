@@ -56,7 +56,7 @@ LOOK = (
     select(
         MEMBERS.c.id,
         MEMBERS.c.extension,
-        MEMBERS.c.enabled,
+        and_(MEMBERS.c.enabled, GROUPS.c.enabled).label("enabled"),
         MEMBERS.c.idle_since,
         BLOCKS.c.extension.is_not(None).label("blocked"),
         _RESTING.label("resting"),
@@ -69,7 +69,8 @@ LOOK = (
 )
 """All members of a group as they are now."""
 
-_MINE = WAITING.c.hunt_id == bindparam("hunt")
+# Also of an earlier hunt for this call, whose daemon has died or stopped: the caller is here now.
+_MINE = or_(WAITING.c.hunt_id == bindparam("hunt"), WAITING.c.call_uuid == bindparam("call"))
 WAIT_NO_MORE = delete(WAITING).where(_MINE)
 
 

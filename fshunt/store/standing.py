@@ -13,7 +13,11 @@ from fshunt.store.statements import run, table
 
 MEMBERS, GROUPS, BLOCKS = table(HuntMember), table(HuntGroup), table(Block)
 _STANDING = (
-    select(MEMBERS.c.id, MEMBERS.c.enabled, BLOCKS.c.extension.is_not(None).label("blocked"))
+    select(
+        MEMBERS.c.id,
+        and_(MEMBERS.c.enabled, GROUPS.c.enabled).label("enabled"),
+        BLOCKS.c.extension.is_not(None).label("blocked"),
+    )
     .join(GROUPS, GROUPS.c.id == MEMBERS.c.group_id)
     .outerjoin(BLOCKS, and_(BLOCKS.c.domain_id == GROUPS.c.domain_id, BLOCKS.c.extension == MEMBERS.c.extension))
     .where(MEMBERS.c.id.in_(bindparam("ids", expanding=True)))
@@ -21,7 +25,7 @@ _STANDING = (
 
 
 def may_not_ring(s: Session, member_ids: Collection[int]) -> dict[int, SkipReason]:
-    """Return those who may not be rung, and why; a member who was removed counts as disabled."""
+    """Return those who may not be rung, and why; who was removed, or whose group is disabled, counts as disabled."""
     rows = {row.id: row for row in run(s, _STANDING, {"ids": sorted(member_ids)})}
     reasons = {}
     for member_id in member_ids:

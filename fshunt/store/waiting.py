@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, delete, exists, func, select, tuple_, update
+from sqlalchemy import Executable, bindparam, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from fshunt.store.changes import announcing
@@ -24,14 +24,16 @@ WAITING, GROUPS, DOMAINS = table(Waiter), table(HuntGroup), table(Domain)
 KEY = (WAITING.c.hunt_id, WAITING.c.extension)
 
 _OF_HUNT = WAITING.c.hunt_id == bindparam("hunt")
+_OF_CALL = or_(_OF_HUNT, WAITING.c.call_uuid == bindparam("call"))
 _OTHERS = WAITING.c.hunt_id != bindparam("hunt")
 _NEXT_PLACE = (
     update(CLOCK)
-    .where(CLOCK.c.id == THE_ONE, ~exists().where(_OF_HUNT))
+    .where(CLOCK.c.id == THE_ONE, ~exists().where(_OF_CALL))
     .values(places=CLOCK.c.places + 1)
     .returning(CLOCK.c.places)
 )
-_PLACE_OF_HUNT = select(func.min(WAITING.c.place)).where(_OF_HUNT)
+_END_BEFORE = delete(WAITING).where(WAITING.c.call_uuid == bindparam("call"), _OTHERS)
+_PLACE_OF_CALL = select(func.min(WAITING.c.place)).where(_OF_CALL)
 _NO_MORE = delete(WAITING).where(_OF_HUNT, WAITING.c.extension.not_in(bindparam("extensions", expanding=True)))
 _RENEWED = (
     select(*KEY)
@@ -73,9 +75,11 @@ def join(
 ) -> int:
     """Have a hunt wait for these members, and for no others, and return its place in the line.
 
-    ``place`` None: the hunt joins at the end, unless it is in the line already; else it keeps the place it was given.
+    ``place`` None: the hunt joins at the end, unless it is in the line already; else it keeps the place it was given. A
+    caller whose daemon has died, or stopped, has the place of the hunt before, which waits no more.
     """
-    kept = _give_place(s, hunt_id) if place is None else place
+    kept = _give_place(s, hunt_id, call_uuid) if place is None else place
+    write(s, _END_BEFORE, {"hunt": hunt_id, "call": call_uuid})
     who = {"domain": domain, "group_id": group_id, "call_uuid": call_uuid, "owner": owner, "place": kept}
     times = {"since": at, "expires_at": now + timedelta(seconds=lease_seconds)}
     wanted = sorted(set(extensions))
@@ -88,11 +92,6 @@ def join(
 def leave(s: Session, hunt_id: str) -> None:
     """Take a hunt out of the line; who waits behind it is told."""
     write(s, _leaving(dialect_of(s)), {"hunt": hunt_id})
-
-
-def leave_all(s: Session, owner: str) -> None:
-    """Take all hunts of a run that stops out of the line."""
-    write(s, delete(WAITING).where(WAITING.c.owner == owner), {})
 
 
 def renew(s: Session, owner: str, now: datetime, lease_seconds: float, hunt_ids: Iterable[str]) -> None:
@@ -134,12 +133,13 @@ def _hunt_of(rows: list[Any]) -> WaitingHunt:
     )
 
 
-def _give_place(s: Session, hunt_id: str) -> int:
-    """Return the hunt's place, a new one unless it has one. The counter's row is locked until the transaction ends."""
+def _give_place(s: Session, hunt_id: str, call_uuid: str) -> int:
+    """Return the call's place, a new one unless it has one. The counter's row is locked until the transaction ends."""
+    whose = {"hunt": hunt_id, "call": call_uuid}
     while True:
-        place = run(s, _NEXT_PLACE, {"hunt": hunt_id}).scalar()
+        place = run(s, _NEXT_PLACE, whose).scalar()
         if place is None:
-            place = run(s, _PLACE_OF_HUNT, {"hunt": hunt_id}).scalar()
+            place = run(s, _PLACE_OF_CALL, whose).scalar()
         if place is not None:
             return int(place)
         first = insert_for(dialect_of(s), LeaseClock).on_conflict_do_nothing()

@@ -41,7 +41,7 @@ def test_a_member_who_is_disabled_while_the_phone_rings_is_rung_no_more(rig: Rig
         groups.enable_member(s, DOMAIN, "5000", parse_member("1001"), False)
     record = rig.closed(call)
     assert rang(record) == [("1001", "no-answer"), ("1002", "answered")]
-    assert record.offers[0].detail == "disabled by an administrator while it rang"
+    assert record.offers[0].detail == "disabled or removed by an administrator while it rang"
     with rig.store.reading() as s:
         assert not groups.get_group(s, DOMAIN, "5000").members[0].blocked, "it does not count as a call that rang out"
 

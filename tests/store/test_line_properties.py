@@ -245,9 +245,14 @@ class Daemons(RuleBasedStateMachine):
             self.claims[extension] = Lease(hunt, hunt.run, now + timedelta(seconds=LEASE))
         hunt.has |= got
         if got:
-            self.line.pop(hunt.id, None)
+            for row in self.rows_of(hunt.call):
+                del self.line[row.hunt.id]
             hunt.place = None
         return got
+
+    def rows_of(self, call) -> list[Lease]:
+        """What a call has in the line, the hunts of daemons that are gone included."""
+        return [row for row in self.line.values() if row.hunt.call == call]
 
     def may_have(self, hunt, extension, place, now) -> bool:
         if extension in self.blocked or extension in self.resting():
@@ -284,10 +289,13 @@ class Daemons(RuleBasedStateMachine):
             place = waiting.join(
                 s, hunt.id, wanted, **who, place=hunt.place, at=self.wall, now=now, lease_seconds=LEASE
             )
-        if hunt.id in self.line or hunt.place is not None:
-            assert place == (hunt.place or self.line[hunt.id].place)
+        before = self.rows_of(hunt.call)
+        if before or hunt.place is not None:
+            assert place == (hunt.place or min(row.place for row in before)), "the place goes with the call"
         else:
             assert all(place > row.place for row in self.line.values())
+        for row in before:
+            del self.line[row.hunt.id]
         hunt.place = place
         self.line[hunt.id] = Lease(hunt, hunt.run, now + timedelta(seconds=LEASE), place, set(wanted))
 

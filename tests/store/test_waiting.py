@@ -198,3 +198,11 @@ def test_callers_who_join_at_once_from_two_daemons_have_places_of_their_own(stor
     with closing(open_store(database_url)) as other, ThreadPoolExecutor(8) as pool:
         places = list(pool.map(lambda n: join((store, other)[n % 2], f"h{n}", "1001", "1002"), range(40)))
     assert sorted(places) == list(range(min(places), min(places) + 40))
+
+
+def test_a_caller_whose_daemon_is_gone_has_the_place_again_and_stands_in_the_line_once(store):
+    for hunt in ("dead", "other"):
+        join(store, hunt, "1001")
+    assert join(store, "again", "1001", call="call of dead", owner="second") == 1
+    with store.reading() as s:
+        assert [(each.hunt_id, each.place) for each in waiting.waiting_hunts(s)] == [("again", 1), ("other", 2)]
