@@ -37,8 +37,8 @@ PLACE_SECONDS = 5.0
 daemon, and nobody shall wait longer behind one who is not there."""
 
 GONE_SECONDS = 10.0
-"""A daemon that was silent for so long is taken for gone where a monitor sees what its calls do. Without one a whole
-lease must be over: nobody could tell whether its phones still ring."""
+"""When a daemon was silent for so long its talks are watched by another one that can. For all else a whole lease must
+be over: it may be cut off from the database only, and hunt on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +151,6 @@ class Heart:
             self._hurry.wait(self._pause)
             self._hurry.clear()
 
-    def _dead_after_seconds(self) -> float:
-        lease_seconds = self._life.lease_seconds
-        return min(GONE_SECONDS, lease_seconds) if self._adopter.can_watch else lease_seconds
-
     def _beat(self) -> None:
         status, hunt_ids, waiting_ids = self._say()
         alive = Alive(self._now(), self._clock.now(), status, hunt_ids, waiting_ids)
@@ -170,7 +166,8 @@ class Heart:
                 run=self._life.run,
                 now=self._clock.now(),
                 at=self._now(),
-                dead_after_seconds=self._dead_after_seconds(),
+                dead_after_seconds=self._life.lease_seconds,
+                talks_after_seconds=min(GONE_SECONDS, self._life.lease_seconds) if self._adopter.can_watch else None,
                 own_node=not self._first_looked,
                 kept=kept,
             )

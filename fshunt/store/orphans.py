@@ -75,26 +75,33 @@ def take(
     now: datetime,
     dead_after_seconds: float,
     own_node: bool,
+    talks_after_seconds: float | None = None,
     at: datetime | None = None,
     kept: Collection[str] = (),
 ) -> list[Orphan]:
     """Take over the unfinished calls of daemons that are gone, each by one daemon only, and their claims.
 
     Gone is a run that has not beaten for so long, by the lease clock ``now``; with ``own_node`` also each earlier run
-    of this node: it is this daemon that runs there now. With the wall time ``at`` also calls that this run has had for
-    a while and knows nothing of, not being among those ``kept``: they were taken over, and the answer was lost.
+    of this node: it is this daemon that runs there now. Calls that have their result are taken ``talks_after_seconds``
+    already: nothing is lost if their daemon lives after all. With the wall time ``at`` also calls that this run has had
+    for a while and knows nothing of, not being among those ``kept``: they were taken over, and the answer was lost.
     """
     dead_before = now - timedelta(seconds=dead_after_seconds)
     ours: ColumnElement[bool] = false()
     if at is not None:
         lost_before = at - timedelta(seconds=LOST_SECONDS)
         ours = and_(CALLS.c.run == run, CALLS.c.id.not_in(list(kept)), CALLS.c.started_at < lost_before)
-    if not _any(s, _gone(s, node, run, dead_before, own_node) | ours):
+    talks_before = dead_before if talks_after_seconds is None else now - timedelta(seconds=talks_after_seconds)
+
+    def gone() -> ColumnElement[bool]:
+        talks = and_(_gone(s, node, run, talks_before, own_node), CALLS.c.result.is_not(None))
+        return or_(_gone(s, node, run, dead_before, own_node), talks, ours)
+
+    if not _any(s, gone()):
         return []
     _one_taker_at_a_time(s)
     # Asked again, now that nobody else takes any: who has begun to live meanwhile has its calls for itself.
-    gone = _gone(s, node, run, dead_before, own_node) | ours
-    taking = update(CALLS).where(CALLS.c.ended_at.is_(None), gone).values(owner=node, run=run).returning(*_COLUMNS)
+    taking = update(CALLS).where(CALLS.c.ended_at.is_(None), gone()).values(owner=node, run=run).returning(*_COLUMNS)
     rows = s.connection().execute(taking).all()
     for some in in_parts(row.id for row in rows):
         write(s, _TAKE_CLAIMS, {"hunts": some, "by": run})

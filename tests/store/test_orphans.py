@@ -44,9 +44,10 @@ def ring(store, hunt, extension, outcome=None):
             calls.end_offer(s, f"{hunt} {extension}", ended_at=after(3), outcome=outcome)
 
 
-def take(store, run="b", node="node-b", seconds=DEAD_AFTER, own_node=False):
+def take(store, run="b", node="node-b", seconds=DEAD_AFTER, own_node=False, **more):
+    who = {"node": node, "run": run, "now": after(seconds), "own_node": own_node}
     with store.writing() as s:
-        return orphans.take(s, node=node, run=run, now=after(seconds), dead_after_seconds=DEAD_AFTER, own_node=own_node)
+        return orphans.take(s, **who, dead_after_seconds=DEAD_AFTER, **more)
 
 
 def taken(store, **how):
@@ -230,3 +231,20 @@ def test_an_open_call_is_swept_by_no_release_of_another(two_daemons):
     with two_daemons.writing() as s:
         hunts.release(s, "of b")
     assert len(leases(two_daemons)) == 1
+
+
+def test_a_talk_is_taken_over_sooner_than_a_hunt_whose_daemon_may_only_be_cut_off(two_daemons, group):
+    open_call(two_daemons, group, "talk of a", "a", "node-a")
+    with two_daemons.writing() as s:
+        calls.note_answered(s, "talk of a", answered_by="1001", answered_at=after(2))
+    beat(two_daemons, "b", "node-b", 11)
+    assert taken(two_daemons, seconds=11, talks_after_seconds=10.0) == ["talk of a"]
+    assert taken(two_daemons) == ["of a"], "the hunt when the lease is over"
+
+
+def test_a_take_over_whose_answer_was_lost_is_done_again(two_daemons, group):
+    assert taken(two_daemons) == ["of a"]
+    assert taken(two_daemons) == [], "it is known to be ours"
+    later = {"at": after(120), "kept": ["of b"]}
+    assert taken(two_daemons, **later) == ["of a"], "nobody knows of it"
+    assert taken(two_daemons, at=after(30), kept=[]) == [], "one that has just begun is on its way to be known"
