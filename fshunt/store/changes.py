@@ -92,8 +92,8 @@ class Changes:
 
     def stop(self) -> None:
         """Listen no more; returns within a second."""
+        os.write(self._waker, b".")  # before it is told to end: at its end it closes the pipe
         self._stopped.set()
-        os.write(self._waker, b".")
         if self._thread.ident is not None:
             self._thread.join(STOP_SECONDS)
 
