@@ -46,7 +46,7 @@ def run_demo() -> int:
     with tempfile.TemporaryDirectory(prefix="fshunt-demo-") as folder:
         url = f"sqlite:///{Path(folder) / 'office.db'}"
         _make_office(url)
-        environment = _environment(url)
+        environment = _environment(url, folder)
         with _daemon(environment, Screen()) as (screen, port):
             click.echo(f"The daemon takes calls at 127.0.0.1:{port}; {len(office.CALLS)} callers dial {office.PILOT}.")
             switch = SimulatedSwitch([("127.0.0.1", port)], domain=office.DOMAIN, fallback_box=office.VOICEMAIL_BOX)
@@ -114,7 +114,7 @@ def _make_office(url: str) -> None:
     store.close()
 
 
-def _environment(url: str) -> dict[str, str]:
+def _environment(url: str, folder: str) -> dict[str, str]:
     """The environment of the daemon and the commands: nothing of this machine's own fshunt gets in."""
     outer = {key: value for key, value in os.environ.items() if not key.startswith("FSHUNT_")}
     return outer | {
@@ -123,6 +123,7 @@ def _environment(url: str) -> dict[str, str]:
         "FSHUNT_LISTEN": "127.0.0.1:0",
         "FSHUNT_LOG_FORMAT": "json",
         "FSHUNT_STOP_TIMEOUT": "1",
+        "FSHUNT_SPOOL_DIR": folder,
     }
 
 

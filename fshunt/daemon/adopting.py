@@ -79,6 +79,11 @@ class Adopter:
         """Whether there is anybody to see the end of a call."""
         return self._monitor.configured
 
+    @property
+    def can_take_over(self) -> bool:
+        """Whether the database knows all that an earlier life of this daemon has seen of its calls."""
+        return not self._recorder.catches_up
+
     def adopt(self, call: Adopted) -> None:
         """Watch a call to its end."""
         call = self._calls[call.hunt_id] = replace(call, seen_at=self._monotonic())

@@ -142,7 +142,7 @@ class Heart:
                     self._on_return()
                 missed = False
                 self._first.set()
-                if beats % BEATS_BETWEEN_ORPHANS == 0:
+                if beats % BEATS_BETWEEN_ORPHANS == 0 and self._adopter.can_take_over:
                     self._take_orphans()
                 beats += 1
             except FshuntError as error:

@@ -26,6 +26,7 @@ from fshunt.daemon.recorder import Recorder
 from fshunt.daemon.rests import Rests
 from fshunt.daemon.service import Daemon
 from fshunt.daemon.services import Services
+from fshunt.daemon.spool import Spool
 from fshunt.errors import StoreError
 from fshunt.settings import Settings
 from fshunt.store import migrate
@@ -54,7 +55,7 @@ def build(settings: Settings, notifier: Notifier | None = None) -> Daemon:
     run, clock, lease_clock, monotonic = uuid4().hex, SteadyClock(), LeaseClock(), time.monotonic
     store = Store(open_engine(settings.database_url, busy_timeout_ms=LOCK_WAIT_MS), busy_timeout_ms=LOCK_WAIT_MS)
     database = Database(store, settings.database_timeout)
-    recorder, line = Recorder(database), Line()
+    recorder, line = Recorder(database, Spool(settings.spool_dir, settings.node)), Line()
     claims = Claims(
         database,
         recorder,

@@ -1,8 +1,9 @@
 """Writes down what happens, as it happens, without making a call wait for the disk.
 
 Everything is written in the order in which it was said, in one greenlet. What cannot be written because the database
-is away stays in the queue and is written when it is back; every write may be done twice and is then one row
-(the store's functions are idempotent), so that a COMMIT whose answer was lost does no harm.
+is away stays in the queue, and in a file should the daemon end meanwhile, and is written when it is back; every write
+may be done twice and is then one row (the store's functions are idempotent), so that a COMMIT whose answer was lost
+does no harm.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from gevent.event import Event
 from sqlalchemy.orm import Session
 
 from fshunt.daemon.database import Database
+from fshunt.daemon.spool import Spool
 from fshunt.errors import FshuntError, StoreError
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,9 @@ GATHER_SECONDS = 0.02
 MAX_WAITING = 100_000
 """Writes kept while the database is away, about 100 MB; beyond it the oldest are lost, and that is logged."""
 
+KEPT_SECONDS = 1.0
+"""How long, at a stop, the database may take for what is kept in the file: the next start writes it as well."""
+
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
 """Pauses between tries while the database is away; each is twice the one before."""
 
@@ -46,6 +51,8 @@ class Write:
     kwargs: dict[str, Any]
     then: Callable[[], None] | None = None
     """What to do when it is written, or when it is clear that it will be written late."""
+    kept: bool = False
+    """Whether it outlives the daemon."""
 
     def __call__(self, session: Session) -> None:
         """Do the write in a transaction."""
@@ -53,10 +60,10 @@ class Write:
 
 
 class Recorder:
-    """The queue of writes, and the greenlet that does them."""
+    """The queue of writes, and the greenlet that does them; ``spool`` is where they outlive the daemon."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, spool: Spool) -> None:
+        self._database, self._spool = database, spool
         self._waiting: deque[Write] = deque()
         self._something = Event()
         self._hurry = Event()
@@ -64,12 +71,20 @@ class Recorder:
         self._empty.set()
         self._try_again = Event()
         self._lost = 0
+        self._kept = 0
+        self._keeps = False
+        """Whether each write is kept as it comes: the database is away."""
         self.error: str | None = None
         """Why what waits could not be written; None: nothing hinders it."""
         self._greenlet: gevent.Greenlet | None = None
 
     def start(self) -> None:
-        """Start writing."""
+        """Start writing, with what an earlier life of this daemon could not write."""
+        for line in self._spool.restore():
+            self._put(Write(line.function, line.args, line.kwargs, kept=True))
+            self._kept += 1
+        if self._kept:
+            log.info("%d records of an earlier run are written now, from %s", self._kept, self._spool.path)
         self._greenlet = gevent.spawn(self._run)
 
     def put(self, function: Callable[Concatenate[Session, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
@@ -89,10 +104,12 @@ class Recorder:
 
     def _put(self, write: Write) -> None:
         if len(self._waiting) >= MAX_WAITING:
-            self._waiting.popleft()
+            self._forget(self._waiting.popleft())
             self._lost += 1
             if self._lost == 1 or self._lost % 1000 == 0:
                 log.error("the database is away for too long: %d records of calls are lost", self._lost)
+        if self._keeps and self._kept == len(self._waiting):  # not before an older one: their order counts
+            self._keep(write)
         self._waiting.append(write)
         self._empty.clear()
         self._something.set()
@@ -111,6 +128,18 @@ class Recorder:
         """How many writes wait."""
         return len(self._waiting)
 
+    @property
+    def catches_up(self) -> bool:
+        """Whether something still waits that was kept: until then the database may not know how older calls ended."""
+        return self._kept > 0
+
+    def keep(self) -> None:
+        """The database is away: let what waits, and what comes, outlive the daemon until it is back."""
+        self._keeps = True
+        for write in self._waiting:
+            if not self._keep(write):
+                return
+
     def try_again(self) -> None:
         """The database is back: do not wait for the end of the pause."""
         self._try_again.set()
@@ -120,11 +149,24 @@ class Recorder:
         return bool(self._empty.wait(timeout))
 
     def stop(self, timeout: float) -> None:
-        """Write what is left, for at most ``timeout`` seconds, and stop."""
-        if not self.flush(timeout):
-            log.error("stopped before %d records of calls could be written", len(self._waiting))
+        """Write what is left, and stop; what the file keeps is waited for ``KEPT_SECONDS``, all else ``timeout`` s.
+
+        What neither the database nor the file has taken is lost, and logged.
+        """
+        if not self.flush(min(timeout, KEPT_SECONDS)):
+            self.keep()
+            if self._kept < len(self._waiting) and not self.flush(max(0.0, timeout - KEPT_SECONDS)):
+                self.keep()
+            kept, lost = self._kept, len(self._waiting) - self._kept
+            if kept:
+                log.warning(
+                    "stopped before %d records were written: the next start does, from %s", kept, self._spool.path
+                )
+            if lost:
+                log.error("stopped before %d records could be written: they are lost", lost)
         if self._greenlet is not None:
             self._greenlet.kill()
+        self._spool.close()
 
     def _run(self) -> None:
         pause = FIRST_PAUSE_SECONDS
@@ -137,13 +179,14 @@ class Recorder:
                 self._write(batch)
             except StoreError as error:
                 self._say_that_they_wait(error)
+                self.keep()
                 self._tell(batch)
                 self._try_again.wait(pause)
                 self._try_again.clear()
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
                 continue
             pause = FIRST_PAUSE_SECONDS
-            self.error = None
+            self.error, self._keeps = None, False
             self._done(batch)
             self._tell(batch)
 
@@ -181,6 +224,19 @@ class Recorder:
         for write in batch:
             if self._waiting and self._waiting[0] is write:
                 self._waiting.popleft()
+            self._forget(write)
+        if not self._kept:
+            self._spool.clear()
         if not self._waiting:
             self._something.clear()
             self._empty.set()
+
+    def _keep(self, write: Write) -> bool:
+        if not write.kept:
+            write.kept = self._spool.keep(write.function, write.args, write.kwargs)
+            self._kept += write.kept
+        return write.kept
+
+    def _forget(self, write: Write) -> None:
+        self._kept -= write.kept
+        write.kept = False

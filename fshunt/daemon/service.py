@@ -34,7 +34,7 @@ FAREWELL_SECONDS = 3.0
 """How long, at a stop, calls that were told to end may take to close their records."""
 
 FLUSH_SECONDS = 10.0
-"""How long, at a stop, the database may take for the last records."""
+"""How long, at a stop, the database may take for the last records, if there is nowhere else to keep them."""
 
 KNOWN_AGAIN_SECONDS = 60.0
 """How often all groups are read, so that a call finds its group also when the database is away."""
@@ -184,7 +184,9 @@ class Daemon:
     def _database_changed(self) -> None:
         services = self.services
         services.claims.database_changed()
-        if services.database.away is None:
+        if services.database.away is not None:
+            services.recorder.keep()
+        else:
             self._heart.hurry()
             services.recorder.try_again()
             services.line.something_changed()

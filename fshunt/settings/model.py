@@ -159,6 +159,14 @@ class Settings:
             "The longest that a call waits for one step of the database before it goes on without, in seconds.",
         ),
     )
+    spool_dir: str | None = field(
+        default="/var/lib/fshunt",
+        metadata=_about(
+            values.optional(values.text("a folder's whole path", values.absolute_path)),
+            "Where records that the database cannot take are kept in a file, so that a daemon that is stopped or "
+            "killed meanwhile writes them when it runs again. Empty, or no such folder: they wait in memory.",
+        ),
+    )
     claim_journal: str | None = field(
         default=None,
         metadata=_about(

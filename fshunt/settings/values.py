@@ -187,7 +187,7 @@ def no_address(kind: Kind) -> Kind:
 def absolute_path(said: str) -> str:
     """Return the path; one that depends on where a program was started is none. Raises WrongValueError."""
     if not said.startswith("/") or not said.isprintable():
-        raise WrongValueError(f"must be a file's whole path, from / on, not {said!r}")
+        raise WrongValueError(f"must be a whole path, from / on, not {said!r}")
     return said
 
 

@@ -96,6 +96,7 @@ def fshunt_daemon(database_url: str) -> Iterator[Contender]:
             members.add_members(session, DOMAIN, f"5{number:03}", [parse_member(f"1{number:03}")])
     store.close()
     environment = {**os.environ, "FSHUNT_DATABASE_URL": database_url, "FSHUNT_LISTEN": "127.0.0.1:0"}
+    environment |= {"FSHUNT_SPOOL_DIR": "/no/such/folder"}
     environment |= {"FSHUNT_MAX_CALLS": "5000", "FSHUNT_STOP_TIMEOUT": "0", "FSHUNT_LOG_LEVEL": "info"}
     with Popen([sys.executable, "-m", "fshunt", "serve"], env=environment, stderr=PIPE, text=True) as process:
         port = next(int(found[1]) for line in process.stderr if (found := TAKES_CALLS.search(line)))

@@ -160,7 +160,7 @@ def running(database_url: str, store: Store, **settings: Any) -> Iterator[Rig]:
         ring_cycle=RING_CYCLE,
         confirm_timeout=0.5,
         confirm_prompt="silence_stream://100",
-        **{"database_timeout": 10.0, "stop_timeout": 0.0, "metrics": None, **settings},
+        **{"database_timeout": 10.0, "stop_timeout": 0.0, "metrics": None, "spool_dir": None, **settings},
     )
     daemon = build(made)
     daemon.start()

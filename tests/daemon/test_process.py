@@ -30,7 +30,7 @@ TAKES_CALLS = re.compile(r"takes calls at 127\.0\.0\.1:(\d+)")
 
 
 @pytest.fixture
-def pbx(sqlite_url: str) -> Iterator[tuple[Store, dict[str, str]]]:
+def pbx(sqlite_url: str, tmp_path: Path) -> Iterator[tuple[Store, dict[str, str]]]:
     """A database with two groups, and the environment that leads the daemon to it."""
     store = open_store(sqlite_url)
     with store.writing() as s:
@@ -38,7 +38,8 @@ def pbx(sqlite_url: str) -> Iterator[tuple[Store, dict[str, str]]]:
             groups.add_group(s, DOMAIN, pilot, ring_time=RingTime(seconds=20), voicemail="1009")
             members.add_members(s, DOMAIN, pilot, [parse_member(extension)])
     plain = {k: v for k, v in os.environ.items() if not k.startswith("FSHUNT_")}
-    yield store, {**plain, "FSHUNT_DATABASE_URL": str(sqlite_url), "FSHUNT_LISTEN": "127.0.0.1:0"}
+    ours = {"FSHUNT_DATABASE_URL": str(sqlite_url), "FSHUNT_LISTEN": "127.0.0.1:0", "FSHUNT_SPOOL_DIR": str(tmp_path)}
+    yield store, {**plain, **ours}
     store.close()
 
 

@@ -31,6 +31,7 @@ SETTINGS = {
     "lease_seconds": "2",
     "confirm_timeout": "1",
     "confirm_prompt": "silence_stream://100",
+    "spool_dir": "/no/such/folder",
 }
 """What all daemons of these tests are told, unless a test says otherwise."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from fshunt.simulator.phones import answers
-from tests.faults.office import Office, ended, phones, switch_to, until
+from fshunt.simulator.phones import answers, refuses
+from tests.faults.office import Office, ended, phones, switch_to, until, watched
 from tests.faults.processes import FshuntProcess
 from tests.faults.proxy import PostgresProxy
 
@@ -41,6 +42,69 @@ def test_the_database_is_away_at_the_start(
     assert min(took) < FALLBACK_SECONDS, took
     proxy.mend()
     until(lambda: ended(switch.call("5000")).kind == "answered", "the database is back and calls are hunted")
+
+
+@pytest.mark.parametrize("end", [FshuntProcess.kill, FshuntProcess.terminate], ids=["killed", "stopped"])
+def test_killed_or_stopped_while_the_database_is_away_the_next_start_writes_its_records(
+    pg_office: Office,
+    proxy: PostgresProxy,
+    processes: list[FshuntProcess],
+    tmp_path: Path,
+    end: Callable[[FshuntProcess], None],
+) -> None:
+    pg_office.group("5000", "1001", "1002", policy="circular")
+    daemon = FshuntProcess(proxy.url, spool_dir=str(tmp_path))
+    processes.append(daemon)
+    daemon.start()
+    switch = switch_to([daemon])
+    phones(switch, "1001", behaviour=refuses(486))
+    phones(switch, "1002", behaviour=TALKS)
+    proxy.refuse()
+    calls = []
+    for _ in range(3):
+        calls.append(switch.call("5000"))
+        assert ended(calls[-1]).kind == "answered", "the hunt goes on without the database"
+    file = tmp_path / "unwritten-first.jsonl"
+    until(lambda: file.exists() and file.read_text().count("close_call") == 3, "the ends are kept")
+    end(daemon)
+    assert [pg_office.hunts(call.uuid) for call in calls] == [[], [], []]
+    daemon.start()  # the database is still away: what was kept is kept on
+    assert daemon.said("records of an earlier run are written now")
+    proxy.mend()
+    for call in calls:
+        (hunt,) = pg_office.closed(call.uuid)
+        assert (hunt.result, hunt.answered_by, hunt.end_seen) == ("answered", "1002", True)
+        assert [(offer.extension, offer.outcome) for offer in hunt.offers][-1] == ("1002", "answered")
+        assert pg_office.moves(call.uuid) == 1, "the turn has moved once"
+    until(lambda: not file.exists(), "the file is removed when all is written")
+    until(lambda: not pg_office.claimed(), "no claim is left")
+
+
+def test_killed_in_a_talk_while_the_database_is_away_the_next_start_sees_its_end(
+    pg_office: Office, proxy: PostgresProxy, processes: list[FshuntProcess], tmp_path: Path
+) -> None:
+    pg_office.group("5000", "1001", policy="circular")
+    daemon = FshuntProcess(proxy.url, spool_dir=str(tmp_path))
+    processes.append(daemon)
+    switch = switch_to([daemon])
+    daemon.settings |= watched(tmp_path, switch)
+    daemon.start()
+    phones(switch, "1001", behaviour=answers(0.05))
+    proxy.refuse()
+    call = switch.call("5000")
+    file = tmp_path / "unwritten-first.jsonl"
+    until(lambda: file.exists() and "note_answer" in file.read_text(), "the answer is kept")
+    daemon.kill()
+    daemon.start()
+    proxy.mend()
+    until(lambda: daemon.said("goes on, and is watched to its end"), "the talk is adopted")
+    (hunt,) = pg_office.hunts(call.uuid)
+    assert (hunt.result, hunt.answered_by, hunt.ended_at) == ("answered", "1001", None)
+    call.hang_up()
+    assert ended(call).kind == "answered"
+    (hunt,) = pg_office.closed(call.uuid)
+    assert (hunt.result, hunt.answered_by, hunt.end_seen) == ("answered", "1001", True)
+    assert pg_office.moves(call.uuid) == 1
 
 
 def _to_the_fallback(switch) -> float:  # type: ignore[no-untyped-def]

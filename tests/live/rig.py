@@ -239,6 +239,7 @@ class Daemon:
             "FSHUNT_CONFIRM_PROMPT": "silence_stream://200",
             "FSHUNT_STOP_TIMEOUT": "5",
             "FSHUNT_NODE": f"live-{which}",
+            "FSHUNT_SPOOL_DIR": str(folder),
             "FSHUNT_METRICS": "",
         }
         (folder / "fshunt.toml").touch()

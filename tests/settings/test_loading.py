@@ -93,6 +93,7 @@ EVERY_SETTING = {
     "node": ("pbx-1", "pbx-1"),
     "lease_seconds": ("30", 30.0),
     "database_timeout": ("0.25", 0.25),
+    "spool_dir": ("/var/spool/fshunt", "/var/spool/fshunt"),
     "claim_journal": ("/var/lib/fshunt/claims.jsonl", "/var/lib/fshunt/claims.jsonl"),
     "fallback_box": ("1000", "1000"),
     "controllers": ("127.0.0.1:8084,10.0.0.2:8084", (Address("127.0.0.1", 8084), Address("10.0.0.2", 8084))),

@@ -90,7 +90,7 @@ def test_the_variable_is_over_the_tables(write):
         ('host = 1\npassword_file = "/x"', "`switch` must be a text in quotes, not 1."),
         (
             'host = "fs1"\npassword_file = "fs1.password"',
-            "`switch` must be a file's whole path, from / on, not 'fs1.password'.",
+            "`switch` must be a whole path, from / on, not 'fs1.password'.",
         ),
     ],
 )

@@ -185,6 +185,19 @@ def test_the_deadline_ends_a_wait_and_what_is_there_is_still_given() -> None:
             call.wait_completion("u-1", past())
 
 
+def test_an_event_that_came_in_time_counts_though_this_process_was_held_up_beyond_the_deadline() -> None:
+    with talking() as (call, switch):
+        deadline = time.monotonic() + 0.05
+        waiting = gevent.spawn(call.next_event, deadline)
+        gevent.sleep(0)  # it waits
+        switch.say(event("CHANNEL_ANSWER"))
+        while time.monotonic() < deadline:  # nothing else runs: the machine has no time for this process
+            pass
+        found = waiting.get(timeout=WAIT_SECONDS)
+        assert found is not None
+        assert found.get("Event-Name") == "CHANNEL_ANSWER"
+
+
 def test_only_its_own_completion_ends_an_application() -> None:
     seen: list[str | None] = []
     with talking() as (call, switch):
