@@ -5,17 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
 from uuid import uuid4
+
+import gevent
 
 from fshunt.daemon.caller import Caller
 from fshunt.daemon.services import Services
+from fshunt.errors import StoreError
 from fshunt.hunting.availability import WORDS, SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hunt import Hunt, Stage
 from fshunt.hunting.outcomes import Outcome, Result
 from fshunt.hunting.policies import POLICIES, Remembers, decide
-from fshunt.store import calls, hunts
+from fshunt.store import autoblock, calls, hunts
 from fshunt.switch.stage import Offer
 
 log = logging.getLogger("fshunt.call")
@@ -89,18 +94,20 @@ class Journal:
 
     def offer_ended(self, hunt: Hunt, offer: Offer, seconds: float) -> None:
         """The offer came to its outcome after some seconds; unless answered, others may ring the member again."""
-        leg, outcome = offer.decisive(), offer.outcome or Outcome.SWITCH_LOST
+        leg, outcome, at = offer.decisive(), offer.outcome or Outcome.SWITCH_LOST, self.services.now()
         _, whole = self._offers.get(offer.id, (offer, False))
-        self.services.recorder.put(
+        rang_out = outcome is Outcome.NO_ANSWER and whole and offer.withdrawn is None
+        self.services.recorder.put_then(
+            partial(self._offer_written, hunt.group, offer.extension, at) if rang_out else _nothing,
             calls.end_offer,
             offer.id,
-            ended_at=self.services.now(),
+            ended_at=at,
             outcome=outcome,
             cause=leg.cause if leg else None,
             sip_code=leg.sip_code if leg else None,
             detail=offer.detail(),
             member_id=offer.member_id,
-            rang_out=outcome is Outcome.NO_ANSWER and whole and offer.withdrawn is None,
+            rang_out=rang_out,
         )
         if outcome is not Outcome.ANSWERED:
             self.services.claims.release(hunt.id, hunt.call_uuid, [offer.extension])
@@ -195,6 +202,21 @@ class Journal:
             words.append(f" ({reason})")
         self._log("%s", "".join(words))
 
+    def _offer_written(self, group: Group, extension: str, at: datetime) -> None:
+        if group.auto_block is not None:
+            gevent.spawn(self._say_if_blocked, group, extension, at)
+
+    def _say_if_blocked(self, group: Group, extension: str, at: datetime) -> None:
+        """Say that a member is blocked by itself if this offer, which ended at ``at``, was one too many."""
+        try:
+            blocked_at = self.services.database.read(autoblock.blocked_at, group.domain, extension)
+        except StoreError as error:
+            log.debug("whether %s is blocked by itself: %s", extension, error)
+            return
+        if blocked_at == at:
+            words = "%s is blocked from now on: let %d call(s) in a row ring out; `fshunt member unblock` ends it"
+            self._log(words, extension, group.auto_block)
+
     def _open(self, domain: str, group: Group | None, hunt: Hunt | None) -> None:
         self._opened = True
         self.services.recorder.put(
@@ -215,6 +237,10 @@ class Journal:
 
     def _log(self, words: str, *values: object) -> None:
         log.info("call %s: " + words, self.caller.uuid, *values)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _called(group: Group) -> str:

@@ -54,6 +54,17 @@ _LAST_ONE = (
     .limit(1)
 )
 """A group in which everybody but this extension is disabled or blocked."""
+_BLOCKED_AT = (
+    select(BLOCKS.c.since)
+    .join(DOMAINS, DOMAINS.c.id == BLOCKS.c.domain_id)
+    .where(DOMAINS.c.name == bindparam("domain"), BLOCKS.c.extension == bindparam("who"), BLOCKS.c.reason == AUTO)
+)
+
+
+def blocked_at(s: Session, domain: str, extension: str) -> datetime | None:
+    """Return when the extension was blocked by itself: the end of the offer that was one too many; None: it is not."""
+    found: datetime | None = run(s, _BLOCKED_AT, {"domain": domain, "who": extension}).scalar()
+    return found
 
 
 def count_offer(s: Session, offer_id: str, member_id: int, *, rang_out: bool, at: datetime) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from fshunt.hunting.addresses import parse_member
@@ -86,7 +88,10 @@ def test_a_block_holds_for_the_next_stage_and_its_end_too(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("calls", [1, 2])
-def test_a_member_whose_phone_rings_out_so_often_is_blocked_and_never_the_last_one(rig: Rig, calls: int) -> None:
+def test_a_member_whose_phone_rings_out_so_often_is_blocked_and_never_the_last_one(
+    rig: Rig, calls: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     rig.group("5000", "1001", "1002", ring_time=RingTime(seconds=1), auto_block=calls, voicemail="1009")
     rig.phones("1001", "1002")
     for _ in range(calls):
@@ -94,3 +99,6 @@ def test_a_member_whose_phone_rings_out_so_often_is_blocked_and_never_the_last_o
     record = rig.call()
     assert passed(record) == [("1001", "blocked")]
     assert rang(record) == [("1002", "no-answer")], "the last one is rung on"
+    (said,) = [line for line in caplog.messages if "from now on" in line]
+    what = f"let {calls} call(s) in a row ring out; `fshunt member unblock` ends it"
+    assert said.endswith(f": 1001 is blocked from now on: {what}")
