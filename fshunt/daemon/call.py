@@ -28,7 +28,7 @@ from fshunt.switch.stage import Offer, StageLegs
 
 CALLER_HUNG_UP = "the caller hung up"
 STOPPED_RINGING = "fshunt was stopped while phones rang; they rang on"
-END_NOT_SEEN = "it went on without fshunt, its end was not seen"
+WENT_ON = "it went on without fshunt, its end was not seen"
 
 PLANNING_PATIENCE_SECONDS = 0.5
 """What a hunt waits for the database before its order is decided; its claims have a time of their own. A database that
@@ -203,10 +203,10 @@ class Call:
         if self.journal.is_closed:
             return
         if hunt is None or not self.services.adopter.can_watch:
-            reason = STOPPED_RINGING if self.outlives is None else END_NOT_SEEN
+            reason = STOPPED_RINGING if self.outlives is None else WENT_ON
             self._ended_early(Event.LET_GO, result, reason, end_seen=False)
             return
-        hunt.finish(Event.LET_GO, result, END_NOT_SEEN)
+        hunt.finish(Event.LET_GO, result, WENT_ON)
         winner = self._ringing.winner_leg() if self._ringing is not None else None
         member = hunt.answered_by
         adopted = Adopted(

@@ -195,19 +195,26 @@ def add_skip(
     _add_once(s, SkipRecord, {"id": skip_id, **place, "reason": reason.value, "detail": detail, "at": at})
 
 
-def close_unfinished(s: Session, owner: str, now: datetime) -> int:
-    """Close what the owner left open when it died, saying so; return how many calls that were.
+def close_orphan(s: Session, hunt_id: str, now: datetime) -> None:
+    """Close a call that a daemon left open when it died, saying so; one that has ended is left as it is.
 
     A call that was answered stays answered, and its end was not seen. Any other has failed. An offer without an
     outcome was answered if it is the one that has the call, else its phones were lost with the switch. Members whom
     a hunt rang are free at once; of a talk nobody knows whether it goes on, so its claims stay until their lease ends.
     """
-    return _close_unfinished(s, CallRecord.owner == owner, now=now)
-
-
-def close_orphan(s: Session, hunt_id: str, now: datetime) -> int:
-    """Close one call that a daemon left open when it died, as ``close_unfinished`` does."""
-    return _close_unfinished(s, CallRecord.id == hunt_id, now=now)
+    found = s.execute(select(CallRecord.result).where(*_unfinished(hunt_id)).with_for_update()).first()
+    if found is None:
+        return
+    _end_open_offers(s, hunt_id, now)
+    if found.result is None:
+        release_all(s, [hunt_id])
+    values = {
+        "reason": DAEMON_STOPPED if found.result is None else END_NOT_SEEN,
+        "result": func.coalesce(CallRecord.result, Result.FAILED.value),
+        "ended_at": now,
+        "end_seen": False,
+    }
+    _set(s, update(CallRecord).where(*_unfinished(hunt_id)).values(values))
 
 
 def list_calls(
@@ -263,22 +270,8 @@ def show_call(s: Session, uuid: str) -> list[CallRecord]:
     return found
 
 
-def _close_unfinished(s: Session, which: ColumnElement[bool], *, now: datetime) -> int:
-    unfinished = (which, CallRecord.ended_at.is_(None))
-    opened = select(CallRecord.id, CallRecord.result).where(*unfinished).order_by(CallRecord.id).with_for_update()
-    found = s.execute(opened).all()
-    for call_id, _ in found:
-        _end_open_offers(s, call_id, now)
-    release_all(s, [call_id for call_id, result in found if result is None])
-    answered = CallRecord.result.is_not(None)
-    values = {
-        "reason": case((answered, END_NOT_SEEN), else_=DAEMON_STOPPED),
-        "result": func.coalesce(CallRecord.result, Result.FAILED.value),
-        "ended_at": now,
-        "end_seen": False,
-    }
-    _set(s, update(CallRecord).where(*unfinished).values(values))
-    return len(found)
+def _unfinished(hunt_id: str) -> tuple[ColumnElement[bool], ...]:
+    return CallRecord.id == hunt_id, CallRecord.ended_at.is_(None)
 
 
 def _end_open_offers(s: Session, call_id: str, now: datetime) -> None:

@@ -30,7 +30,6 @@ _FORGET = delete(DAEMONS).where(
     )
 )
 _RETIRE = delete(DAEMONS).where(DAEMONS.c.run == bindparam("alive"))
-_LIVE = select(DAEMONS.c.run).where(DAEMONS.c.lease_at > bindparam("dead_before"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +63,6 @@ def list_daemons(s: Session) -> list[DaemonRow]:
     """Return all daemons that are known, by node; of one node the newest first."""
     rows = run(s, select(DAEMONS).order_by(DAEMONS.c.node, DAEMONS.c.lease_at.desc(), DAEMONS.c.run), {})
     return [DaemonRow(row.run, row.node, row.started_at, row.beat_at, row.lease_at, row.status) for row in rows]
-
-
-def live_runs(s: Session, now: datetime, dead_after_seconds: float) -> set[str]:
-    """Return the runs that have beaten within so many seconds of the lease clock."""
-    return set(run(s, _LIVE, {"dead_before": now - _seconds(dead_after_seconds)}).scalars())
 
 
 @cache

@@ -24,10 +24,7 @@ MEMBERS = table(HuntMember)
 _COLUMNS = (
     CALLS.c.id,
     CALLS.c.uuid,
-    CALLS.c.domain,
-    CALLS.c.pilot,
     CALLS.c.policy,
-    CALLS.c.started_at,
     CALLS.c.result,
     CALLS.c.answered_by,
     CALLS.c.facts,
@@ -56,11 +53,8 @@ class Orphan:
 
     hunt_id: str
     uuid: str
-    domain: str
-    pilot: str
     group_id: int | None
     policy: str
-    started_at: datetime
     result: str | None
     answered_by: str | None
     member_id: int | None
@@ -144,11 +138,8 @@ def _as_orphan(row: Any, offers: Iterable[Any], groups: dict[int, int]) -> Orpha
     return Orphan(
         hunt_id=row.id,
         uuid=row.uuid,
-        domain=row.domain,
-        pilot=row.pilot,
         group_id=next((groups[member_id] for member_id in members.values() if member_id in groups), None),
         policy=row.policy,
-        started_at=row.started_at,
         result=row.result,
         answered_by=row.answered_by,
         member_id=members.get(row.answered_by or ""),

@@ -142,11 +142,6 @@ class StageLegs:
     def __post_init__(self) -> None:
         self._by_leg = {leg.uuid: (offer, leg) for offer in self.offers for leg in offer.legs}
 
-    def offer_of(self, leg_uuid: str | None) -> Offer | None:
-        """The offer that a leg belongs to; None for a channel that is not of this stage."""
-        found = self._by_leg.get(leg_uuid or "")
-        return found[0] if found else None
-
     def next_due(self) -> float:
         """The earliest moment at which a leg's time is over; infinity if none is left."""
         return min((leg.due for leg in self._open_legs()), default=float("inf"))

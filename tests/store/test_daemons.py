@@ -17,11 +17,6 @@ def known(store):
         return [each.run for each in daemons.list_daemons(s)]
 
 
-def live(store, seconds, dead_after=30.0):
-    with store.reading() as s:
-        return daemons.live_runs(s, after(seconds), dead_after)
-
-
 def test_a_daemon_is_listed_as_it_was_at_its_last_beat(store):
     beat(store, "a", 0)
     beat(store, "a", 2)
@@ -36,14 +31,6 @@ def test_daemons_are_listed_by_node_the_newest_life_first(store):
     beat(store, "b1", 0, "b")
     beat(store, "a2", 1, "a")
     assert known(store) == ["a2", "a1", "b1"]
-
-
-def test_a_run_lives_for_so_long_after_its_beat(store):
-    beat(store, "a", 0)
-    beat(store, "b", 20, "other")
-    assert live(store, 29.9) == {"a", "b"}
-    assert live(store, 30) == {"b"}
-    assert live(store, 50) == set()
 
 
 def test_a_daemon_that_stops_is_out_of_the_list(store):

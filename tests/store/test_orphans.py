@@ -125,11 +125,8 @@ def test_an_orphan_is_told_as_far_as_it_was_written(two_daemons, group):
         orphans.Orphan(
             hunt_id="of a",
             uuid="uuid of of a",
-            domain=DOMAIN,
-            pilot=PILOT,
             group_id=group.id,
             policy="circular",
-            started_at=after(1),
             result="answered",
             answered_by="1002",
             member_id=second,
