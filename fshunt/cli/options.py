@@ -25,6 +25,8 @@ from fshunt.hunting.policies import POLICIES
 from fshunt.hunting.ringtime import MAX_RING_SECONDS, MAX_RINGS, MIN_RING_SECONDS, RingTime
 
 Decorated = Callable[..., Any]
+OfKind = Callable[[AnyType], AnyType]
+"""What makes the type of an option's value one that can also be taken away."""
 
 MIN_HUNT_TIMEOUT_SECONDS = 1.0
 MAX_REST_SECONDS = 3600.0
@@ -73,8 +75,19 @@ def group_options(clearable: bool) -> Callable[[Decorated], Decorated]:
         return OrNone(of) if clearable else of
 
     none = " `none` takes it away." if clearable else ""
+    rows = [*_ringing(kind, none), *_caller_hears(kind, none), *_when_busy(kind, none), *_cases(kind, clearable)]
+
+    def decorate(command: Decorated) -> Decorated:
+        for row in reversed(rows):
+            command = row(command)
+        return command
+
+    return decorate
+
+
+def _ringing(kind: OfKind, none: str) -> list[Decorated]:
     hunt_timeout = Seconds(MIN_HUNT_TIMEOUT_SECONDS, MAX_HUNT_TIMEOUT_SECONDS)
-    rows: list[Callable[[Decorated], Decorated]] = [
+    return [
         click.option("--name", type=params.NAME, metavar="N", help="The group's name."),
         click.option("--policy", type=params.POLICY, metavar="P", help=POLICY_HELP),
         ring_options,
@@ -96,6 +109,11 @@ def group_options(clearable: bool) -> Callable[[Decorated], Decorated]:
             metavar="S",
             help=f"The longest time for the whole search, in seconds.{none}",
         ),
+    ]
+
+
+def _caller_hears(kind: OfKind, none: str) -> list[Decorated]:
+    return [
         click.option(
             "--prefix",
             type=kind(params.PREFIX),
@@ -108,6 +126,11 @@ def group_options(clearable: bool) -> Callable[[Decorated], Decorated]:
             metavar="SOURCE",
             help=f"What the caller hears instead of ringing, such as local_stream://moh.{none}",
         ),
+    ]
+
+
+def _when_busy(kind: OfKind, none: str) -> list[Decorated]:
+    return [
         click.option(
             "--call-waiting/--no-call-waiting", default=None, help="Whether members who are on a call are rung, too."
         ),
@@ -129,22 +152,18 @@ def group_options(clearable: bool) -> Callable[[Decorated], Decorated]:
                 f"one who can be rung.{none}"
             ),
         ),
+    ]
+
+
+def _cases(kind: OfKind, clearable: bool) -> list[Decorated]:
+    return [
         _case("--on-no-answer", "nobody answered", kind, clearable),
         _case("--on-busy", "everybody is busy", kind, clearable),
         _case("--on-unreachable", "everybody is disabled, blocked or without a phone", kind, clearable),
     ]
 
-    def decorate(command: Decorated) -> Decorated:
-        for row in reversed(rows):
-            command = row(command)
-        return command
 
-    return decorate
-
-
-def _case(
-    name: str, when: str, kind: Callable[[AnyType], AnyType], clearable: bool
-) -> Callable[[Decorated], Decorated]:
+def _case(name: str, when: str, kind: OfKind, clearable: bool) -> Decorated:
     ending = " `none`: the group's box." if clearable else " Without it: the group's box."
     about = f"Where the caller goes when {when}: voicemail:EXT, transfer:NUMBER or hangup:CAUSE.{ending}"
     return click.option(name, type=kind(params.DESTINATION), metavar="DEST", help=about)
