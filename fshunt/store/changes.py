@@ -82,6 +82,7 @@ class Changes:
         self._engine = open_engine(url, connections=1)
         self._on_change = on_change
         self._stopped = threading.Event()
+        self._telling = threading.Lock()
         self._pause = FIRST_PAUSE_SECONDS
         self._woken, self._waker = os.pipe()
         self._thread = threading.Thread(target=self._run, name="fshunt-changes", daemon=True)
@@ -91,9 +92,10 @@ class Changes:
         self._thread.start()
 
     def stop(self) -> None:
-        """Listen no more; returns within a second."""
+        """Listen no more; returns within a second. ``on_change`` is not called any more after that."""
         os.write(self._waker, b".")  # before it is told to end: at its end it closes the pipe
-        self._stopped.set()
+        with self._telling:
+            self._stopped.set()
         if self._thread.ident is not None:
             self._thread.join(STOP_SECONDS)
 
@@ -123,26 +125,31 @@ class Changes:
             self._pause = FIRST_PAUSE_SECONDS
             if version != seen:
                 seen = version
-                self._on_change()
+                self._tell()
             self._readable(POLL_SECONDS)
 
     def _listen(self, connection: Any) -> None:
         connection.autocommit = True
         connection.execute(f"LISTEN {CHANNEL}")
         self._pause = FIRST_PAUSE_SECONDS
-        self._on_change()
+        self._tell()
         pgconn, asked = connection.pgconn, False
         while not self._stopped.is_set():
             if self._readable(QUIET_SECONDS, pgconn.socket):
                 pgconn.consume_input()
                 asked = asked and not _answered(pgconn)
                 if _notified(pgconn):
-                    self._on_change()
+                    self._tell()
             elif asked:
                 raise StoreError("The database server does not answer any more.")
             else:
                 pgconn.send_query(b"SELECT 1")
                 asked = True
+
+    def _tell(self) -> None:
+        with self._telling:
+            if not self._stopped.is_set():
+                self._on_change()
 
     def _readable(self, seconds: float, *descriptors: int) -> bool:
         """Wait, and tell whether there is something to read; being stopped ends the wait."""

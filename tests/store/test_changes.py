@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import make_url
 
 from fshunt.store import groups, hunts
-from fshunt.store.changes import Changes
+from fshunt.store.changes import STOP_SECONDS, Changes
 from fshunt.store.engine import Store, open_store
 from tests.faults.proxy import PostgresProxy
 from tests.store.office import DOMAIN, PILOT, after, make_office
@@ -242,6 +242,19 @@ def test_a_stop_is_quick_and_leaves_no_thread(store, database_url, away):
     assert time.monotonic() - began < AT_MOST
     ears.changes._thread.join(SOON)
     assert not ears.changes._thread.is_alive()
+
+
+def test_after_a_stop_nobody_is_told_though_the_thread_hears_on(on_postgres, postgres_url):
+    with PostgresProxy(postgres_url) as proxy:
+        ears = Ears(proxy.url)
+        with proxy.trap("LISTEN", lambda: setattr(proxy, "delay", 2 * STOP_SECONDS)) as reached:
+            ears.changes.start()
+            assert reached.wait(SOON)
+            ears.changes.stop()
+            assert ears.changes._thread.is_alive(), "the answer is still on its way"
+            ears.changes._thread.join(SOON)
+        assert not ears.changes._thread.is_alive()
+        assert ears.heard.empty()
 
 
 def test_a_stop_before_the_start_is_no_error(database_url):
