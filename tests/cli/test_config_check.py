@@ -1,18 +1,19 @@
 import json
 import socket
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
 
 from fshunt.cli import checks as checks_module
+from tests.ports import held_port, number_of
 
 
 @pytest.fixture
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+def free_port() -> Iterator[int]:
+    with held_port() as held:
+        yield number_of(held)
 
 
 @pytest.fixture

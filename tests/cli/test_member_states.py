@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ from fshunt.simulator.switch import SimulatedSwitch
 from fshunt.store import calls, claims, lease
 from fshunt.store.engine import open_store
 from fshunt.store.models import HuntMember
+from tests.ports import held_port, number_of
 
 from .switches import simulated_switch
 
@@ -151,19 +151,14 @@ def test_who_rests_after_a_call_is_resting(office):
     assert re.fullmatch(r"resting since \d\d:\d\d:\d\d", shown(office)["1001"])
 
 
-def _nobody_listens() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def test_a_switch_that_cannot_be_asked_is_named_in_one_line_and_the_rest_is_shown(watching, tmp_path):
-    there, port = watching.env["FSHUNT_SWITCH"], _nobody_listens()
-    watching.env["FSHUNT_SWITCH"] = f"{there},127.0.0.1:{port}={tmp_path / 'password'}"
-    warnings = watching.run("member", "list", "5000").stderr.splitlines()
-    assert len(warnings) == 1
-    assert f"127.0.0.1:{port} is not asked" in warnings[0]
-    found = states(watching)
+    with held_port() as nobody_listens:
+        there, port = watching.env["FSHUNT_SWITCH"], number_of(nobody_listens)
+        watching.env["FSHUNT_SWITCH"] = f"{there},127.0.0.1:{port}={tmp_path / 'password'}"
+        warnings = watching.run("member", "list", "5000").stderr.splitlines()
+        assert len(warnings) == 1
+        assert f"127.0.0.1:{port} is not asked" in warnings[0]
+        found = states(watching)
     assert found["1002"] == "on-call"
     assert found["1003"] == "unknown"  # its phone may be registered at the other switch
     assert found["1005"] == "free"

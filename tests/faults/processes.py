@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import random
 import re
 import resource
 import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from gevent.event import Event
 from gevent.subprocess import PIPE, Popen
 
 from fshunt.settings import ROWS
+from tests.ports import held_port, number_of
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -36,27 +36,18 @@ SETTINGS = {
 """What all daemons of these tests are told, unless a test says otherwise."""
 
 
-def free_port() -> int:
-    """A port below those that the kernel gives to outgoing connections, so that it stays free for a restart."""
-    while True:
-        port = random.randint(15000, 30000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
 class FshuntProcess:
     """``python -m fshunt serve`` on a port of its own, which a restart keeps."""
 
     def __init__(self, database_url: str, node: str = "first", **settings: str) -> None:
-        self.node, self.port = node, free_port()
+        self._held = held_port(), held_port()
+        self.node, self.port, metrics = node, *map(number_of, self._held)
         self.settings = {
             **SETTINGS,
             "database_url": database_url,
             "listen": f"127.0.0.1:{self.port}",
             "node": node,
-            "metrics": f"127.0.0.1:{free_port()}",
+            "metrics": f"127.0.0.1:{metrics}",
             **settings,
         }
         self.log: list[str] = []
@@ -154,6 +145,8 @@ class FshuntProcess:
         if self.alive:
             self._process.kill()
             self._process.wait(timeout=STOP_SECONDS)
+        for held in self._held:
+            held.close()
 
     def said(self, words: str) -> bool:
         """Whether its log has these words."""

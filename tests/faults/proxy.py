@@ -18,6 +18,8 @@ from typing import Self
 
 from sqlalchemy import URL, make_url
 
+from tests.ports import held_port, number_of
+
 RECEIVE_BYTES = 65536
 WAIT_SECONDS = 30.0
 LOOK_SECONDS = 0.05
@@ -41,7 +43,7 @@ class PostgresProxy:
         self._pairs: set[_Pair] = set()
         self._lock = threading.Lock()
         self._listening: socket.socket | None = None
-        self._port = 0
+        self._held = held_port()
 
     def __enter__(self) -> Self:
         self._listen()
@@ -49,11 +51,12 @@ class PostgresProxy:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.refuse()
+        self._held.close()
 
     @property
     def url(self) -> str:
         """The URL that leads through here."""
-        query = {"host": "127.0.0.1", "port": str(self._port), "sslmode": "disable", "gssencmode": "disable"}
+        query = {"host": "127.0.0.1", "port": str(number_of(self._held)), "sslmode": "disable", "gssencmode": "disable"}
         through = self._target.set(host=None, port=None, query=query)
         return through.render_as_string(hide_password=False)
 
@@ -116,9 +119,8 @@ class PostgresProxy:
     def _listen(self) -> None:
         listening = socket.socket()
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", self._port))
+        listening.bind(self._held.getsockname())
         listening.listen(100)
-        self._port = listening.getsockname()[1]
         self._listening = listening
         threading.Thread(target=self._accept, args=(listening,), daemon=True).start()
 

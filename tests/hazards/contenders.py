@@ -11,6 +11,7 @@ from greenswitch.esl import OutboundESLServer, OutboundSession
 
 from fshunt.daemon.listener import Listener
 from fshunt.switch.session import CallerGone, Session
+from tests.ports import held_port, number_of
 
 Headers = Callable[[str], str | None]
 FOREVER_SECONDS = 3600.0
@@ -76,12 +77,11 @@ class Bare:
             def run(self) -> None:
                 handle(self.session)
 
-        with socket.socket() as probe:  # its server cannot choose a free port by itself
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        server = OutboundESLServer("127.0.0.1", port, Application, max_connections=max_calls)
-        gevent.spawn(server.listen)
-        gevent.idle()
+        with held_port() as held:  # its server cannot choose a free port by itself
+            port = number_of(held)
+            server = OutboundESLServer("127.0.0.1", port, Application, max_connections=max_calls)
+            gevent.spawn(server.listen)
+            gevent.idle()
         return port
 
 
