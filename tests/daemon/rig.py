@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,16 +22,21 @@ from fshunt.simulator.switch import Fact, SimulatedSwitch
 from fshunt.store import calls, groups, members
 from fshunt.store.engine import Store
 from fshunt.store.models import CallRecord
+from tests.ports import held_port, number_of
 
 DOMAIN = "office.test"
 RING_CYCLE = 0.1
 RING_SECONDS = 0.3
-"""Three rings of a tenth of a second: the daemon's own timers are real, so they are short."""
+RINGS_OUT = RingTime(rings=3)
+"""Three rings of a tenth of a second, for who is to ring out: the daemon's own timers are real, so they are short."""
 
 PASSWORD = "for-the-monitor"
 
 WAIT_SECONDS = 30.0
 """How long a test waits for what must happen; it is not a measure of anything."""
+
+RINGS_ON = RingTime(seconds=4 * WAIT_SECONDS)
+"""For everybody else: longer than a test waits, so that nobody rings out because the machine is slow."""
 
 
 class Rig:
@@ -45,13 +49,19 @@ class Rig:
         )
 
     def group(self, pilot: str = "5000", *extensions: str, **fields: Any) -> Group:
-        """Make a group with these members."""
-        fields.setdefault("ring_time", RingTime(rings=3))
+        """Make a group with these members; nobody rings out unless ``ring_time`` says so."""
+        fields.setdefault("ring_time", RINGS_ON)
         with self.store.writing() as s:
             groups.add_group(s, DOMAIN, pilot, **fields)
             if extensions:
                 members.add_members(s, DOMAIN, pilot, [parse_member(e) for e in extensions])
             return groups.get_group(s, DOMAIN, pilot)
+
+    def rings_for(self, ring_time: RingTime, *extensions: str) -> None:
+        """Give members of the group 5000 a ring time of their own."""
+        with self.store.writing() as s:
+            for extension in extensions:
+                members.set_member(s, DOMAIN, "5000", parse_member(extension), ring_time=ring_time)
 
     def phones(self, *extensions: str, behaviour: Behaviour = RINGS) -> list[Phone]:
         """Register a phone at each of the extensions; a daemon that watches has seen it when this returns."""
@@ -120,7 +130,7 @@ class Rig:
 
     def settle(self) -> None:
         """Wait until the daemon holds no call and has written all down."""
-        self.daemon.listener.calls.join(WAIT_SECONDS)
+        assert self.daemon.listener.calls.join(WAIT_SECONDS), "the daemon holds a call"
         assert self.daemon.services.recorder.flush(WAIT_SECONDS)
 
 
@@ -140,15 +150,14 @@ def watching(database_url: str, store: Store, folder: Path, **settings: Any) -> 
     password = folder / "password"
     password.write_text(PASSWORD)
     password.chmod(0o600)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    watched = (WatchedSwitch("127.0.0.1", port, password),)
-    with running(database_url, store, switch=watched, **settings) as rig:
-        rig.let_watch()
-        try:
-            yield rig
-        finally:
-            rig.switch.close_inbound()
+    with held_port() as held:
+        watched = (WatchedSwitch("127.0.0.1", number_of(held), password),)
+        with running(database_url, store, switch=watched, **settings) as rig:
+            rig.let_watch()
+            try:
+                yield rig
+            finally:
+                rig.switch.close_inbound()
 
 
 @contextmanager
@@ -158,9 +167,15 @@ def running(database_url: str, store: Store, **settings: Any) -> Iterator[Rig]:
         Settings(database_url=database_url),
         listen=Address("127.0.0.1", 0),
         ring_cycle=RING_CYCLE,
-        confirm_timeout=0.5,
         confirm_prompt="silence_stream://100",
-        **{"database_timeout": 10.0, "stop_timeout": 0.0, "metrics": None, "spool_dir": None, **settings},
+        **{
+            "confirm_timeout": WAIT_SECONDS,
+            "database_timeout": 10.0,
+            "stop_timeout": 0.0,
+            "metrics": None,
+            "spool_dir": None,
+            **settings,
+        },
     )
     daemon = build(made)
     daemon.start()

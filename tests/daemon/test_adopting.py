@@ -102,7 +102,7 @@ def test_killed_between_the_answer_and_its_record_the_switch_still_knows_who_tal
 ) -> None:
     """The row of the answer is held back here, as a kill in that moment would."""
     with watching(str(database_url), store, tmp_path) as rig:
-        rig.group("5000", "1001", "1002", policy="circular", ring_time=RingTime(seconds=20))
+        rig.group("5000", "1001", "1002", policy="circular")
         rig.phones("1001", behaviour=STAYS)
         rig.phones("1002", behaviour=STAYS)
         talks, rings = rig.happens("talks with", "1001"), rig.happens("rings", "1001")
@@ -132,7 +132,7 @@ def test_killed_between_the_answer_and_its_record_the_switch_still_knows_who_tal
 
 def test_stopped_while_a_phone_rings_it_rings_on_and_the_next_daemon_sees_who_picks_up(watched_rig: Rig) -> None:
     rig = watched_rig
-    rig.group("5000", "1001", "1002", policy="circular", ring_time=RingTime(seconds=20))
+    rig.group("5000", "1001", "1002", policy="circular")
     (phone,) = rig.phones("1001", behaviour=answers(2.0))
     rings, talks = rig.happens("rings", "1001"), rig.happens("talks with", "1001")
     call = rig.started()
@@ -172,7 +172,7 @@ def test_stopped_while_a_phone_rings_that_nobody_picks_up_the_record_is_closed(w
 
 def test_of_a_stage_that_was_adopted_only_the_one_who_picked_up_stays_claimed(watched_rig: Rig) -> None:
     rig = watched_rig
-    rig.group("5000", "1001", "1002", policy="simultaneous", ring_time=RingTime(seconds=20))
+    rig.group("5000", "1001", "1002", policy="simultaneous")
     rig.phones("1001", behaviour=answers(2.0))
     rig.phones("1002")
     rings, talks = rig.happens("rings", "1002"), rig.happens("talks with", "1001")

@@ -53,7 +53,7 @@ def test_who_is_making_a_call_is_passed_over_from_its_first_moment(watched_rig: 
 def test_a_member_whom_a_direct_call_rings_is_passed_over_and_one_whom_a_hunt_rings_is_claimed(
     watched_rig: Rig,
 ) -> None:
-    watched_rig.group("5000", "1001", "1002", "1003", ring_time=RingTime(seconds=5))
+    watched_rig.group("5000", "1001", "1002", "1003")
     watched_rig.phones("1001", "1002")
     watched_rig.phones("1003", behaviour=TALKS)
     direct_rings, hunt_rings = watched_rig.happens("rings", "1001"), watched_rig.happens("rings", "1002")
@@ -61,7 +61,7 @@ def test_a_member_whom_a_direct_call_rings_is_passed_over_and_one_whom_a_hunt_ri
     assert direct_rings.wait(30)
     first = watched_rig.started()
     assert hunt_rings.wait(30)
-    record = watched_rig.call()
+    record = watched_rig.closed(watched_rig.started())
     assert passed(record) == [("1001", "on-call"), ("1002", "claimed")]
     assert rang(record) == [("1003", "answered")]
     for call in (direct, first):

@@ -13,7 +13,6 @@ from fshunt.daemon.build import build
 from fshunt.daemon.service import Daemon
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import WhenBusy
-from fshunt.hunting.ringtime import RingTime
 from fshunt.simulator.phones import answers
 from fshunt.simulator.switch import SimulatedSwitch
 from fshunt.store import calls, daemons, members, waiting
@@ -89,7 +88,7 @@ def test_first_come_first_served_whichever_daemon_has_the_caller(first: Rig, oth
 
 
 def test_a_member_whom_one_daemon_rings_is_passed_over_by_the_other(first: Rig, other_switch: SimulatedSwitch) -> None:
-    first.group("5000", "1001", "1002", ring_time=RingTime(seconds=WAIT_SECONDS))
+    first.group("5000", "1001", "1002")
     first.phones("1001")
     other_switch.phone("1001", TALKS)
     other_switch.phone("1002", TALKS)
@@ -105,7 +104,7 @@ def test_a_member_whom_one_daemon_rings_is_passed_over_by_the_other(first: Rig, 
 def test_the_calls_of_a_daemon_that_is_gone_are_closed_by_the_other(
     first: Rig, second: Daemon, other_switch: SimulatedSwitch
 ) -> None:
-    first.group("5000", "1001", ring_time=RingTime(seconds=WAIT_SECONDS))
+    first.group("5000", "1001")
     other_switch.phone("1001")
     rings = []
     other_switch.watch(lambda fact: rings.append(fact) if fact.what == "rings" else None)

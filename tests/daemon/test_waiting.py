@@ -6,7 +6,6 @@ import gevent
 import pytest
 
 from fshunt.hunting.group import WhenBusy
-from fshunt.hunting.ringtime import RingTime
 from fshunt.simulator.call import Caller, SimulatedCall
 from fshunt.simulator.phones import Behaviour, answers, refuses
 from fshunt.store import groups, members, waiting
@@ -19,7 +18,7 @@ MUSIC = "tone_stream://%(1000,0,300);loops=-1"
 
 def waits(rig: Rig, *extensions: str, **fields: object) -> None:
     """A group 5000 whose callers wait."""
-    rig.group("5000", *extensions, when_busy=WhenBusy.WAIT, ring_time=RingTime(seconds=5), **fields)
+    rig.group("5000", *extensions, when_busy=WhenBusy.WAIT, **fields)
 
 
 def busy_with_a_caller(rig: Rig, extension: str = "1001", then: Behaviour = TALKS) -> SimulatedCall:

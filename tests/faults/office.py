@@ -59,6 +59,11 @@ class Office:
                 members.add_members(s, DOMAIN, pilot, [parse_member(e) for e in extensions])
             return groups.get_group(s, DOMAIN, pilot)
 
+    def rings_for(self, ring_time: RingTime | None, extension: str) -> None:
+        """Give a member of the group 5000 a ring time of its own; None: that of the group."""
+        with self.store.writing() as s:
+            members.set_member(s, DOMAIN, "5000", parse_member(extension), ring_time=ring_time)
+
     def hunts(self, uuid: str) -> list[CallRecord]:
         """All hunts of a call, the first first; none if nothing is written."""
         with self.store.reading() as s:

@@ -12,7 +12,7 @@ from fshunt.hunting.ringtime import RingTime
 from fshunt.simulator.phones import RINGS, answers
 from fshunt.store.engine import open_store
 from fshunt.store.models import CallRecord
-from tests.daemon.rig import RING_SECONDS, WAIT_SECONDS, Rig, passed, rang, running
+from tests.daemon.rig import RING_SECONDS, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, passed, rang, running
 from tests.faults.office import Office, ended, happened, phones, switch_to, until
 from tests.faults.processes import FshuntProcess
 
@@ -52,7 +52,8 @@ def in_order(record: CallRecord) -> bool:
 
 
 def test_the_clock_is_set_while_a_phone_rings(rig: Rig, step: timedelta) -> None:
-    rig.group("5000", "1001", "1002", hunt_timeout=20.0)
+    rig.group("5000", "1001", "1002", hunt_timeout=20.0, ring_time=RINGS_OUT)
+    rig.rings_for(RINGS_ON, "1002")
     first, _ = rig.phones("1001", "1002")
     rig.switch.registrations.phones_of("1002", rig.switch.domain)[0].behaviour = TALKS
     when(rig, "rings", lambda: set_clock(rig, step))
@@ -116,7 +117,8 @@ def test_who_rests_rests_as_long_as_was_said(rig: Rig, step: timedelta) -> None:
 def test_the_clock_of_a_daemon_under_way_is_set(
     office: Office, processes: list[FshuntProcess], tmp_path: Path, step: str
 ) -> None:
-    office.group("5000", "1001", "1002", ring_time=RingTime(rings=5), hunt_timeout=20.0, policy="uniform")
+    office.group("5000", "1001", "1002", hunt_timeout=20.0, policy="uniform")
+    office.rings_for(RingTime(rings=5), "1002")
     daemon = FshuntProcess(office.url)
     processes.append(daemon)
     clock = tmp_path / "clock"
@@ -147,6 +149,7 @@ def test_the_clock_of_a_daemon_under_way_is_set(
     daemon.start()
     until(lambda: not office.claimed(), "no claim holds for an hour")
     second.behaviour = TALKS
+    office.rings_for(None, "1002")
     after = switch.call("5000")
     assert (ended(after).kind, after.ending.who) == ("answered", "1002"), "the longest idle"
     (hunt,) = office.closed(after.uuid)
