@@ -66,7 +66,7 @@ def _quiet(job: Callable[[], R]) -> Callable[[], Done[R]]:
     def quiet() -> Done[R]:
         try:
             return Done(job())
-        except (FshuntError, LookupError, TypeError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 the outermost frame of a thread: who asked gets the error
             return Done(error=error)
 
     return quiet
@@ -118,7 +118,9 @@ class Gate:
         while self.why is not None:
             try:
                 self._ask()
-            except FshuntError:
+            except Exception as error:
+                if not isinstance(error, FshuntError):  # whatever it is, a gate that nobody opens would never open
+                    log.exception("%s the database: an error inside fshunt", self.name)
                 self._opened.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             else:

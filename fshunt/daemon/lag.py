@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import gevent
 
+from fshunt.daemon.keeper import Keeper
+
 PAUSE_SECONDS = 0.25
 """Between two looks: often enough to meet a loop that is held up for a quarter of a second, and too rare to cost."""
 
@@ -20,17 +22,15 @@ class LagMeter:
 
     def __init__(self, on_lag: Callable[[float], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._on_lag, self._clock = on_lag, clock
-        self._greenlet: gevent.Greenlet | None = None
+        self._keeper = Keeper("measuring the loop", self._run)
 
     def start(self) -> None:
         """Begin to measure."""
-        self._greenlet = gevent.spawn(self._run)
+        self._keeper.start()
 
     def stop(self) -> None:
         """Measure no more."""
-        if self._greenlet is not None:
-            self._greenlet.kill()
-            self._greenlet = None
+        self._keeper.stop()
 
     def _run(self) -> None:
         while True:

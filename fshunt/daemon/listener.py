@@ -9,11 +9,13 @@ import ipaddress
 import logging
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 
 import gevent
 from gevent import socket
 from gevent.pool import Group
 
+from fshunt.daemon.keeper import Keeper
 from fshunt.daemon.sockets import address_of, handed_over, listen
 from fshunt.errors import BadValue, FshuntError
 from fshunt.settings import Address
@@ -56,7 +58,7 @@ class Listener:
         self._allowed = [_network(peer) for peer in allowed_peers]
         self._greet_timeout = greet_timeout
         self._socket: socket.socket | None = None
-        self._accepting: gevent.Greenlet | None = None
+        self._accepting: Keeper | None = None
         self._notices = _Notices()
         self.calls = Group()
         """The greenlets of the calls that are held."""
@@ -84,7 +86,8 @@ class Listener:
         Raises FshuntError when the address cannot be had, or others can reach it and no peers are allowed.
         """
         self._socket = self._handed_over() or listen(self._address, BACKLOG, "with --listen")
-        self._accepting = gevent.spawn(self._accept_all, self._socket)
+        self._accepting = Keeper("taking calls", partial(self._accept_all, self._socket))
+        self._accepting.start()
 
     def stop(self) -> None:
         """Takes no more calls; those that are held go on.
@@ -92,7 +95,7 @@ class Listener:
         FreeSWITCH is refused and goes to its next host; where systemd has the socket, the next daemon takes its calls.
         """
         if self._accepting is not None:
-            self._accepting.kill()
+            self._accepting.stop()
             self._accepting = None
         if self._socket is not None:
             self._address = self.address
@@ -126,7 +129,11 @@ class Listener:
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
                 continue
             pause = FIRST_PAUSE_SECONDS
-            self._take(sock, peer[0])
+            try:
+                self._take(sock, peer[0])
+            except Exception:
+                sock.close()  # the caller goes on to the next host, or to the fallback
+                raise
             taken += 1
             if taken % CONNECTIONS_BETWEEN_YIELDS == 0:
                 gevent.sleep(0)

@@ -15,6 +15,7 @@ import gevent
 from gevent import socket
 from gevent.event import Event
 
+from fshunt.daemon.keeper import Keeper
 from fshunt.errors import FshuntError
 from fshunt.settings import WatchedSwitch
 from fshunt.switch.dialstring import MAX_LEGS
@@ -83,27 +84,24 @@ class SwitchMonitor:
         self.error: str | None = None
         self._now, self._monotonic = now, monotonic
         self._ears = ears
-        self._greenlet: gevent.Greenlet | None = None
+        self._keeper = Keeper(f"watching {switch.name}", self._run, self._broke_down)
         self._tried = Event()
 
     def start(self) -> None:
         """Begin to follow."""
-        self._greenlet = gevent.spawn(self._run)
-        self._greenlet.link_exception(self._died)
+        self._keeper.start()
 
     def stop(self) -> None:
         """End the connection."""
-        if self._greenlet is not None:
-            self._greenlet.kill()
+        self._keeper.stop()
 
     def wait_until_tried(self, seconds: float) -> None:
         """Wait until the switch was reached, or could not be, once."""
         self._tried.wait(seconds)
 
-    def _died(self, _greenlet: gevent.Greenlet) -> None:
-        """An error inside fshunt, which gevent has logged: what the table says is true no more. It is begun anew."""
+    def _broke_down(self) -> None:
+        """What the table says is true no more."""
         self._cut_off("an error inside fshunt, see its log")
-        gevent.spawn_later(LONGEST_PAUSE_SECONDS, self.start)
 
     def _run(self) -> None:
         pause = FIRST_PAUSE_SECONDS

@@ -201,9 +201,11 @@ class Recorder:
             self._database.write_patiently(all_of)
         except StoreError:
             raise
-        except (FshuntError, LookupError, TypeError, ValueError) as error:
+        except Exception as error:
             if len(batch) == 1:
-                log.warning("a record could not be written and is left out: %s: %s", batch[0].function.__name__, error)
+                name = getattr(batch[0].function, "__name__", "?")
+                told = isinstance(error, FshuntError)
+                log.warning("a record could not be written and is left out: %s: %s", name, error, exc_info=not told)
                 return
             for write in batch:
                 self._write([write])

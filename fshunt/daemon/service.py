@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import gevent
 from gevent import getcurrent
-from gevent.event import Event
 
 from fshunt import __version__
 from fshunt.daemon.beat import Heart, Life
 from fshunt.daemon.call import Call
 from fshunt.daemon.clock import SteadyClock
 from fshunt.daemon.ending import LetGo
+from fshunt.daemon.keeper import Keeper
 from fshunt.daemon.lag import LagMeter
 from fshunt.daemon.listener import Listener
 from fshunt.daemon.notify import Notifier
@@ -52,7 +53,7 @@ class Daemon:
         settings = services.settings
         self._notifier = notifier or Notifier({})
         self._calls: dict[gevent.Greenlet, Call] = {}
-        self._keepers: list[gevent.Greenlet] = []
+        self._keepers: list[Keeper] = []
         self.listener = Listener(
             (settings.listen.host, settings.listen.port),
             self._handle,
@@ -96,9 +97,12 @@ class Daemon:
         self._heart.start()
         self._heart.wait_for_the_first(START_STATE_SECONDS)
         self._withdrawals.start()
-        self._keepers.append(gevent.spawn(self._keep_groups_known))
+        self._keepers.append(Keeper("reading the groups", self._keep_groups_known))
         if self._notifier.watchdog_seconds:
-            self._keepers.append(gevent.spawn(self._feed_watchdog, self._notifier.watchdog_seconds / 2))
+            feed = partial(self._feed_watchdog, self._notifier.watchdog_seconds / 2)
+            self._keepers.append(Keeper("giving signs of life", feed))
+        for keeper in self._keepers:
+            keeper.start()
         self._lag.start()
         self._start_web()
         self.listener.start()
@@ -123,7 +127,8 @@ class Daemon:
         for call in list(self._calls.values()):
             call.stop()
         self._let_hunts_end(FAREWELL_SECONDS)
-        gevent.killall(self._keepers)
+        for keeper in self._keepers:
+            keeper.stop()
         self._withdrawals.stop()
         self._lag.stop()
         if self._web is not None:
@@ -251,6 +256,6 @@ class Daemon:
 
     def _feed_watchdog(self, pause: float) -> None:
         """Say that we live, as long as what keeps claims and records alive does: else systemd starts us anew."""
-        stopped = Event()
-        while self._heart.beats and self.services.recorder.writes and not stopped.wait(pause):
+        while self._heart.beats and self.services.recorder.writes:
+            gevent.sleep(pause)
             self._notifier.send("WATCHDOG=1", f"STATUS=takes calls, {self.calls} now")

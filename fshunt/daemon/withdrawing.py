@@ -15,6 +15,7 @@ from gevent.event import Event
 from gevent.hub import get_hub
 
 from fshunt.daemon.database import Database
+from fshunt.daemon.keeper import Keeper
 from fshunt.daemon.line import Line
 from fshunt.errors import StoreError
 from fshunt.hunting.availability import SkipReason
@@ -48,21 +49,20 @@ class Withdrawals:
         self._changed = Event()
         self._async = get_hub().loop.async_()
         self._changes = Changes(url, self._async.send)
-        self._greenlet: gevent.Greenlet | None = None
+        self._keeper = Keeper("looking who may ring", self._run)
 
     def start(self) -> None:
         """Begin to listen for changes."""
         self._async.start(self._changed.set)
         self._changes.start()
-        self._greenlet = gevent.spawn(self._run)
+        self._keeper.start()
 
     def stop(self) -> None:
         """Listen no more."""
         self._changes.stop()
         self._async.stop()
         self._async.close()
-        if self._greenlet is not None:
-            self._greenlet.kill()
+        self._keeper.stop()
 
     def _run(self) -> None:
         while True:
