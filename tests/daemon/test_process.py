@@ -122,13 +122,14 @@ def test_killed_in_the_talk_the_talk_lives_on_and_stays_answered(pbx: tuple[Stor
     store, environment = pbx
     with serving(environment) as (process, port):
         switch, talks = switch_for(port, "talks with")
-        switch.phone("1001", answers(0.05, talks=2.0))
+        switch.phone("1001", answers(0.05))
         call = switch.call("5000")
         assert talks.wait(WAIT_SECONDS)
         _until_written(store, call.uuid, answered=True)
         process.kill()
         process.wait()
         assert not call.ended.is_set()
+        call.hang_up()
         assert call.join(WAIT_SECONDS)
         assert (call.ending.kind, call.ending.who) == ("answered", "1001")
     restarted(environment)
@@ -141,7 +142,7 @@ def test_told_to_stop_it_lets_the_talk_live_and_ends_with_success(pbx: tuple[Sto
     store, environment = pbx
     with serving(environment) as (process, port):
         switch, talks = switch_for(port, "talks with")
-        switch.phone("1001", answers(0.05, talks=3.0))
+        switch.phone("1001", answers(0.05))
         call = switch.call("5000")
         assert talks.wait(WAIT_SECONDS)
         process.terminate()
@@ -149,6 +150,7 @@ def test_told_to_stop_it_lets_the_talk_live_and_ends_with_success(pbx: tuple[Sto
         assert not call.ended.is_set()
         after = record(store, call.uuid)
         assert (after.result, after.end_seen) == ("answered", False)
+        call.hang_up()
         assert call.join(WAIT_SECONDS)
         assert call.ending.kind == "answered"
 

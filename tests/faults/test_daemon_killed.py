@@ -4,6 +4,7 @@ fallback, claims end, memory moves once, and the records say what happened.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,8 @@ def test_killed_while_the_caller_speaks_to_voicemail_the_message_is_whole(pair: 
         assert ended(call).kind == "voicemail"
         assert killed.is_set()
     (message,) = pair.switch.messages
-    assert (message.box, message.seconds) == ("1009", pytest.approx(TALK_SECONDS, abs=0.5))
+    assert message.box == "1009"
+    assert message.seconds >= TALK_SECONDS - 0.05, "how much more is the machine's"
     assert len(pair.office.closed(call.uuid)) == 1, "the caller is not hunted for again"
 
 
@@ -200,7 +202,7 @@ def test_after_a_restart_a_call_it_had_answered_is_finished_in_the_records_when_
     single: Single, when: str
 ) -> None:
     single.office.group("5000", "1001", "1002", policy="circular")
-    one, other = phones(single.switch, "1001", "1002", behaviour=answers(0.05, talks=3 * TALK_SECONDS))
+    one, other = phones(single.switch, "1001", "1002", behaviour=answers(0.05))
     if when == "at the answer":
         with at(single.switch, Step.ANSWER, single.daemon.kill) as killed:
             call = single.switch.call("5000")
@@ -212,10 +214,12 @@ def test_after_a_restart_a_call_it_had_answered_is_finished_in_the_records_when_
     single.daemon.start()
     assert not call.ended.is_set()
     assert single.office.hunts(call.uuid)[0].ended_at is None, "it is adopted, not closed"
+    hung_up_at = datetime.now(UTC)
+    call.hang_up()
     assert ended(call).kind == "answered"
     (hunt,) = single.office.closed(call.uuid)
     assert (hunt.result, hunt.answered_by, hunt.end_seen) == ("answered", "1001", True)
-    assert (hunt.ended_at - hunt.answered_at).total_seconds() >= 2 * TALK_SECONDS
+    assert hunt.ended_at >= hung_up_at > hunt.answered_at
     assert (len(one.rings), len(other.rings)) == (1, 0)
     assert single.office.moves(call.uuid) == 1
     until(lambda: not single.office.claimed(), "the claims have ended")
@@ -223,10 +227,12 @@ def test_after_a_restart_a_call_it_had_answered_is_finished_in_the_records_when_
 
 def test_after_a_restart_a_call_that_ended_meanwhile_is_closed(single: Single) -> None:
     single.office.group("5000", "1001")
-    phones(single.switch, "1001", behaviour=answers(0.05, talks=0.3))
+    (phone,) = phones(single.switch, "1001", behaviour=answers(0.05, talks=0.05))
+    phone.script(answers(0.05))
     call = single.switch.call("5000")
     until(lambda: _answered(single.office, call.uuid), "the answer is in the records")
     single.daemon.kill()
+    call.hang_up()
     assert ended(call).kind == "answered"
     single.daemon.start()
     (hunt,) = single.office.closed(call.uuid)
@@ -239,7 +245,7 @@ def test_killed_with_callers_in_the_line_they_reach_the_standby_and_keep_waiting
     pair: Pair,
 ) -> None:
     pair.office.group("5000", "1001", when_busy=_wait(), hunt_timeout=60.0)
-    (phone,) = phones(pair.switch, "1001", behaviour=answers(0.05, talks=TALK_SECONDS))
+    (phone,) = phones(pair.switch, "1001", behaviour=answers(0.05))
     talks = happened(pair.switch, "talks with")
     first = pair.switch.call("5000")
     assert talks.wait(30)
@@ -247,6 +253,7 @@ def test_killed_with_callers_in_the_line_they_reach_the_standby_and_keep_waiting
     until(lambda: pair.office.waiting() == 3, "three callers wait")
     phone.behaviour = answers(0.02, talks=0.02)
     pair.first.kill()
+    first.hang_up()
     for call in [first, *waiting]:
         assert (ended(call).kind, call.ending.who) == ("answered", "1001")
     until(lambda: pair.office.waiting() == 0, "nobody is left in the line")

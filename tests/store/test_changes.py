@@ -204,7 +204,7 @@ def test_a_server_that_says_nothing_any_more_is_left(on_postgres, group, postgre
 
 
 def test_a_quiet_server_is_kept(on_postgres, group, postgres_url, monkeypatch):
-    monkeypatch.setattr("fshunt.store.changes.QUIET_SECONDS", 0.05)
+    monkeypatch.setattr("fshunt.store.changes.QUIET_SECONDS", 0.25)
     with PostgresProxy(postgres_url) as proxy, listening(proxy.url) as ears:
         waits_until(lambda: sum("SELECT 1" in each for each in proxy.statements) > 5)
         assert proxy.connections == 1
