@@ -113,6 +113,11 @@ class Rig:
         self.switch.watch(see)
         return happened
 
+    def pick_up(self, call: Any, extension: str) -> None:
+        """Have a phone that rings for a call picked up now."""
+        (leg,) = [leg for leg in call.legs.values() if leg.phone.user == extension and not leg.ended]
+        leg._answer()
+
     def closed(self, call: Any) -> CallRecord:
         """Wait until the record of a call's newest hunt is closed, whatever other calls there are, and return it."""
         found: list[CallRecord] = []

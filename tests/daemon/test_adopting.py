@@ -103,13 +103,13 @@ def test_killed_between_the_answer_and_its_record_the_switch_still_knows_who_tal
     """The row of the answer is held back here, as a kill in that moment would."""
     with watching(str(database_url), store, tmp_path) as rig:
         rig.group("5000", "1001", "1002", policy="circular")
-        rig.phones("1001", behaviour=STAYS)
-        rig.phones("1002", behaviour=STAYS)
+        rig.phones("1001", "1002")
         talks, rings = rig.happens("talks with", "1001"), rig.happens("rings", "1001")
         call = rig.started()
         assert rings.wait(WAIT_SECONDS)
         rig.until(lambda: rang(record(rig, call)), "the offer is written")
         rig.daemon.services.recorder._put = lambda _write: None
+        rig.pick_up(call, "1001")
         assert talks.wait(WAIT_SECONDS)
         rig.daemon.stop()
         assert record(rig, call).answered_at is None
@@ -133,7 +133,7 @@ def test_killed_between_the_answer_and_its_record_the_switch_still_knows_who_tal
 def test_stopped_while_a_phone_rings_it_rings_on_and_the_next_daemon_sees_who_picks_up(watched_rig: Rig) -> None:
     rig = watched_rig
     rig.group("5000", "1001", "1002", policy="circular")
-    (phone,) = rig.phones("1001", behaviour=answers(2.0))
+    (phone,) = rig.phones("1001")
     rings, talks = rig.happens("rings", "1001"), rig.happens("talks with", "1001")
     call = rig.started()
     assert rings.wait(WAIT_SECONDS)
@@ -141,6 +141,8 @@ def test_stopped_while_a_phone_rings_it_rings_on_and_the_next_daemon_sees_who_pi
     assert phone.rings[0].outcome == "ringing"
     following = started_again(rig)
     try:
+        rig.until(lambda: len(following.services.adopter) == 1, "the call is adopted")
+        rig.pick_up(call, "1001")
         assert talks.wait(WAIT_SECONDS)
         rig.until(lambda: record(rig, call).answered_at, "the answer is seen")
         call.hang_up()
@@ -173,14 +175,15 @@ def test_stopped_while_a_phone_rings_that_nobody_picks_up_the_record_is_closed(w
 def test_of_a_stage_that_was_adopted_only_the_one_who_picked_up_stays_claimed(watched_rig: Rig) -> None:
     rig = watched_rig
     rig.group("5000", "1001", "1002", policy="simultaneous")
-    rig.phones("1001", behaviour=answers(2.0))
-    rig.phones("1002")
+    rig.phones("1001", "1002")
     rings, talks = rig.happens("rings", "1002"), rig.happens("talks with", "1001")
     call = rig.started()
     assert rings.wait(WAIT_SECONDS)
     rig.daemon.stop()
     following = started_again(rig)
     try:
+        rig.until(lambda: len(following.services.adopter) == 1, "the call is adopted")
+        rig.pick_up(call, "1001")
         assert talks.wait(WAIT_SECONDS)
         rig.until(lambda: [c.extension for c in claims_in_database(rig)] == ["1001"], "the other's claim is let go")
         call.hang_up()

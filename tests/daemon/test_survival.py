@@ -12,7 +12,7 @@ import pytest
 from gevent.event import Event
 
 from fshunt.simulator.faults import Cut, CutFrame, Delay, Duplicate, Fault, Garbage, Slices, Stranger
-from fshunt.simulator.phones import RINGS, answers, refuses
+from fshunt.simulator.phones import RINGS, Behaviour, answers, refuses
 from fshunt.store import calls
 from fshunt.store.engine import open_store
 from tests.daemon.rig import WAIT_SECONDS, Rig, passed, rang, running
@@ -184,7 +184,7 @@ def test_a_stop_lets_go_of_the_talk_and_of_the_hunt_that_lasts_too_long(sqlite_u
         rig.group("5000", "1001")
         rig.group("5001", "1002")
         rig.phones("1001", behaviour=answers(0.05))
-        (ringing_phone,) = rig.phones("1002", behaviour=answers(2.0, talks=0.1))
+        (ringing_phone,) = rig.phones("1002", behaviour=Behaviour(hangup_after=0.1))
         talking = rig.started("5000")
         _until(rig, "talks with")
         ringing = rig.started("5001")
@@ -192,6 +192,7 @@ def test_a_stop_lets_go_of_the_talk_and_of_the_hunt_that_lasts_too_long(sqlite_u
         rig.daemon.stop()
         assert not talking.ended.is_set(), "the talk lives on without us"
         assert ringing_phone.rings[0].outcome == "ringing", "and the phone rings on"
+        rig.pick_up(ringing, "1002")
         assert ringing.join(WAIT_SECONDS)
         assert (ringing.ending.kind, ringing.ending.who) == ("answered", "1002")
         talking.hang_up()
@@ -247,7 +248,7 @@ class CutEvent:
 
 def test_a_talk_whose_end_nobody_will_see_holds_its_member_for_a_lease_and_no_longer(sqlite_url: str) -> None:
     store = open_store(sqlite_url)
-    with running(str(sqlite_url), store, lease_seconds=1.0) as rig:
+    with running(str(sqlite_url), store, lease_seconds=3.0) as rig:
         rig.group("5000", "1001")
         (phone,) = rig.phones("1001", behaviour=TALKS)
         phone.script(answers(0.02))

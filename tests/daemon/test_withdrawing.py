@@ -8,17 +8,15 @@ import pytest
 
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.ringtime import RingTime
-from fshunt.simulator.phones import answers
+from fshunt.simulator.phones import Behaviour, answers
 from fshunt.store import groups, members
-from tests.daemon.rig import DOMAIN, WAIT_SECONDS, Rig, passed, rang
+from tests.daemon.rig import DOMAIN, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, passed, rang
 
 TALKS = answers(0.02, talks=0.1)
-LONG = RingTime(seconds=WAIT_SECONDS * 4)
-"""Longer than the test waits: a phone that stops ringing was stopped."""
 
 
 def ringing(rig: Rig, **fields: object):  # type: ignore[no-untyped-def]
-    rig.group("5000", "1001", "1002", ring_time=LONG, **fields)
+    rig.group("5000", "1001", "1002", **fields)
     (phone,) = rig.phones("1001")
     rig.phones("1002", behaviour=TALKS)
     rings = rig.happens("rings", "1001")
@@ -56,14 +54,15 @@ def test_a_member_who_is_removed_while_the_phone_rings_is_rung_no_more(rig: Rig)
 
 
 def test_the_others_of_a_stage_ring_on(rig: Rig) -> None:
-    rig.group("5000", "1001", "1002", ring_time=LONG, policy="simultaneous")
-    phone, other = rig.phones("1001", "1002")
-    other.script(answers(1.0, talks=0.1))
-    rings = rig.happens("rings", "1002")
+    rig.group("5000", "1001", "1002", policy="simultaneous")
+    phone, _ = rig.phones("1001", "1002", behaviour=Behaviour(hangup_after=0.1))
+    rings, stops = rig.happens("rings", "1002"), rig.happens("stops ringing", "1001")
     call = rig.started()
     assert rings.wait(WAIT_SECONDS)
     with rig.store.writing() as s:
         members.block(s, DOMAIN, "1001", True)
+    assert stops.wait(WAIT_SECONDS)
+    rig.pick_up(call, "1002")
     record = rig.closed(call)
     assert sorted(rang(record)) == [("1001", "declined"), ("1002", "answered")]
     assert phone.rings[0].outcome == "cancelled"
@@ -71,6 +70,7 @@ def test_the_others_of_a_stage_ring_on(rig: Rig) -> None:
 
 def test_a_block_holds_for_the_next_stage_and_its_end_too(rig: Rig) -> None:
     rig.group("5000", "1001", "1002", ring_time=RingTime(seconds=1), cycles=2)
+    rig.rings_for(RINGS_ON, "1002")
     (first,) = rig.phones("1001")
     (second,) = rig.phones("1002")
     second.script(TALKS)
@@ -92,7 +92,7 @@ def test_a_member_whose_phone_rings_out_so_often_is_blocked_and_never_the_last_o
     rig: Rig, calls: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    rig.group("5000", "1001", "1002", ring_time=RingTime(seconds=1), auto_block=calls, voicemail="1009")
+    rig.group("5000", "1001", "1002", ring_time=RINGS_OUT, auto_block=calls, voicemail="1009")
     rig.phones("1001", "1002")
     for _ in range(calls):
         assert rang(rig.call()) == [("1001", "no-answer"), ("1002", "no-answer")]

@@ -102,7 +102,7 @@ def test_stamps_never_go_back_and_the_longest_idle_stays_the_longest_idle(rig: R
 
 
 def test_who_rests_rests_as_long_as_was_said(rig: Rig, step: timedelta) -> None:
-    rig.group("5000", "1001", rest_seconds=1.0)
+    rig.group("5000", "1001", rest_seconds=2.0)
     rig.phones("1001", behaviour=TALKS)
     assert rig.call().result == "answered"
     set_clock(rig, step)
