@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hypothesis import HealthCheck, settings
+
 from tests import postgres
 from tests.databases import (  # noqa: F401 (fixtures)
     database_url,
@@ -14,6 +16,10 @@ from tests.databases import (  # noqa: F401 (fixtures)
     sqlite_url,
     store,
 )
+
+# How long an example takes is the machine's: it says nothing of what is tested.
+settings.register_profile("fshunt", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fshunt")
 
 
 def pytest_report_header() -> str:

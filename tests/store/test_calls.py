@@ -10,6 +10,7 @@ from fshunt.hunting.outcomes import Outcome, Result
 from fshunt.store import calls, groups, hunts
 from tests.store.office import DOMAIN, NOON, PILOT, after, make_office
 
+LEFT_OUT = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 GROUP = {"domain": DOMAIN, "pilot": PILOT, "group_name": "Sales", "policy": "circular"}
 PLACE = {"stage": 1, "cycle": 1, "position": 1, "extension": "1001"}
 FACTS = Facts("circular", (MemberFacts(7, "1001", 3, NOON), MemberFacts(8, "1002")), Memory(7, 1), None, 2**32 - 1)
@@ -113,7 +114,7 @@ def test_whatever_a_caller_calls_himself_is_recorded(store, text):
 
 
 @given(name=st.text(st.characters(codec=None), max_size=300))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=LEFT_OUT)
 def test_any_text_of_a_caller_can_be_recorded(store, name):
     with store.writing() as s:
         s.connection().exec_driver_sql("DELETE FROM calls")
@@ -252,7 +253,7 @@ STEPS = st.lists(st.sampled_from(["offer", "skip", "end", "answer", "close"]), m
 
 
 @given(hunts=st.lists(st.tuples(st.booleans(), STEPS), max_size=5))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=LEFT_OUT)
 def test_however_far_an_orphan_was_it_is_closed_and_no_other_call(store, hunts):
     with store.writing() as s:
         s.connection().exec_driver_sql("DELETE FROM calls")

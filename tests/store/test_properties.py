@@ -14,9 +14,8 @@ from fshunt.store.engine import Store
 from fshunt.store.models import Claim
 from tests.store.office import DOMAIN, NOON, PILOT, after, look, make_office
 
-PROPERTY = settings(
-    max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+LEFT_OUT = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+PROPERTY = settings(max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=LEFT_OUT)
 NAMES = [f"10{n:02}" for n in range(1, 8)]
 
 
