@@ -16,6 +16,7 @@ from typing import Any
 import gevent
 import pytest
 from gevent.event import Event
+from gevent.socket import create_connection
 from gevent.subprocess import PIPE, Popen
 
 from fshunt.settings import ROWS
@@ -147,6 +148,16 @@ class FshuntProcess:
             self._process.wait(timeout=STOP_SECONDS)
         for held in self._held:
             held.close()
+
+    def claims(self) -> float:
+        """How many members its hunts hold, as its metrics say: with the database or without."""
+        host, _, port = self.settings["metrics"].partition(":")
+        with create_connection((host, int(port)), timeout=STOP_SECONDS) as asking:
+            asking.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            page = b"".join(iter(lambda: asking.recv(65536), b""))
+        found = re.search(rb"^fshunt_claims (\S+)$", page, re.MULTILINE)
+        assert found is not None, page
+        return float(found[1])
 
     def said(self, words: str) -> bool:
         """Whether its log has these words."""

@@ -64,6 +64,7 @@ def test_killed_or_stopped_while_the_database_is_away_the_next_start_writes_its_
     for _ in range(3):
         calls.append(switch.call("5000"))
         assert ended(calls[-1]).kind == "answered", "the hunt goes on without the database"
+        until(lambda: daemon.claims() == 0, "the member is free again")
     file = tmp_path / "unwritten-first.jsonl"
     until(lambda: file.exists() and file.read_text().count("close_call") == 3, "the ends are kept")
     end(daemon)
@@ -124,11 +125,13 @@ def test_the_disk_of_a_daemon_is_full_and_is_emptied(office: Office, processes: 
     switch = switch_to([daemon])
     phones(switch, "1001", behaviour=TALKS)
     assert ended(switch.call("5000")).kind == "answered"
+    until(lambda: daemon.claims() == 0, "the member is free again")
     daemon.fill_its_disk()
     calls = []
     for _ in range(3):
         calls.append(switch.call("5000"))
         assert ended(calls[-1]).kind == "answered", "the hunt goes on without the disk"
+        until(lambda: daemon.claims() == 0, "the member is free again")
     assert [office.hunts(call.uuid) for call in calls] == [[], [], []]
     daemon.empty_its_disk()
     for call in calls:
