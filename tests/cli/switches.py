@@ -13,7 +13,7 @@ import gevent
 from fshunt.simulator.switch import SimulatedSwitch
 
 PASSWORD = "of-the-simulated-switch"
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 30.0
 
 
 @contextmanager

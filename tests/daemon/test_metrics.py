@@ -13,7 +13,7 @@ from fshunt.daemon.lag import LagMeter
 from fshunt.daemon.metrics import DELAY_BUCKETS_SECONDS, Metrics, _Process
 from fshunt.hunting.outcomes import Outcome, Result
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 30.0
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 

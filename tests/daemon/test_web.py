@@ -16,7 +16,7 @@ from fshunt.daemon.web import MAX_CONNECTIONS, MAX_HEAD_BYTES, WebServer
 from fshunt.errors import FshuntError
 from fshunt.settings import Address
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 30.0
 HEALTH: tuple[bool, dict[str, Any]] = (True, {"takes_calls": True})
 
 

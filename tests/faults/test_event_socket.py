@@ -15,7 +15,7 @@ from fshunt.switch.reader import FrameReader
 from fshunt.switch.session import Session, SwitchLost
 from tests.tapes import TAPES, switch_frames
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 30.0
 SHORTEST = "controller-dies-while-ringing"
 WHOLE = ("filtered-exit-in-talk", "filtered-caller-gives-up")
 """Cut at every byte in the long run: the shortest with an answered call, and with a caller who hangs up."""

@@ -288,7 +288,7 @@ def _end(verdict: str) -> None:
 
 def main(name: str, contender: str, seconds: float) -> None:
     """Runs one scenario: unharmed, harmed, stuck (it waits for ever) or frozen (nothing else runs either)."""
-    watch = threading.Thread(target=lambda: (time.sleep(seconds + 1), _end("frozen")), daemon=True)
+    watch = threading.Thread(target=lambda: (time.sleep(seconds + 4), _end("frozen")), daemon=True)
     watch.start()
     try:
         with gevent.Timeout(seconds):

@@ -17,7 +17,7 @@ from fshunt.switch.reader import FrameReader
 
 from .tapes import Row, Story
 
-REAL_SECONDS = 20  # a test that waits longer than this hangs
+REAL_SECONDS = 30  # a test that waits longer than this hangs
 
 
 class Controller:

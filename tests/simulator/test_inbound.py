@@ -16,7 +16,7 @@ from fshunt.switch.inbound import Inbound, LoginRefused, SwitchLost
 from fshunt.switch.phones import PhoneState, PhoneTable, watch
 
 PASSWORD = "not-the-default"
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 30.0
 
 
 class Watched:

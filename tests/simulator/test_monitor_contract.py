@@ -22,7 +22,7 @@ from tests.tapes import MONITOR_TAPES, Line, read_tape
 
 PASSWORD = "not-the-default"
 SPEED = 5.0
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 30.0
 READ = (
     *("Channel-Call-State", "Answer-State", "Call-Direction", "Channel-Presence-ID", "Caller-Caller-ID-Number"),
     *("Caller-Destination-Number",),
