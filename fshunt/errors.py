@@ -33,3 +33,7 @@ class Conflict(FshuntError):
 
 class StoreError(FshuntError):
     """The database cannot be used: not migrated, unreachable, locked, read-only or full."""
+
+
+class Locked(StoreError):
+    """The database is there, and what is to be changed is locked by somebody else: all else may go on."""

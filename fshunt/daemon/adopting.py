@@ -80,6 +80,11 @@ class Adopter:
         return self._monitor.configured
 
     @property
+    def closing(self) -> list[str]:
+        """The hunts whose end is not written yet: they are no orphans, whatever their records say."""
+        return self._recorder.first_values(calls.close_call, calls.finish_call, calls.close_orphan)
+
+    @property
     def can_take_over(self) -> bool:
         """Whether the database knows all that an earlier life of this daemon has seen of its calls."""
         return not self._recorder.catches_up

@@ -169,7 +169,7 @@ class Heart:
                 dead_after_seconds=self._life.lease_seconds,
                 talks_after_seconds=min(GONE_SECONDS, self._life.lease_seconds) if self._adopter.can_watch else None,
                 own_node=not self._first_looked,
-                kept=kept,
+                kept=[*kept, *self._adopter.closing],
             )
 
         found = self._database.write_patiently(take)

@@ -43,6 +43,10 @@ DATABASE_CHECK_SECONDS = 1.0
 LOCK_WAIT_MS = 2000
 """How long a statement waits for a lock. A call itself waits no longer than ``database_timeout``."""
 
+LOCK_SHARE = 0.8
+"""On PostgreSQL a statement gives a lock up before its call's patience ends: the server then says that only this one
+row is locked, and nobody takes the whole database for away."""
+
 
 def build(settings: Settings, notifier: Notifier | None = None) -> Daemon:
     """Return a daemon that is not started; raise StoreError if the database is not migrated.
@@ -53,7 +57,9 @@ def build(settings: Settings, notifier: Notifier | None = None) -> Daemon:
         switch.password()  # a file that cannot be read, or FreeSWITCH's default password: said now, not at night
     _check_database(settings)
     run, clock, lease_clock, monotonic = uuid4().hex, SteadyClock(), LeaseClock(), time.monotonic
-    store = Store(open_engine(settings.database_url, busy_timeout_ms=LOCK_WAIT_MS), busy_timeout_ms=LOCK_WAIT_MS)
+    lock_timeout_ms = min(LOCK_WAIT_MS, round(settings.database_timeout * LOCK_SHARE * 1000))
+    engine = open_engine(settings.database_url, busy_timeout_ms=LOCK_WAIT_MS, lock_timeout_ms=lock_timeout_ms)
+    store = Store(engine, busy_timeout_ms=LOCK_WAIT_MS)
     database = Database(store, settings.database_timeout)
     recorder, line = Recorder(database, Spool(settings.spool_dir, settings.node)), Line()
     claims = Claims(

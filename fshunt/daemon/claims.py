@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import gevent
 
@@ -56,6 +56,7 @@ class Claims:
         self._database, self._recorder, self._line = database, recorder, line
         self._owner, self._lease_seconds, self.clock = owner, lease_seconds, clock
         self._journal = journal
+        self._last = clock.now()
         self._held: dict[Key, dict[str, str]] = {}
         """By member, the hunts of this daemon that hold it, and their calls."""
         self._leaving: set[tuple[Key, str]] = set()
@@ -93,7 +94,7 @@ class Claims:
         """Return the reading of the lease clock for a lease; raise StoreError before the database has set the clock."""
         if not self.clock.is_set:
             raise StoreError("This daemon has not told the database yet that it lives.")
-        return self.clock.now()
+        return self._tick()
 
     def release(self, hunt_id: str, call_uuid: str, extensions: Collection[str] | None = None) -> None:
         """End a hunt's claims, all or those on the extensions; whoever waits for the members is woken."""
@@ -109,7 +110,7 @@ class Claims:
             hunts.release,
             hunt_id,
             None if extensions is None else list(extensions),
-            taken_before=None if extensions is None else self.clock.now(),
+            taken_before=None if extensions is None else self._tick(),
         )
         if self._database.away is not None:
             self._released(keys, hunt_id)
@@ -215,9 +216,17 @@ class Claims:
                 hunt_id=hunt_id,
                 call_uuid=call_uuid,
                 owner=self._owner,
-                now=self.clock.now(),
+                now=self._tick(),
                 lease_seconds=self._lease_seconds,
             )
+
+    def _tick(self) -> datetime:
+        """Return a reading of the lease clock that is later than each before, also while the clock stands still.
+
+        A release that is written late is told by it from a claim that the hunt has taken since.
+        """
+        self._last = max(self.clock.now(), self._last + timedelta(microseconds=1))
+        return self._last
 
     def _note_start(self, key: Key, hunt: Hunt) -> None:
         more = {"shared": True} if hunt.group.call_waiting else {}

@@ -22,7 +22,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from fshunt.daemon.clock import utc_now
-from fshunt.errors import FshuntError, StoreError
+from fshunt.errors import FshuntError, Locked, StoreError
 from fshunt.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -88,6 +88,9 @@ class Gate:
         self.since: datetime | None = None
         self._ask, self._on_change = ask, on_change
         self._opened = Event()
+        self._times = 0
+        """How often it was shut."""
+        self._asker: gevent.Greenlet | None = None
 
     def check(self) -> None:
         """Raise StoreError if it is shut."""
@@ -100,8 +103,10 @@ class Gate:
             return
         log.warning("%s the database is put off: %s", self.name, why)
         self.why, self.since = why, utc_now()
+        self._times += 1
         self._opened.clear()
-        gevent.spawn(self._ask_until_answered)
+        if self._asker is None or self._asker.dead:
+            self._asker = gevent.spawn(self._ask_until_answered)
         self._on_change()
 
     def open(self) -> None:
@@ -116,15 +121,25 @@ class Gate:
     def _ask_until_answered(self) -> None:
         pause = FIRST_PAUSE_SECONDS
         while self.why is not None:
-            try:
-                self._ask()
-            except Exception as error:
-                if not isinstance(error, FshuntError):  # whatever it is, a gate that nobody opens would never open
-                    log.exception("%s the database: an error inside fshunt", self.name)
+            asked = self._times
+            if self._is_answered():
+                if asked == self._times:  # an answer to a question from before says nothing of now
+                    self.open()
+            else:
                 self._opened.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-            else:
-                self.open()
+
+    def _is_answered(self) -> bool:
+        try:
+            self._ask()
+        except Locked:
+            return True
+        except FshuntError:
+            return False
+        except Exception:  # whatever it is, a gate that nobody opens would never open
+            log.exception("%s the database: an error inside fshunt", self.name)
+            return False
+        return True
 
 
 def _select(session: Session) -> None:
@@ -248,11 +263,11 @@ class Database:
             error = StoreError(f"The database did not answer within {seconds:.2g} s." if seconds >= 0.01 else NO_TIME)
             is_away = seconds >= self.timeout * ENOUGH_OF_THE_TIMEOUT
         except StoreError as failed:
-            error, is_away = failed, True
+            error, is_away = failed, not isinstance(failed, Locked)
         self.on_error()
         if is_away:
             gate.shut(error)
-        raise StoreError(str(error))
+        raise type(error)(str(error))
 
     def _changed(self) -> None:
         self.on_change()

@@ -9,9 +9,10 @@ does no harm.
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any, Concatenate, ParamSpec
 
 import gevent
@@ -20,7 +21,8 @@ from sqlalchemy.orm import Session
 
 from fshunt.daemon.database import Database
 from fshunt.daemon.spool import Spool
-from fshunt.errors import FshuntError, StoreError
+from fshunt.daemon.writes import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Lane, Write
+from fshunt.errors import FshuntError, Locked, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -38,33 +40,15 @@ MAX_WAITING = 100_000
 KEPT_SECONDS = 1.0
 """How long, at a stop, the database may take for what is kept in the file: the next start writes it as well."""
 
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
-"""Pauses between tries while the database is away; each is twice the one before."""
-
-
-@dataclass(slots=True, eq=False)
-class Write:
-    """One write: a function of the store and what it is given after its session."""
-
-    function: Callable[..., object]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    then: Callable[[], None] | None = None
-    """What to do when it is written, or when it is clear that it will be written late."""
-    kept: bool = False
-    """Whether it outlives the daemon."""
-
-    def __call__(self, session: Session) -> None:
-        """Do the write in a transaction."""
-        self.function(session, *self.args, **self.kwargs)
-
 
 class Recorder:
     """The queue of writes, and the greenlet that does them; ``spool`` is where they outlive the daemon."""
 
-    def __init__(self, database: Database, spool: Spool) -> None:
-        self._database, self._spool = database, spool
-        self._waiting: deque[Write] = deque()
+    def __init__(self, database: Database, spool: Spool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database, self._spool, self._clock = database, spool, clock
+        self._waiting: OrderedDict[Write, None] = OrderedDict()
+        self._held_up = False
+        """Whether a lock of somebody else holds some of them up."""
         self._something = Event()
         self._hurry = Event()
         self._empty = Event()
@@ -104,13 +88,15 @@ class Recorder:
 
     def _put(self, write: Write) -> None:
         if len(self._waiting) >= MAX_WAITING:
-            self._forget(self._waiting.popleft())
+            oldest, _ = self._waiting.popitem(last=False)
+            self._forget(oldest)
+            self._tell([oldest])
             self._lost += 1
             if self._lost == 1 or self._lost % 1000 == 0:
                 log.error("the database is away for too long: %d records of calls are lost", self._lost)
         if self._keeps and self._kept == len(self._waiting):  # not before an older one: their order counts
             self._keep(write)
-        self._waiting.append(write)
+        self._waiting[write] = None
         self._empty.clear()
         self._something.set()
 
@@ -139,6 +125,10 @@ class Recorder:
         for write in self._waiting:
             if not self._keep(write):
                 return
+
+    def first_values(self, *functions: Callable[..., object]) -> list[Any]:
+        """Return what those that wait of these functions are given first, such as the hunt whose record is closed."""
+        return [write.args[0] for write in self._waiting if write.function in functions]
 
     def try_again(self) -> None:
         """The database is back: do not wait for the end of the pause."""
@@ -171,24 +161,75 @@ class Recorder:
     def _run(self) -> None:
         pause = FIRST_PAUSE_SECONDS
         while True:
-            self._something.wait()
+            self._something.wait(self._until_next_try())
             self._hurry.wait(GATHER_SECONDS)
             self._hurry.clear()
-            batch = [self._waiting[i] for i in range(min(MAX_BATCH, len(self._waiting)))]
+            self._something.clear()
             try:
-                self._write(batch)
+                self._write_some()
             except StoreError as error:
                 self._say_that_they_wait(error)
                 self.keep()
-                self._tell(batch)
+                self._tell(self._some(MAX_BATCH))
                 self._try_again.wait(pause)
                 self._try_again.clear()
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                self._something.set()
                 continue
             pause = FIRST_PAUSE_SECONDS
-            self.error, self._keeps = None, False
-            self._done(batch)
-            self._tell(batch)
+            if not self._held_up:
+                self.error, self._keeps = None, False
+
+    def _write_some(self) -> None:
+        """Write the oldest in one transaction; where a lock of somebody else holds it up, what is not held up by it."""
+        if not self._held_up:
+            batch = self._some(MAX_BATCH)
+            try:
+                self._write(batch)
+            except Locked as error:
+                self._say_that_they_wait(error)
+                self._held_up = True
+            else:
+                self._done(batch)
+                return
+        self._write_around_locks()
+
+    def _write_around_locks(self) -> None:
+        """Write what can be: claims first, as others wait for these members, then records, then each stamp by itself.
+
+        A lock may hold up the records, which are written in their order, or single stamps and memories.
+        """
+        lanes = self._lanes()
+        parts = [lanes[Lane.CLAIMS], lanes[Lane.RECORDS], *([each] for each in lanes[Lane.STAMPS])]
+        for part in parts:
+            if not part or part[0].not_before > self._clock():
+                continue
+            try:
+                self._write(part[:MAX_BATCH])
+            except Locked as error:
+                self._say_that_they_wait(error)
+                self.keep()
+                part[0].put_off(self._clock())
+                self._tell(part)
+                self._something.set()
+                return  # the claims are first again
+            self._done(part[:MAX_BATCH])
+        self._held_up = any(write.not_before for write in self._waiting)
+
+    def _lanes(self) -> dict[Lane, list[Write]]:
+        lanes: dict[Lane, list[Write]] = {lane: [] for lane in Lane}
+        for write in self._waiting:
+            lanes[write.lane].append(write)
+        return lanes
+
+    def _until_next_try(self) -> float | None:
+        """Seconds until something that is held up is tried again; None: nothing is."""
+        if not self._held_up:
+            return None
+        return max(0.0, min((w.not_before for w in self._waiting if w.not_before), default=0.0) - self._clock())
+
+    def _some(self, most: int) -> list[Write]:
+        return list(islice(self._waiting, most))
 
     def _write(self, batch: list[Write]) -> None:
         """Do the writes of a batch in one transaction; if one of them is wrong, one by one, without that one."""
@@ -216,22 +257,23 @@ class Recorder:
         self.error = str(error)
 
     @staticmethod
-    def _tell(batch: list[Write]) -> None:
+    def _tell(batch: Iterable[Write]) -> None:
         for write in batch:
             then, write.then = write.then, None
             if then is not None:
                 then()
 
-    def _done(self, batch: list[Write]) -> None:
+    def _done(self, batch: Iterable[Write]) -> None:
         for write in batch:
-            if self._waiting and self._waiting[0] is write:
-                self._waiting.popleft()
+            self._waiting.pop(write, None)
             self._forget(write)
         if not self._kept:
             self._spool.clear()
-        if not self._waiting:
-            self._something.clear()
+        if self._waiting:
+            self._something.set()
+        else:
             self._empty.set()
+        self._tell(batch)
 
     def _keep(self, write: Write) -> bool:
         if not write.kept:

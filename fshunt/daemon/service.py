@@ -10,6 +10,7 @@ from typing import Any
 
 import gevent
 from gevent import getcurrent
+from gevent.event import Event
 
 from fshunt import __version__
 from fshunt.daemon.beat import Heart, Life
@@ -216,7 +217,7 @@ class Daemon:
     def _health(self) -> tuple[bool, dict[str, Any]]:
         """Whether calls had better be sent here, and what is to be known besides."""
         database = database_status(self.services)
-        takes_calls = self.listener.takes_calls
+        takes_calls = self.listener.takes_calls and self._works
         return takes_calls and bool(database["ok"]), {"takes_calls": takes_calls, "database": database}
 
     def _say_how_it_is(self) -> tuple[dict[str, Any], Sequence[str], Sequence[str]]:
@@ -254,8 +255,15 @@ class Daemon:
             if self.services.database.away is None:
                 self._read_all_groups()
 
+    @property
+    def _works(self) -> bool:
+        """Whether what keeps claims and records alive goes on."""
+        return self._heart.beats and self.services.recorder.writes
+
     def _feed_watchdog(self, pause: float) -> None:
         """Say that we live, as long as what keeps claims and records alive does: else systemd starts us anew."""
-        while self._heart.beats and self.services.recorder.writes:
+        while self._works:
             gevent.sleep(pause)
             self._notifier.send("WATCHDOG=1", f"STATUS=takes calls, {self.calls} now")
+        log.error("claims or records are not looked after any more: systemd is given no sign of life, and starts anew")
+        Event().wait()

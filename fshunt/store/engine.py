@@ -34,6 +34,8 @@ MIN_CONNECT_SECONDS = 2
 """libpq takes less as this."""
 STATEMENT_MS = 1000
 """How long a statement may run on PostgreSQL besides waiting for a lock: ours take a few milliseconds."""
+ABANDONED_MS = 30_000
+"""After this the server itself ends a transaction that nobody goes on with: its locks would outlive a dead machine."""
 DEAD_PEER_MS = 20_000
 """After this a PostgreSQL server that takes packets but answers none counts as gone."""
 
@@ -47,16 +49,22 @@ IMMEDIATE = "fshunt_immediate"
 
 
 def open_engine(
-    url: str | URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, connections: int = CONNECTIONS, create: bool = False
+    url: str | URL,
+    *,
+    busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+    lock_timeout_ms: int | None = None,
+    connections: int = CONNECTIONS,
+    create: bool = False,
 ) -> Engine:
     """Return an engine; nothing is connected yet. ``create`` lets SQLite make the file, which only ``upgrade`` may.
 
+    ``busy_timeout_ms`` is how long a statement waits for a lock, on PostgreSQL ``lock_timeout_ms`` if that is given.
     Raises StoreError if the URL is of no supported database.
     """
     checked = _check_url(url)
     if checked.get_backend_name() == "sqlite":
         return _sqlite_engine(checked, busy_timeout_ms, connections, create)
-    return _postgresql_engine(checked, busy_timeout_ms, connections)
+    return _postgresql_engine(checked, busy_timeout_ms, lock_timeout_ms or busy_timeout_ms, connections)
 
 
 def _check_url(url: str | URL) -> URL:
@@ -129,7 +137,7 @@ def _use_wal(connection: sqlite3.Connection, seconds: float) -> None:
             time.sleep(WAL_PAUSE_SECONDS)
 
 
-def _postgresql_engine(url: URL, busy_timeout_ms: int, connections: int) -> Engine:
+def _postgresql_engine(url: URL, busy_timeout_ms: int, lock_timeout_ms: int, connections: int) -> Engine:
     ours = {
         "connect_timeout": max(MIN_CONNECT_SECONDS, math.ceil(busy_timeout_ms / 1000)),
         "tcp_user_timeout": DEAD_PEER_MS,
@@ -153,7 +161,11 @@ def _postgresql_engine(url: URL, busy_timeout_ms: int, connections: int) -> Engi
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: PipedConnection, _entry: ConnectionPoolEntry) -> None:
-        timeouts = {"lock_timeout": busy_timeout_ms, "statement_timeout": busy_timeout_ms + STATEMENT_MS}
+        timeouts = {
+            "lock_timeout": lock_timeout_ms,
+            "statement_timeout": busy_timeout_ms + STATEMENT_MS,
+            "idle_in_transaction_session_timeout": ABANDONED_MS,
+        }
         setting = ", ".join(f"set_config('{name}', '{value:d}', false)" for name, value in timeouts.items())
         connection.execute(f"SELECT {setting}")
 

@@ -10,7 +10,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from fshunt.errors import BadValue, Conflict, StoreError
+from fshunt.errors import BadValue, Conflict, Locked, StoreError
 
 NOT_MIGRATED = "The database is not migrated: run `fshunt db upgrade`."
 BUSY = "{where} is locked by another process: try again."
@@ -42,6 +42,8 @@ _POSTGRESQL = {
     "53100": "{where} cannot grow: the disk is full.",
     "53300": "{where} has too many connections already: raise its max_connections.",
 }
+_LOCKED = {"55P03", "40P01", "40001"}
+"""The server is there, and answered, for whoever asks for anything else."""
 _POSTGRESQL_LOGIN = {
     "authentication failed": "{where} refuses the user name or the password.",
     "no password supplied": "{where} wants a password: put it into FSHUNT_DATABASE_URL or a .pgpass file.",
@@ -54,8 +56,8 @@ _POSTGRESQL_LOGIN = {
 def as_store_errors(url: URL) -> Iterator[None]:
     """Turn the errors of SQLAlchemy and its drivers into ours, with one sentence each.
 
-    StoreError is what may go well when it is tried again. A row that can never be stored is BadValue or Conflict
-    instead, so that nobody tries it for ever.
+    StoreError is what may go well when it is tried again; Locked, when somebody has let go of a lock. A row that can
+    never be stored is BadValue or Conflict instead, so that nobody tries it for ever.
     """
     try:
         yield
@@ -66,7 +68,8 @@ def as_store_errors(url: URL) -> Iterator[None]:
     except DataError as error:
         raise BadValue(f"A value does not fit into {where(url)}: {_drivers_words(url, error)}.") from error
     except DBAPIError as error:
-        raise StoreError(_sentence(url, error)) from error
+        kind = Locked if getattr(error.orig, "sqlstate", None) in _LOCKED else StoreError
+        raise kind(_sentence(url, error)) from error
     except StatementError as error:
         raise BadValue(f"A value does not fit into {where(url)}: {_drivers_words(url, error)}.") from error
     except OverflowError as error:  # sqlite3 says so of a whole number that is too large, outside of its own errors

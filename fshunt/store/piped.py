@@ -7,15 +7,23 @@ with the COMMIT where they are the last (libpq's pipeline mode). So most transac
 from __future__ import annotations
 
 import select
+import time
+from collections.abc import Generator
 from contextlib import ExitStack, suppress
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg.errors import PipelineAborted
 
+R = TypeVar("R")
+
 BEGIN = b"BEGIN"
 BEGIN_READING = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 """One consistent picture for all statements."""
+
+SILENT_SECONDS = 15.0
+"""A server that has not said a word for so long, while an answer of it is awaited, is gone. TCP does not tell where
+something in between, such as a proxy, goes on to take our packets."""
 
 
 class PipedConnection(psycopg.Connection[Any]):
@@ -37,6 +45,28 @@ class PipedConnection(psycopg.Connection[Any]):
         poll = select.poll()
         poll.register(self.fileno(), select.POLLIN)
         return bool(poll.poll(0))
+
+    def wait(self, gen: Generator[Any, Any, R], *args: Any, **named: Any) -> R:
+        """Wait for the server as ever, but not for ever; a connection that is silent is given up."""
+        return super().wait(self._while_it_speaks(gen), *args, **named)
+
+    def _while_it_speaks(self, gen: Generator[Any, Any, R]) -> Generator[Any, Any, R]:
+        """Pass on what psycopg's waiting says: what is ready, or 0 now and then where nothing is."""
+        heard = time.monotonic()
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                now = time.monotonic()
+                if ready:
+                    heard = now
+                elif now - heard > SILENT_SECONDS:
+                    self.pgconn.finish()  # nobody shall wait for it again, be it to roll back
+                    raise psycopg.OperationalError(f"the server has said nothing for {SILENT_SECONDS:g} s")
+                wanted = gen.send(ready)
+        except StopIteration as done:
+            result: R = done.value
+            return result
 
     def hold_answers(self, statements: int, *, until_commit: bool) -> None:
         """Send so many statements together, and the COMMIT with them if it is to follow."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from fshunt.daemon.build import build
+from fshunt.errors import StoreError
 from fshunt.hunting.ringtime import RingTime
 from fshunt.simulator.phones import answers
-from fshunt.store import calls, groups
+from fshunt.store import calls, groups, orphans
 from fshunt.store.engine import Store
 from fshunt.store.models import CallRecord
 from tests.daemon.rig import DOMAIN, PASSWORD, WAIT_SECONDS, Rig, passed, rang, watching
@@ -208,3 +211,27 @@ def test_taken_over_before_the_switch_is_watched_a_call_is_not_closed(watched_ri
         assert rig.closed(call).end_seen
     finally:
         following.stop()
+
+
+def test_a_call_whose_end_is_not_written_yet_is_no_orphan(watched_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an outage the writes of many calls may wait for a while: their records are open, and the calls over."""
+    rig = watched_rig
+    monkeypatch.setattr(orphans, "LOST_SECONDS", 0.0)
+    recorder, adopter = rig.daemon.services.recorder, rig.daemon.services.adopter
+
+    def not_now(_batch: object) -> None:
+        raise StoreError("not now")
+
+    call = talking(rig)
+    monkeypatch.setattr(recorder, "_write", not_now)
+    call.hang_up()
+    assert call.join(WAIT_SECONDS)
+    rig.daemon.listener.calls.join(WAIT_SECONDS)
+    (hunt_id,) = adopter.closing
+    rig.daemon._heart._take_orphans()
+    assert adopter.closing == [hunt_id], "it is not closed once more"
+    monkeypatch.undo()
+    recorder.try_again()
+    closed = rig.record(call)
+    assert (closed.id, closed.result, closed.end_seen, closed.reason) == (hunt_id, "answered", True, None)
+    assert adopter.closing == []

@@ -395,3 +395,20 @@ def test_names_with_quotation_marks_are_left_out_and_an_apostrophe_is_kept(light
     for name in ("O'Brien", "x'y'z"):
         light_rig.call(caller_name=name)
     assert [ring.caller_name for ring in phone.rings] == ["Sales O'Brien", "Sales 4155550100"]
+
+
+def test_who_refused_is_free_also_while_the_lease_clock_stands_still(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does in an outage, so that no lease ends by it; claims and releases are told apart all the same."""
+    still = rig.daemon.services.claims.clock.now()
+    monkeypatch.setattr(rig.daemon.services.claims.clock, "now", lambda: still)
+    rig.group("5000", "1001", "1002", policy="regular")
+    rig.phones("1001", behaviour=refuses(486))
+    rig.phones("1002", behaviour=answers(0.02))
+    talks = rig.happens("talks with", "1002")
+    call = rig.started()
+    assert talks.wait(WAIT_SECONDS)
+    assert rig.daemon.services.recorder.flush(WAIT_SECONDS)
+    with rig.store.reading() as s:
+        assert list(s.scalars(select(Claim.extension))) == ["1002"]
+    call.hang_up()
+    assert rig.record(call).result == "answered"

@@ -87,6 +87,15 @@ class PostgresProxy:
         """Take connections and bytes, and answer nothing, as a network that drops packets."""
         self._deaf.set()
 
+    def abandon(self) -> None:
+        """Take what comes on the connections there are, and answer none of it; a new one works: the server is another.
+
+        As behind a proxy that does not notice the end of its server.
+        """
+        with self._lock:
+            for pair in self._pairs:
+                pair.is_deaf = True
+
     def drop_the_answer_to_commit(self, times: int = 1) -> None:
         """Let the next COMMIT reach the server, then end that connection without its answer."""
         self._commits_to_drop = times
@@ -174,13 +183,14 @@ class _Pair:
         self._closed = threading.Event()
         self._drops_answer = threading.Event()
         self._messages = Messages()
+        self.is_deaf = False
 
     def run(self) -> None:
         try:
             self._server = self._proxy.dial()
             threading.Thread(target=self._bring_answers, args=(self._server,), daemon=True).start()
             while not self._closed.is_set() and (data := self._client.recv(RECEIVE_BYTES)):
-                if not self._proxy.is_deaf:
+                if not self._hears_nothing:
                     self._pass_on(data, self._server)
         except OSError:
             pass  # one of the two is gone, and so is the other now
@@ -193,7 +203,7 @@ class _Pair:
                 self._proxy.on_statement(statement)
                 if statement.strip().upper().startswith("COMMIT") and self._proxy.takes_commit():
                     self._drops_answer.set()
-            if self._proxy.is_deaf:
+            if self._hears_nothing:
                 return
             if self._closed.is_set():
                 raise ConnectionAbortedError
@@ -207,11 +217,15 @@ class _Pair:
                     self._proxy.tripped.set()
                     break
                 self._hold_back(time.monotonic())
-                if not self._proxy.is_deaf:
+                if not self._hears_nothing:
                     self._client.sendall(data)
         except OSError:
             pass
         self.close()
+
+    @property
+    def _hears_nothing(self) -> bool:
+        return self.is_deaf or self._proxy.is_deaf
 
     def _hold_back(self, came: float) -> None:
         """Wait as long as answers are late now: whoever ends the fault ends the wait."""

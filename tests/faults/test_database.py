@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import func, make_url, select
 
 from fshunt.simulator.phones import answers, refuses
+from fshunt.store import piped
 from fshunt.store.engine import Store, open_store
 from fshunt.store.models import CallRecord, Claim, MemoryMove, OfferRecord
 from tests.daemon.rig import WAIT_SECONDS, Rig, rang, running
@@ -218,6 +219,60 @@ def test_a_table_of_postgresql_is_locked(behind: tuple[PostgresProxy, Store], po
             administrator.execute("ROLLBACK")
 
     hunts_in_time(proxy.url, store, fault)
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        pytest.param("UPDATE members SET weight = weight WHERE extension = '1001'", id="a member's"),
+        pytest.param("SELECT * FROM group_memory WHERE group_id = {group.id} FOR UPDATE", id="a group's memory"),
+    ],
+)
+def test_a_row_of_postgresql_is_locked_and_all_other_members_are_rung(
+    behind: tuple[PostgresProxy, Store], postgres_url: str, lock: str
+) -> None:
+    """Somebody leaves a transaction open: what waits for it is late, and the members of all other groups are free."""
+    proxy, store = behind
+    with running(proxy.url, store, database_timeout=0.5) as rig:
+        group = rig.group("5000", "1001", policy="round-robin")
+        rig.group("5001", "1002", policy="round-robin")
+        rig.phones("1001", "1002", behaviour=answers(0.02, talks=0.02))
+        with _administrator(postgres_url) as administrator:
+            administrator.execute("BEGIN")
+            administrator.execute(lock.format(group=group))
+            held = rig.started("5000")
+            assert held.join(WAIT_SECONDS)
+            assert held.ending.kind == "answered", "the hunt goes on without the row"
+            for _ in range(5):
+                free = rig.started("5001")
+                assert free.join(WAIT_SECONDS)
+                assert free.ending.kind == "answered"
+                until(lambda: not _claims(store), "the claims end while the row is locked")
+            assert rig.daemon.services.database.away is None, "it is not the database that is away"
+            assert rig.daemon.services.recorder.error is not None, "and it is said what waits"
+            administrator.execute("ROLLBACK")
+        rig.settle()
+        with store.reading() as s:
+            assert s.scalar(select(func.count()).select_from(MemoryMove)) == 6, "each turn has moved once"
+            assert s.scalar(select(func.count()).select_from(CallRecord).where(CallRecord.end_seen)) == 6
+
+
+def test_a_server_that_took_a_statement_and_never_answers_is_given_up(
+    behind: tuple[PostgresProxy, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in between goes on to take our packets, so TCP does not tell; a new connection leads to a new server."""
+    monkeypatch.setattr(piped, "SILENT_SECONDS", 1.0)
+    proxy, store = behind
+    with office(proxy.url, store) as rig:
+        with proxy.trap(STEPS["the call is written"], proxy.abandon) as sprung:
+            call = rig.started()
+            assert call.join(WAIT_SECONDS)
+            assert sprung.wait(WAIT_SECONDS)
+        assert call.ending.kind == "answered", "the hunt goes on without the database"
+        until(lambda: _written(rig, call.uuid), "what could not be written is written by a new connection")
+        until(lambda: rig.daemon.services.database.away is None, "and calls use the database again")
+        assert rang(rig.record(call)) == [("1002", "busy"), ("1001", "answered")]
+        until(lambda: not _claims(store), "no claim is left")
 
 
 def test_postgresql_is_read_only_as_after_a_failover(behind: tuple[PostgresProxy, Store], postgres_url: str) -> None:
