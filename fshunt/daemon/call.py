@@ -23,7 +23,8 @@ from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.hunt import Hunt, Stage
 from fshunt.hunting.outcomes import TRANSITIONS, Event, Outcome, Result, State
-from fshunt.switch.session import HUNG_UP, CallerGone, Session, SwitchLost
+from fshunt.switch.callers_end import HUNG_UP
+from fshunt.switch.session import CallerGone, CallerTaken, Session, SwitchLost
 from fshunt.switch.stage import Offer, StageLegs
 
 CALLER_HUNG_UP = "the caller hung up"
@@ -60,12 +61,10 @@ class Call:
     def run(self) -> None:
         """Take the call to its one result; if that cannot be done, the dialplan's fallback takes the caller."""
         try:
-            greet(self.session, self.caller)
-            hunt = self._plan()
-            if any(self._ring(hunt, stage) for stage in self._stages_in_time(hunt)) or self._wait(hunt):
-                self._talk(hunt)
-            else:
-                self._leave(hunt)
+            try:
+                self._hunt()
+            except CallerTaken as taken:
+                self._taken(taken)
             self.session.close()
         except CallerGone:
             self._ended_early(Event.CALLER_GONE, Result.ABANDONED, CALLER_HUNG_UP)
@@ -86,6 +85,14 @@ class Call:
             if not self.journal.is_closed:
                 self._ended_early(Event.FAILED, Result.FAILED, "an error inside fshunt, see its log")
 
+    def _hunt(self) -> None:
+        greet(self.session, self.caller)
+        hunt = self._plan()
+        if any(self._ring(hunt, stage) for stage in self._stages_in_time(hunt)) or self._wait(hunt):
+            self._talk(hunt)
+        else:
+            self._leave(hunt)
+
     def _plan(self) -> Hunt:
         hunt = self.hunt = plan(self.caller, self.journal.hunt_id, self.services, self._patience)
         if hunt.group.hunt_timeout is not None:
@@ -103,8 +110,7 @@ class Call:
 
     def _ring(self, hunt: Hunt, stage: Stage) -> bool:
         """Ring those of a stage who can be rung; tell whether one of them has the call."""
-        if self.session.gone:
-            raise CallerGone(HUNG_UP)
+        self.session.check_caller()
         self._patience.allow(self.services.settings.database_timeout)  # for the claims alone, whatever came before
         choice = choose(self.session, hunt, stage.members, self.services, self._patience)
         for member, reason in choice.skipped:
@@ -146,6 +152,8 @@ class Call:
         end = ringing.until_end()
         if end is StageEnd.CALLER_GONE:
             raise CallerGone(HUNG_UP)
+        if end is StageEnd.CALLER_TAKEN:
+            self.session.check_caller()
         if end is StageEnd.LEFT_RINGING:
             raise LeftRinging
         if end is StageEnd.NOBODY:
@@ -181,10 +189,21 @@ class Call:
         self.journal.closed(Result.ANSWERED)
         part(self.session)
 
+    def _taken(self, taken: CallerTaken) -> None:
+        """Somebody else has the caller: the hunt is over, and nothing more is said to the switch about him.
+
+        We stay to the end of the channel, as our leaving could tear the caller out of where he is (fact 7).
+        """
+        self.outlives = Result.TRANSFERRED
+        who = None if taken.by is None else self.services.monitor.extension_of(taken.by)
+        picked_up = f"picked up by {who}" if who else "picked up at another phone"
+        reason = "transferred by somebody else" if taken.by is None else picked_up
+        self._ended_early(Event.TAKEN, Result.TRANSFERRED, reason)
+        part(self.session)
+
     def _leave(self, hunt: Hunt) -> None:
         """Nobody took the call: on to the destination of the case."""
-        if self.session.gone:
-            raise CallerGone(HUNG_UP)
+        self.session.check_caller()
         hunt.move(Event.EXHAUSTED)
         destination, case = hunt.destination(), hunt.case()
         self._destination = destination

@@ -229,6 +229,11 @@ class Monitor:
             return True
         return False if self.watched else None
 
+    def extension_of(self, uuid: str) -> str | None:
+        """Return the extension whose channel it is; None where that is not known."""
+        found = (each.table.ids_of(uuid) for each in self.switches if each.watched)
+        return next((min(ids).partition("@")[0] for ids in found if ids), None)
+
     def is_answered(self, uuid: str) -> bool:
         """Tell whether a channel is seen, and answered."""
         return any(each.watched and each.table.is_answered(uuid) for each in self.switches)

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from fshunt.hunting.ringtime import RingTime
-from fshunt.simulator.call import Caller
+from fshunt.simulator.callers import Caller
 from fshunt.simulator.phones import RINGS, answers
 from tests.daemon.rig import PASSWORD, Rig, passed, rang
 

@@ -6,7 +6,8 @@ import gevent
 import pytest
 
 from fshunt.hunting.group import WhenBusy
-from fshunt.simulator.call import Caller, SimulatedCall
+from fshunt.simulator.call import SimulatedCall
+from fshunt.simulator.callers import Caller
 from fshunt.simulator.phones import Behaviour, answers, refuses
 from fshunt.store import groups, members, waiting
 from tests.daemon.rig import DOMAIN, WAIT_SECONDS, Rig, passed, rang

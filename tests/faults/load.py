@@ -14,7 +14,7 @@ import gevent
 
 from fshunt.hunting.group import WhenBusy
 from fshunt.hunting.ringtime import RingTime
-from fshunt.simulator.call import Caller
+from fshunt.simulator.callers import Caller
 from fshunt.simulator.clock import RealClock
 from fshunt.simulator.phones import RINGS, Behaviour, Phone, answers, refuses
 from fshunt.simulator.switch import Fact, SimulatedSwitch

@@ -10,8 +10,9 @@ from gevent import socket
 from greenswitch.esl import OutboundSession
 
 from fshunt.switch import frames, link, messages, reader, session
-from fshunt.switch.session import CallerGone, CommandRefused, ProtocolError, Session, SwitchLost, TimedOut
+from fshunt.switch.session import CallerGone, CallerTaken, CommandRefused, ProtocolError, Session, SwitchLost, TimedOut
 from tests.switch.conversation import (
+    CHANNEL,
     CONNECTED,
     FINAL_NOTICE,
     LINGER_NOTICE,
@@ -196,6 +197,36 @@ def test_an_event_that_came_in_time_counts_though_this_process_was_held_up_beyon
         found = waiting.get(timeout=WAIT_SECONDS)
         assert found is not None
         assert found.get("Event-Name") == "CHANNEL_ANSWER"
+
+
+def of_socket(number: int, *headers: tuple[str, str]) -> bytes:
+    return completion("u-0", "socket", ("Event-Sequence", str(number)), *headers)
+
+
+@pytest.mark.parametrize("by", [None, LEG])
+def test_the_end_of_our_socket_action_says_that_somebody_else_has_the_caller(by: str | None) -> None:
+    with talking() as (call, switch):
+        call.check_caller()
+        switch.say(of_socket(7, *([("Other-Leg-Unique-ID", by)] if by else [])))
+        with pytest.raises(CallerTaken) as taken:
+            call.check_caller(WAIT_SECONDS)
+        assert (call.taken, call.gone, taken.value.by) == (True, False, by)
+        assert call.next_event(past()) is not None, "what was taken in is kept for whoever waits next"
+        switch.say(event("CHANNEL_HANGUP"))
+        with pytest.raises(CallerGone):
+            call.check_caller(WAIT_SECONDS)
+
+
+def test_the_end_of_an_earlier_daemons_socket_action_may_come_late_and_says_nothing() -> None:
+    with talking(greeted=False) as (call, switch):
+        switch.say(frames.render_connect_reply([*CHANNEL, ("Event-Sequence", "600")]))
+        call.connect(WAIT_SECONDS)
+        switch.say(of_socket(599), event("CHANNEL_ANSWER"))
+        call.check_caller()
+        assert not call.taken
+        switch.say(of_socket(601))
+        with pytest.raises(CallerTaken):
+            call.check_caller(WAIT_SECONDS)
 
 
 def test_only_its_own_completion_ends_an_application() -> None:
