@@ -45,6 +45,7 @@ def test_the_database_is_away_at_the_start(
     until(lambda: ended(switch.call("5000")).kind == "answered", "the database is back and calls are hunted")
 
 
+@pytest.mark.parametrize("policy", ["circular", "round-robin"])
 @pytest.mark.parametrize("end", [FshuntProcess.kill, FshuntProcess.terminate], ids=["killed", "stopped"])
 def test_killed_or_stopped_while_the_database_is_away_the_next_start_writes_its_records(
     pg_office: Office,
@@ -52,8 +53,9 @@ def test_killed_or_stopped_while_the_database_is_away_the_next_start_writes_its_
     processes: list[FshuntProcess],
     tmp_path: Path,
     end: Callable[[FshuntProcess], None],
+    policy: str,
 ) -> None:
-    pg_office.group("5000", "1001", "1002", policy="circular")
+    pg_office.group("5000", "1001", "1002", policy=policy)
     daemon = FshuntProcess(proxy.url, spool_dir=str(tmp_path))
     processes.append(daemon)
     daemon.start()

@@ -11,6 +11,7 @@ from contextlib import closing
 
 import pytest
 
+from fshunt.hunting.facts import facts_of
 from fshunt.hunting.memory import next_index
 from fshunt.hunting.outcomes import Outcome
 from fshunt.store import calls, daemons, groups, hunts, lease, waiting
@@ -160,7 +161,7 @@ def record_call(s, hunt, group, member, at):
     outcome = Outcome.NO_ANSWER if int(hunt) % 2 else Outcome.ANSWERED
     calls.end_offer(s, hunt, ended_at=at, outcome=outcome, member_id=member.id, rang_out=outcome is Outcome.NO_ANSWER)
     hunts.note_answer(s, group.id, member.id, call_uuid=hunt, at=at, moves_answerer=True)
-    hunts.move_turn(s, group.id, hunt, lambda _before: member.id)
+    hunts.move_turn(s, group.id, hunt, facts_of(group, None, None, 0).to_json())
     hunts.release(s, hunt, [member.extension])
 
 
