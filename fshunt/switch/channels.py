@@ -17,7 +17,7 @@ from fshunt.switch.frames import Frame, ProtocolError
 
 ENDED_KEPT = 20_000  # uuids that a late event could bring back; at 30 calls a second and three legs each, 220 s
 
-_ENDS = ("CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY")
+_END = "CHANNEL_HANGUP_COMPLETE"
 _ANSWERED = ("ACTIVE", "HELD", "UNHELD")  # states of a call that only an answered one has
 
 
@@ -127,7 +127,7 @@ class ChannelTable:
         if name == "CHANNEL_UUID" and (old := event.get("Old-Unique-ID")):
             renamed = Change(self.end(old).presence_ids)  # it has not ended: it goes on under another name
             return Change.of([renamed, self._update(uuid, event) if uuid and uuid not in self.ended else NOTHING])
-        if name in _ENDS:
+        if name == _END:
             return self.end(uuid)
         return self._update(uuid, event) if uuid and uuid not in self.ended else NOTHING
 
