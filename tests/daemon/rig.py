@@ -144,6 +144,20 @@ def passed(record: CallRecord) -> list[tuple[str, str]]:
     return [(skip.extension, skip.reason) for skip in record.skips]
 
 
+UNREADABLE = b"Content-Length: 2000000\nContent-Type: text/event-plain\n\n"
+"""The head of an event that is larger than any that is taken."""
+
+
+def cut(call: Any) -> None:
+    """End the connection of a call."""
+    call.listener.cut()
+
+
+def says_what_cannot_be_read(call: Any) -> None:
+    """Spoil the connection of a call, which stays open."""
+    call.listener._post(UNREADABLE)
+
+
 @contextmanager
 def watching(database_url: str, store: Store, folder: Path, **settings: Any) -> Iterator[Rig]:
     """A daemon that takes calls and watches the switch."""

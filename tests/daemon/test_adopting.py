@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from fshunt.daemon.build import build
 from fshunt.hunting.ringtime import RingTime
@@ -11,7 +14,17 @@ from fshunt.simulator.phones import answers
 from fshunt.store import calls, groups
 from fshunt.store.engine import Store
 from fshunt.store.models import CallRecord
-from tests.daemon.rig import DOMAIN, PASSWORD, WAIT_SECONDS, Rig, passed, rang, watching
+from tests.daemon.rig import (
+    DOMAIN,
+    PASSWORD,
+    WAIT_SECONDS,
+    Rig,
+    cut,
+    passed,
+    rang,
+    says_what_cannot_be_read,
+    watching,
+)
 
 STAYS = answers(0.02)
 
@@ -86,10 +99,13 @@ def test_a_talk_that_ended_while_nobody_looked_is_closed_and_its_end_was_not_see
         following.stop()
 
 
-def test_the_connection_lost_in_the_talk_the_same_daemon_sees_the_end(watched_rig: Rig) -> None:
+@pytest.mark.parametrize("fault", [cut, says_what_cannot_be_read])
+def test_the_connection_lost_in_the_talk_the_same_daemon_sees_the_end(
+    watched_rig: Rig, fault: Callable[[Any], None]
+) -> None:
     rig = watched_rig
     call = talking(rig)
-    call.listener.cut()
+    fault(call)
     rig.until(lambda: len(rig.daemon.services.adopter) == 1, "the call is adopted")
     assert passed(rig.closed(rig.started())) == [("1001", "on-call")], "and its member is not rung"
     call.hang_up()
