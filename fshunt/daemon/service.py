@@ -145,6 +145,7 @@ class Daemon:
         ears = services.monitor.ears
         ears.on_change, ears.on_state = self._phones_changed, self._switch_state_taken
         ears.on_error = metrics.switch_error
+        services.adopter.on_closed = metrics.hunt_ended
         services.database.on_change = self._database_changed
         services.database.on_error = metrics.database_error
         metrics.watch(
