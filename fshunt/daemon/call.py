@@ -223,7 +223,7 @@ class Call:
     def _hand_on(self, error: FshuntError) -> None:
         """Say why the call could not be hunted to its end, and hand the caller to the dialplan's next action."""
         self.session.hear_out()
-        if self.session.gone:
+        if self.session.gone and self.outlives is not Result.ANSWERED:
             self._ended_early(Event.CALLER_GONE, Result.ABANDONED, CALLER_HUNG_UP)
         elif self._lives_on(error):
             self._let_go()

@@ -23,6 +23,7 @@ from fshunt.store import calls, groups, members
 from fshunt.store.engine import Store
 from fshunt.store.models import CallRecord
 from tests.ports import held_port, number_of
+from tests.switch.conversation import LINGER_NOTICE
 
 DOMAIN = "office.test"
 RING_CYCLE = 0.1
@@ -155,6 +156,12 @@ def cut(call: Any) -> None:
 
 def says_what_cannot_be_read(call: Any) -> None:
     """Spoil the connection of a call, which stays open."""
+    call.listener._post(UNREADABLE)
+
+
+def says_goodbye_and_what_cannot_be_read(call: Any) -> None:
+    """The same at the caller's hang-up."""
+    call.listener._post(LINGER_NOTICE)
     call.listener._post(UNREADABLE)
 
 

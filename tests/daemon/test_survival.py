@@ -24,6 +24,7 @@ from tests.daemon.rig import (
     passed,
     rang,
     running,
+    says_goodbye_and_what_cannot_be_read,
     says_what_cannot_be_read,
 )
 
@@ -256,7 +257,7 @@ class AfterEvent:
             yield self.then
 
 
-@pytest.mark.parametrize("fault", [cut, says_what_cannot_be_read])
+@pytest.mark.parametrize("fault", [cut, says_what_cannot_be_read, says_goodbye_and_what_cannot_be_read])
 def test_a_talk_whose_end_nobody_will_see_holds_its_member_for_a_lease_and_no_longer(
     sqlite_url: str, fault: Callable[[Any], None]
 ) -> None:
@@ -270,6 +271,7 @@ def test_a_talk_whose_end_nobody_will_see_holds_its_member_for_a_lease_and_no_lo
         call = rig.started()
         assert talks.wait(WAIT_SECONDS)
         fault(call)
+        assert rig.closed(call).result == "answered"
         assert passed(rig.closed(rig.started())) == [("1001", "claimed")]
         rig.until(lambda: len(rig.daemon.services.claims) == 0, "the claim ends with its lease")
         rig.until(lambda: rang(rig.closed(rig.started())) == [("1001", "answered")], "and the member is rung again")
