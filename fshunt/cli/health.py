@@ -64,12 +64,18 @@ class DaemonNow:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that `fshunt status` tells. ``notes`` are worth knowing and no fault."""
+    """All that `fshunt status` tells. ``notes`` are worth knowing and no fault.
+
+    ``waiting`` and ``claims`` are those of daemons that live. What one that is gone has left stands apart: its callers
+    wait there no more, and nobody ends its leases before a daemon runs.
+    """
 
     at: datetime
     daemons: list[DaemonNow]
     waiting: list[WaitingHunt]
     claims: int
+    left_waiting: list[WaitingHunt] = field(default_factory=list)
+    left_claims: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -108,7 +114,15 @@ def state_of(seen: Overview, at: datetime, before: Overview | None = None) -> St
         for row in seen.daemons
     ]
     daemons.sort(key=lambda daemon: (not daemon.alive, daemon.node))
-    state = State(at, daemons, seen.waiting, sum(seen.claims.values()))
+    claims = sum(number for run, number in seen.claims.items() if run in living)
+    state = State(
+        at,
+        daemons,
+        waiting=[hunt for hunt in seen.waiting if hunt.owner in living],
+        claims=claims,
+        left_waiting=[hunt for hunt in seen.waiting if hunt.owner not in living],
+        left_claims=sum(seen.claims.values()) - claims,
+    )
     state.problems.extend(_problems(state))
     state.notes.extend(_notes(state))
     return state
@@ -202,7 +216,23 @@ def _because(told: dict[str, Any]) -> str:
     return f": {told['error']}" if told.get("error") else "."
 
 
+def count(number: int, what: str) -> str:
+    """So many, in words: `1 claim`, `2 claims`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def _notes(state: State) -> Iterator[str]:
+    left = [
+        count(number, what)
+        for number, what in ((state.left_claims, "claim"), (len(state.left_waiting), "place"))
+        if number
+    ]
+    if left:
+        number = state.left_claims + len(state.left_waiting)
+        yield (
+            f"{' and '.join(left)}{' in the line' if state.left_waiting else ''} {'is' if number == 1 else 'are'} left "
+            f"by a daemon that is gone; a daemon that runs ends {'it' if number == 1 else 'them'} with the lease."
+        )
     if state.living and not any(daemon.switches for daemon in state.living):
         yield "No [[switch]] is configured, so who is on the phone is known only from what the phones answer."
     versions = sorted({str(daemon.told.get("version")) for daemon in state.living})

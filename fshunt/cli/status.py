@@ -27,7 +27,7 @@ def status(app: App, as_json: bool) -> int:
     It asks the database, where each daemon on it says every two seconds how it is; so it tells of all of them, from any
     machine. What is wrong stands first. The exit code is 1 if no daemon is alive.
     """
-    found = _look(app)
+    found = look(app)
     if as_json:
         output.emit_json(status_json(found))
     else:
@@ -35,7 +35,7 @@ def status(app: App, as_json: bool) -> int:
     return 0 if found.living else 1
 
 
-def _look(app: App) -> State:
+def look(app: App) -> State:
     """Look at the database; where the clocks leave it in doubt who is alive, twice."""
     first, at = _overview(app), datetime.now(UTC)
     if not in_doubt(first, at):

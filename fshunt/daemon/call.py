@@ -18,18 +18,22 @@ from fshunt.daemon.planning import plan
 from fshunt.daemon.ringing import Ringing, StageEnd
 from fshunt.daemon.services import Services
 from fshunt.daemon.waiting import Waiting
-from fshunt.errors import FshuntError
+from fshunt.errors import BadValue, FshuntError
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.hunt import Hunt, Stage
 from fshunt.hunting.outcomes import TRANSITIONS, Event, Outcome, Result, State
 from fshunt.switch.callers_end import HUNG_UP
-from fshunt.switch.session import CallerGone, CallerTaken, Session, SwitchLost
+from fshunt.switch.messages import UnsafeText
+from fshunt.switch.session import CallerGone, CallerTaken, CommandRefused, Session, SwitchLost
 from fshunt.switch.stage import Offer, StageLegs
 
 CALLER_HUNG_UP = "the caller hung up"
 STOPPED_RINGING = "fshunt was stopped while phones rang; they rang on"
 WENT_ON = "it went on without fshunt, its end was not seen"
+
+NEVER_BEGUN = (BadValue, CommandRefused, UnsafeText)
+"""Errors that say of a voicemail that the switch did not begin it; after any other one the caller may be in it."""
 
 PLANNING_PATIENCE_SECONDS = 0.5
 """What a hunt waits for the database before its order is decided; its claims have a time of their own. A database that
@@ -238,13 +242,19 @@ class Call:
     def _hand_on(self, error: FshuntError) -> None:
         """Say why the call could not be hunted to its end, and hand the caller to the dialplan's next action."""
         self.session.hear_out()
-        if self.session.gone:
+        if self.session.gone and self.outlives is not Result.ANSWERED:
             self._ended_early(Event.CALLER_GONE, Result.ABANDONED, CALLER_HUNG_UP)
-        elif self.outlives is not None and isinstance(error, SwitchLost):
+        elif self._lives_on(error):
             self._let_go()
         else:
             self._ended_early(Event.FAILED, Result.FAILED, str(error))
         self.session.hand_back()
+
+    def _lives_on(self, error: FshuntError) -> bool:
+        """Whether the call goes on though an error keeps us from following it: its member is on the phone."""
+        if self.outlives is Result.ANSWERED:
+            return True
+        return self.outlives is not None and not isinstance(error, NEVER_BEGUN)
 
     def _ended_early(self, event: Event, result: Result, reason: str, end_seen: bool = True) -> None:
         if self.journal.is_closed:

@@ -162,7 +162,7 @@ class SwitchMonitor:
                 self.heard_at = self._now()
 
     def _cut_off(self, error: str) -> None:
-        if self.watched or self.error is None:
+        if self.watched or error != self.error:  # at each try it is said only what was not said before
             log.warning("the switch %s is not watched: %s", self.switch.name, error)
         if self.watched or self.since is None:
             self.since = self._now()

@@ -388,6 +388,29 @@ def test_closing_from_another_greenlet_wakes_the_wait() -> None:
             waiting.get(timeout=WAIT_SECONDS)
 
 
+def test_who_is_woken_while_the_rest_of_a_command_goes_out_does_not_wait_on() -> None:
+    class Slow:
+        """A socket whose other end lets us wait for a moment, in which another greenlet has a turn."""
+
+        def __init__(self, sock: socket.socket) -> None:
+            self._sock = sock
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._sock, name)
+
+        def send(self, data: bytes) -> int:
+            waking = gevent.spawn(call.wake)
+            waking.join()
+            return self._sock.send(data)
+
+    with talking() as (call, switch):
+        call._link._sock = Slow(call._link._sock)
+        call._link._outgoing += b"noevents\n\n"  # of a command whose sending was interrupted
+        with gevent.Timeout(WAIT_SECONDS):
+            assert call.next_event(None, wakeable=True) is None
+        assert switch.hear() == "noevents"
+
+
 def test_a_flood_instead_of_a_reply_is_bounded() -> None:
     with talking() as (call, switch):
         flood = gevent.spawn(switch.say, event("CHANNEL_PARK") * (session.KEPT.events + 1))
