@@ -152,6 +152,7 @@ class Heart:
             self._hurry.clear()
 
     def _beat(self) -> None:
+        self._adopter.look_who_lives()
         status, hunt_ids, waiting_ids = self._say()
         alive = Alive(self._now(), self._clock.now(), status, hunt_ids, waiting_ids)
         self._clock.catch_up(self._database.write_patiently(lambda s: beat(s, self._life, alive)))

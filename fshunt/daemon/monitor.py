@@ -18,7 +18,6 @@ from gevent.event import Event
 from fshunt.daemon.keeper import Keeper
 from fshunt.errors import FshuntError
 from fshunt.settings import WatchedSwitch
-from fshunt.switch.dialstring import MAX_LEGS
 from fshunt.switch.inbound import Inbound
 from fshunt.switch.phones import Change, PhoneCall, PhoneTable, watch
 from fshunt.switch.stage import leg_uuid
@@ -233,7 +232,7 @@ class Monitor:
         """Tell whether a channel is seen, and answered."""
         return any(each.watched and each.table.is_answered(uuid) for each in self.switches)
 
-    def legs_of(self, offer_id: str) -> list[str]:
-        """Return the legs of an offer that are seen."""
-        legs = (leg_uuid(offer_id, number) for number in range(1, MAX_LEGS + 1))
+    def legs_of(self, offer_id: str, phones: int) -> list[str]:
+        """Return the legs that are seen of an offer to so many phones."""
+        legs = (leg_uuid(offer_id, number) for number in range(1, phones + 1))
         return [leg for leg in legs if self.has_channel(leg)]

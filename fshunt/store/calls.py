@@ -23,7 +23,7 @@ from fshunt.store.models import Base, CallRecord, OfferRecord, SkipRecord
 from fshunt.store.rows import domain_names, find_domain_id, nearest, pilots
 from fshunt.store.statements import dialect_of, insert_once, run, table, write
 
-END_NOT_SEEN = "The end of the talk was not seen: the daemon had stopped."
+END_NOT_SEEN = "The end of the talk was not seen: no daemon watched it any more."
 DAEMON_STOPPED = "The daemon stopped while it hunted for this call."
 STOPPED_WHILE_RINGING = "the daemon stopped while it rang"
 DEFAULT_LIMIT = 50
@@ -43,12 +43,16 @@ _END_OFFER = update(OFFERS).where(OFFERS.c.id == bindparam("offer_id"), OFFERS.c
 
 @dataclass(frozen=True, slots=True)
 class OpenOffer:
-    """An offer of a call that was left unfinished. ``member_id`` None: not known; ``outcome`` None: it has none yet."""
+    """An offer of a call that was left unfinished, to so many phones.
+
+    ``member_id`` None: not known; ``outcome`` None: it has none yet.
+    """
 
     id: str
     extension: str
     member_id: int | None
     outcome: str | None
+    phones: int
 
 
 def open_call(

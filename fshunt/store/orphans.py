@@ -30,7 +30,7 @@ _COLUMNS = (
     CALLS.c.facts,
 )
 _OFFERS_OF = (
-    select(OFFERS.c.id, OFFERS.c.call_id, OFFERS.c.extension, OFFERS.c.outcome)
+    select(OFFERS.c.id, OFFERS.c.call_id, OFFERS.c.extension, OFFERS.c.outcome, OFFERS.c.phones)
     .where(OFFERS.c.call_id.in_(bindparam("hunts", expanding=True)))
     .order_by(OFFERS.c.started_at, OFFERS.c.id)
 )
@@ -143,7 +143,10 @@ def _as_orphan(row: Any, offers: Iterable[Any], groups: dict[int, int]) -> Orpha
         result=row.result,
         answered_by=row.answered_by,
         member_id=members.get(row.answered_by or ""),
-        offers=tuple(OpenOffer(each.id, each.extension, members.get(each.extension), each.outcome) for each in offers),
+        offers=tuple(
+            OpenOffer(each.id, each.extension, members.get(each.extension), each.outcome, each.phones)
+            for each in offers
+        ),
     )
 
 

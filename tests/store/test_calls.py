@@ -230,7 +230,7 @@ def test_a_call_cut_off_in_the_talk_stays_answered_and_says_that_its_end_was_not
     close_orphan(store)
     (call,) = shown(store)
     assert (call.result, call.answered_by, call.end_seen) == ("answered", "1002", False)
-    assert call.reason == "The end of the talk was not seen: the daemon had stopped."
+    assert call.reason == "The end of the talk was not seen: no daemon watched it any more."
     assert {o.id: o.outcome for o in call.offers} == {"o1": "answered", "o2": "switch-lost"}
 
 

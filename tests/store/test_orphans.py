@@ -131,8 +131,8 @@ def test_an_orphan_is_told_as_far_as_it_was_written(two_daemons, group):
             answered_by="1002",
             member_id=second,
             offers=(
-                OpenOffer("of a 1001", "1001", first, "no-answer"),
-                OpenOffer("of a 1002", "1002", second, None),
+                OpenOffer("of a 1001", "1001", first, "no-answer", 1),
+                OpenOffer("of a 1002", "1002", second, None, 1),
             ),
         )
     ]
