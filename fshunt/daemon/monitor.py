@@ -84,7 +84,8 @@ class SwitchMonitor:
         self._now, self._monotonic = now, monotonic
         self._ears = ears
         self._keeper = Keeper(f"watching {switch.name}", self._run, self._broke_down)
-        self._tried = Event()
+        self.tried = Event()
+        """Set when the switch was reached, or could not be, once."""
 
     def start(self) -> None:
         """Begin to follow."""
@@ -93,10 +94,6 @@ class SwitchMonitor:
     def stop(self) -> None:
         """End the connection."""
         self._keeper.stop()
-
-    def wait_until_tried(self, seconds: float) -> None:
-        """Wait until the switch was reached, or could not be, once."""
-        self._tried.wait(seconds)
 
     def _broke_down(self) -> None:
         """What the table says is true no more."""
@@ -140,7 +137,7 @@ class SwitchMonitor:
             self.table.channels,
             self.table.registrations,
         )
-        self._tried.set()
+        self.tried.set()
         self._ears.on_change(change)
         self._ears.on_state()
 
@@ -166,7 +163,7 @@ class SwitchMonitor:
         if self.watched or self.since is None:
             self.since = self._now()
         self.watched, self.error = False, error
-        self._tried.set()
+        self.tried.set()
         self._ears.on_error(self.switch.name)
 
 
@@ -186,6 +183,10 @@ class Monitor:
         """Begin to follow all."""
         for each in self.switches:
             each.start()
+
+    def wait_until_tried(self, seconds: float) -> None:
+        """Wait until each switch was reached, or could not be, once: so long for all of them together."""
+        gevent.wait([each.tried for each in self.switches], timeout=seconds)
 
     def stop(self) -> None:
         """End all connections."""

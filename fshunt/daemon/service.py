@@ -91,8 +91,7 @@ class Daemon:
         services = self.services
         services.recorder.start()
         services.monitor.start()
-        for each in services.monitor.switches:
-            each.wait_until_tried(START_STATE_SECONDS)
+        services.monitor.wait_until_tried(START_STATE_SECONDS)
         self._read_all_groups()
         self._heart.start()
         self._heart.wait_for_the_first(START_STATE_SECONDS)
