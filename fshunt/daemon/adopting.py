@@ -19,7 +19,7 @@ from fshunt.daemon.recorder import Recorder
 from fshunt.hunting.outcomes import Outcome, Result
 from fshunt.hunting.policies import POLICIES, Remembers
 from fshunt.store import calls, hunts
-from fshunt.store.orphans import Orphan
+from fshunt.store.orphans import OpenOffer, Orphan
 from fshunt.switch.phones import Change
 from fshunt.switch.stage import offer_of
 
@@ -28,7 +28,7 @@ log = logging.getLogger("fshunt.call")
 CUT_OFF_SECONDS = 60.0
 """After so long without its switch a call is closed, its end not seen: longer than a switch takes to start again."""
 
-Leg = tuple[str, calls.OpenOffer]
+Leg = tuple[str, OpenOffer]
 """A channel that lives, and the offer that it is of."""
 
 
@@ -144,9 +144,16 @@ class Adopter:
         self._review(call)
 
     def take_over(self, orphans: Iterable[Orphan]) -> None:
-        """Adopt, or close, what daemons that are gone have left open."""
+        """Adopt, or close, what daemons that are gone have left open.
+
+        One that is not understood is closed: whoever has it next would not understand it either.
+        """
         for orphan in orphans:
-            adopted = self._as_adopted(orphan) if self.can_watch else None
+            try:
+                adopted = self._as_adopted(orphan) if self.can_watch else None
+            except Exception:
+                log.exception("call %s: an error inside fshunt; its record is closed", orphan.uuid)
+                adopted = None
             if adopted is not None:
                 self.adopt(adopted)
             else:
@@ -194,6 +201,9 @@ class Adopter:
         legs = self._legs(orphan)
         answered = self._who_answered(orphan, legs)
         if orphan.result is not None:
+            if orphan.result not in set(Result):
+                log.warning("call %s: has a result that is not known: %s", orphan.uuid, orphan.result)
+                return None
             leg, member = answered[0] if answered else None, orphan.answered_by or ""
             return Adopted(orphan.hunt_id, orphan.uuid, Result(orphan.result), orphan.member_id, member, leg)
         if answered is not None:
@@ -227,7 +237,7 @@ class Adopter:
             return []
         return [(leg, offer) for offer in orphan.offers for leg in self._monitor.legs_of(offer.id, offer.phones)]
 
-    def _answered(self, orphan: Orphan, leg: str, offer: calls.OpenOffer) -> Adopted:
+    def _answered(self, orphan: Orphan, leg: str, offer: OpenOffer) -> Adopted:
         at = self._now()
         self._recorder.put(calls.note_answered, orphan.hunt_id, answered_by=offer.extension, answered_at=at)
         self._recorder.put(calls.end_offer, offer.id, ended_at=at, outcome=Outcome.ANSWERED, member_id=offer.member_id)
@@ -246,7 +256,9 @@ class Adopter:
 
     def _close(self, orphan: Orphan) -> None:
         self._recorder.put(calls.close_orphan, orphan.hunt_id, self._now())
-        log.warning("call %s: was left unfinished by a daemon that is not heard of any more, and is closed", orphan.uuid)
+        log.warning(
+            "call %s: was left unfinished by a daemon that is not heard of any more, and is closed", orphan.uuid
+        )
 
     def _finish(self, call: Adopted, *, end_seen: bool) -> None:
         self._calls.drop(call.hunt_id)

@@ -67,25 +67,30 @@ class Listener:
 
     @property
     def address(self) -> Address:
-        """Where it listens; before ``start``, where it shall."""
+        """Where it listens; before ``bind``, where it shall."""
         return self._address if self._socket is None else address_of(self._socket)
 
     @property
     def port(self) -> int:
-        """The port it listens on; that of the address before ``start``."""
+        """The port it listens on; that of the address before ``bind``."""
         return self.address.port
 
     @property
     def takes_calls(self) -> bool:
         """Whether a call that came now would be taken."""
-        return self._socket is not None and len(self.calls) < self._max_calls
+        return self._accepting is not None and len(self.calls) < self._max_calls
 
-    def start(self) -> None:
-        """Takes the socket that systemd hands over, or binds one, and begins to take calls.
+    def bind(self) -> None:
+        """Takes the socket that systemd hands over, or binds one: the kernel holds who connects until ``start``.
 
         Raises FshuntError when the address cannot be had, or others can reach it and no peers are allowed.
         """
         self._socket = self._handed_over() or listen(self._address, BACKLOG, "with --listen")
+
+    def start(self) -> None:
+        """Begins to take calls; raises as ``bind`` does, which it does unless that is done."""
+        if self._socket is None:
+            self.bind()
         self._accepting = Keeper("taking calls", partial(self._accept_all, self._socket))
         self._accepting.start()
 

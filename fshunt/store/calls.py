@@ -8,7 +8,6 @@ guess.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -54,20 +53,6 @@ _ANSWER_OFFER = update(OFFERS).where(
     ),
 )
 """What else is set is named by the values that are given."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenOffer:
-    """An offer of a call that was left unfinished, to so many phones.
-
-    ``member_id`` None: not known; ``outcome`` None: it has none yet.
-    """
-
-    id: str
-    extension: str
-    member_id: int | None
-    outcome: str | None
-    phones: int
 
 
 def open_call(
