@@ -62,6 +62,8 @@ class Listener:
         self._notices = _Notices()
         self.calls = Group()
         """The greenlets of the calls that are held."""
+        self.greeting: set[gevent.Greenlet] = set()
+        """Those of them whose switch has not answered the greeting yet."""
         self.handing_back = Group()
         """The greenlets of the calls that were too many."""
 
@@ -172,6 +174,7 @@ class Listener:
             session.hand_back()
 
     def _greet(self, session: Session) -> bool:
+        self.greeting.add(gevent.getcurrent())
         try:
             session.connect(self._greet_timeout)
         except SwitchLost as error:
@@ -180,6 +183,8 @@ class Listener:
         except FshuntError as error:
             self._notices.warn(f"greet {session.peer}", "A call from %s was not taken: %s", session.peer, error)
             return False
+        finally:
+            self.greeting.discard(gevent.getcurrent())
         return True
 
 

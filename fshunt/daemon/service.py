@@ -136,11 +136,12 @@ class Daemon:
         self._notifier.send("STOPPING=1", f"STATUS=stopping, {self.calls} calls")
         log.info("stopping: no new calls; %d calls are held, hunts have %g s to end", self.calls, timeout)
         self.listener.stop()
+        greeting = list(self.listener.greeting)
         self._let_hunts_end(timeout)
         for call in list(self._calls.values()):
             call.stop()
         self._let_hunts_end(FAREWELL_SECONDS)
-        self.listener.calls.join(GREETING_SECONDS)
+        gevent.joinall(greeting, timeout=GREETING_SECONDS)
         for keeper in self._keepers:
             keeper.stop()
         self._withdrawals.stop()
