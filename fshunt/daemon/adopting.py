@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -19,15 +19,16 @@ from fshunt.daemon.recorder import Recorder
 from fshunt.hunting.outcomes import Outcome, Result
 from fshunt.hunting.policies import POLICIES, Remembers
 from fshunt.store import calls, hunts
-from fshunt.store.orphans import Orphan
+from fshunt.store.orphans import OpenOffer, Orphan
 from fshunt.switch.phones import Change
+from fshunt.switch.stage import offer_of
 
 log = logging.getLogger("fshunt.call")
 
 CUT_OFF_SECONDS = 60.0
 """After so long without its switch a call is closed, its end not seen: longer than a switch takes to start again."""
 
-Leg = tuple[str, calls.OpenOffer]
+Leg = tuple[str, OpenOffer]
 """A channel that lives, and the offer that it is of."""
 
 
@@ -52,6 +53,59 @@ class Adopted:
     seen_at: float = 0.0
     """When it was last known to live, in seconds of the monotonic clock."""
 
+    @property
+    def marks(self) -> frozenset[str]:
+        """What an event of it can be known by: its channels, and the offers that the legs which ring are of."""
+        offers = () if self.rings is None else (offer.id for offer in self.rings.offers)
+        return frozenset({self.uuid, self.leg or self.uuid, *offers})
+
+
+class Watched:
+    """The calls that are watched, found by their channels.
+
+    A switch tells of hundreds of events a second, and after a restart hundreds of calls may be watched: to look at each
+    call at each event would keep the daemon from everything else.
+    """
+
+    def __init__(self) -> None:
+        self._calls: dict[str, Adopted] = {}
+        self._by_mark: dict[str, set[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __iter__(self) -> Iterator[Adopted]:
+        """All, as they are now: who goes through them may drop some."""
+        return iter(list(self._calls.values()))
+
+    @property
+    def hunt_ids(self) -> list[str]:
+        """The hunts of all."""
+        return list(self._calls)
+
+    def put(self, call: Adopted) -> None:
+        """Watch a call, or note what is new of it."""
+        before = self._calls.get(call.hunt_id)
+        if before is None or before.marks != call.marks:
+            self.drop(call.hunt_id)
+            for mark in call.marks:
+                self._by_mark.setdefault(mark, set()).add(call.hunt_id)
+        self._calls[call.hunt_id] = call
+
+    def drop(self, hunt_id: str) -> None:
+        """Watch a call no more."""
+        call = self._calls.pop(hunt_id, None)
+        for mark in () if call is None else call.marks:
+            self._by_mark[mark].discard(hunt_id)
+            if not self._by_mark[mark]:
+                del self._by_mark[mark]
+
+    def having(self, channels: Iterable[str]) -> list[Adopted]:
+        """Return the calls that have one of these channels, each once."""
+        marks = (mark for channel in channels for mark in (channel, offer_of(channel)))
+        found = {hunt_id for mark in marks for hunt_id in self._by_mark.get(mark, ())}
+        return [self._calls[hunt_id] for hunt_id in sorted(found)]
+
 
 class Adopter:
     """Keeps the calls that are watched, and closes their records."""
@@ -68,7 +122,7 @@ class Adopter:
         self._monotonic = monotonic
         self.on_closed: Callable[[Result], None] = _nothing
         """Told of each record that is closed here, which is where its hunt counts."""
-        self._calls: dict[str, Adopted] = {}
+        self._calls = Watched()
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -76,9 +130,7 @@ class Adopter:
     @property
     def hunt_ids(self) -> list[str]:
         """The hunts that are watched: their claims are still needed."""
-        for call in list(self._calls.values()):
-            self._look_whether_it_lives(call)
-        return list(self._calls)
+        return self._calls.hunt_ids
 
     @property
     def can_watch(self) -> bool:
@@ -97,14 +149,22 @@ class Adopter:
 
     def adopt(self, call: Adopted) -> None:
         """Watch a call to its end."""
-        call = self._calls[call.hunt_id] = replace(call, seen_at=self._monotonic())
+        call = replace(call, seen_at=self._monotonic())
+        self._calls.put(call)
         log.info("call %s: goes on, and is watched to its end", call.uuid)
         self._review(call)
 
     def take_over(self, orphans: Iterable[Orphan]) -> None:
-        """Adopt, or close, what daemons that are gone have left open."""
+        """Adopt, or close, what daemons that are gone have left open.
+
+        One that is not understood is closed: whoever has it next would not understand it either.
+        """
         for orphan in orphans:
-            adopted = self._as_adopted(orphan) if self.can_watch else None
+            try:
+                adopted = self._as_adopted(orphan) if self.can_watch else None
+            except Exception:
+                log.exception("call %s: an error inside fshunt; its record is closed", orphan.uuid)
+                adopted = None
             if adopted is not None:
                 self.adopt(adopted)
             else:
@@ -112,9 +172,7 @@ class Adopter:
 
     def changed(self, change: Change) -> None:
         """Look at an event of a switch: somebody may have picked up, or a call that is watched may have ended."""
-        if not change.presence_ids and not change.ended:
-            return
-        for call in list(self._calls.values()):
+        for call in self._calls.having((*change.channels, *change.ended)):
             if call.rings is not None:
                 self._look_who_answers(call, call.rings)
             elif call.uuid in change.ended or call.leg in change.ended:
@@ -122,8 +180,19 @@ class Adopter:
 
     def review(self) -> None:
         """A switch told its whole state: calls that are not in it have ended unseen."""
-        for call in list(self._calls.values()):
+        for call in self._calls:
             self._review(call)
+
+    def look_who_lives(self) -> None:
+        """At each beat: give a call up whose switch is cut off for too long.
+
+        It may be gone for good, and its members elsewhere.
+        """
+        for call in self._calls:
+            if self._monitor.has_channel(call.uuid):
+                self._calls.put(replace(call, seen_at=self._monotonic()))
+            elif self._monotonic() - call.seen_at > CUT_OFF_SECONDS:
+                self._give_up(call)
 
     def _review(self, call: Adopted) -> None:
         if call.rings is not None:
@@ -131,14 +200,9 @@ class Adopter:
         elif self._monitor.has_channel(call.uuid) is False:
             self._finish(call, end_seen=False)
 
-    def _look_whether_it_lives(self, call: Adopted) -> None:
-        """Give a call up whose switch is cut off for too long: it may be gone for good, and its members elsewhere."""
-        if self._monitor.has_channel(call.uuid):
-            self._calls[call.hunt_id] = replace(call, seen_at=self._monotonic())
-        elif self._monotonic() - call.seen_at <= CUT_OFF_SECONDS:
-            return
-        elif call.rings is not None:
-            del self._calls[call.hunt_id]
+    def _give_up(self, call: Adopted) -> None:
+        if call.rings is not None:
+            self._calls.drop(call.hunt_id)
             self._close(call.rings)
         else:
             self._finish(call, end_seen=False)
@@ -148,6 +212,9 @@ class Adopter:
         legs = self._legs(orphan)
         answered = self._who_answered(orphan, legs)
         if orphan.result is not None:
+            if orphan.result not in set(Result):
+                log.warning("call %s: has a result that is not known: %s", orphan.uuid, orphan.result)
+                return None
             leg, member = answered[0] if answered else None, orphan.answered_by or ""
             return Adopted(orphan.hunt_id, orphan.uuid, Result(orphan.result), orphan.member_id, member, leg)
         if answered is not None:
@@ -161,9 +228,9 @@ class Adopter:
         legs = self._legs(orphan)
         answered = self._who_answered(orphan, legs)
         if answered is not None:
-            self._calls[call.hunt_id] = replace(self._answered(orphan, *answered), seen_at=call.seen_at)
+            self._calls.put(replace(self._answered(orphan, *answered), seen_at=call.seen_at))
         elif not legs and self._monitor.watched:
-            del self._calls[call.hunt_id]
+            self._calls.drop(call.hunt_id)
             self._close(orphan)
 
     def _who_answered(self, orphan: Orphan, legs: list[Leg]) -> Leg | None:
@@ -179,9 +246,9 @@ class Adopter:
         """Return the legs that live of a call whose caller is there, each with its offer."""
         if not self._monitor.has_channel(orphan.uuid):
             return []
-        return [(leg, offer) for offer in orphan.offers for leg in self._monitor.legs_of(offer.id)]
+        return [(leg, offer) for offer in orphan.offers for leg in self._monitor.legs_of(offer.id, offer.phones)]
 
-    def _answered(self, orphan: Orphan, leg: str, offer: calls.OpenOffer) -> Adopted:
+    def _answered(self, orphan: Orphan, leg: str, offer: OpenOffer) -> Adopted:
         at = self._now()
         self._recorder.put(calls.note_answered, orphan.hunt_id, answered_by=offer.extension, answered_at=at)
         self._recorder.put(calls.end_offer, offer.id, ended_at=at, outcome=Outcome.ANSWERED, member_id=offer.member_id)
@@ -201,10 +268,12 @@ class Adopter:
     def _close(self, orphan: Orphan) -> None:
         self._recorder.put(calls.close_orphan, orphan.hunt_id, self._now())
         self.on_closed(Result(orphan.result or Result.FAILED))
-        log.warning("call %s: was left unfinished by a daemon that is gone, and is closed", orphan.uuid)
+        log.warning(
+            "call %s: was left unfinished by a daemon that is not heard of any more, and is closed", orphan.uuid
+        )
 
     def _finish(self, call: Adopted, *, end_seen: bool) -> None:
-        del self._calls[call.hunt_id]
+        self._calls.drop(call.hunt_id)
         at, reason = self._now(), None if end_seen else calls.END_NOT_SEEN
         if call.member_id is not None:
             self._recorder.put(hunts.note_end, call.member_id, at=at)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import gevent
@@ -17,10 +17,12 @@ from gevent.event import Event
 from sqlalchemy.orm import Session
 
 from fshunt.daemon.adopting import Adopter
-from fshunt.daemon.clock import BEFORE_ANY_LEASE, LeaseClock
+from fshunt.daemon.clock import BEFORE_ANY_LEASE, LeaseClock, boot_seconds
 from fshunt.daemon.database import Database
+from fshunt.daemon.lives import has_ended
 from fshunt.errors import FshuntError, StoreError
 from fshunt.store import daemons, hunts, lease, orphans, waiting
+from fshunt.store.daemons import DaemonRow
 from fshunt.store.orphans import Orphan
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,10 @@ BEATS_A_LEASE = 3
 BEATS_BETWEEN_ORPHANS = 2
 """How often it is looked for calls of daemons that are gone, in beats."""
 
+BEATS_OF_AN_EARLIER_LIFE = 2.5
+"""At the start: an earlier run of this node that was silent for so many beats is over, though its lease is not. One
+that still beats is another daemon of the same name, and its calls are none of ours."""
+
 PLACE_SECONDS = 5.0
 """How long a place in the line outlives its daemon, at most: long enough for the caller to have it again from the next
 daemon, and nobody shall wait longer behind one who is not there."""
@@ -39,6 +45,9 @@ daemon, and nobody shall wait longer behind one who is not there."""
 GONE_SECONDS = 10.0
 """When a daemon was silent for so long its talks are watched by another one that can. For all else a whole lease must
 be over: it may be cut off from the database only, and hunt on."""
+
+LAST_BEAT_SECONDS = 0.5
+"""How long, at a stop, a beat that is under way is waited for: its database may be away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,9 @@ def beat(s: Session, life: Life, alive: Alive) -> datetime:
 class Heart:
     """Beats while the daemon lives. ``say`` gives the status and the hunts that live and wait.
 
-    ``on_return`` is called at a beat that follows a missed one: others may have taken our claims and places for dead.
+    ``on_return`` is called at a beat that follows a missed one, or comes late: others may have taken our claims and
+    places for dead. A process that was stopped, or whose machine slept, has missed no beat that it knows of:
+    ``seconds`` is a clock that counts such time too.
     """
 
     def __init__(
@@ -96,12 +107,18 @@ class Heart:
         now: Callable[[], datetime],
         say: Callable[[], tuple[dict[str, Any], Sequence[str], Sequence[str]]],
         on_return: Callable[[], None],
+        seconds: Callable[[], float] = boot_seconds,
     ) -> None:
         self._life, self._database, self._clock, self._adopter = life, database, clock, adopter
         self._now, self._say = now, say
         self._pause = min(BEAT_SECONDS, life.lease_seconds / BEATS_A_LEASE)
-        self._on_return = on_return
-        self._first_looked = False
+        self._on_return, self._seconds = on_return, seconds
+        self._late_after = place_seconds(life.lease_seconds) - self._pause
+        self._silent_after = timedelta(seconds=BEATS_OF_AN_EARLIER_LIFE * self._pause)
+        self._first_reading: datetime | None = None
+        self._last: tuple[float, datetime] | None = None
+        """When the last beat that succeeded began, and how far the lease clock was."""
+        self._earlier_lives_known = False
         self._first, self._hurry = Event(), Event()
         self._stopped = Event()
         self._greenlet: gevent.Greenlet | None = None
@@ -126,7 +143,9 @@ class Heart:
     def stop(self) -> None:
         """Beat no more, and say so to the others if the database lets us."""
         self._stopped.set()
+        self._hurry.set()
         if self._greenlet is not None:
+            self._greenlet.join(LAST_BEAT_SECONDS)  # one that is under way would put us back among those who live
             self._greenlet.kill()
         try:
             self._database.write(daemons.retire, self._life.run)
@@ -137,13 +156,13 @@ class Heart:
         beats, missed = 0, False
         while not self._stopped.is_set():
             try:
-                self._beat()
-                if missed:
+                late = self._beat()
+                if missed or late:
                     self._on_return()
                 missed = False
                 self._first.set()
-                if beats % BEATS_BETWEEN_ORPHANS == 0 and self._adopter.can_take_over:
-                    self._take_orphans()
+                if beats % BEATS_BETWEEN_ORPHANS == 0 or not self._earlier_lives_known:
+                    self._look_for_orphans()
                 beats += 1
             except FshuntError as error:
                 missed = True
@@ -151,27 +170,60 @@ class Heart:
             self._hurry.wait(self._pause)
             self._hurry.clear()
 
-    def _beat(self) -> None:
+    def _beat(self) -> bool:
+        """Beat; tell whether the beat before is so long ago that others may have swept what is ours."""
+        self._adopter.look_who_lives()
         status, hunt_ids, waiting_ids = self._say()
         alive = Alive(self._now(), self._clock.now(), status, hunt_ids, waiting_ids)
-        self._clock.catch_up(self._database.write_patiently(lambda s: beat(s, self._life, alive)))
+        began = self._seconds()
+        reached = self._database.write_patiently(lambda s: self._beat_unless_stopped(s, alive))
+        self._clock.catch_up(reached)
+        before, self._last = self._last, (began, reached)
+        if before is None:
+            self._first_reading = reached
+            return False
+        # Either clock may say it: that of the others passes also while this machine is stopped with all its clocks.
+        passed = max(self._seconds() - before[0], (reached - before[1]).total_seconds())
+        return passed > self._late_after
+
+    def _beat_unless_stopped(self, s: Session, alive: Alive) -> datetime:
+        reached = beat(s, self._life, alive)
+        if self._stopped.is_set():
+            daemons.retire(s, self._life.run)
+        return reached
+
+    def _look_for_orphans(self) -> None:
+        """Take over what is nobody's. All daemons look at the same rows: an error there must not end them all."""
+        if self._stopped.is_set() or not self._adopter.can_take_over:
+            return
+        try:
+            self._take_orphans()
+        except FshuntError:
+            raise
+        except Exception:
+            log.exception("looking for calls of daemons that are gone: an error inside fshunt")
 
     def _take_orphans(self) -> None:
         _, kept, _ = self._say()
+        now = self._clock.now()
+
+        def is_over(earlier: DaemonRow) -> bool:
+            return has_ended(earlier.status.get("process")) or earlier.lease_at <= now - self._silent_after
 
         def take(s: Session) -> list[Orphan]:
             return orphans.take(
                 s,
                 node=self._life.node,
                 run=self._life.run,
-                now=self._clock.now(),
+                now=now,
                 at=self._now(),
                 dead_after_seconds=self._life.lease_seconds,
                 talks_after_seconds=min(GONE_SECONDS, self._life.lease_seconds) if self._adopter.can_watch else None,
-                own_node=not self._first_looked,
+                is_over=None if self._earlier_lives_known else is_over,
                 kept=[*kept, *self._adopter.closing],
             )
 
         found = self._database.write_patiently(take)
-        self._first_looked = True
+        if self._first_reading is not None and now - self._first_reading > self._silent_after:
+            self._earlier_lives_known = True  # whoever of them has not beaten since our first beat was over
         self._adopter.take_over(found)

@@ -32,6 +32,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def boot_seconds() -> float:
+    """Seconds since the machine was started, those in which it slept too: the monotonic clock leaves them out."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 class SteadyClock:
     """The wall clock, except that it never goes back: set back, it goes on from where it was.
 

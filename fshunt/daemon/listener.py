@@ -62,30 +62,37 @@ class Listener:
         self._notices = _Notices()
         self.calls = Group()
         """The greenlets of the calls that are held."""
+        self.greeting: set[gevent.Greenlet] = set()
+        """Those of them whose switch has not answered the greeting yet."""
         self.handing_back = Group()
         """The greenlets of the calls that were too many."""
 
     @property
     def address(self) -> Address:
-        """Where it listens; before ``start``, where it shall."""
+        """Where it listens; before ``bind``, where it shall."""
         return self._address if self._socket is None else address_of(self._socket)
 
     @property
     def port(self) -> int:
-        """The port it listens on; that of the address before ``start``."""
+        """The port it listens on; that of the address before ``bind``."""
         return self.address.port
 
     @property
     def takes_calls(self) -> bool:
         """Whether a call that came now would be taken."""
-        return self._socket is not None and len(self.calls) < self._max_calls
+        return self._accepting is not None and len(self.calls) < self._max_calls
 
-    def start(self) -> None:
-        """Takes the socket that systemd hands over, or binds one, and begins to take calls.
+    def bind(self) -> None:
+        """Takes the socket that systemd hands over, or binds one: the kernel holds who connects until ``start``.
 
         Raises FshuntError when the address cannot be had, or others can reach it and no peers are allowed.
         """
         self._socket = self._handed_over() or listen(self._address, BACKLOG, "with --listen")
+
+    def start(self) -> None:
+        """Begins to take calls; raises as ``bind`` does, which it does unless that is done."""
+        if self._socket is None:
+            self.bind()
         self._accepting = Keeper("taking calls", partial(self._accept_all, self._socket))
         self._accepting.start()
 
@@ -167,6 +174,7 @@ class Listener:
             session.hand_back()
 
     def _greet(self, session: Session) -> bool:
+        self.greeting.add(gevent.getcurrent())
         try:
             session.connect(self._greet_timeout)
         except SwitchLost as error:
@@ -175,6 +183,8 @@ class Listener:
         except FshuntError as error:
             self._notices.warn(f"greet {session.peer}", "A call from %s was not taken: %s", session.peer, error)
             return False
+        finally:
+            self.greeting.discard(gevent.getcurrent())
         return True
 
 

@@ -18,7 +18,6 @@ from gevent.event import Event
 from fshunt.daemon.keeper import Keeper
 from fshunt.errors import FshuntError
 from fshunt.settings import WatchedSwitch
-from fshunt.switch.dialstring import MAX_LEGS
 from fshunt.switch.inbound import Inbound
 from fshunt.switch.phones import Change, PhoneCall, PhoneTable, watch
 from fshunt.switch.stage import leg_uuid
@@ -85,7 +84,8 @@ class SwitchMonitor:
         self._now, self._monotonic = now, monotonic
         self._ears = ears
         self._keeper = Keeper(f"watching {switch.name}", self._run, self._broke_down)
-        self._tried = Event()
+        self.tried = Event()
+        """Set when the switch was reached, or could not be, once."""
 
     def start(self) -> None:
         """Begin to follow."""
@@ -94,10 +94,6 @@ class SwitchMonitor:
     def stop(self) -> None:
         """End the connection."""
         self._keeper.stop()
-
-    def wait_until_tried(self, seconds: float) -> None:
-        """Wait until the switch was reached, or could not be, once."""
-        self._tried.wait(seconds)
 
     def _broke_down(self) -> None:
         """What the table says is true no more."""
@@ -141,7 +137,7 @@ class SwitchMonitor:
             self.table.channels,
             self.table.registrations,
         )
-        self._tried.set()
+        self.tried.set()
         self._ears.on_change(change)
         self._ears.on_state()
 
@@ -167,7 +163,7 @@ class SwitchMonitor:
         if self.watched or self.since is None:
             self.since = self._now()
         self.watched, self.error = False, error
-        self._tried.set()
+        self.tried.set()
         self._ears.on_error(self.switch.name)
 
 
@@ -187,6 +183,10 @@ class Monitor:
         """Begin to follow all."""
         for each in self.switches:
             each.start()
+
+    def wait_until_tried(self, seconds: float) -> None:
+        """Wait until each switch was reached, or could not be, once: so long for all of them together."""
+        gevent.wait([each.tried for each in self.switches], timeout=seconds)
 
     def stop(self) -> None:
         """End all connections."""
@@ -238,7 +238,7 @@ class Monitor:
         """Tell whether a channel is seen, and answered."""
         return any(each.watched and each.table.is_answered(uuid) for each in self.switches)
 
-    def legs_of(self, offer_id: str) -> list[str]:
-        """Return the legs of an offer that are seen."""
-        legs = (leg_uuid(offer_id, number) for number in range(1, MAX_LEGS + 1))
+    def legs_of(self, offer_id: str, phones: int) -> list[str]:
+        """Return the legs that are seen of an offer to so many phones."""
+        legs = (leg_uuid(offer_id, number) for number in range(1, phones + 1))
         return [leg for leg in legs if self.has_channel(leg)]

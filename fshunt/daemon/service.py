@@ -20,6 +20,7 @@ from fshunt.daemon.ending import LetGo
 from fshunt.daemon.keeper import Keeper
 from fshunt.daemon.lag import LagMeter
 from fshunt.daemon.listener import Listener
+from fshunt.daemon.lives import this_process
 from fshunt.daemon.notify import Notifier
 from fshunt.daemon.reading import GroupReader
 from fshunt.daemon.services import Services
@@ -27,6 +28,7 @@ from fshunt.daemon.status import database_status, switch_status
 from fshunt.daemon.web import WebServer
 from fshunt.daemon.withdrawing import Withdrawals
 from fshunt.errors import FshuntError
+from fshunt.store import orphans
 from fshunt.switch.phones import Change
 from fshunt.switch.session import Session
 
@@ -37,6 +39,9 @@ FAREWELL_SECONDS = 3.0
 
 FLUSH_SECONDS = 10.0
 """How long, at a stop, the database may take for the last records, if there is nowhere else to keep them."""
+
+GREETING_SECONDS = 0.5
+"""How long, at a stop, calls that are being greeted are waited for; FreeSWITCH answers a greeting within some ms."""
 
 START_STATE_SECONDS = 0.5
 """How long the start waits for the switches: better to know who is on the phone before the first call. It waits as long
@@ -86,13 +91,21 @@ class Daemon:
     def start(self) -> None:
         """Take calls, and look after what an earlier life left open.
 
-        Raises FshuntError if the address is in use. A database or a switch that is away is waited for meanwhile.
+        Raises FshuntError if the address is in use, and has touched nothing then: another daemon, of the same node
+        maybe, is at work there. A database or a switch that is away is waited for meanwhile.
         """
+        self.listener.bind()
+        try:
+            self._start_parts()
+        except BaseException:
+            self.stop()  # nobody shall wait for the beats of a daemon that never took a call
+            raise
+
+    def _start_parts(self) -> None:
         services = self.services
         services.recorder.start()
         services.monitor.start()
-        for each in services.monitor.switches:
-            each.wait_until_tried(START_STATE_SECONDS)
+        services.monitor.wait_until_tried(START_STATE_SECONDS)
         self._groups.start()
         self._groups.wait_for_the_first(START_STATE_SECONDS)
         self._heart.start()
@@ -123,10 +136,12 @@ class Daemon:
         self._notifier.send("STOPPING=1", f"STATUS=stopping, {self.calls} calls")
         log.info("stopping: no new calls; %d calls are held, hunts have %g s to end", self.calls, timeout)
         self.listener.stop()
+        greeting = list(self.listener.greeting)
         self._let_hunts_end(timeout)
         for call in list(self._calls.values()):
             call.stop()
         self._let_hunts_end(FAREWELL_SECONDS)
+        gevent.joinall(greeting, timeout=GREETING_SECONDS)
         for keeper in self._keepers:
             keeper.stop()
         self._groups.stop()
@@ -160,6 +175,8 @@ class Daemon:
         )
 
     def _handle(self, session: Session) -> None:
+        if self._stopped:  # greeted too late: the caller goes on, as one does whose hunt is stopped
+            return
         greenlet, call = getcurrent(), Call(session, self.services)
         self._calls[greenlet] = call
         try:
@@ -199,7 +216,10 @@ class Daemon:
             services.line.something_changed()
 
     def _back_among_the_living(self) -> None:
-        """A beat was missed and now succeeded: what others may have swept is claimed, and waited for, again."""
+        """What others may have taken over or swept, taking us for dead, is ours, claimed, and waited for again."""
+        services, live = self.services, [call.journal.hunt_id for call in list(self._calls.values())]
+        hunts = [*live, *services.adopter.hunt_ids]
+        services.recorder.put(orphans.take_back, hunts, owner=services.settings.node, run=services.run)
         self.services.claims.claim_again()
         self.services.line.begin_again()
 
@@ -227,6 +247,7 @@ class Daemon:
         status = {
             "version": __version__,
             "pid": os.getpid(),
+            "process": this_process(),
             "listen": str(self.listener.address),
             "metrics": None if self._web is None else str(services.settings.metrics),
             "hunts": sum(1 for call in calls if call.outlives is None),

@@ -1,16 +1,17 @@
 """The records: one row a hunt, one row an offer, one row a skip, written as things happen.
 
 The caller chooses the ids, and each function may be run twice with the same values: the first time counts. Records only
-move forward: a result, an outcome or an end that is there is not written over.
+move forward: a result, an outcome or an end that is there is not written over. But for one thing: who closes the record
+of a daemon that is not heard of guesses that the hunt has failed, and an answer that it knew of, and wrote late, is no
+guess.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, false, func, literal, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from fshunt.errors import NotFound
@@ -23,7 +24,7 @@ from fshunt.store.models import Base, CallRecord, OfferRecord, SkipRecord
 from fshunt.store.rows import domain_names, find_domain_id, nearest, pilots
 from fshunt.store.statements import dialect_of, insert_once, run, table, write
 
-END_NOT_SEEN = "The end of the talk was not seen: the daemon had stopped."
+END_NOT_SEEN = "The end of the talk was not seen: no daemon watched it any more."
 DAEMON_STOPPED = "The daemon stopped while it hunted for this call."
 STOPPED_WHILE_RINGING = "the daemon stopped while it rang"
 DEFAULT_LIMIT = 50
@@ -31,6 +32,12 @@ DEFAULT_LIMIT = 50
 
 CALLS, OFFERS = table(CallRecord), table(OfferRecord)
 _NOTE_RESULT = update(CALLS).where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.result.is_(None))
+_GUESSED = and_(CALLS.c.result == Result.FAILED.value, CALLS.c.end_seen == false())
+_NOTE_ANSWERED = (
+    update(CALLS)
+    .where(CALLS.c.id == bindparam("hunt_id"), or_(CALLS.c.result.is_(None), _GUESSED))
+    .values(reason=None, ended_at=None)
+)
 _NOTE_WAITED = update(CALLS).where(CALLS.c.id == bindparam("hunt_id"))
 _CLOSE_CALL = (
     update(CALLS)
@@ -38,17 +45,14 @@ _CLOSE_CALL = (
     .values(result=func.coalesce(CALLS.c.result, bindparam("unless_answered")))
 )
 _END_OFFER = update(OFFERS).where(OFFERS.c.id == bindparam("offer_id"), OFFERS.c.outcome.is_(None))
+_ANSWER_OFFER = update(OFFERS).where(
+    OFFERS.c.id == bindparam("offer_id"),
+    or_(
+        OFFERS.c.outcome.is_(None),
+        and_(OFFERS.c.outcome == Outcome.SWITCH_LOST.value, OFFERS.c.detail == STOPPED_WHILE_RINGING),
+    ),
+)
 """What else is set is named by the values that are given."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenOffer:
-    """An offer of a call that was left unfinished. ``member_id`` None: not known; ``outcome`` None: it has none yet."""
-
-    id: str
-    extension: str
-    member_id: int | None
-    outcome: str | None
 
 
 def open_call(
@@ -87,9 +91,12 @@ def open_call(
 
 
 def note_answered(s: Session, hunt_id: str, *, answered_by: str, answered_at: datetime) -> None:
-    """Write that a member talks with the caller: from now on the result is ``answered``, whatever comes."""
+    """Write that a member talks with the caller: from now on the result is ``answered``, whatever comes.
+
+    A record that was closed meanwhile, as of a daemon that is gone, is open again.
+    """
     values = {"result": Result.ANSWERED.value, "answered_by": answered_by, "answered_at": answered_at}
-    write(s, _NOTE_RESULT, {"hunt_id": hunt_id, **values})
+    write(s, _NOTE_ANSWERED, {"hunt_id": hunt_id, **values})
 
 
 def note_leaving(s: Session, hunt_id: str, *, result: Result, reason: str, destination: str) -> None:
@@ -111,11 +118,14 @@ def close_call(
 ) -> None:
     """Write the one result of a hunt and its end; with ``end_seen`` false, ``ended_at`` is when we looked away.
 
+    Offers that still ring then have their outcome now: nobody will see what becomes of them.
     ``waited_seconds`` is how long the caller waited for a busy member, None if never.
     """
     values = {"reason": reason, "ended_at": ended_at, "end_seen": end_seen, "unless_answered": result.value}
     more = {"destination": destination, "waited_seconds": waited_seconds}
     write(s, _CLOSE_CALL, {"hunt_id": hunt_id, **values, **more})
+    if not end_seen:
+        _end_open_offers(s, hunt_id, ended_at)
 
 
 def finish_call(
@@ -170,10 +180,11 @@ def end_offer(
     """
     words = {"outcome": outcome.value, "cause": cause, "sip_code": sip_code, "detail": detail}
     values = {"offer_id": offer_id, "ended_at": ended_at, **words}
+    statement = _ANSWER_OFFER if outcome is Outcome.ANSWERED else _END_OFFER
     counts = outcome in (Outcome.ANSWERED, Outcome.DECLINED) or (rang_out and outcome is Outcome.NO_ANSWER)
     if member_id is None or not counts:
-        write(s, _END_OFFER, values)
-    elif run(s, _END_OFFER, values).rowcount:  # not counted twice, should this be tried twice
+        write(s, statement, values)
+    elif run(s, statement, values).rowcount:  # not counted twice, should this be tried twice
         count_offer(s, offer_id, member_id, rang_out=outcome is Outcome.NO_ANSWER, at=ended_at)
 
 
@@ -274,11 +285,12 @@ def _unfinished(hunt_id: str) -> tuple[ColumnElement[bool], ...]:
     return CallRecord.id == hunt_id, CallRecord.ended_at.is_(None)
 
 
-def _end_open_offers(s: Session, call_id: str, now: datetime) -> None:
-    answered_by = select(CallRecord.answered_by).where(CallRecord.id == call_id).scalar_subquery()
+def _end_open_offers(s: Session, hunt_id: str, now: datetime) -> None:
+    """The one that has the call was answered; what became of the others nobody saw, and their phones may ring on."""
+    answered_by = select(CallRecord.answered_by).where(CallRecord.id == hunt_id).scalar_subquery()
     outcome = case((OfferRecord.extension == answered_by, Outcome.ANSWERED.value), else_=Outcome.SWITCH_LOST.value)
     values = {"outcome": outcome, "ended_at": now, "detail": STOPPED_WHILE_RINGING}
-    _set(s, update(OfferRecord).where(OfferRecord.call_id == call_id, OfferRecord.outcome.is_(None)).values(values))
+    _set(s, update(OfferRecord).where(OfferRecord.call_id == hunt_id, OfferRecord.outcome.is_(None)).values(values))
 
 
 def _add_once(s: Session, model: type[Base], row: dict[str, Any]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,11 +12,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, false, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from fshunt.store.calls import CALLS, OFFERS, OpenOffer
+from fshunt.store.calls import CALLS, OFFERS
 from fshunt.store.claiming import CLAIMS
-from fshunt.store.daemons import list_daemons
+from fshunt.store.daemons import DaemonRow, list_daemons
 from fshunt.store.models import HuntMember
 from fshunt.store.statements import dialect_of, in_parts, run, table, write
+
+log = logging.getLogger(__name__)
 
 ADVISORY_LOCK_KEY = 0x6F727068616E
 """The letters "orphan" as a number; see ``ADVISORY_LOCK_KEY`` of the migrations."""
@@ -30,7 +33,7 @@ _COLUMNS = (
     CALLS.c.facts,
 )
 _OFFERS_OF = (
-    select(OFFERS.c.id, OFFERS.c.call_id, OFFERS.c.extension, OFFERS.c.outcome)
+    select(OFFERS.c.id, OFFERS.c.call_id, OFFERS.c.extension, OFFERS.c.outcome, OFFERS.c.phones)
     .where(OFFERS.c.call_id.in_(bindparam("hunts", expanding=True)))
     .order_by(OFFERS.c.started_at, OFFERS.c.id)
 )
@@ -39,8 +42,28 @@ _TAKE_CLAIMS = (
     update(CLAIMS).where(CLAIMS.c.hunt_id.in_(bindparam("hunts", expanding=True))).values(owner=bindparam("by"))
 )
 
+_TAKE_BACK = (
+    update(CALLS)
+    .where(CALLS.c.id.in_(bindparam("hunts", expanding=True)), CALLS.c.run != bindparam("by"))
+    .values(owner=bindparam("node"), run=bindparam("by"))
+)
+
 LOST_SECONDS = 60.0
 """How old a call of this run is at least that nobody knows of: one that has just begun is on its way to be known."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOffer:
+    """An offer of a call that was left unfinished, to so many phones.
+
+    ``member_id`` None: not known; ``outcome`` None: it has none yet.
+    """
+
+    id: str
+    extension: str
+    member_id: int | None
+    outcome: str | None
+    phones: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +91,30 @@ def take(
     run: str,
     now: datetime,
     dead_after_seconds: float,
-    own_node: bool,
+    is_over: Callable[[DaemonRow], bool] | None = None,
     talks_after_seconds: float | None = None,
     at: datetime | None = None,
     kept: Collection[str] = (),
 ) -> list[Orphan]:
     """Take over the unfinished calls of daemons that are gone, each by one daemon only, and their claims.
 
-    Gone is a run that has not beaten for so long, by the lease clock ``now``; with ``own_node`` also each earlier run
-    of this node: it is this daemon that runs there now. Calls that have their result are taken ``talks_after_seconds``
-    already: nothing is lost if their daemon lives after all. With the wall time ``at`` also calls that this run has had
-    for a while and knows nothing of, not being among those ``kept``: they were taken over, and the answer was lost.
+    Gone is a run that has not beaten for so long, by the lease clock ``now``. ``is_over`` is asked of each other run of
+    this node, whether it is over already: it is this daemon that runs there now. Calls that have their result are taken
+    ``talks_after_seconds`` already: nothing is lost if their daemon lives after all. With the wall time ``at`` also
+    calls that this run has had for a while and knows nothing of: they were taken over, and the answer was lost. None of
+    those ``kept`` is taken: this run has them, whoever took them over while it was not heard of.
     """
     dead_before = now - timedelta(seconds=dead_after_seconds)
     ours: ColumnElement[bool] = false()
     if at is not None:
         lost_before = at - timedelta(seconds=LOST_SECONDS)
-        ours = and_(CALLS.c.run == run, CALLS.c.id.not_in(list(kept)), CALLS.c.started_at < lost_before)
+        ours = and_(CALLS.c.run == run, CALLS.c.started_at < lost_before)
     talks_before = dead_before if talks_after_seconds is None else now - timedelta(seconds=talks_after_seconds)
 
     def gone() -> ColumnElement[bool]:
-        talks = and_(_gone(s, node, run, talks_before, own_node), CALLS.c.result.is_not(None))
-        return or_(_gone(s, node, run, dead_before, own_node), talks, ours)
+        talks = and_(_gone(s, node, run, talks_before, is_over), CALLS.c.result.is_not(None))
+        nobodys = or_(_gone(s, node, run, dead_before, is_over), talks, ours)
+        return and_(nobodys, CALLS.c.id.not_in(list(kept)))
 
     if not _any(s, gone()):
         return []
@@ -102,19 +127,34 @@ def take(
     return _as_orphans(s, rows)
 
 
+def take_back(s: Session, hunt_ids: Collection[str], *, owner: str, run: str) -> None:
+    """Have the hunts that a run still has for its own, should another have taken it for dead and taken them over."""
+    for some in in_parts(hunt_ids):
+        write(s, _TAKE_BACK, {"hunts": some, "node": owner, "by": run})
+
+
 def _any(s: Session, gone: ColumnElement[bool]) -> bool:
     query = select(CALLS.c.id).where(CALLS.c.ended_at.is_(None), gone).limit(1)
     return s.connection().execute(query).first() is not None
 
 
-def _gone(s: Session, node: str, run_here: str, dead_before: datetime, own_node: bool) -> ColumnElement[bool]:
+def _gone(
+    s: Session, node: str, run_here: str, dead_before: datetime, is_over: Callable[[DaemonRow], bool] | None
+) -> ColumnElement[bool]:
     """Return which calls are of nobody who lives. One that names no run is told by its node."""
-    daemons = [each for each in list_daemons(s) if each.lease_at > dead_before or each.run == run_here]
-    runs = {each.run for each in daemons if each.node != node or not own_node} | {run_here}
+
+    def lives(daemon: DaemonRow) -> bool:
+        if daemon.run == run_here:
+            return True
+        over = is_over is not None and daemon.node == node and is_over(daemon)
+        return daemon.lease_at > dead_before and not over
+
+    daemons = [each for each in list_daemons(s) if lives(each)]
+    runs = {each.run for each in daemons} | {run_here}
     nodes = {each.node for each in daemons} | {node}
     started = next((each.started_at for each in daemons if each.run == run_here), None)
     nobodys: ColumnElement[bool] = CALLS.c.owner.not_in(nodes)
-    if own_node and started is not None:
+    if is_over is not None and started is not None:
         nobodys = or_(nobodys, and_(CALLS.c.owner == node, CALLS.c.started_at < started))
     return or_(CALLS.c.run.not_in(runs), and_(CALLS.c.run.is_(None), nobodys))
 
@@ -129,12 +169,12 @@ def _as_orphans(s: Session, rows: Collection[Any]) -> list[Orphan]:
     for some in in_parts(row.id for row in rows):
         for offer in run(s, _OFFERS_OF, {"hunts": some}):
             offers[offer.call_id].append(offer)
-    groups = _groups_of(s, {member_id for row in rows for member_id in _members_of(row).values()})
-    return [_as_orphan(row, offers[row.id], groups) for row in rows]
+    members = {row.id: _members_of(row) for row in rows}
+    groups = _groups_of(s, {member_id for each in members.values() for member_id in each.values()})
+    return [_as_orphan(row, offers[row.id], members[row.id], groups) for row in rows]
 
 
-def _as_orphan(row: Any, offers: Iterable[Any], groups: dict[int, int]) -> Orphan:
-    members = _members_of(row)
+def _as_orphan(row: Any, offers: Iterable[Any], members: dict[str, int], groups: dict[int, int]) -> Orphan:
     return Orphan(
         hunt_id=row.id,
         uuid=row.uuid,
@@ -143,13 +183,24 @@ def _as_orphan(row: Any, offers: Iterable[Any], groups: dict[int, int]) -> Orpha
         result=row.result,
         answered_by=row.answered_by,
         member_id=members.get(row.answered_by or ""),
-        offers=tuple(OpenOffer(each.id, each.extension, members.get(each.extension), each.outcome) for each in offers),
+        offers=tuple(
+            OpenOffer(each.id, each.extension, members.get(each.extension), each.outcome, each.phones)
+            for each in offers
+        ),
     )
 
 
 def _members_of(row: Any) -> dict[str, int]:
-    """Return the ids of the members of a call's group by extension, as they were when it was hunted for."""
-    return {each["extension"]: each["id"] for each in (row.facts or {}).get("members", ())}
+    """Return the ids of the members of a call's group by extension, as they were when it was hunted for.
+
+    Facts that cannot be read, of another version say, are as none: one such row must not keep all daemons from beating.
+    """
+    try:
+        members = {str(each["extension"]): int(each["id"]) for each in (row.facts or {}).get("members", ())}
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        log.warning("call %s: who was hunted for is not known: its facts cannot be read (%r)", row.uuid, error)
+        return {}
+    return members
 
 
 def _groups_of(s: Session, member_ids: Iterable[int]) -> dict[int, int]:

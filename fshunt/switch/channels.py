@@ -51,13 +51,16 @@ class Change:
     """whose calls or registrations are not what they were: ``user@domain`` in small letters"""
     ended: tuple[str, ...] = ()
     """uuids of channels that have ended"""
+    channels: tuple[str, ...] = ()
+    """uuids of channels that have come, or were answered"""
 
     @staticmethod
     def of(changes: "Iterable[Change]") -> "Change":
         """All of these as one."""
         all_changes = list(changes)
         ids = frozenset(each for change in all_changes for each in change.presence_ids)
-        return Change(ids, tuple(uuid for change in all_changes for uuid in change.ended))
+        ended = tuple(uuid for change in all_changes for uuid in change.ended)
+        return Change(ids, ended, tuple(uuid for change in all_changes for uuid in change.channels))
 
 
 NOTHING = Change()
@@ -163,8 +166,9 @@ class ChannelTable:
         return NOTHING if exists else self.end(uuid)
 
     def _update(self, uuid: str, event: Frame) -> Change:
+        is_new = uuid not in self.channels
         channel, before = self._known(uuid, event.get("Call-Direction") == "outbound", _created(event))
-        channel.heard = self._state
+        was_answered, channel.heard = channel.answered, self._state
         self.doubts.pop(uuid, None)  # whatever the table says: it lives
         state = event.get("Channel-Call-State", "")
         answer_state = event.get("Answer-State")
@@ -177,7 +181,8 @@ class ChannelTable:
         )
         channel.answered_at = channel.answered_at or _micro(event.get("Caller-Channel-Answered-Time"))
         _name(channel, event)
-        return Change(self._reindex(channel, before))
+        is_other = is_new or channel.answered != was_answered
+        return Change(self._reindex(channel, before), channels=(uuid,) if is_other else ())
 
     def _take_row(self, uuid: str, row: dict[str, Any]) -> Change:
         if uuid not in self.channels:

@@ -39,9 +39,14 @@ def leg_uuid(offer_id: str, number: int) -> str:
     return f"{offer_id}-{number}"
 
 
+def offer_of(channel_uuid: str) -> str:
+    """Return the id of the offer that a channel is a leg of; of any other channel something that is no offer's id."""
+    return channel_uuid.rpartition("-")[0]
+
+
 def is_leg_of(channel_uuid: str, offer_ids: Container[str]) -> bool:
     """Tell whether a channel is a leg of one of these offers."""
-    return channel_uuid.rpartition("-")[0] in offer_ids
+    return offer_of(channel_uuid) in offer_ids
 
 
 @dataclass(slots=True)

@@ -231,8 +231,53 @@ def test_a_call_cut_off_in_the_talk_stays_answered_and_says_that_its_end_was_not
     close_orphan(store)
     (call,) = shown(store)
     assert (call.result, call.answered_by, call.end_seen) == ("answered", "1002", False)
-    assert call.reason == "The end of the talk was not seen: the daemon had stopped."
+    assert call.reason == "The end of the talk was not seen: no daemon watched it any more."
     assert {o.id: o.outcome for o in call.offers} == {"o1": "answered", "o2": "switch-lost"}
+
+
+def test_an_answer_that_is_written_late_opens_a_record_that_others_closed(store):
+    """Its daemon was cut off or stood still, and was taken for dead."""
+    with store.writing() as s:
+        opened(s)
+        offered(s, "o1", extension="1001")
+        offered(s, "o2", extension="1002")
+    close_orphan(store, at=after(60))
+    for _ in range(2):
+        with store.writing() as s:
+            calls.note_answered(s, "h", answered_by="1002", answered_at=after(3))
+            calls.end_offer(s, "o2", ended_at=after(3), outcome=Outcome.ANSWERED)
+            calls.end_offer(s, "o1", ended_at=after(3), outcome=Outcome.ANSWERED_ELSEWHERE)
+    (call,) = shown(store)
+    assert (call.result, call.answered_by, call.answered_at) == ("answered", "1002", after(3))
+    assert (call.ended_at, call.end_seen, call.reason) == (None, False, None)
+    assert {o.id: o.outcome for o in call.offers} == {"o1": "switch-lost", "o2": "answered"}
+    with store.writing() as s:
+        calls.close_call(s, "h", result=Result.ANSWERED, reason=None, destination=None, ended_at=after(90))
+        calls.note_answered(s, "h", answered_by="1001", answered_at=after(99))
+    (call,) = shown(store)
+    assert (call.result, call.answered_by, call.ended_at, call.end_seen) == ("answered", "1002", after(90), True)
+
+
+@pytest.mark.parametrize("result", [each for each in Result if each is not Result.FAILED])
+def test_no_other_result_gives_way_to_a_late_answer(store, result):
+    with store.writing() as s:
+        opened(s)
+        end = {"reason": "why", "destination": None, "ended_at": after(9)}
+        calls.close_call(s, "h", result=result, **end, end_seen=False)
+        calls.note_answered(s, "h", answered_by="1002", answered_at=after(3))
+    (call,) = shown(store)
+    assert (call.result, call.answered_by, call.ended_at) == (result, None, after(9))
+
+
+def test_an_offer_whose_end_was_seen_gives_way_to_no_late_answer(store):
+    with store.writing() as s:
+        opened(s)
+        for outcome in (Outcome.SWITCH_LOST, Outcome.BUSY):
+            offered(s, outcome, extension="1001")
+            calls.end_offer(s, outcome, ended_at=after(1), outcome=outcome, detail="why")
+            calls.end_offer(s, outcome, ended_at=after(3), outcome=Outcome.ANSWERED)
+    (call,) = shown(store)
+    assert {o.outcome for o in call.offers} == {"switch-lost", "busy"}
 
 
 def test_members_whom_a_dead_hunt_rang_are_free_at_once_and_those_who_talk_stay_claimed(store):

@@ -164,7 +164,12 @@ class Daemons(RuleBasedStateMachine):
         expected = own | {hunt.id for hunt in self.lost.values() if hunt.run.beat_at <= dead_before}
         with self.store.writing() as s:
             found = orphans.take(
-                s, node=run.node, run=run.id, now=self.clock(run), dead_after_seconds=LEASE, own_node=own_node
+                s,
+                node=run.node,
+                run=run.id,
+                now=self.clock(run),
+                dead_after_seconds=LEASE,
+                is_over=(lambda row: any(row.run == hunt.run.id for hunt in self.lost.values())) if own_node else None,
             )
         assert {orphan.hunt_id for orphan in found} == expected
         for hunt_id in expected:

@@ -8,8 +8,8 @@ import pytest
 from fshunt.hunting.facts import facts_of
 from fshunt.hunting.outcomes import Outcome, Result
 from fshunt.store import calls, daemons, groups, hunts, orphans
-from fshunt.store.calls import OpenOffer
 from fshunt.store.engine import open_store
+from fshunt.store.orphans import OpenOffer
 from tests.store.office import DOMAIN, NOON, PILOT, after, make_office
 from tests.store.test_claims import claim, leases, renew
 
@@ -44,8 +44,8 @@ def ring(store, hunt, extension, outcome=None):
             calls.end_offer(s, f"{hunt} {extension}", ended_at=after(3), outcome=outcome)
 
 
-def take(store, run="b", node="node-b", seconds=DEAD_AFTER, own_node=False, **more):
-    who = {"node": node, "run": run, "now": after(seconds), "own_node": own_node}
+def take(store, run="b", node="node-b", seconds=DEAD_AFTER, **more):
+    who = {"node": node, "run": run, "now": after(seconds)}
     with store.writing() as s:
         return orphans.take(s, **who, dead_after_seconds=DEAD_AFTER, **more)
 
@@ -92,17 +92,28 @@ def test_calls_of_a_daemon_that_stopped_are_taken_over_at_once(two_daemons):
     assert taken(two_daemons, seconds=0) == ["of a"]
 
 
-def test_the_next_life_of_a_node_takes_over_the_calls_of_the_one_before(two_daemons, group):
-    """It is known to be dead, however lately it has beaten: two daemons of one name are none of ours."""
+def test_the_next_life_of_a_node_takes_over_the_calls_of_the_one_before_when_it_is_over(two_daemons, group):
     beat(two_daemons, "a2", "node-a", 1, started=1)
     open_call(two_daemons, group, "of a2", "a2", "node-a", started=0.5)
-    assert taken(two_daemons, run="a2", node="node-a", seconds=1, own_node=True) == ["of a"]
+    asked = []
+    later = {"run": "a2", "node": "node-a", "seconds": 1}
+    assert taken(two_daemons, **later, is_over=lambda each: asked.append(each.run)) == [], "another one of its name"
+    assert set(asked) == {"a"}, "neither of itself nor of another node's"
+    assert taken(two_daemons, **later, is_over=lambda _: True) == ["of a"]
     assert owner_of(two_daemons, "of a") == ("a2", "node-a")
+
+
+@pytest.mark.parametrize("facts", [{"members": [{"extension": "1001"}]}, {"members": 7}, ["1001"], "1001"], ids=str)
+def test_an_orphan_whose_facts_cannot_be_read_hinders_no_other(two_daemons, group, facts):
+    open_call(two_daemons, group, "odd", "a", "node-a", facts=facts)
+    found = {each.hunt_id: each for each in take(two_daemons)}
+    assert sorted(found) == ["odd", "of a"]
+    assert (found["odd"].group_id, found["odd"].member_id) == (None, None)
 
 
 def test_a_daemon_that_has_not_beaten_yet_takes_none_of_its_own(two_daemons, group):
     open_call(two_daemons, group, "of new", "new", "node-c")
-    assert taken(two_daemons, run="new", node="node-c", seconds=0, own_node=True) == []
+    assert taken(two_daemons, run="new", node="node-c", seconds=0, is_over=lambda _: True) == []
 
 
 def test_calls_of_before_lives_were_written_are_told_by_their_node(store, group):
@@ -111,7 +122,7 @@ def test_calls_of_before_lives_were_written_are_told_by_their_node(store, group)
     open_call(store, group, "before", None, "node-b", started=9)
     open_call(store, group, "since", None, "node-b", started=11)
     assert taken(store, seconds=50) == ["gone"]
-    assert taken(store, seconds=50, own_node=True) == ["before"]
+    assert taken(store, seconds=50, is_over=lambda _: True) == ["before"]
 
 
 def test_an_orphan_is_told_as_far_as_it_was_written(two_daemons, group):
@@ -131,8 +142,8 @@ def test_an_orphan_is_told_as_far_as_it_was_written(two_daemons, group):
             answered_by="1002",
             member_id=second,
             offers=(
-                OpenOffer("of a 1001", "1001", first, "no-answer"),
-                OpenOffer("of a 1002", "1002", second, None),
+                OpenOffer("of a 1001", "1001", first, "no-answer", 1),
+                OpenOffer("of a 1002", "1002", second, None, 1),
             ),
         )
     ]
@@ -187,6 +198,17 @@ def test_an_orphan_that_rang_is_closed_and_its_members_are_free(two_daemons):
     assert (record.ended_at, record.offers[0].outcome) == (after(40), "switch-lost")
     assert leases(two_daemons) == set()
     assert owner_of(two_daemons, "of b") == ("b", "node-b")
+
+
+def test_a_daemon_that_was_taken_for_dead_takes_back_what_it_still_has(two_daemons, group):
+    open_call(two_daemons, group, "also of a", "a", "node-a")
+    assert taken(two_daemons) == ["also of a", "of a"]
+    with two_daemons.writing() as s:
+        orphans.take_back(s, ["of a", "never written"], owner="node-a", run="a")
+    assert owner_of(two_daemons, "of a") == ("a", "node-a")
+    assert owner_of(two_daemons, "also of a") == ("b", "node-b"), "it had that one no more"
+    assert taken(two_daemons, run="c", kept=["of a"]) == [], "it is not taken by who has it"
+    assert taken(two_daemons, at=after(120), kept=["also of a", "of b"]) == ["of a"], "until it is silent again"
 
 
 def test_an_orphan_that_talked_is_finished_when_its_end_is_seen(two_daemons):

@@ -68,6 +68,16 @@ def test_a_call_on_hold_is_a_call() -> None:
     assert [call.state for call in follow(world).calls_of(ID)] == [PhoneState.TALKING]
 
 
+def test_channels_that_come_or_are_answered_are_told_whosever_they_are() -> None:
+    table, of = PhoneTable(), (("Unique-ID", "x"), ("Call-Direction", "inbound"))
+    assert table.on_event(told(("Event-Name", "CHANNEL_CREATE"), *of)).channels == ("x",)
+    assert table.on_event(told(("Event-Name", "CHANNEL_CALLSTATE"), *of)) == Change(), "nothing new"
+    answer = table.on_event(told(("Event-Name", "CHANNEL_ANSWER"), *of))
+    assert answer == Change(channels=("x",))
+    end = table.on_event(told(("Event-Name", "CHANNEL_HANGUP_COMPLETE"), *of))
+    assert Change.of([answer, end]) == Change(ended=("x",), channels=("x",))
+
+
 def test_a_phone_that_has_hung_up_is_free_before_all_is_said_and_done() -> None:
     world = World()
     line = world.dial("1001", outbound=True)
