@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -261,13 +262,14 @@ class Adopter:
         for each in losers:
             self._recorder.put(calls.end_offer, each.id, ended_at=at, outcome=Outcome.ANSWERED_ELSEWHERE)
         if losers:
-            self._claims.release(orphan.hunt_id, orphan.uuid, [each.extension for each in losers])
+            self._claims.release(orphan.hunt_id, orphan.uuid, [each.extension for each in losers], foreign=True)
         log.info("call %s: answered by %s, while no daemon looked", orphan.uuid, offer.extension)
         return Adopted(orphan.hunt_id, orphan.uuid, Result.ANSWERED, offer.member_id, offer.extension, leg)
 
     def _close(self, orphan: Orphan) -> None:
         self._recorder.put(calls.close_orphan, orphan.hunt_id, self._now())
-        self.on_closed(Result(orphan.result or Result.FAILED))
+        with suppress(ValueError):  # of a daemon that knows results which we do not
+            self.on_closed(Result(orphan.result or Result.FAILED))
         log.warning(
             "call %s: was left unfinished by a daemon that is not heard of any more, and is closed", orphan.uuid
         )

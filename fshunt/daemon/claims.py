@@ -96,8 +96,13 @@ class Claims:
             raise StoreError("This daemon has not told the database yet that it lives.")
         return self._tick()
 
-    def release(self, hunt_id: str, call_uuid: str, extensions: Collection[str] | None = None) -> None:
-        """End a hunt's claims, all or those on the extensions; whoever waits for the members is woken."""
+    def release(
+        self, hunt_id: str, call_uuid: str, extensions: Collection[str] | None = None, *, foreign: bool = False
+    ) -> None:
+        """End a hunt's claims, all or those on the extensions; whoever waits for the members is woken.
+
+        ``foreign`` claims were taken by another daemon, whose lease clock may have been ahead of ours.
+        """
         keys = [key for key, holders in self._held.items() if hunt_id in holders]
         if extensions is not None:
             keys = [key for key in keys if key[1] in extensions]
@@ -110,7 +115,7 @@ class Claims:
             hunts.release,
             hunt_id,
             None if extensions is None else list(extensions),
-            taken_before=None if extensions is None else self._tick(),
+            taken_before=None if extensions is None or foreign else self._tick(),
         )
         if self._database.away is not None:
             self._released(keys, hunt_id)
