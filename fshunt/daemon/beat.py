@@ -20,7 +20,7 @@ from fshunt.daemon.adopting import Adopter
 from fshunt.daemon.clock import BEFORE_ANY_LEASE, LeaseClock, boot_seconds
 from fshunt.daemon.database import Database
 from fshunt.daemon.lives import has_ended
-from fshunt.errors import FshuntError, StoreError
+from fshunt.errors import FshuntError, Locked, StoreError
 from fshunt.store import daemons, hunts, lease, orphans, waiting
 from fshunt.store.daemons import DaemonRow
 from fshunt.store.orphans import Orphan
@@ -76,8 +76,8 @@ def place_seconds(lease_seconds: float) -> float:
     return min(PLACE_SECONDS, lease_seconds)
 
 
-def beat(s: Session, life: Life, alive: Alive) -> datetime:
-    """Do one beat; return how far the lease clock is."""
+def beat(s: Session, life: Life, alive: Alive) -> tuple[datetime, int]:
+    """Do one beat; return how far the lease clock is, and how many daemons are before this one (``place_of``)."""
     mine = alive.now
     if mine < BEFORE_ANY_LEASE.replace(year=BEFORE_ANY_LEASE.year + 1) and lease.read(s) is None:
         mine = alive.at  # the first daemon ever: leases count from now
@@ -87,7 +87,7 @@ def beat(s: Session, life: Life, alive: Alive) -> datetime:
     waiting.renew(s, life.run, reached, place_seconds(life.lease_seconds), alive.waiting_ids)
     hunts.sweep(s, reached)
     waiting.sweep(s, reached)
-    return reached
+    return reached, daemons.place_of(s, life.run, reached - timedelta(seconds=GONE_SECONDS))
 
 
 class Heart:
@@ -118,6 +118,8 @@ class Heart:
         self._first_reading: datetime | None = None
         self._last: tuple[float, datetime] | None = None
         """When the last beat that succeeded began, and how far the lease clock was."""
+        self.place = 0
+        """How many daemons were before this one at the last beat: who lets whom go first where they cannot agree."""
         self._earlier_lives_known = False
         self._first, self._hurry = Event(), Event()
         self._stopped = Event()
@@ -166,6 +168,8 @@ class Heart:
                 beats += 1
             except FshuntError as error:
                 missed = True
+                if isinstance(error, StoreError) and not isinstance(error, Locked):
+                    self._database.writes.shut(error)  # no call need find out by itself, nor a load balancer
                 log.log(logging.DEBUG if self._database.away else logging.WARNING, "a beat was missed: %s", error)
             self._hurry.wait(self._pause)
             self._hurry.clear()
@@ -176,7 +180,7 @@ class Heart:
         status, hunt_ids, waiting_ids = self._say()
         alive = Alive(self._now(), self._clock.now(), status, hunt_ids, waiting_ids)
         began = self._seconds()
-        reached = self._database.write_patiently(lambda s: self._beat_unless_stopped(s, alive))
+        reached, self.place = self._database.write_patiently(lambda s: self._beat_unless_stopped(s, alive))
         self._clock.catch_up(reached)
         before, self._last = self._last, (began, reached)
         if before is None:
@@ -186,11 +190,11 @@ class Heart:
         passed = max(self._seconds() - before[0], (reached - before[1]).total_seconds())
         return passed > self._late_after
 
-    def _beat_unless_stopped(self, s: Session, alive: Alive) -> datetime:
-        reached = beat(s, self._life, alive)
+    def _beat_unless_stopped(self, s: Session, alive: Alive) -> tuple[datetime, int]:
+        done = beat(s, self._life, alive)
         if self._stopped.is_set():
             daemons.retire(s, self._life.run)
-        return reached
+        return done
 
     def _look_for_orphans(self) -> None:
         """Take over what is nobody's. All daemons look at the same rows: an error there must not end them all."""

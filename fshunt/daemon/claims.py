@@ -7,9 +7,10 @@ member, with or without a database, and two daemons do not as long as both can r
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import gevent
 
@@ -39,6 +40,13 @@ class Standing:
     idle_since: datetime | None
 
 
+class Taken(NamedTuple):
+    """How each member of the group stands, and whether the daemons have ``agreed`` on it in the database."""
+
+    standings: dict[int, Standing]
+    agreed: bool
+
+
 class Claims:
     """Takes and releases claims. ``lease_seconds`` is how long one outlives a daemon that is gone."""
 
@@ -57,6 +65,8 @@ class Claims:
         self._owner, self._lease_seconds, self.clock = owner, lease_seconds, clock
         self._journal = journal
         self._last = clock.now()
+        self.place: Callable[[], int] = lambda: 0
+        """How many daemons go before this one where they cannot agree in the database."""
         self._held: dict[Key, dict[str, str]] = {}
         """By member, the hunts of this daemon that hold it, and their calls."""
         self._leaving: set[tuple[Key, str]] = set()
@@ -67,7 +77,7 @@ class Claims:
 
     def take(
         self, hunt: Hunt, wanted: Collection[Member], waiter: Waiter | None, patience: Patience, at: datetime
-    ) -> dict[int, Standing]:
+    ) -> Taken:
         """Claim those ``wanted`` whom nobody else has, and return how each member of the group stands now.
 
         A member who was removed from the group is not in the answer. ``at`` is the wall clock, for who rests. Without
@@ -75,9 +85,11 @@ class Claims:
         """
         group = hunt.group
         here = [member for member in wanted if self._take_here(hunt, member, waiter)]
+        agreed = True
         try:
             standings = self._ask_database(hunt, here, wanted, waiter, patience, at)
         except StoreError as error:
+            agreed = False
             if here:
                 log.warning("call %s: %s: %s", hunt.call_uuid, DATABASE_IS_AWAY, error)
             got = {member.id for member in here}
@@ -88,7 +100,7 @@ class Claims:
                 self._note_start(_key(group, member), hunt)
             else:
                 self._drop(_key(group, member), hunt.id)
-        return standings
+        return Taken(standings, agreed)
 
     def now(self) -> datetime:
         """Return the reading of the lease clock for a lease; raise StoreError before the database has set the clock."""

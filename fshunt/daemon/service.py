@@ -162,6 +162,7 @@ class Daemon:
         ears.on_change, ears.on_state = self._phones_changed, self._switch_state_taken
         ears.on_error = metrics.switch_error
         services.adopter.on_closed = metrics.hunt_ended
+        services.claims.place = lambda: self._heart.place
         services.database.on_change = self._database_changed
         services.database.on_error = metrics.database_error
         metrics.watch(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, and_, bindparam, delete, or_, select
+from sqlalchemy import Executable, and_, bindparam, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from fshunt.store.models import DaemonRecord
@@ -28,6 +28,11 @@ _FORGET = delete(DAEMONS).where(
             DAEMONS.c.lease_at < bindparam("replaced_before"),
         ),
     )
+)
+_BEFORE = (
+    select(func.count())
+    .select_from(DAEMONS)
+    .where(DAEMONS.c.run < bindparam("here"), DAEMONS.c.lease_at > bindparam("silent_before"))
 )
 _RETIRE = delete(DAEMONS).where(DAEMONS.c.run == bindparam("alive"))
 
@@ -57,6 +62,11 @@ def beat(
 def retire(s: Session, run: str) -> None:
     """Take out a run that stops: what it leaves unfinished may be taken over at once."""
     write(s, _RETIRE, {"alive": run})
+
+
+def place_of(s: Session, run_here: str, silent_before: datetime) -> int:
+    """Return how many daemons are before this one in an order that all of them know; the silent do not count."""
+    return int(run(s, _BEFORE, {"here": run_here, "silent_before": silent_before}).scalar_one())
 
 
 def list_daemons(s: Session) -> list[DaemonRow]:
