@@ -145,6 +145,7 @@ def test_without_a_database_the_caller_goes_to_the_fallback(light_rig: Rig, monk
     record = light_rig.record(call)
     assert (record.result, record.reason) == ("failed", "The database is away.")
     assert call.ending.kind == "fallback-voicemail"
+    assert light_rig.switch.dialled == 2, "no daemon could do better"
 
 
 def test_an_error_inside_fshunt_hands_the_caller_on_and_the_daemon_goes_on(
@@ -160,6 +161,7 @@ def test_an_error_inside_fshunt_hands_the_caller_on_and_the_daemon_goes_on(
         record = light_rig.record(call)
     assert (record.result, record.reason) == ("failed", "an error inside fshunt, see its log")
     assert call.ending.kind == "fallback-voicemail"
+    assert light_rig.switch.dialled == 2, "no daemon could do better"
     assert light_rig.call().result == "answered"
 
 
