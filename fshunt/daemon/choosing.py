@@ -17,6 +17,7 @@ from fshunt.daemon.services import Services
 from fshunt.hunting.availability import Presence, SkipReason, skip_reason
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hunt import Hunt
+from fshunt.hunting.outcomes import Outcome
 from fshunt.switch.dialstring import (
     Confirm,
     LegPlan,
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 
 API_SECONDS = 5.0
 """How long one question to the switch may take; it answers in a fraction of a millisecond (fact 25)."""
+
+_NO_PHONE = {SkipReason.UNREGISTERED, Outcome.UNREGISTERED, SkipReason.UNREACHABLE, Outcome.UNREACHABLE}
 
 Phones = dict[int, list[str]]
 """The endpoints of each member by id; an empty list: no phone is registered."""
@@ -94,6 +97,7 @@ def _sorted_out(
     group, choice = hunt.group, Choice([], [])
     for member in members:
         presence = _with_standing(seen[member.id], standings.get(member.id))
+        hunt.saw(member, presence)
         reason = skip_reason(presence, call_waiting=group.call_waiting, rest_seconds=group.rest_seconds, now=at)
         if reason is SkipReason.RESTING and presence.idle_since is not None:
             services.rests.seen(member.id, (at - presence.idle_since).total_seconds())
@@ -135,9 +139,23 @@ def _with_standing(presence: Presence, standing: Standing | None) -> Presence:
         presence,
         enabled=standing.enabled,
         blocked=standing.blocked,
+        auto_blocked=standing.auto_blocked,
         claimed=standing.claimed,
         idle_since=standing.idle_since,
     )
+
+
+def without_phone(hunt: Hunt, services: Services) -> list[str]:
+    """Return the extensions that cannot be rung for want of a phone: what the monitor knows, and this hunt has met.
+
+    Those of other groups of the domain too: a member may be in several.
+    """
+    group = hunt.group
+    met = {m.extension for m in group.members if hunt.last_end.get(m.id) in _NO_PHONE}
+    others = {m for each in services.known.of_domain(group.domain) for m in each.members} | set(group.members)
+    phones = {m.extension: m.address.number for m in others if not m.address.outside}
+    gone = {ext for ext, number in phones.items() if services.monitor.look(group.domain, number).registered is False}
+    return sorted(met | gone)
 
 
 def find_phones(session: Session, domain: str, members: Sequence[Member]) -> Phones:

@@ -12,9 +12,10 @@ from uuid import uuid4
 import gevent
 
 from fshunt.daemon.caller import Caller
+from fshunt.daemon.choosing import without_phone
 from fshunt.daemon.services import Services
 from fshunt.errors import StoreError
-from fshunt.hunting.availability import WORDS, SkipReason
+from fshunt.hunting.availability import SkipReason, words_of
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hunt import Hunt, Stage
@@ -57,6 +58,7 @@ class Journal:
 
     def skipped(self, stage: Stage, member: Member, reason: SkipReason) -> None:
         """A member was passed over."""
+        detail = self._hunt.detail(member, reason) if self._hunt is not None else None
         self.services.recorder.put(
             calls.add_skip,
             uuid4().hex,
@@ -67,8 +69,9 @@ class Journal:
             extension=member.extension,
             reason=reason,
             at=self.services.now(),
+            detail=detail,
         )
-        self._log("%s passed over: %s", member.extension, WORDS[reason])
+        self._log("%s passed over: %s", member.extension, words_of(reason, detail))
 
     def offered(self, stage: Stage, offers: Sequence[Offer], group: Group) -> None:
         """Members are rung."""
@@ -108,6 +111,7 @@ class Journal:
             detail=offer.detail(),
             member_id=offer.member_id,
             rang_out=rang_out,
+            missing=without_phone(hunt, self.services) if rang_out and hunt.group.auto_block is not None else [],
         )
         if outcome is not Outcome.ANSWERED:
             self.services.claims.release(hunt.id, hunt.call_uuid, [offer.extension])

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from fshunt.daemon.caller import Caller
+from fshunt.hunting.group import Group
 from fshunt.hunting.memory import Memory
 from fshunt.store.hunts import Loaded
 
@@ -49,6 +50,10 @@ class KnownGroups:
         if found is None and not caller.domain_variable and named not in domains and len(domains) == 1:
             found = self._groups.get((domains.pop(), caller.pilot))
         return found
+
+    def of_domain(self, domain: str) -> list[Group]:
+        """Return the groups of a domain that are known."""
+        return [loaded.group for (named, _), loaded in self._groups.items() if named == domain.lower()]
 
     def turn_taken(self, group_id: int, member_id: int) -> None:
         """A call has moved the turn of a group."""

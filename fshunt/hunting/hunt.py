@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from fshunt.hunting.availability import SkipReason
+from fshunt.hunting.availability import AUTO_BLOCKED, Presence, SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.facts import Facts
 from fshunt.hunting.group import Group, Member, WhenBusy
@@ -79,6 +79,7 @@ class Hunt:
     offer_ids: set[str] = field(default_factory=set)
     """The ids of all offers of this hunt."""
     _ends: set[Outcome | SkipReason] = field(default_factory=set)
+    _auto_blocked: set[int] = field(default_factory=set)
 
     def stages(self) -> Iterator[Stage]:
         """Yield the stages in the policy's order, cycle after cycle (invariant I7).
@@ -130,6 +131,15 @@ class Hunt:
         """Go to the next state; raise IllegalTransition, and change nothing, if the event cannot happen now."""
         before, self.state = self.state, after(self.state, event)
         self.log(before, event, self.state)
+
+    def saw(self, member: Member, presence: Presence) -> None:
+        """Note what is seen of a member besides why it is passed over, if it is."""
+        (self._auto_blocked.add if presence.auto_blocked else self._auto_blocked.discard)(member.id)
+
+    def detail(self, member: Member, reason: SkipReason) -> str | None:
+        """Return what there is to say of a skip besides its reason."""
+        blocked_by_itself = reason is SkipReason.BLOCKED and member.id in self._auto_blocked
+        return AUTO_BLOCKED if blocked_by_itself else None
 
     def skipped(self, member: Member, reason: SkipReason) -> bool:
         """Note that a member was passed over; tell whether that is news, and not as it was the last time.
