@@ -143,7 +143,7 @@ def test_without_a_database_the_caller_goes_to_the_fallback(light_rig: Rig, monk
     monkeypatch.setattr(hunts, "load", away)
     call = light_rig.started()
     record = light_rig.record(call)
-    assert (record.result, record.reason) == ("failed", "The database is away.")
+    assert (record.result, "the database is away" in str(record.reason).lower()) == ("failed", True)
     assert call.ending.kind == "fallback-voicemail"
     assert light_rig.switch.dialled == 2, "no daemon could do better"
 
