@@ -141,7 +141,7 @@ class Journal:
         self.services.rests.began(member.id)
 
     def waits(self, in_line: int) -> None:
-        """The caller waits for a busy member; ``in_line`` callers of this daemon wait."""
+        """The caller waits for a busy member; ``in_line`` callers do for the same, this one with them."""
         self._log("everybody is busy: waits until a member is free, %d in the line", in_line)
 
     def waited(self, seconds: float) -> None:
