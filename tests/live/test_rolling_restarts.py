@@ -1,5 +1,7 @@
 """Daemons that are stopped and started one after the other, on a real switch: who waits goes from one to the next."""
 
+import asyncio
+
 import pytest
 
 from fshunt.switch.dialplan import FURTHER_ROUNDS
@@ -39,15 +41,40 @@ async def test_a_caller_in_the_line_survives_one_restart_after_the_other(
     assert [call["reason"] for call in last["earlier"]] == ["fshunt was stopped"] * 4
 
 
-async def test_a_caller_whom_no_daemon_can_keep_goes_on_to_the_fallback_in_the_end(lab, pbx):
-    async def serves_and_dies(reader, writer):
-        writer.write(b"connect\n\n")
-        head = (await reader.readuntil(b"\n\n")).decode()
-        uuid = next(line.split(": ")[1] for line in head.splitlines() if line.startswith("Unique-ID: "))
-        writer.write(f"api uuid_setvar {uuid} fshunt_served true\n\n".encode())
-        await reader.readuntil(b"+OK")
+async def serve_and_die(reader, writer):
+    """A controller that says it serves the caller, as fshunt does, and is gone."""
+    writer.write(b"connect\n\n")
+    head = (await reader.readuntil(b"\n\n")).decode()
+    uuid = next(line.split(": ")[1] for line in head.splitlines() if line.startswith("Unique-ID: "))
+    writer.write(f"api uuid_setvar {uuid} fshunt_served true\n\n".encode())
+    await reader.readuntil(b"+OK")
 
-    async with controller(pbx, lab, serves_and_dies):
+
+async def test_a_caller_may_be_transferred_in_a_further_round_too(lab, admin, daemon, second_daemon, pbx):
+    admin.group("--on-unreachable", "transfer:1002", members=("1009",))
+    daemon.kill()
+    second_daemon.start()
+    rounds = []
+
+    async def taken(reader, writer):
+        rounds.append(writer)
+        if len(rounds) == 2:
+            server.close()  # refuses from now on: the next round goes to fshunt, at the second address
+        await serve_and_die(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(taken, "127.0.0.1", pbx.ports.controllers[0])
+    lab.behave("1002", answer_after=0.2, hangup_after=0.3)
+    caller = lab.caller("5000").dial()
+    assert await caller.result(10) == 200
+    await caller.until_end(5)
+    assert len(rounds) == 2
+    assert lab.rang() == ["1002"]
+    assert [call["result"] for call in admin.calls()] == ["transferred"]
+
+
+async def test_a_caller_whom_no_daemon_can_keep_goes_on_to_the_fallback_in_the_end(lab, pbx):
+    async with controller(pbx, lab, serve_and_die):
         caller = lab.caller("5000").dial()
         await leave_a_message(caller)
         assert caller.heard == [180, 200]
