@@ -68,6 +68,9 @@ class DaemonNow:
 class State:
     """All that `fshunt status` tells. ``notes`` are worth knowing and no fault.
 
+    ``waiting`` and ``claims`` are those of daemons that live. What one that is gone has left stands apart: its callers
+    wait there no more, and nobody ends its leases before a daemon runs.
+
     ``unwritable`` says why the database cannot be written, if it cannot: then nobody can say that it lives.
     """
 
@@ -75,6 +78,8 @@ class State:
     daemons: list[DaemonNow]
     waiting: list[WaitingHunt]
     claims: int
+    left_waiting: list[WaitingHunt] = field(default_factory=list)
+    left_claims: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unwritable: str | None = None
@@ -83,6 +88,11 @@ class State:
     def living(self) -> list[DaemonNow]:
         """The daemons that are alive."""
         return [daemon for daemon in self.daemons if daemon.alive]
+
+    @property
+    def there(self) -> list[DaemonNow]:
+        """Those who live, and, where nobody can write that, those who may."""
+        return [each for each in self.daemons if each.alive or (self.unwritable is not None and not each.replaced)]
 
     def total(self, what: str) -> int:
         """How many ``hunts``, ``talks`` or such all living daemons have together."""
@@ -117,7 +127,18 @@ def state_of(seen: Overview, at: datetime, before: Overview | None = None, unwri
         for row in seen.daemons
     ]
     daemons.sort(key=lambda daemon: (not daemon.alive, daemon.node))
-    state = State(at, daemons, seen.waiting, sum(seen.claims.values()), unwritable=unwritable)
+    # Where nobody can write, nobody knows who is gone.
+    there = living if unwritable is None else {row.run for row in seen.daemons} - replaced
+    claims = sum(number for run, number in seen.claims.items() if run in there)
+    state = State(
+        at,
+        daemons,
+        waiting=[hunt for hunt in seen.waiting if hunt.owner in there],
+        claims=claims,
+        left_waiting=[hunt for hunt in seen.waiting if hunt.owner not in there],
+        left_claims=sum(seen.claims.values()) - claims,
+        unwritable=unwritable,
+    )
     state.problems.extend(_problems(state))
     state.notes.extend(_notes(state))
     return state
@@ -215,7 +236,23 @@ def _because(told: dict[str, Any]) -> str:
     return f": {told['error']}" if told.get("error") else "."
 
 
+def count(number: int, what: str) -> str:
+    """So many, in words: `1 claim`, `2 claims`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def _notes(state: State) -> Iterator[str]:
+    left = [
+        count(number, what)
+        for number, what in ((state.left_claims, "claim"), (len(state.left_waiting), "place"))
+        if number
+    ]
+    if left:
+        number = state.left_claims + len(state.left_waiting)
+        yield (
+            f"{' and '.join(left)}{' in the line' if state.left_waiting else ''} {'is' if number == 1 else 'are'} left "
+            f"by a daemon that is gone; a daemon that runs ends {'it' if number == 1 else 'them'} with the lease."
+        )
     if state.living and not any(daemon.switches for daemon in state.living):
         yield "No [[switch]] is configured, so who is on the phone is known only from what the phones answer."
     versions = sorted({str(daemon.told.get("version")) for daemon in state.living})

@@ -12,6 +12,7 @@ from fshunt.cli.app import App
 from fshunt.cli.base import Group as Noun
 from fshunt.cli.base import json_option, pass_app
 from fshunt.cli.options import member_options, ring_time, said
+from fshunt.cli.status import look
 from fshunt.cli.views import member_json, print_members, state_words, warn_of
 from fshunt.errors import UsageError
 from fshunt.hunting.addresses import MemberAddress
@@ -80,7 +81,8 @@ def list_(app: App, pilot: str, as_json: bool) -> None:
     for sentence in sentences:
         output.warn(sentence)
     now = datetime.now(UTC)
-    states = phones.states(found, seen, held, now)
+    living = {daemon.row.run for daemon in look(app).there} if held else set()
+    states = phones.states(found, seen, held, now, living)
     if as_json:
         output.emit_json([member_json(each, found, ring_cycle) | states[each.id].json() for each in found.members])
     else:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -26,22 +26,28 @@ NOT_CONFIGURED = "No [[switch]] is configured: what is shown of phones is what t
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a member does: one word of design, section 3, since when, and with whom; each None where it is not known."""
+    """What a member does: one word of design, section 3, since when, and with whom; each None where it is not known.
+
+    ``left``: a daemon has written it that is gone since; nobody would have written that it is over.
+    """
 
     word: str
     since: datetime | None = None
     other: str | None = None
+    left: bool = False
 
     def json(self) -> dict[str, Any]:
         """For programs."""
-        return {"state": self.word, "state_since": self.since, "other_end": self.other}
+        return {"state": self.word, "state_since": self.since, "state_left": self.left, "other_end": self.other}
 
     def words(self, now: datetime) -> str:
         """For people."""
         shown = WORDS[self.word]
         if self.other:
             shown += f" with {self.other}" if self.word == "on-call" else f" for {self.other}"
-        return f"{shown} since {_clock(self.since, now)}" if self.since else shown
+        if self.since:
+            shown += f" since {_clock(self.since, now)}"
+        return f"{shown}, left by a daemon that is gone" if self.left else shown
 
 
 WORDS = {
@@ -123,12 +129,18 @@ def _finds(inbound: Inbound, member: Member, group: Group) -> bool:
     return bool(contacts)
 
 
-def states(group: Group, phones: Phones, held: Mapping[str, Held], now: datetime) -> dict[int, State]:
-    """What each member of a group does, by its id."""
-    return {member.id: _state(member, group, phones, held.get(member.extension), now) for member in group.members}
+def states(
+    group: Group, phones: Phones, held: Mapping[str, Held], now: datetime, living: Collection[str]
+) -> dict[int, State]:
+    """What each member of a group does, by its id; ``living`` are the runs of daemons that are alive."""
+    return {
+        member.id: _state(member, group, phones, held.get(member.extension), now, living) for member in group.members
+    }
 
 
-def _state(member: Member, group: Group, phones: Phones, held: Held | None, now: datetime) -> State:
+def _state(
+    member: Member, group: Group, phones: Phones, held: Held | None, now: datetime, living: Collection[str]
+) -> State:
     if not member.enabled:
         return State("disabled")
     if member.blocked:
@@ -138,8 +150,9 @@ def _state(member: Member, group: Group, phones: Phones, held: Held | None, now:
     registered = True if outside else phones.registered(member.address.number, group.domain)
     if registered is False and not calls:
         return State("unregistered")
-    if busy := _busy(calls, held):
-        return busy
+    left = held is not None and held.owner not in living
+    if busy := _busy(calls, None if left and phones.complete else held):  # the switches know of no such call
+        return replace(busy, left=left and not calls)
     if rests(member.idle_since, group.rest_seconds, now):
         return State("resting", member.idle_since)
     return State("free" if phones.complete or registered else "unknown")

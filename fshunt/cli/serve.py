@@ -20,8 +20,8 @@ def serve(app: App, listen: Address | None) -> int:
     """Run the daemon that FreeSWITCH connects to.
 
     It does so for each call to a pilot, and the daemon decides who is rung.
-    SIGTERM stops it gently: no new calls, the hunts under way end within the setting `stop_timeout`, answered calls
-    live on.
+    SIGTERM stops it gently: no new calls; the hunts under way have the setting `stop_timeout` to end, then their phones
+    ring on without it; answered calls live on.
     """
     # Imported here, and no other command does: they bring gevent, which the rest of the command line has no use for.
     from fshunt.daemon.build import serve as run

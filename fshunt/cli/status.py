@@ -31,7 +31,7 @@ def status(app: App, as_json: bool) -> int:
     told as such. The exit code is 1 if no daemon is alive.
     """
     try:
-        found = _look(app)
+        found = look(app)
     except StoreError as error:
         if not as_json:
             raise
@@ -44,7 +44,7 @@ def status(app: App, as_json: bool) -> int:
     return 0 if found.living else 1
 
 
-def _look(app: App) -> State:
+def look(app: App) -> State:
     """Look at the database; where the clocks leave it in doubt who is alive, twice."""
     first, at = _overview(app), datetime.now(UTC)
     unwritable = why_not_writable(app.settings.database_url)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fshunt.cli import output
-from fshunt.cli.health import DaemonNow, State, moment, span
+from fshunt.cli.health import DaemonNow, State, count, moment, span
+from fshunt.store.waiting import WaitingHunt
 
 MOST_WAITING, MOST_ERRORS = 8, 5
 """Rows of these tables, so that all of it stays on one screen; --json has all."""
@@ -29,26 +30,31 @@ def status_json(state: State) -> dict[str, Any]:
         "talks": state.total("talks"),
         "waiting": len(state.waiting),
         "claims": state.claims,
+        "left_waiting": len(state.left_waiting),
+        "left_claims": state.left_claims,
         "daemons": [_daemon_json(daemon) for daemon in state.daemons],
-        "callers_waiting": [
-            {
-                "domain": hunt.domain,
-                "pilot": hunt.pilot,
-                "place": place,
-                "since": hunt.since,
-                "uuid": hunt.call_uuid,
-                "members": list(hunt.extensions),
-                "node": state.node_of(hunt.owner) or None,
-            }
-            for place, hunt in enumerate(state.waiting, 1)
-        ],
+        "callers_waiting": [_caller_json(hunt, place, state) for place, hunt in enumerate(state.waiting, 1)],
+        "callers_left": [_caller_json(hunt, None, state) for hunt in state.left_waiting],
+    }
+
+
+def _caller_json(hunt: WaitingHunt, place: int | None, state: State) -> dict[str, Any]:
+    return {
+        "domain": hunt.domain,
+        "pilot": hunt.pilot,
+        "place": place,
+        "since": hunt.since,
+        "uuid": hunt.call_uuid,
+        "members": list(hunt.extensions),
+        "node": state.node_of(hunt.owner) or None,
     }
 
 
 def nothing_known_json(problem: str) -> dict[str, Any]:
     """The same where the database cannot be read: nothing is known but why."""
-    unknown = dict.fromkeys(("hunts", "talks", "waiting", "claims"))
-    return {"ok": False, "problems": [problem], "notes": [], **unknown, "daemons": [], "callers_waiting": []}
+    unknown = dict.fromkeys(("hunts", "talks", "waiting", "claims", "left_waiting", "left_claims"))
+    nobody: dict[str, list[Any]] = {"daemons": [], "callers_waiting": [], "callers_left": []}
+    return {"ok": False, "problems": [problem], "notes": [], **unknown, **nobody}
 
 
 def _daemon_json(daemon: DaemonNow) -> dict[str, Any]:
@@ -84,16 +90,12 @@ def _print_verdict(state: State) -> None:
         output.say(f"WRONG  {problem}", fg="red", bold=True)
     if not state.problems:
         output.say(
-            f"ok     {_count(len(state.living), 'daemon')} alive, {_count(state.total('hunts'), 'hunt')} in progress, "
-            f"{_count(len(state.waiting), 'caller')} waiting, {_count(state.claims, 'claim')}.",
+            f"ok     {count(len(state.living), 'daemon')} alive, {count(state.total('hunts'), 'hunt')} in progress, "
+            f"{count(len(state.waiting), 'caller')} waiting, {count(state.claims, 'claim')}.",
             fg="green",
         )
     for note in state.notes:
         output.say(f"note   {note}", fg="yellow")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _daemon_row(daemon: DaemonNow, state: State) -> tuple[str, ...]:

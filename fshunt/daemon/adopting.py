@@ -31,6 +31,10 @@ Leg = tuple[str, calls.OpenOffer]
 """A channel that lives, and the offer that it is of."""
 
 
+def _nothing(_result: Result) -> None:
+    return
+
+
 @dataclass(frozen=True, slots=True)
 class Adopted:
     """A call that is watched to its end: the caller's channel, and the leg of the member who talks, if it is known.
@@ -62,6 +66,8 @@ class Adopter:
     ) -> None:
         self._monitor, self._recorder, self._claims, self._now = monitor, recorder, claims, now
         self._monotonic = monotonic
+        self.on_closed: Callable[[Result], None] = _nothing
+        """Told of each record that is closed here, which is where its hunt counts."""
         self._calls: dict[str, Adopted] = {}
 
     def __len__(self) -> int:
@@ -194,6 +200,7 @@ class Adopter:
 
     def _close(self, orphan: Orphan) -> None:
         self._recorder.put(calls.close_orphan, orphan.hunt_id, self._now())
+        self.on_closed(Result(orphan.result or Result.FAILED))
         log.warning("call %s: was left unfinished by a daemon that is gone, and is closed", orphan.uuid)
 
     def _finish(self, call: Adopted, *, end_seen: bool) -> None:
@@ -204,6 +211,7 @@ class Adopter:
         self._recorder.put(
             calls.finish_call, call.hunt_id, result=call.result, reason=reason, ended_at=at, end_seen=end_seen
         )
+        self.on_closed(call.result)
         self._claims.release(call.hunt_id, call.uuid)
         words = "its end was seen" if end_seen else "no switch knows it any more"
         log.info(

@@ -28,17 +28,22 @@ from fshunt.daemon.planning import plan
 from fshunt.daemon.ringing import Ringing, StageEnd
 from fshunt.daemon.services import Services
 from fshunt.daemon.waiting import Waiting
-from fshunt.errors import FshuntError
+from fshunt.errors import BadValue, FshuntError
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.hunt import Hunt, Stage
 from fshunt.hunting.outcomes import TRANSITIONS, Event, Outcome, Result, State
-from fshunt.switch.session import HUNG_UP, CallerGone, Session, SwitchLost
+from fshunt.switch.callers_end import HUNG_UP
+from fshunt.switch.messages import UnsafeText
+from fshunt.switch.session import CallerGone, CallerTaken, CommandRefused, Session, SwitchLost
 from fshunt.switch.stage import Offer, StageLegs
 
 CALLER_HUNG_UP = "the caller hung up"
 STOPPED_RINGING = "fshunt was stopped while phones rang; they rang on"
 WENT_ON = "it went on without fshunt, its end was not seen"
+
+NEVER_BEGUN = (BadValue, CommandRefused, UnsafeText)
+"""Errors that say of a voicemail that the switch did not begin it; after any other one the caller may be in it."""
 
 PLANNING_PATIENCE_SECONDS = 0.5
 """What a hunt waits for the database before its order is decided; its claims have a time of their own. A database that
@@ -70,12 +75,10 @@ class Call:
     def run(self) -> None:
         """Take the call to its one result; if that cannot be done, the dialplan's fallback takes the caller."""
         try:
-            greet(self.session, self.caller)
-            hunt = self._plan()
-            if any(self._ring(hunt, stage) for stage in self._stages_in_time(hunt)) or self._wait(hunt):
-                self._talk(hunt)
-            else:
-                self._leave(hunt)
+            try:
+                self._hunt()
+            except CallerTaken as taken:
+                self._taken(taken)
             self.session.close()
         except CallerGone:
             self._ended_early(Event.CALLER_GONE, Result.ABANDONED, CALLER_HUNG_UP)
@@ -97,6 +100,14 @@ class Call:
                 no_further_round(self.session, self.caller)
                 self._ended_early(Event.FAILED, Result.FAILED, "an error inside fshunt, see its log")
 
+    def _hunt(self) -> None:
+        greet(self.session, self.caller)
+        hunt = self._plan()
+        if any(self._ring(hunt, stage) for stage in self._stages_in_time(hunt)) or self._wait(hunt):
+            self._talk(hunt)
+        else:
+            self._leave(hunt)
+
     def _plan(self) -> Hunt:
         hunt = self.hunt = plan(self.caller, self.journal.hunt_id, self.services, self._patience)
         if hunt.group.hunt_timeout is not None:
@@ -114,8 +125,7 @@ class Call:
 
     def _ring(self, hunt: Hunt, stage: Stage) -> bool:
         """Ring those of a stage who can be rung; tell whether one of them has the call."""
-        if self.session.gone:
-            raise CallerGone(HUNG_UP)
+        self.session.check_caller()
         self._patience.allow(self.services.settings.database_timeout)  # for the claims alone, whatever came before
         choice = choose(self.session, hunt, stage.members, self.services, self._patience)
         for member, reason in choice.skipped:
@@ -157,6 +167,8 @@ class Call:
         end = ringing.until_end()
         if end is StageEnd.CALLER_GONE:
             raise CallerGone(HUNG_UP)
+        if end is StageEnd.CALLER_TAKEN:
+            self.session.check_caller()
         if end is StageEnd.LEFT_RINGING:
             raise LeftRinging
         if end is StageEnd.NOBODY:
@@ -192,10 +204,21 @@ class Call:
         self.journal.closed(Result.ANSWERED)
         part(self.session)
 
+    def _taken(self, taken: CallerTaken) -> None:
+        """Somebody else has the caller: the hunt is over, and nothing more is said to the switch about him.
+
+        We stay to the end of the channel, as our leaving could tear the caller out of where he is (fact 7).
+        """
+        self.outlives = Result.TRANSFERRED
+        who = None if taken.by is None else self.services.monitor.extension_of(taken.by)
+        picked_up = f"picked up by {who}" if who else "picked up at another phone"
+        reason = "transferred by somebody else" if taken.by is None else picked_up
+        self._ended_early(Event.TAKEN, Result.TRANSFERRED, reason)
+        part(self.session)
+
     def _leave(self, hunt: Hunt) -> None:
         """Nobody took the call: on to the destination of the case."""
-        if self.session.gone:
-            raise CallerGone(HUNG_UP)
+        self.session.check_caller()
         hunt.move(Event.EXHAUSTED)
         destination, case = hunt.destination(), hunt.case()
         self._destination = destination
@@ -230,14 +253,20 @@ class Call:
     def _hand_on(self, error: FshuntError) -> None:
         """Say why the call could not be hunted to its end, and hand the caller to the dialplan's next action."""
         self.session.hear_out()
-        if self.session.gone:
+        if self.session.gone and self.outlives is not Result.ANSWERED:
             self._ended_early(Event.CALLER_GONE, Result.ABANDONED, CALLER_HUNG_UP)
-        elif self.outlives is not None and isinstance(error, SwitchLost):
+        elif self._lives_on(error):
             self._let_go()
         else:
             self._ended_early(Event.FAILED, Result.FAILED, str(error))
             no_further_round(self.session, self.caller)
         self.session.hand_back()
+
+    def _lives_on(self, error: FshuntError) -> bool:
+        """Whether the call goes on though an error keeps us from following it: its member is on the phone."""
+        if self.outlives is Result.ANSWERED:
+            return True
+        return self.outlives is not None and not isinstance(error, NEVER_BEGUN)
 
     def _ended_early(self, event: Event, result: Result, reason: str, end_seen: bool = True) -> None:
         if self.journal.is_closed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fshunt.hunting import kinds
+from fshunt.switch.channels import account_of
 from fshunt.switch.frames import Frame
 
 MAX_SHOWN_CHARS = 120
@@ -68,10 +69,9 @@ def caller_of(channel: Frame) -> Caller:
 
 
 def _presence_ids(channel: Frame) -> frozenset[str]:
-    """Read who calls: the phone's presence id, and the account that logged in, which a caller cannot choose."""
-    user, domain = channel.get("variable_user_name"), channel.get("variable_domain_name")
-    account = f"{user}@{domain}" if user and domain else ""
-    return frozenset(name.lower() for name in (channel.get("Channel-Presence-ID") or "", account) if name)
+    """Read who calls, as the monitor does: the account that logged in, else the presence id, which a caller chooses."""
+    name = account_of(channel) or (channel.get("Channel-Presence-ID") or "").lower()
+    return frozenset({name} - {""})
 
 
 def plain(text: str) -> str:

@@ -23,6 +23,10 @@ WORTH_A_WORD_SECONDS = 60.0
 """A clock that is set back by more than this is told of; less is what a time server does every day."""
 
 
+TRUSTED_AHEAD = timedelta(hours=2)
+"""How far ahead of the clock a time in a record is believed: an hour is what a person sets a clock back by."""
+
+
 def utc_now() -> datetime:
     """The wall clock as the machine has it."""
     return datetime.now(UTC)
@@ -51,7 +55,17 @@ class SteadyClock:
         return self._last
 
     def not_before(self, moment: datetime) -> None:
-        """Go on from this moment at the earliest: a stamp of it was written before the clock was set back."""
+        """Go on from this moment at the earliest: a record of it was written before the clock was set back.
+
+        Not if it is far ahead: then the clock was wrong when that was written, and records would be wrong for as long.
+        """
+        if moment - self.now() > TRUSTED_AHEAD:
+            log.warning(
+                "records of this daemon are of %s, far ahead of the clock of this machine, which was wrong then, or "
+                "is now and must be set: new records go by the clock as it is",
+                moment.isoformat(timespec="seconds"),
+            )
+            return
         self._last, self._at = max(self.now(), moment), self._monotonic()
 
 

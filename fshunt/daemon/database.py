@@ -215,6 +215,13 @@ class Database:
         """Like ``write``, with another deadline: one that is shorter says nothing about the database if it passes."""
         return self._within(self.writes, self._writers, self._writing(function, *args, **kwargs), seconds)
 
+    def read_patiently(self, function: Callable[[Session], R]) -> R:
+        """Like ``read``, without a deadline and past the gate: for what no call waits for.
+
+        That it was slow says nothing of the database; nor does its end, which may have taken long.
+        """
+        return self._patiently(self._readers, self._reading(function))
+
     def write_patiently(self, function: Callable[[Session], R]) -> R:
         """Like ``write``, without a deadline and past the gate: for what no call waits for."""
         result = self._patiently(self._writers, self._writing(function))

@@ -20,6 +20,9 @@ LONGEST_VOICEMAIL_SECONDS = 3600.0
 HANGUP_SECONDS = 3.0
 """How long the switch may take to tell of a hang-up; it takes some ten milliseconds (fact 6)."""
 
+TAKEN_SECONDS = 0.1
+"""Within this time after voicemail has ended the switch has said whether somebody else has the caller (fact 34)."""
+
 CLOCK = time.monotonic
 
 
@@ -108,6 +111,7 @@ def _to_voicemail(session: Session, caller: Caller, domain: str, box: str, setti
     voicemail = session.execute("voicemail", arguments)
     with suppress(CallerGone):
         session.wait_completion(voicemail, CLOCK() + LONGEST_VOICEMAIL_SECONDS)
+        session.check_caller(TAKEN_SECONDS)
     hang_up(session, "NORMAL_CLEARING")
     return Result.VOICEMAIL
 

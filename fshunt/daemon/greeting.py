@@ -50,6 +50,9 @@ BREAK_SECONDS, BREAKS = 0.3, 3
 SHORTEST_MUSIC_SECONDS = 0.5
 """A sound that ended sooner is one that is not there: to try it over and over would help nobody."""
 
+TAKEN_SECONDS = 0.1
+"""Within this time after a sound has ended the switch has said that somebody else has the caller (fact 34)."""
+
 RINGBACK_TONE = "%(2000,4000,440,480)"
 """What a caller hears whose channel is answered already, and whose own phone makes no ringing tone any more."""
 
@@ -105,10 +108,16 @@ class HoldMusic:
             self._source = f"tone_stream://{RINGBACK_TONE};loops=-1"
         self._playing = ""
         self._began = 0.0
+        self._not_before = 0.0
+
+    @property
+    def next_start(self) -> float:
+        """When it is to begin again, of the session's clock; infinity while it plays, or where there is nothing."""
+        return self._not_before if self._source and not self._playing else float("inf")
 
     def start(self) -> None:
-        """Begin to play, unless it plays already."""
-        if self._source and not self._playing:
+        """Begin to play, unless it plays already, or has just ended."""
+        if self._source and not self._playing and self._session.clock() >= self._not_before:
             self._playing, self._began = self._session.execute("playback", self._source), self._session.clock()
 
     def stop(self) -> None:
@@ -132,8 +141,10 @@ class HoldMusic:
         ended = event.get("Event-Name") == "CHANNEL_EXECUTE_COMPLETE"
         if self._playing and ended and event.get("Application-UUID") == self._playing:
             self._playing = ""
-            if self._session.clock() - self._began > SHORTEST_MUSIC_SECONDS:
-                self.start()
+            now = self._session.clock()
+            is_there = now - self._began > SHORTEST_MUSIC_SECONDS
+            # Not at once: it also ends when somebody else takes the caller, who would hear it there.
+            self._not_before = now + TAKEN_SECONDS if is_there else float("inf")
 
 
 def undress(session: Session, caller: Caller) -> None:

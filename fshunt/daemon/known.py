@@ -24,31 +24,43 @@ class KnownGroups:
 
     def __init__(self) -> None:
         self._groups: dict[Key, Loaded] = {}
+        self._keys: dict[int, Key] = {}
+        """Where each group is, by its id."""
 
-    def __len__(self) -> int:
-        return len(self._groups)
-
-    def replace_all(self, loaded: Iterable[Loaded]) -> None:
-        """Take these as all groups there are."""
-        self._groups = {_key(each): each for each in loaded}
+    @property
+    def ids(self) -> set[int]:
+        """The ids of all of them."""
+        return set(self._keys)
 
     def keep(self, loaded: Loaded) -> None:
-        """Take in a group that was just read."""
-        self._groups[_key(loaded)] = loaded
+        """Take in a group that was just read; by a number that it does not have any more it is not found."""
+        key, group_id = _key(loaded), loaded.group.id
+        self.forget_ids([group_id])
+        if key in self._groups:
+            self.forget_ids([self._groups[key].group.id])
+        self._groups[key], self._keys[group_id] = loaded, key
+
+    def forget_ids(self, group_ids: Iterable[int]) -> None:
+        """These groups are not there any more."""
+        for group_id in group_ids:
+            key = self._keys.pop(group_id, None)
+            if key is not None:
+                del self._groups[key]
 
     def forget(self, caller: Caller) -> None:
         """The database says that no such group is there."""
         found = self.find(caller)
         if found is not None:
-            del self._groups[_key(found)]
+            self.forget_ids([found.group.id])
 
     def find(self, caller: Caller) -> Loaded | None:
         """Return the group that was dialled, by the rule of ``store.hunts.find_domain``; None if it is not known."""
         named = (caller.domain_variable or caller.domain_name or caller.dialled_host or "").lower()
         found = self._groups.get((named, caller.pilot))
-        domains = {domain for domain, _ in self._groups}
-        if found is None and not caller.domain_variable and named not in domains and len(domains) == 1:
-            found = self._groups.get((domains.pop(), caller.pilot))
+        if found is None and not caller.domain_variable:
+            domains = {domain for domain, _ in self._groups}
+            if len(domains) == 1:
+                return self._groups.get((domains.pop(), caller.pilot))
         return found
 
     def of_domain(self, domain: str) -> list[Group]:
@@ -57,24 +69,28 @@ class KnownGroups:
 
     def turn_taken(self, group_id: int, member_id: int) -> None:
         """A call has moved the turn of a group."""
-        for key, each in self._with_member(group_id, member_id):
-            self._groups[key] = replace(each, turn=Memory(member_id, each.group.member(member_id).position))
+        each = self._with_member(group_id, member_id)
+        if each is not None:
+            self.keep(replace(each, turn=Memory(member_id, each.group.member(member_id).position)))
 
     def answered(self, group_id: int, member_id: int) -> None:
         """A member has answered a call of a group."""
-        for key, each in self._with_member(group_id, member_id):
-            self._groups[key] = replace(each, answerer=Memory(member_id, each.group.member(member_id).position))
+        each = self._with_member(group_id, member_id)
+        if each is not None:
+            self.keep(replace(each, answerer=Memory(member_id, each.group.member(member_id).position)))
 
     def idle_since(self, group_id: int, member_id: int, at: datetime) -> None:
         """A member's call through the group's pilot was answered, or has ended."""
-        for key, each in self._with_member(group_id, member_id):
+        each = self._with_member(group_id, member_id)
+        if each is not None:
             members = tuple(replace(m, idle_since=at) if m.id == member_id else m for m in each.group.members)
-            self._groups[key] = replace(each, group=replace(each.group, members=members))
+            self.keep(replace(each, group=replace(each.group, members=members)))
 
-    def _with_member(self, group_id: int, member_id: int) -> list[tuple[Key, Loaded]]:
+    def _with_member(self, group_id: int, member_id: int) -> Loaded | None:
         """The group, if it is known and the member has not been removed from it since."""
-        of_group = [(key, each) for key, each in self._groups.items() if each.group.id == group_id]
-        return [(key, each) for key, each in of_group if any(m.id == member_id for m in each.group.members)]
+        key = self._keys.get(group_id)
+        found = None if key is None else self._groups[key]
+        return found if found is not None and any(m.id == member_id for m in found.group.members) else None
 
 
 def _key(loaded: Loaded) -> Key:

@@ -44,7 +44,7 @@ class Metrics:
         Gauge("fshunt_info", "1; the label says which version runs.", ["version"], registry=self._registry).labels(
             __version__
         ).set(1)
-        self._hunts = self._counter("fshunt_hunts", "Hunts that ended, by result.", "result", Result)
+        self._hunts = self._counter("fshunt_hunts", "Hunts whose records were closed, by result.", "result", Result)
         self._offers = self._counter("fshunt_offers", "Offers to members that ended, by outcome.", "outcome", Outcome)
         self._database_errors = self._counter(
             "fshunt_database_errors", "Steps of calls that went on without the database: it failed, or was too slow."
@@ -66,7 +66,7 @@ class Metrics:
         )
 
     def hunt_ended(self, result: Result) -> None:
-        """Count a hunt."""
+        """Count a hunt; whoever closes its record does, so that over all daemons and their lives it counts once."""
         self._hunts.labels(result).inc()
 
     def offer_ended(self, outcome: Outcome) -> None:

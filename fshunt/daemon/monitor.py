@@ -162,7 +162,7 @@ class SwitchMonitor:
                 self.heard_at = self._now()
 
     def _cut_off(self, error: str) -> None:
-        if self.watched or self.error is None:
+        if self.watched or error != self.error:  # at each try it is said only what was not said before
             log.warning("the switch %s is not watched: %s", self.switch.name, error)
         if self.watched or self.since is None:
             self.since = self._now()
@@ -228,6 +228,11 @@ class Monitor:
         if any(each.watched and each.table.has_channel(uuid) for each in self.switches):
             return True
         return False if self.watched else None
+
+    def extension_of(self, uuid: str) -> str | None:
+        """Return the extension whose channel it is; None where that is not known."""
+        found = (each.table.ids_of(uuid) for each in self.switches if each.watched)
+        return next((min(ids).partition("@")[0] for ids in found if ids), None)
 
     def is_answered(self, uuid: str) -> bool:
         """Tell whether a channel is seen, and answered."""

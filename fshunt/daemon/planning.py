@@ -10,9 +10,8 @@ from fshunt.daemon.services import Services
 from fshunt.errors import NotFound, StoreError
 from fshunt.hunting.facts import Facts, facts_of
 from fshunt.hunting.hunt import Hunt
-from fshunt.hunting.memory import Memory
 from fshunt.hunting.outcomes import Event, State
-from fshunt.hunting.policies import POLICIES, Remembers, decide
+from fshunt.hunting.policies import POLICIES, Remembers, first_in_turn
 from fshunt.store import hunts
 from fshunt.store.hunts import Loaded
 
@@ -71,20 +70,13 @@ def _with_turn_taken(facts: Facts, group_id: int, call_uuid: str, services: Serv
     If the database does not take the move in time, the hunt goes on with the turn as it was read, and the move is
     written later.
     """
-
-    def first(turn: Memory | None) -> int | None:
-        return decide(_with_turn(facts, turn))[0][0]
-
     try:
-        turn = patience.write(hunts.take_turn, group_id, call_uuid, first)
+        turn = patience.write(hunts.take_turn, group_id, call_uuid, lambda turn: first_in_turn(facts, turn))
     except StoreError as error:
         log.warning("call %s: the turn is moved later: %s", call_uuid, error)
-        services.recorder.put(hunts.move_turn, group_id, call_uuid, first)
+        services.recorder.put(hunts.move_turn, group_id, call_uuid, facts.to_json())
         turn = facts.turn
-    found = _with_turn(facts, turn)
-    services.known.turn_taken(group_id, decide(found)[0][0])
-    return found
-
-
-def _with_turn(facts: Facts, turn: Memory | None) -> Facts:
-    return Facts(facts.policy, facts.members, facts.answerer, turn, facts.seed)
+    first = first_in_turn(facts, turn)
+    if first is not None:
+        services.known.turn_taken(group_id, first)
+    return facts.with_turn(turn)

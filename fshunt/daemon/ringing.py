@@ -24,6 +24,10 @@ BRIDGE_SECONDS = 10.0
 LAST_LOOK_SECONDS = 0.05
 """At a stop: how long it is still looked whether somebody has just picked up; the switch tells within some ten ms."""
 
+TAKEN_SECONDS = 0.5
+"""The switch ends the ringing as the caller's, and he has not hung up: somebody else takes him, and within some ten ms
+the switch says so (fact 34)."""
+
 FOREVER = float("inf")
 
 
@@ -40,6 +44,8 @@ class StageEnd(Enum):
     ANSWERED = auto()
     NOBODY = auto()
     CALLER_GONE = auto()
+    CALLER_TAKEN = auto()
+    """Somebody else has the caller."""
     LEFT_RINGING = auto()
     """The daemon stops; the switch alone rings the phones on."""
 
@@ -59,6 +65,7 @@ class Ringing:
     _leave_by: float = field(default=FOREVER)
     _gone_by: float = field(default=FOREVER)
     _stuck_by: float = field(default=FOREVER)
+    _taken_by: float = field(default=FOREVER)
     _end: StageEnd | None = None
 
     def start(self, plans: Sequence[LegPlan]) -> None:
@@ -86,6 +93,8 @@ class Ringing:
                     self._on_time(self.clock())
                 else:
                     self._on_event(event.event, self.clock())
+                if self.session.taken and self._end is None:
+                    self._caller_taken()
                 self._end_withdrawn()  # after the event: it may say that the phone was picked up
                 self._report()
             return self._end
@@ -137,7 +146,7 @@ class Ringing:
             self._stuck_by = FOREVER
         elif self._stuck_by == FOREVER:
             self._stuck_by = self.clock() + BRIDGE_SECONDS
-        return min(due, self._gone_by, self._stuck_by, self._leave_by)
+        return min(due, self._gone_by, self._stuck_by, self._leave_by, self._taken_by)
 
     def _on_time(self, now: float) -> None:
         self._call_off(self.legs.overdue(now), "NO_ANSWER")
@@ -145,6 +154,9 @@ class Ringing:
             self._caller_gone()
         if now >= self._leave_by:
             self._end = StageEnd.LEFT_RINGING
+            return
+        if now >= self._taken_by:
+            self._end = StageEnd.NOBODY
             return
         if now >= self._stuck_by:
             raise TimedOut("FreeSWITCH did not end the ringing when it was told to.")
@@ -160,7 +172,7 @@ class Ringing:
             case "CHANNEL_BRIDGE":
                 self._answered(event.get("Other-Leg-Unique-ID") or event.get("Bridge-B-Unique-ID") or "")
             case "CHANNEL_EXECUTE_COMPLETE" if event.get("Application-UUID") == self.bridge_uuid:
-                self._bridge_complete(event)
+                self._bridge_complete(event, now)
             case "CHANNEL_HANGUP":
                 self._gone_by = now + GONE_SECONDS
             case "CHANNEL_HANGUP_COMPLETE":
@@ -171,7 +183,7 @@ class Ringing:
         if self.winner is not None:
             self._end = StageEnd.ANSWERED
 
-    def _bridge_complete(self, event: Frame) -> None:
+    def _bridge_complete(self, event: Frame, now: float) -> None:
         if event.get("variable_originate_disposition") == "SUCCESS":
             self._answered(event.get("variable_last_bridge_to") or event.get("variable_bridge_uuid") or "")
             if self._end is not None:
@@ -180,12 +192,21 @@ class Ringing:
         self.winner = self.legs.winner()
         if self.winner is not None:
             self._end = StageEnd.ANSWERED
+        elif self.session.gone:
+            self._end = StageEnd.CALLER_GONE
+        elif event.get("variable_originate_disposition") == "ORIGINATOR_CANCEL":
+            self._taken_by = now + TAKEN_SECONDS
         else:
-            self._end = StageEnd.CALLER_GONE if self.session.gone else StageEnd.NOBODY
+            self._end = StageEnd.NOBODY
 
     def _caller_gone(self) -> None:
         self.legs.close_all("ORIGINATOR_CANCEL")
         self._end = StageEnd.CALLER_GONE
+
+    def _caller_taken(self) -> None:
+        """Whatever phone of ours still rings is stopped by the switch, with the ``bridge``."""
+        self.legs.close_all("LOSE_RACE")
+        self._end = StageEnd.CALLER_TAKEN
 
     def _call_off_others_if_declined(self, offer: Offer) -> None:
         """A refusal at one phone is the member's word for all of them (RFC 3261 section 16.7, step 5)."""

@@ -21,12 +21,12 @@ from fshunt.daemon.keeper import Keeper
 from fshunt.daemon.lag import LagMeter
 from fshunt.daemon.listener import Listener
 from fshunt.daemon.notify import Notifier
+from fshunt.daemon.reading import GroupReader
 from fshunt.daemon.services import Services
 from fshunt.daemon.status import database_status, switch_status
 from fshunt.daemon.web import WebServer
 from fshunt.daemon.withdrawing import Withdrawals
 from fshunt.errors import FshuntError
-from fshunt.store.known import load_all
 from fshunt.switch.phones import Change
 from fshunt.switch.session import Session
 
@@ -38,18 +38,16 @@ FAREWELL_SECONDS = 3.0
 FLUSH_SECONDS = 10.0
 """How long, at a stop, the database may take for the last records, if there is nowhere else to keep them."""
 
-KNOWN_AGAIN_SECONDS = 60.0
-"""How often all groups are read, so that a call finds its group also when the database is away."""
-
 START_STATE_SECONDS = 0.5
-"""How long the start waits for the switches: better to know who is on the phone before the first call."""
+"""How long the start waits for the switches: better to know who is on the phone before the first call. It waits as long
+for the groups; the groups of a large installation are read on while calls come."""
 
 
 class Daemon:
     """All calls of one process. Start it, wait, stop it; it cannot be started again."""
 
     def __init__(self, services: Services, clock: SteadyClock, notifier: Notifier | None = None) -> None:
-        self.services, self._clock = services, clock
+        self.services = services
         self.last_errors: Callable[[], list[dict[str, str]]] = list
         settings = services.settings
         self._notifier = notifier or Notifier({})
@@ -74,6 +72,7 @@ class Daemon:
         self._withdrawals = Withdrawals(
             services.database, settings.database_url, services.line, lambda: list(self._calls.values())
         )
+        self._groups = GroupReader(services.database, services.known, clock, settings.node)
         self._stopped = False
         self._web: WebServer | None = None
         self._lag = LagMeter(services.metrics.loop_lag)
@@ -94,11 +93,11 @@ class Daemon:
         services.monitor.start()
         for each in services.monitor.switches:
             each.wait_until_tried(START_STATE_SECONDS)
-        self._read_all_groups()
+        self._groups.start()
+        self._groups.wait_for_the_first(START_STATE_SECONDS)
         self._heart.start()
         self._heart.wait_for_the_first(START_STATE_SECONDS)
         self._withdrawals.start()
-        self._keepers.append(Keeper("reading the groups", self._keep_groups_known))
         if self._notifier.watchdog_seconds:
             feed = partial(self._feed_watchdog, self._notifier.watchdog_seconds / 2)
             self._keepers.append(Keeper("giving signs of life", feed))
@@ -130,6 +129,7 @@ class Daemon:
         self._let_hunts_end(FAREWELL_SECONDS)
         for keeper in self._keepers:
             keeper.stop()
+        self._groups.stop()
         self._withdrawals.stop()
         self._lag.stop()
         if self._web is not None:
@@ -146,6 +146,7 @@ class Daemon:
         ears = services.monitor.ears
         ears.on_change, ears.on_state = self._phones_changed, self._switch_state_taken
         ears.on_error = metrics.switch_error
+        services.adopter.on_closed = metrics.hunt_ended
         services.database.on_change = self._database_changed
         services.database.on_error = metrics.database_error
         metrics.watch(
@@ -237,23 +238,6 @@ class Daemon:
             "errors": self.last_errors(),
         }
         return status, [*live, *services.adopter.hunt_ids], services.line.hunt_ids
-
-    def _read_all_groups(self) -> None:
-        database = self.services.database
-        try:
-            loaded, latest = database.read(load_all)
-        except FshuntError as error:
-            log.warning("the groups could not be read: %s", error)
-            return
-        self.services.known.replace_all(loaded)
-        if latest is not None:
-            self._clock.not_before(latest)
-
-    def _keep_groups_known(self) -> None:
-        while True:
-            gevent.sleep(KNOWN_AGAIN_SECONDS)
-            if self.services.database.away is None:
-                self._read_all_groups()
 
     @property
     def _works(self) -> bool:

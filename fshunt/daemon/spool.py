@@ -103,9 +103,12 @@ class Spool:
             "args": [_told(value) for value in args],
             "kwargs": {name: _told(value) for name, value in kwargs.items()},
         }
-        line = json.dumps(said).encode() + b"\n"
         try:
+            line = json.dumps(said).encode() + b"\n"
             written = os.write(self._open(self.path), line)
+        except (TypeError, ValueError):  # a mistake inside fshunt, which shall cost this record's safety and no call
+            log.exception("a record cannot be kept in a file: %s", function.__name__)
+            return False
         except OSError as error:
             self._give_up(error)
             return False

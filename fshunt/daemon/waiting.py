@@ -22,7 +22,7 @@ from fshunt.hunting.group import MAX_WAIT_SECONDS, Member
 from fshunt.hunting.hunt import Hunt, Stage
 from fshunt.hunting.outcomes import Event, Outcome, State
 from fshunt.store import standing, waiting
-from fshunt.switch.session import HUNG_UP, CallerGone, Session
+from fshunt.switch.session import Session
 
 LONGEST_PAUSE_SECONDS = 2.0
 """Between two tries, should nobody have said that a member is free: a notice may be lost."""
@@ -64,7 +64,7 @@ class Waiting(AbstractContextManager["Waiting"]):
     def until_free(self) -> tuple[Stage, list[Chosen]] | None:
         """Wait until members are free, and return them, claimed; None when there is nobody, or no time, to wait for.
 
-        Raises CallerGone.
+        Raises CallerGone, CallerTaken.
         """
         while self.hunt.waits() and self.services.monotonic() < self._until:
             self._join()
@@ -174,8 +174,8 @@ class Waiting(AbstractContextManager["Waiting"]):
         now = self.services.monotonic()
         resting = self.services.rests.next_end([m.id for m in self.hunt.awaited()], self.hunt.group.rest_seconds)
         again = [at for at in (*self._not_before.values(), *resting) if at > now]
-        event = self.session.next_event(min([self._until, now + LONGEST_PAUSE_SECONDS, *again]), wakeable=True)
-        if self.session.gone:
-            raise CallerGone(HUNG_UP)
+        next_try = min([self._until, now + LONGEST_PAUSE_SECONDS, self._music.next_start, *again])
+        event = self.session.next_event(next_try, wakeable=True)
+        self.session.check_caller()
         if event is not None:
             self._music.on_event(event.event)

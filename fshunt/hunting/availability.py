@@ -88,13 +88,21 @@ def skip_reason(
 
 
 def rests(idle_since: datetime | None, rest_seconds: float, now: datetime | None) -> bool:
-    """Tell whether a member whose last call ended at ``idle_since`` still rests.
-
-    A stamp in the future is of a clock that was set back since: nobody rests for the hours between the two.
-    """
-    if now is None or idle_since is None or rest_seconds <= 0:
+    """Tell whether a member whose last call ended at ``idle_since`` still rests."""
+    if now is None or idle_since is None:
         return False
-    return timedelta(0) <= now - idle_since < timedelta(seconds=rest_seconds)
+    after, before = stamps_of_rest(rest_seconds, now)
+    return after < idle_since < before
+
+
+def stamps_of_rest(rest_seconds: float, now: datetime) -> tuple[datetime, datetime]:
+    """Return two moments: whose last call ended between them, and at neither, rests.
+
+    They are as far from ``now`` as the rest is long, on either side. A stamp that is a little ahead was written by a
+    machine whose clock is; one that is far ahead is of a clock that was wrong, and nobody rests for the hours between.
+    """
+    rest = timedelta(seconds=rest_seconds)
+    return now - rest, now + rest
 
 
 def _rests(presence: Presence, rest_seconds: float, now: datetime | None) -> bool:

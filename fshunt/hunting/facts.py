@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,6 +34,10 @@ class Facts:
     def ids(self) -> tuple[int, ...]:
         """The members' ids in order of position."""
         return tuple(m.id for m in self.members)
+
+    def with_turn(self, turn: Memory | None) -> Facts:
+        """Return the same facts with another turn."""
+        return replace(self, turn=turn)
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts as plain values for the call's row."""

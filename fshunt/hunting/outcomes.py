@@ -61,6 +61,7 @@ class Event(StrEnum):
     LET_GO = "let-go"
     DELIVERED = "delivered"
     CALLER_GONE = "caller-gone"
+    TAKEN = "taken"
     FAILED = "failed"
 
 
@@ -86,6 +87,10 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.RINGING, Event.CALLER_GONE): State.ENDED,
     (State.WAITING, Event.CALLER_GONE): State.ENDED,
     (State.LEAVING, Event.CALLER_GONE): State.ENDED,
+    (State.SEEKING, Event.TAKEN): State.ENDED,
+    (State.RINGING, Event.TAKEN): State.ENDED,
+    (State.WAITING, Event.TAKEN): State.ENDED,
+    (State.LEAVING, Event.TAKEN): State.ENDED,
     (State.SEEKING, Event.FAILED): State.ENDED,
     (State.RINGING, Event.FAILED): State.ENDED,
     (State.WAITING, Event.FAILED): State.ENDED,

@@ -106,8 +106,9 @@ class Settings:
         default=0.5,
         metadata=_about(
             values.seconds(0, 3600),
-            "How long a graceful stop lets the hunts under way go on, in seconds. Then their phones stop ringing, and "
-            "FreeSWITCH takes the callers to the next daemon or to the fallback. Answered calls go on in any case.",
+            "How long a graceful stop lets the hunts under way go on, in seconds. Then phones that ring go on without "
+            "the daemon, and whoever picks up has the call; where nobody does, and where no phone rings, FreeSWITCH "
+            "takes the caller to the next daemon or to the fallback. Answered calls go on in any case.",
         ),
     )
     voicemail_profile: str = field(

@@ -168,6 +168,8 @@ class Originate:
             append(call.variables, "originate_causes", f"{leg.channel.uuid};{'NONE' if leg is winner else leg.cause}")
         if winner is not None:
             return winner, SUCCESS
+        if call.transfer is not None:
+            return None, ORIGINATOR_CANCEL
         self.timed_out = self.legs[0].cause == NO_ANSWER
         return None, self.legs[0].cause or NO_ANSWER
 
@@ -214,7 +216,7 @@ def _talk(call: SimulatedCall, leg: Leg) -> None:
     caller.variables.pop("bridge_to", None)
     caller.variables["bridge_hangup_cause"] = caller.hangup_cause or leg.cause or NORMAL_CLEARING
     caller.fire("CHANNEL_UNBRIDGE", front=ends)
-    if caller.up and call.variables.get("hangup_after_bridge") == "true":
+    if caller.up and call.transfer is None and call.variables.get("hangup_after_bridge") == "true":
         call.hangup(NORMAL_CLEARING)
 
 

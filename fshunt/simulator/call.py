@@ -5,13 +5,13 @@ from __future__ import annotations
 import uuid as uuids
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gevent.event import Event
 
 from fshunt.simulator import applications
-from fshunt.simulator.causes import DESTINATION_OUT_OF_ORDER, NORMAL_CLEARING, ORIGINATOR_CANCEL
+from fshunt.simulator.callers import Caller, Ending
+from fshunt.simulator.causes import DESTINATION_OUT_OF_ORDER, NORMAL_CLEARING, ORIGINATOR_CANCEL, PICKED_OFF
 from fshunt.simulator.channel import Channel, set_variable
 from fshunt.simulator.clock import Clock, Timer
 from fshunt.simulator.dialplan import Action, Message, expand
@@ -22,33 +22,6 @@ if TYPE_CHECKING:
     from fshunt.simulator.faults import Fault
     from fshunt.simulator.listener import Listener
     from fshunt.simulator.switch import SimulatedSwitch
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """What the caller does. Times are seconds."""
-
-    give_up_after: float | None = None
-    """When he hangs up, from dialling, if nobody has answered by then."""
-    talk_for: float | None = None
-    """How long he talks to a member before he hangs up himself."""
-    message_seconds: float | None = None
-    """How long he speaks to voicemail before he hangs up; None waits until voicemail ends."""
-
-
-@dataclass(slots=True)
-class Ending:
-    """How a call went, as the switch saw it."""
-
-    kind: str = "abandoned"
-    """answered, voicemail, fallback-voicemail, transferred, rejected, abandoned or stuck."""
-    who: str = ""
-    """The extension that answered, the voicemail box, or the number transferred to."""
-    cause: str = ""
-    rang: list[str] = field(default_factory=list)
-    """The extensions rung, in order; one for each phone."""
-    seconds: float = 0.0
-    by_caller: bool = False
 
 
 class SimulatedCall:
@@ -104,8 +77,8 @@ class SimulatedCall:
 
     @property
     def listening(self) -> bool:
-        """Whether an application may go on: the caller is there and the controller has not been lost."""
-        return not self._gone and not self.reset
+        """Whether an application may go on: the caller is there, and not on the way elsewhere."""
+        return not self._gone and not self.reset and self.transfer is None
 
     def join(self, seconds: float | None = None) -> bool:
         """Waits, in real seconds, for the call's end; says whether it came."""
@@ -183,6 +156,21 @@ class SimulatedCall:
         self.channel.mark_answered()
         self.run_hooks("execute_on_answer")
         self.channel.settle_answer()
+
+    def send_away(self, number: str) -> None:
+        """An operator sends the caller to another number (``uuid_transfer``), whatever is under way."""
+        applications.TABLE["transfer"](self, number)
+
+    def pick_up(self, picker: SimulatedCall) -> None:
+        """Somebody picks the call up at another phone (``intercept``): what rings is stopped, and the two talk."""
+        for leg in self.legs.values():
+            leg.hangup(PICKED_OFF)
+        self.channel.other = picker.channel
+        self.answer()
+        self.ending.kind, self.ending.who = "picked up", picker.channel.profile.caller_number
+        self.switch.tell(self, "picked up", self.ending.who, "")
+        self.transfer = [("sleep", "86400000")]
+        self.wake()
 
     def run_hooks(self, prefix: str) -> None:
         """Runs the applications in all variables whose names begin so, as FreeSWITCH does at certain moments."""

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 import gevent
 
-from fshunt.simulator.call import Caller, SimulatedCall
+from fshunt.simulator.call import SimulatedCall
+from fshunt.simulator.callers import Caller
 from fshunt.simulator.phones import Behaviour, answers
 from fshunt.simulator.switch import SimulatedSwitch
 

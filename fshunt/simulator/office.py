@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fshunt.simulator.call import Caller, Ending, SimulatedCall
+from fshunt.simulator.call import SimulatedCall
+from fshunt.simulator.callers import Caller, Ending
 from fshunt.simulator.phones import RINGS, Behaviour, Phone, answers, refuses
 from fshunt.simulator.switch import Fact, SimulatedSwitch
 

@@ -15,7 +15,8 @@ import gevent
 
 from fshunt.simulator.bridging import CALLEE_NAME
 from fshunt.simulator.bus import Bus
-from fshunt.simulator.call import Caller, SimulatedCall
+from fshunt.simulator.call import SimulatedCall
+from fshunt.simulator.callers import Caller
 from fshunt.simulator.causes import (
     CHAN_NOT_IMPLEMENTED,
     GATEWAY_DOWN,

@@ -31,7 +31,7 @@ from fshunt.store.statements import insert_for, table
 CLAIMS, WAITING = table(Claim), table(Waiter)
 KEY = (CLAIMS.c.domain, CLAIMS.c.extension)
 
-_NOW, _WALL = bindparam("now", type_=UtcDateTime()), bindparam("wall", type_=UtcDateTime())
+_NOW = bindparam("now", type_=UtcDateTime())
 _CLAIMED = exists().where(
     CLAIMS.c.domain == bindparam("in_domain"),
     CLAIMS.c.extension == MEMBERS.c.extension,
@@ -47,10 +47,12 @@ _KEPT = exists().where(
     WAITING.c.place < bindparam("my_place"),
 )
 """For a hunt for another call that waits and came before this one."""
-# A stamp in the future is of a clock that was set back since: nobody rests for the hours between.
 _RESTING = and_(
-    MEMBERS.c.idle_since.is_not(None), MEMBERS.c.idle_since > bindparam("rested"), MEMBERS.c.idle_since <= _WALL
+    MEMBERS.c.idle_since.is_not(None),
+    MEMBERS.c.idle_since > bindparam("rest_after", type_=UtcDateTime()),
+    MEMBERS.c.idle_since < bindparam("rest_before", type_=UtcDateTime()),
 )
+"""Both moments are said by ``hunting.availability``."""
 
 LOOK = (
     select(

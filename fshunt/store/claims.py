@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Executable, bindparam, delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from fshunt.hunting.availability import stamps_of_rest
 from fshunt.store.changes import announcing
 from fshunt.store.claiming import (
     CLAIMS,
@@ -97,7 +98,7 @@ def look_and_claim(
     waits that came before this one (``place``; None: this one is in no line). A member who is gone is not in the
     answer. With ``call_waiting`` no claim is a hindrance. A hunt that gets a claim waits for nobody any more.
     """
-    wall = now if at is None else at
+    rest_after, rest_before = stamps_of_rest(rest_seconds, now if at is None else at)
     values: dict[str, Any] = {
         "of_group": group_id,
         "wanted": sorted(wanted),
@@ -107,8 +108,8 @@ def look_and_claim(
         "by": owner,
         "now": now,
         "until": now + timedelta(seconds=lease_seconds),
-        "rested": wall - timedelta(seconds=rest_seconds),
-        "wall": wall,
+        "rest_after": rest_after,
+        "rest_before": rest_before,
         "my_place": MAX_PLACE if place is None else place,
     }
     rows, got = _look(s, values)

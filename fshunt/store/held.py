@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
@@ -15,7 +16,7 @@ from fshunt.store.statements import run, table
 
 CLAIMS, OFFERS = table(Claim), table(OfferRecord)
 _HELD = (
-    select(CLAIMS.c.extension, OFFERS.c.outcome, OFFERS.c.started_at, OFFERS.c.ended_at)
+    select(CLAIMS.c.extension, CLAIMS.c.owner, OFFERS.c.outcome, OFFERS.c.started_at, OFFERS.c.ended_at)
     .outerjoin(
         OFFERS,
         and_(
@@ -32,20 +33,25 @@ _STILL_HELD = _HELD.where(CLAIMS.c.expires_at > bindparam("reached"))
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a hunt does with a member whom it has claimed: ``answered`` since, or not yet; None: it is just about to."""
+    """What a hunt does with a member whom it has claimed: ``answered`` since, or not yet; None: it is just about to.
+
+    ``owner`` is the run that has the hunt: if it is gone, so may be the call.
+    """
 
     answered: bool | None
     since: datetime | None
+    owner: str = ""
 
 
 def held_members(s: Session, domain: str) -> dict[str, Held]:
     """Return the members of the domain who are claimed, by their extension."""
     reached = lease.read(s)
     rows = run(s, _HELD if reached is None else _STILL_HELD, {"domain": domain, "reached": reached})
-    return {row.extension: _held(row.outcome, row.started_at, row.ended_at) for row in rows}
+    return {row.extension: _held(row) for row in rows}
 
 
-def _held(outcome: str | None, started_at: datetime | None, ended_at: datetime | None) -> Held:
-    if started_at is None:
-        return Held(None, None)
-    return Held(True, ended_at) if outcome == Outcome.ANSWERED else Held(False, started_at)
+def _held(row: Any) -> Held:
+    if row.started_at is None:
+        return Held(None, None, row.owner)
+    answered = row.outcome == Outcome.ANSWERED
+    return Held(answered, row.ended_at if answered else row.started_at, row.owner)

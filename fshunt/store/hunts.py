@@ -7,16 +7,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import Executable, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from fshunt.errors import NotFound
+from fshunt.hunting.facts import Facts
 from fshunt.hunting.group import Group
 from fshunt.hunting.memory import Memory
-from fshunt.hunting.policies import Remembers
+from fshunt.hunting.policies import Remembers, first_in_turn
 from fshunt.store.claims import Flags, claim, look_and_claim, release, renew, sweep
 from fshunt.store.models import Domain, GroupMemory, MemoryMove
 from fshunt.store.rows import (
@@ -144,8 +145,14 @@ def take_turn(
     return _move(s, group_id, Remembers.TURN, call_uuid, choose)
 
 
-def move_turn(s: Session, group_id: int, call_uuid: str, choose: Callable[[Memory | None], int | None]) -> None:
-    """Do as ``take_turn``, at the end of the transaction, for a call that could not wait for it."""
+def move_turn(s: Session, group_id: int, call_uuid: str, facts: dict[str, Any]) -> None:
+    """Do as ``take_turn``, at the end of the transaction, for a call that could not wait for it.
+
+    ``facts`` are those that its order was decided on, as plain values: this may be written by the daemon's next life.
+    Raises KeyError or ValueError if they are something else.
+    """
+    read = Facts.from_json(facts)
+    choose = partial(first_in_turn, read)
     at_end(s, Rank.MEMORY, group_id, lambda s: _move(s, group_id, Remembers.TURN, call_uuid, choose))
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from fshunt.errors import Conflict, NotFound, UsageError
@@ -148,8 +148,9 @@ def block(s: Session, domain: str, extension: str, blocked: bool, *, now: dateti
     else:
         s.execute(delete(Block).where(Block.domain_id == domain_id, Block.extension == key))
         in_domain = select(HuntGroup.id).where(HuntGroup.domain_id == domain_id)
-        theirs = update(HuntMember).where(HuntMember.extension == key, HuntMember.group_id.in_(in_domain))
-        s.execute(theirs.values(rang_out=0).execution_options(synchronize_session=False))
+        theirs = _lock_members(s, HuntMember.extension == key, HuntMember.group_id.in_(in_domain))
+        counts = update(HuntMember).where(HuntMember.id.in_(theirs))
+        s.execute(counts.values(rang_out=0).execution_options(synchronize_session=False))
     announce(s, domain)
 
 
@@ -228,10 +229,19 @@ def _memberships(s: Session, domain_id: int, address: MemberAddress) -> list[tup
     return [(pilot, parse_member(extension)) for pilot, extension in s.execute(query)]
 
 
+def _lock_members(s: Session, *which: ColumnElement[bool]) -> list[int]:
+    """Lock members in order of their ids, and return these: the order in which a daemon writes of its calls.
+
+    An UPDATE of several rows locks them as it finds them, and may wait in a ring with one that does not.
+    """
+    return list(s.scalars(select(HuntMember.id).where(*which).order_by(HuntMember.id).with_for_update()))
+
+
 def _renumber(s: Session, group: Group, positions: dict[int, int]) -> None:
     """Give members (by id) new positions, in two steps: a position may not be held by two even between statements."""
     if not positions:
         return
+    _lock_members(s, HuntMember.group_id == group.id, HuntMember.id.in_(positions))
     moving = update(HuntMember).where(HuntMember.group_id == group.id, HuntMember.id.in_(positions))
     s.execute(moving.values(position=-HuntMember.position).execution_options(synchronize_session=False))
     rows = [{"id": member_id, "position": position} for member_id, position in positions.items()]

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg.errors import PipelineAborted
+from psycopg.pq import PipelineStatus
 
 R = TypeVar("R")
 
@@ -85,7 +86,7 @@ class PipedConnection(psycopg.Connection[Any]):
             return
         try:
             pipe.close()
-        except PipelineAborted as error:
+        except psycopg.Error as error:
             raise _first_of(error) from None
 
     def commit(self) -> None:
@@ -99,19 +100,30 @@ class PipedConnection(psycopg.Connection[Any]):
         self.close_pipe()
 
     def rollback(self) -> None:
-        """Undo the transaction."""
+        """Undo the transaction; where nothing can be said any more the server does so by itself.
+
+        It is called because of an error, and one of its own would stand before that.
+        """
         self.begin_with = None
         with suppress(psycopg.Error):
             self.close_pipe()
-        super().rollback()
+        if self.pgconn.pipeline_status != PipelineStatus.OFF:
+            self.close()  # answers are missing for good
+        if not self.closed:
+            super().rollback()
 
 
-def _first_of(error: PipelineAborted) -> psycopg.Error:
+def _first_of(error: psycopg.Error) -> psycopg.Error:
     """Return why the statements before were refused: what follows in a pipeline is only said to be aborted."""
-    found: psycopg.Error = error
-    while isinstance(found, PipelineAborted) and isinstance(found.__context__, psycopg.Error):
+    found = error
+    while _only_follows(found) and isinstance(found.__context__, psycopg.Error):
         found = found.__context__
     return found
+
+
+def _only_follows(error: psycopg.Error) -> bool:
+    """Whether an error is of the pipeline alone: it is aborted, or cannot be left while answers are missing."""
+    return isinstance(error, PipelineAborted) or str(error).startswith("cannot exit pipeline mode")
 
 
 class PipedCursor(psycopg.Cursor[Any]):

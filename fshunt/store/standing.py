@@ -8,10 +8,9 @@ from sqlalchemy import and_, bindparam, select
 from sqlalchemy.orm import Session
 
 from fshunt.hunting.availability import SkipReason
-from fshunt.store.models import Block, HuntGroup, HuntMember
-from fshunt.store.statements import run, table
+from fshunt.store.rows import BLOCK_OF_MEMBER, BLOCKS, GROUPS, MEMBERS
+from fshunt.store.statements import run
 
-MEMBERS, GROUPS, BLOCKS = table(HuntMember), table(HuntGroup), table(Block)
 _STANDING = (
     select(
         MEMBERS.c.id,
@@ -19,7 +18,7 @@ _STANDING = (
         BLOCKS.c.extension.is_not(None).label("blocked"),
     )
     .join(GROUPS, GROUPS.c.id == MEMBERS.c.group_id)
-    .outerjoin(BLOCKS, and_(BLOCKS.c.domain_id == GROUPS.c.domain_id, BLOCKS.c.extension == MEMBERS.c.extension))
+    .outerjoin(BLOCKS, BLOCK_OF_MEMBER)
     .where(MEMBERS.c.id.in_(bindparam("ids", expanding=True)))
 )
 

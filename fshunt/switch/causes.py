@@ -27,7 +27,10 @@ OUTCOMES: dict[str, Outcome] = {
 SIP_OUTCOMES: dict[int, Outcome] = {486: Outcome.BUSY, 600: Outcome.BUSY, 603: Outcome.DECLINED, 607: Outcome.DECLINED}
 """Answers of a phone that say more than the cause (RFC 3261 section 21; 607: RFC 8197)."""
 
+FORWARDS = "the phone forwards its calls, which a hunt does not follow ({code})"
 DETAILS: dict[int, str] = {
+    301: FORWARDS.format(code=301),
+    302: FORWARDS.format(code=302),
     480: "the phone says it cannot be reached: do not disturb, or logged off (480)",
     404: "the phone does not know this number (404)",
     408: "the phone did not respond (408)",

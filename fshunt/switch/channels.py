@@ -17,7 +17,7 @@ from fshunt.switch.frames import Frame, ProtocolError
 
 ENDED_KEPT = 20_000  # uuids that a late event could bring back; at 30 calls a second and three legs each, 220 s
 
-_ENDS = ("CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY")
+_END = "CHANNEL_HANGUP_COMPLETE"
 _ANSWERED = ("ACTIVE", "HELD", "UNHELD")  # states of a call that only an answered one has
 
 
@@ -86,8 +86,12 @@ class Channel:
 
     @property
     def ids(self) -> frozenset[str]:
-        """Whose call it is: none when it is over."""
-        return frozenset() if self.over else frozenset({self.presence, self.account} - {""})
+        """Whose call it is: none when it is over.
+
+        Who logged in is who calls. The presence id is of the From, which a phone may choose: who has a login as 1009
+        would else be able to put 1002 on the phone.
+        """
+        return frozenset() if self.over else frozenset({self.account or self.presence} - {""})
 
     @property
     def call(self) -> PhoneCall:
@@ -127,7 +131,7 @@ class ChannelTable:
         if name == "CHANNEL_UUID" and (old := event.get("Old-Unique-ID")):
             renamed = Change(self.end(old).presence_ids)  # it has not ended: it goes on under another name
             return Change.of([renamed, self._update(uuid, event) if uuid and uuid not in self.ended else NOTHING])
-        if name in _ENDS:
+        if name == _END:
             return self.end(uuid)
         return self._update(uuid, event) if uuid and uuid not in self.ended else NOTHING
 
@@ -212,6 +216,16 @@ class ChannelTable:
         return old ^ new
 
 
+def account_of(event: Frame) -> str:
+    """Who logged in to make the call of a channel, as ``user@domain`` in small letters; empty where nobody did.
+
+    A call that is made to a phone is known by its presence id: what stands there of an account is the caller's.
+    """
+    user, domain = event.get("variable_user_name"), event.get("variable_domain_name")
+    made_to_a_phone = event.get("Call-Direction") == "outbound"
+    return f"{user}@{domain}".lower() if user and domain and not made_to_a_phone else ""
+
+
 def _name(channel: Channel, event: Frame) -> None:
     """Notes whose channel it is, unless a later event said so already."""
     sequence = _number(event.get("Event-Sequence"))
@@ -221,10 +235,9 @@ def _name(channel: Channel, event: Frame) -> None:
         channel.call_uuid = event.get("Channel-Call-UUID", "")
         other = "Caller-Caller-ID-Number" if channel.outbound else "Caller-Destination-Number"
         channel.other = event.get(other, "")
-    user, domain = event.get("variable_user_name"), event.get("variable_domain_name")
-    if user and domain and not channel.outbound and sequence >= channel.account_sequence:
-        channel.account_sequence = sequence
-        channel.account = f"{user}@{domain}".lower()
+    account = account_of(event)
+    if account and not channel.outbound and sequence >= channel.account_sequence:
+        channel.account_sequence, channel.account = sequence, account
 
 
 def _created(event: Frame) -> float:

@@ -96,7 +96,10 @@ def dial_string(legs: Sequence[LegPlan]) -> str:
     """Return the dial string that rings all the legs at once; raise BadValue if a part does not fit its kind.
 
     ``ignore_early_media`` keeps a phone that sends 183 from winning and the caller's ringing from stopping (fact 16).
+    ``outbound_redirect_fatal`` keeps a phone that forwards its calls (302) from having the switch dial what it says
+    (fact 35; design, section 9): it is a phone that cannot be reached.
     """
     longest = max(leg.longest + (leg.confirm.timeout if leg.confirm else 0) for leg in legs)
-    head = f"{{ignore_early_media=true,originate_timeout={math.ceil(longest) + 2 * BACKSTOP_SECONDS}}}"
+    timeout = math.ceil(longest) + 2 * BACKSTOP_SECONDS
+    head = f"{{ignore_early_media=true,outbound_redirect_fatal=true,originate_timeout={timeout}}}"
     return head + ",".join(leg.text() for leg in legs[:MAX_LEGS])

@@ -163,7 +163,10 @@ class Link:
 
     def _receive(self, deadline: float | None, wakeable: bool) -> bool:
         """Takes in some bytes; False when the deadline has passed, or somebody woke us."""
-        self._flush()
+        self._flush()  # which lets others run while FreeSWITCH takes nothing: ``wake`` finds nobody to interrupt then
+        if wakeable and self._woken:
+            self._woken = False
+            return False
         self._sock.settimeout(_remaining(deadline, self._clock()))
         try:
             self._waiting = gevent.getcurrent() if wakeable else None

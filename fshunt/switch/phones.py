@@ -73,6 +73,11 @@ class PhoneTable:
         """Whether a channel lives."""
         return uuid in self._channels.channels
 
+    def ids_of(self, uuid: str) -> frozenset[str]:
+        """Whose channel it is, as presence ids; empty for one that is not known, or over."""
+        channel = self._channels.channels.get(uuid)
+        return frozenset() if channel is None else channel.ids
+
     def is_answered(self, uuid: str) -> bool:
         """Whether a channel lives and was answered."""
         channel = self._channels.channels.get(uuid)

@@ -21,14 +21,15 @@ import gevent
 from greenswitch.esl import OutboundSession
 
 from fshunt.errors import FshuntError
-from fshunt.switch import frames, messages
+from fshunt.switch import messages
+from fshunt.switch.callers_end import HUNG_UP, CallerGone, CallersEnd, CallerTaken, number_of
 from fshunt.switch.exchange import Bounds, Exchange, TimedOut
 from fshunt.switch.frames import Frame, ProtocolError
 from fshunt.switch.link import Link, SwitchLost
 from fshunt.switch.messages import Command
 from fshunt.switch.replies import CommandRefused
 
-__all__ = ["CallerGone", "CommandRefused", "ProtocolError", "Session", "SwitchLost", "TimedOut"]
+__all__ = ["CallerGone", "CallerTaken", "CommandRefused", "ProtocolError", "Session", "SwitchLost", "TimedOut"]
 
 REPLY_SECONDS = 5.0  # FreeSWITCH's listener answers a command within milliseconds, whatever the call does
 AFTER_GONE_SECONDS = 2.0  # from the caller's hang-up to the bridge's completion 20 to 40 ms were seen (fact 6)
@@ -37,42 +38,9 @@ FAREWELL_SECONDS = 1.0  # for `exit` to be read and our close to be seen
 HAND_BACK_SECONDS = 2.0  # for `connect` to be answered when the call is only handed back
 KEPT = Bounds(events=1000, bytes=8 * 1024 * 1024)
 
-HUNG_UP = "The caller has hung up."
-
 _UUID = re.compile(r"[!-~]{1,256}")  # FreeSWITCH can be set to use the caller's Call-ID: then it may be anything
 
 log = logging.getLogger(__name__)
-
-
-class CallerGone(FshuntError):
-    """The caller has hung up, and what was waited for will not come any more."""
-
-
-class _CallersEnd:
-    """What is known of the caller; apart from the session, which would else hold itself and outlive its call."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self.uuid = ""
-        self.gone = False
-        self.gone_at = 0.0
-        self.over = False  # the caller's CHANNEL_HANGUP_COMPLETE was read: no completion comes after it
-        self._clock = clock
-
-    def note(self, event: Frame) -> None:
-        """Looks at an event or notice as it comes, before it is kept."""
-        if event.content_type == frames.DISCONNECT_NOTICE:
-            if event.raw("Content-Disposition") == b"linger":
-                self.note_gone()
-            return
-        name = event.raw("Event-Name")
-        if name in (b"CHANNEL_HANGUP", b"CHANNEL_HANGUP_COMPLETE") and event.get("Unique-ID") == self.uuid:
-            self.note_gone()
-            self.over = self.over or name == b"CHANNEL_HANGUP_COMPLETE"
-
-    def note_gone(self) -> None:
-        """Says that the caller has hung up."""
-        if not self.gone:
-            self.gone, self.gone_at = True, self._clock()
 
 
 class Session(OutboundSession):
@@ -85,7 +53,7 @@ class Session(OutboundSession):
         self.clock = clock
         self.connected = True
         self.session_data: Frame | None = None
-        self._caller = _CallersEnd(clock)
+        self._caller = CallersEnd(clock)
         self._link = Link(sock, clock)
         self._exchange = Exchange(self._link, clock, KEPT, self._caller.note, peer)
         self._greeted_at: float | None = None
@@ -99,6 +67,11 @@ class Session(OutboundSession):
     def gone(self) -> bool:
         """Whether the caller has hung up."""
         return self._caller.gone
+
+    @property
+    def taken(self) -> bool:
+        """Whether somebody else has the caller."""
+        return self._caller.taken
 
     @property
     def channel(self) -> Frame:
@@ -124,6 +97,7 @@ class Session(OutboundSession):
             raise CommandRefused("The dialplan's `socket` action must end with `async full`.")
         self.session_data = reply
         self._caller.uuid = self._exchange.name = uuid
+        self._caller.greeted = number_of(reply)
         return reply
 
     def send(self, command: Command | str, timeout: float = REPLY_SECONDS) -> Frame:
@@ -186,6 +160,19 @@ class Session(OutboundSession):
             self._exchange.replies.check_started(event_uuid)
             if not self._read_towards_completion(deadline):
                 raise TimedOut("The application on the caller's channel did not end in time.")
+
+    def check_caller(self, seconds: float = 0.0) -> None:
+        """Raises CallerGone when the caller has hung up, CallerTaken when somebody else has him.
+
+        Takes in what has come, and what comes within so many seconds; it is kept for whoever waits next.
+        """
+        until = self.clock() + seconds
+        while not self.gone and self._exchange.read(until):
+            pass
+        if self.gone:
+            raise CallerGone(HUNG_UP)
+        if self._caller.taken:
+            raise CallerTaken(self._caller.taken_by)
 
     def hear_out(self) -> None:
         """Takes in what FreeSWITCH had sent before the connection broke: that the caller has gone may be among it.

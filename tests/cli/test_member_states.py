@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from fshunt.cli import status
 from fshunt.hunting.outcomes import Outcome
 from fshunt.simulator.phones import RINGS, answers
 from fshunt.simulator.switch import SimulatedSwitch
-from fshunt.store import calls, claims, lease
+from fshunt.store import calls, claims, daemons, lease
 from fshunt.store.engine import open_store
 from fshunt.store.models import HuntMember
 from tests.ports import held_port, number_of
@@ -106,8 +107,10 @@ def writing(office):
         store.close()
 
 
-def _claim(office, extension: str, outcome: Outcome | None, *, offered: bool = True) -> None:
+def _claim(office, extension: str, outcome: Outcome | None, *, offered: bool = True, silent: float = 0.0) -> None:
+    """Have a hunt hold a member, for a daemon that was last heard of ``silent`` seconds ago."""
     now = datetime.now(UTC)
+    last = now - timedelta(seconds=silent)
     with writing(office) as s:
         calls.open_call(
             s, "hunt", uuid="call", domain=DOMAIN, pilot="5000", group_name="", policy="regular", caller_number=None,
@@ -115,6 +118,7 @@ def _claim(office, extension: str, outcome: Outcome | None, *, offered: bool = T
         )  # fmt: skip
         claims.claim(s, DOMAIN, [extension], hunt_id="hunt", call_uuid="call", owner="run", now=now, lease_seconds=30)
         lease.advance(s, now)
+        daemons.beat(s, "run", node="node", started_at=last, at=last, now=now, status={})
         if offered:
             calls.add_offer(
                 s, "offer", call_id="hunt", stage=1, cycle=1, position=1, extension=extension, phones=1,
@@ -134,6 +138,36 @@ def test_without_a_switch_the_database_tells_what_its_hunts_do(office, outcome, 
     assert shown(office)["1001"] == "enabled"
     warning = office.run("member", "list", "5000").stderr
     assert warning == "Warning: No [[switch]] is configured: what is shown of phones is what the database knows.\n"
+
+
+GONE_FOR_SECONDS = 3600.0
+
+
+def test_what_a_daemon_has_left_that_is_gone_is_told_as_such(office):
+    """Nobody says how far the lease clock is any more, so its claims never end; and the talk may go on."""
+    _claim(office, "1002", Outcome.ANSWERED, silent=GONE_FOR_SECONDS)
+    assert re.fullmatch(r"on call since \d\d:\d\d:\d\d, left by a daemon that is gone", shown(office)["1002"])
+    (left,) = [one for one in office.json("member", "list", "5000") if one["state_left"]]
+    assert (left["extension"], left["state"]) == ("1002", "on-call")
+
+
+def test_just_after_its_death_it_is_looked_whether_the_daemon_says_something_new(office, monkeypatch):
+    looked = []
+    monkeypatch.setattr(status.time, "sleep", looked.append)
+    _claim(office, "1002", None, silent=12.0)
+    assert shown(office)["1002"].endswith(", left by a daemon that is gone")
+    assert set(looked) == {status.SECOND_LOOK_SECONDS}
+
+
+def test_switches_that_know_of_no_call_are_believed_more_than_a_daemon_that_is_gone(watching):
+    _claim(watching, "1005", Outcome.ANSWERED, silent=GONE_FOR_SECONDS)
+    assert states(watching)["1005"] == "free"
+
+
+def test_what_the_switches_see_is_left_by_nobody(watching):
+    _claim(watching, "1002", Outcome.ANSWERED, silent=GONE_FOR_SECONDS)
+    assert not any(one["state_left"] for one in watching.json("member", "list", "5000"))
+    assert states(watching)["1002"] == "on-call"
 
 
 def test_a_claim_whose_lease_is_over_holds_nobody(office):

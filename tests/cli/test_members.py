@@ -27,6 +27,7 @@ def test_a_member_is_added_with_all_that_was_said(office):
         "idle_since": None,
         "state": "unknown",
         "state_since": None,
+        "state_left": False,
         "other_end": None,
     }
 

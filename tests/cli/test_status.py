@@ -278,6 +278,26 @@ def test_claims_are_counted_for_each_daemon_but_not_those_that_are_over(fshunt, 
     assert (found["claims"], found["daemons"][0]["claims"]) == (2, 2)
 
 
+def test_what_a_daemon_has_left_that_is_gone_is_no_claim_and_nobody_waits_there(office, store, beat):
+    """Nobody says how far the lease clock is any more, so these leases are never over."""
+    beat("pbx1-8084", silent=3600)
+    with store.writing() as s:
+        group = groups.get_group(s, "pbx.test", "5000")
+        who = {"domain": "pbx.test", "call_uuid": "c", "owner": "run-pbx1-8084", "lease_seconds": 60}
+        claims.claim(s, hunt_id="h", extensions=["1001"], now=LEASE_NOW, **who)
+        at = datetime.now(UTC) - timedelta(hours=1)
+        waiting.join(s, "w", ["1001", "1002"], group_id=group.id, place=None, at=at, now=LEASE_NOW, **who)
+    note = "1 claim and 1 place in the line are left by a daemon that is gone"
+    note = f"note   {note}; a daemon that runs ends them with the lease."
+    assert note in page(office, exit_code=1)
+    assert not any(line.startswith("#") for line in page(office, exit_code=1)), "nobody waits"
+    found = as_json(office, exit_code=1)
+    assert (found["claims"], found["left_claims"], found["waiting"], found["left_waiting"]) == (0, 1, 0, 1)
+    assert (found["callers_waiting"], [hunt["uuid"] for hunt in found["callers_left"]]) == ([], ["c"])
+    beat("pbx2-8084")
+    assert page(office)[1] == note, "also beside one that lives"
+
+
 def test_the_last_errors_of_all_daemons_stand_below_the_newest_first(fshunt, beat):
     def errors(*minutes: int) -> list[dict[str, str]]:
         now = datetime.now(UTC)
@@ -340,8 +360,11 @@ def test_json_has_the_same_names_whatever_is_known(fshunt_on, fshunt, beat):
 
 
 @pytest.mark.parametrize("silent", [0, 30])
-def test_where_the_database_cannot_be_written_silence_is_no_death(fshunt, beat, request, no_second_look, silent):
+def test_where_the_database_cannot_be_written_silence_is_no_death(fshunt, store, beat, request, no_second_look, silent):
     beat(silent=silent)
+    with store.writing() as s:
+        owner = {"hunt_id": "h", "call_uuid": "c", "owner": "run-pbx1-8084", "lease_seconds": 60}
+        claims.claim(s, "pbx.test", ["1001"], now=LEASE_NOW, **owner)
     words = request.getfixturevalue("unwritable")
     first, *others = wrong(fshunt, exit_code=1 if silent else 0)
     assert words in first
@@ -349,6 +372,8 @@ def test_where_the_database_cannot_be_written_silence_is_no_death(fshunt, beat, 
         [True] if silent else []
     )
     assert not any("SILENT" in line for line in page(fshunt, 1 if silent else 0))
+    found = as_json(fshunt, 1 if silent else 0)
+    assert (found["claims"], found["left_claims"]) == (1, 0), "nobody is gone as far as anybody knows"
 
 
 def test_a_database_that_is_not_migrated_is_one_sentence(fshunt_on, empty_database_url):

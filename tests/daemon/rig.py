@@ -23,6 +23,7 @@ from fshunt.store import calls, groups, members
 from fshunt.store.engine import Store
 from fshunt.store.models import CallRecord
 from tests.ports import held_port, number_of
+from tests.switch.conversation import LINGER_NOTICE
 
 DOMAIN = "office.test"
 RING_CYCLE = 0.1
@@ -147,6 +148,26 @@ def rang(record: CallRecord) -> list[tuple[str, str | None]]:
 def passed(record: CallRecord) -> list[tuple[str, str]]:
     """Who was passed over, and why."""
     return [(skip.extension, skip.reason) for skip in record.skips]
+
+
+UNREADABLE = b"Content-Length: 2000000\nContent-Type: text/event-plain\n\n"
+"""The head of an event that is larger than any that is taken."""
+
+
+def cut(call: Any) -> None:
+    """End the connection of a call."""
+    call.listener.cut()
+
+
+def says_what_cannot_be_read(call: Any) -> None:
+    """Spoil the connection of a call, which stays open."""
+    call.listener._post(UNREADABLE)
+
+
+def says_goodbye_and_what_cannot_be_read(call: Any) -> None:
+    """The same at the caller's hang-up."""
+    call.listener._post(LINGER_NOTICE)
+    call.listener._post(UNREADABLE)
 
 
 @contextmanager

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from fshunt.daemon.build import build
+from fshunt.daemon.service import Daemon
 from fshunt.errors import StoreError
 from fshunt.hunting.ringtime import RingTime
 from fshunt.simulator.phones import answers
 from fshunt.store import calls, groups, orphans
 from fshunt.store.engine import Store
 from fshunt.store.models import CallRecord
-from tests.daemon.rig import DOMAIN, PASSWORD, WAIT_SECONDS, Rig, passed, rang, watching
+from tests.daemon.rig import (
+    DOMAIN,
+    PASSWORD,
+    WAIT_SECONDS,
+    Rig,
+    cut,
+    passed,
+    rang,
+    says_what_cannot_be_read,
+    watching,
+)
 
 STAYS = answers(0.02)
 
@@ -61,8 +74,17 @@ def test_stopped_in_the_talk_the_next_daemon_finishes_the_record(watched_rig: Ri
         assert stamped is not None
         assert idle_since > stamped, "stamped again at the end of the talk"
         rig.until(lambda: not claims_in_database(rig), "its claim is released")
+        assert (hunts_counted(rig.daemon), hunts_counted(following)) == ({}, {"answered": 1}), "where it ended"
     finally:
         following.stop()
+
+
+def hunts_counted(daemon: Daemon) -> dict[str, float]:
+    """How many hunts the daemon's metrics tell of, by result."""
+    families = {
+        family.name: family for family in text_string_to_metric_families(daemon.services.metrics.page().decode())
+    }
+    return {each.labels["result"]: each.value for each in families["fshunt_hunts"].samples if each.value}
 
 
 def claims_in_database(rig: Rig) -> list[Any]:
@@ -85,19 +107,24 @@ def test_a_talk_that_ended_while_nobody_looked_is_closed_and_its_end_was_not_see
         after = rig.closed(call)
         assert (after.result, after.end_seen) == ("answered", False)
         rig.until(lambda: not claims_in_database(rig), "its claim is released")
+        assert hunts_counted(following) == {"answered": 1}
     finally:
         following.stop()
 
 
-def test_the_connection_lost_in_the_talk_the_same_daemon_sees_the_end(watched_rig: Rig) -> None:
+@pytest.mark.parametrize("fault", [cut, says_what_cannot_be_read])
+def test_the_connection_lost_in_the_talk_the_same_daemon_sees_the_end(
+    watched_rig: Rig, fault: Callable[[Any], None]
+) -> None:
     rig = watched_rig
     call = talking(rig)
-    call.listener.cut()
+    fault(call)
     rig.until(lambda: len(rig.daemon.services.adopter) == 1, "the call is adopted")
     assert passed(rig.closed(rig.started())) == [("1001", "on-call")], "and its member is not rung"
     call.hang_up()
     after = rig.closed(call)
     assert (after.result, after.answered_by, after.end_seen) == ("answered", "1001", True)
+    assert hunts_counted(rig.daemon)["answered"] == 1
 
 
 def test_killed_between_the_answer_and_its_record_the_switch_still_knows_who_talks(
@@ -171,6 +198,7 @@ def test_stopped_while_a_phone_rings_that_nobody_picks_up_the_record_is_closed(w
         after = rig.closed(call)
         assert (after.result, rang(after)) == ("failed", [("1001", "switch-lost")])
         rig.until(lambda: not claims_in_database(rig), "its claim is released")
+        assert hunts_counted(following) == {"failed": 1}
     finally:
         following.stop()
 

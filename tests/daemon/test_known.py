@@ -34,7 +34,8 @@ def found(known: KnownGroups, caller: Caller) -> int | None:
 @pytest.fixture
 def two() -> KnownGroups:
     known = KnownGroups()
-    known.replace_all([group("One.test", "5000", 1, "1001", "1002"), group("two.test", "5000", 2, "1001")])
+    known.keep(group("One.test", "5000", 1, "1001", "1002"))
+    known.keep(group("two.test", "5000", 2, "1001"))
     return known
 
 
@@ -63,6 +64,16 @@ def test_what_calls_move_moves_here_too_and_a_member_who_has_left_moves_nothing(
     assert loaded is not None
     assert (loaded.turn, loaded.answerer) == (Memory(2, 2), Memory(2, 2))
     assert [m.idle_since for m in loaded.group.members] == [None, NOON]
+
+
+def test_groups_that_have_changed_their_numbers_are_found_by_the_new_ones_alone(two: KnownGroups) -> None:
+    two.keep(group("one.test", "5001", 1, "1001"))
+    assert found(two, calls("5000", variable="one.test")) is None
+    two.keep(group("one.test", "5000", 3, "1001"))
+    two.keep(group("one.test", "5001", 3, "1001"))  # the other one's, which is read in a moment
+    two.keep(group("one.test", "5000", 1, "1001"))
+    assert [found(two, calls(pilot, variable="one.test")) for pilot in ("5000", "5001")] == [1, 3]
+    assert two.ids == {1, 2, 3}
 
 
 def test_a_group_that_the_database_does_not_have_any_more_is_forgotten(two: KnownGroups) -> None:

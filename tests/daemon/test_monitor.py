@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from fshunt.hunting.ringtime import RingTime
-from fshunt.simulator.call import Caller
+from fshunt.simulator.callers import Caller
 from fshunt.simulator.phones import RINGS, answers
 from tests.daemon.rig import PASSWORD, Rig, passed, rang
 
@@ -135,13 +135,21 @@ def test_cut_off_the_hunt_goes_by_what_the_phones_answer_and_says_so(
     direct.hang_up()
 
 
-def test_a_wrong_password_is_said_once_and_tried_again(watched_rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_wrong_password_is_said_once_and_tried_again(
+    watched_rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fshunt.daemon.monitor.FIRST_PAUSE_SECONDS", 0.01)
     (monitor,) = watched_rig.daemon.services.monitor.switches
-    watched_rig.switch.close_inbound()
-    watched_rig.until(lambda: not monitor.watched, "the switch is cut off")
+    tries: list[str] = []
     with caplog.at_level(logging.WARNING):
+        watched_rig.switch.close_inbound()
+        watched_rig.until(lambda: not monitor.watched, "the switch is cut off")
+        monitor._ears.on_error = lambda _switch: tries.append(monitor.error or "")
         watched_rig.switch.serve_inbound("another", monitor.switch.port)
-        watched_rig.until(lambda: "refuses" in (monitor.error or ""), "the password is refused")
+        watched_rig.until(lambda: sum("refuses" in each for each in tries) >= 2, "the password is refused, again")
+    said = [line for line in caplog.messages if "is not watched" in line]
+    assert ["refuses" in line for line in said].count(True) == 1
+    assert "refuses" in said[-1], "though it was cut off, and that was said, before"
     assert PASSWORD not in caplog.text
     watched_rig.switch.close_inbound()
     watched_rig.let_watch()

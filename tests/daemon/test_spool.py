@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fshunt.daemon import spool as spool_module
 from fshunt.daemon.database import Database
 from fshunt.daemon.recorder import Recorder
 from fshunt.daemon.spool import KEPT, Line, Spool
@@ -69,6 +71,26 @@ def restored(folder: Path, node: str = NODE) -> list[Line]:
         return spool.restore()
     finally:
         spool.close()
+
+
+PUT = re.compile(
+    r"recorder\.put(?:_then)?\(\s*(?:[^,()]*(?:\([^()]*\))?[^,()]*,\s*)?((?:calls|hunts|waiting)\.\w+)", re.DOTALL
+)
+
+
+def test_every_write_that_the_daemon_puts_is_kept_or_is_a_claim() -> None:
+    """Whoever adds a write says here whether it may come back from a daemon that is gone."""
+    text = "\n".join(path.read_text() for path in Path(spool_module.__file__).parent.glob("*.py"))
+    put = {name.partition(".")[2] for name in re.findall(PUT, text)}
+    assert {"open_call", "move_turn", "release", "leave"} <= put
+    assert put - set(KEPT) == {"claim"}
+
+
+def test_what_cannot_be_kept_costs_no_call(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    spool = Spool(str(folder), NODE)
+    assert not spool.keep(hunts.move_turn, (1, "call", lambda: None), {})
+    assert "a record cannot be kept in a file: move_turn" in caplog.messages
+    spool.close()
 
 
 @given(lines=st.lists(st.tuples(st.sampled_from(sorted(KEPT)), st.lists(VALUES), st.dictionaries(st.text(), VALUES))))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import gevent
 import pytest
@@ -15,7 +16,17 @@ from fshunt.simulator.faults import Cut, CutFrame, Delay, Duplicate, Fault, Garb
 from fshunt.simulator.phones import RINGS, Behaviour, answers, refuses
 from fshunt.store import calls
 from fshunt.store.engine import open_store
-from tests.daemon.rig import WAIT_SECONDS, Rig, passed, rang, running
+from tests.daemon.rig import (
+    UNREADABLE,
+    WAIT_SECONDS,
+    Rig,
+    cut,
+    passed,
+    rang,
+    running,
+    says_goodbye_and_what_cannot_be_read,
+    says_what_cannot_be_read,
+)
 
 TALKS = answers(0.05, talks=0.05)
 FRAMES_OF_A_CALL = 24
@@ -227,28 +238,32 @@ def _until(rig: Rig, what: str) -> None:
     assert happened.wait(WAIT_SECONDS), f"nobody {what}"
 
 
-def test_the_connection_is_lost_in_voicemail_and_the_caller_speaks_on(light_rig: Rig) -> None:
+@pytest.mark.parametrize("then", [Cut(), UNREADABLE], ids=["cut", "what cannot be read"])
+def test_the_connection_is_lost_in_voicemail_and_the_caller_speaks_on(light_rig: Rig, then: bytes | Cut) -> None:
     light_rig.group("5000", voicemail="1009")
     light_rig.switch.voicemail_seconds = 0.5
-    call = light_rig.started(faults=[CutEvent("CHANNEL_ANSWER")])
+    call = light_rig.started(faults=[AfterEvent("CHANNEL_ANSWER", then)])
     record = light_rig.record(call)
     assert (record.result, record.destination, record.end_seen) == ("voicemail", "voicemail:1009", False)
     assert [message.box for message in light_rig.switch.messages] == ["1009"]
 
 
-class CutEvent:
-    """Ends the connection right after an event of a name."""
+class AfterEvent:
+    """Ends the connection, or spoils it, right after an event of a name."""
 
-    def __init__(self, event: str) -> None:
-        self.event = event
+    def __init__(self, event: str, then: bytes | Cut) -> None:
+        self.event, self.then = event, then
 
     def apply(self, number: int, frame: bytes) -> Iterator[bytes | Cut]:
         yield frame
         if f"\n\nEvent-Name: {self.event}\n".encode() in frame:
-            yield Cut()
+            yield self.then
 
 
-def test_a_talk_whose_end_nobody_will_see_holds_its_member_for_a_lease_and_no_longer(sqlite_url: str) -> None:
+@pytest.mark.parametrize("fault", [cut, says_what_cannot_be_read, says_goodbye_and_what_cannot_be_read])
+def test_a_talk_whose_end_nobody_will_see_holds_its_member_for_a_lease_and_no_longer(
+    sqlite_url: str, fault: Callable[[Any], None]
+) -> None:
     store = open_store(sqlite_url)
     with running(str(sqlite_url), store, lease_seconds=3.0) as rig:
         rig.group("5000", "1001")
@@ -258,7 +273,8 @@ def test_a_talk_whose_end_nobody_will_see_holds_its_member_for_a_lease_and_no_lo
         talks = rig.happens("talks with")
         call = rig.started()
         assert talks.wait(WAIT_SECONDS)
-        call.listener.cut()
+        fault(call)
+        assert rig.closed(call).result == "answered"
         assert passed(rig.closed(rig.started())) == [("1001", "claimed")]
         rig.until(lambda: len(rig.daemon.services.claims) == 0, "the claim ends with its lease")
         rig.until(lambda: rang(rig.closed(rig.started())) == [("1001", "answered")], "and the member is rung again")

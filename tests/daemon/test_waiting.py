@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from fshunt.hunting.group import WhenBusy
-from fshunt.simulator.call import Caller, SimulatedCall
+from fshunt.simulator.call import SimulatedCall
+from fshunt.simulator.callers import Caller
 from fshunt.simulator.phones import Behaviour, Phone, answers, refuses
 from fshunt.store import groups, members, waiting
 from fshunt.store.models import SkipRecord

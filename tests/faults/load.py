@@ -14,7 +14,7 @@ import gevent
 
 from fshunt.hunting.group import WhenBusy
 from fshunt.hunting.ringtime import RingTime
-from fshunt.simulator.call import Caller
+from fshunt.simulator.callers import Caller
 from fshunt.simulator.clock import RealClock
 from fshunt.simulator.phones import RINGS, Behaviour, Phone, answers, refuses
 from fshunt.simulator.switch import Fact, SimulatedSwitch
@@ -33,7 +33,7 @@ PILOTS: dict[str, dict[str, Any]] = {
     "5007": {"policy": "round-robin", "when_busy": WhenBusy.WAIT, "hunt_timeout": 4.0},
 }
 MEMBERS_EACH = 4
-RINGS_EACH = 6
+RINGS_EACH = 12
 TALK_SECONDS = 0.8
 MESSAGE_SECONDS = 15.0
 """Who speaks to voicemail is on the line for so long: that makes hundreds of calls at once."""

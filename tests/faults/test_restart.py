@@ -11,7 +11,7 @@ from typing import Any
 import gevent
 import pytest
 
-from fshunt.simulator.call import Caller
+from fshunt.simulator.callers import Caller
 from fshunt.simulator.phones import answers
 from fshunt.simulator.switch import SimulatedSwitch
 from tests.faults.evidence import Run, read_hunts, read_switches

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from fshunt.simulator.phones import answers, refuses
-from tests.faults.office import Office, ended, phones, switch_to, until, watched
+from fshunt.simulator.switch import SimulatedSwitch
+from tests.faults.office import WAIT_SECONDS, Office, ended, phones, switch_to, until, watched
 from tests.faults.processes import FshuntProcess
 from tests.faults.proxy import PostgresProxy
 
@@ -45,6 +46,7 @@ def test_the_database_is_away_at_the_start(
     until(lambda: ended(switch.call("5000")).kind == "answered", "the database is back and calls are hunted")
 
 
+@pytest.mark.parametrize("policy", ["circular", "round-robin"])
 @pytest.mark.parametrize("end", [FshuntProcess.kill, FshuntProcess.terminate], ids=["killed", "stopped"])
 def test_killed_or_stopped_while_the_database_is_away_the_next_start_writes_its_records(
     pg_office: Office,
@@ -52,14 +54,16 @@ def test_killed_or_stopped_while_the_database_is_away_the_next_start_writes_its_
     processes: list[FshuntProcess],
     tmp_path: Path,
     end: Callable[[FshuntProcess], None],
+    policy: str,
 ) -> None:
-    pg_office.group("5000", "1001", "1002", policy="circular")
+    pg_office.group("5000", "1001", "1002", policy=policy)
     daemon = FshuntProcess(proxy.url, spool_dir=str(tmp_path))
     processes.append(daemon)
     daemon.start()
     switch = switch_to([daemon])
     phones(switch, "1001", behaviour=refuses(486))
     phones(switch, "1002", behaviour=TALKS)
+    _knows_its_group(pg_office, daemon, switch)
     proxy.refuse()
     calls = []
     for _ in range(3):
@@ -92,6 +96,7 @@ def test_killed_in_a_talk_while_the_database_is_away_the_next_start_sees_its_end
     daemon.settings |= watched(tmp_path, switch)
     daemon.start()
     phones(switch, "1001", behaviour=answers(0.05))
+    _knows_its_group(pg_office, daemon, switch)
     proxy.refuse()
     call = switch.call("5000")
     file = tmp_path / "unwritten-first.jsonl"
@@ -107,6 +112,15 @@ def test_killed_in_a_talk_while_the_database_is_away_the_next_start_sees_its_end
     (hunt,) = pg_office.closed(call.uuid)
     assert (hunt.result, hunt.answered_by, hunt.end_seen) == ("answered", "1001", True)
     assert pg_office.moves(call.uuid) == 1
+
+
+def _knows_its_group(office: Office, daemon: FshuntProcess, switch: SimulatedSwitch) -> None:
+    """Have a call hunted, and written down."""
+    call = switch.call("5000")
+    assert call.talking.wait(WAIT_SECONDS)
+    call.hang_up()
+    office.closed(call.uuid)
+    until(lambda: daemon.claims() == 0, "the member is free again")
 
 
 def _to_the_fallback(switch) -> float:  # type: ignore[no-untyped-def]

@@ -30,7 +30,9 @@ class Two:
         self.office, self.processes, self.folder = office, processes, folder
         for node in ("first", "second"):
             journal = str(folder / f"{node}.jsonl")
-            processes.append(FshuntProcess(office.url, node, claim_journal=journal, lease_seconds="4"))
+            # A slow machine is no database that is away: without it two daemons may ring one member.
+            settings = {"claim_journal": journal, "lease_seconds": "4", "database_timeout": "10"}
+            processes.append(FshuntProcess(office.url, node, **settings))
         self.load: Load = make_load(office, processes, SEED)
         watching = watched(folder, *self.load.switches)
         for each in processes:

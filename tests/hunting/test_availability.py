@@ -53,8 +53,12 @@ def test_the_first_reason_that_holds_is_given(presence: Presence, call_waiting: 
     assert found is (reasons[0] if reasons else None)
 
 
-@pytest.mark.parametrize(("idle", "reason"), [(9.9, SkipReason.RESTING), (10.0, None)])
+@pytest.mark.parametrize(
+    ("idle", "reason"),
+    [(9.9, SkipReason.RESTING), (10.0, None), (-0.05, SkipReason.RESTING), (-9.9, SkipReason.RESTING), (-10.0, None)],
+)
 def test_rest_ends_with_its_last_second(idle: float, reason: SkipReason | None) -> None:
+    """Also where the call ended on a machine whose clock is a little ahead of ours."""
     presence = Presence(idle_since=NOW - timedelta(seconds=idle))
     assert skip_reason(presence, rest_seconds=10, now=NOW) is reason
 

@@ -45,6 +45,8 @@ class Behaviour:
     """None: it rings until it is cancelled."""
     reject: int | None = None
     reject_after: float = 0.0
+    forwards_to: str | None = None
+    """The Contact of a refusal with 301 or 302."""
     hangup_after: float | None = None
     """Counted from the answer."""
     rings: int | None = 180
@@ -273,9 +275,10 @@ class Lab(asyncio.DatagramProtocol):
         self._answer(leg, 100)
         leg.script = asyncio.get_running_loop().create_task(self._play(call_id, leg, self.phones[phone]))
 
-    def _answer(self, leg: Leg, code: int, body: str = "") -> None:
+    def _answer(self, leg: Leg, code: int, body: str = "", contact: str | None = None) -> None:
         tag = leg.tag if code > 100 else None
-        self.send(leg.invite.response(code, self.contact_of(leg.phone), tag=tag, body=body), leg.sender)
+        contact = contact or self.contact_of(leg.phone)
+        self.send(leg.invite.response(code, contact, tag=tag, body=body), leg.sender)
 
     async def _play(self, call_id: str, leg: Leg, how: Behaviour) -> None:
         if how.rings is not None:
@@ -284,7 +287,7 @@ class Lab(asyncio.DatagramProtocol):
             await asyncio.sleep(how.reject_after)
             leg.state = "rejected"
             self.note(leg.phone, f"REJECT {how.reject}")
-            self._answer(leg, how.reject)
+            self._answer(leg, how.reject, contact=how.forwards_to)
         elif how.answer_after is not None:
             await asyncio.sleep(how.answer_after)
             leg.state = "answered"

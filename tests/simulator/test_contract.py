@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 import pytest
 
-from fshunt.simulator.call import Caller
+from fshunt.simulator.callers import Caller
 from fshunt.simulator.clock import VirtualClock
 from fshunt.simulator.dialplan import Action
 from fshunt.simulator.phones import GONE, RINGS, Behaviour, answers, refuses

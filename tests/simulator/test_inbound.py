@@ -8,7 +8,7 @@ import gevent
 import pytest
 from gevent import socket
 
-from fshunt.simulator.call import Caller
+from fshunt.simulator.callers import Caller
 from fshunt.simulator.faults import Slices
 from fshunt.simulator.phones import RINGS, answers
 from fshunt.simulator.switch import SimulatedSwitch

@@ -11,7 +11,7 @@ import gevent
 import pytest
 from gevent import socket
 
-from fshunt.simulator.call import Caller
+from fshunt.simulator.callers import Caller
 from fshunt.simulator.clock import RealClock
 from fshunt.simulator.phones import RINGS, Phone, answers, refuses
 from fshunt.simulator.switch import SimulatedSwitch

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from fshunt.simulator.call import Caller, SimulatedCall
+from fshunt.simulator.call import SimulatedCall
+from fshunt.simulator.callers import Caller
 from fshunt.simulator.clock import VirtualClock
 from fshunt.simulator.dialplan import Action
 from fshunt.simulator.phones import RINGS, Behaviour, answers, refuses

@@ -10,12 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
+from sqlalchemy import text, update
 
+from fshunt.hunting.facts import facts_of
 from fshunt.hunting.memory import next_index
 from fshunt.hunting.outcomes import Outcome
 from fshunt.store import calls, daemons, groups, hunts, lease, waiting
 from fshunt.store.engine import Store, open_store
-from tests.store.office import DOMAIN, NOON, PILOT, addresses, after, look, make_office
+from fshunt.store.models import HuntMember
+from tests.store.office import DOMAIN, NOON, PILOT, addresses, after, look, make_office, waits_or_ends
 from tests.store.test_claims import leases
 
 LEASE = 60.0
@@ -151,6 +154,38 @@ def test_recorders_that_write_in_opposite_orders_never_wait_for_each_other(store
     assert True in blocked
 
 
+@pytest.mark.parametrize("change", ["put back", "moved"])
+def test_who_changes_several_members_locks_them_in_the_order_in_which_calls_are_written(stores, change):
+    """A daemon writes of the first and then of the second, while an administrator is at both."""
+    group = make_office(stores[0], "1001", "1002")
+    with stores[0].writing() as s:
+        groups.add_group(s, DOMAIN, "5001")
+        other = groups.add_members(s, DOMAIN, "5001", addresses("1001"), shared=True)
+        groups.block(s, DOMAIN, "1001", True)
+    mine = [group.members[0], other.members[0]] if change == "put back" else list(group.members)
+    first, second = sorted(member.id for member in mine)
+    with stores[0].writing() as s:  # the first lies behind the second from here on, where rows are read as they lie
+        s.execute(update(HuntMember).where(HuntMember.id == first).values(weight=2))
+
+    def administrate() -> None:
+        with stores[1].writing() as s:
+            for plan in () if stores[1].is_sqlite else ("indexscan", "bitmapscan", "nestloop"):
+                s.execute(text(f"SET LOCAL enable_{plan} = off"))
+            if change == "put back":
+                groups.block(s, DOMAIN, "1001", False)
+            else:
+                groups.move_member(s, DOMAIN, PILOT, group.members[0].address, 2)
+
+    with ThreadPoolExecutor(1) as pool:
+        with stores[0].writing() as s:
+            s.execute(update(HuntMember).where(HuntMember.id == first).values(idle_since=NOON))
+            administrating = pool.submit(administrate)
+            waits_or_ends(stores[0], administrating)
+            s.execute(update(HuntMember).where(HuntMember.id == second).values(idle_since=NOON))
+        administrating.result(LONGEST_SECONDS)
+    assert {member.idle_since for member in look(stores[0], PILOT).members if member.id in (first, second)} == {NOON}
+
+
 def record_call(s, hunt, group, member, at):
     """What is written of one call, in the order in which it happens."""
     who = {"uuid": hunt, "domain": DOMAIN, "pilot": group.pilot, "group_name": "", "policy": group.policy}
@@ -160,7 +195,7 @@ def record_call(s, hunt, group, member, at):
     outcome = Outcome.NO_ANSWER if int(hunt) % 2 else Outcome.ANSWERED
     calls.end_offer(s, hunt, ended_at=at, outcome=outcome, member_id=member.id, rang_out=outcome is Outcome.NO_ANSWER)
     hunts.note_answer(s, group.id, member.id, call_uuid=hunt, at=at, moves_answerer=True)
-    hunts.move_turn(s, group.id, hunt, lambda _before: member.id)
+    hunts.move_turn(s, group.id, hunt, facts_of(group, None, None, 0).to_json())
     hunts.release(s, hunt, [member.extension])
 
 

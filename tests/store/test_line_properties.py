@@ -272,8 +272,7 @@ class Daemons(RuleBasedStateMachine):
                 assert extension not in self.line[other.id].extensions
 
     def resting(self) -> set[str]:
-        since = self.wall - timedelta(seconds=REST)
-        return {e for e, stamp in self.stamps.items() if since < stamp <= self.wall}
+        return {e for e, stamp in self.stamps.items() if abs(self.wall - stamp) < timedelta(seconds=REST)}
 
     @precondition(lambda self: self.hunts)
     @rule(data=st.data(), wanted=SOME)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from statistics import mode
 
+import psycopg
 import pytest
 from sqlalchemy import make_url, text
 
@@ -233,6 +234,27 @@ def test_a_server_that_goes_while_it_is_sent_to_is_away(postgres_url):
         with pytest.raises(StoreError):
             in_one_transaction(store, block)
         assert call_ids(store) == set()
+
+
+def test_why_a_connection_ended_is_told_and_not_that_its_pipe_cannot_be_closed(postgres_url):
+    def ended():
+        try:
+            raise psycopg.errors.AdminShutdown("terminating connection due to administrator command")
+        finally:
+            raise psycopg.OperationalError("cannot exit pipeline mode while busy")
+
+    def ask(store):
+        with store.reading() as s:
+            connection = s.connection().connection.driver_connection
+            connection.open_pipe()
+            connection._pipe = ExitStack()  # the other one is never closed, as if answers were missing
+            connection._pipe.callback(ended)
+            s.execute(text("SELECT 1"))
+
+    with closing(open_store(postgres_url)) as store:
+        with pytest.raises(StoreError, match=r"cannot be used: terminating connection due to administrator command\.$"):
+            ask(store)
+        assert look_is_possible(store)
 
 
 def look_is_possible(store):

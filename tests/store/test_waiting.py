@@ -4,6 +4,7 @@ from contextlib import closing
 import pytest
 from sqlalchemy import text
 
+from fshunt.hunting.availability import rests
 from fshunt.store import groups, hunts, waiting
 from fshunt.store.engine import open_store
 from tests.store.office import DOMAIN, NOON, PILOT, after, make_office
@@ -184,6 +185,22 @@ def test_a_stamp_in_the_future_lets_nobody_rest_for_the_hours_between(store, gro
         hunts.note_end(s, group.members[0].id, at=after(3600))
     seen = look_and_claim(store, group, "a", "1001", at=NOON, rest_seconds=5.0)["1001"]
     assert (seen.resting, seen.got) == (False, True)
+
+
+@pytest.mark.parametrize("rest_seconds", [0.0, 5.0])
+def test_the_database_says_who_rests_as_the_core_does_whatever_the_clocks_of_others(store, rest_seconds):
+    """Also a call that ended 50 ms from now, on a machine whose clock is ahead: else nobody rests for a moment."""
+    apart = [-3600, -5.1, -5, -4.999, -0.05, 0, 0.05, 4.999, 5, 5.1, 3600]
+    group = make_office(store, *(f"2{number:03}" for number in range(len(apart))))
+    stamps = {member.extension: after(seconds) for member, seconds in zip(group.members, apart, strict=True)}
+    with store.writing() as s:
+        for member in group.members:
+            hunts.note_end(s, member.id, at=stamps[member.extension])
+    seen = look_and_claim(store, group, "a", *stamps, at=NOON, rest_seconds=rest_seconds)
+    resting = {extension for extension, stamp in stamps.items() if rests(stamp, rest_seconds, NOON)}
+    assert {extension for extension, flags in seen.items() if flags.resting} == resting
+    assert {extension for extension, flags in seen.items() if not flags.got} == resting
+    assert len(resting) == (5 if rest_seconds else 0)
 
 
 def test_rest_is_by_the_wall_and_leases_by_the_lease_clock(store, group):

@@ -26,7 +26,7 @@ def leg(uuid: str = "a-1", endpoint: str = "sofia/internal/sip:1001@10.0.0.2:506
 
 def test_each_leg_is_named_and_has_a_backstop_longer_than_its_ring_time() -> None:
     text = dial_string([leg("a-1"), leg("b-2")])
-    assert text.startswith("{ignore_early_media=true,originate_timeout=")
+    assert text.startswith("{ignore_early_media=true,outbound_redirect_fatal=true,originate_timeout=")
     for uuid in ("a-1", "b-2"):
         assert f"[origination_uuid={uuid},leg_timeout={19 + BACKSTOP_SECONDS}," in text
     assert text.count("sofia/internal/sip:1001@10.0.0.2:5060") == 2

@@ -92,13 +92,35 @@ def test_a_phone_that_logs_in_by_another_domain_is_known_by_its_account() -> Non
     head = [("Event-Name", "CHANNEL_CREATE"), ("Unique-ID", "x"), ("Call-Direction", "inbound")]
     account = [("variable_user_name", "1001"), ("variable_domain_name", "PBX.test")]
     change = table.on_event(told(*head, ("Channel-Presence-ID", "1001@192.0.2.1"), *account))
-    assert change.presence_ids == {ID, "1001@192.0.2.1"}
+    assert change.presence_ids == {ID}
     assert [call.uuid for call in table.calls_of(ID)] == ["x"]
     state = [("Event-Name", "CHANNEL_CALLSTATE"), ("Unique-ID", "x"), ("Call-Direction", "inbound")]
     table.on_event(told(*state, ("Channel-Presence-ID", "1001@192.0.2.1"), ("Event-Sequence", "9")))
-    assert len(table.calls_of(ID)) == len(table.calls_of("1001@192.0.2.1")) == 1
+    assert (len(table.calls_of(ID)), table.calls_of("1001@192.0.2.1")) == (1, ())
     table.on_event(told(("Event-Name", "CHANNEL_HANGUP_COMPLETE"), ("Unique-ID", "x")))
-    assert table.calls_of(ID) == table.calls_of("1001@192.0.2.1") == ()
+    assert table.calls_of(ID) == ()
+
+
+def test_who_calls_is_told_by_the_login_and_not_by_a_from_that_names_somebody_else() -> None:
+    table = PhoneTable()
+    head = [("Event-Name", "CHANNEL_CREATE"), ("Unique-ID", "x"), ("Call-Direction", "inbound")]
+    claims_to_be = ("Channel-Presence-ID", ID)
+    account = [("variable_user_name", "1009"), ("variable_domain_name", DOMAIN)]
+    table.on_event(told(*head, claims_to_be, *account))
+    assert ([call.uuid for call in table.calls_of(f"1009@{DOMAIN}")], table.calls_of(ID)) == (["x"], ())
+
+
+def test_a_login_that_is_known_later_takes_the_call_from_whom_the_from_named() -> None:
+    """The table of channels tells of no login: until an event comes, the From is all there is."""
+    table = PhoneTable()
+    row = f'{{"uuid":"x","presence_id":"{ID}","direction":"inbound"}}'
+    table.take_channels(f'{{"row_count":1,"rows":[{row}]}}')
+    assert len(table.calls_of(ID)) == 1
+    state = [("Event-Name", "CHANNEL_CALLSTATE"), ("Unique-ID", "x"), ("Call-Direction", "inbound")]
+    account = [("variable_user_name", "1009"), ("variable_domain_name", DOMAIN)]
+    change = table.on_event(told(*state, ("Channel-Presence-ID", ID), *account))
+    assert change.presence_ids == {ID, f"1009@{DOMAIN}"}
+    assert (len(table.calls_of(f"1009@{DOMAIN}")), table.calls_of(ID)) == (1, ())
 
 
 def test_a_leg_is_not_known_by_the_account_of_whoever_calls() -> None:

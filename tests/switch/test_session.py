@@ -10,8 +10,9 @@ from gevent import socket
 from greenswitch.esl import OutboundSession
 
 from fshunt.switch import frames, link, messages, reader, session
-from fshunt.switch.session import CallerGone, CommandRefused, ProtocolError, Session, SwitchLost, TimedOut
+from fshunt.switch.session import CallerGone, CallerTaken, CommandRefused, ProtocolError, Session, SwitchLost, TimedOut
 from tests.switch.conversation import (
+    CHANNEL,
     CONNECTED,
     FINAL_NOTICE,
     LINGER_NOTICE,
@@ -198,6 +199,36 @@ def test_an_event_that_came_in_time_counts_though_this_process_was_held_up_beyon
         assert found.get("Event-Name") == "CHANNEL_ANSWER"
 
 
+def of_socket(number: int, *headers: tuple[str, str]) -> bytes:
+    return completion("u-0", "socket", ("Event-Sequence", str(number)), *headers)
+
+
+@pytest.mark.parametrize("by", [None, LEG])
+def test_the_end_of_our_socket_action_says_that_somebody_else_has_the_caller(by: str | None) -> None:
+    with talking() as (call, switch):
+        call.check_caller()
+        switch.say(of_socket(7, *([("Other-Leg-Unique-ID", by)] if by else [])))
+        with pytest.raises(CallerTaken) as taken:
+            call.check_caller(WAIT_SECONDS)
+        assert (call.taken, call.gone, taken.value.by) == (True, False, by)
+        assert call.next_event(past()) is not None, "what was taken in is kept for whoever waits next"
+        switch.say(event("CHANNEL_HANGUP"))
+        with pytest.raises(CallerGone):
+            call.check_caller(WAIT_SECONDS)
+
+
+def test_the_end_of_an_earlier_daemons_socket_action_may_come_late_and_says_nothing() -> None:
+    with talking(greeted=False) as (call, switch):
+        switch.say(frames.render_connect_reply([*CHANNEL, ("Event-Sequence", "600")]))
+        call.connect(WAIT_SECONDS)
+        switch.say(of_socket(599), event("CHANNEL_ANSWER"))
+        call.check_caller()
+        assert not call.taken
+        switch.say(of_socket(601))
+        with pytest.raises(CallerTaken):
+            call.check_caller(WAIT_SECONDS)
+
+
 def test_only_its_own_completion_ends_an_application() -> None:
     seen: list[str | None] = []
     with talking() as (call, switch):
@@ -355,6 +386,29 @@ def test_closing_from_another_greenlet_wakes_the_wait() -> None:
         call.close()
         with pytest.raises(SwitchLost):
             waiting.get(timeout=WAIT_SECONDS)
+
+
+def test_who_is_woken_while_the_rest_of_a_command_goes_out_does_not_wait_on() -> None:
+    class Slow:
+        """A socket whose other end lets us wait for a moment, in which another greenlet has a turn."""
+
+        def __init__(self, sock: socket.socket) -> None:
+            self._sock = sock
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._sock, name)
+
+        def send(self, data: bytes) -> int:
+            waking = gevent.spawn(call.wake)
+            waking.join()
+            return self._sock.send(data)
+
+    with talking() as (call, switch):
+        call._link._sock = Slow(call._link._sock)
+        call._link._outgoing += b"noevents\n\n"  # of a command whose sending was interrupted
+        with gevent.Timeout(WAIT_SECONDS):
+            assert call.next_event(None, wakeable=True) is None
+        assert switch.hear() == "noevents"
 
 
 def test_a_flood_instead_of_a_reply_is_bounded() -> None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from fshunt.errors import UsageError
 from fshunt.hunting.facts import Facts
+from fshunt.hunting.memory import Memory
 from fshunt.hunting.policies.circular import circular
 from fshunt.hunting.policies.regular import regular
 from fshunt.hunting.policies.round_robin import round_robin
@@ -70,3 +71,9 @@ def policy_named(name: str) -> Policy:
 def decide(facts: Facts) -> Stages:
     """Return the stages for these facts: the same facts always give the same stages (invariant I7)."""
     return policy_named(facts.policy).order(facts) if facts.members else ()
+
+
+def first_in_turn(facts: Facts, turn: Memory | None) -> int | None:
+    """Return who is first in the order after this turn; None: there is nobody."""
+    stages = decide(facts.with_turn(turn))
+    return stages[0][0] if stages else None

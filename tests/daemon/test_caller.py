@@ -1,0 +1,24 @@
+"""Who calls, as it is read from what the switch says of the caller's channel."""
+
+from __future__ import annotations
+
+import pytest
+
+from fshunt.daemon.caller import caller_of
+from fshunt.switch.frames import Frame
+
+LOGIN = "variable_user_name: 1009\nvariable_domain_name: Pbx.test\n"
+
+
+@pytest.mark.parametrize(
+    ("headers", "who"),
+    [
+        ("Call-Direction: inbound\nChannel-Presence-ID: 1002@PBX.test\n" + LOGIN, {"1009@pbx.test"}),
+        ("Call-Direction: inbound\nChannel-Presence-ID: 1002@PBX.test\n", {"1002@pbx.test"}),
+        ("Call-Direction: outbound\nChannel-Presence-ID: 1002@PBX.test\n" + LOGIN, {"1002@pbx.test"}),
+        ("Call-Direction: inbound\n", set()),
+    ],
+    ids=["the login, whatever the From says", "the From where nobody logged in", "a phone that was called", "unknown"],
+)
+def test_who_calls_is_told_as_the_monitor_tells_it(headers: str, who: set[str]) -> None:
+    assert caller_of(Frame(f"Unique-ID: u\n{headers}".encode())).presence_ids == who
