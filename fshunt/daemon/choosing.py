@@ -145,14 +145,15 @@ def _with_standing(presence: Presence, standing: Standing | None) -> Presence:
     )
 
 
-def without_phone(hunt: Hunt, services: Services) -> list[str]:
-    """Return the extensions that cannot be rung for want of a phone: what the monitor knows, and this hunt has met.
+def without_phone(hunt: Hunt, extension: str, services: Services) -> list[str]:
+    """Return who of a member's groups cannot be rung for want of a phone: what the monitor knows, and this hunt has met.
 
-    Those of other groups of the domain too: a member may be in several.
+    A member may be in several groups of the domain.
     """
     group = hunt.group
     met = {m.extension for m in group.members if hunt.last_end.get(m.id) in _NO_PHONE}
-    others = {m for each in services.known.of_domain(group.domain) for m in each.members} | set(group.members)
+    known = services.known.of_member(group.domain, extension)
+    others = {member for each in (group, *known) for member in each.members}
     phones = {m.extension: m.address.number for m in others if not m.address.outside}
     gone = {ext for ext, number in phones.items() if services.monitor.look(group.domain, number).registered is False}
     return sorted(met | gone)

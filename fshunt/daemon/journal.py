@@ -111,7 +111,7 @@ class Journal:
             detail=offer.detail(),
             member_id=offer.member_id,
             rang_out=rang_out,
-            missing=without_phone(hunt, self.services) if rang_out and hunt.group.auto_block is not None else [],
+            missing=self._without_phone(hunt, offer) if rang_out else [],
         )
         if outcome is not Outcome.ANSWERED:
             self.services.claims.release(hunt.id, hunt.call_uuid, [offer.extension])
@@ -205,6 +205,9 @@ class Journal:
         if reason is not None:
             words.append(f" ({reason})")
         self._log("%s", "".join(words))
+
+    def _without_phone(self, hunt: Hunt, offer: Offer) -> list[str]:
+        return [] if hunt.group.auto_block is None else without_phone(hunt, offer.extension, self.services)
 
     def _offer_written(self, group: Group, extension: str, at: datetime) -> None:
         if group.auto_block is not None:

@@ -63,9 +63,10 @@ class KnownGroups:
                 return self._groups.get((domains.pop(), caller.pilot))
         return found
 
-    def of_domain(self, domain: str) -> list[Group]:
-        """Return the groups of a domain that are known."""
-        return [loaded.group for (named, _), loaded in self._groups.items() if named == domain.lower()]
+    def of_member(self, domain: str, extension: str) -> list[Group]:
+        """Return the groups of a domain that an extension is in, as far as they are known: mostly one."""
+        of_domain = [each.group for (named, _), each in self._groups.items() if named == domain.lower()]
+        return [group for group in of_domain if any(member.extension == extension for member in group.members)]
 
     def turn_taken(self, group_id: int, member_id: int) -> None:
         """A call has moved the turn of a group."""
