@@ -40,14 +40,18 @@ def all_checks(app: App) -> list[Check]:
 
 
 def check_database(settings: Settings) -> Check:
-    """Whether the database can be reached and is up to date."""
+    """Whether the database can be reached, is up to date, and can be written."""
     from fshunt.store import migrate
+    from fshunt.store.writable import why_not_writable
 
     try:
         status = migrate.check(settings.database_url)
     except StoreError as error:
         return Check("database", False, str(error))
-    return Check("database", status.ok, status.sentence)
+    if not status.ok:
+        return Check("database", False, status.sentence)
+    why_not = why_not_writable(settings.database_url)
+    return Check("database", why_not is None, why_not or status.sentence)
 
 
 def check_groups(app: App) -> Check:

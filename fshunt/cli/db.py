@@ -36,9 +36,9 @@ def upgrade(app: App) -> None:
 @json_option
 @pass_app
 def check(app: App, as_json: bool) -> int:
-    """Say whether the database can be used: reached, and up to date.
+    """Say whether the database can be reached, and used.
 
-    The exit code is 1 if not.
+    It must be up to date, and writable: a write is tried, and taken back. The exit code is 1 if not.
     """
     found = check_database(app.settings)
     if as_json:

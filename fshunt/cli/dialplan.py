@@ -29,10 +29,11 @@ FILE_MODE = 0o644
 def dialplan(app: App, out: Path | None) -> None:
     """Write FreeSWITCH's dialplan for the pilots of the database.
 
-    For each group: two `socket` actions to the setting `controllers`, then voicemail in the group's own box, so that
-    no caller is dropped while the daemon is down. Put the file into a context and say `reloadxml` to FreeSWITCH. It
-    has to be written again when groups are added, renumbered or removed, or their boxes change. Where neither --domain
-    nor the setting `domain` names one, it has the pilots of all domains.
+    For each group: `socket` actions to the setting `controllers`, two, and more for a caller whose daemons are
+    restarted one after the other, then voicemail in the group's own box, so that no caller is dropped while the daemon
+    is down. Put the file into a context and say `reloadxml` to FreeSWITCH. It has to be written again when groups are
+    added, renumbered or removed, or their boxes change. Where neither --domain nor the setting `domain` names one, it
+    has the pilots of all domains.
     """
     settings = app.settings
     named = app.said_domain or settings.domain

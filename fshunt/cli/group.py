@@ -13,7 +13,7 @@ from fshunt.cli import output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import Group as Noun
 from fshunt.cli.base import json_option, pass_app
-from fshunt.cli.options import MAX_REST_SECONDS, group_options, said
+from fshunt.cli.options import group_options, said
 from fshunt.cli.views import Shown, group_json, print_group, warn_of
 from fshunt.errors import UsageError
 from fshunt.hunting.group import Group
@@ -113,12 +113,6 @@ def show(app: App, pilot: str, as_json: bool) -> None:
 @group.command("set", example="fshunt group set 5000 --policy round-robin --ring-seconds 20 --prefix none")
 @pilot_argument
 @group_options(clearable=True)
-@click.option(
-    "--rest-seconds",
-    type=params.Seconds(0, MAX_REST_SECONDS),
-    metavar="S",
-    help="How long a member is left alone after a call of this group.",
-)
 @pass_app
 def set_(app: App, /, pilot: str, **options: Any) -> None:
     """Change a group's settings.

@@ -8,7 +8,7 @@ any is alive. Where they are too far apart to tell, a second look does: whoever 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -40,6 +40,8 @@ class DaemonNow:
     age: float
     claims: int
     told: dict[str, Any]
+    replaced: bool = False
+    """Whether a daemon of the same name began after its last word: it is over, and runs again."""
 
     @property
     def node(self) -> str:
@@ -68,6 +70,8 @@ class State:
 
     ``waiting`` and ``claims`` are those of daemons that live. What one that is gone has left stands apart: its callers
     wait there no more, and nobody ends its leases before a daemon runs.
+
+    ``unwritable`` says why the database cannot be written, if it cannot: then nobody can say that it lives.
     """
 
     at: datetime
@@ -78,11 +82,17 @@ class State:
     left_claims: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unwritable: str | None = None
 
     @property
     def living(self) -> list[DaemonNow]:
         """The daemons that are alive."""
         return [daemon for daemon in self.daemons if daemon.alive]
+
+    @property
+    def there(self) -> list[DaemonNow]:
+        """Those who live, and, where nobody can write that, those who may."""
+        return [each for each in self.daemons if each.alive or (self.unwritable is not None and not each.replaced)]
 
     def total(self, what: str) -> int:
         """How many ``hunts``, ``talks`` or such all living daemons have together."""
@@ -100,9 +110,11 @@ def in_doubt(seen: Overview, at: datetime) -> bool:
     return age is not None and (ahead or ALIVE_SECONDS <= age < CLOCKS_APART_SECONDS)
 
 
-def state_of(seen: Overview, at: datetime, before: Overview | None = None) -> State:
-    """Say who is alive and what is wrong; ``before`` is a look two seconds earlier."""
-    living = _moved_since(before, seen) if before is not None else _living_by_clocks(seen, at)
+def state_of(seen: Overview, at: datetime, before: Overview | None = None, unwritable: str | None = None) -> State:
+    """Say who is alive and what is wrong; ``before`` is a look two seconds earlier; for ``unwritable`` see State."""
+    heard = _moved_since(before, seen) if before is not None else _living_by_clocks(seen, at)
+    replaced = _replaced(seen)
+    living = heard - replaced
     daemons = [
         DaemonNow(
             row=row,
@@ -110,18 +122,22 @@ def state_of(seen: Overview, at: datetime, before: Overview | None = None) -> St
             age=_plausible(_age(row, at), row.run in living),
             claims=seen.claims.get(row.run, 0),
             told=row.status,
+            replaced=row.run in replaced,
         )
         for row in seen.daemons
     ]
     daemons.sort(key=lambda daemon: (not daemon.alive, daemon.node))
-    claims = sum(number for run, number in seen.claims.items() if run in living)
+    # Where nobody can write, nobody knows who is gone.
+    there = living if unwritable is None else {row.run for row in seen.daemons} - replaced
+    claims = sum(number for run, number in seen.claims.items() if run in there)
     state = State(
         at,
         daemons,
-        waiting=[hunt for hunt in seen.waiting if hunt.owner in living],
+        waiting=[hunt for hunt in seen.waiting if hunt.owner in there],
         claims=claims,
-        left_waiting=[hunt for hunt in seen.waiting if hunt.owner not in living],
+        left_waiting=[hunt for hunt in seen.waiting if hunt.owner not in there],
         left_claims=sum(seen.claims.values()) - claims,
+        unwritable=unwritable,
     )
     state.problems.extend(_problems(state))
     state.notes.extend(_notes(state))
@@ -167,25 +183,29 @@ def _moved_since(before: Overview, seen: Overview) -> set[str]:
     return {row.run for row in seen.daemons if row.lease_at != then.get(row.run)}
 
 
-def _was_replaced(daemon: DaemonNow, living: Iterable[DaemonNow]) -> bool:
-    """Whether a daemon of the same name began after this one's last word: it died a moment ago, and runs again."""
-    last_word = daemon.row.beat_at
-    return any(other.node == daemon.node and other.row.started_at > last_word for other in living)
+def _replaced(seen: Overview) -> set[str]:
+    """The runs after whose last word a daemon of the same name began: they are over, however short a time ago."""
+    rows = seen.daemons
+    return {row.run for row in rows if any(o.node == row.node and o.started_at > row.beat_at for o in rows)}
 
 
 def _problems(state: State) -> Iterator[str]:
+    if state.unwritable is not None:
+        yield state.unwritable
     if not state.daemons:
         yield "No daemon runs on this database: start one with `systemctl start fshunt`, or look why it does not run."
+    elif not state.living and state.unwritable is not None:
+        yield "So no daemon can say that it lives, and may hunt all the same: `/healthz` of each tells."
     elif not state.living:
         yield "No daemon is alive; `systemctl status fshunt` and `journalctl -u fshunt` on its machine say why."
-    alive = Counter(daemon.node for daemon in state.living if not _was_replaced(daemon, state.living))
+    alive = Counter(daemon.node for daemon in state.living)
     for node, number in alive.items():
         if number > 1:
             yield f"{number} daemons call themselves {node}: give each a `node` of its own."
     for daemon in state.daemons:
         if daemon.alive:
             yield from _problems_of(daemon)
-        elif daemon.node not in alive:
+        elif daemon.node not in alive and not daemon.replaced and state.unwritable is None:
             yield f"{daemon.node} has been silent for {span(daemon.age)}, since {output.local(daemon.row.beat_at)}."
 
 

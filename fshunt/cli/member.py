@@ -81,7 +81,7 @@ def list_(app: App, pilot: str, as_json: bool) -> None:
     for sentence in sentences:
         output.warn(sentence)
     now = datetime.now(UTC)
-    living = {daemon.row.run for daemon in look(app).living} if held else set()
+    living = {daemon.row.run for daemon in look(app).there} if held else set()
     states = phones.states(found, seen, held, now, living)
     if as_json:
         output.emit_json([member_json(each, found, ring_cycle) | states[each.id].json() for each in found.members])

@@ -135,6 +135,12 @@ def _when_busy(kind: OfKind, none: str) -> list[Decorated]:
             "--call-waiting/--no-call-waiting", default=None, help="Whether members who are on a call are rung, too."
         ),
         click.option(
+            "--rest-seconds",
+            type=Seconds(0, MAX_REST_SECONDS),
+            metavar="S",
+            help="How long a member is left alone after a call of this group.",
+        ),
+        click.option(
             "--when-busy",
             type=click.Choice([each.value for each in WhenBusy]),
             metavar="|".join(WhenBusy),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from fshunt.cli import output
 from fshunt.errors import FshuntError
-from fshunt.hunting.availability import WORDS, SkipReason
+from fshunt.hunting.availability import SkipReason, words_of
 from fshunt.hunting.facts import Facts
 from fshunt.hunting.memory import Memory
 from fshunt.hunting.outcomes import Outcome, Result
@@ -180,9 +180,11 @@ def _words(step: OfferRecord | SkipRecord) -> str:
 
 def skip_words(skip: SkipRecord) -> str:
     """Who was passed over and why."""
-    why = WORDS[SkipReason(skip.reason)] if skip.reason in list(SkipReason) else skip.reason
-    detail = f", {skip.detail}" if skip.detail else ""
-    return f"{skip.extension} passed over: {why}{detail} ({skip.reason})"
+    if skip.reason in list(SkipReason):
+        why = words_of(SkipReason(skip.reason), skip.detail)
+    else:  # of a newer fshunt
+        why = ", ".join(said for said in (skip.reason, skip.detail) if said)
+    return f"{skip.extension} passed over: {why} ({skip.reason})"
 
 
 def offer_words(offer: OfferRecord) -> str:

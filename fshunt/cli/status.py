@@ -11,8 +11,10 @@ from fshunt.cli import output
 from fshunt.cli.app import App
 from fshunt.cli.base import Command, json_option, pass_app
 from fshunt.cli.health import State, in_doubt, state_of
-from fshunt.cli.status_page import print_status, status_json
+from fshunt.cli.status_page import nothing_known_json, print_status, status_json
+from fshunt.errors import StoreError
 from fshunt.store.overview import Overview, overview
+from fshunt.store.writable import why_not_writable
 
 SECOND_LOOK_SECONDS = 2.5
 """A daemon says every 2 s that it lives: whoever has not after this does not."""
@@ -25,9 +27,16 @@ def status(app: App, as_json: bool) -> int:
     """Show the daemons, the switches, who waits, and what is wrong.
 
     It asks the database, where each daemon on it says every two seconds how it is; so it tells of all of them, from any
-    machine. What is wrong stands first. The exit code is 1 if no daemon is alive.
+    machine. What is wrong stands first; a database that cannot be written, so that no daemon can say anything new, is
+    told as such. The exit code is 1 if no daemon is alive.
     """
-    found = look(app)
+    try:
+        found = look(app)
+    except StoreError as error:
+        if not as_json:
+            raise
+        output.emit_json(nothing_known_json(str(error)))
+        return error.exit_code
     if as_json:
         output.emit_json(status_json(found))
     else:
@@ -38,10 +47,11 @@ def status(app: App, as_json: bool) -> int:
 def look(app: App) -> State:
     """Look at the database; where the clocks leave it in doubt who is alive, twice."""
     first, at = _overview(app), datetime.now(UTC)
-    if not in_doubt(first, at):
-        return state_of(first, at)
+    unwritable = why_not_writable(app.settings.database_url)
+    if unwritable is not None or not in_doubt(first, at):
+        return state_of(first, at, unwritable=unwritable)
     time.sleep(SECOND_LOOK_SECONDS)
-    return state_of(_overview(app), datetime.now(UTC), before=first)
+    return state_of(_overview(app), datetime.now(UTC), before=first, unwritable=unwritable)
 
 
 def _overview(app: App) -> Overview:

@@ -50,11 +50,19 @@ def _caller_json(hunt: WaitingHunt, place: int | None, state: State) -> dict[str
     }
 
 
+def nothing_known_json(problem: str) -> dict[str, Any]:
+    """The same where the database cannot be read: nothing is known but why."""
+    unknown = dict.fromkeys(("hunts", "talks", "waiting", "claims", "left_waiting", "left_claims"))
+    nobody: dict[str, list[Any]] = {"daemons": [], "callers_waiting": [], "callers_left": []}
+    return {"ok": False, "problems": [problem], "notes": [], **unknown, **nobody}
+
+
 def _daemon_json(daemon: DaemonNow) -> dict[str, Any]:
     return {
         "node": daemon.node,
         "run": daemon.row.run,
         "alive": daemon.alive,
+        "replaced": daemon.replaced,
         "started_at": daemon.row.started_at,
         "beat_at": daemon.row.beat_at,
         "age": round(daemon.age, 1),
@@ -92,7 +100,7 @@ def _print_verdict(state: State) -> None:
 
 def _daemon_row(daemon: DaemonNow, state: State) -> tuple[str, ...]:
     if not daemon.alive:
-        return daemon.node, f"SILENT for {span(daemon.age)}", "", "", "", str(daemon.claims or ""), "", ""
+        return daemon.node, _silence(daemon, state), "", "", "", str(daemon.claims or ""), "", ""
     told, database = daemon.told, daemon.database
     up = (state.at - daemon.row.started_at).total_seconds()
     unwritten = database.get("unwritten") or 0
@@ -106,6 +114,15 @@ def _daemon_row(daemon: DaemonNow, state: State) -> tuple[str, ...]:
         str(daemon.claims),
         f"{'ok' if database.get('ok', True) else 'AWAY'}{written}",
         str(told.get("version") or ""),
+    )
+
+
+def _silence(daemon: DaemonNow, state: State) -> str:
+    """What a daemon's silence means: it runs anew, it may be unable to write, or nobody knows."""
+    if daemon.replaced:
+        return f"an earlier run, until {span(daemon.age)} ago"
+    return (
+        f"{'last heard' if state.unwritable else 'SILENT for'} {span(daemon.age)}{' ago' if state.unwritable else ''}"
     )
 
 

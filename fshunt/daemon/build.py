@@ -15,7 +15,7 @@ from fshunt.daemon.adopting import Adopter
 from fshunt.daemon.claimlog import ClaimJournal
 from fshunt.daemon.claims import Claims
 from fshunt.daemon.clock import LeaseClock, SteadyClock
-from fshunt.daemon.database import Database
+from fshunt.daemon.database import Database, quiet, result_of
 from fshunt.daemon.known import KnownGroups
 from fshunt.daemon.line import Line
 from fshunt.daemon.logs import LastErrors, start_logging
@@ -115,9 +115,9 @@ def serve(settings: Settings) -> int:
 
 def _check_database(settings: Settings) -> None:
     """Refuse a database that is not migrated, or an SQLite file that is not there; one that is away may come back."""
-    checking = gevent.get_hub().threadpool.spawn(migrate.check, settings.database_url)
+    checking = gevent.get_hub().threadpool.spawn(quiet(lambda: migrate.check(settings.database_url)))
     try:
-        status = checking.get(timeout=DATABASE_CHECK_SECONDS)
+        status = result_of(checking.get(timeout=DATABASE_CHECK_SECONDS))
     except gevent.Timeout:
         log.warning("starts without the database: it did not answer within %g s", DATABASE_CHECK_SECONDS)
         return

@@ -11,7 +11,17 @@ from fshunt.daemon.adopting import Adopted
 from fshunt.daemon.caller import caller_of
 from fshunt.daemon.choosing import Chosen, choose, make_offers
 from fshunt.daemon.database import Patience
-from fshunt.daemon.ending import LeftRinging, LetGo, Stopped, leave, leave_ringing, part, protect_talk, talk
+from fshunt.daemon.ending import (
+    LeftRinging,
+    LetGo,
+    Stopped,
+    leave,
+    leave_ringing,
+    no_further_round,
+    part,
+    protect_talk,
+    talk,
+)
 from fshunt.daemon.greeting import greet, present, undress
 from fshunt.daemon.journal import Journal
 from fshunt.daemon.planning import plan
@@ -87,6 +97,7 @@ class Call:
             self._hand_on(error)
         finally:
             if not self.journal.is_closed:
+                no_further_round(self.session, self.caller)
                 self._ended_early(Event.FAILED, Result.FAILED, "an error inside fshunt, see its log")
 
     def _hunt(self) -> None:
@@ -248,6 +259,7 @@ class Call:
             self._let_go()
         else:
             self._ended_early(Event.FAILED, Result.FAILED, str(error))
+            no_further_round(self.session, self.caller)
         self.session.hand_back()
 
     def _lives_on(self, error: FshuntError) -> bool:

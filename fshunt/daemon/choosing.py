@@ -19,6 +19,7 @@ from fshunt.daemon.services import Services
 from fshunt.hunting.availability import Presence, SkipReason, skip_reason
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hunt import Hunt
+from fshunt.hunting.outcomes import Outcome
 from fshunt.switch.dialstring import (
     Confirm,
     LegPlan,
@@ -40,6 +41,8 @@ SEEN_SECONDS = 0.15
 
 MOST_LET_GO_FIRST = 3
 """A caller waits for no more daemons than so many."""
+
+_NO_PHONE = {SkipReason.UNREGISTERED, Outcome.UNREGISTERED, SkipReason.UNREACHABLE, Outcome.UNREACHABLE}
 
 Phones = dict[int, list[str]]
 """The endpoints of each member by id; an empty list: no phone is registered."""
@@ -117,6 +120,7 @@ def _sorted_out(
     group, choice = hunt.group, Choice([], [])
     for member in members:
         presence = _with_standing(seen[member.id], standings.get(member.id))
+        hunt.saw(member, presence)
         reason = skip_reason(presence, call_waiting=group.call_waiting, rest_seconds=group.rest_seconds, now=at)
         if reason is SkipReason.RESTING and presence.idle_since is not None:
             services.rests.seen(member.id, (at - presence.idle_since).total_seconds())
@@ -158,9 +162,24 @@ def _with_standing(presence: Presence, standing: Standing | None) -> Presence:
         presence,
         enabled=standing.enabled,
         blocked=standing.blocked,
+        auto_blocked=standing.auto_blocked,
         claimed=standing.claimed,
         idle_since=standing.idle_since,
     )
+
+
+def without_phone(hunt: Hunt, extension: str, services: Services) -> list[str]:
+    """Return who of a member's groups has no phone that can be rung, as the monitor knows or this hunt has met.
+
+    A member may be in several groups of the domain.
+    """
+    group = hunt.group
+    met = {m.extension for m in group.members if hunt.last_end.get(m.id) in _NO_PHONE}
+    known = services.known.of_member(group.domain, extension)
+    others = {member for each in (group, *known) for member in each.members}
+    phones = {m.extension: m.address.number for m in others if not m.address.outside}
+    gone = {ext for ext, number in phones.items() if services.monitor.look(group.domain, number).registered is False}
+    return sorted(met | gone)
 
 
 def find_phones(session: Session, domain: str, members: Sequence[Member]) -> Phones:

@@ -31,13 +31,17 @@ DATABASE_IS_AWAY = "rings with this daemon's own claims only"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a member stands for one hunt: ``got``, it is claimed for it now; ``claimed``, another one hinders it."""
+    """Where a member stands for one hunt: ``got``, it is claimed for it now; ``claimed``, another one hinders it.
+
+    ``auto_blocked``: blocked, and not by the member's own wish.
+    """
 
     enabled: bool
     blocked: bool
     claimed: bool
     got: bool
     idle_since: datetime | None
+    auto_blocked: bool = False
 
 
 class Taken(NamedTuple):
@@ -201,6 +205,7 @@ class Claims:
                 claimed=flag.claimed or member_id in not_here,
                 got=flag.got or (group.call_waiting and flag.may_ring and member_id not in not_here),
                 idle_since=flag.idle_since,
+                auto_blocked=flag.auto_blocked,
             )
             for member_id, flag in flags.items()
         }
@@ -252,7 +257,7 @@ class Claims:
 
 def as_frozen(member: Member, claimed: bool = False, got: bool = False) -> Standing:
     """Return where a member stood when the hunt began."""
-    return Standing(member.enabled, member.blocked, claimed, got, member.idle_since)
+    return Standing(member.enabled, member.blocked, claimed, got, member.idle_since, member.auto_blocked)
 
 
 def _key(group: Group, member: Member) -> Key:

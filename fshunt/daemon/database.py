@@ -60,19 +60,20 @@ class Done(Generic[R]):
     error: Exception | None = None
 
 
-def _quiet(job: Callable[[], R]) -> Callable[[], Done[R]]:
+def quiet(job: Callable[[], R]) -> Callable[[], Done[R]]:
     """Make a job that raises none of its own errors: gevent prints a traceback of each that leaves a thread."""
 
-    def quiet() -> Done[R]:
+    def job_that_raises_nothing() -> Done[R]:
         try:
             return Done(job())
         except Exception as error:  # noqa: BLE001 the outermost frame of a thread: who asked gets the error
             return Done(error=error)
 
-    return quiet
+    return job_that_raises_nothing
 
 
-def _result(done: Done[R]) -> R:
+def result_of(done: Done[R]) -> R:
+    """Return what a quiet job came to; raise its error."""
     if done.error is not None:
         raise done.error
     return cast("R", done.result)
@@ -93,9 +94,10 @@ class Gate:
         self._asker: gevent.Greenlet | None = None
 
     def check(self) -> None:
-        """Raise StoreError if it is shut."""
+        """Raise StoreError if it is shut: what the database did not do for another call it is not asked for."""
         if self.why is not None:
-            raise StoreError(str(self.why))
+            why = str(self.why)
+            raise StoreError(f"The database is not asked for the moment: {why[:1].lower()}{why[1:]}")
 
     def shut(self, why: StoreError) -> None:
         """Let no call wait for the database until it answers again."""
@@ -161,6 +163,7 @@ class Database:
         self.timeout = timeout
         self.on_change: Callable[[], None] = lambda: None
         self.on_error: Callable[[], None] = lambda: None
+        """Told of each step of a call that has to go on without the database, asked or not."""
         writers = WRITER_THREADS_SQLITE if store.is_sqlite else WRITER_THREADS_SERVER
         self._readers = ThreadPool(READER_THREADS)
         self._writers = ThreadPool(writers)
@@ -241,7 +244,7 @@ class Database:
             with self.store.reading() as session:
                 return function(session, *args, **kwargs)
 
-        return _quiet(job)
+        return quiet(job)
 
     def _writing(
         self, function: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs
@@ -250,20 +253,19 @@ class Database:
             with self.store.writing() as session:
                 return function(session, *args, **kwargs)
 
-        return _quiet(job)
+        return quiet(job)
 
     def _patiently(self, pool: ThreadPool, job: Callable[[], Done[R]]) -> R:
         done: Done[R] = pool.spawn(job).get()
-        return _result(done)
+        return result_of(done)
 
     def _within(self, gate: Gate, pool: ThreadPool, job: Callable[[], Done[R]], seconds: float) -> R:
-        self.reads.check()  # a database that answers no question takes no change either
-        gate.check()
+        self._check(gate)
         limit = gevent.Timeout(min(seconds, self.timeout))
         try:
             with limit:  # also over the wait for a thread: all of them may be stuck
                 done: Done[R] = pool.spawn(job).get()
-                return _result(done)
+                return result_of(done)
         except gevent.Timeout as passed:
             if passed is not limit:
                 raise
@@ -275,6 +277,14 @@ class Database:
         if is_away:
             gate.shut(error)
         raise type(error)(str(error))
+
+    def _check(self, gate: Gate) -> None:
+        try:
+            self.reads.check()  # a database that answers no question takes no change either
+            gate.check()
+        except StoreError:
+            self.on_error()
+            raise
 
     def _changed(self) -> None:
         self.on_change()

@@ -57,6 +57,12 @@ def leave_ringing(session: Session, caller: Caller) -> None:
     session.leave_with(f"api uuid_setvar {caller.uuid} socket_resume false")
 
 
+def no_further_round(session: Session, caller: Caller) -> None:
+    """Have the dialplan try a second daemon at most: what failed here would fail at each of them, and cost time."""
+    with suppress(SwitchLost):
+        session.post(f"api uuid_setvar {caller.uuid} fshunt_served false")
+
+
 def talk(session: Session, bridge_uuid: str, clock: Callable[[], float] = CLOCK) -> bool:
     """Wait until the talk is over; tell whether its end was seen."""
     limit = clock() + LONGEST_TALK_SECONDS

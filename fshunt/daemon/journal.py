@@ -12,9 +12,10 @@ from uuid import uuid4
 import gevent
 
 from fshunt.daemon.caller import Caller
+from fshunt.daemon.choosing import without_phone
 from fshunt.daemon.services import Services
 from fshunt.errors import StoreError
-from fshunt.hunting.availability import WORDS, SkipReason
+from fshunt.hunting.availability import SkipReason, words_of
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hunt import Hunt, Stage
@@ -57,6 +58,7 @@ class Journal:
 
     def skipped(self, stage: Stage, member: Member, reason: SkipReason) -> None:
         """A member was passed over."""
+        detail = self._hunt.detail(member, reason) if self._hunt is not None else None
         self.services.recorder.put(
             calls.add_skip,
             uuid4().hex,
@@ -67,8 +69,9 @@ class Journal:
             extension=member.extension,
             reason=reason,
             at=self.services.now(),
+            detail=detail,
         )
-        self._log("%s passed over: %s", member.extension, WORDS[reason])
+        self._log("%s passed over: %s", member.extension, words_of(reason, detail))
 
     def offered(self, stage: Stage, offers: Sequence[Offer], group: Group) -> None:
         """Members are rung."""
@@ -108,6 +111,7 @@ class Journal:
             detail=offer.detail(),
             member_id=offer.member_id,
             rang_out=rang_out,
+            missing=self._without_phone(hunt, offer) if rang_out else [],
         )
         if outcome is not Outcome.ANSWERED:
             self.services.claims.release(hunt.id, hunt.call_uuid, [offer.extension])
@@ -137,7 +141,7 @@ class Journal:
         self.services.rests.began(member.id)
 
     def waits(self, in_line: int) -> None:
-        """The caller waits for a busy member; ``in_line`` callers of this daemon wait."""
+        """The caller waits for a busy member; ``in_line`` callers do for the same, this one with them."""
         self._log("everybody is busy: waits until a member is free, %d in the line", in_line)
 
     def waited(self, seconds: float) -> None:
@@ -201,6 +205,9 @@ class Journal:
         if reason is not None:
             words.append(f" ({reason})")
         self._log("%s", "".join(words))
+
+    def _without_phone(self, hunt: Hunt, offer: Offer) -> list[str]:
+        return [] if hunt.group.auto_block is None else without_phone(hunt, offer.extension, self.services)
 
     def _offer_written(self, group: Group, extension: str, at: datetime) -> None:
         if group.auto_block is not None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from fshunt.daemon.caller import Caller
+from fshunt.hunting.group import Group
 from fshunt.hunting.memory import Memory
 from fshunt.store.hunts import Loaded
 
@@ -61,6 +62,11 @@ class KnownGroups:
             if len(domains) == 1:
                 return self._groups.get((domains.pop(), caller.pilot))
         return found
+
+    def of_member(self, domain: str, extension: str) -> list[Group]:
+        """Return the groups of a domain that an extension is in, as far as they are known: mostly one."""
+        of_domain = [each.group for (named, _), each in self._groups.items() if named == domain.lower()]
+        return [group for group in of_domain if any(member.extension == extension for member in group.members)]
 
     def turn_taken(self, group_id: int, member_id: int) -> None:
         """A call has moved the turn of a group."""

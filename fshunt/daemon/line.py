@@ -57,6 +57,10 @@ class Line:
         """The hunts of those who wait."""
         return [waiter.hunt_id for waiter in self._waiting]
 
+    def count(self, keys: Collection[Key]) -> int:
+        """Return how many wait here for any of these members."""
+        return sum(1 for waiter in self._waiting if not waiter.keys.isdisjoint(keys))
+
     def join(self, waiter: Waiter, keys: Collection[Key], others: Collection[Key] = ()) -> None:
         """Wait for these members; who was in the line before has the same place again."""
         waiter.number = waiter.number or next(self._numbers)

@@ -47,7 +47,7 @@ class Metrics:
         self._hunts = self._counter("fshunt_hunts", "Hunts whose records were closed, by result.", "result", Result)
         self._offers = self._counter("fshunt_offers", "Offers to members that ended, by outcome.", "outcome", Outcome)
         self._database_errors = self._counter(
-            "fshunt_database_errors", "Steps of calls that the database failed, or did not do in time."
+            "fshunt_database_errors", "Steps of calls that went on without the database: it failed, or was too slow."
         )
         self._switch_errors = self._counter(
             "fshunt_switch_errors", "Times a watched switch could not be reached or was lost.", "switch"
@@ -78,7 +78,7 @@ class Metrics:
         self._setup_delay.observe(seconds)
 
     def database_error(self) -> None:
-        """Count a step that the database failed."""
+        """Count a step that goes on without the database."""
         self._database_errors.inc()
 
     def switch_error(self, switch: str) -> None:

@@ -148,8 +148,17 @@ class Waiting(AbstractContextManager["Waiting"]):
             if not self._told:
                 self.journal.note(f"waits in the line of this daemon only: {error}")
         if not self._told:
-            self.journal.waits(len(self.services.line))
+            self.journal.waits(self._in_line([member.extension for member in kept]))
         self._told = True
+
+    def _in_line(self, extensions: Sequence[str]) -> int:
+        """How many wait for these members, with all daemons as far as the database tells, this caller with them."""
+        domain = self.hunt.group.domain
+        here = self.services.line.count([(domain, extension) for extension in extensions])
+        try:
+            return max(here, self._patience.read(waiting.count, domain, extensions))
+        except StoreError:
+            return here
 
     def _leave_line(self, *, kept: bool = False) -> None:
         """Leave the line, here and, unless the place is ``kept`` or a claim has given it up, in the database."""

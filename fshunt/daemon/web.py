@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from http import HTTPStatus
@@ -24,11 +25,15 @@ from fshunt.daemon.sockets import address_of, listen
 from fshunt.settings import Address, IpNetwork
 
 MAX_CONNECTIONS = 16
-"""Answered at a time; more wait in the backlog. A Prometheus or load balancer needs one."""
+"""Held at a time; of more, the oldest of the peer that has the most is closed. A Prometheus or load balancer needs one
+for some milliseconds, so that nobody who opens many and says nothing keeps it waiting."""
 
 BACKLOG = 64
 MAX_HEAD_BYTES = 8192
 """A request's first line and headers; browsers with many cookies send more, and have no business here."""
+
+HEAD_SECONDS = 1.0
+"""For a request's head: it comes in one packet."""
 
 REQUEST_SECONDS = 5.0
 """For a whole request and its answer."""
@@ -63,6 +68,8 @@ class WebServer:
         self._address, self._peers = address, peers
         self._metrics, self._health = metrics, health
         self._server: StreamServer | None = None
+        self._held: dict[gevent.Greenlet, str] = {}
+        """Who is served now, the oldest first, and for which peer."""
 
     @property
     def address(self) -> Address:
@@ -73,7 +80,7 @@ class WebServer:
         """Begin to serve. Raises FshuntError when the address cannot be had."""
         listening = listen(self._address, BACKLOG, "with the setting `metrics`")
         self._address = address_of(listening)
-        self._server = StreamServer(listening, self._serve, spawn=Pool(MAX_CONNECTIONS))
+        self._server = StreamServer(listening, self._serve, spawn=Pool())
         self._server.start()
 
     def stop(self) -> None:
@@ -86,14 +93,34 @@ class WebServer:
         if not self._may_ask(peer[0]):
             log.debug("%s asked for metrics, and is not among `metrics_peers`", peer[0])
             return
-        with suppress(OSError), gevent.Timeout(REQUEST_SECONDS, False):
+        self._make_room()
+        me = gevent.getcurrent()
+        self._held[me] = peer[0]
+        try:
+            with suppress(OSError), gevent.Timeout(REQUEST_SECONDS, False):
+                self._serve_request(sock)
+        finally:
+            self._held.pop(me, None)
+
+    def _serve_request(self, sock: socket.socket) -> None:
+        line = None
+        with gevent.Timeout(HEAD_SECONDS, False):
             line = _first_line(sock)
-            if line is None:
-                return
-            method, answer = self._answer(line)
-            sock.sendall(_head(answer) + (b"" if method == "HEAD" else answer.body))
-            sock.shutdown(socket.SHUT_WR)
-            _read_off(sock)
+        if line is None:
+            return
+        method, answer = self._answer(line)
+        sock.sendall(_head(answer) + (b"" if method == "HEAD" else answer.body))
+        sock.shutdown(socket.SHUT_WR)
+        _read_off(sock)
+
+    def _make_room(self) -> None:
+        """Close a connection where too many are held; one peer's many are no reason to close another's."""
+        if len(self._held) < MAX_CONNECTIONS:
+            return
+        greediest, _ = Counter(self._held.values()).most_common(1)[0]
+        oldest = next(serving for serving, peer in self._held.items() if peer == greediest)
+        del self._held[oldest]
+        oldest.kill(block=False)  # its socket is closed as it ends
 
     def _may_ask(self, peer: str) -> bool:
         address = ipaddress.ip_address(peer.partition("%")[0])

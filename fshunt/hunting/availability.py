@@ -34,13 +34,22 @@ WORDS = {
 }
 """Each reason in the words of a report."""
 
+AUTO_BLOCKED = "as too many calls rang out"
+"""The detail of a skip whose member is blocked by itself (``auto_block`` of a group)."""
+
+
+def words_of(reason: SkipReason, detail: str | None = None) -> str:
+    """Return a reason and its detail in the words of a report; a block that the member never wished is not his."""
+    words = "blocked" if reason is SkipReason.BLOCKED and detail == AUTO_BLOCKED else WORDS[reason]
+    return f"{words}, {detail}" if detail else words
+
 
 @dataclass(frozen=True, slots=True)
 class Presence:
     """What is known of one member at one moment. ``registered`` None: not known.
 
-    ``ringing``: a phone of the member is rung by a call, a hunt's or not. ``resting`` None: to be told from
-    ``idle_since``.
+    ``auto_blocked``: blocked, and not by the member's own wish. ``ringing``: a phone of the member is rung by a call, a
+    hunt's or not. ``resting`` None: to be told from ``idle_since``.
     """
 
     enabled: bool = True
@@ -52,6 +61,7 @@ class Presence:
     idle_since: datetime | None = None
     resting: bool | None = None
     last_outcome: Outcome | None = None
+    auto_blocked: bool = False
 
 
 def skip_reason(

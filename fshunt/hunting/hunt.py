@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from fshunt.hunting.availability import SkipReason
+from fshunt.hunting.availability import AUTO_BLOCKED, Presence, SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.facts import Facts
 from fshunt.hunting.group import Group, Member, WhenBusy
@@ -79,6 +79,11 @@ class Hunt:
     offer_ids: set[str] = field(default_factory=set)
     """The ids of all offers of this hunt."""
     _ends: set[Outcome | SkipReason] = field(default_factory=set)
+    _talking: set[int] = field(default_factory=set)
+    """The members who were on a call when they were last looked at."""
+    _was_busy: set[int] = field(default_factory=set)
+    """Those who had a phone, and were busy, at any time of this hunt."""
+    _auto_blocked: set[int] = field(default_factory=set)
 
     def stages(self) -> Iterator[Stage]:
         """Yield the stages in the policy's order, cycle after cycle (invariant I7).
@@ -96,7 +101,7 @@ class Hunt:
         """Whether the caller stays for a member who is busy now (``when_busy``, design, section 4)."""
         if not self.group.enabled or self.group.when_busy is not WhenBusy.WAIT:
             return False
-        return any(self.last_end.get(member.id) in _BUSY for member in self.awaited())
+        return any(self._is_busy(member) for member in self.awaited())
 
     def is_caller(self, member: Member) -> bool:
         """Tell whether a member is the one who calls."""
@@ -113,7 +118,7 @@ class Hunt:
 
     def kept(self) -> tuple[Member, ...]:
         """Those of the awaited who are kept for the caller: not who cannot be rung for him whatever others do."""
-        return tuple(m for m in self.awaited() if self.last_end.get(m.id) not in _NOT_NOW)
+        return tuple(m for m in self.awaited() if self.last_end.get(m.id) not in _NOT_NOW or self._is_busy(m))
 
     def stages_of_awaited(self, turn: int) -> Iterator[Stage]:
         """Yield the stages of those awaited, in the policy's order, for the ``turn``-th time (from 1).
@@ -131,6 +136,26 @@ class Hunt:
         before, self.state = self.state, after(self.state, event)
         self.log(before, event, self.state)
 
+    def saw(self, member: Member, presence: Presence) -> None:
+        """Note what is seen of a member besides why it is passed over, if it is."""
+        for members, holds in ((self._talking, presence.on_call), (self._auto_blocked, presence.auto_blocked)):
+            (members.add if holds else members.discard)(member.id)
+
+    def detail(self, member: Member, reason: SkipReason) -> str | None:
+        """Return what there is to say of a skip besides its reason."""
+        blocked_by_itself = reason is SkipReason.BLOCKED and member.id in self._auto_blocked
+        return AUTO_BLOCKED if blocked_by_itself else None
+
+    def _is_busy(self, member: Member) -> bool:
+        """Whether a member may be free soon.
+
+        A phone that gets a new address, or starts again, is not registered for a moment. Whoever was busy before and
+        still talks is not gone, and callers who wait do not leave for that.
+        """
+        end = self.last_end.get(member.id)
+        in_a_gap = end is SkipReason.UNREGISTERED and member.id in self._talking and member.id in self._was_busy
+        return end in _BUSY or in_a_gap
+
     def skipped(self, member: Member, reason: SkipReason) -> bool:
         """Note that a member was passed over; tell whether that is news, and not as it was the last time.
 
@@ -140,6 +165,8 @@ class Hunt:
         news = before is not reason and not {before, reason} <= {SkipReason.ON_CALL, SkipReason.CLAIMED}
         self.last_end[member.id] = reason
         self._ends.add(reason)
+        if reason in _BUSY:
+            self._was_busy.add(member.id)
         return news
 
     def ended(self, member: Member, outcome: Outcome) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import uuid as uuids
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -115,7 +116,7 @@ def _park(call: SimulatedCall, _argument: str) -> None:
 
 def _execute_extension(call: SimulatedCall, argument: str) -> None:
     """Runs another number's actions, or those that stand in the argument: ``app:arg,app:arg inline``."""
-    words = argument.split()
+    words = shlex.split(argument)
     if words[1:2] == ["inline"]:
         for action in words[0].split(","):
             application, _, said = action.partition(":")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -44,6 +45,7 @@ _COUNT = (
 _SOMEBODY_ELSE = (
     exists()
     .where(_OTHERS.c.group_id == GROUPS.c.id, _OTHERS.c.id != MEMBERS.c.id, _OTHERS.c.enabled)
+    .where(_OTHERS.c.extension.not_in(bindparam("missing", expanding=True)))
     .where(~exists().where(BLOCKS.c.domain_id == GROUPS.c.domain_id, BLOCKS.c.extension == _OTHERS.c.extension))
 )
 _LAST_ONE = (
@@ -53,7 +55,7 @@ _LAST_ONE = (
     .where(~_SOMEBODY_ELSE)
     .limit(1)
 )
-"""A group in which everybody but this extension is disabled or blocked."""
+"""A group in which everybody but this extension is disabled, blocked, or not there."""
 _BLOCKED_AT = (
     select(BLOCKS.c.since)
     .join(DOMAINS, DOMAINS.c.id == BLOCKS.c.domain_id)
@@ -67,10 +69,13 @@ def blocked_at(s: Session, domain: str, extension: str) -> datetime | None:
     return found
 
 
-def count_offer(s: Session, offer_id: str, member_id: int, *, rang_out: bool, at: datetime) -> None:
+def count_offer(
+    s: Session, offer_id: str, member_id: int, *, rang_out: bool, at: datetime, missing: Collection[str] = ()
+) -> None:
     """Count a call that rang out at a member, once a hunt, and block the member if it is one too many.
 
-    Else the member took the call, or refused it: was there. The count begins anew.
+    Else the member took the call, or refused it: was there. The count begins anew. ``missing`` are the extensions of
+    the domain that cannot be rung now for want of a phone: the last one who can be is not blocked.
     """
     if not rang_out:
         at_end(s, Rank.MEMBER, member_id, lambda s: write(s, _RESET, {"member": member_id}))
@@ -80,14 +85,16 @@ def count_offer(s: Session, offer_id: str, member_id: int, *, rang_out: bool, at
         return
     # Whoever blocks locks the domain: of two members who are both blocked now, one may be the last.
     at_end(s, Rank.DOMAIN, row.domain_id, lambda s: write(s, _LOCK_DOMAIN, {"domain": row.domain_id}))
-    at_end(s, Rank.MEMBER, member_id, partial(_count, offer_id=offer_id, member_id=member_id, row=row, at=at))
+    counting = partial(_count, offer_id=offer_id, member_id=member_id, row=row, at=at, missing=missing)
+    at_end(s, Rank.MEMBER, member_id, counting)
 
 
-def _count(s: Session, *, offer_id: str, member_id: int, row: Any, at: datetime) -> None:
+def _count(s: Session, *, offer_id: str, member_id: int, row: Any, at: datetime, missing: Collection[str]) -> None:
     counted = run(s, _COUNT, {"member": member_id, "offer": offer_id}).scalar()
     if counted is None or counted < row.auto_block:
         return
-    if run(s, _LAST_ONE, {"domain": row.domain_id, "who": row.extension}).first() is not None:
+    who = {"domain": row.domain_id, "who": row.extension, "missing": sorted(missing)}
+    if run(s, _LAST_ONE, who).first() is not None:
         return
     values = {"domain_id": row.domain_id, "extension": row.extension, "since": at, "reason": AUTO}
     write(s, insert_into(s, Block).on_conflict_do_nothing(), values)

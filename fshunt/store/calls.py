@@ -8,6 +8,7 @@ guess.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -173,10 +174,12 @@ def end_offer(
     detail: str | None = None,
     member_id: int | None = None,
     rang_out: bool = False,
+    missing: Collection[str] = (),
 ) -> None:
     """Write the one outcome of an offer; ``cause`` and ``sip_code`` are the switch's words for it.
 
-    ``member_id`` and ``rang_out``, that the phone rang for its whole time, are for the group's ``auto_block``.
+    ``member_id``, ``rang_out``, that the phone rang for its whole time, and ``missing``, who has no phone now, are for
+    the group's ``auto_block``.
     """
     words = {"outcome": outcome.value, "cause": cause, "sip_code": sip_code, "detail": detail}
     values = {"offer_id": offer_id, "ended_at": ended_at, **words}
@@ -185,7 +188,8 @@ def end_offer(
     if member_id is None or not counts:
         write(s, statement, values)
     elif run(s, statement, values).rowcount:  # not counted twice, should this be tried twice
-        count_offer(s, offer_id, member_id, rang_out=outcome is Outcome.NO_ANSWER, at=ended_at)
+        out = outcome is Outcome.NO_ANSWER
+        count_offer(s, offer_id, member_id, rang_out=out, at=ended_at, missing=missing)
 
 
 def add_skip(

@@ -61,6 +61,7 @@ LOOK = (
         and_(MEMBERS.c.enabled, GROUPS.c.enabled).label("enabled"),
         MEMBERS.c.idle_since,
         BLOCKS.c.extension.is_not(None).label("blocked"),
+        BLOCKS.c.reason.is_not(None).label("auto_blocked"),
         _RESTING.label("resting"),
         _CLAIMED.label("claimed"),
         _KEPT.label("kept"),

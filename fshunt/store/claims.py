@@ -37,9 +37,9 @@ MAX_PLACE = 2**31 - 1
 class Flags:
     """What the database knows of a member now.
 
-    ``claimed``: by a hunt for another call, or kept for one that waits longer, and that hinders this one. ``resting``:
-    within the group's rest time. ``may_ring``: was wanted, and is neither disabled nor blocked nor resting. ``got``:
-    this hunt has the claim now.
+    ``auto_blocked``: blocked, and not by the member's own wish. ``claimed``: by a hunt for another call, or kept for
+    one that waits longer, and that hinders this one. ``resting``: within the group's rest time. ``may_ring``: was
+    wanted, and is neither disabled nor blocked nor resting. ``got``: this hunt has the claim now.
     """
 
     enabled: bool
@@ -49,6 +49,7 @@ class Flags:
     resting: bool = False
     may_ring: bool = False
     got: bool = False
+    auto_blocked: bool = False
 
 
 def claim(
@@ -183,6 +184,7 @@ def _flags(row: Any, wanted: bool, got: bool, call_waiting: bool) -> Flags:
         resting=row.resting,
         may_ring=may_ring,
         got=got,
+        auto_blocked=row.auto_blocked,
     )
 
 

@@ -33,7 +33,7 @@ _SQLITE_PRIMARY_CODE = 0xFF
 _POSTGRESQL = {
     "42P01": NOT_MIGRATED,
     "42703": NOT_MIGRATED,
-    "25006": READ_ONLY,
+    "25006": "{where} is read-only, as a standby is: name the primary in `database_url`, or let this one be written.",
     "55P03": "{where} is locked by somebody else: try again.",
     "57014": "{where} took too long to answer: try again.",
     "40P01": "{where} had two changes that waited for each other: try again.",

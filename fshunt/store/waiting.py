@@ -35,6 +35,9 @@ _NEXT_PLACE = (
 _END_BEFORE = delete(WAITING).where(WAITING.c.call_uuid == bindparam("call"), _OTHERS)
 _PLACE_OF_CALL = select(func.min(WAITING.c.place)).where(_OF_CALL)
 _NO_MORE = delete(WAITING).where(_OF_HUNT, WAITING.c.extension.not_in(bindparam("extensions", expanding=True)))
+_COUNT = select(func.count(WAITING.c.hunt_id.distinct())).where(
+    WAITING.c.domain == bindparam("in_domain"), WAITING.c.extension.in_(bindparam("extensions", expanding=True))
+)
 _RENEWED = (
     select(*KEY)
     .where(WAITING.c.owner == bindparam("by"), WAITING.c.hunt_id.in_(bindparam("hunts", expanding=True)))
@@ -104,6 +107,11 @@ def renew(s: Session, owner: str, now: datetime, lease_seconds: float, hunt_ids:
 def sweep(s: Session, now: datetime) -> None:
     """Take out of the line whoever's lease is over; who waits behind them is told."""
     write(s, _sweeping(dialect_of(s)), {"now": now})
+
+
+def count(s: Session, domain: str, extensions: Collection[str]) -> int:
+    """Return how many hunts, of all daemons, wait for any of these members."""
+    return int(run(s, _COUNT, {"in_domain": domain, "extensions": sorted(set(extensions))}).scalar_one())
 
 
 def waiting_hunts(s: Session) -> list[WaitingHunt]:

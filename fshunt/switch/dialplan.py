@@ -36,6 +36,15 @@ ENDS = (
 who was answered before the hunt, by an attendant or by music: for him it is the moment he is bridged to a member."""
 
 
+FURTHER_ROUNDS = 8
+"""How often a caller is given to the controllers besides the first two times: as often as daemons may be stopped, or
+die, while he waits. It is bounded, so that no caller goes round for ever."""
+
+FURTHER_ROUND = ("execute_extension", "'${fshunt_round_${fshunt_served}}' inline")
+"""One more round for a caller whom a daemon had served when it left. Who has never reached one, since all are down,
+silent or at a loss, is with the fallback after two rounds: each silent one costs him 25 s."""
+
+
 def recipe(controllers: str, fallback: Sequence[Action]) -> list[Action]:
     """Return the actions for a pilot, in order. ``controllers`` are addresses joined by ``|``."""
     socket = ("socket", f"{controllers} async full")
@@ -48,6 +57,10 @@ def recipe(controllers: str, fallback: Sequence[Action]) -> list[Action]:
         # A call that was answered, by a member or by voicemail, and has ended goes no further. "eval" does nothing.
         ("fshunt_gate_false", "eval"),
         ("fshunt_gate_true", "hangup"),
+        # A daemon says that it serves the caller; one that stops while phones ring takes socket_resume back.
+        ("fshunt_served", "false"),
+        ("fshunt_round_false", "eval"),
+        ("fshunt_round_true", f"set:fshunt_served=false,set:socket_resume=true,socket:{controllers} async full"),
         ("socket_resume", "true"),
         *ENDS,
     ]
@@ -58,8 +71,11 @@ def recipe(controllers: str, fallback: Sequence[Action]) -> list[Action]:
         socket,
         GATE,
         # The daemon is gone and nobody has answered: the other one takes the caller over.
+        ("set", "socket_resume=true"),
         socket,
         GATE,
+        # And so on, while daemons are stopped and started one after the other.
+        *(FURTHER_ROUND, GATE) * FURTHER_ROUNDS,
         *fallback,
     ]
 

@@ -1,11 +1,15 @@
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import make_url
 
 from fshunt.cli.main import cli
 
@@ -70,6 +74,21 @@ def fshunt_on() -> Callable[[str], Fshunt]:
 def fshunt(fshunt_on, database_url) -> Fshunt:
     """The command line on a migrated database without groups; once on SQLite, once on PostgreSQL."""
     return fshunt_on(database_url)
+
+
+@pytest.fixture
+def unwritable(fshunt, database_url, monkeypatch) -> Iterator[str]:
+    """The database is locked (SQLite) or read-only (PostgreSQL) from now on; gives a word of what shall be said."""
+    monkeypatch.setattr("fshunt.store.writable.LOCK_MS", 50)
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        with closing(sqlite3.connect(str(url.database), isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield "is locked by another process"
+        return
+    with psycopg.connect(url.set(drivername="postgresql").render_as_string(False), autocommit=True) as administrator:
+        administrator.execute(f'ALTER DATABASE "{url.database}" SET default_transaction_read_only = on')
+    yield "is read-only"
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fshunt.cli.records import OUTCOME_WORDS, RESULT_WORDS
-from fshunt.hunting.availability import SkipReason
+from fshunt.hunting.availability import AUTO_BLOCKED, SkipReason
 from fshunt.hunting.facts import Facts, MemberFacts
 from fshunt.hunting.memory import Memory
 from fshunt.hunting.outcomes import Outcome, Result
@@ -228,6 +228,22 @@ def test_each_result_is_told_in_words(fshunt, store, result, destination, reason
     page = fshunt.run("call", "show", UUID).stdout
     assert f"result   {words}\n" in page
     assert (f"reason   {reason}\n" in page) is bool(reason)
+
+
+@pytest.mark.parametrize(
+    ("reason", "detail", "words"),
+    [
+        (SkipReason.BLOCKED, None, "blocked by the member (blocked)"),
+        (SkipReason.BLOCKED, AUTO_BLOCKED, "blocked, as too many calls rang out (blocked)"),
+        (SkipReason.ON_CALL, "since noon", "is on a call, since noon (on-call)"),
+    ],
+)
+def test_each_skip_is_told_in_words(fshunt, store, reason, detail, words):
+    with store.writing() as session:
+        open_call(session)
+        place = {"call_id": "h1", "cycle": 1, "stage": 1, "position": 1, "extension": "1001"}
+        calls.add_skip(session, "s1", **place, reason=reason, at=at(0.1), detail=detail)
+    assert f"1001 passed over: {words}\n" in fshunt.run("call", "show", UUID).stdout
 
 
 def test_every_outcome_and_result_has_words():

@@ -59,6 +59,12 @@ def test_a_database_that_is_not_migrated_is_wrong(checked, empty_database_url):
     assert "WRONG  database: " in result.stdout
 
 
+def test_a_database_that_cannot_be_written_is_wrong(checked, unwritable):
+    ok, message = checks(checked, exit_code=1)["database"]
+    assert not ok
+    assert unwritable in message
+
+
 @pytest.fixture
 def neighbour(free_port):
     """A program that listens on the port, and says something to whoever comes."""

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 
@@ -35,3 +36,9 @@ def test_upgrade_in_a_folder_that_is_not_there(fshunt_on, tmp_path):
     missing = tmp_path / "no" / "such" / "fshunt.db"
     assert str(missing) in fshunt_on(f"sqlite:///{missing}").refused(1, "db", "upgrade")
     assert not Path(missing).exists()
+
+
+def test_check_of_a_database_that_cannot_be_written(fshunt, unwritable):
+    assert unwritable in fshunt.refused(1, "db", "check")
+    result = fshunt.invoke("db", "check", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["ok"]) == (1, False)

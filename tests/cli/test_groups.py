@@ -16,6 +16,7 @@ def test_a_group_is_added_with_all_that_was_said(fshunt):
         *("--voicemail", "1005", "--cycles", "2", "--hunt-timeout", "90", "--prefix", "Sales", "--call-waiting"),
         *("--music", "local_stream://moh", "--on-no-answer", "transfer:5001", "--on-busy", "hangup:USER_BUSY"),
         *("--on-unreachable", "voicemail:1009", "--when-busy", "wait", "--auto-block", "3"),
+        *("--rest-seconds", "15"),
     )
     group = fshunt.json("group", "show", "5000")
     said = {
@@ -31,7 +32,7 @@ def test_a_group_is_added_with_all_that_was_said(fshunt):
         "prefix": "Sales",
         "music": "local_stream://moh",
         "call_waiting": True,
-        "rest_seconds": 0.0,
+        "rest_seconds": 15.0,
         "when_busy": "wait",
         "auto_block": 3,
         "on_no_answer": "transfer:5001",

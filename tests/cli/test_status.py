@@ -46,7 +46,14 @@ def told(now: datetime | None = None, **others: Any) -> dict[str, Any]:
 def beat(store):
     """Write what a daemon says; ``silent`` so many seconds ago, by both clocks; ``apart``: by the wall clock only."""
 
-    def beat(node: str = "pbx1-8084", run: str = "", silent: float = 0, apart: float = 0, **others: Any) -> None:
+    def beat(
+        node: str = "pbx1-8084",
+        run: str = "",
+        silent: float = 0,
+        apart: float = 0,
+        started: float = 18000,
+        **others: Any,
+    ) -> None:
         at = datetime.now(UTC) - timedelta(seconds=silent + apart)
         now = LEASE_NOW - timedelta(seconds=silent)
         with store.writing() as s:
@@ -55,7 +62,7 @@ def beat(store):
                 s,
                 run or f"run-{node}",
                 node=node,
-                started_at=at - timedelta(hours=5),
+                started_at=at - timedelta(seconds=started),
                 at=at,
                 now=now,
                 status=told(at, **others),
@@ -141,6 +148,16 @@ def test_a_daemon_that_was_started_again_is_not_missed(fshunt, beat, no_second_l
     beat("pbx1-8084", run="before", silent=30)
     beat("pbx1-8084", run="after")
     assert wrong(fshunt) == []
+
+
+def test_a_daemon_that_was_killed_a_moment_ago_and_runs_again_is_one(fshunt, beat, no_second_look):
+    beat("pbx1-8084", run="before", silent=4)
+    beat("pbx1-8084", run="after", started=2)
+    lines = page(fshunt)
+    assert lines[0].startswith("ok     1 daemon alive, 3 hunts in progress")
+    assert [line.split()[:3] for line in lines[3:5]] == [["pbx1-8084", "up", "2"], ["pbx1-8084", "an", "earlier"]]
+    assert "an earlier run, until 4 s ago" in lines[4]
+    assert [(each["alive"], each["replaced"]) for each in as_json(fshunt)["daemons"]] == [(True, False), (False, True)]
 
 
 def test_two_daemons_of_one_name_are_told_of(fshunt, beat):
@@ -322,6 +339,41 @@ def test_a_server_that_is_away_is_one_sentence(fshunt_on):
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
     assert "s3cret" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////no/such/folder/fshunt.db", "postgresql://fshunt:s3cret@127.0.0.1:1/fshunt"]
+)
+def test_json_is_json_also_where_the_database_cannot_be_reached(fshunt_on, url):
+    result = fshunt_on(url).invoke("status", "--json")
+    found = json.loads(result.stdout)
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert (found["ok"], found["daemons"], found["hunts"]) == (False, [], None)
+    assert len(found["problems"]) == 1
+    assert "s3cret" not in result.stdout
+
+
+def test_json_has_the_same_names_whatever_is_known(fshunt_on, fshunt, beat):
+    beat()
+    away = fshunt_on("sqlite:////no/such/folder/fshunt.db").invoke("status", "--json")
+    assert set(json.loads(away.stdout)) == set(as_json(fshunt))
+
+
+@pytest.mark.parametrize("silent", [0, 30])
+def test_where_the_database_cannot_be_written_silence_is_no_death(fshunt, store, beat, request, no_second_look, silent):
+    beat(silent=silent)
+    with store.writing() as s:
+        owner = {"hunt_id": "h", "call_uuid": "c", "owner": "run-pbx1-8084", "lease_seconds": 60}
+        claims.claim(s, "pbx.test", ["1001"], now=LEASE_NOW, **owner)
+    words = request.getfixturevalue("unwritable")
+    first, *others = wrong(fshunt, exit_code=1 if silent else 0)
+    assert words in first
+    assert [other.startswith("So no daemon can say that it lives, and may hunt all the same") for other in others] == (
+        [True] if silent else []
+    )
+    assert not any("SILENT" in line for line in page(fshunt, 1 if silent else 0))
+    found = as_json(fshunt, 1 if silent else 0)
+    assert (found["claims"], found["left_claims"]) == (1, 0), "nobody is gone as far as anybody knows"
 
 
 def test_a_database_that_is_not_migrated_is_one_sentence(fshunt_on, empty_database_url):

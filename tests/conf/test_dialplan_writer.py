@@ -6,7 +6,7 @@ import pytest
 from fshunt.errors import BadValue
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group, Member
-from fshunt.switch.dialplan import DOMAIN_FIELD, write_dialplan
+from fshunt.switch.dialplan import DOMAIN_FIELD, FURTHER_ROUND, FURTHER_ROUNDS, GATE, write_dialplan
 
 CONTROLLERS = ("10.0.0.1:8084", "10.0.0.2:8084")
 
@@ -67,6 +67,23 @@ def test_both_controllers_stand_in_one_socket_action_and_there_are_two_of_these(
     assert sockets == ["10.0.0.1:8084|10.0.0.2:8084 async full"] * 2
 
 
+def test_further_rounds_are_for_whom_a_daemon_had_served_and_come_to_an_end():
+    all_of_it = actions(written(group()), "fshunt-pbx.test-5000")
+    assert all_of_it.count(FURTHER_ROUND) == FURTHER_ROUNDS
+    last_socket = max(n for n, (application, _) in enumerate(all_of_it) if application == "socket")
+    first_round = all_of_it.index(FURTHER_ROUND)
+    assert all_of_it[last_socket + 1 : first_round] == [GATE]
+    assert all_of_it[first_round:-1] == [FURTHER_ROUND, GATE] * FURTHER_ROUNDS, "nobody who has talked comes around"
+    values = dict(data.partition("=")[::2] for application, data in all_of_it[:last_socket] if application == "set")
+    assert values["fshunt_served"] == "false"
+    assert values["fshunt_round_false"] == "eval"
+    assert values["fshunt_round_true"].split(",") == [
+        "set:fshunt_served=false",
+        "set:socket_resume=true",
+        "socket:10.0.0.1:8084|10.0.0.2:8084 async full",
+    ]
+
+
 def test_the_number_is_matched_whole_and_as_it_is():
     root = written(group("*50.0"))
     assert number_matches(root, "fshunt-pbx.test-*50.0", "*50.0")
@@ -113,6 +130,7 @@ def test_nothing_that_a_caller_writes_is_expanded():
         "${domain_name}",
         "${uuid_getvar(${uuid} sip_req_host)}",
         "${fshunt_gate_${fshunt_answered}}",
+        "${fshunt_round_${fshunt_served}}",
     }
 
 

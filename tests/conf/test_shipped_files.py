@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from fshunt.switch.dialplan import GATE, recipe, voicemail_fallback
+from fshunt.switch.dialplan import FURTHER_ROUND, FURTHER_ROUNDS, GATE, recipe, voicemail_fallback
 
 CONF = Path(__file__).parents[2] / "freeswitch-conf"
 DIALPLAN = CONF / "dialplan" / "fshunt.xml"
@@ -78,7 +78,8 @@ def test_the_domain_of_the_fallback_is_the_first_that_is_known_and_only_a_plain_
 
 def test_only_a_number_whose_form_was_tested_and_no_other_text_of_the_caller_is_expanded():
     expanded = [data for condition in pilots() for _, data in actions(condition) if "$" in data]
-    assert expanded == ["fshunt_fallback_domain=$1", GATE[1], GATE[1], "default ${fshunt_fallback_domain} 1001"]
+    rounds = [GATE[1], GATE[1], *[FURTHER_ROUND[1], GATE[1]] * FURTHER_ROUNDS]
+    assert expanded == ["fshunt_fallback_domain=$1", *rounds, "default ${fshunt_fallback_domain} 1001"]
     fields = [c.get("field", "") for c in loaded().iter("condition")]
     assert not [f for f in fields if "${sip_" in f or "${caller" in f or "${destination" in f]
 

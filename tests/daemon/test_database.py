@@ -65,10 +65,13 @@ def until_open(database: Database) -> None:
 def test_a_write_that_is_too_slow_shuts_the_gate_and_the_next_is_refused_at_once(
     database: Database, stuck: Stuck
 ) -> None:
-    with pytest.raises(StoreError, match=r"did not answer within 1 s"):
+    errors: list[int] = []
+    database.on_error = lambda: errors.append(1)
+    with pytest.raises(StoreError, match=r"^The database did not answer within 1 s"):
         database.write(stuck)
-    with pytest.raises(StoreError, match="did not answer"):
+    with pytest.raises(StoreError, match=r"^The database is not asked for the moment: the database did not answer"):
         database.write(answer)
+    assert len(errors) == 2, "both steps go on without it"
     assert stuck.runs == 1
     assert database.read(answer) == "answer", "what can be read is read"
     assert database.away is not None

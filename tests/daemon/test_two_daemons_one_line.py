@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -85,6 +86,28 @@ def test_first_come_first_served_whichever_daemon_has_the_caller(first: Rig, oth
     answered = [record.answered_at for record in records]
     assert answered == sorted(answered)
     assert [ring.caller_number for ring in there.rings] == ["4155550400", "4155550402"]
+
+
+def test_a_caller_is_told_of_as_one_of_all_who_wait_for_the_same_with_whatever_daemon(
+    first: Rig, other_switch: SimulatedSwitch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for pilot, extension in (("5000", "1001"), ("5001", "1002")):
+        first.group(pilot, extension, when_busy=WhenBusy.WAIT)
+        first.phones(extension, behaviour=STAYS)
+        other_switch.phone(extension, STAYS)
+        talks = first.happens("talks with", extension)
+        first.started(pilot)
+        assert talks.wait(WAIT_SECONDS)
+    for number, (switch, pilot) in enumerate([(first.switch, "5001"), (first.switch, "5000"), (other_switch, "5000")]):
+        call = switch.call(pilot)
+        first.until(lambda call=call: place_of(first, call), "the caller stands in the line of both")
+        first.until(lambda number=number: len(said_in_line(caplog)) == number + 1, "the log says so")
+    assert said_in_line(caplog) == ["1 in the line", "1 in the line", "2 in the line"]
+
+
+def said_in_line(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [line.rpartition(", ")[2] for line in caplog.messages if "waits until a member is free" in line]
 
 
 def test_a_member_whom_one_daemon_rings_is_passed_over_by_the_other(first: Rig, other_switch: SimulatedSwitch) -> None:

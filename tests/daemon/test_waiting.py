@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gevent
 import pytest
+from sqlalchemy import select
 
 from fshunt.hunting.group import WhenBusy
 from fshunt.simulator.call import SimulatedCall
 from fshunt.simulator.callers import Caller
-from fshunt.simulator.phones import Behaviour, answers, refuses
+from fshunt.simulator.phones import Behaviour, Phone, answers, refuses
 from fshunt.store import groups, members, waiting
+from fshunt.store.models import SkipRecord
 from tests.daemon.rig import DOMAIN, WAIT_SECONDS, Rig, passed, rang
 
 STAYS = answers(0.02)
@@ -216,6 +218,45 @@ def test_the_end_of_a_direct_call_is_seen_and_the_member_offered(watched_rig: Ri
     record = rig.closed(waiter)
     assert record.answered_by == "1001"
     assert passed(record) == [("1001", "on-call")]
+
+
+def talks_while_the_phone_is_gone(rig: Rig) -> tuple[Phone, SimulatedCall, SimulatedCall]:
+    """A phone that is not registered any more while it talks, who talks to it, and who waits and has seen that."""
+    waits(rig, "1001", voicemail="1009")
+    (phone,) = rig.phones("1001")
+    phone.script(STAYS, TALKS)
+    talks = rig.happens("talks with", "1001")
+    direct = rig.started("1001")
+    assert talks.wait(WAIT_SECONDS)
+    waiter = rig.started()
+    in_line(rig, 1)
+    rig.switch.registrations.unregister(phone)
+    rig.until(lambda: "unregistered" in reasons(rig), "he has seen that the phone is gone")
+    return phone, direct, waiter
+
+
+def reasons(rig: Rig) -> list[str]:
+    """Why members were passed over, by whatever call."""
+    with rig.store.reading() as s:
+        return list(s.scalars(select(SkipRecord.reason)))
+
+
+def test_a_phone_that_is_gone_for_a_moment_while_it_talks_is_waited_for(watched_rig: Rig) -> None:
+    phone, direct, waiter = talks_while_the_phone_is_gone(watched_rig)
+    in_line(watched_rig, 1)
+    watched_rig.switch.registrations.register(phone)
+    watched_rig.until(lambda: watched_rig.daemon.services.monitor.look(DOMAIN, "1001").registered, "it is back")
+    direct.hang_up()
+    assert watched_rig.closed(waiter).answered_by == "1001"
+
+
+def test_a_phone_that_is_gone_for_good_is_waited_for_until_its_call_is_over(watched_rig: Rig) -> None:
+    _, direct, waiter = talks_while_the_phone_is_gone(watched_rig)
+    in_line(watched_rig, 1)
+    direct.hang_up()
+    record = watched_rig.closed(waiter)
+    assert passed(record) == [("1001", "on-call"), ("1001", "unregistered")]
+    assert (record.result, record.reason) == ("voicemail", "everybody busy")
 
 
 def test_a_stop_hands_on_who_waits_and_his_place_goes_with_the_call(rig: Rig) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import gevent
+import gevent.event
 import pytest
 from gevent import socket
 
@@ -138,15 +139,51 @@ def test_a_body_is_not_read_for_its_meaning() -> None:
 
 
 def test_a_request_that_never_ends_is_closed_and_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web_module, "REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(web_module, "HEAD_SECONDS", 0.5)
     with serving() as server:
-        slow = [connect(server) for _ in range(2 * MAX_CONNECTIONS)]
+        slow = [connect(server) for _ in range(MAX_CONNECTIONS)]
         for sock in slow:
             sock.sendall(b"GET /metrics HTTP/1.1\r\n")
         assert get(server, "/healthz")[0].endswith("200 OK")
         for sock in slow:
             assert read_all(sock) == b""
             sock.close()
+
+
+def test_however_many_say_half_a_request_who_says_a_whole_one_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    for seconds in ("HEAD_SECONDS", "REQUEST_SECONDS"):
+        monkeypatch.setattr(web_module, seconds, 10 * WAIT_SECONDS)  # nobody's time is over
+    with serving() as server:
+        slow = [connect(server) for _ in range(10 * MAX_CONNECTIONS)]
+        for sock in slow:
+            sock.sendall(b"GET /healthz HTTP/1.1\r\n")
+        assert get(server, "/healthz")[0].endswith("200 OK")
+        held = [sock for sock in slow if not _is_closed(sock)]
+        assert len(held) < MAX_CONNECTIONS
+        for sock in slow:
+            sock.close()
+
+
+def _is_closed(sock: socket.socket) -> bool:
+    sock.settimeout(0)
+    try:
+        return sock.recv(1) == b""
+    except ConnectionResetError:
+        return True
+    except BlockingIOError:
+        return False
+
+
+def test_the_peer_that_has_the_most_connections_loses_its_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_module, "MAX_CONNECTIONS", 3)
+    with serving() as server:
+        served = {name: gevent.spawn(gevent.event.Event().wait) for name in ("other", "first", "second")}
+        peers = {"other": "192.0.2.1", "first": "192.0.2.2", "second": "192.0.2.2"}
+        server._held = {served[name]: peers[name] for name in served}
+        assert get(server, "/healthz")[0].endswith("200 OK")
+        served["first"].join(WAIT_SECONDS)
+        assert [name for name, greenlet in served.items() if greenlet.dead] == ["first"]
+        gevent.killall(list(served.values()))
 
 
 def test_a_peer_that_reads_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:

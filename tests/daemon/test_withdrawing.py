@@ -7,9 +7,11 @@ import logging
 import pytest
 
 from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.availability import AUTO_BLOCKED
 from fshunt.hunting.ringtime import RingTime
 from fshunt.simulator.phones import Behaviour, answers
 from fshunt.store import groups, members
+from fshunt.store.known import load_groups
 from tests.daemon.rig import DOMAIN, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, passed, rang
 
 TALKS = answers(0.02, talks=0.1)
@@ -98,7 +100,31 @@ def test_a_member_whose_phone_rings_out_so_often_is_blocked_and_never_the_last_o
         assert rang(rig.call()) == [("1001", "no-answer"), ("1002", "no-answer")]
     record = rig.call()
     assert passed(record) == [("1001", "blocked")]
+    assert record.skips[0].detail == AUTO_BLOCKED
+    assert any(line.endswith(": 1001 passed over: blocked, as too many calls rang out") for line in caplog.messages)
     assert rang(record) == [("1002", "no-answer")], "the last one is rung on"
     (said,) = [line for line in caplog.messages if "from now on" in line]
     what = f"let {calls} call(s) in a row ring out; `fshunt member unblock` ends it"
     assert said.endswith(f": 1001 is blocked from now on: {what}")
+
+
+def test_the_only_one_who_has_a_phone_is_never_blocked(rig: Rig) -> None:
+    rig.group("5000", "1001", "1002", ring_time=RINGS_OUT, auto_block=1, voicemail="1009")
+    rig.phones("1002")
+    for _ in range(2):
+        record = rig.call()
+        assert (passed(record), rang(record)) == ([("1001", "unregistered")], [("1002", "no-answer")])
+
+
+def test_the_only_one_with_a_phone_in_another_group_is_not_blocked_either(watched_rig: Rig) -> None:
+    rig = watched_rig
+    rig.group("5000", "1001", "1002", ring_time=RINGS_OUT, auto_block=1, voicemail="1009")
+    rig.group("5001", "1003")
+    with rig.store.writing() as s:
+        members.add_members(s, DOMAIN, "5001", [parse_member("1002")], shared=True)
+    with rig.store.reading() as s:
+        for loaded in load_groups(s, [group.id for group in groups.list_groups(s, DOMAIN)]):
+            rig.daemon.services.known.keep(loaded)  # as every minute
+    rig.phones("1001", "1002")
+    for offers in ([("1001", "no-answer"), ("1002", "no-answer")], [("1002", "no-answer")]):
+        assert rang(rig.call()) == offers

@@ -4,6 +4,7 @@ fallback, claims end, memory moves once, and the records say what happened.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,11 @@ class Pair:
         self.first.start_soon()
         self.second.start()
         self.first.until_ready()
+
+    def waits(self, uuid: str) -> int:
+        """How often a caller has begun to wait, with one daemon and then the other."""
+        lines = [line for daemon in (self.first, self.second) for line in daemon.log]
+        return sum(uuid in line and "waits until a member is free" in line for line in lines)
 
 
 @pytest.fixture
@@ -257,6 +263,27 @@ def test_killed_with_callers_in_the_line_they_reach_the_standby_and_keep_waiting
     for call in [first, *waiting]:
         assert (ended(call).kind, call.ending.who) == ("answered", "1001")
     until(lambda: pair.office.waiting() == 0, "nobody is left in the line")
+
+
+@pytest.mark.parametrize("how", [FshuntProcess.kill, FshuntProcess.terminate], ids=["killed", "stopped"])
+def test_one_daemon_after_the_other_is_restarted_and_a_caller_in_the_line_is_served(
+    pair: Pair, how: Callable[[FshuntProcess], None]
+) -> None:
+    pair.office.group("5000", "1001", when_busy=_wait(), hunt_timeout=60.0)
+    (phone,) = phones(pair.switch, "1001", behaviour=answers(0.05))
+    talks = happened(pair.switch, "talks with")
+    first = pair.switch.call("5000")
+    assert talks.wait(30)
+    waiting = pair.switch.call("5000")
+    for hunts, daemon in enumerate((pair.first, pair.second) * 2, start=1):
+        until(lambda hunts=hunts: pair.waits(waiting.uuid) == hunts, "the caller waits with the next daemon")
+        how(daemon)
+        daemon.wait()
+        daemon.start()
+    until(lambda: pair.waits(waiting.uuid) == 5, "the caller waits with the first again")
+    phone.behaviour = answers(0.02, talks=0.02)
+    first.hang_up()
+    assert (ended(waiting).kind, waiting.ending.who) == ("answered", "1001")
 
 
 def _wait() -> Any:

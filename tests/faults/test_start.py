@@ -39,6 +39,7 @@ def test_the_database_is_away_at_the_start(
     phones(switch, "1001", behaviour=TALKS)
     fault(proxy)
     daemon.start()
+    assert not daemon.said("Traceback"), "it is no error inside fshunt"
     took = [_to_the_fallback(switch) for _ in range(TRIES)]
     assert min(took) < FALLBACK_SECONDS, took
     proxy.mend()

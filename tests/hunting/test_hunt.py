@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fshunt.hunting.addresses import parse_member
-from fshunt.hunting.availability import SkipReason
+from fshunt.hunting.availability import Presence, SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind, parse_destination
 from fshunt.hunting.facts import facts_of
 from fshunt.hunting.group import Group, Member, WhenBusy
@@ -133,6 +133,25 @@ def test_a_caller_waits_as_long_as_somebody_is_busy(busy: Outcome | SkipReason) 
 @pytest.mark.parametrize("end", [*HAD_IT, *NOT_NOW])
 def test_a_caller_does_not_wait_where_nobody_is_busy(end: Outcome | SkipReason) -> None:
     assert not ended(hunt(group("1001", "1002", when_busy=WhenBusy.WAIT)), end, end).waits()
+
+
+def test_a_caller_waits_on_for_who_talks_while_the_phone_is_not_registered_for_a_moment() -> None:
+    some = hunt(group("1001", when_busy=WhenBusy.WAIT))
+    (member,) = some.group.members
+    ended(some, SkipReason.ON_CALL)
+    some.saw(member, Presence(on_call=True, registered=False))
+    ended(some, SkipReason.UNREGISTERED)
+    assert some.waits()
+    assert some.kept() == (member,), "and nobody who comes later has him"
+    some.saw(member, Presence(registered=False))
+    assert not some.waits(), "the call is over, and there is no phone"
+    assert some.case() is Case.BUSY
+
+
+def test_nobody_waits_for_who_has_no_phone_and_makes_calls_all_the_same() -> None:
+    some = hunt(group("1001", when_busy=WhenBusy.WAIT))
+    some.saw(some.group.members[0], Presence(on_call=True, registered=False))
+    assert not ended(some, SkipReason.UNREGISTERED).waits()
 
 
 def test_who_had_the_call_is_not_awaited_and_who_comes_back_is() -> None:

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.outcomes import Outcome
 from fshunt.store import calls, groups
 from tests.store.office import DOMAIN, NOON, PILOT, after, look, make_office
@@ -33,7 +34,7 @@ class Desk:
             )
         return hunt
 
-    def offer(self, hunt, extension, outcome=Outcome.NO_ANSWER, rang_out=True, cycle=1, times=1):
+    def offer(self, hunt, extension, outcome=Outcome.NO_ANSWER, rang_out=True, cycle=1, times=1, missing=()):
         offer_id = f"{hunt} {extension} {cycle}"
         place = {"stage": 1, "cycle": cycle, "position": 1, "extension": extension, "phones": 1}
         with self.store.writing() as s:
@@ -41,7 +42,7 @@ class Desk:
         end = {"ended_at": after(18), "outcome": outcome, "member_id": self.members[extension].id}
         for _ in range(times):
             with self.store.writing() as s:
-                calls.end_offer(s, offer_id, **end, rang_out=rang_out)
+                calls.end_offer(s, offer_id, **end, rang_out=rang_out, missing=missing)
 
     def ring_out(self, extension, calls=1):
         for _ in range(calls):
@@ -115,6 +116,25 @@ def test_the_last_one_who_can_be_rung_is_never_blocked(store, desk):
     block(store, "1002", False)
     desk.ring_out("1001")
     assert state(store, "1001") == (2 * N + 1, True, True)
+
+
+def test_who_has_no_phone_is_not_one_who_can_be_rung_instead(store, desk):
+    block(store, "1002")
+    for _ in range(N):
+        desk.offer(desk.call(), "1001", missing=["1003"])
+    assert state(store, "1001") == (N, False, False)
+    desk.offer(desk.call(), "1001", missing=["1002"])
+    assert state(store, "1001") == (N + 1, True, True), "1003 is back"
+
+
+def test_a_member_who_is_the_only_one_with_a_phone_in_another_group_is_not_blocked(store, group, desk):
+    with store.writing() as s:
+        groups.add_group(s, DOMAIN, "5001")
+        groups.add_members(s, DOMAIN, "5001", [group.members[0].address], shared=True)
+        groups.add_members(s, DOMAIN, "5001", [parse_member("1009")])
+    for _ in range(N):
+        desk.offer(desk.call(), "1001", missing=["1009"])
+    assert state(store, "1001") == (N, False, False)
 
 
 def test_a_member_who_is_the_last_one_of_another_group_is_not_blocked(store, group, desk):
