@@ -45,7 +45,7 @@ GREETING_SECONDS = 0.5
 
 START_STATE_SECONDS = 0.5
 """How long the start waits for the switches: better to know who is on the phone before the first call. It waits as long
-for the groups; the groups of a large installation are read on while calls come."""
+for the groups and the first beat together; the groups of a large installation are read on while calls come."""
 
 
 class Daemon:
@@ -107,9 +107,10 @@ class Daemon:
         services.monitor.start()
         services.monitor.wait_until_tried(START_STATE_SECONDS)
         self._groups.start()
-        self._groups.wait_for_the_first(START_STATE_SECONDS)
         self._heart.start()
-        self._heart.wait_for_the_first(START_STATE_SECONDS)
+        until = services.monotonic() + START_STATE_SECONDS
+        self._groups.wait_for_the_first(START_STATE_SECONDS)
+        self._heart.wait_for_the_first(max(0.0, until - services.monotonic()))
         self._withdrawals.start()
         if self._notifier.watchdog_seconds:
             feed = partial(self._feed_watchdog, self._notifier.watchdog_seconds / 2)
