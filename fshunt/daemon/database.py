@@ -9,7 +9,6 @@ for reading and one for writing, is shut meanwhile, and calls go on at once with
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,8 +22,6 @@ from sqlalchemy.orm import Session
 from fshunt.daemon.gate import Gate
 from fshunt.errors import Locked, StoreError
 from fshunt.store.engine import Store
-
-log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
