@@ -13,10 +13,17 @@ LONGER_THAN_A_STAGE = 3.0
 """After so long a hunt that went on would have rung the next, or sent the caller to voicemail."""
 
 
-def channel_of(pbx, number):
-    """The channel of the caller of a number."""
-    rows = json.loads(pbx.api("show channels as json")).get("rows", [])
-    return next(row["uuid"] for row in rows if row["direction"] == "inbound" and row["dest"] == number)
+async def channel_of(lab, pbx, number):
+    """The channel of the newest caller of a number; the switch's table is up to 0.2 s late (fact 28)."""
+    found = []
+
+    def is_listed():
+        rows = json.loads(pbx.api("show channels as json")).get("rows", [])
+        found[:] = [row for row in rows if row["direction"] == "inbound" and row["dest"] == number]
+        return found
+
+    await lab.until(is_listed)
+    return max(found, key=lambda row: row["created_epoch"])["uuid"]
 
 
 async def left_alone(lab, caller):
@@ -41,10 +48,11 @@ async def closed(lab, admin):
 async def test_a_ringing_call_is_picked_up_at_another_phone(lab, admin, pbx, policy):
     admin.group("--policy", policy, "--ring-seconds", "2", members=("1001", "1002"))
     caller = lab.caller("5000").dial()
-    await lab.until_seen("1001", "INVITE")
-    await asyncio.sleep(0.3)
+    messages = len(pbx.messages("1002"))
+    await lab.until_seen("1002" if policy == "simultaneous" else "1001", "INVITE")
+    channel = await channel_of(lab, pbx, "5000")
     rang = len(lab.rang())
-    picker = lab.caller(f"pick-{channel_of(pbx, '5000')}", number_shown="1003", name="picker").dial()
+    picker = lab.caller(f"pick-{channel}", number_shown="1003", name="picker").dial()
     assert await picker.result(5) == 200
     assert await caller.result(5) == 200
     await left_alone(lab, caller)
@@ -52,7 +60,7 @@ async def test_a_ringing_call_is_picked_up_at_another_phone(lab, admin, pbx, pol
     call = await closed(lab, admin)
     assert call["result"] == "transferred"
     assert {offer["outcome"] for offer in call["offers"]} <= {"answered-elsewhere", "caller-gone"}
-    assert pbx.messages("1002") == []
+    assert len(pbx.messages("1002")) == messages
 
 
 async def test_a_caller_is_transferred_while_a_phone_rings(lab, admin, pbx):
@@ -60,7 +68,7 @@ async def test_a_caller_is_transferred_while_a_phone_rings(lab, admin, pbx):
     lab.behave("1003", answer_after=0.3)
     caller = lab.caller("5000").dial()
     await lab.until_seen("1001", "INVITE")
-    pbx.api(f"uuid_transfer {channel_of(pbx, '5000')} 1003")
+    pbx.api(f"uuid_transfer {await channel_of(lab, pbx, '5000')} 1003")
     assert await caller.result(5) == 200
     await left_alone(lab, caller)
     assert lab.rang() == ["1001", "1003"]
@@ -74,8 +82,7 @@ async def test_a_waiting_caller_is_taken_out_of_the_line(lab, admin, pbx, option
     busy = await talking(lab)
     caller = lab.caller("5000", name="waits").dial()
     await until_waiting(admin, 1)
-    channels = json.loads(pbx.api("show channels as json"))["rows"]
-    waits = max((row for row in channels if row["dest"] == "5000"), key=lambda row: row["created_epoch"])["uuid"]
+    waits = await channel_of(lab, pbx, "5000")
     if how == "picked up":
         picker = lab.caller(f"pick-{waits}", number_shown="1003", name="picker").dial()
         assert await picker.result(5) == 200
