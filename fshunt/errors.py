@@ -37,3 +37,7 @@ class StoreError(FshuntError):
 
 class Locked(StoreError):
     """The database is there, and what is to be changed is locked by somebody else: all else may go on."""
+
+
+class Mistake(FshuntError):
+    """An error inside fshunt that nobody has foreseen; the log has it in full, at the place where it happened."""

@@ -9,6 +9,7 @@ for reading and one for writing, is shut meanwhile, and calls go on at once with
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,8 +21,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from fshunt.daemon.gate import Gate
-from fshunt.errors import Locked, StoreError
+from fshunt.errors import FshuntError, Locked, Mistake, StoreError
 from fshunt.store.engine import Store
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,17 +52,23 @@ class Done(Generic[R]):
     """What a job came to: its result, or its error."""
 
     result: R | None = None
-    error: Exception | None = None
+    error: FshuntError | None = None
 
 
 def quiet(job: Callable[[], R]) -> Callable[[], Done[R]]:
-    """Make a job that raises none of its own errors: gevent prints a traceback of each that leaves a thread."""
+    """Make a job that raises none of its own errors: gevent prints a traceback of each that leaves a thread.
+
+    This is the outermost frame of a thread: whoever asked gets a FshuntError, whatever has happened.
+    """
 
     def job_that_raises_nothing() -> Done[R]:
         try:
             return Done(job())
-        except Exception as error:  # noqa: BLE001 the outermost frame of a thread: who asked gets the error
+        except FshuntError as error:
             return Done(error=error)
+        except Exception as error:
+            log.exception("an error inside fshunt, at the database")
+            return Done(error=Mistake(f"{type(error).__name__}: {error}"))
 
     return job_that_raises_nothing
 

@@ -9,6 +9,7 @@ import ipaddress
 import logging
 import time
 from collections.abc import Callable, Collection
+from contextlib import ExitStack
 from functools import partial
 
 import gevent
@@ -136,11 +137,10 @@ class Listener:
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
                 continue
             pause = FIRST_PAUSE_SECONDS
-            try:
+            with ExitStack() as unless_taken:
+                unless_taken.callback(sock.close)  # the caller then goes on to the next host, or to the fallback
                 self._take(sock, peer[0])
-            except Exception:
-                sock.close()  # the caller goes on to the next host, or to the fallback
-                raise
+                unless_taken.pop_all()
             taken += 1
             if taken % CONNECTIONS_BETWEEN_YIELDS == 0:
                 gevent.sleep(0)

@@ -108,7 +108,7 @@ class GroupReader:
             loaded = self._database.read_patiently(lambda s: store.load_groups(s, [group.id for group in groups]))
         except StoreError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever stands in one row, the other groups are to be known
+        except FshuntError as error:  # whatever stands in one row, the other groups are to be known
             if len(groups) == 1:
                 self._leave_out(groups[0], error)
                 return
@@ -122,7 +122,7 @@ class GroupReader:
         self._read(groups[:middle])
         self._read(groups[middle:])
 
-    def _leave_out(self, group: Named, error: Exception) -> None:
+    def _leave_out(self, group: Named, error: FshuntError) -> None:
         if self._bad.get(group.id) != str(error):
             words = "the group %s of %s cannot be read, and is not known when the database is away: %s"
             log.warning(words, group.pilot, group.domain, error, exc_info=not isinstance(error, FshuntError))

@@ -242,11 +242,10 @@ class Recorder:
             self._database.write_patiently(all_of)
         except StoreError:
             raise
-        except Exception as error:
+        except FshuntError as error:
             if len(batch) == 1:
                 name = getattr(batch[0].function, "__name__", "?")
-                told = isinstance(error, FshuntError)
-                log.warning("a record could not be written and is left out: %s: %s", name, error, exc_info=not told)
+                log.warning("a record could not be written and is left out: %s: %s", name, error)
                 return
             for write in batch:
                 self._write([write])

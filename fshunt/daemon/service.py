@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -95,11 +96,10 @@ class Daemon:
         maybe, is at work there. A database or a switch that is away is waited for meanwhile.
         """
         self.listener.bind()
-        try:
+        with ExitStack() as unless_started:
+            unless_started.callback(self.stop)  # nobody shall wait for the beats of a daemon that never took a call
             self._start_parts()
-        except BaseException:
-            self.stop()  # nobody shall wait for the beats of a daemon that never took a call
-            raise
+            unless_started.pop_all()
 
     def _start_parts(self) -> None:
         services = self.services

@@ -107,8 +107,7 @@ def take(
     dead_before = now - timedelta(seconds=dead_after_seconds)
     ours: ColumnElement[bool] = false()
     if at is not None:
-        lost_before = at - timedelta(seconds=LOST_SECONDS)
-        ours = and_(CALLS.c.run == run, CALLS.c.started_at < lost_before)
+        ours = and_(CALLS.c.run == run, CALLS.c.started_at < at - timedelta(seconds=LOST_SECONDS))
     talks_before = dead_before if talks_after_seconds is None else now - timedelta(seconds=talks_after_seconds)
 
     def gone() -> ColumnElement[bool]:

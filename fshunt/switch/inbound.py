@@ -9,6 +9,7 @@ came cannot be read, ``TimedOut``.
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Never
 
 from fshunt.errors import FshuntError
@@ -65,11 +66,10 @@ class Inbound:
         except OSError as error:
             raise SwitchLost(f"FreeSWITCH at {name} cannot be reached: {error}") from error
         connection = cls(sock, name, clock)
-        try:
+        with ExitStack() as unless_let_in:
+            unless_let_in.callback(connection.close)
             connection._log_in(login, deadline)
-        except BaseException:
-            connection.close()
-            raise
+            unless_let_in.pop_all()
         return connection
 
     def send(self, command: Command | str, timeout: float = REPLY_SECONDS) -> Frame:
