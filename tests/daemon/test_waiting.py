@@ -204,24 +204,8 @@ def test_a_phone_that_answers_busy_is_tried_again_after_a_while(rig: Rig, monkey
     assert rang(record) == [("1001", "busy"), ("1001", "busy"), ("1001", "answered")]
 
 
-def test_the_end_of_a_direct_call_is_seen_and_the_member_offered(watched_rig: Rig) -> None:
-    rig = watched_rig
-    waits(rig, "1001")
-    (phone,) = rig.phones("1001")
-    phone.script(STAYS, TALKS)
-    talks = rig.happens("talks with", "1001")
-    direct = rig.started("1001")
-    assert talks.wait(WAIT_SECONDS)
-    waiter = rig.started()
-    in_line(rig, 1)
-    direct.hang_up()
-    record = rig.closed(waiter)
-    assert record.answered_by == "1001"
-    assert passed(record) == [("1001", "on-call")]
-
-
-def talks_while_the_phone_is_gone(rig: Rig) -> tuple[Phone, SimulatedCall, SimulatedCall]:
-    """A phone that is not registered any more while it talks, who talks to it, and who waits and has seen that."""
+def waits_for_a_direct_call(rig: Rig) -> tuple[Phone, SimulatedCall, SimulatedCall]:
+    """A phone that talks, who talks to it, and who waits for that to end."""
     waits(rig, "1001", voicemail="1009")
     (phone,) = rig.phones("1001")
     phone.script(STAYS, TALKS)
@@ -230,6 +214,21 @@ def talks_while_the_phone_is_gone(rig: Rig) -> tuple[Phone, SimulatedCall, Simul
     assert talks.wait(WAIT_SECONDS)
     waiter = rig.started()
     in_line(rig, 1)
+    return phone, direct, waiter
+
+
+def test_the_end_of_a_direct_call_is_seen_and_the_member_offered(watched_rig: Rig) -> None:
+    rig = watched_rig
+    _, direct, waiter = waits_for_a_direct_call(rig)
+    direct.hang_up()
+    record = rig.closed(waiter)
+    assert record.answered_by == "1001"
+    assert passed(record) == [("1001", "on-call")]
+
+
+def talks_while_the_phone_is_gone(rig: Rig) -> tuple[Phone, SimulatedCall, SimulatedCall]:
+    """A phone that is not registered any more while it talks, who talks to it, and who waits and has seen that."""
+    phone, direct, waiter = waits_for_a_direct_call(rig)
     rig.switch.registrations.unregister(phone)
     rig.until(lambda: "unregistered" in reasons(rig), "he has seen that the phone is gone")
     return phone, direct, waiter

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fshunt.simulator.phones import RINGS, answers
+from fshunt.simulator.phones import RINGS, Phone, answers
 from fshunt.simulator.switch import SimulatedSwitch
 from tests.faults.office import Office, ended, happened, phones, switch_to, until, watched
 from tests.faults.processes import FshuntProcess
@@ -250,11 +250,7 @@ def test_after_a_restart_a_call_that_ended_meanwhile_is_closed(single: Single) -
 def test_killed_with_callers_in_the_line_they_reach_the_standby_and_keep_waiting(
     pair: Pair,
 ) -> None:
-    pair.office.group("5000", "1001", when_busy=_wait(), hunt_timeout=60.0)
-    (phone,) = phones(pair.switch, "1001", behaviour=answers(0.05))
-    talks = happened(pair.switch, "talks with")
-    first = pair.switch.call("5000")
-    assert talks.wait(30)
+    phone, first = _everybody_talks(pair)
     waiting = [pair.switch.call("5000") for _ in range(3)]
     until(lambda: pair.office.waiting() == 3, "three callers wait")
     phone.behaviour = answers(0.02, talks=0.02)
@@ -269,11 +265,7 @@ def test_killed_with_callers_in_the_line_they_reach_the_standby_and_keep_waiting
 def test_one_daemon_after_the_other_is_restarted_and_a_caller_in_the_line_is_served(
     pair: Pair, how: Callable[[FshuntProcess], None]
 ) -> None:
-    pair.office.group("5000", "1001", when_busy=_wait(), hunt_timeout=60.0)
-    (phone,) = phones(pair.switch, "1001", behaviour=answers(0.05))
-    talks = happened(pair.switch, "talks with")
-    first = pair.switch.call("5000")
-    assert talks.wait(30)
+    phone, first = _everybody_talks(pair)
     waiting = pair.switch.call("5000")
     for hunts, daemon in enumerate((pair.first, pair.second) * 2, start=1):
         until(lambda hunts=hunts: pair.waits(waiting.uuid) == hunts, "the caller waits with the next daemon")
@@ -284,6 +276,16 @@ def test_one_daemon_after_the_other_is_restarted_and_a_caller_in_the_line_is_ser
     phone.behaviour = answers(0.02, talks=0.02)
     first.hang_up()
     assert (ended(waiting).kind, waiting.ending.who) == ("answered", "1001")
+
+
+def _everybody_talks(pair: Pair) -> tuple[Phone, Any]:
+    """The only member's phone, and the caller who has it: whoever calls now waits."""
+    pair.office.group("5000", "1001", when_busy=_wait(), hunt_timeout=60.0)
+    (phone,) = phones(pair.switch, "1001", behaviour=answers(0.05))
+    talks = happened(pair.switch, "talks with")
+    first = pair.switch.call("5000")
+    assert talks.wait(30)
+    return phone, first
 
 
 def _wait() -> Any:
