@@ -1,4 +1,4 @@
-"""Runs the migrations on the engine that ``fshunt.store.migrate`` hands over, or for developers on FSHUNT_DATABASE_URL.
+"""Runs the migrations on the engine that ``fshunt.db.migrate`` hands over, or for developers on FSHUNT_DATABASE_URL.
 
 PostgreSQL: an advisory lock lets one process at a time migrate, timeouts keep a migration from holding up calls
 behind a lock that it waits for itself, and each migration is one transaction. SQLite: all migrations are one
@@ -17,9 +17,9 @@ from alembic.runtime.migration import MigrationInfo
 from alembic.script import Script
 from sqlalchemy import Connection, Engine, text
 
+from fshunt.db.engine import IMMEDIATE, open_engine
+from fshunt.db.models import Base
 from fshunt.errors import StoreError
-from fshunt.store.engine import IMMEDIATE, open_engine
-from fshunt.store.models import Base
 
 ADVISORY_LOCK_KEY = 0x667368756E74
 """The letters "fshunt" as a number: any number that no other program on the same server uses will do."""

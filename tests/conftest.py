@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
-from tests import postgres
-from tests.databases import (  # noqa: F401 (fixtures)
+from tests.support import postgres
+from tests.support.databases import (  # noqa: F401 (fixtures)
     database_url,
     empty_database_url,
     migrated_sqlite_file,

@@ -14,7 +14,7 @@ from fshunt.settings import Loaded, Settings, load
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from fshunt.store.engine import Store
+    from fshunt.db.engine import Store
 
 
 class App:
@@ -37,7 +37,7 @@ class App:
     @cached_property
     def store(self) -> Store:
         """The database. SQLAlchemy is imported only now: help and completion of words do not wait for it."""
-        from fshunt.store.engine import open_store
+        from fshunt.db.engine import open_store
 
         made = open_store(self.settings.database_url)
         context = click.get_current_context(silent=True)
@@ -60,12 +60,12 @@ class App:
     @contextmanager
     def reading_all(self) -> Iterator[tuple[Session, list[str]]]:
         """As `reading`, but before the first domain is made there is none, and that is no error."""
-        from fshunt.store.rows import domain_names
+        from fshunt.db.queries.rows import domain_names
 
         with self.store.reading() as session:
             yield session, [self._domain(session)] if domain_names(session) else []
 
     def _domain(self, session: Session) -> str:
-        from fshunt.store.groups import resolve_domain
+        from fshunt.services.groups import resolve_domain
 
         return resolve_domain(session, self.said_domain, self.settings.domain)

@@ -14,9 +14,9 @@ from fshunt.cli.base import Group as Noun
 from fshunt.cli.base import json_option, pass_app
 from fshunt.cli.records import call_json, caller_words, print_call, result_words, whole_call_json
 from fshunt.cli.times import parse_since
+from fshunt.db.models import CallRecord
+from fshunt.db.queries import calls
 from fshunt.errors import UsageError
-from fshunt.store import calls
-from fshunt.store.models import CallRecord
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100_000

@@ -41,8 +41,8 @@ def all_checks(app: App) -> list[Check]:
 
 def check_database(settings: Settings) -> Check:
     """Whether the database can be reached, is up to date, and can be written."""
-    from fshunt.store import migrate
-    from fshunt.store.writable import why_not_writable
+    from fshunt.db import migrate
+    from fshunt.db.writable import why_not_writable
 
     try:
         status = migrate.check(settings.database_url)
@@ -56,8 +56,8 @@ def check_database(settings: Settings) -> Check:
 
 def check_groups(app: App) -> Check:
     """Whether the groups of all domains can be read: their values are checked again for their kind."""
-    from fshunt.store.groups import list_groups
-    from fshunt.store.rows import domain_names
+    from fshunt.db.queries.rows import domain_names
+    from fshunt.services.groups import list_groups
 
     try:
         with app.store.reading() as session:
@@ -94,7 +94,7 @@ def check_metrics(settings: Settings) -> Check:
 
 def check_switch(switch: WatchedSwitch) -> Check:
     """Whether a switch that is to be watched lets us in."""
-    from fshunt.switch.inbound import Inbound
+    from fshunt.esl.inbound import Inbound
 
     name = f"switch {switch.name}"
     try:

@@ -9,8 +9,8 @@ from fshunt.cli.app import App
 from fshunt.cli.base import Group as Noun
 from fshunt.cli.base import json_option, pass_app
 from fshunt.cli.checks import check_database
+from fshunt.db import migrate
 from fshunt.settings import hide_password
-from fshunt.store import migrate
 
 
 @click.group("db", cls=Noun, example="fshunt db upgrade")

@@ -18,14 +18,15 @@ import gevent
 from gevent.event import AsyncResult
 from gevent.subprocess import PIPE, Popen
 
+from fshunt.db import migrate
+from fshunt.db.engine import open_store
 from fshunt.errors import FshuntError
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.ringtime import RingTime
-from fshunt.simulator import office
-from fshunt.simulator.office import OfficeEvent
-from fshunt.simulator.switch import SimulatedSwitch
-from fshunt.store import groups, members, migrate
-from fshunt.store.engine import open_store
+from fshunt.services import groups, members
+from fshunt.simulator.core.switch import SimulatedSwitch
+from fshunt.simulator.scenarios import office
+from fshunt.simulator.scenarios.office import OfficeEvent
 
 START_SECONDS = 30.0
 """How long the daemon may take to start; it takes one."""

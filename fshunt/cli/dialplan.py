@@ -12,10 +12,10 @@ import click
 from fshunt.cli import output
 from fshunt.cli.app import App
 from fshunt.cli.base import Command, pass_app
+from fshunt.db.queries.rows import domain_names
 from fshunt.errors import FshuntError
-from fshunt.store.groups import list_groups
-from fshunt.store.rows import domain_names
-from fshunt.switch.dialplan import write_dialplan
+from fshunt.freeswitch.dialplan import write_dialplan
+from fshunt.services.groups import list_groups
 
 FILE_MODE = 0o644
 """FreeSWITCH runs as another user and reads the file; nothing in it is secret."""

@@ -15,11 +15,11 @@ from fshunt.cli.base import Group as Noun
 from fshunt.cli.base import json_option, pass_app
 from fshunt.cli.options import group_options, said
 from fshunt.cli.views import Shown, group_json, print_group, warn_of
+from fshunt.db.models import GroupMemory
+from fshunt.db.queries.rows import domain_names, memory_of
 from fshunt.errors import UsageError
 from fshunt.hunting.group import Group
-from fshunt.store import groups
-from fshunt.store.models import GroupMemory
-from fshunt.store.rows import domain_names, memory_of
+from fshunt.services import groups
 
 pilot_argument = click.argument("pilot", type=params.PILOT)
 

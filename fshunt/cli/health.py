@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fshunt.cli import output
-from fshunt.store.daemons import DaemonRow
-from fshunt.store.overview import Overview
-from fshunt.store.waiting import WaitingHunt
+from fshunt.db.queries.daemons import DaemonRow
+from fshunt.db.queries.overview import Overview
+from fshunt.db.queries.queue import WaitingHunt
 
 ALIVE_SECONDS = 10.0
 """A daemon that said something within this time is alive."""

@@ -7,18 +7,19 @@ from typing import Any
 
 import click
 
-from fshunt.cli import output, params, phones
+from fshunt.cli import output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import Group as Noun
 from fshunt.cli.base import json_option, pass_app
 from fshunt.cli.options import member_options, ring_time, said
 from fshunt.cli.status import look
 from fshunt.cli.views import member_json, print_members, state_words, warn_of
+from fshunt.db.queries.claimed_members import held_members
 from fshunt.errors import UsageError
 from fshunt.hunting.addresses import MemberAddress
 from fshunt.hunting.group import Group, Member
-from fshunt.store import groups
-from fshunt.store.held import held_members
+from fshunt.services import groups
+from fshunt.services import member_states as phones
 
 pilot_argument = click.argument("pilot", type=params.PILOT)
 member_argument = click.argument("ext", type=params.MEMBER)

@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 
 from fshunt.cli.app import App
 from fshunt.errors import FshuntError
-from fshunt.hunting import kinds
+from fshunt.hunting import validation as kinds
 from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.destinations import parse_destination
 from fshunt.hunting.policies import POLICIES, policy_named
@@ -98,13 +98,13 @@ class FromDatabase(Word):
 
 
 def _pilots(session: Session, domain: str, _params: dict[str, Any]) -> list[CompletionItem]:
-    from fshunt.store.groups import list_groups
+    from fshunt.services.groups import list_groups
 
     return [CompletionItem(group.pilot, help=group.name) for group in list_groups(session, domain)]
 
 
 def _members(session: Session, domain: str, params: dict[str, Any]) -> list[CompletionItem]:
-    from fshunt.store.groups import list_groups
+    from fshunt.services.groups import list_groups
 
     wanted = params.get("pilot")
     groups = [group for group in list_groups(session, domain) if wanted in (None, group.pilot)]

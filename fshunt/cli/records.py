@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from fshunt.cli import output
+from fshunt.db.models import CallRecord, OfferRecord, SkipRecord
 from fshunt.errors import FshuntError
 from fshunt.hunting.availability import SkipReason, words_of
-from fshunt.hunting.facts import Facts
-from fshunt.hunting.memory import Memory
-from fshunt.hunting.outcomes import Outcome, Result
 from fshunt.hunting.policies import POLICIES, Remembers, decide
-from fshunt.store.models import CallRecord, OfferRecord, SkipRecord
+from fshunt.hunting.policy_input import Facts
+from fshunt.hunting.rotation import Memory
+from fshunt.hunting.states import Outcome, Result
 
 CALL_FIELDS = (
     "uuid",

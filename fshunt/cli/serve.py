@@ -24,8 +24,8 @@ def serve(app: App, listen: Address | None) -> int:
     ring on without it; answered calls live on.
     """
     # Imported here, and no other command does: they bring gevent, which the rest of the command line has no use for.
-    from fshunt.daemon.build import serve as run
-    from fshunt.daemon.sockets import turn_away
+    from fshunt.daemon.bootstrap import serve as run
+    from fshunt.daemon.net.sockets import turn_away
 
     try:
         return run(app.settings if listen is None else app.settings.listening_on(listen))

@@ -12,9 +12,9 @@ from fshunt.cli.app import App
 from fshunt.cli.base import Command, json_option, pass_app
 from fshunt.cli.health import State, in_doubt, state_of
 from fshunt.cli.status_page import nothing_known_json, print_status, status_json
+from fshunt.db.queries.overview import Overview, overview
+from fshunt.db.writable import why_not_writable
 from fshunt.errors import StoreError
-from fshunt.store.overview import Overview, overview
-from fshunt.store.writable import why_not_writable
 
 SECOND_LOOK_SECONDS = 2.5
 """A daemon says every 2 s that it lives: whoever has not after this does not."""

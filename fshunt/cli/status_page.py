@@ -6,7 +6,7 @@ from typing import Any
 
 from fshunt.cli import output
 from fshunt.cli.health import DaemonNow, State, count, moment, span
-from fshunt.store.waiting import WaitingHunt
+from fshunt.db.queries.queue import WaitingHunt
 
 MOST_WAITING, MOST_ERRORS = 8, 5
 """Rows of these tables, so that all of it stays on one screen; --json has all."""

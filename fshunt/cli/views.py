@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from fshunt.cli import output
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.group import Group, Member, WhenBusy
-from fshunt.hunting.memory import Memory, next_index
 from fshunt.hunting.policies import POLICIES, Remembers
 from fshunt.hunting.ringtime import RingTime
+from fshunt.hunting.rotation import Memory, next_index
 
 MEMBER_TITLES = ("#", "member", "ring time", "weight", "confirm", "state", "idle since")
 

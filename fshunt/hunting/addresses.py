@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fshunt.hunting import kinds
+from fshunt.hunting import validation as kinds
 
 
 @dataclass(frozen=True, slots=True)

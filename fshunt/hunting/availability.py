@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from fshunt.hunting.outcomes import Outcome
+from fshunt.hunting.states import Outcome
 
 
 class SkipReason(StrEnum):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fshunt.errors import BadValue
-from fshunt.hunting import kinds
+from fshunt.hunting import validation as kinds
 
 FORMS = "voicemail:EXT, transfer:NUMBER or hangup:CAUSE"
 

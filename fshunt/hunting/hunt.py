@@ -8,10 +8,10 @@ from enum import StrEnum
 
 from fshunt.hunting.availability import AUTO_BLOCKED, Presence, SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind
-from fshunt.hunting.facts import Facts
 from fshunt.hunting.group import Group, Member, WhenBusy
-from fshunt.hunting.outcomes import Event, Outcome, Result, State, after
 from fshunt.hunting.policies import decide
+from fshunt.hunting.policy_input import Facts
+from fshunt.hunting.states import Event, Outcome, Result, State, after
 
 
 class Case(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fshunt.hunting.outcomes import TRANSITIONS, Event, State
+from fshunt.hunting.states import TRANSITIONS, Event, State
 
 PICTURE = "fshunt.hunting.picture"
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any
 
-from fshunt.hunting import kinds
+from fshunt.hunting import validation as kinds
 from fshunt.settings import values
 from fshunt.settings.switches import WatchedSwitch, switches
 from fshunt.settings.urls import check_database_url, hide_password

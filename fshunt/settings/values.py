@@ -1,7 +1,7 @@
 """What a setting may be: each kind reads the text of an environment variable and checks the value of a file.
 
 A check returns the value in the form the program uses, or raises WrongValueError,
-or the BadValue of a kind of `fshunt.hunting.kinds`.
+or the BadValue of a kind of `fshunt.hunting.validation`.
 """
 
 from __future__ import annotations

@@ -17,11 +17,11 @@ import gevent.socket
 from gevent.event import Event
 from greenswitch.esl import ESLEvent, ESLProtocol, OutboundSession
 
-from fshunt.switch import frames
-from fshunt.switch.frames import Frame
-from fshunt.switch.reader import FrameReader
-from fshunt.switch.session import Session, SwitchLost
-from tests.tapes import switch_frames
+from fshunt.esl import frames
+from fshunt.esl.frames import Frame
+from fshunt.esl.reader import FrameReader
+from fshunt.esl.session import Session, SwitchLost
+from tests.support.tapes import switch_frames
 
 TAPE = "no-answer-then-answered-caller-hangs-up"
 ROUNDS = 5

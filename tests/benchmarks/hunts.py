@@ -21,13 +21,14 @@ from pathlib import Path
 import gevent
 from gevent.subprocess import PIPE, Popen
 
+from fshunt.db import migrate
+from fshunt.db.engine import open_store
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.ringtime import RingTime
-from fshunt.simulator.load import LoadReport, add_phones, hold_calls, let_go, run_load
-from fshunt.simulator.phones import answers
-from fshunt.simulator.switch import SimulatedSwitch
-from fshunt.store import groups, members, migrate
-from fshunt.store.engine import open_store
+from fshunt.services import groups, members
+from fshunt.simulator.core.phones import answers
+from fshunt.simulator.core.switch import SimulatedSwitch
+from fshunt.simulator.scenarios.load import LoadReport, add_phones, hold_calls, let_go, run_load
 
 DOMAIN = "office.test"
 PILOTS = 400

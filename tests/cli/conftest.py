@@ -79,7 +79,7 @@ def fshunt(fshunt_on, database_url) -> Fshunt:
 @pytest.fixture
 def unwritable(fshunt, database_url, monkeypatch) -> Iterator[str]:
     """The database is locked (SQLite) or read-only (PostgreSQL) from now on; gives a word of what shall be said."""
-    monkeypatch.setattr("fshunt.store.writable.LOCK_MS", 50)
+    monkeypatch.setattr("fshunt.db.writable.LOCK_MS", 50)
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
         with closing(sqlite3.connect(str(url.database), isolation_level=None)) as other:

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fshunt.cli.records import OUTCOME_WORDS, RESULT_WORDS
+from fshunt.db.queries import calls
 from fshunt.hunting.availability import AUTO_BLOCKED, SkipReason
-from fshunt.hunting.facts import Facts, MemberFacts
-from fshunt.hunting.memory import Memory
-from fshunt.hunting.outcomes import Outcome, Result
 from fshunt.hunting.policies import decide
-from fshunt.store import calls
+from fshunt.hunting.policy_input import Facts, MemberFacts
+from fshunt.hunting.rotation import Memory
+from fshunt.hunting.states import Outcome, Result
 
 START = datetime(2025, 3, 31, 9, 0, 0, tzinfo=UTC)
 UUID = "3f2a9c41-0000-4000-8000-000000000001"

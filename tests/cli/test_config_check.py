@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from fshunt.cli import checks as checks_module
-from tests.ports import held_port, number_of
+from tests.support.ports import held_port, number_of
 
 
 @pytest.fixture

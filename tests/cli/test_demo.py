@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fshunt.simulator.office import CALLS
+from fshunt.simulator.scenarios.office import CALLS
 
 
 def test_the_demo_tells_twelve_calls_and_leaves_nothing_behind(tmp_path: Path) -> None:

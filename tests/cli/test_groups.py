@@ -2,12 +2,12 @@ import re
 from contextlib import closing
 from datetime import UTC, datetime
 
-from fshunt.hunting.outcomes import Outcome
+from fshunt.db.engine import open_store
+from fshunt.db.models import GroupMemory
+from fshunt.db.queries import calls
 from fshunt.hunting.policies import POLICIES
+from fshunt.hunting.states import Outcome
 from fshunt.settings import load
-from fshunt.store import calls
-from fshunt.store.engine import open_store
-from fshunt.store.models import GroupMemory
 
 
 def test_a_group_is_added_with_all_that_was_said(fshunt):
@@ -200,7 +200,7 @@ def test_the_page_says_whose_turn_it_is(office, database_url):
 
 
 def group_of(url):
-    from fshunt.store.groups import get_group
+    from fshunt.services.groups import get_group
 
     with open_store(url).reading() as session:
         return get_group(session, "pbx.test", "5000")

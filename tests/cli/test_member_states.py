@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fshunt.cli import status
-from fshunt.hunting.outcomes import Outcome
-from fshunt.simulator.phones import RINGS, answers
-from fshunt.simulator.switch import SimulatedSwitch
-from fshunt.store import calls, claims, daemons, lease
-from fshunt.store.engine import open_store
-from fshunt.store.models import HuntMember
-from tests.ports import held_port, number_of
+from fshunt.db.engine import open_store
+from fshunt.db.models import HuntMember
+from fshunt.db.queries import calls, claims, daemons, lease
+from fshunt.hunting.states import Outcome
+from fshunt.simulator.core.phones import RINGS, answers
+from fshunt.simulator.core.switch import SimulatedSwitch
+from tests.support.ports import held_port, number_of
 
 from .switches import simulated_switch
 

@@ -10,9 +10,9 @@ from fshunt.settings import Address
 def served(monkeypatch):
     """What the daemon was started with, without starting it."""
     seen = []
-    build = types.ModuleType("fshunt.daemon.build")
+    build = types.ModuleType("fshunt.daemon.bootstrap")
     build.serve = lambda settings: seen.append(settings) or 3
-    monkeypatch.setitem(sys.modules, "fshunt.daemon.build", build)
+    monkeypatch.setitem(sys.modules, "fshunt.daemon.bootstrap", build)
     return seen
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from fshunt.cli import health, status
 from fshunt.cli.health import span
-from fshunt.store import claims, daemons, groups, lease, waiting
+from fshunt.db.queries import claims, daemons, lease
+from fshunt.db.queries import queue as waiting
+from fshunt.services import groups
 
 LEASE_NOW = datetime(2020, 1, 1, tzinfo=UTC)
 """A reading of the lease clock: it has nothing to do with the time of day."""
@@ -405,7 +407,7 @@ class _App:
     """As much of the command line's App as the look at the database needs."""
 
     def __init__(self, fshunt) -> None:
-        from fshunt.store.engine import open_store
+        from fshunt.db.engine import open_store
 
         self.store = open_store(fshunt.env["FSHUNT_DATABASE_URL"])
 

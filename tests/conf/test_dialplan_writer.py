@@ -4,9 +4,9 @@ from xml.etree import ElementTree
 import pytest
 
 from fshunt.errors import BadValue
+from fshunt.freeswitch.dialplan import DOMAIN_FIELD, FURTHER_ROUND, FURTHER_ROUNDS, GATE, write_dialplan
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group, Member
-from fshunt.switch.dialplan import DOMAIN_FIELD, FURTHER_ROUND, FURTHER_ROUNDS, GATE, write_dialplan
 
 CONTROLLERS = ("10.0.0.1:8084", "10.0.0.2:8084")
 

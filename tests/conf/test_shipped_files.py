@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from fshunt.switch.dialplan import FURTHER_ROUND, FURTHER_ROUNDS, GATE, recipe, voicemail_fallback
+from fshunt.freeswitch.dialplan import FURTHER_ROUND, FURTHER_ROUNDS, GATE, recipe, voicemail_fallback
 
 CONF = Path(__file__).parents[2] / "freeswitch-conf"
 DIALPLAN = CONF / "dialplan" / "fshunt.xml"

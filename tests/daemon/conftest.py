@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fshunt.store.engine import Store
+from fshunt.db.engine import Store
 from tests.daemon.rig import Rig, running, watching
 
 
@@ -19,7 +19,7 @@ def rig(database_url: str, store: Store) -> Iterator[Rig]:
 @pytest.fixture
 def light_rig(sqlite_url: str) -> Iterator[Rig]:
     """The same on SQLite only, for what has nothing to do with the database."""
-    from fshunt.store.engine import open_store
+    from fshunt.db.engine import open_store
 
     store = open_store(sqlite_url)
     with running(str(sqlite_url), store) as made:

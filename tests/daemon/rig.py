@@ -11,19 +11,20 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from fshunt.daemon.build import build
-from fshunt.daemon.service import Daemon
+from fshunt.daemon.bootstrap import build
+from fshunt.daemon.daemon import Daemon
+from fshunt.db.engine import Store
+from fshunt.db.models import CallRecord
+from fshunt.db.queries import calls
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group
 from fshunt.hunting.ringtime import RingTime
+from fshunt.services import groups, members
 from fshunt.settings import Address, Settings, WatchedSwitch
-from fshunt.simulator.phones import RINGS, Behaviour, Phone
-from fshunt.simulator.switch import Fact, SimulatedSwitch
-from fshunt.store import calls, groups, members
-from fshunt.store.engine import Store
-from fshunt.store.models import CallRecord
-from tests.ports import held_port, number_of
-from tests.switch.conversation import LINGER_NOTICE
+from fshunt.simulator.core.phones import RINGS, Behaviour, Phone
+from fshunt.simulator.core.switch import Fact, SimulatedSwitch
+from tests.esl.conversation import LINGER_NOTICE
+from tests.support.ports import held_port, number_of
 
 DOMAIN = "office.test"
 RING_CYCLE = 0.1

@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
+from fshunt.db.engine import open_store
+from fshunt.db.models import Claim
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.destinations import parse_destination
-from fshunt.hunting.facts import Facts
 from fshunt.hunting.policies import POLICIES, decide
+from fshunt.hunting.policy_input import Facts
 from fshunt.hunting.ringtime import RingTime
-from fshunt.simulator.phones import RINGS, Behaviour, answers, refuses
-from fshunt.store import groups, members
-from fshunt.store.engine import open_store
-from fshunt.store.models import Claim
+from fshunt.services import groups, members
+from fshunt.simulator.core.phones import RINGS, Behaviour, answers, refuses
 from tests.daemon.rig import DOMAIN, RING_SECONDS, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, passed, rang, running
 
 TALKS = answers(0.05, talks=0.05)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fshunt.daemon.caller import caller_of
-from fshunt.switch.frames import Frame
+from fshunt.daemon.call.caller import caller_of
+from fshunt.esl.frames import Frame
 
 LOGIN = "variable_user_name: 1009\nvariable_domain_name: Pbx.test\n"
 

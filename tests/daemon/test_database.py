@@ -11,9 +11,9 @@ import pytest
 from gevent.event import Event
 from sqlalchemy.orm import Session
 
-from fshunt.daemon.database import Database, Patience
+from fshunt.daemon.data.database import Database, Patience
+from fshunt.db.engine import open_store
 from fshunt.errors import StoreError
-from fshunt.store.engine import open_store
 from tests.daemon.rig import WAIT_SECONDS
 
 TIMEOUT_SECONDS = 1.0

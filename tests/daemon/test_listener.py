@@ -10,12 +10,12 @@ import pytest
 from gevent import socket
 from gevent.event import Event
 
-from fshunt.daemon import listener as listener_module
-from fshunt.daemon.listener import Listener
+from fshunt.daemon.net import listener as listener_module
+from fshunt.daemon.net.listener import Listener
 from fshunt.errors import BadValue, FshuntError
-from fshunt.switch import frames
-from fshunt.switch.session import Session
-from tests.switch.conversation import CONNECTED, FINAL_NOTICE, UUID, WAIT_SECONDS, Switch
+from fshunt.esl import frames
+from fshunt.esl.session import Session
+from tests.esl.conversation import CONNECTED, FINAL_NOTICE, UUID, WAIT_SECONDS, Switch
 
 LOOPBACK = ("127.0.0.1", 0)
 

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from fshunt.daemon import logs
-from fshunt.daemon.logs import LogWriter
+from fshunt.daemon.net import logs
+from fshunt.daemon.net.logs import LogWriter
 
 
 def said(writer: LogWriter, words: str, *values: object) -> None:

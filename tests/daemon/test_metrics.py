@@ -8,10 +8,10 @@ import pytest
 from gevent.event import Event
 from prometheus_client.parser import text_string_to_metric_families
 
-from fshunt.daemon import lag
-from fshunt.daemon.lag import LagMeter
-from fshunt.daemon.metrics import DELAY_BUCKETS_SECONDS, Metrics, _Process
-from fshunt.hunting.outcomes import Outcome, Result
+from fshunt.daemon.net import loop_lag as lag
+from fshunt.daemon.net.loop_lag import LagMeter
+from fshunt.daemon.net.metrics import DELAY_BUCKETS_SECONDS, Metrics, _Process
+from fshunt.hunting.states import Outcome, Result
 
 WAIT_SECONDS = 30.0
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"

@@ -7,8 +7,8 @@ import logging
 import pytest
 
 from fshunt.hunting.ringtime import RingTime
-from fshunt.simulator.callers import Caller
-from fshunt.simulator.phones import RINGS, answers
+from fshunt.simulator.core.callers import Caller
+from fshunt.simulator.core.phones import RINGS, answers
 from tests.daemon.rig import PASSWORD, Rig, passed, rang
 
 TALKS = answers(0.02, talks=0.05)
@@ -138,7 +138,7 @@ def test_cut_off_the_hunt_goes_by_what_the_phones_answer_and_says_so(
 def test_a_wrong_password_is_said_once_and_tried_again(
     watched_rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fshunt.daemon.monitor.FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("fshunt.daemon.switches.monitor.FIRST_PAUSE_SECONDS", 0.01)
     (monitor,) = watched_rig.daemon.services.monitor.switches
     tries: list[str] = []
     with caplog.at_level(logging.WARNING):

@@ -17,13 +17,14 @@ import pytest
 from gevent.event import Event
 from gevent.subprocess import PIPE, Popen
 
+from fshunt.db.engine import Store, open_store
+from fshunt.db.models import CallRecord
+from fshunt.db.queries import calls
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.ringtime import RingTime
-from fshunt.simulator.phones import answers
-from fshunt.simulator.switch import SimulatedSwitch
-from fshunt.store import calls, groups, members
-from fshunt.store.engine import Store, open_store
-from fshunt.store.models import CallRecord
+from fshunt.services import groups, members
+from fshunt.simulator.core.phones import answers
+from fshunt.simulator.core.switch import SimulatedSwitch
 from tests.daemon.rig import DOMAIN, WAIT_SECONDS
 
 TAKES_CALLS = re.compile(r"takes calls at 127\.0\.0\.1:(\d+)")

@@ -12,14 +12,14 @@ import pytest
 from gevent.event import Event
 from sqlalchemy import select
 
-from fshunt.daemon.build import build
-from fshunt.daemon.clock import utc_now
-from fshunt.daemon.monitor import Monitor
+from fshunt.daemon.bootstrap import build
+from fshunt.daemon.cluster.clock import utc_now
+from fshunt.daemon.switches.monitor import Monitor
+from fshunt.db.engine import Store
+from fshunt.db.models import DaemonRecord
+from fshunt.db.queries import calls
 from fshunt.errors import FshuntError
 from fshunt.settings import WatchedSwitch
-from fshunt.store import calls
-from fshunt.store.engine import Store
-from fshunt.store.models import DaemonRecord
 from tests.daemon.rig import WAIT_SECONDS, Rig, rang, running
 
 

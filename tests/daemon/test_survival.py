@@ -12,10 +12,10 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from fshunt.simulator.faults import Cut, CutFrame, Delay, Duplicate, Fault, Garbage, Slices, Stranger
-from fshunt.simulator.phones import RINGS, Behaviour, answers, refuses
-from fshunt.store import calls
-from fshunt.store.engine import open_store
+from fshunt.db.engine import open_store
+from fshunt.db.queries import calls
+from fshunt.simulator.core.phones import RINGS, Behaviour, answers, refuses
+from fshunt.simulator.eventsocket.faults import Cut, CutFrame, Delay, Duplicate, Fault, Garbage, Slices, Stranger
 from tests.daemon.rig import (
     UNREADABLE,
     WAIT_SECONDS,
@@ -144,8 +144,8 @@ def test_a_locked_database_holds_up_no_other_greenlet_and_no_call(
 
 
 def test_without_a_database_the_caller_goes_to_the_fallback(light_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fshunt.db.queries import hunts
     from fshunt.errors import StoreError
-    from fshunt.store import hunts
 
     def away(*_args: object, **_kwargs: object) -> None:
         raise StoreError("The database is away.")
@@ -162,7 +162,7 @@ def test_without_a_database_the_caller_goes_to_the_fallback(light_rig: Rig, monk
 def test_an_error_inside_fshunt_hands_the_caller_on_and_the_daemon_goes_on(
     light_rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fshunt.daemon import call as call_module
+    from fshunt.daemon.call import call as call_module
 
     light_rig.group("5000", "1001")
     light_rig.phones("1001", behaviour=TALKS)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fshunt.hunting.group import WhenBusy
-from fshunt.simulator.phones import answers
+from fshunt.simulator.core.phones import answers
 from tests.daemon.rig import WAIT_SECONDS, Rig, rang
 
 

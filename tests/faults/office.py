@@ -11,15 +11,16 @@ from typing import Any
 import gevent
 from sqlalchemy import func, select, text
 
+from fshunt.db.engine import Store, open_store
+from fshunt.db.models import CallRecord, Claim, MemoryMove, SkipRecord
+from fshunt.db.queries import calls
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.destinations import parse_destination
 from fshunt.hunting.group import Group
 from fshunt.hunting.ringtime import RingTime
-from fshunt.simulator.phones import RINGS, Behaviour, Phone
-from fshunt.simulator.switch import SimulatedSwitch
-from fshunt.store import calls, groups, members
-from fshunt.store.engine import Store, open_store
-from fshunt.store.models import CallRecord, Claim, MemoryMove, SkipRecord
+from fshunt.services import groups, members
+from fshunt.simulator.core.phones import RINGS, Behaviour, Phone
+from fshunt.simulator.core.switch import SimulatedSwitch
 from tests.faults.processes import FshuntProcess
 
 DOMAIN = "office.test"

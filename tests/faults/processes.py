@@ -20,7 +20,7 @@ from gevent.socket import create_connection
 from gevent.subprocess import PIPE, Popen
 
 from fshunt.settings import ROWS
-from tests.ports import held_port, number_of
+from tests.support.ports import held_port, number_of
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0

@@ -18,7 +18,7 @@ from typing import Self
 
 from sqlalchemy import URL, make_url
 
-from tests.ports import held_port, number_of
+from tests.support.ports import held_port, number_of
 
 RECEIVE_BYTES = 65536
 WAIT_SECONDS = 30.0

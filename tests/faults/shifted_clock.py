@@ -29,13 +29,13 @@ class ShiftedDatetime(datetime):
 
 def main() -> None:
     """Have every module of fshunt see the shifted clock, and run it."""
-    import fshunt.daemon.build  # noqa: F401 (the whole daemon)
+    import fshunt.daemon.bootstrap  # noqa: F401 (the whole daemon)
     from fshunt.cli import main as program
 
     time.time = lambda: _time() + _offset()
     ours = [module for name, module in sys.modules.items() if name.startswith("fshunt.")]
     shifted = [module for module in ours if vars(module).get("datetime") is datetime]
-    assert "fshunt.daemon.clock" in {module.__name__ for module in shifted}
+    assert "fshunt.daemon.cluster.clock" in {module.__name__ for module in shifted}
     for module in shifted:
         module.datetime = ShiftedDatetime  # type: ignore[attr-defined]
     sys.argv[:] = ["fshunt", *sys.argv[2:]]

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from fshunt.daemon.build import build
-from fshunt.daemon.service import Daemon
+from fshunt.daemon.bootstrap import build
+from fshunt.daemon.daemon import Daemon
+from fshunt.db.engine import open_store
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import WhenBusy
-from fshunt.simulator.dialplan import shipped
-from fshunt.simulator.phones import answers
-from fshunt.store import members
-from fshunt.store.engine import open_store
+from fshunt.services import members
+from fshunt.simulator.core.phones import answers
+from fshunt.simulator.dialplan.routing import shipped
 from tests.daemon.rig import DOMAIN, WAIT_SECONDS, Rig, watching
 from tests.faults.proxy import PostgresProxy
 

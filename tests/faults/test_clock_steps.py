@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from fshunt.db.engine import open_store
+from fshunt.db.models import CallRecord
 from fshunt.hunting.ringtime import RingTime
-from fshunt.simulator.phones import RINGS, answers
-from fshunt.store.engine import open_store
-from fshunt.store.models import CallRecord
+from fshunt.simulator.core.phones import RINGS, answers
 from tests.daemon.rig import RING_SECONDS, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, passed, rang, running
 from tests.faults.office import Office, ended, happened, phones, switch_to, until
 from tests.faults.processes import FshuntProcess

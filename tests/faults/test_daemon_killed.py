@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from fshunt.simulator.phones import RINGS, Phone, answers
-from fshunt.simulator.switch import SimulatedSwitch
+from fshunt.simulator.core.phones import RINGS, Phone, answers
+from fshunt.simulator.core.switch import SimulatedSwitch
 from tests.faults.office import Office, ended, happened, phones, switch_to, until, watched
 from tests.faults.processes import FshuntProcess
 from tests.faults.steps import Step, at

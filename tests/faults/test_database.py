@@ -14,10 +14,10 @@ import psycopg
 import pytest
 from sqlalchemy import func, make_url, select
 
-from fshunt.simulator.phones import answers, refuses
-from fshunt.store import piped
-from fshunt.store.engine import Store, open_store
-from fshunt.store.models import CallRecord, Claim, MemoryMove, OfferRecord
+from fshunt.db import pipeline as piped
+from fshunt.db.engine import Store, open_store
+from fshunt.db.models import CallRecord, Claim, MemoryMove, OfferRecord
+from fshunt.simulator.core.phones import answers, refuses
 from tests.daemon.rig import WAIT_SECONDS, Rig, rang, running
 from tests.faults import sqlite
 from tests.faults.office import until

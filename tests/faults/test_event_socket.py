@@ -10,10 +10,10 @@ import gevent
 import pytest
 from gevent import socket
 
-from fshunt.switch.frames import Frame
-from fshunt.switch.reader import FrameReader
-from fshunt.switch.session import Session, SwitchLost
-from tests.tapes import TAPES, switch_frames
+from fshunt.esl.frames import Frame
+from fshunt.esl.reader import FrameReader
+from fshunt.esl.session import Session, SwitchLost
+from tests.support.tapes import TAPES, switch_frames
 
 WAIT_SECONDS = 30.0
 SHORTEST = "controller-dies-while-ringing"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from gevent.subprocess import PIPE, Popen
 
-from fshunt.simulator.phones import answers
+from fshunt.simulator.core.phones import answers
 from tests.faults.office import Office, ended, phones, switch_to, until
 from tests.faults.processes import FshuntProcess
 from tests.faults.steps import Step, at

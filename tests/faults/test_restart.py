@@ -11,9 +11,9 @@ from typing import Any
 import gevent
 import pytest
 
-from fshunt.simulator.callers import Caller
-from fshunt.simulator.phones import answers
-from fshunt.simulator.switch import SimulatedSwitch
+from fshunt.simulator.core.callers import Caller
+from fshunt.simulator.core.phones import answers
+from fshunt.simulator.core.switch import SimulatedSwitch
 from tests.faults.evidence import Run, read_hunts, read_switches
 from tests.faults.invariants import check
 from tests.faults.office import WAIT_SECONDS, Office, phones, switch_to, until, watched

@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager
 import pytest
 from sqlalchemy import Engine
 
+from fshunt.db.engine import Store, open_engine
 from fshunt.errors import StoreError
-from fshunt.store import groups
-from fshunt.store.engine import Store, open_engine
+from fshunt.services import groups
 from tests.faults import sqlite
 
 DOMAIN = "office.test"

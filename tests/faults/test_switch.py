@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from fshunt.simulator.faults import CutByte, Delay, Duplicate, Fault, Slices, Stranger
-from fshunt.simulator.phones import RINGS, answers, refuses
-from fshunt.simulator.switch import SimulatedSwitch
-from fshunt.store import calls
-from fshunt.store.engine import open_store
+from fshunt.db.engine import open_store
+from fshunt.db.queries import calls
+from fshunt.simulator.core.phones import RINGS, answers, refuses
+from fshunt.simulator.core.switch import SimulatedSwitch
+from fshunt.simulator.eventsocket.faults import CutByte, Delay, Duplicate, Fault, Slices, Stranger
 from tests.daemon.rig import WAIT_SECONDS, Rig, rang, running, watching
 from tests.faults.office import until
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from fshunt.db.models import DaemonRecord
 from fshunt.hunting.group import WhenBusy
-from fshunt.simulator.phones import answers
-from fshunt.store.models import DaemonRecord
+from fshunt.simulator.core.phones import answers
 from tests.faults.office import Office, ended, phones, switch_to, until
 from tests.faults.processes import FshuntProcess, daemons
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from fshunt.hunting.addresses import parse_member
-from fshunt.simulator.phones import answers
-from fshunt.simulator.switch import SimulatedSwitch
-from fshunt.store import members
+from fshunt.services import members
+from fshunt.simulator.core.phones import answers
+from fshunt.simulator.core.switch import SimulatedSwitch
 from tests.faults import claim_checker
 from tests.faults.invariants import check
 from tests.faults.load import Load, make_load

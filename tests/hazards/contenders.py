@@ -9,9 +9,9 @@ from gevent import socket
 from gevent.event import Event
 from greenswitch.esl import OutboundESLServer, OutboundSession
 
-from fshunt.daemon.listener import Listener
-from fshunt.switch.session import CallerGone, Session
-from tests.ports import held_port, number_of
+from fshunt.daemon.net.listener import Listener
+from fshunt.esl.session import CallerGone, Session
+from tests.support.ports import held_port, number_of
 
 Headers = Callable[[str], str | None]
 FOREVER_SECONDS = 3600.0

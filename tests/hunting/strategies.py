@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from fshunt.hunting.facts import Facts, MemberFacts
-from fshunt.hunting.memory import Memory
 from fshunt.hunting.policies import POLICIES
+from fshunt.hunting.policy_input import Facts, MemberFacts
+from fshunt.hunting.rotation import Memory
 
 MOMENTS = st.integers(1_577_836_800, 1_893_456_000).map(lambda second: datetime.fromtimestamp(second, UTC))
 SEEDS = st.integers(0, 2**32 - 1)

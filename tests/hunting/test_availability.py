@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fshunt.hunting.availability import WORDS, Presence, SkipReason, skip_reason
-from fshunt.hunting.outcomes import Outcome
+from fshunt.hunting.states import Outcome
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PRESENCES = st.builds(

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.availability import Presence, SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind, parse_destination
-from fshunt.hunting.facts import facts_of
 from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.hunt import Case, Hunt
-from fshunt.hunting.outcomes import TRANSITIONS, Event, IllegalTransition, Outcome, Result, State, after
 from fshunt.hunting.picture import PICTURE, draw
+from fshunt.hunting.policy_input import facts_of
+from fshunt.hunting.states import TRANSITIONS, Event, IllegalTransition, Outcome, Result, State, after
 
 
 def group(*extensions: str, **settings: object) -> Group:

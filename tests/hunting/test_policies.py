@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fshunt.errors import UsageError
-from fshunt.hunting.facts import Facts, MemberFacts
-from fshunt.hunting.memory import Memory
 from fshunt.hunting.policies import POLICIES, decide, policy_named
+from fshunt.hunting.policy_input import Facts, MemberFacts
+from fshunt.hunting.rotation import Memory
 from tests.hunting.strategies import facts, members
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fshunt.switch.inbound import Inbound, LoginRefused
-from fshunt.switch.phones import PhoneState, PhoneTable, watch
+from fshunt.esl.inbound import Inbound, LoginRefused
+from fshunt.freeswitch.phones import PhoneState, PhoneTable, watch
 from tests.live.phones import Lab
 from tests.live.rig import DOMAIN, ESL_PASSWORD, Pbx
 

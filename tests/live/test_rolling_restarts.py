@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from fshunt.switch.dialplan import FURTHER_ROUNDS
+from fshunt.freeswitch.dialplan import FURTHER_ROUNDS
 from tests.live.test_destinations import leave_a_message
 from tests.live.test_dialplan_recipe import controller
 from tests.live.test_waiting import talking, until_waiting

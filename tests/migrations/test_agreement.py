@@ -6,9 +6,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
-from fshunt.store import migrate
-from fshunt.store.engine import open_engine
-from fshunt.store.models import Base
+from fshunt.db import migrate
+from fshunt.db.engine import open_engine
+from fshunt.db.models import Base
 
 TABLES = sorted(Base.metadata.tables)
 

@@ -16,9 +16,10 @@ import sqlalchemy
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, make_url, text
 
+from fshunt.db import migrate
+from fshunt.db.engine import open_engine, open_store
 from fshunt.errors import StoreError
-from fshunt.store import groups, migrate
-from fshunt.store.engine import open_engine, open_store
+from fshunt.services import groups
 from tests.migrations.test_up_and_down import fill
 
 NEXT = '''"""{doc}."""
@@ -140,7 +141,7 @@ def test_a_new_file_that_another_process_just_writes_is_waited_for(tmp_path, mon
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _seconds: holder.execute("ROLLBACK"))
-    monkeypatch.setattr("fshunt.store.engine.time", clock)
+    monkeypatch.setattr("fshunt.db.engine.time", clock)
     engine = open_engine(f"sqlite:///{path}", create=True, busy_timeout_ms=60_000)
     with closing(engine.raw_connection()) as connection:
         assert connection.cursor().execute("PRAGMA journal_mode").fetchone() == ("wal",)

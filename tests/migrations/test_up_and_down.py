@@ -4,11 +4,14 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
+from fshunt.db import migrate
+from fshunt.db.engine import open_engine, open_store
+from fshunt.db.queries import calls, daemons, hunts, lease
+from fshunt.db.queries import queue as waiting
 from fshunt.errors import StoreError
 from fshunt.hunting.addresses import parse_member
-from fshunt.hunting.outcomes import Outcome
-from fshunt.store import calls, daemons, groups, hunts, lease, migrate, waiting
-from fshunt.store.engine import open_engine, open_store
+from fshunt.hunting.states import Outcome
+from fshunt.services import groups
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fshunt.simulator.clock import VirtualClock
+from fshunt.simulator.core.clock import VirtualClock
 
 from .controllers import Controller
 

@@ -10,10 +10,10 @@ import gevent
 from gevent import socket
 from gevent.event import Event
 
-from fshunt.simulator.clock import Clock
-from fshunt.simulator.switch import SimulatedSwitch
-from fshunt.switch.frames import Frame, ProtocolError
-from fshunt.switch.reader import FrameReader
+from fshunt.esl.frames import Frame, ProtocolError
+from fshunt.esl.reader import FrameReader
+from fshunt.simulator.core.clock import Clock
+from fshunt.simulator.core.switch import SimulatedSwitch
 
 from .tapes import Row, Story
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fshunt.switch.frames import Frame
-from fshunt.switch.reader import FrameReader
+from fshunt.esl.frames import Frame
+from fshunt.esl.reader import FrameReader
 
-TAPES = Path(__file__).parent.parent / "tapes"
+TAPES = Path(__file__).parent.parent / "support" / "tapes"
 END = "[EOF]"
 
 RESULTS = (

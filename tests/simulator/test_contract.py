@@ -8,11 +8,11 @@ from itertools import zip_longest
 
 import pytest
 
-from fshunt.simulator.callers import Caller
-from fshunt.simulator.clock import VirtualClock
-from fshunt.simulator.dialplan import Action
-from fshunt.simulator.phones import GONE, RINGS, Behaviour, answers, refuses
-from fshunt.simulator.switch import SimulatedSwitch
+from fshunt.simulator.core.callers import Caller
+from fshunt.simulator.core.clock import VirtualClock
+from fshunt.simulator.core.phones import GONE, RINGS, Behaviour, answers, refuses
+from fshunt.simulator.core.switch import SimulatedSwitch
+from fshunt.simulator.dialplan.routing import Action
 
 from .controllers import Controller, replay
 from .tapes import Row, Story, caller_uuid, contacts, read_tape

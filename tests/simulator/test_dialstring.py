@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fshunt.simulator.dialstring import DialError, parse
+from fshunt.simulator.dialplan.dialstring import DialError, parse
 
 
 def value(text: str) -> str | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from fshunt.simulator.clock import VirtualClock
-from fshunt.simulator.faults import CutByte, CutFrame, Delay, Duplicate, Fault, Garbage, Slices, Stranger
-from fshunt.simulator.switch import SimulatedSwitch
-from fshunt.switch.frames import ProtocolError
+from fshunt.esl.frames import ProtocolError
+from fshunt.simulator.core.clock import VirtualClock
+from fshunt.simulator.core.switch import SimulatedSwitch
+from fshunt.simulator.eventsocket.faults import CutByte, CutFrame, Delay, Duplicate, Fault, Garbage, Slices, Stranger
 
 from .controllers import REAL_SECONDS, Controller
 

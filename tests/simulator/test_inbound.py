@@ -8,12 +8,12 @@ import gevent
 import pytest
 from gevent import socket
 
-from fshunt.simulator.callers import Caller
-from fshunt.simulator.faults import Slices
-from fshunt.simulator.phones import RINGS, answers
-from fshunt.simulator.switch import SimulatedSwitch
-from fshunt.switch.inbound import Inbound, LoginRefused, SwitchLost
-from fshunt.switch.phones import PhoneState, PhoneTable, watch
+from fshunt.esl.inbound import Inbound, LoginRefused, SwitchLost
+from fshunt.freeswitch.phones import PhoneState, PhoneTable, watch
+from fshunt.simulator.core.callers import Caller
+from fshunt.simulator.core.phones import RINGS, answers
+from fshunt.simulator.core.switch import SimulatedSwitch
+from fshunt.simulator.eventsocket.faults import Slices
 
 PASSWORD = "not-the-default"
 WAIT_SECONDS = 30.0

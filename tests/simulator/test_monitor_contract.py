@@ -11,14 +11,14 @@ import gevent
 import pytest
 from gevent import socket
 
-from fshunt.simulator.callers import Caller
-from fshunt.simulator.clock import RealClock
-from fshunt.simulator.phones import RINGS, Phone, answers, refuses
-from fshunt.simulator.switch import SimulatedSwitch
-from fshunt.switch.frames import Frame
-from fshunt.switch.phones import PhoneState, PhoneTable
-from fshunt.switch.reader import FrameReader
-from tests.tapes import MONITOR_TAPES, Line, read_tape
+from fshunt.esl.frames import Frame
+from fshunt.esl.reader import FrameReader
+from fshunt.freeswitch.phones import PhoneState, PhoneTable
+from fshunt.simulator.core.callers import Caller
+from fshunt.simulator.core.clock import RealClock
+from fshunt.simulator.core.phones import RINGS, Phone, answers, refuses
+from fshunt.simulator.core.switch import SimulatedSwitch
+from tests.support.tapes import MONITOR_TAPES, Line, read_tape
 
 PASSWORD = "not-the-default"
 SPEED = 5.0

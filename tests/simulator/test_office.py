@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fshunt.simulator.office import AGENTS, CALLS, PHONES, RING_SECONDS
+from fshunt.simulator.scenarios.office import AGENTS, CALLS, PHONES, RING_SECONDS
 
 
 def test_the_morning_has_a_dozen_calls_of_different_fates() -> None:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from fshunt.simulator.call import SimulatedCall
-from fshunt.simulator.callers import Caller
-from fshunt.simulator.clock import VirtualClock
-from fshunt.simulator.dialplan import Action
-from fshunt.simulator.phones import RINGS, Behaviour, answers, refuses
-from fshunt.simulator.switch import SimulatedSwitch
+from fshunt.simulator.core.call import SimulatedCall
+from fshunt.simulator.core.callers import Caller
+from fshunt.simulator.core.clock import VirtualClock
+from fshunt.simulator.core.phones import RINGS, Behaviour, answers, refuses
+from fshunt.simulator.core.switch import SimulatedSwitch
+from fshunt.simulator.dialplan.routing import Action
 
 from .controllers import REAL_SECONDS, Controller
 

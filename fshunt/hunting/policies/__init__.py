@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fshunt.errors import UsageError
-from fshunt.hunting.facts import Facts
-from fshunt.hunting.memory import Memory
 from fshunt.hunting.policies.circular import circular
 from fshunt.hunting.policies.regular import regular
 from fshunt.hunting.policies.round_robin import round_robin
 from fshunt.hunting.policies.simultaneous import simultaneous
 from fshunt.hunting.policies.uniform import uniform
 from fshunt.hunting.policies.weighted import weighted
+from fshunt.hunting.policy_input import Facts
+from fshunt.hunting.rotation import Memory
 
 Stages = tuple[tuple[int, ...], ...]
 """The stages of a hunt: the ids of the members rung together, stage after stage."""

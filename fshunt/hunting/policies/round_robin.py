@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fshunt.hunting.facts import Facts
-from fshunt.hunting.memory import next_index
+from fshunt.hunting.policy_input import Facts
+from fshunt.hunting.rotation import next_index
 
 
 def round_robin(facts: Facts) -> tuple[tuple[int, ...], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fshunt.hunting.facts import Facts
+from fshunt.hunting.policy_input import Facts
 
 
 def simultaneous(facts: Facts) -> tuple[tuple[int, ...], ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from fshunt.hunting.facts import Facts, MemberFacts
+from fshunt.hunting.policy_input import Facts, MemberFacts
 
 _FOR_EVER = datetime.min.replace(tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 
-from fshunt.hunting.facts import Facts, MemberFacts
+from fshunt.hunting.policy_input import Facts, MemberFacts
 
 _DRAW_BYTES = 6
 """48 bits: fewer than the 53 of a float's mantissa, so that scaling into (0, 1) loses nothing."""

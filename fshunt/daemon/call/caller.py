@@ -1,0 +1,88 @@
+"""Who calls, and whom: read from what the switch says of the caller's channel. Nothing in it is trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fshunt.esl.frames import Frame
+from fshunt.freeswitch.channels import account_of
+from fshunt.hunting import validation as kinds
+
+MAX_SHOWN_CHARS = 120
+DEFAULT_CONTEXT = "default"
+DRESSED = "fshunt_dressed"
+"""The channel variable that says so to a later hunt of the same call."""
+
+MAX_APOSTROPHES = 1
+"""In a name that is passed on: the switch's ``uuid_setvar`` takes two for quotation marks and drops them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The caller's channel and what was dialled. ``name`` and ``number`` are the caller's own words: only for rows."""
+
+    uuid: str
+    number: str
+    name: str
+    pilot: str
+    domain_variable: str | None
+    domain_name: str | None
+    dialled_host: str | None
+    context: str
+    answered: bool
+    presence_ids: frozenset[str] = frozenset()
+    """Whose phone it is, as the switch names it: ``extension@domain`` in lower case."""
+    dressed: bool = False
+    """Whether an earlier hunt of this call has set the name and music of its group."""
+
+    @property
+    def asked_domain(self) -> str:
+        """The domain that the channel names, for the row of a call whose group was not found."""
+        return self.domain_variable or self.domain_name or self.dialled_host or ""
+
+    def prefixed_name(self, prefix: str) -> str:
+        """Return the name that members see: the group's prefix, then the caller's name.
+
+        A name with characters that cannot be passed on unchanged is left out, and the number stands in its place;
+        it is not repaired (design, section 9).
+        """
+        shown = next((text for text in (self.name, self.number) if _can_be_passed_on(text)), "")
+        return f"{prefix} {shown}".rstrip()
+
+
+def caller_of(channel: Frame) -> Caller:
+    """Read the caller from the answer to ``connect``."""
+    context = channel.get("Caller-Context") or ""
+    return Caller(
+        uuid=channel.get("Unique-ID") or "",
+        number=plain(channel.get("Caller-Caller-ID-Number") or ""),
+        name=plain(channel.get("Caller-Caller-ID-Name") or ""),
+        pilot=plain(channel.get("Caller-Destination-Number") or ""),
+        domain_variable=_named(channel, "variable_fshunt_domain"),
+        domain_name=_named(channel, "variable_domain_name"),
+        dialled_host=_named(channel, "variable_sip_req_host"),
+        context=context if kinds.fits(kinds.check_context, context) else DEFAULT_CONTEXT,
+        answered=channel.get("Answer-State") == "answered",
+        presence_ids=_presence_ids(channel),
+        dressed=channel.get(f"variable_{DRESSED}") == "true",
+    )
+
+
+def _presence_ids(channel: Frame) -> frozenset[str]:
+    """Read who calls, as the monitor does: the account that logged in, else the presence id, which a caller chooses."""
+    name = account_of(channel) or (channel.get("Channel-Presence-ID") or "").lower()
+    return frozenset({name} - {""})
+
+
+def plain(text: str) -> str:
+    """Return a text of the caller's for rows and logs: one line, printable, of bounded length."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:MAX_SHOWN_CHARS])
+
+
+def _can_be_passed_on(text: str) -> bool:
+    return kinds.fits(kinds.check_caller_name, text) and text.count("'") <= MAX_APOSTROPHES
+
+
+def _named(channel: Frame, name: str) -> str | None:
+    value = channel.get(name)
+    return plain(value) if value else None

@@ -1,0 +1,144 @@
+"""The ends of a call: the talk until it is over, or voicemail, another number, or a hang-up (design, section 5)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from fshunt.daemon.call.caller import Caller
+from fshunt.esl.session import CallerGone, Session, SwitchLost
+from fshunt.hunting import validation as kinds
+from fshunt.hunting.destinations import Destination, DestinationKind
+from fshunt.hunting.states import Result
+from fshunt.settings import Settings
+
+LONGEST_TALK_SECONDS = 24 * 3600.0
+"""A talk that lasts longer is let go of: it lives on, its end is not recorded."""
+
+LONGEST_VOICEMAIL_SECONDS = 3600.0
+HANGUP_SECONDS = 3.0
+"""How long the switch may take to tell of a hang-up; it takes some ten milliseconds (fact 6)."""
+
+TAKEN_SECONDS = 0.1
+"""Within this time after voicemail has ended the switch has said whether somebody else has the caller (fact 34)."""
+
+CLOCK = time.monotonic
+
+
+class LetGo(BaseException):
+    """Told to a call that talks: the daemon stops, the talk goes on without it."""
+
+
+class LeftRinging(BaseException):
+    """A hunt whose phones ring on without us: the daemon stops."""
+
+
+class Stopped(BaseException):
+    """Told to a hunt that did not end in time: the daemon stops, the switch takes the caller on."""
+
+
+def protect_talk(session: Session, caller: Caller) -> None:
+    """See to it that the call outlives us from here on, and that the dialplan never sends it to voicemail after.
+
+    The dialplan does the same when the caller's channel is answered; a caller who was answered before the hunt, by an
+    announcement say, depends on this (fact 7).
+    """
+    session.post(f"api uuid_setvar_multi {caller.uuid} socket_resume=false;fshunt_answered=true")
+
+
+def leave_ringing(session: Session, caller: Caller) -> None:
+    """Leave a caller while phones ring for him: they ring on, and whoever picks up has the call.
+
+    With ``socket_resume`` the switch would end the ringing when we leave, and cut a call that is picked up at that very
+    moment. Without it the bridge goes on alone; if nobody picks up, the dialplan's next action takes the caller to the
+    daemon that follows (fact 7, and seen).
+    """
+    session.leave_with(f"api uuid_setvar {caller.uuid} socket_resume false")
+
+
+def no_further_round(session: Session, caller: Caller) -> None:
+    """Have the dialplan try a second daemon at most: what failed here would fail at each of them, and cost time."""
+    with suppress(SwitchLost):
+        session.post(f"api uuid_setvar {caller.uuid} fshunt_served false")
+
+
+def talk(session: Session, bridge_uuid: str, clock: Callable[[], float] = CLOCK) -> bool:
+    """Wait until the talk is over; tell whether its end was seen."""
+    limit = clock() + LONGEST_TALK_SECONDS
+    try:
+        while (frame := session.next_event(limit)) is not None:
+            event = frame.event
+            if event.get("Event-Name") == "CHANNEL_EXECUTE_COMPLETE" and event.get("Application-UUID") == bridge_uuid:
+                return True
+            if _is_own_hangup(session, event.get("Event-Name"), event.get("Unique-ID")):
+                return True
+    except SwitchLost as lost:
+        return session.gone or lost.final
+    return False
+
+
+def part(session: Session) -> None:
+    """Stay with a caller whose talk is over until the channel has ended; mostly it ends at once.
+
+    The switch hangs up by itself (``hangup_after_bridge``). If it does not, a member has transferred the caller. A
+    hang-up from us would end the call that follows; and if the caller was transferred to a pilot, even our leaving
+    would take the caller away from the hunt that is under way there (seen: FreeSWITCH then goes on in the dialplan).
+    """
+    with suppress(SwitchLost):
+        _until_gone(session, CLOCK() + LONGEST_TALK_SECONDS)
+
+
+def leave(session: Session, caller: Caller, domain: str, destination: Destination, settings: Settings) -> Result:
+    """Take the caller to the destination and return the result; every path ends with a hang-up."""
+    destination.check()
+    match destination.kind:
+        case DestinationKind.VOICEMAIL:
+            return _to_voicemail(session, caller, domain, destination.value or "", settings)
+        case DestinationKind.TRANSFER:
+            return _transfer(session, caller, destination.value or "", settings)
+        case DestinationKind.HANGUP:
+            # Or the caller hears the SIP answer of the last phone that refused, whatever the cause is.
+            session.post(f"api uuid_setvar {caller.uuid} last_bridge_proto_specific_hangup_cause")
+            hang_up(session, kinds.check_cause(destination.value or ""))
+            return Result.REJECTED
+
+
+def _to_voicemail(session: Session, caller: Caller, domain: str, box: str, settings: Settings) -> Result:
+    protect_talk(session, caller)
+    session.execute("answer")
+    arguments = f"{kinds.check_profile(settings.voicemail_profile)} {kinds.check_domain(domain)} {box}"
+    voicemail = session.execute("voicemail", arguments)
+    with suppress(CallerGone):
+        session.wait_completion(voicemail, CLOCK() + LONGEST_VOICEMAIL_SECONDS)
+        session.check_caller(TAKEN_SECONDS)
+    hang_up(session, "NORMAL_CLEARING")
+    return Result.VOICEMAIL
+
+
+def _transfer(session: Session, caller: Caller, number: str, settings: Settings) -> Result:
+    context = kinds.check_context(settings.transfer_context or caller.context)
+    target = f"{kinds.check_transfer_number(number)} XML {context}"
+    session.leave_with(f"api uuid_setvar {caller.uuid} socket_resume false", "transfer", target)
+    return Result.TRANSFERRED
+
+
+def hang_up(session: Session, cause: str) -> None:
+    """Hang the caller up and wait until it is done."""
+    if session.gone:
+        return
+    session.execute("hangup", cause)
+    with suppress(SwitchLost):
+        _until_gone(session, CLOCK() + HANGUP_SECONDS)
+
+
+def _until_gone(session: Session, deadline: float) -> bool:
+    while (frame := session.next_event(deadline)) is not None:
+        event = frame.event
+        if _is_own_hangup(session, event.get("Event-Name"), event.get("Unique-ID")):
+            return True
+    return False
+
+
+def _is_own_hangup(session: Session, name: str | None, uuid: str | None) -> bool:
+    return name == "CHANNEL_HANGUP_COMPLETE" and uuid == session.uuid

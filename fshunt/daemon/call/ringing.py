@@ -1,0 +1,226 @@
+"""Rings the phones of a stage until somebody takes the call, all have ended, or the caller leaves (section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from fshunt.errors import FshuntError
+from fshunt.esl.frames import Frame
+from fshunt.esl.session import Session, SwitchLost, TimedOut
+from fshunt.freeswitch.causes import CONNECTION_LOST
+from fshunt.freeswitch.dialstring import LegPlan, dial_string
+from fshunt.freeswitch.offers import Leg, Offer, StageLegs
+from fshunt.hunting.availability import SkipReason
+from fshunt.hunting.states import Outcome
+
+GONE_SECONDS = 2.0
+"""After the caller's hang-up the result of ``bridge`` comes within 40 ms (fact 6); for longer nobody waits."""
+
+BRIDGE_SECONDS = 10.0
+"""After the last leg's time is over the ``bridge`` ends at once; if it has not after this time, the switch is stuck."""
+
+LAST_LOOK_SECONDS = 0.05
+"""At a stop: how long it is still looked whether somebody has just picked up; the switch tells within some ten ms."""
+
+TAKEN_SECONDS = 0.5
+"""The switch ends the ringing as the caller's, and he has not hung up: somebody else takes him, and within some ten ms
+the switch says so (fact 34)."""
+
+FOREVER = float("inf")
+
+
+WITHDRAWN: dict[SkipReason, tuple[str, str]] = {
+    SkipReason.BLOCKED: ("CALL_REJECTED", "the member blocked calls while it rang"),
+    SkipReason.DISABLED: ("NO_ANSWER", "disabled or removed by an administrator while it rang"),
+}
+"""What an offer counts as that ends because the member may not be rung any more, and why in words."""
+
+
+class StageEnd(Enum):
+    """How a stage ended."""
+
+    ANSWERED = auto()
+    NOBODY = auto()
+    CALLER_GONE = auto()
+    CALLER_TAKEN = auto()
+    """Somebody else has the caller."""
+    LEFT_RINGING = auto()
+    """The daemon stops; the switch alone rings the phones on."""
+
+
+@dataclass(slots=True)
+class Ringing:
+    """One stage being rung. ``on_ended`` is told of each offer as it ends; ``clock`` is monotonic, in seconds."""
+
+    session: Session
+    legs: StageLegs
+    on_ended: Callable[[Offer], None]
+    clock: Callable[[], float]
+    bridge_uuid: str = ""
+    winner: Offer | None = None
+    _withdrawn: dict[int, SkipReason] = field(default_factory=dict)
+    _stopping: bool = False
+    _leave_by: float = field(default=FOREVER)
+    _gone_by: float = field(default=FOREVER)
+    _stuck_by: float = field(default=FOREVER)
+    _taken_by: float = field(default=FOREVER)
+    _end: StageEnd | None = None
+
+    def start(self, plans: Sequence[LegPlan]) -> None:
+        """Have the switch ring all legs at once, and tell us what becomes of each."""
+        try:
+            for plan in plans:
+                self.session.post(f"filter Unique-ID {plan.uuid}")
+            self.bridge_uuid = self.session.execute("bridge", dial_string(plans))
+        except FshuntError:
+            self.legs.close_all(CONNECTION_LOST)
+            self._report()
+            raise
+
+    def until_end(self) -> StageEnd:
+        """Ring until the stage has ended; each phone for its time.
+
+        Raises SwitchLost if the connection is lost, TimedOut if the switch does not end the ``bridge``.
+        """
+        try:
+            while self._end is None:
+                event = self.session.next_event(self._next_deadline(), wakeable=True)
+                if self._stopping and self._leave_by == FOREVER:
+                    self._leave_by = self.clock() + LAST_LOOK_SECONDS
+                if event is None:
+                    self._on_time(self.clock())
+                else:
+                    self._on_event(event.event, self.clock())
+                if self.session.taken and self._end is None:
+                    self._caller_taken()
+                self._end_withdrawn()  # after the event: it may say that the phone was picked up
+                self._report()
+            return self._end
+        except SwitchLost:
+            if not self.session.gone:
+                raise
+            self._caller_gone()
+            return StageEnd.CALLER_GONE
+        finally:
+            if self._end is not StageEnd.LEFT_RINGING:
+                self.legs.close_all(CONNECTION_LOST)
+                self._report()
+
+    def withdraw(self, member_id: int, reason: SkipReason) -> None:
+        """Stop ringing a member who may not be rung any more; from another greenlet, the call's own does it."""
+        self._withdrawn.setdefault(member_id, reason)
+        self.session.wake()
+
+    def ringing_members(self) -> list[int]:
+        """The members whose phones ring, and whom nobody has withdrawn."""
+        live = (offer for offer in self.legs.offers if offer.live_legs())
+        return [offer.member_id for offer in live if offer.member_id not in self._withdrawn]
+
+    def winner_leg(self) -> str | None:
+        """The channel of the member who has the call."""
+        if self.winner is None:
+            return None
+        return next((leg.uuid for leg in self.winner.legs if leg.outcome is Outcome.ANSWERED), None)
+
+    def stop(self) -> None:
+        """Watch the ringing no more, from another greenlet: the daemon stops, and the phones ring on without it."""
+        self._stopping = True
+        self.session.wake()
+
+    def _end_withdrawn(self) -> None:
+        for offer in self.legs.offers:
+            reason = self._withdrawn.get(offer.member_id)
+            others = [leg for leg in offer.live_legs() if leg.confirms or not leg.picked_up]
+            if reason is not None and others:
+                cause, offer.withdrawn = WITHDRAWN[reason]
+                for leg in others:
+                    leg.end(cause)
+                self._call_off(others, "LOSE_RACE")  # no phone shows a missed call
+
+    def _next_deadline(self) -> float:
+        """The next moment to do something; once no leg's time is running, the switch must end the bridge soon."""
+        due = self.legs.next_due()
+        if due < FOREVER:
+            self._stuck_by = FOREVER
+        elif self._stuck_by == FOREVER:
+            self._stuck_by = self.clock() + BRIDGE_SECONDS
+        return min(due, self._gone_by, self._stuck_by, self._leave_by, self._taken_by)
+
+    def _on_time(self, now: float) -> None:
+        self._call_off(self.legs.overdue(now), "NO_ANSWER")
+        if now >= self._gone_by:
+            self._caller_gone()
+        if now >= self._leave_by:
+            self._end = StageEnd.LEFT_RINGING
+            return
+        if now >= self._taken_by:
+            self._end = StageEnd.NOBODY
+            return
+        if now >= self._stuck_by:
+            raise TimedOut("FreeSWITCH did not end the ringing when it was told to.")
+
+    def _on_event(self, event: Frame, now: float) -> None:
+        offer = self.legs.on_leg_event(event, now)
+        if offer is not None:
+            self._call_off_others_if_declined(offer)
+            return
+        if event.get("Unique-ID") != self.session.uuid:
+            return
+        match event.get("Event-Name"):
+            case "CHANNEL_BRIDGE":
+                self._answered(event.get("Other-Leg-Unique-ID") or event.get("Bridge-B-Unique-ID") or "")
+            case "CHANNEL_EXECUTE_COMPLETE" if event.get("Application-UUID") == self.bridge_uuid:
+                self._bridge_complete(event, now)
+            case "CHANNEL_HANGUP":
+                self._gone_by = now + GONE_SECONDS
+            case "CHANNEL_HANGUP_COMPLETE":
+                self._caller_gone()
+
+    def _answered(self, leg_uuid: str) -> None:
+        self.winner = self.legs.on_bridge(leg_uuid)
+        if self.winner is not None:
+            self._end = StageEnd.ANSWERED
+
+    def _bridge_complete(self, event: Frame, now: float) -> None:
+        if event.get("variable_originate_disposition") == "SUCCESS":
+            self._answered(event.get("variable_last_bridge_to") or event.get("variable_bridge_uuid") or "")
+            if self._end is not None:
+                return
+        self.legs.on_complete(event)
+        self.winner = self.legs.winner()
+        if self.winner is not None:
+            self._end = StageEnd.ANSWERED
+        elif self.session.gone:
+            self._end = StageEnd.CALLER_GONE
+        elif event.get("variable_originate_disposition") == "ORIGINATOR_CANCEL":
+            self._taken_by = now + TAKEN_SECONDS
+        else:
+            self._end = StageEnd.NOBODY
+
+    def _caller_gone(self) -> None:
+        self.legs.close_all("ORIGINATOR_CANCEL")
+        self._end = StageEnd.CALLER_GONE
+
+    def _caller_taken(self) -> None:
+        """Whatever phone of ours still rings is stopped by the switch, with the ``bridge``."""
+        self.legs.close_all("LOSE_RACE")
+        self._end = StageEnd.CALLER_TAKEN
+
+    def _call_off_others_if_declined(self, offer: Offer) -> None:
+        """A refusal at one phone is the member's word for all of them (RFC 3261 section 16.7, step 5)."""
+        if not any(leg.outcome is Outcome.DECLINED for leg in offer.legs):
+            return
+        others = offer.live_legs()
+        for leg in others:
+            leg.end("CALL_REJECTED")
+        self._call_off(others, "LOSE_RACE")
+
+    def _call_off(self, legs: Sequence[Leg], cause: str) -> None:
+        for leg in legs:
+            self.session.post(f"api uuid_kill {leg.uuid} {cause}")
+
+    def _report(self) -> None:
+        for offer in self.legs.settled():
+            self.on_ended(offer)

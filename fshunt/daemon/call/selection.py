@@ -1,0 +1,232 @@
+"""Who of a stage can be rung now: finds their phones, asks the database, takes the claims (design, section 3)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import uuid4
+
+import gevent
+
+from fshunt.daemon.call.caller import MAX_SHOWN_CHARS
+from fshunt.daemon.cluster.claims import Standing, as_frozen
+from fshunt.daemon.cluster.queue import Waiter
+from fshunt.daemon.data.database import Patience
+from fshunt.daemon.deps import Services
+from fshunt.daemon.switches.monitor import NOTHING_SEEN
+from fshunt.esl.session import Session
+from fshunt.freeswitch.dialstring import (
+    Confirm,
+    LegPlan,
+    contact_query,
+    contacts_of,
+    outside_endpoint,
+)
+from fshunt.freeswitch.offers import LATEST_RINGING_SECONDS, Leg, Offer, is_leg_of, leg_uuid
+from fshunt.freeswitch.phones import PhoneCall, PhoneState
+from fshunt.hunting.availability import Presence, SkipReason, skip_reason
+from fshunt.hunting.group import Group, Member
+from fshunt.hunting.hunt import Hunt
+from fshunt.hunting.states import Outcome
+
+log = logging.getLogger(__name__)
+
+API_SECONDS = 5.0
+"""How long one question to the switch may take; it answers in a fraction of a millisecond (fact 25)."""
+
+SEEN_SECONDS = 0.15
+"""Within this time after one daemon has had a phone rung all others see it: an event is up to 90 ms old (fact 29)."""
+
+MOST_LET_GO_FIRST = 3
+"""A caller waits for no more daemons than so many."""
+
+_NO_PHONE = {SkipReason.UNREGISTERED, Outcome.UNREGISTERED, SkipReason.UNREACHABLE, Outcome.UNREACHABLE}
+
+Phones = dict[int, list[str]]
+"""The endpoints of each member by id; an empty list: no phone is registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A member who can be rung, and the endpoints of the member's phones."""
+
+    member: Member
+    endpoints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What became of the members of a stage: who is rung, and who is passed over and why."""
+
+    chosen: list[Chosen]
+    skipped: list[tuple[Member, SkipReason]]
+
+
+def choose(
+    session: Session,
+    hunt: Hunt,
+    members: Sequence[Member],
+    services: Services,
+    patience: Patience,
+    waiter: Waiter | None = None,
+) -> Choice:
+    """Return who of ``members`` can be rung now; whoever is chosen is claimed for this hunt.
+
+    ``waiter`` is the caller's place in the line, if he waits: then the database is asked only if somebody looks free.
+    """
+    seen = {m.id: _look(hunt, m, services) for m in members}
+    phones = find_phones(session, hunt.group.domain, _unhindered(members, seen, hunt.group))
+    seen |= {member_id: replace(seen[member_id], registered=bool(found)) for member_id, found in phones.items()}
+    # Whether somebody is disabled or blocked now only the database knows; all else hinders before it is asked.
+    wanted = _unhindered(members, seen, hunt.group)
+    at = services.now()
+    if wanted or waiter is None:
+        standings, agreed = services.claims.take(hunt, wanted, waiter, patience, at)
+        if not agreed and any(each.got for each in standings.values()):
+            seen |= _seen_after_the_others(hunt, wanted, phones, services)
+    else:
+        standings = {m.id: as_frozen(m) for m in members}
+    return _sorted_out(hunt, members, seen, standings, phones, at, services)
+
+
+def _seen_after_the_others(
+    hunt: Hunt, members: Sequence[Member], phones: Phones, services: Services
+) -> dict[int, Presence]:
+    """Let the daemons before this one ring first, and return what is seen of the members then.
+
+    The daemons cannot agree in the database, and one event of a switch may have woken them all at the same moment.
+    """
+    place = min(services.claims.place(), MOST_LET_GO_FIRST)
+    if place and services.monitor.why_not() is None:
+        gevent.sleep(place * SEEN_SECONDS)
+    return {m.id: replace(_look(hunt, m, services), registered=bool(phones.get(m.id))) for m in members}
+
+
+def _unhindered(members: Sequence[Member], seen: dict[int, Presence], group: Group) -> list[Member]:
+    return [m for m in members if skip_reason(seen[m.id], call_waiting=group.call_waiting) is None]
+
+
+def _sorted_out(
+    hunt: Hunt,
+    members: Sequence[Member],
+    seen: dict[int, Presence],
+    standings: dict[int, Standing],
+    phones: Phones,
+    at: datetime,
+    services: Services,
+) -> Choice:
+    group, choice = hunt.group, Choice([], [])
+    for member in members:
+        presence = _with_standing(seen[member.id], standings.get(member.id))
+        hunt.saw(member, presence)
+        reason = skip_reason(presence, call_waiting=group.call_waiting, rest_seconds=group.rest_seconds, now=at)
+        if reason is SkipReason.RESTING and presence.idle_since is not None:
+            services.rests.seen(member.id, (at - presence.idle_since).total_seconds())
+        if reason is None:
+            choice.chosen.append(Chosen(member, tuple(phones[member.id])))
+        else:
+            choice.skipped.append((member, reason))
+    not_rung = [member.extension for member, _ in choice.skipped if member.id in standings and standings[member.id].got]
+    if not_rung:
+        services.claims.release(hunt.id, hunt.call_uuid, not_rung)
+    return choice
+
+
+def _look(hunt: Hunt, member: Member, services: Services) -> Presence:
+    """What is known of a member without asking anybody: whether there is a phone, and who is on it."""
+    group = hunt.group
+    seen = NOTHING_SEEN if member.address.outside else services.monitor.look(group.domain, member.address.number)
+    calls = [call for call in seen.calls if not _is_of(call, hunt)]
+    resting = services.rests.rests(member.id, group.rest_seconds)
+    return Presence(
+        registered=True if member.address.outside else seen.registered,
+        on_call=hunt.is_caller(member) or any(call.state is PhoneState.TALKING for call in calls),
+        ringing=any(call.state is PhoneState.RINGING for call in calls),
+        resting=True if resting else None,
+        last_outcome=hunt.last_outcome.get(member.id),
+    )
+
+
+def _is_of(call: PhoneCall, hunt: Hunt) -> bool:
+    """Whether a call is a leg of this hunt, or of one before it for the same caller: it ends while the next rings."""
+    return is_leg_of(call.uuid, hunt.offer_ids) or (call.call_uuid == hunt.call_uuid != call.uuid)
+
+
+def _with_standing(presence: Presence, standing: Standing | None) -> Presence:
+    """Add what the database knows; a member whom it does not know any more was removed, and counts as disabled."""
+    if standing is None:
+        return replace(presence, enabled=False)
+    return replace(
+        presence,
+        enabled=standing.enabled,
+        blocked=standing.blocked,
+        auto_blocked=standing.auto_blocked,
+        claimed=standing.claimed,
+        idle_since=standing.idle_since,
+    )
+
+
+def without_phone(hunt: Hunt, extension: str, services: Services) -> list[str]:
+    """Return who of a member's groups has no phone that can be rung, as the monitor knows or this hunt has met.
+
+    A member may be in several groups of the domain.
+    """
+    group = hunt.group
+    met = {m.extension for m in group.members if hunt.last_end.get(m.id) in _NO_PHONE}
+    known = services.known.of_member(group.domain, extension)
+    others = {member for each in (group, *known) for member in each.members}
+    phones = {m.extension: m.address.number for m in others if not m.address.outside}
+    gone = {ext for ext, number in phones.items() if services.monitor.look(group.domain, number).registered is False}
+    return sorted(met | gone)
+
+
+def find_phones(session: Session, domain: str, members: Sequence[Member]) -> Phones:
+    """Ask the switch for all phones of each member (fact 17); an outside number is its own phone."""
+    phones: Phones = {}
+    for member in members:
+        if member.address.outside:
+            phones[member.id] = [outside_endpoint(member.address)]
+            continue
+        mark = uuid4().hex
+        answer = session.send(f"api {contact_query(member.address, domain, mark)}", API_SECONDS).reply_text
+        phones[member.id], refused = contacts_of(answer, mark)
+        for contact in refused:
+            log.warning(
+                "call %s: a phone of %s is not rung: what it registered could change the dial string: %s",
+                session.uuid,
+                member.extension,
+                ascii(contact[:MAX_SHOWN_CHARS]),
+            )
+    return phones
+
+
+def make_offers(
+    chosen: Sequence[Chosen], group: Group, services: Services, longest: float
+) -> tuple[list[Offer], list[LegPlan]]:
+    """Return an offer for each member chosen, and the legs to be dialled; no offer rings longer than ``longest`` s."""
+    settings, started = services.settings, services.monotonic()
+    offers, plans = [], []
+    for each in chosen:
+        member = each.member
+        ring_seconds = min((member.ring_time or group.ring_time).in_seconds(settings.ring_cycle), longest)
+        confirm = Confirm(settings.confirm_prompt, settings.confirm_timeout) if member.confirm else None
+        presence_id = None if member.address.outside else f"{member.address.number}@{group.domain}"
+        offer_id = uuid4().hex
+        legs = [Leg(leg_uuid(offer_id, n), endpoint) for n, endpoint in enumerate(each.endpoints, start=1)]
+        plans += [
+            LegPlan(leg.uuid, leg.endpoint, presence_id, ring_seconds + LATEST_RINGING_SECONDS, confirm) for leg in legs
+        ]
+        offers.append(
+            Offer(
+                id=offer_id,
+                member_id=member.id,
+                extension=member.extension,
+                legs=legs,
+                ring_seconds=ring_seconds,
+                confirm_seconds=confirm.timeout if confirm else None,
+                started=started,
+            )
+        )
+    return offers, plans

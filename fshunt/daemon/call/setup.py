@@ -1,0 +1,152 @@
+"""The first words with the switch about a call: which events we need, and how the channel shall behave."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import gevent
+
+from fshunt.daemon.call.caller import DRESSED, Caller
+from fshunt.esl.frames import Frame
+from fshunt.esl.session import Session, TimedOut
+from fshunt.hunting import validation as kinds
+from fshunt.hunting.group import Group
+
+LINGER_SECONDS = 5
+"""How long the switch goes on telling us of a call after its end: the result of a bridge comes then (fact 6)."""
+
+EVENTS = (
+    "CHANNEL_PROGRESS CHANNEL_PROGRESS_MEDIA CHANNEL_ANSWER CHANNEL_BRIDGE CHANNEL_EXECUTE_COMPLETE "
+    "CHANNEL_HANGUP CHANNEL_HANGUP_COMPLETE"
+)
+"""The events a hunt is steered by; all others cost time only (fact 2)."""
+
+CHANNEL_VARIABLES = (
+    "continue_on_fail=true",  # or a busy member hangs the caller up (fact 16)
+    "hangup_after_bridge=true",  # or a caller whose talk has ended stays (fact 7)
+    "ignore_early_media=true",  # or a phone that sends 183 wins the race (fact 16)
+    "preserve_originated_vars=false",  # or the legs of older stages are listed again (fact 21)
+    "fail_on_single_reject=false",  # or one busy phone ends the stage (fact 22)
+    "fshunt_served=true",  # or the dialplan tries no further daemon when this one leaves
+    "bypass_media=false",  # or the bridge completes at once, while the talk goes on where nobody sees it end
+    # What a dialplan may have set, or exported, before the pilot, and what would end or change a hunt:
+    "park_timeout=",
+    "park_after_bridge=",
+    "group_confirm_key=",
+    "group_confirm_file=",
+    "leg_timeout=",
+    "originate_retries=",
+)
+
+DRESS = ("effective_caller_id_name", "ringback", "transfer_ringback", "instant_ringback")
+"""The variables that depend on the group."""
+
+SURELY_PLAYS_SECONDS = 0.1
+"""After this a sound that was asked for plays: a parked channel looks for commands every 20 ms (fact 11)."""
+
+BREAK_SECONDS, BREAKS = 0.3, 3
+"""How long music may take to break off, which it does in some 20 ms, and how often it is told to."""
+
+SHORTEST_MUSIC_SECONDS = 0.5
+"""A sound that ended sooner is one that is not there: to try it over and over would help nobody."""
+
+TAKEN_SECONDS = 0.1
+"""Within this time after a sound has ended the switch has said that somebody else has the caller (fact 34)."""
+
+RINGBACK_TONE = "%(2000,4000,440,480)"
+"""What a caller hears whose channel is answered already, and whose own phone makes no ringing tone any more."""
+
+
+def greet(session: Session, caller: Caller) -> None:
+    """Agree with the switch on events and behaviour, and have the caller hear ringing.
+
+    Raises SwitchLost, TimedOut or CommandRefused if the switch does not play along.
+    """
+    session.post(
+        # What a daemon that has died had still asked for would run in the midst of our hunt (fact 27).
+        f"api uuid_break {kinds.check_uuid(caller.uuid)} all",
+        f"linger {LINGER_SECONDS}",
+        f"filter Unique-ID {kinds.check_uuid(caller.uuid)}",
+        f"event plain {EVENTS}",
+        f"api uuid_setvar_multi {caller.uuid} {';'.join(CHANNEL_VARIABLES)}",
+    )
+    session.execute("ring_ready")
+
+
+def present(session: Session, caller: Caller, group: Group) -> bool:
+    """Set what depends on the group: the name that members see, and what the caller hears while waiting.
+
+    Tell whether there was anything to set, and so to take back when the caller is sent elsewhere.
+    """
+    if caller.dressed:
+        undress(session, caller)
+    values = {}
+    if group.prefix:
+        values["effective_caller_id_name"] = caller.prefixed_name(kinds.check_prefix(group.prefix))
+    if group.music or caller.answered:
+        music = kinds.check_music(group.music) if group.music else RINGBACK_TONE
+        # transfer_ringback is for a channel that is answered; without instant_ringback a silent phone makes silence.
+        values |= {"ringback": music, "transfer_ringback": music, "instant_ringback": "true"}
+    if values:
+        values[DRESSED] = "true"
+        session.post(*(f"api uuid_setvar {caller.uuid} {name} {value}" for name, value in values.items()))
+    return bool(values)
+
+
+class HoldMusic:
+    """What a caller hears who waits while no phone rings: the group's music, else ringing.
+
+    A caller whose channel is not answered yet hears the ringing of the own phone, and nothing need be done.
+    """
+
+    def __init__(self, session: Session, group: Group, caller: Caller) -> None:
+        self._session = session
+        self._source = ""
+        if group.music:
+            self._source = kinds.check_music(group.music)
+        elif caller.answered:
+            self._source = f"tone_stream://{RINGBACK_TONE};loops=-1"
+        self._playing = ""
+        self._began = 0.0
+        self._not_before = 0.0
+
+    @property
+    def next_start(self) -> float:
+        """When it is to begin again, of the session's clock; infinity while it plays, or where there is nothing."""
+        return self._not_before if self._source and not self._playing else float("inf")
+
+    def start(self) -> None:
+        """Begin to play, unless it plays already, or has just ended."""
+        if self._source and not self._playing and self._session.clock() >= self._not_before:
+            self._playing, self._began = self._session.execute("playback", self._source), self._session.clock()
+
+    def stop(self) -> None:
+        """Play no more, and wait until it is quiet: what is to ring would wait behind the music.
+
+        FreeSWITCH forgets that it was told to break off when it begins to play after that (switch_core_session.c), so
+        it is told when it surely plays, and told again if it plays on.
+        """
+        playing, self._playing = self._playing, ""
+        if not playing:
+            return
+        gevent.sleep(max(0.0, self._began + SURELY_PLAYS_SECONDS - self._session.clock()))
+        for _ in range(BREAKS):
+            self._session.post(f"api uuid_break {self._session.uuid} all")
+            with suppress(TimedOut):
+                self._session.wait_completion(playing, self._session.clock() + BREAK_SECONDS)
+                return
+
+    def on_event(self, event: Frame) -> None:
+        """A sound that has come to its end begins again; one that cannot be played is left."""
+        ended = event.get("Event-Name") == "CHANNEL_EXECUTE_COMPLETE"
+        if self._playing and ended and event.get("Application-UUID") == self._playing:
+            self._playing = ""
+            now = self._session.clock()
+            is_there = now - self._began > SHORTEST_MUSIC_SECONDS
+            # Not at once: it also ends when somebody else takes the caller, who would hear it there.
+            self._not_before = now + TAKEN_SECONDS if is_there else float("inf")
+
+
+def undress(session: Session, caller: Caller) -> None:
+    """Take back what ``present`` has set: it is of one group, and the caller goes on to another place."""
+    session.post(*(f"api uuid_setvar {caller.uuid} {name}" for name in (*DRESS, DRESSED)))

@@ -1,0 +1,48 @@
+"""A journal of claims, written where ``claim_journal`` names a file: what proves that no member was rung twice.
+
+One JSON object a line, when this daemon begins to rely on a claim and when it ceases to: always within the time in
+which the database held it. ``monotonic`` is one clock for all processes of a machine, and nobody can set it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+from fshunt.daemon.cluster.clock import utc_now
+from fshunt.errors import FshuntError
+
+log = logging.getLogger(__name__)
+
+
+class ClaimJournal:
+    """Appends to the file at ``path``; None: it writes nothing. Raises FshuntError if the file cannot be written."""
+
+    def __init__(self, path: str | None, run: str) -> None:
+        self._run = run
+        self._file: TextIO | None = None
+        if path:
+            try:
+                self._file = Path(path).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115 (open for our life)
+            except OSError as error:
+                raise FshuntError(f"The claim journal {path} cannot be written: {error.strerror}.") from None
+
+    def note(self, event: str, **values: Any) -> None:
+        """Write one line: ``start`` or ``end``, with domain, member, call and hunt."""
+        if self._file is None:
+            return
+        line = {"event": event, **values, "run": self._run, "monotonic": time.monotonic(), "at": utc_now().isoformat()}
+        try:
+            self._file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            log.warning("the claim journal is given up: %s", error)
+            self._file = None
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

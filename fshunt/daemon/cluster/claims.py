@@ -1,0 +1,264 @@
+"""The claims of this daemon's hunts: in the database, for all daemons, and here, for when it is away (section 3, I1).
+
+A member is claimed here first and then in the database; both must agree. So two hunts of one daemon never ring one
+member, with or without a database, and two daemons do not as long as both can reach it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import gevent
+
+from fshunt.daemon.cluster.claim_audit import ClaimJournal
+from fshunt.daemon.cluster.clock import LeaseClock
+from fshunt.daemon.cluster.queue import Key, Line, Waiter
+from fshunt.daemon.data.database import Database, Patience
+from fshunt.daemon.data.outbox import Recorder
+from fshunt.db.queries import hunts
+from fshunt.errors import StoreError
+from fshunt.hunting.group import Group, Member
+from fshunt.hunting.hunt import Hunt
+
+log = logging.getLogger(__name__)
+
+DATABASE_IS_AWAY = "rings with this daemon's own claims only"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a member stands for one hunt: ``got``, it is claimed for it now; ``claimed``, another one hinders it.
+
+    ``auto_blocked``: blocked, and not by the member's own wish.
+    """
+
+    enabled: bool
+    blocked: bool
+    claimed: bool
+    got: bool
+    idle_since: datetime | None
+    auto_blocked: bool = False
+
+
+class Taken(NamedTuple):
+    """How each member of the group stands, and whether the daemons have ``agreed`` on it in the database."""
+
+    standings: dict[int, Standing]
+    agreed: bool
+
+
+class Claims:
+    """Takes and releases claims. ``lease_seconds`` is how long one outlives a daemon that is gone."""
+
+    def __init__(
+        self,
+        database: Database,
+        recorder: Recorder,
+        line: Line,
+        *,
+        owner: str,
+        lease_seconds: float,
+        clock: LeaseClock,
+        journal: ClaimJournal,
+    ) -> None:
+        self._database, self._recorder, self._line = database, recorder, line
+        self._owner, self._lease_seconds, self.clock = owner, lease_seconds, clock
+        self._journal = journal
+        self._last = clock.now()
+        self.place: Callable[[], int] = lambda: 0
+        """How many daemons go before this one where they cannot agree in the database."""
+        self._held: dict[Key, dict[str, str]] = {}
+        """By member, the hunts of this daemon that hold it, and their calls."""
+        self._leaving: set[tuple[Key, str]] = set()
+        """Released, and held until the database knows."""
+
+    def __len__(self) -> int:
+        return sum(len(holders) for holders in self._held.values())
+
+    def take(
+        self, hunt: Hunt, wanted: Collection[Member], waiter: Waiter | None, patience: Patience, at: datetime
+    ) -> Taken:
+        """Claim those ``wanted`` whom nobody else has, and return how each member of the group stands now.
+
+        A member who was removed from the group is not in the answer. ``at`` is the wall clock, for who rests. Without
+        the database the hunt goes on with what was frozen at its start.
+        """
+        group = hunt.group
+        here = [member for member in wanted if self._take_here(hunt, member, waiter)]
+        agreed = True
+        try:
+            standings = self._ask_database(hunt, here, wanted, waiter, patience, at)
+        except StoreError as error:
+            agreed = False
+            if here:
+                log.warning("call %s: %s: %s", hunt.call_uuid, DATABASE_IS_AWAY, error)
+            got = {member.id for member in here}
+            asked = {member.id for member in wanted}
+            standings = {m.id: as_frozen(m, m.id in asked and m.id not in got, m.id in got) for m in group.members}
+        for member in here:
+            if member.id in standings and standings[member.id].got:
+                self._note_start(_key(group, member), hunt)
+            else:
+                self._drop(_key(group, member), hunt.id)
+        return Taken(standings, agreed)
+
+    def now(self) -> datetime:
+        """Return the reading of the lease clock for a lease; raise StoreError before the database has set the clock."""
+        if not self.clock.is_set:
+            raise StoreError("This daemon has not told the database yet that it lives.")
+        return self._tick()
+
+    def release(
+        self, hunt_id: str, call_uuid: str, extensions: Collection[str] | None = None, *, foreign: bool = False
+    ) -> None:
+        """End a hunt's claims, all or those on the extensions; whoever waits for the members is woken.
+
+        ``foreign`` claims were taken by another daemon, whose lease clock may have been ahead of ours.
+        """
+        keys = [key for key, holders in self._held.items() if hunt_id in holders]
+        if extensions is not None:
+            keys = [key for key in keys if key[1] in extensions]
+        for key in keys:
+            if (key, hunt_id) not in self._leaving:
+                self._journal.note("end", domain=key[0], member=key[1], call=call_uuid, hunt=hunt_id)
+                self._leaving.add((key, hunt_id))
+        self._recorder.put_then(
+            lambda: self._released(keys, hunt_id),
+            hunts.release,
+            hunt_id,
+            None if extensions is None else list(extensions),
+            taken_before=None if extensions is None or foreign else self._tick(),
+        )
+        if self._database.away is not None:
+            self._released(keys, hunt_id)
+        elif len(self._line):
+            self._recorder.hurry()
+
+    def let_lapse(self, hunt_id: str) -> None:
+        """Nobody will see the end of this hunt's talk: its claims end with their lease, here as in the database."""
+
+        def lapse() -> None:
+            for key in [key for key, holders in self._held.items() if hunt_id in holders]:
+                self._drop(key, hunt_id)
+                self._line.member_may_be_free(key)
+
+        gevent.spawn_later(self._lease_seconds, lapse)
+
+    def database_changed(self) -> None:
+        """The database went away: what was released is free here. It came back: what is held here is claimed there."""
+        if self._database.away is not None:
+            for key, hunt_id in list(self._leaving):
+                self._released([key], hunt_id)
+        else:
+            self.claim_again()
+
+    def close(self) -> None:
+        """Close the journal."""
+        self._journal.close()
+
+    def _take_here(self, hunt: Hunt, member: Member, waiter: Waiter | None) -> bool:
+        key = _key(hunt.group, member)
+        holders = self._held.setdefault(key, {})
+        others = any(call != hunt.call_uuid for call in holders.values())
+        if not hunt.group.call_waiting and (others or self._line.is_kept_for_another(key, waiter)):
+            if not holders:
+                del self._held[key]
+            return False
+        self._leaving.discard((key, hunt.id))
+        holders[hunt.id] = hunt.call_uuid
+        return True
+
+    def _ask_database(
+        self,
+        hunt: Hunt,
+        here: Collection[Member],
+        wanted: Collection[Member],
+        waiter: Waiter | None,
+        patience: Patience,
+        at: datetime,
+    ) -> dict[int, Standing]:
+        group = hunt.group
+        flags = patience.write(
+            hunts.look_and_claim,
+            group.id,
+            [member.id for member in here],
+            domain=group.domain,
+            hunt_id=hunt.id,
+            call_uuid=hunt.call_uuid,
+            owner=self._owner,
+            now=self.now(),
+            at=at,
+            lease_seconds=self._lease_seconds,
+            call_waiting=group.call_waiting,
+            rest_seconds=group.rest_seconds,
+            place=waiter.place if waiter else None,
+        )
+        not_here = {member.id for member in wanted} - {member.id for member in here}
+        return {
+            member_id: Standing(
+                enabled=flag.enabled,
+                blocked=flag.blocked,
+                claimed=flag.claimed or member_id in not_here,
+                got=flag.got or (group.call_waiting and flag.may_ring and member_id not in not_here),
+                idle_since=flag.idle_since,
+                auto_blocked=flag.auto_blocked,
+            )
+            for member_id, flag in flags.items()
+        }
+
+    def _released(self, keys: Iterable[Key], hunt_id: str) -> None:
+        for key in keys:
+            if (key, hunt_id) in self._leaving:
+                self._leaving.discard((key, hunt_id))
+                self._drop(key, hunt_id)
+                self._line.member_may_be_free(key)
+
+    def _drop(self, key: Key, hunt_id: str) -> None:
+        holders = self._held.get(key, {})
+        holders.pop(hunt_id, None)
+        if not holders:
+            self._held.pop(key, None)
+
+    def claim_again(self) -> None:
+        """Write down the claims that were taken while the database was away; one that another daemon has is its own."""
+        by_hunt: dict[tuple[str, str, str], list[str]] = {}
+        for (domain, extension), holders in self._held.items():
+            for hunt_id, call_uuid in holders.items():
+                if ((domain, extension), hunt_id) not in self._leaving:
+                    by_hunt.setdefault((domain, hunt_id, call_uuid), []).append(extension)
+        for (domain, hunt_id, call_uuid), extensions in by_hunt.items():
+            self._recorder.put(
+                hunts.claim,
+                domain,
+                extensions,
+                hunt_id=hunt_id,
+                call_uuid=call_uuid,
+                owner=self._owner,
+                now=self._tick(),
+                lease_seconds=self._lease_seconds,
+            )
+
+    def _tick(self) -> datetime:
+        """Return a reading of the lease clock that is later than each before, also while the clock stands still.
+
+        A release that is written late is told by it from a claim that the hunt has taken since.
+        """
+        self._last = max(self.clock.now(), self._last + timedelta(microseconds=1))
+        return self._last
+
+    def _note_start(self, key: Key, hunt: Hunt) -> None:
+        more = {"shared": True} if hunt.group.call_waiting else {}
+        self._journal.note("start", domain=key[0], member=key[1], call=hunt.call_uuid, hunt=hunt.id, **more)
+
+
+def as_frozen(member: Member, claimed: bool = False, got: bool = False) -> Standing:
+    """Return where a member stood when the hunt began."""
+    return Standing(member.enabled, member.blocked, claimed, got, member.idle_since, member.auto_blocked)
+
+
+def _key(group: Group, member: Member) -> Key:
+    return group.domain, member.extension

@@ -1,0 +1,88 @@
+"""What an administrator, or a member, changes while phones ring: it holds at once (design, section 3).
+
+A member who blocks himself, or is disabled or removed, stops ringing; and who waits in the line is offered whoever has
+become free by it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import gevent
+from gevent.event import Event
+from gevent.hub import get_hub
+
+from fshunt.daemon.cluster.queue import Line
+from fshunt.daemon.data.database import Database
+from fshunt.daemon.supervisor import Keeper
+from fshunt.db.notifications import Changes
+from fshunt.db.queries import member_status as standing
+from fshunt.errors import StoreError
+from fshunt.hunting.availability import SkipReason
+
+log = logging.getLogger(__name__)
+
+LEAST_PAUSE_SECONDS = 0.05
+"""Between two looks: many changes at once are one."""
+
+LONGEST_PAUSE_SECONDS = 0.5
+"""While phones ring it is looked so often also without a word, should a notice be lost."""
+
+
+class Rings(Protocol):
+    """A call that may be ringing members."""
+
+    def ringing_members(self) -> Iterable[int]:
+        """The ids of those who ring."""
+
+    def withdraw(self, member_id: int, reason: SkipReason) -> None:
+        """Stop ringing a member."""
+
+
+class Withdrawals:
+    """Looks at who may not be rung any more, whenever something has changed."""
+
+    def __init__(self, database: Database, url: str, line: Line, ringing: Callable[[], Iterable[Rings]]) -> None:
+        self._database, self._line, self._ringing = database, line, ringing
+        self._changed = Event()
+        self._async = get_hub().loop.async_()
+        self._changes = Changes(url, self._async.send)
+        self._keeper = Keeper("looking who may ring", self._run)
+
+    def start(self) -> None:
+        """Begin to listen for changes."""
+        self._async.start(self._changed.set)
+        self._changes.start()
+        self._keeper.start()
+
+    def stop(self) -> None:
+        """Listen no more."""
+        self._changes.stop()
+        self._async.stop()
+        self._async.close()
+        self._keeper.stop()
+
+    def _run(self) -> None:
+        while True:
+            told = self._changed.wait(LONGEST_PAUSE_SECONDS)
+            self._changed.clear()
+            if told:
+                self._line.something_changed()
+            rings = [(call, list(call.ringing_members())) for call in self._ringing()]
+            ids = {member_id for _, members in rings for member_id in members}
+            if ids and self._database.reads.why is None:
+                self._look(rings, ids)
+            gevent.sleep(LEAST_PAUSE_SECONDS)
+
+    def _look(self, rings: list[tuple[Rings, list[int]]], ids: set[int]) -> None:
+        try:
+            reasons = self._database.read(standing.may_not_ring, ids)
+        except StoreError as error:
+            log.debug("who was blocked is not known: %s", error)
+            return
+        for call, members in rings:
+            for member_id in members:
+                if member_id in reasons:
+                    call.withdraw(member_id, reasons[member_id])

@@ -1,0 +1,290 @@
+"""Calls that go on without a session of ours, and are still to be finished in the records when they end.
+
+An answered call outlives the daemon that hunted for it (invariant I6). Whoever starts after it, or another daemon on
+the same database, adopts the open record: its monitor sees when the talk is over. What no switch knows any more is
+closed, and the record says that its end was not seen.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from fshunt.daemon.cluster.claims import Claims
+from fshunt.daemon.data.outbox import Recorder
+from fshunt.daemon.switches.monitor import Monitor
+from fshunt.db.queries import calls, hunts
+from fshunt.db.queries.orphans import OpenOffer, Orphan
+from fshunt.freeswitch.offers import offer_of
+from fshunt.freeswitch.phones import Change
+from fshunt.hunting.policies import POLICIES, Remembers
+from fshunt.hunting.states import Outcome, Result
+
+log = logging.getLogger("fshunt.call")
+
+CUT_OFF_SECONDS = 60.0
+"""After so long without its switch a call is closed, its end not seen: longer than a switch takes to start again."""
+
+Leg = tuple[str, OpenOffer]
+"""A channel that lives, and the offer that it is of."""
+
+
+def _nothing(_result: Result) -> None:
+    return
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A call that is watched to its end: the caller's channel, and the leg of the member who talks, if it is known.
+
+    ``rings``: phones of it still ring, and it is to be seen who picks up; None for a call that has its result.
+    """
+
+    hunt_id: str
+    uuid: str
+    result: Result
+    member_id: int | None = None
+    member: str = ""
+    leg: str | None = None
+    rings: Orphan | None = None
+    seen_at: float = 0.0
+    """When it was last known to live, in seconds of the monotonic clock."""
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """What an event of it can be known by: its channels, and the offers that the legs which ring are of."""
+        offers = () if self.rings is None else (offer.id for offer in self.rings.offers)
+        return frozenset({self.uuid, self.leg or self.uuid, *offers})
+
+
+class Watched:
+    """The calls that are watched, found by their channels.
+
+    A switch tells of hundreds of events a second, and after a restart hundreds of calls may be watched: to look at each
+    call at each event would keep the daemon from everything else.
+    """
+
+    def __init__(self) -> None:
+        self._calls: dict[str, Adopted] = {}
+        self._by_mark: dict[str, set[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __iter__(self) -> Iterator[Adopted]:
+        """All, as they are now: who goes through them may drop some."""
+        return iter(list(self._calls.values()))
+
+    @property
+    def hunt_ids(self) -> list[str]:
+        """The hunts of all."""
+        return list(self._calls)
+
+    def put(self, call: Adopted) -> None:
+        """Watch a call, or note what is new of it."""
+        before = self._calls.get(call.hunt_id)
+        if before is None or before.marks != call.marks:
+            self.drop(call.hunt_id)
+            for mark in call.marks:
+                self._by_mark.setdefault(mark, set()).add(call.hunt_id)
+        self._calls[call.hunt_id] = call
+
+    def drop(self, hunt_id: str) -> None:
+        """Watch a call no more."""
+        call = self._calls.pop(hunt_id, None)
+        for mark in () if call is None else call.marks:
+            self._by_mark[mark].discard(hunt_id)
+            if not self._by_mark[mark]:
+                del self._by_mark[mark]
+
+    def having(self, channels: Iterable[str]) -> list[Adopted]:
+        """Return the calls that have one of these channels, each once."""
+        marks = (mark for channel in channels for mark in (channel, offer_of(channel)))
+        found = {hunt_id for mark in marks for hunt_id in self._by_mark.get(mark, ())}
+        return [self._calls[hunt_id] for hunt_id in sorted(found)]
+
+
+class Adopter:
+    """Keeps the calls that are watched, and closes their records."""
+
+    def __init__(
+        self,
+        monitor: Monitor,
+        recorder: Recorder,
+        claims: Claims,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._monitor, self._recorder, self._claims, self._now = monitor, recorder, claims, now
+        self._monotonic = monotonic
+        self.on_closed: Callable[[Result], None] = _nothing
+        """Told of each record that is closed here, which is where its hunt counts."""
+        self._calls = Watched()
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    @property
+    def hunt_ids(self) -> list[str]:
+        """The hunts that are watched: their claims are still needed."""
+        return self._calls.hunt_ids
+
+    @property
+    def can_watch(self) -> bool:
+        """Whether there is anybody to see the end of a call."""
+        return self._monitor.configured
+
+    @property
+    def closing(self) -> list[str]:
+        """The hunts whose end is not written yet: they are no orphans, whatever their records say."""
+        return self._recorder.first_values(calls.close_call, calls.finish_call, calls.close_orphan)
+
+    @property
+    def can_take_over(self) -> bool:
+        """Whether the database knows all that an earlier life of this daemon has seen of its calls."""
+        return not self._recorder.catches_up
+
+    def adopt(self, call: Adopted) -> None:
+        """Watch a call to its end."""
+        call = replace(call, seen_at=self._monotonic())
+        self._calls.put(call)
+        log.info("call %s: goes on, and is watched to its end", call.uuid)
+        self._review(call)
+
+    def take_over(self, orphans: Iterable[Orphan]) -> None:
+        """Adopt, or close, what daemons that are gone have left open.
+
+        One that is not understood is closed: whoever has it next would not understand it either.
+        """
+        for orphan in orphans:
+            try:
+                adopted = self._as_adopted(orphan) if self.can_watch else None
+            except Exception:
+                log.exception("call %s: an error inside fshunt; its record is closed", orphan.uuid)
+                adopted = None
+            if adopted is not None:
+                self.adopt(adopted)
+            else:
+                self._close(orphan)
+
+    def changed(self, change: Change) -> None:
+        """Look at an event of a switch: somebody may have picked up, or a call that is watched may have ended."""
+        for call in self._calls.having((*change.channels, *change.ended)):
+            if call.rings is not None:
+                self._look_who_answers(call, call.rings)
+            elif call.uuid in change.ended or call.leg in change.ended:
+                self._finish(call, end_seen=True)
+
+    def review(self) -> None:
+        """A switch told its whole state: calls that are not in it have ended unseen."""
+        for call in self._calls:
+            self._review(call)
+
+    def look_who_lives(self) -> None:
+        """At each beat: give a call up whose switch is cut off for too long.
+
+        It may be gone for good, and its members elsewhere.
+        """
+        for call in self._calls:
+            if self._monitor.has_channel(call.uuid):
+                self._calls.put(replace(call, seen_at=self._monotonic()))
+            elif self._monotonic() - call.seen_at > CUT_OFF_SECONDS:
+                self._give_up(call)
+
+    def _review(self, call: Adopted) -> None:
+        if call.rings is not None:
+            self._look_who_answers(call, call.rings)
+        elif self._monitor.has_channel(call.uuid) is False:
+            self._finish(call, end_seen=False)
+
+    def _give_up(self, call: Adopted) -> None:
+        if call.rings is not None:
+            self._calls.drop(call.hunt_id)
+            self._close(call.rings)
+        else:
+            self._finish(call, end_seen=False)
+
+    def _as_adopted(self, orphan: Orphan) -> Adopted | None:
+        """Return what there is to watch; None for a hunt whose phones do not ring any more, as every switch says."""
+        legs = self._legs(orphan)
+        answered = self._who_answered(orphan, legs)
+        if orphan.result is not None:
+            if orphan.result not in set(Result):
+                log.warning("call %s: has a result that is not known: %s", orphan.uuid, orphan.result)
+                return None
+            leg, member = answered[0] if answered else None, orphan.answered_by or ""
+            return Adopted(orphan.hunt_id, orphan.uuid, Result(orphan.result), orphan.member_id, member, leg)
+        if answered is not None:
+            # The daemon died between the answer and its record: the switch still knows who talks.
+            return self._answered(orphan, *answered)
+        if not legs and self._monitor.watched:
+            return None
+        return Adopted(orphan.hunt_id, orphan.uuid, Result.FAILED, rings=orphan)
+
+    def _look_who_answers(self, call: Adopted, orphan: Orphan) -> None:
+        legs = self._legs(orphan)
+        answered = self._who_answered(orphan, legs)
+        if answered is not None:
+            self._calls.put(replace(self._answered(orphan, *answered), seen_at=call.seen_at))
+        elif not legs and self._monitor.watched:
+            self._calls.drop(call.hunt_id)
+            self._close(orphan)
+
+    def _who_answered(self, orphan: Orphan, legs: list[Leg]) -> Leg | None:
+        """Return the leg that has the call: it was picked up, and the caller answered.
+
+        A phone that was picked up, and has not confirmed, does not answer the caller.
+        """
+        if not self._monitor.is_answered(orphan.uuid):
+            return None
+        return next((each for each in legs if self._monitor.is_answered(each[0])), None)
+
+    def _legs(self, orphan: Orphan) -> list[Leg]:
+        """Return the legs that live of a call whose caller is there, each with its offer."""
+        if not self._monitor.has_channel(orphan.uuid):
+            return []
+        return [(leg, offer) for offer in orphan.offers for leg in self._monitor.legs_of(offer.id, offer.phones)]
+
+    def _answered(self, orphan: Orphan, leg: str, offer: OpenOffer) -> Adopted:
+        at = self._now()
+        self._recorder.put(calls.note_answered, orphan.hunt_id, answered_by=offer.extension, answered_at=at)
+        self._recorder.put(calls.end_offer, offer.id, ended_at=at, outcome=Outcome.ANSWERED, member_id=offer.member_id)
+        if orphan.group_id is not None and offer.member_id is not None:
+            moves = orphan.policy in POLICIES and POLICIES[orphan.policy].remembers is Remembers.ANSWERER
+            self._recorder.put(
+                hunts.note_answer, orphan.group_id, offer.member_id, call_uuid=orphan.uuid, at=at, moves_answerer=moves
+            )
+        losers = [each for each in orphan.offers if each.outcome is None and each.id != offer.id]
+        for each in losers:
+            self._recorder.put(calls.end_offer, each.id, ended_at=at, outcome=Outcome.ANSWERED_ELSEWHERE)
+        if losers:
+            self._claims.release(orphan.hunt_id, orphan.uuid, [each.extension for each in losers], foreign=True)
+        log.info("call %s: answered by %s, while no daemon looked", orphan.uuid, offer.extension)
+        return Adopted(orphan.hunt_id, orphan.uuid, Result.ANSWERED, offer.member_id, offer.extension, leg)
+
+    def _close(self, orphan: Orphan) -> None:
+        self._recorder.put(calls.close_orphan, orphan.hunt_id, self._now())
+        with suppress(ValueError):  # of a daemon that knows results which we do not
+            self.on_closed(Result(orphan.result or Result.FAILED))
+        log.warning(
+            "call %s: was left unfinished by a daemon that is not heard of any more, and is closed", orphan.uuid
+        )
+
+    def _finish(self, call: Adopted, *, end_seen: bool) -> None:
+        self._calls.drop(call.hunt_id)
+        at, reason = self._now(), None if end_seen else calls.END_NOT_SEEN
+        if call.member_id is not None:
+            self._recorder.put(hunts.note_end, call.member_id, at=at)
+        self._recorder.put(
+            calls.finish_call, call.hunt_id, result=call.result, reason=reason, ended_at=at, end_seen=end_seen
+        )
+        self.on_closed(call.result)
+        self._claims.release(call.hunt_id, call.uuid)
+        words = "its end was seen" if end_seen else "no switch knows it any more"
+        log.info(
+            "call %s: ended: %s%s (%s)", call.uuid, call.result, f" by {call.member}" if call.member else "", words
+        )

@@ -1,0 +1,249 @@
+"""The database as a call sees it: in other threads, and never for longer than a call can wait.
+
+SQLite has no driver that lets other greenlets run while it waits for a lock, and libpq looks host names up by itself.
+So every call of the store runs in a native thread, and the greenlet that asked waits in the hub with a deadline.
+
+A database that was too slow once is not asked again by any call until it has answered a question of ours: a gate, one
+for reading and one for writing, is shut meanwhile, and calls go on at once with what is known.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Concatenate, Generic, ParamSpec, TypeVar, cast
+
+import gevent
+from gevent.threadpool import ThreadPool
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from fshunt.daemon.data.circuit_breaker import Gate
+from fshunt.db.engine import Store
+from fshunt.errors import FshuntError, Locked, Mistake, StoreError
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+READER_THREADS = 4
+"""Reads that can be under way at once. Each takes a millisecond; the rest waits its turn."""
+
+WRITER_THREADS_SQLITE = 1
+"""SQLite has one writer at a time anyway; a second thread would only wait for its lock."""
+
+WRITER_THREADS_SERVER = 4
+"""Writes under way at once on a database server."""
+
+ENOUGH_OF_THE_TIMEOUT = 0.5
+"""A call that has waited so much of the timeout, and had no patience for more, may say that the database is away."""
+
+THREADS_SECONDS = 1.0
+"""How long, at a stop, threads are waited for."""
+
+NO_TIME = "The call had no time left to ask the database."
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[R]):
+    """What a job came to: its result, or its error."""
+
+    result: R | None = None
+    error: FshuntError | None = None
+
+
+def quiet(job: Callable[[], R]) -> Callable[[], Done[R]]:
+    """Make a job that raises none of its own errors: gevent prints a traceback of each that leaves a thread.
+
+    This is the outermost frame of a thread: whoever asked gets a FshuntError, whatever has happened.
+    """
+
+    def job_that_raises_nothing() -> Done[R]:
+        try:
+            return Done(job())
+        except FshuntError as error:
+            return Done(error=error)
+        except Exception as error:
+            log.exception("an error inside fshunt, at the database")
+            return Done(error=Mistake(f"{type(error).__name__}: {error}"))
+
+    return job_that_raises_nothing
+
+
+def result_of(done: Done[R]) -> R:
+    """Return what a quiet job came to; raise its error."""
+    if done.error is not None:
+        raise done.error
+    return cast("R", done.result)
+
+
+def _select(session: Session) -> None:
+    session.execute(text("SELECT 1"))
+
+
+def _touch(session: Session) -> None:
+    session.execute(text("UPDATE lease_clock SET places = places"))
+
+
+class Database:
+    """Runs functions of the store in threads. ``timeout`` is how many seconds a call waits for one of them.
+
+    ``on_change`` is told when the database goes away or comes back.
+    """
+
+    def __init__(self, store: Store, timeout: float) -> None:
+        self.store = store
+        self.timeout = timeout
+        self.on_change: Callable[[], None] = lambda: None
+        self.on_error: Callable[[], None] = lambda: None
+        """Told of each step of a call that has to go on without the database, asked or not."""
+        writers = WRITER_THREADS_SQLITE if store.is_sqlite else WRITER_THREADS_SERVER
+        self._readers = ThreadPool(READER_THREADS)
+        self._writers = ThreadPool(writers)
+        self.reads = Gate("reading", lambda: self._patiently(self._readers, self._reading(_select)), self._changed)
+        self.writes = Gate("writing", lambda: self.write_patiently(_touch), self._changed)
+
+    @property
+    def away(self) -> StoreError | None:
+        """Why calls cannot use the database now; None: they can."""
+        return self.reads.why or self.writes.why
+
+    @property
+    def away_since(self) -> datetime | None:
+        """Since when they cannot."""
+        return self.reads.since or self.writes.since
+
+    def read(
+        self,
+        function: Callable[Concatenate[Session, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Return ``function(session, ...)`` of a reading transaction; raise StoreError if it fails or is too slow."""
+        return self.read_within(self.timeout, function, *args, **kwargs)
+
+    def read_within(
+        self, seconds: float, function: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Like ``read``, with another deadline: one that is shorter says nothing about the database if it passes."""
+        return self._within(self.reads, self._readers, self._reading(function, *args, **kwargs), seconds)
+
+    def write(
+        self,
+        function: Callable[Concatenate[Session, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Return ``function(session, ...)`` of a writing transaction; raise StoreError if it fails or takes too long.
+
+        A transaction that took too long is not undone: it may still end well later.
+        """
+        return self.write_within(self.timeout, function, *args, **kwargs)
+
+    def write_within(
+        self, seconds: float, function: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Like ``write``, with another deadline: one that is shorter says nothing about the database if it passes."""
+        return self._within(self.writes, self._writers, self._writing(function, *args, **kwargs), seconds)
+
+    def read_patiently(self, function: Callable[[Session], R]) -> R:
+        """Like ``read``, without a deadline and past the gate: for what no call waits for.
+
+        That it was slow says nothing of the database; nor does its end, which may have taken long.
+        """
+        return self._patiently(self._readers, self._reading(function))
+
+    def write_patiently(self, function: Callable[[Session], R]) -> R:
+        """Like ``write``, without a deadline and past the gate: for what no call waits for."""
+        result = self._patiently(self._writers, self._writing(function))
+        self.writes.open()
+        return result
+
+    def close(self) -> None:
+        """Let the threads end; what they are doing is not waited for."""
+        for gate in (self.reads, self.writes):
+            gate.why = None
+        for pool in (self._readers, self._writers):
+            with gevent.Timeout(THREADS_SECONDS, False):
+                pool.kill()  # waits for its threads; one that is stuck in a database that is away ends by itself
+        self.store.close()
+
+    def _reading(
+        self, function: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> Callable[[], Done[R]]:
+        def job() -> R:
+            with self.store.reading() as session:
+                return function(session, *args, **kwargs)
+
+        return quiet(job)
+
+    def _writing(
+        self, function: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> Callable[[], Done[R]]:
+        def job() -> R:
+            with self.store.writing() as session:
+                return function(session, *args, **kwargs)
+
+        return quiet(job)
+
+    def _patiently(self, pool: ThreadPool, job: Callable[[], Done[R]]) -> R:
+        done: Done[R] = pool.spawn(job).get()
+        return result_of(done)
+
+    def _within(self, gate: Gate, pool: ThreadPool, job: Callable[[], Done[R]], seconds: float) -> R:
+        self._check(gate)
+        limit = gevent.Timeout(min(seconds, self.timeout))
+        try:
+            with limit:  # also over the wait for a thread: all of them may be stuck
+                done: Done[R] = pool.spawn(job).get()
+                return result_of(done)
+        except gevent.Timeout as passed:
+            if passed is not limit:
+                raise
+            error = StoreError(f"The database did not answer within {seconds:.2g} s." if seconds >= 0.01 else NO_TIME)
+            is_away = seconds >= self.timeout * ENOUGH_OF_THE_TIMEOUT
+        except StoreError as failed:
+            error, is_away = failed, not isinstance(failed, Locked)
+        self.on_error()
+        if is_away:
+            gate.shut(error)
+        raise type(error)(str(error))
+
+    def _check(self, gate: Gate) -> None:
+        try:
+            self.reads.check()  # a database that answers no question takes no change either
+            gate.check()
+        except StoreError:
+            self.on_error()
+            raise
+
+    def _changed(self) -> None:
+        self.on_change()
+
+
+class Patience:
+    """What one call may wait for the database, several steps together. It reads and writes as ``Database`` does."""
+
+    def __init__(self, database: Database, seconds: float, clock: Callable[[], float]) -> None:
+        self._database, self._clock = database, clock
+        self._until = clock() + seconds
+
+    def allow(self, seconds: float) -> None:
+        """Have as many seconds from now."""
+        self._until = self._clock() + seconds
+
+    def read(self, function: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """As ``Database.read``; raises StoreError also when the patience is at its end."""
+        return self._database.read_within(self._left(), function, *args, **kwargs)
+
+    def write(self, function: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """As ``Database.write``; raises StoreError also when the patience is at its end."""
+        return self._database.write_within(self._left(), function, *args, **kwargs)
+
+    def _left(self) -> float:
+        return max(0.0, self._until - self._clock())

@@ -1,0 +1,147 @@
+"""Reads all groups now and then, so that a call finds its group also when the database is away.
+
+No call waits for it, and it holds up none: it is done in the background, a few groups at a time, however many there are
+and however long that takes. A group that cannot be read is left out, and told of once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+import gevent
+from gevent.event import Event
+
+from fshunt.daemon.cluster.clock import TRUSTED_AHEAD, SteadyClock
+from fshunt.daemon.data.database import Database
+from fshunt.daemon.data.group_cache import KnownGroups
+from fshunt.daemon.supervisor import Keeper
+from fshunt.db.queries import groups as store
+from fshunt.db.queries.groups import Named
+from fshunt.errors import FshuntError, StoreError
+from fshunt.hunting.group import Group
+
+log = logging.getLogger(__name__)
+
+GROUPS_AT_ONCE = 50
+"""How many are read in one transaction: some milliseconds of a thread that takes turns with the calls."""
+
+AGAIN_SECONDS = 60.0
+"""How often all groups are read."""
+
+SOON_SECONDS = 2.0
+"""How long after a failure it is tried again: after a restart in an outage nothing is known."""
+
+
+class GroupReader:
+    """Keeps ``known`` as the database has it, and the clock behind no record of this ``node``."""
+
+    def __init__(self, database: Database, known: KnownGroups, clock: SteadyClock, node: str) -> None:
+        self._database, self._known, self._clock, self._node = database, known, clock, node
+        self._keeper = Keeper("reading the groups", self._run)
+        self._tried = Event()
+        self._clock_is_told = False
+        self._failure: str | None = None
+        self._bad: dict[int, str] = {}
+        """Groups that cannot be read, and why, as it was told."""
+        self._ahead: set[int] = set()
+        """Groups of whose members' stamps it was told that they are far ahead."""
+
+    def start(self) -> None:
+        """Begin to read, and go on."""
+        self._keeper.start()
+
+    def wait_for_the_first(self, seconds: float) -> None:
+        """Wait until all groups were read once, or could not be."""
+        self._tried.wait(seconds)
+
+    def stop(self) -> None:
+        """Read no more."""
+        self._keeper.stop()
+
+    def read_all(self) -> bool:
+        """Read all groups there are; tell whether that was possible."""
+        try:
+            self._go_on_from_the_last_record()
+            self._read_all()
+        except StoreError as error:
+            if str(error) != self._failure:
+                log.warning("the groups could not be read: %s", error)
+            self._failure = str(error)
+            return False
+        self._failure = None
+        return True
+
+    def _run(self) -> None:
+        while True:
+            done = self._database.away is None and self.read_all()
+            self._tried.set()
+            gevent.sleep(AGAIN_SECONDS if done else SOON_SECONDS)
+
+    def _go_on_from_the_last_record(self) -> None:
+        """Once in a life: if the clock was set back since the last one, records go on from where they were.
+
+        Only what this node has written tells that. The stamps of members are of all daemons, one of which may have had
+        a wrong clock; they are kept from going back where they are written.
+        """
+        if self._clock_is_told:
+            return
+        last = self._database.read_patiently(lambda s: store.last_written(s, self._node))
+        if last is not None:
+            self._clock.not_before(last)
+        self._clock_is_told = True
+
+    def _read_all(self) -> None:
+        before = self._known.ids
+        groups = self._database.read_patiently(store.all_groups)
+        for first in range(0, len(groups), GROUPS_AT_ONCE):
+            self._read(groups[first : first + GROUPS_AT_ONCE])
+        there = {group.id for group in groups}
+        self._known.forget_ids(before - there)  # not one that was made, and called, meanwhile
+        self._bad = {group_id: why for group_id, why in self._bad.items() if group_id in there}
+        self._ahead &= there
+
+    def _read(self, groups: Sequence[Named]) -> None:
+        """Read some groups; where one of them cannot be, find out which, and read the others."""
+        try:
+            loaded = self._database.read_patiently(lambda s: store.load_groups(s, [group.id for group in groups]))
+        except StoreError:
+            raise
+        except FshuntError as error:  # whatever stands in one row, the other groups are to be known
+            if len(groups) == 1:
+                self._leave_out(groups[0], error)
+                return
+        else:
+            for each in loaded:
+                self._known.keep(each)
+                self._bad.pop(each.group.id, None)
+                self._look_at_stamps(each.group, self._clock.now())
+            return
+        middle = len(groups) // 2
+        self._read(groups[:middle])
+        self._read(groups[middle:])
+
+    def _leave_out(self, group: Named, error: FshuntError) -> None:
+        if self._bad.get(group.id) != str(error):
+            words = "the group %s of %s cannot be read, and is not known when the database is away: %s"
+            log.warning(words, group.pilot, group.domain, error, exc_info=not isinstance(error, FshuntError))
+        self._bad[group.id] = str(error)
+
+    def _look_at_stamps(self, group: Group, now: datetime) -> None:
+        """Tell once of members who are stamped far ahead: a stamp never goes back, so it takes a person to mend it."""
+        ahead = [m for m in group.members if m.idle_since is not None and m.idle_since - now > TRUSTED_AHEAD]
+        if ahead and group.id not in self._ahead:
+            log.warning(
+                "the clock of a machine is, or was, wrong: in the group %s of %s the last call of %s is said to be in "
+                "the future, at %s, and until then who has it counts as the one who was called last; if the clock of "
+                "this machine is right, `fshunt member remove` and `fshunt member add` begin anew",
+                group.pilot,
+                group.domain,
+                ", ".join(m.extension for m in ahead),
+                max(m.idle_since for m in ahead if m.idle_since is not None).isoformat(timespec="seconds"),
+            )
+        if ahead:
+            self._ahead.add(group.id)
+        else:
+            self._ahead.discard(group.id)

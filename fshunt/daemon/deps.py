@@ -1,0 +1,42 @@
+"""What every call needs, built in one place (``build.py``) and handed over."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from fshunt.daemon.cluster.claims import Claims
+from fshunt.daemon.cluster.queue import Line
+from fshunt.daemon.cluster.takeover import Adopter
+from fshunt.daemon.data.database import Database
+from fshunt.daemon.data.group_cache import KnownGroups
+from fshunt.daemon.data.outbox import Recorder
+from fshunt.daemon.data.wrap_up import Rests
+from fshunt.daemon.net.metrics import Metrics
+from fshunt.daemon.switches.monitor import Monitor
+from fshunt.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The settings, the database and its recorder, what is known and claimed, the clocks, and the source of seeds."""
+
+    settings: Settings
+    run: str
+    """Names this life of the daemon on its claims: those of an earlier life are not renewed, and end by their lease."""
+    database: Database
+    recorder: Recorder
+    known: KnownGroups
+    claims: Claims
+    line: Line
+    rests: Rests
+    monitor: Monitor
+    adopter: Adopter
+    metrics: Metrics
+    now: Callable[[], datetime]
+    """The wall clock that never goes back, for rows; never for timers."""
+    monotonic: Callable[[], float] = time.monotonic
+    seed: Callable[[], int] = field(default=lambda: random.SystemRandom().getrandbits(32))

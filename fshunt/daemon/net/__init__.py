@@ -1,0 +1,1 @@
+"""Sockets, HTTP, systemd, metrics and logs."""

@@ -1,0 +1,212 @@
+"""Takes FreeSWITCH's connections, one for each call, and gives each its own greenlet.
+
+greenswitch's server asks for new connections every 100 ms, dies when there is no file descriptor left, and counts calls
+too late. Here a connection is taken when it comes, faults of ``accept`` are waited out, and whoever is too many is
+handed back so that FreeSWITCH goes on to its next action (fact 7).
+"""
+
+import ipaddress
+import logging
+import time
+from collections.abc import Callable, Collection
+from contextlib import ExitStack
+from functools import partial
+
+import gevent
+from gevent import socket
+from gevent.pool import Group
+
+from fshunt.daemon.net.sockets import address_of, handed_over, listen
+from fshunt.daemon.supervisor import Keeper
+from fshunt.errors import BadValue, FshuntError
+from fshunt.esl.session import Session, SwitchLost
+from fshunt.settings import Address
+
+BACKLOG = 1024  # connections that the kernel holds for us; FreeSWITCH waits 25 s there before it gives a call up
+FIRST_PAUSE_SECONDS = (
+    0.05  # after a fault of accept(), doubled while it lasts: no file descriptor is free before a call ends
+)
+LONGEST_PAUSE_SECONDS = 1.0
+CONNECTIONS_BETWEEN_YIELDS = 20  # a rush of connections leaves a turn to the calls under way
+NOTICE_SECONDS = 60.0  # the same complaint is logged once in this time
+MAX_NOTICES = 1000  # complaints remembered for that
+
+log = logging.getLogger(__name__)
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Listener:
+    """Listens at ``address`` and calls ``handle`` with the greeted session of each call, in the call's own greenlet.
+
+    At most ``max_calls`` calls are held; as many again are being handed back at a time, the rest is closed at once.
+    Peers other than this machine must be in ``allowed_peers`` (addresses or networks). A peer that does not answer
+    ``connect`` within ``greet_timeout`` seconds is closed. Raises BadValue for an allowed peer that is no address.
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        handle: Callable[[Session], None],
+        *,
+        max_calls: int,
+        allowed_peers: Collection[str] = (),
+        greet_timeout: float = 5.0,
+    ) -> None:
+        self._address = Address(*address)
+        self._handle = handle
+        self._max_calls = max_calls
+        self._allowed = [_network(peer) for peer in allowed_peers]
+        self._greet_timeout = greet_timeout
+        self._socket: socket.socket | None = None
+        self._accepting: Keeper | None = None
+        self._notices = _Notices()
+        self.calls = Group()
+        """The greenlets of the calls that are held."""
+        self.greeting: set[gevent.Greenlet] = set()
+        """Those of them whose switch has not answered the greeting yet."""
+        self.handing_back = Group()
+        """The greenlets of the calls that were too many."""
+
+    @property
+    def address(self) -> Address:
+        """Where it listens; before ``bind``, where it shall."""
+        return self._address if self._socket is None else address_of(self._socket)
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; that of the address before ``bind``."""
+        return self.address.port
+
+    @property
+    def takes_calls(self) -> bool:
+        """Whether a call that came now would be taken."""
+        return self._accepting is not None and len(self.calls) < self._max_calls
+
+    def bind(self) -> None:
+        """Takes the socket that systemd hands over, or binds one: the kernel holds who connects until ``start``.
+
+        Raises FshuntError when the address cannot be had, or others can reach it and no peers are allowed.
+        """
+        self._socket = self._handed_over() or listen(self._address, BACKLOG, "with --listen")
+
+    def start(self) -> None:
+        """Begins to take calls; raises as ``bind`` does, which it does unless that is done."""
+        if self._socket is None:
+            self.bind()
+        self._accepting = Keeper("taking calls", partial(self._accept_all, self._socket))
+        self._accepting.start()
+
+    def stop(self) -> None:
+        """Takes no more calls; those that are held go on.
+
+        FreeSWITCH is refused and goes to its next host; where systemd has the socket, the next daemon takes its calls.
+        """
+        if self._accepting is not None:
+            self._accepting.stop()
+            self._accepting = None
+        if self._socket is not None:
+            self._address = self.address
+            self._socket.close()  # never shut down: systemd's would listen no more, either
+            self._socket = None
+
+    def _handed_over(self) -> socket.socket | None:
+        listening = handed_over()
+        if listening is None:
+            return None
+        address = address_of(listening)
+        if not address.loopback and not self._allowed:
+            listening.close()
+            raise FshuntError(
+                f"systemd's fshunt.socket listens on {address}, which other machines can reach: set `allowed_peers` to "
+                "the addresses of your FreeSWITCH hosts."
+            )
+        if address != self._address:
+            log.warning("listens on %s as fshunt.socket says, not on %s as `listen` says", address, self._address)
+        return listening
+
+    def _accept_all(self, listening: socket.socket) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        taken = 0
+        while True:
+            try:
+                sock, peer = listening.accept()
+            except OSError as error:
+                self._notices.warn("accept", "No call can be taken for the moment: %s", error)
+                gevent.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                continue
+            pause = FIRST_PAUSE_SECONDS
+            with ExitStack() as unless_taken:
+                unless_taken.callback(sock.close)  # the caller then goes on to the next host, or to the fallback
+                self._take(sock, peer[0])
+                unless_taken.pop_all()
+            taken += 1
+            if taken % CONNECTIONS_BETWEEN_YIELDS == 0:
+                gevent.sleep(0)
+
+    def _take(self, sock: socket.socket, peer: str) -> None:
+        if not self._may_connect(peer):
+            self._notices.warn(peer, "A connection from %s was closed: it is not among the allowed peers.", peer)
+            sock.close()
+        elif len(self.calls) < self._max_calls:
+            self.calls.spawn(self._serve, sock, peer)
+        elif len(self.handing_back) < self._max_calls:
+            self._notices.warn("full", "%d calls are held, the most allowed; more are handed back.", self._max_calls)
+            self.handing_back.spawn(Session(sock, peer).hand_back)
+        else:
+            self._notices.warn("flood", "Far more than %d calls came; some were closed at once.", self._max_calls)
+            sock.close()
+
+    def _may_connect(self, peer: str) -> bool:
+        address = ipaddress.ip_address(peer.partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address
+        return address.is_loopback or any(address in network for network in self._allowed)
+
+    def _serve(self, sock: socket.socket, peer: str) -> None:
+        session = Session(sock, peer)
+        try:
+            if self._greet(session):
+                self._handle(session)
+        except Exception:
+            log.exception("%s: an error inside fshunt; the caller is handed back", session.uuid)
+        finally:
+            session.hand_back()
+
+    def _greet(self, session: Session) -> bool:
+        self.greeting.add(gevent.getcurrent())
+        try:
+            session.connect(self._greet_timeout)
+        except SwitchLost as error:
+            log.debug("%s: connected and went away: %s", session.peer, error)
+            return False
+        except FshuntError as error:
+            self._notices.warn(f"greet {session.peer}", "A call from %s was not taken: %s", session.peer, error)
+            return False
+        finally:
+            self.greeting.discard(gevent.getcurrent())
+        return True
+
+
+class _Notices:
+    """Warnings of which each kind is logged once a minute, so that nobody can fill the log by knocking."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, float] = {}
+
+    def warn(self, kind: str, sentence: str, *values: object) -> None:
+        now = time.monotonic()
+        if now < self._next.get(kind, now):
+            log.debug(sentence, *values)
+            return
+        if len(self._next) >= MAX_NOTICES:
+            self._next.clear()
+        self._next[kind] = now + NOTICE_SECONDS
+        log.warning(sentence, *values)
+
+
+def _network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise BadValue(f"{text!r} among the allowed peers is neither an address nor a network.") from None

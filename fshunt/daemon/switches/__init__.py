@@ -1,0 +1,1 @@
+"""The FreeSWITCHes that the daemon watches."""

@@ -1,0 +1,244 @@
+"""Who is on the phone now: one connection to each FreeSWITCH that is configured, followed event by event (section 3).
+
+No call asks for it: what is known stands in memory. Where a switch is cut off, only what cannot be told any more is
+left open, and the hunt goes by what the phones answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import gevent
+from gevent import socket
+from gevent.event import Event
+
+from fshunt.daemon.supervisor import Keeper
+from fshunt.errors import FshuntError
+from fshunt.esl.inbound import Inbound
+from fshunt.freeswitch.offers import leg_uuid
+from fshunt.freeswitch.phones import Change, PhoneCall, PhoneTable, watch
+from fshunt.settings import WatchedSwitch
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 5.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 15.0
+"""Pauses between tries to reach a switch that is cut off; each is twice the one before."""
+
+SIGN_OF_LIFE_SECONDS = 10.0
+"""After so long without a word the switch is asked whether it is there."""
+
+ANSWER_SECONDS = 5.0
+SETTLE_SECONDS = 2.0
+"""FreeSWITCH's tables lag behind its events by a moment: soon after the start state it is taken once more."""
+
+FRESH_STATE_SECONDS = 300.0
+"""The start state is taken anew so often, in case an event was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of a member: ``registered`` None, not known; the calls that are seen are all there are or some."""
+
+    registered: bool | None
+    calls: tuple[PhoneCall, ...]
+
+
+NOTHING_SEEN = Seen(None, ())
+
+
+def _nothing(*_told: object) -> None:
+    return
+
+
+@dataclass(slots=True)
+class Ears:
+    """Who is told of what the switches say: each change, that a state was taken, and which switch was lost."""
+
+    on_change: Callable[[Change], None] = _nothing
+    on_state: Callable[[], None] = _nothing
+    on_error: Callable[[str], None] = _nothing
+
+
+class SwitchMonitor:
+    """Follows one switch."""
+
+    def __init__(
+        self,
+        switch: WatchedSwitch,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        ears: Ears,
+    ) -> None:
+        self.switch = switch
+        self.table = PhoneTable()
+        self.watched = False
+        """Whether the table is true now."""
+        self.since: datetime | None = None
+        """Since when it is watched, or cut off; None: it was never reached."""
+        self.heard_at: datetime | None = None
+        self.error: str | None = None
+        self._now, self._monotonic = now, monotonic
+        self._ears = ears
+        self._keeper = Keeper(f"watching {switch.name}", self._run, self._broke_down)
+        self.tried = Event()
+        """Set when the switch was reached, or could not be, once."""
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._keeper.start()
+
+    def stop(self) -> None:
+        """End the connection."""
+        self._keeper.stop()
+
+    def _broke_down(self) -> None:
+        """What the table says is true no more."""
+        self._cut_off("an error inside fshunt, see its log")
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                inbound = self._connect()
+                try:
+                    self._begin(inbound)
+                    pause = FIRST_PAUSE_SECONDS
+                    self._follow(inbound)
+                finally:
+                    inbound.close()
+            except FshuntError as error:
+                self._cut_off(str(error))
+            gevent.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    def _connect(self) -> Inbound:
+        password = self.switch.password()
+        return Inbound.connect(
+            self.switch.host,
+            self.switch.port,
+            password,
+            CONNECT_SECONDS,
+            create_connection=socket.create_connection,
+            clock=self._monotonic,
+        )
+
+    def _begin(self, inbound: Inbound) -> None:
+        self.table = PhoneTable()
+        change = watch(inbound, self.table)
+        self.watched, self.error = True, None
+        self.since = self.heard_at = self._now()
+        log.info(
+            "watches the switch %s: %d channels, %d registrations",
+            self.switch.name,
+            self.table.channels,
+            self.table.registrations,
+        )
+        self.tried.set()
+        self._ears.on_change(change)
+        self._ears.on_state()
+
+    def _follow(self, inbound: Inbound) -> None:
+        fresh_state_at = self._monotonic() + SETTLE_SECONDS
+        while True:
+            event = inbound.next_event(min(fresh_state_at, self._monotonic() + SIGN_OF_LIFE_SECONDS))
+            if event is not None:
+                self.heard_at = self._now()
+                self._ears.on_change(self.table.on_event(event.event))
+            elif self._monotonic() >= fresh_state_at:
+                self._ears.on_change(watch(inbound, self.table))
+                fresh_state_at = self._monotonic() + FRESH_STATE_SECONDS
+                self.heard_at = self._now()
+                self._ears.on_state()
+            else:
+                inbound.send("api uptime", ANSWER_SECONDS)
+                self.heard_at = self._now()
+
+    def _cut_off(self, error: str) -> None:
+        if self.watched or error != self.error:  # at each try it is said only what was not said before
+            log.warning("the switch %s is not watched: %s", self.switch.name, error)
+        if self.watched or self.since is None:
+            self.since = self._now()
+        self.watched, self.error = False, error
+        self.tried.set()
+        self._ears.on_error(self.switch.name)
+
+
+class Monitor:
+    """All switches of the configuration, taken together."""
+
+    def __init__(
+        self,
+        switches: Iterable[WatchedSwitch],
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.ears = Ears()
+        self.switches = [SwitchMonitor(switch, now, monotonic, self.ears) for switch in switches]
+
+    def start(self) -> None:
+        """Begin to follow all."""
+        for each in self.switches:
+            each.start()
+
+    def wait_until_tried(self, seconds: float) -> None:
+        """Wait until each switch was reached, or could not be, once: so long for all of them together."""
+        gevent.wait([each.tried for each in self.switches], timeout=seconds)
+
+    def stop(self) -> None:
+        """End all connections."""
+        for each in self.switches:
+            each.stop()
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is a switch to watch."""
+        return bool(self.switches)
+
+    @property
+    def watched(self) -> bool:
+        """Whether every switch is watched, so that what is not seen is not there."""
+        return self.configured and all(each.watched for each in self.switches)
+
+    def why_not(self) -> str | None:
+        """Return in words why who is on the phone is not known; None if it is."""
+        if not self.configured:
+            return "no switch is configured to be watched"
+        cut_off = [each.switch.name for each in self.switches if not each.watched]
+        return f"cut off from the switch {', '.join(cut_off)}" if cut_off else None
+
+    def look(self, domain: str, number: str) -> Seen:
+        """Return what is known of an extension now."""
+        tables = [each.table for each in self.switches if each.watched]
+        if not tables:
+            return NOTHING_SEEN
+        presence_id = f"{number}@{domain}".lower()
+        calls = tuple(call for table in tables for call in table.calls_of(presence_id))
+        if any(table.is_registered(number, domain) for table in tables):
+            return Seen(True, calls)
+        # A phone may be registered under another name of its domain, which only its switch can tell.
+        elsewhere = any(table.registered_anywhere(number) for table in tables)
+        return Seen(False if self.watched and not elsewhere else None, calls)
+
+    def has_channel(self, uuid: str) -> bool | None:
+        """Tell whether a channel lives; None: a switch that may have it is cut off."""
+        if any(each.watched and each.table.has_channel(uuid) for each in self.switches):
+            return True
+        return False if self.watched else None
+
+    def extension_of(self, uuid: str) -> str | None:
+        """Return the extension whose channel it is; None where that is not known."""
+        found = (each.table.ids_of(uuid) for each in self.switches if each.watched)
+        return next((min(ids).partition("@")[0] for ids in found if ids), None)
+
+    def is_answered(self, uuid: str) -> bool:
+        """Tell whether a channel is seen, and answered."""
+        return any(each.watched and each.table.is_answered(uuid) for each in self.switches)
+
+    def legs_of(self, offer_id: str, phones: int) -> list[str]:
+        """Return the legs that are seen of an offer to so many phones."""
+        legs = (leg_uuid(offer_id, number) for number in range(1, phones + 1))
+        return [leg for leg in legs if self.has_channel(leg)]

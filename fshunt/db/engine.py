@@ -1,0 +1,254 @@
+"""Engines and transactions: the same on SQLite and PostgreSQL as far as the rest of fshunt can see.
+
+Any native thread may use a ``Store``; each transaction has its own connection.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from fshunt.db.failures import as_store_errors, busy
+from fshunt.db.pipeline import BEGIN, BEGIN_READING, PipedConnection
+from fshunt.db.statements import finish, send
+from fshunt.errors import StoreError
+
+CONNECTIONS = 10
+"""Connections an engine may have open: above the native threads that the daemon gives to the database."""
+BUSY_TIMEOUT_MS = 5000
+"""How long a statement waits for a lock: a person at the command line waits that long without wondering."""
+WAL_PAUSE_SECONDS = 0.01
+"""Between two tries to switch a new SQLite file to its write-ahead log."""
+MIN_CONNECT_SECONDS = 2
+"""libpq takes less as this."""
+STATEMENT_MS = 1000
+"""How long a statement may run on PostgreSQL besides waiting for a lock: ours take a few milliseconds."""
+ABANDONED_MS = 30_000
+"""After this the server itself ends a transaction that nobody goes on with: its locks would outlive a dead machine."""
+DEAD_PEER_MS = 20_000
+"""After this a PostgreSQL server that takes packets but answers none counts as gone."""
+
+IDLE_SECONDS = 5.0
+"""A connection that was unused for so long is tried before it is used: servers and firewalls drop the idle."""
+USED_AT = "fshunt_used_at"
+
+READING = "fshunt_reading"
+IMMEDIATE = "fshunt_immediate"
+"""Execution options that say how a transaction begins."""
+
+
+def open_engine(
+    url: str | URL,
+    *,
+    busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+    lock_timeout_ms: int | None = None,
+    connections: int = CONNECTIONS,
+    create: bool = False,
+) -> Engine:
+    """Return an engine; nothing is connected yet. ``create`` lets SQLite make the file, which only ``upgrade`` may.
+
+    ``busy_timeout_ms`` is how long a statement waits for a lock, on PostgreSQL ``lock_timeout_ms`` if that is given.
+    Raises StoreError if the URL is of no supported database.
+    """
+    checked = _check_url(url)
+    if checked.get_backend_name() == "sqlite":
+        return _sqlite_engine(checked, busy_timeout_ms, connections, create)
+    return _postgresql_engine(checked, busy_timeout_ms, lock_timeout_ms or busy_timeout_ms, connections)
+
+
+def _check_url(url: str | URL) -> URL:
+    try:
+        made = make_url(url)
+    except (ArgumentError, ValueError):
+        raise StoreError(
+            "The database URL cannot be read: it looks like sqlite:////path or postgresql://host/name."
+        ) from None
+    if made.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
+        return made.set(drivername="postgresql+psycopg")
+    if made.drivername not in ("sqlite", "sqlite+pysqlite"):
+        raise StoreError(f"fshunt supports sqlite:// and postgresql:// databases, not {made.drivername}://.")
+    if made.database in (None, "", ":memory:"):
+        raise StoreError("An SQLite database needs a file, as in sqlite:////var/lib/fshunt/fshunt.db.")
+    return made
+
+
+def _sqlite_engine(url: URL, busy_timeout_ms: int, connections: int, create: bool) -> Engine:
+    engine = create_engine(
+        url,
+        connect_args={"timeout": busy_timeout_ms / 1000},
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=busy_timeout_ms / 1000,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def _only_what_exists(*_given: Any) -> None:
+        database = str(url.database)
+        if not create and not database.startswith("file:") and not Path(database).exists():
+            raise StoreError(f"There is no database {database}: run `fshunt db upgrade`.")
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+        # Transactions begin by our own BEGIN: the driver's own comes too late and cannot be IMMEDIATE.
+        connection.isolation_level = None
+        _use_wal(connection, busy_timeout_ms / 1000)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        driver: Any = connection.connection.driver_connection  # past SQLAlchemy, which takes ten times as long
+        begin = "BEGIN IMMEDIATE" if options.get(IMMEDIATE) else "BEGIN"
+        try:
+            driver.execute(f"PRAGMA query_only={int(bool(options.get(READING)))}")
+            driver.execute(begin)
+        except sqlite3.Error as error:
+            raise DBAPIError.instance(begin, None, error, sqlite3.Error) from error
+
+    return engine
+
+
+def _use_wal(connection: sqlite3.Connection, seconds: float) -> None:
+    """Have the database keep a write-ahead log, which a new file does not.
+
+    SQLite's own waiting for locks does not cover this step: where two processes open a new file at once, one of them
+    is refused, and tries again here, for as long as a statement would wait.
+    """
+    deadline = time.monotonic() + seconds
+    while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(WAL_PAUSE_SECONDS)
+
+
+def _postgresql_engine(url: URL, busy_timeout_ms: int, lock_timeout_ms: int, connections: int) -> Engine:
+    ours = {
+        "connect_timeout": max(MIN_CONNECT_SECONDS, math.ceil(busy_timeout_ms / 1000)),
+        "tcp_user_timeout": DEAD_PEER_MS,
+        "client_encoding": "utf8",
+        "application_name": "fshunt",
+        "autocommit": True,  # transactions begin by our own BEGIN
+    }
+    engine = create_engine(
+        url,
+        connect_args={key: value for key, value in ours.items() if key not in url.query},
+        use_native_hstore=False,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=busy_timeout_ms / 1000,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: Any, _entry: ConnectionPoolEntry, args: Any, named: Any) -> PipedConnection:
+        return PipedConnection.connect(*args, **named)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: PipedConnection, _entry: ConnectionPoolEntry) -> None:
+        timeouts = {
+            "lock_timeout": lock_timeout_ms,
+            "statement_timeout": busy_timeout_ms + STATEMENT_MS,
+            "idle_in_transaction_session_timeout": ABANDONED_MS,
+        }
+        setting = ", ".join(f"set_config('{name}', '{value:d}', false)" for name, value in timeouts.items())
+        connection.execute(f"SELECT {setting}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.begin_with = BEGIN_READING if connection.get_execution_options().get(READING) else BEGIN
+
+    _ping_if_idle(engine)
+    return engine
+
+
+def _ping_if_idle(engine: Engine) -> None:
+    """Have a connection tried before it is used, if the server has said something to it or it was idle for long.
+
+    A server that ends a connection says so; to ask it each time would cost the wait for one more answer.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def _note(_connection: Any, entry: ConnectionPoolEntry) -> None:
+        entry.info[USED_AT] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _try(connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
+        used_at = entry.info.get(USED_AT)
+        if used_at is None or (time.monotonic() - used_at < IDLE_SECONDS and not connection.was_spoken_to()):
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError(str(error)) from error
+
+
+class Store:
+    """Transactions on one database. Its errors are StoreError with one sentence."""
+
+    def __init__(self, engine: Engine, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+        self._engine = engine
+        self._busy_seconds = busy_timeout_ms / 1000
+        # A session that is used after its block is an error, not a new transaction that nobody ends.
+        options: dict[str, Any] = {"expire_on_commit": False, "close_resets_only": False}
+        self._read = sessionmaker(engine.execution_options(**{READING: True}), **options)
+        self._write = sessionmaker(engine.execution_options(**{IMMEDIATE: True}), **options)
+        event.listen(self._write, "do_orm_execute", lambda executing: send(executing.session))
+        # SQLite lets one writer in and makes the others poll; our own threads wait in line instead.
+        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One transaction that only reads, all of it from the same moment: a snapshot on either database."""
+        with as_store_errors(self._engine.url), self._read() as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction that may write; it is undone unless the block ends well."""
+        with self._in_turn(), as_store_errors(self._engine.url), self._write.begin() as session:
+            yield session
+            finish(session)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether there is one writer at a time only."""
+        return self._turn is not None
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        if self._turn is None:
+            yield
+            return
+        if not self._turn.acquire(timeout=self._busy_seconds):
+            raise StoreError(busy(self._engine.url))
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+
+def open_store(url: str | URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, connections: int = CONNECTIONS) -> Store:
+    """Return a store for the URL; nothing is connected yet. Raises StoreError if the URL is of another database."""
+    engine = open_engine(url, busy_timeout_ms=busy_timeout_ms, connections=connections)
+    return Store(engine, busy_timeout_ms=busy_timeout_ms)

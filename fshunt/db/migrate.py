@@ -1,0 +1,107 @@
+"""Brings the tables up to date or back, and says where they are. The migrations are part of fshunt: no alembic.ini."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import URL, Engine, make_url
+
+from fshunt.db.engine import open_engine
+from fshunt.db.failures import NOT_MIGRATED, as_store_errors, where
+from fshunt.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+Report = Callable[[str], None]
+"""Takes one line for each migration done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where the tables are (``current``, None: nowhere), where they should be (``head``), and both in one sentence."""
+
+    current: str | None
+    head: str
+    ok: bool
+    sentence: str
+
+
+def upgrade(url: str | URL, revision: str = "head", report: Report = log.info) -> None:
+    """Bring the database up to ``revision``, making it if it is an SQLite file that is not there yet.
+
+    Several processes may do so at once: one does the work, the others wait. Raises StoreError.
+    """
+    _run(url, lambda config: command.upgrade(config, revision), report, create=True)
+
+
+def downgrade(url: str | URL, revision: str, report: Report = log.info) -> None:
+    """Take the database back to ``revision`` ("base": no tables, all data lost, "-1": one step). Raises StoreError."""
+    _run(url, lambda config: command.downgrade(config, revision), report, create=False)
+
+
+def check(url: str | URL) -> Status:
+    """Tell whether the database is migrated. Raises StoreError if it cannot be read, or is not there."""
+    engine = open_engine(url)
+    try:
+        return _status(engine)
+    finally:
+        engine.dispose()
+
+
+def is_missing(url: str | URL) -> bool:
+    """Tell whether the URL names an SQLite file that is not there: nobody has made it yet."""
+    made = make_url(url)
+    return made.get_backend_name() == "sqlite" and not Path(str(made.database)).exists()
+
+
+def migrations_folder() -> Path:
+    """Return the folder of the migrations: ``fshunt.migrations`` where installed, ``../migrations`` in a checkout."""
+    package = Path(__file__).parents[1]
+    for candidate in (package / "migrations", package.parent / "migrations"):
+        if (candidate / "env.py").is_file() and (candidate / "versions").is_dir():
+            return candidate
+    raise StoreError("The migrations are missing from this installation of fshunt: install it again.")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _run(url: str | URL, run: Callable[[Config], None], report: Report, *, create: bool) -> None:
+    engine = open_engine(url, create=create)
+    config = _config()
+    config.attributes |= {"engine": engine, "report": report}
+    try:
+        with as_store_errors(engine.url):
+            run(config)
+    except CommandError as error:
+        raise StoreError(f"Cannot migrate {where(engine.url)}: {str(error).rstrip('.')}.") from error
+    finally:
+        engine.dispose()
+
+
+def _status(engine: Engine) -> Status:
+    script = ScriptDirectory.from_config(_config())
+    head = script.get_current_head() or ""
+    with as_store_errors(engine.url), engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    if current is None:
+        return Status(None, head, ok=False, sentence=NOT_MIGRATED)
+    if current == head:
+        return Status(current, head, ok=True, sentence=f"The database is up to date (revision {current}).")
+    if current not in {known.revision for known in script.walk_revisions()}:
+        sentence = f"The database is at revision {current}, made by a newer fshunt: install that one."
+    else:
+        sentence = f"The database is at revision {current}, this fshunt needs {head}: run `fshunt db upgrade`."
+    return Status(current, head, ok=False, sentence=sentence)

@@ -1,0 +1,290 @@
+"""The tables. The words are those of design, section 1."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, MetaData, String, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from fshunt.db.types import SeenText, UtcDateTime
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Names of constraints: a migration can drop only what has a name it knows."""
+
+
+class Base(DeclarativeBase):
+    """What all tables share: names of constraints, and one type for each Python type."""
+
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: String(),
+        float: Float(),
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON(none_as_null=True),
+    }
+
+
+class Domain(Base):
+    """A FreeSWITCH domain (tenant). Its row is the lock of all administration in it."""
+
+    __tablename__ = "domains"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+
+
+class HuntGroup(Base):
+    """A hunt group. Times in seconds; exactly one of ``rings`` and ``ring_seconds`` is set."""
+
+    __tablename__ = "groups"
+    __table_args__ = (
+        UniqueConstraint("domain_id", "pilot"),
+        CheckConstraint("(rings IS NULL) <> (ring_seconds IS NULL)", name="one_ring_time"),
+        CheckConstraint("cycles >= 1", name="cycles"),
+        # An id is never given twice: a call under way may still name a group or member that was removed.
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    domain_id: Mapped[int] = mapped_column(ForeignKey("domains.id", ondelete="CASCADE"))
+    pilot: Mapped[str]
+    name: Mapped[str]
+    policy: Mapped[str]
+    rings: Mapped[int | None]
+    ring_seconds: Mapped[float | None]
+    voicemail: Mapped[str | None]
+    cycles: Mapped[int]
+    hunt_timeout: Mapped[float | None]
+    prefix: Mapped[str | None]
+    music: Mapped[str | None]
+    call_waiting: Mapped[bool]
+    rest_seconds: Mapped[float]
+    on_no_answer: Mapped[str]
+    on_busy: Mapped[str]
+    on_unreachable: Mapped[str]
+    enabled: Mapped[bool]
+    when_busy: Mapped[str] = mapped_column(server_default="go-on")
+    auto_block: Mapped[int | None]
+
+
+class HuntMember(Base):
+    """A member at its position. ``extension`` is ``1001``, or ``number@gateway`` for an outside number.
+
+    ``rang_out`` counts the calls in a row that rang out (``auto_block``).
+    """
+
+    __tablename__ = "members"
+    __table_args__ = (
+        UniqueConstraint("group_id", "extension"),
+        UniqueConstraint("group_id", "position"),
+        CheckConstraint("rings IS NULL OR ring_seconds IS NULL", name="one_ring_time"),
+        CheckConstraint("weight BETWEEN 0 AND 100", name="weight"),
+        Index(None, "extension"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    extension: Mapped[str]
+    rings: Mapped[int | None]
+    ring_seconds: Mapped[float | None]
+    weight: Mapped[int]
+    confirm: Mapped[bool]
+    enabled: Mapped[bool]
+    idle_since: Mapped[datetime | None]
+    rang_out: Mapped[int] = mapped_column(server_default="0")
+
+
+class GroupMemory(Base):
+    """What circular (``answerer``) and round-robin (``turn``) remember; one row a group, locked while it moves.
+
+    ``moves`` counts the moves of both, so that old rows of ``memory_moves`` can be told from new ones.
+    """
+
+    __tablename__ = "group_memory"
+
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True)
+    answerer_id: Mapped[int | None]
+    answerer_place: Mapped[int | None]
+    turn_id: Mapped[int | None]
+    turn_place: Mapped[int | None]
+    moves: Mapped[int]
+
+
+class MemoryMove(Base):
+    """That a call has moved a memory, and what it was before: so a step tried twice moves it once (invariant I3)."""
+
+    __tablename__ = "memory_moves"
+
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    call_uuid: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int]
+    before_id: Mapped[int | None]
+    before_place: Mapped[int | None]
+
+
+class Block(Base):
+    """An extension that is taken out of all groups of the domain for now.
+
+    ``reason`` None: by its user; ``auto``: it let too many calls ring out (``auto_block`` of a group).
+    """
+
+    __tablename__ = "blocks"
+
+    domain_id: Mapped[int] = mapped_column(ForeignKey("domains.id", ondelete="CASCADE"), primary_key=True)
+    extension: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[datetime]
+    reason: Mapped[str | None]
+
+
+class Claim(Base):
+    """The right of one hunt to ring or hold one member, until ``expires_at`` (design, section 3).
+
+    Both times are readings of the lease clock.
+    """
+
+    __tablename__ = "claims"
+
+    domain: Mapped[str] = mapped_column(primary_key=True)
+    extension: Mapped[str] = mapped_column(primary_key=True)
+    call_uuid: Mapped[str]
+    hunt_id: Mapped[str] = mapped_column(index=True)
+    owner: Mapped[str]
+    claimed_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class Waiter(Base):
+    """That a hunt waits for one member (``when_busy``). Of two hunts the one with the smaller ``place`` came first.
+
+    ``since`` is wall time, ``expires_at`` a reading of the lease clock.
+    """
+
+    __tablename__ = "waiting"
+    __table_args__ = (Index(None, "domain", "extension"),)
+
+    hunt_id: Mapped[str] = mapped_column(primary_key=True)
+    extension: Mapped[str] = mapped_column(primary_key=True)
+    domain: Mapped[str]
+    group_id: Mapped[int]
+    call_uuid: Mapped[str]
+    owner: Mapped[str]
+    place: Mapped[int]
+    since: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class DaemonRecord(Base):
+    """One run of a daemon, as it was at its last beat. ``lease_at`` is a reading of the lease clock."""
+
+    __tablename__ = "daemons"
+
+    run: Mapped[str] = mapped_column(primary_key=True)
+    node: Mapped[str]
+    started_at: Mapped[datetime]
+    beat_at: Mapped[datetime]
+    lease_at: Mapped[datetime]
+    status: Mapped[dict[str, Any]]
+
+
+class LeaseClock(Base):
+    """How far the lease clock is (one row, ``id`` 1), and how many places in the line were given."""
+
+    __tablename__ = "lease_clock"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    reached: Mapped[datetime | None]
+    places: Mapped[int]
+
+
+class CallRecord(Base):
+    """One hunt. ``uuid`` is the caller's channel: a transferred caller may hunt twice under one uuid.
+
+    No foreign key leads to groups: a record outlives its group. ``ended_at`` is None while the call is open; with
+    ``end_seen`` false it is when the record was closed, the end itself not having been seen. ``owner`` is the node that
+    writes the record, ``run`` the life of its daemon.
+    """
+
+    __tablename__ = "calls"
+    __table_args__ = (
+        Index(None, "domain", "pilot", "started_at"),
+        Index(None, "started_at"),
+        Index(None, "owner", "ended_at"),
+        # The calls that are open, few among years of others.
+        Index(None, "run", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    uuid: Mapped[str] = mapped_column(SeenText, index=True)
+    domain: Mapped[str] = mapped_column(SeenText)
+    pilot: Mapped[str] = mapped_column(SeenText)
+    group_name: Mapped[str]
+    policy: Mapped[str]
+    caller_number: Mapped[str | None] = mapped_column(SeenText)
+    caller_name: Mapped[str | None] = mapped_column(SeenText)
+    started_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    end_seen: Mapped[bool]
+    result: Mapped[str | None]
+    reason: Mapped[str | None] = mapped_column(SeenText)
+    answered_by: Mapped[str | None]
+    destination: Mapped[str | None]
+    facts: Mapped[dict[str, Any] | None]
+    owner: Mapped[str]
+    run: Mapped[str | None]
+    waited_seconds: Mapped[float | None]
+
+    offers: Mapped[list[OfferRecord]] = relationship(
+        order_by="(OfferRecord.cycle, OfferRecord.stage, OfferRecord.position)", viewonly=True
+    )
+    skips: Mapped[list[SkipRecord]] = relationship(
+        order_by="(SkipRecord.cycle, SkipRecord.stage, SkipRecord.position)", viewonly=True
+    )
+
+
+class OfferRecord(Base):
+    """One member rung once for one call; ``outcome`` is None while it rings."""
+
+    __tablename__ = "offers"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    call_id: Mapped[str] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), index=True)
+    stage: Mapped[int]
+    cycle: Mapped[int]
+    position: Mapped[int]
+    extension: Mapped[str]
+    phones: Mapped[int]
+    ring_seconds: Mapped[float]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None]
+    cause: Mapped[str | None] = mapped_column(SeenText)
+    sip_code: Mapped[int | None]
+    detail: Mapped[str | None] = mapped_column(SeenText)
+
+
+class SkipRecord(Base):
+    """One member passed over for one stage of one call, and why."""
+
+    __tablename__ = "skips"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    call_id: Mapped[str] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), index=True)
+    stage: Mapped[int]
+    cycle: Mapped[int]
+    position: Mapped[int]
+    extension: Mapped[str]
+    reason: Mapped[str]
+    detail: Mapped[str | None] = mapped_column(SeenText)
+    at: Mapped[datetime]

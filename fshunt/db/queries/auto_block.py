@@ -1,0 +1,101 @@
+"""Members who are blocked by themselves: those who let too many calls in a row ring out (``auto_block`` of a group)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import bindparam, exists, select, update
+from sqlalchemy.orm import Session
+
+from fshunt.db.models import Block, OfferRecord
+from fshunt.db.notifications import announce
+from fshunt.db.queries.rows import BLOCKS, DOMAINS, GROUPS, MEMBERS
+from fshunt.db.statements import Rank, at_end, insert_into, run, table, write
+from fshunt.hunting.states import Outcome
+
+AUTO = "auto"
+"""The reason of such a block."""
+
+OFFERS = table(OfferRecord)
+_EARLIER, _OTHERS = OFFERS.alias("earlier"), MEMBERS.alias("others")
+_RESET = update(MEMBERS).where(MEMBERS.c.id == bindparam("member"), MEMBERS.c.rang_out > 0).values(rang_out=0)
+_OF_MEMBER = (
+    select(GROUPS.c.domain_id, GROUPS.c.auto_block, MEMBERS.c.extension, DOMAINS.c.name)
+    .join(MEMBERS, MEMBERS.c.group_id == GROUPS.c.id)
+    .join(DOMAINS, DOMAINS.c.id == GROUPS.c.domain_id)
+    .where(MEMBERS.c.id == bindparam("member"))
+)
+_LOCK_DOMAIN = select(DOMAINS.c.id).where(DOMAINS.c.id == bindparam("domain")).with_for_update()
+_RANG_OUT_BEFORE = exists().where(
+    OFFERS.c.id == bindparam("offer"),
+    _EARLIER.c.call_id == OFFERS.c.call_id,
+    _EARLIER.c.extension == OFFERS.c.extension,
+    _EARLIER.c.id != OFFERS.c.id,
+    _EARLIER.c.outcome == Outcome.NO_ANSWER.value,
+)
+_COUNT = (
+    update(MEMBERS)
+    .where(MEMBERS.c.id == bindparam("member"), ~_RANG_OUT_BEFORE)
+    .values(rang_out=MEMBERS.c.rang_out + 1)
+    .returning(MEMBERS.c.rang_out)
+)
+_SOMEBODY_ELSE = (
+    exists()
+    .where(_OTHERS.c.group_id == GROUPS.c.id, _OTHERS.c.id != MEMBERS.c.id, _OTHERS.c.enabled)
+    .where(_OTHERS.c.extension.not_in(bindparam("missing", expanding=True)))
+    .where(~exists().where(BLOCKS.c.domain_id == GROUPS.c.domain_id, BLOCKS.c.extension == _OTHERS.c.extension))
+)
+_LAST_ONE = (
+    select(GROUPS.c.id)
+    .join(MEMBERS, MEMBERS.c.group_id == GROUPS.c.id)
+    .where(GROUPS.c.domain_id == bindparam("domain"), MEMBERS.c.extension == bindparam("who"), MEMBERS.c.enabled)
+    .where(~_SOMEBODY_ELSE)
+    .limit(1)
+)
+"""A group in which everybody but this extension is disabled, blocked, or not there."""
+_BLOCKED_AT = (
+    select(BLOCKS.c.since)
+    .join(DOMAINS, DOMAINS.c.id == BLOCKS.c.domain_id)
+    .where(DOMAINS.c.name == bindparam("domain"), BLOCKS.c.extension == bindparam("who"), BLOCKS.c.reason == AUTO)
+)
+
+
+def blocked_at(s: Session, domain: str, extension: str) -> datetime | None:
+    """Return when the extension was blocked by itself: the end of the offer that was one too many; None: it is not."""
+    found: datetime | None = run(s, _BLOCKED_AT, {"domain": domain, "who": extension}).scalar()
+    return found
+
+
+def count_offer(
+    s: Session, offer_id: str, member_id: int, *, rang_out: bool, at: datetime, missing: Collection[str] = ()
+) -> None:
+    """Count a call that rang out at a member, once a hunt, and block the member if it is one too many.
+
+    Else the member took the call, or refused it: was there. The count begins anew. ``missing`` are the extensions of
+    the domain that cannot be rung now for want of a phone: the last one who can be is not blocked.
+    """
+    if not rang_out:
+        at_end(s, Rank.MEMBER, member_id, lambda s: write(s, _RESET, {"member": member_id}))
+        return
+    row = run(s, _OF_MEMBER, {"member": member_id}).first()
+    if row is None or row.auto_block is None:
+        return
+    # Whoever blocks locks the domain: of two members who are both blocked now, one may be the last.
+    at_end(s, Rank.DOMAIN, row.domain_id, lambda s: write(s, _LOCK_DOMAIN, {"domain": row.domain_id}))
+    counting = partial(_count, offer_id=offer_id, member_id=member_id, row=row, at=at, missing=missing)
+    at_end(s, Rank.MEMBER, member_id, counting)
+
+
+def _count(s: Session, *, offer_id: str, member_id: int, row: Any, at: datetime, missing: Collection[str]) -> None:
+    counted = run(s, _COUNT, {"member": member_id, "offer": offer_id}).scalar()
+    if counted is None or counted < row.auto_block:
+        return
+    who = {"domain": row.domain_id, "who": row.extension, "missing": sorted(missing)}
+    if run(s, _LAST_ONE, who).first() is not None:
+        return
+    values = {"domain_id": row.domain_id, "extension": row.extension, "since": at, "reason": AUTO}
+    write(s, insert_into(s, Block).on_conflict_do_nothing(), values)
+    announce(s, row.name)

@@ -1,0 +1,305 @@
+"""The records: one row a hunt, one row an offer, one row a skip, written as things happen.
+
+The caller chooses the ids, and each function may be run twice with the same values: the first time counts. Records only
+move forward: a result, an outcome or an end that is there is not written over. But for one thing: who closes the record
+of a daemon that is not heard of guesses that the hunt has failed, and an answer that it knew of, and wrote late, is no
+guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, case, false, func, literal, or_, select, update
+from sqlalchemy.orm import Session, selectinload
+
+from fshunt.db.models import Base, CallRecord, OfferRecord, SkipRecord
+from fshunt.db.queries.auto_block import count_offer
+from fshunt.db.queries.claims import release_all
+from fshunt.db.queries.rows import domain_names, find_domain_id, nearest, pilots
+from fshunt.db.statements import dialect_of, insert_once, run, table, write
+from fshunt.db.types import SeenText
+from fshunt.errors import NotFound
+from fshunt.hunting.availability import SkipReason
+from fshunt.hunting.states import Outcome, Result
+
+END_NOT_SEEN = "The end of the talk was not seen: no daemon watched it any more."
+DAEMON_STOPPED = "The daemon stopped while it hunted for this call."
+STOPPED_WHILE_RINGING = "the daemon stopped while it rang"
+DEFAULT_LIMIT = 50
+"""Calls in a list unless more are asked for: about one screen."""
+
+CALLS, OFFERS = table(CallRecord), table(OfferRecord)
+_NOTE_RESULT = update(CALLS).where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.result.is_(None))
+_GUESSED = and_(CALLS.c.result == Result.FAILED.value, CALLS.c.end_seen == false())
+_NOTE_ANSWERED = (
+    update(CALLS)
+    .where(CALLS.c.id == bindparam("hunt_id"), or_(CALLS.c.result.is_(None), _GUESSED))
+    .values(reason=None, ended_at=None)
+)
+_NOTE_WAITED = update(CALLS).where(CALLS.c.id == bindparam("hunt_id"))
+_CLOSE_CALL = (
+    update(CALLS)
+    .where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.ended_at.is_(None))
+    .values(result=func.coalesce(CALLS.c.result, bindparam("unless_answered")))
+)
+_END_OFFER = update(OFFERS).where(OFFERS.c.id == bindparam("offer_id"), OFFERS.c.outcome.is_(None))
+_ANSWER_OFFER = update(OFFERS).where(
+    OFFERS.c.id == bindparam("offer_id"),
+    or_(
+        OFFERS.c.outcome.is_(None),
+        and_(OFFERS.c.outcome == Outcome.SWITCH_LOST.value, OFFERS.c.detail == STOPPED_WHILE_RINGING),
+    ),
+)
+"""What else is set is named by the values that are given."""
+
+
+def open_call(
+    s: Session,
+    hunt_id: str,
+    *,
+    uuid: str,
+    domain: str,
+    pilot: str,
+    group_name: str,
+    policy: str,
+    caller_number: str | None,
+    caller_name: str | None,
+    started_at: datetime,
+    facts: dict[str, Any] | None,
+    owner: str,
+    run: str | None = None,
+) -> None:
+    """Write that a hunt has begun. ``uuid`` is the caller's channel, ``owner`` the node, ``run`` the daemon's life."""
+    row = {
+        "id": hunt_id,
+        "uuid": uuid,
+        "domain": domain,
+        "pilot": pilot,
+        "group_name": group_name,
+        "policy": policy,
+        "caller_number": caller_number,
+        "caller_name": caller_name,
+        "started_at": started_at,
+        "end_seen": False,
+        "facts": facts,
+        "owner": owner,
+        "run": run,
+    }
+    _add_once(s, CallRecord, row)
+
+
+def note_answered(s: Session, hunt_id: str, *, answered_by: str, answered_at: datetime) -> None:
+    """Write that a member talks with the caller: from now on the result is ``answered``, whatever comes.
+
+    A record that was closed meanwhile, as of a daemon that is gone, is open again.
+    """
+    values = {"result": Result.ANSWERED.value, "answered_by": answered_by, "answered_at": answered_at}
+    write(s, _NOTE_ANSWERED, {"hunt_id": hunt_id, **values})
+
+
+def note_leaving(s: Session, hunt_id: str, *, result: Result, reason: str, destination: str) -> None:
+    """Write where the caller goes whom nobody took, before he does: there the call outlives the daemon."""
+    values = {"result": result.value, "reason": reason, "destination": destination}
+    write(s, _NOTE_RESULT, {"hunt_id": hunt_id, **values})
+
+
+def close_call(
+    s: Session,
+    hunt_id: str,
+    *,
+    result: Result,
+    reason: str | None,
+    destination: str | None,
+    ended_at: datetime,
+    end_seen: bool = True,
+    waited_seconds: float | None = None,
+) -> None:
+    """Write the one result of a hunt and its end; with ``end_seen`` false, ``ended_at`` is when we looked away.
+
+    Offers that still ring then have their outcome now: nobody will see what becomes of them.
+    ``waited_seconds`` is how long the caller waited for a busy member, None if never.
+    """
+    values = {"reason": reason, "ended_at": ended_at, "end_seen": end_seen, "unless_answered": result.value}
+    more = {"destination": destination, "waited_seconds": waited_seconds}
+    write(s, _CLOSE_CALL, {"hunt_id": hunt_id, **values, **more})
+    if not end_seen:
+        _end_open_offers(s, hunt_id, ended_at)
+
+
+def finish_call(
+    s: Session, hunt_id: str, *, result: Result, reason: str | None, ended_at: datetime, end_seen: bool
+) -> None:
+    """Close the record of a call that was adopted; what its first daemon has written of it stays."""
+    values: dict[str, Any] = {"ended_at": ended_at, "end_seen": end_seen, "unless_answered": result.value}
+    if reason is not None:
+        values["reason"] = reason
+    write(s, _CLOSE_CALL, {"hunt_id": hunt_id, **values})
+
+
+def note_waited(s: Session, hunt_id: str, *, seconds: float) -> None:
+    """Write how long the caller waited for a busy member."""
+    write(s, _NOTE_WAITED, {"hunt_id": hunt_id, "waited_seconds": seconds})
+
+
+def add_offer(
+    s: Session,
+    offer_id: str,
+    *,
+    call_id: str,
+    stage: int,
+    cycle: int,
+    position: int,
+    extension: str,
+    phones: int,
+    ring_seconds: float,
+    started_at: datetime,
+) -> None:
+    """Write that a member is rung on so many phones, for ``ring_seconds`` at most."""
+    place = {"call_id": call_id, "stage": stage, "cycle": cycle, "position": position, "extension": extension}
+    row = {"id": offer_id, **place, "phones": phones, "ring_seconds": ring_seconds, "started_at": started_at}
+    _add_once(s, OfferRecord, row)
+
+
+def end_offer(
+    s: Session,
+    offer_id: str,
+    *,
+    ended_at: datetime,
+    outcome: Outcome,
+    cause: str | None = None,
+    sip_code: int | None = None,
+    detail: str | None = None,
+    member_id: int | None = None,
+    rang_out: bool = False,
+    missing: Collection[str] = (),
+) -> None:
+    """Write the one outcome of an offer; ``cause`` and ``sip_code`` are the switch's words for it.
+
+    ``member_id``, ``rang_out``, that the phone rang for its whole time, and ``missing``, who has no phone now, are for
+    the group's ``auto_block``.
+    """
+    words = {"outcome": outcome.value, "cause": cause, "sip_code": sip_code, "detail": detail}
+    values = {"offer_id": offer_id, "ended_at": ended_at, **words}
+    statement = _ANSWER_OFFER if outcome is Outcome.ANSWERED else _END_OFFER
+    counts = outcome in (Outcome.ANSWERED, Outcome.DECLINED) or (rang_out and outcome is Outcome.NO_ANSWER)
+    if member_id is None or not counts:
+        write(s, statement, values)
+    elif run(s, statement, values).rowcount:  # not counted twice, should this be tried twice
+        out = outcome is Outcome.NO_ANSWER
+        count_offer(s, offer_id, member_id, rang_out=out, at=ended_at, missing=missing)
+
+
+def add_skip(
+    s: Session,
+    skip_id: str,
+    *,
+    call_id: str,
+    stage: int,
+    cycle: int,
+    position: int,
+    extension: str,
+    reason: SkipReason,
+    at: datetime,
+    detail: str | None = None,
+) -> None:
+    """Write that a member was passed over, and why."""
+    place = {"call_id": call_id, "stage": stage, "cycle": cycle, "position": position, "extension": extension}
+    _add_once(s, SkipRecord, {"id": skip_id, **place, "reason": reason.value, "detail": detail, "at": at})
+
+
+def close_orphan(s: Session, hunt_id: str, now: datetime) -> None:
+    """Close a call that a daemon left open when it died, saying so; one that has ended is left as it is.
+
+    A call that was answered stays answered, and its end was not seen. Any other has failed. An offer without an
+    outcome was answered if it is the one that has the call, else its phones were lost with the switch. Members whom
+    a hunt rang are free at once; of a talk nobody knows whether it goes on, so its claims stay until their lease ends.
+    """
+    found = s.execute(select(CallRecord.result).where(*_unfinished(hunt_id)).with_for_update()).first()
+    if found is None:
+        return
+    _end_open_offers(s, hunt_id, now)
+    if found.result is None:
+        release_all(s, [hunt_id])
+    values = {
+        "reason": DAEMON_STOPPED if found.result is None else END_NOT_SEEN,
+        "result": func.coalesce(CallRecord.result, Result.FAILED.value),
+        "ended_at": now,
+        "end_seen": False,
+    }
+    _set(s, update(CallRecord).where(*_unfinished(hunt_id)).values(values))
+
+
+def list_calls(
+    s: Session,
+    domain: str | None = None,
+    pilot: str | None = None,
+    since: datetime | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> list[CallRecord]:
+    """Return the calls, newest first, without their offers and skips."""
+    query = select(CallRecord).order_by(CallRecord.started_at.desc(), CallRecord.id.desc()).limit(limit)
+    if domain is not None:
+        query = query.where(CallRecord.domain == domain)
+    if pilot is not None:
+        query = query.where(CallRecord.pilot == pilot)
+    if since is not None:
+        query = query.where(CallRecord.started_at >= since)
+    return list(s.scalars(query))
+
+
+def check_known(s: Session, domain: str | None, pilot: str | None) -> None:
+    """Raise NotFound where no group has the pilot (None: any), in the domain (None: any), and no record names it."""
+    if list_calls(s, domain, pilot, limit=1):
+        return
+    known = domain_names(s)
+    if domain is not None and domain not in known:
+        raise NotFound(
+            f"There is no domain {domain}, and no record of a call in it: {nearest(domain, known, 'domain')}"
+        )
+    there = sorted({each for name in ([domain] if domain else known) for each in pilots(s, find_domain_id(s, name))})
+    if pilot is not None and pilot not in there:
+        where = f" in {domain}" if domain else ""
+        raise NotFound(
+            f"There is no group {pilot}{where}, and no record of a call to it: {nearest(pilot, there, 'group')}"
+        )
+
+
+def show_call(s: Session, uuid: str) -> list[CallRecord]:
+    """Return all hunts of a call, newest first, with their offers and skips in order of ringing; raise NotFound.
+
+    ``uuid`` is the caller's channel, or the id of one hunt.
+    """
+    said = literal(uuid, SeenText())
+    query = (
+        select(CallRecord)
+        .where(or_(CallRecord.uuid == said, CallRecord.id == said))
+        .order_by(CallRecord.started_at.desc(), CallRecord.id.desc())
+        .options(selectinload(CallRecord.offers), selectinload(CallRecord.skips))
+    )
+    found = list(s.scalars(query))
+    if not found:
+        raise NotFound(f"There is no record of a call {uuid}: `fshunt call list` shows the last calls.")
+    return found
+
+
+def _unfinished(hunt_id: str) -> tuple[ColumnElement[bool], ...]:
+    return CallRecord.id == hunt_id, CallRecord.ended_at.is_(None)
+
+
+def _end_open_offers(s: Session, hunt_id: str, now: datetime) -> None:
+    """The one that has the call was answered; what became of the others nobody saw, and their phones may ring on."""
+    answered_by = select(CallRecord.answered_by).where(CallRecord.id == hunt_id).scalar_subquery()
+    outcome = case((OfferRecord.extension == answered_by, Outcome.ANSWERED.value), else_=Outcome.SWITCH_LOST.value)
+    values = {"outcome": outcome, "ended_at": now, "detail": STOPPED_WHILE_RINGING}
+    _set(s, update(OfferRecord).where(OfferRecord.call_id == hunt_id, OfferRecord.outcome.is_(None)).values(values))
+
+
+def _add_once(s: Session, model: type[Base], row: dict[str, Any]) -> None:
+    write(s, insert_once(dialect_of(s), model), row)
+
+
+def _set(s: Session, statement: Any) -> None:
+    s.execute(statement.execution_options(synchronize_session=False))

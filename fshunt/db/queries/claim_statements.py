@@ -1,0 +1,135 @@
+"""The statements that look at members and claim them. ``claims`` says what they are for."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, cast
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Executable,
+    Select,
+    Subquery,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+)
+from sqlalchemy.sql.dml import ReturningInsert
+
+from fshunt.db.models import Claim, Waiter
+from fshunt.db.notifications import CHANNEL
+from fshunt.db.queries.rows import BLOCK_OF_MEMBER, BLOCKS, GROUPS, MEMBERS
+from fshunt.db.statements import insert_for, table
+from fshunt.db.types import UtcDateTime
+
+CLAIMS, WAITING = table(Claim), table(Waiter)
+KEY = (CLAIMS.c.domain, CLAIMS.c.extension)
+
+_NOW = bindparam("now", type_=UtcDateTime())
+_CLAIMED = exists().where(
+    CLAIMS.c.domain == bindparam("in_domain"),
+    CLAIMS.c.extension == MEMBERS.c.extension,
+    CLAIMS.c.expires_at > _NOW,
+    CLAIMS.c.call_uuid != bindparam("call"),
+)
+"""By a hunt for another call."""
+_KEPT = exists().where(
+    WAITING.c.domain == bindparam("in_domain"),
+    WAITING.c.extension == MEMBERS.c.extension,
+    WAITING.c.expires_at > _NOW,
+    WAITING.c.call_uuid != bindparam("call"),
+    WAITING.c.place < bindparam("my_place"),
+)
+"""For a hunt for another call that waits and came before this one."""
+_RESTING = and_(
+    MEMBERS.c.idle_since.is_not(None),
+    MEMBERS.c.idle_since > bindparam("rest_after", type_=UtcDateTime()),
+    MEMBERS.c.idle_since < bindparam("rest_before", type_=UtcDateTime()),
+)
+"""Both moments are said by ``hunting.availability``."""
+
+LOOK = (
+    select(
+        MEMBERS.c.id,
+        MEMBERS.c.extension,
+        and_(MEMBERS.c.enabled, GROUPS.c.enabled).label("enabled"),
+        MEMBERS.c.idle_since,
+        BLOCKS.c.extension.is_not(None).label("blocked"),
+        BLOCKS.c.reason.is_not(None).label("auto_blocked"),
+        _RESTING.label("resting"),
+        _CLAIMED.label("claimed"),
+        _KEPT.label("kept"),
+    )
+    .join(GROUPS, GROUPS.c.id == MEMBERS.c.group_id)
+    .outerjoin(BLOCKS, BLOCK_OF_MEMBER)
+    .where(MEMBERS.c.group_id == bindparam("of_group"))
+)
+"""All members of a group as they are now."""
+
+# Also of an earlier hunt for this call, whose daemon has died or stopped: the caller is here now.
+_MINE = or_(WAITING.c.hunt_id == bindparam("hunt"), WAITING.c.call_uuid == bindparam("call"))
+WAIT_NO_MORE = delete(WAITING).where(_MINE)
+
+
+@cache
+def claim_these(dialect: str) -> Executable:
+    """The INSERT of claims that takes the place of those that are over, or are the call's own, and tells which."""
+    return _taking(insert_for(dialect, Claim))
+
+
+@cache
+def claim_wanted(dialect: str) -> Executable:
+    """The same for those of LOOK who are wanted and may be rung."""
+    return _taking_wanted(dialect, LOOK.subquery())
+
+
+@cache
+def look_and_claim_wanted() -> Select[Any]:
+    """All of it as one statement, which PostgreSQL can: LOOK and ``claim_wanted``, and out of the line.
+
+    All parts see the tables as they were before it.
+    """
+    looked = LOOK.cte("looked")
+    got = _taking_wanted("postgresql", looked).cte("got")
+    left = WAIT_NO_MORE.where(exists().where(got.c.extension.is_not(None))).returning(WAITING.c.extension).cte("left")
+    others = exists().where(WAITING.c.domain == bindparam("in_domain"), not_(_MINE))
+    # Who waits behind may be the first now for a member that is free.
+    told = select(func.count(func.pg_notify(CHANNEL, bindparam("in_domain")))).select_from(left).where(others)
+    return select(*looked.c, got.c.extension.is_not(None).label("got"), told.scalar_subquery().label("told")).outerjoin(
+        got, got.c.extension == looked.c.extension
+    )
+
+
+def _taking_wanted(dialect: str, looked: CTE | Subquery) -> ReturningInsert[str]:
+    row: dict[str, ColumnElement[Any]] = {
+        "domain": bindparam("in_domain", type_=CLAIMS.c.domain.type),
+        "extension": looked.c.extension,
+        "call_uuid": bindparam("call", type_=CLAIMS.c.call_uuid.type),
+        "hunt_id": bindparam("hunt", type_=CLAIMS.c.hunt_id.type),
+        "owner": bindparam("by", type_=CLAIMS.c.owner.type),
+        "claimed_at": _NOW,
+        "expires_at": bindparam("until", type_=UtcDateTime()),
+    }
+    hindered = or_(looked.c.blocked, looked.c.resting, looked.c.claimed, looked.c.kept)
+    candidates = (
+        select(*row.values())
+        .where(looked.c.id.in_(bindparam("wanted", expanding=True)), looked.c.enabled, not_(hindered))
+        .order_by(looked.c.extension)
+    )
+    return _taking(insert_for(dialect, Claim).from_select(list(row), candidates))
+
+
+def _taking(insert: Any) -> ReturningInsert[str]:
+    new = insert.excluded
+    taken = insert.on_conflict_do_update(
+        index_elements=KEY,
+        set_={name: new[name] for name in ("hunt_id", "call_uuid", "owner", "claimed_at", "expires_at")},
+        where=or_(CLAIMS.c.expires_at <= new.claimed_at, CLAIMS.c.call_uuid == new.call_uuid),
+    )
+    return cast("ReturningInsert[str]", taken.returning(CLAIMS.c.extension))

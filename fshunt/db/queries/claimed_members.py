@@ -1,0 +1,57 @@
+"""Which members are rung or held by a hunt now, of all daemons, for who wants to see it at a glance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, bindparam, or_, select
+from sqlalchemy.orm import Session
+
+from fshunt.db.models import Claim, OfferRecord
+from fshunt.db.queries import lease
+from fshunt.db.statements import run, table
+from fshunt.hunting.states import Outcome
+
+CLAIMS, OFFERS = table(Claim), table(OfferRecord)
+_HELD = (
+    select(CLAIMS.c.extension, CLAIMS.c.owner, OFFERS.c.outcome, OFFERS.c.started_at, OFFERS.c.ended_at)
+    .outerjoin(
+        OFFERS,
+        and_(
+            OFFERS.c.call_id == CLAIMS.c.hunt_id,
+            OFFERS.c.extension == CLAIMS.c.extension,
+            or_(OFFERS.c.outcome.is_(None), OFFERS.c.outcome == Outcome.ANSWERED),
+        ),
+    )
+    .where(CLAIMS.c.domain == bindparam("domain"))
+    .order_by(OFFERS.c.started_at)
+)
+_STILL_HELD = _HELD.where(CLAIMS.c.expires_at > bindparam("reached"))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a hunt does with a member whom it has claimed: ``answered`` since, or not yet; None: it is just about to.
+
+    ``owner`` is the run that has the hunt: if it is gone, so may be the call.
+    """
+
+    answered: bool | None
+    since: datetime | None
+    owner: str = ""
+
+
+def held_members(s: Session, domain: str) -> dict[str, Held]:
+    """Return the members of the domain who are claimed, by their extension."""
+    reached = lease.read(s)
+    rows = run(s, _HELD if reached is None else _STILL_HELD, {"domain": domain, "reached": reached})
+    return {row.extension: _held(row) for row in rows}
+
+
+def _held(row: Any) -> Held:
+    if row.started_at is None:
+        return Held(None, None, row.owner)
+    answered = row.outcome == Outcome.ANSWERED
+    return Held(answered, row.ended_at if answered else row.started_at, row.owner)

@@ -1,0 +1,36 @@
+"""Whether members may be rung, as administrators and they themselves have set it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import and_, bindparam, select
+from sqlalchemy.orm import Session
+
+from fshunt.db.queries.rows import BLOCK_OF_MEMBER, BLOCKS, GROUPS, MEMBERS
+from fshunt.db.statements import run
+from fshunt.hunting.availability import SkipReason
+
+_STANDING = (
+    select(
+        MEMBERS.c.id,
+        and_(MEMBERS.c.enabled, GROUPS.c.enabled).label("enabled"),
+        BLOCKS.c.extension.is_not(None).label("blocked"),
+    )
+    .join(GROUPS, GROUPS.c.id == MEMBERS.c.group_id)
+    .outerjoin(BLOCKS, BLOCK_OF_MEMBER)
+    .where(MEMBERS.c.id.in_(bindparam("ids", expanding=True)))
+)
+
+
+def may_not_ring(s: Session, member_ids: Collection[int]) -> dict[int, SkipReason]:
+    """Return those who may not be rung, and why; who was removed, or whose group is disabled, counts as disabled."""
+    rows = {row.id: row for row in run(s, _STANDING, {"ids": sorted(member_ids)})}
+    reasons = {}
+    for member_id in member_ids:
+        row = rows.get(member_id)
+        if row is None or not row.enabled:
+            reasons[member_id] = SkipReason.DISABLED
+        elif row.blocked:
+            reasons[member_id] = SkipReason.BLOCKED
+    return reasons

@@ -1,0 +1,164 @@
+"""Reads groups, members and memory into the values of ``fshunt.hunting``, and finds what was named."""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, bindparam, select
+from sqlalchemy.orm import Session
+
+from fshunt.db.models import Block, Domain, GroupMemory, HuntGroup, HuntMember
+from fshunt.db.statements import run, table
+from fshunt.errors import BadValue, NotFound
+from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.destinations import parse_destination
+from fshunt.hunting.group import Group, Member, WhenBusy
+from fshunt.hunting.ringtime import RingTime
+from fshunt.hunting.rotation import Memory
+
+MAX_NAMED = 8
+"""How many names a sentence lists at most."""
+
+DOMAINS, GROUPS, MEMBERS, BLOCKS = table(Domain), table(HuntGroup), table(HuntMember), table(Block)
+MEMBER_COLUMNS = (
+    *(column.label(f"member_{column.name}") for column in MEMBERS.c),
+    BLOCKS.c.extension.is_not(None).label("member_blocked"),
+    BLOCKS.c.reason.label("member_block_reason"),
+)
+"""What ``member_of`` reads, under names that no column of a group has."""
+BLOCK_OF_MEMBER = and_(BLOCKS.c.domain_id == GROUPS.c.domain_id, BLOCKS.c.extension == MEMBERS.c.extension)
+_MEMBERS_OF_GROUPS = (
+    select(*MEMBER_COLUMNS)
+    .join(GROUPS, GROUPS.c.id == MEMBERS.c.group_id)
+    .outerjoin(BLOCKS, BLOCK_OF_MEMBER)
+    .where(MEMBERS.c.group_id.in_(bindparam("group_ids", expanding=True)))
+    .order_by(MEMBERS.c.group_id, MEMBERS.c.position)
+)
+
+
+def domain_names(s: Session) -> list[str]:
+    """Return the names of all domains."""
+    return list(s.scalars(select(Domain.name).order_by(Domain.name)))
+
+
+def find_domain_id(s: Session, domain: str, *, lock: bool = False) -> int:
+    """Return the domain's id; ``lock`` keeps all other administration of it out. Raises NotFound."""
+    query = select(Domain.id).where(Domain.name == domain)
+    found = s.scalar(query.with_for_update() if lock else query)
+    if found is None:
+        raise NotFound(f"There is no domain {domain}: {nearest(domain, domain_names(s), 'domain')}")
+    return found
+
+
+def read_groups(s: Session, domain_id: int, pilot: str | None = None) -> list[Group]:
+    """Return the groups of a domain in order of pilot, or the one with this pilot."""
+    query = group_query().where(HuntGroup.domain_id == domain_id).order_by(HuntGroup.pilot)
+    rows = s.execute(query if pilot is None else query.where(HuntGroup.pilot == pilot)).all()
+    members = read_members(s, [row.id for row in rows])
+    return [group_of(row, members[row.id]) for row in rows]
+
+
+def find_group(s: Session, domain_id: int, domain: str, pilot: str) -> Group:
+    """Return the group with this pilot; raise NotFound, naming the nearest, if there is none."""
+    found = read_groups(s, domain_id, pilot)
+    if not found:
+        raise NotFound(f"There is no group {pilot} in {domain}: {nearest(pilot, pilots(s, domain_id), 'group')}")
+    return found[0]
+
+
+def pilots(s: Session, domain_id: int) -> list[str]:
+    """Return all pilots of the domain."""
+    return list(s.scalars(select(HuntGroup.pilot).where(HuntGroup.domain_id == domain_id).order_by(HuntGroup.pilot)))
+
+
+def nearest(said: str, names: Sequence[str], what: str) -> str:
+    """Return the second half of a sentence about a name that is not there: what could have been meant."""
+    near = difflib.get_close_matches(said, names, n=3)
+    if near:
+        return f"did you mean {' or '.join(sorted(near))}?"
+    if not names:
+        return f"there is no {what} yet."
+    more = ", ..." if len(names) > MAX_NAMED else ""
+    return f"there is {', '.join(names[:MAX_NAMED])}{more or '.'}"
+
+
+def read_members(s: Session, group_ids: Iterable[int]) -> defaultdict[int, list[Member]]:
+    """Return the members of each group in order of position."""
+    found: defaultdict[int, list[Member]] = defaultdict(list)
+    for row in run(s, _MEMBERS_OF_GROUPS, {"group_ids": list(group_ids)}):
+        found[row.member_group_id].append(member_of(row))
+    return found
+
+
+def group_of(row: Any, members: Sequence[Member]) -> Group:
+    """Return the group of a row of ``group_query``; raise BadValue if it was stored by hand and may not be there."""
+    return Group(
+        id=row.id,
+        domain=row.domain,
+        pilot=row.pilot,
+        name=row.name,
+        policy=row.policy,
+        ring_time=RingTime(row.rings, row.ring_seconds),
+        voicemail=row.voicemail,
+        cycles=row.cycles,
+        hunt_timeout=row.hunt_timeout,
+        prefix=row.prefix,
+        music=row.music,
+        call_waiting=row.call_waiting,
+        rest_seconds=row.rest_seconds,
+        when_busy=_when_busy(row.when_busy),
+        auto_block=row.auto_block,
+        on_no_answer=parse_destination(row.on_no_answer),
+        on_busy=parse_destination(row.on_busy),
+        on_unreachable=parse_destination(row.on_unreachable),
+        enabled=row.enabled,
+        members=tuple(members),
+    )
+
+
+def memory_of(member_id: int | None, place: int | None) -> Memory | None:
+    """Return the memory that two columns hold."""
+    return None if place is None else Memory(member_id, place)
+
+
+def lock_memory(s: Session, group_id: int) -> GroupMemory | None:
+    """Return the memory's row, locked until the transaction ends; None if the group is gone.
+
+    Whoever changes members takes this lock before he looks at them, so that a call's move and a change of the members
+    never cross. On SQLite the transaction is the lock.
+    """
+    query = select(GroupMemory).where(GroupMemory.group_id == group_id).with_for_update()
+    return s.scalar(query.execution_options(populate_existing=True))
+
+
+def group_query(*more: ColumnElement[Any]) -> Select[Any]:
+    """Return the query of groups with the names of their domains, and more columns."""
+    return select(*GROUPS.c, DOMAINS.c.name.label("domain"), *more).join(DOMAINS, DOMAINS.c.id == GROUPS.c.domain_id)
+
+
+def member_of(row: Any) -> Member:
+    """Return the member of a row of ``MEMBER_COLUMNS``."""
+    rings, ring_seconds = row.member_rings, row.member_ring_seconds
+    return Member(
+        id=row.member_id,
+        position=row.member_position,
+        address=parse_member(row.member_extension),
+        ring_time=None if rings is None and ring_seconds is None else RingTime(rings, ring_seconds),
+        weight=row.member_weight,
+        confirm=row.member_confirm,
+        enabled=row.member_enabled,
+        blocked=row.member_blocked,
+        idle_since=row.member_idle_since,
+        rang_out=row.member_rang_out,
+        auto_blocked=row.member_block_reason is not None,
+    )
+
+
+def _when_busy(word: str) -> WhenBusy:
+    try:
+        return WhenBusy(word)
+    except ValueError:
+        raise BadValue(f"{word!r} is not what a group does when all are busy: say go-on or wait.") from None

@@ -1,0 +1,112 @@
+"""Statements that are built once and run at every hunt: putting one together costs many times what running it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from enum import IntEnum
+from functools import cache
+from operator import itemgetter
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import CursorResult, Executable, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from fshunt.db.models import Base
+
+T = TypeVar("T")
+
+AT_END = "fshunt_at_end"
+"""Where a session keeps what is to be done at its end."""
+UNSENT = "fshunt_unsent"
+"""Where it keeps what is to be sent, in order."""
+NAMES_A_STATEMENT = 500
+"""Rows named in one statement: far below the number of values that either database takes."""
+
+
+def table(model: type[Base]) -> Table:
+    """Return the table of a model."""
+    return cast("Table", model.__table__)
+
+
+def run(s: Session, statement: Executable, values: dict[str, Any]) -> CursorResult[Any]:
+    """Execute a statement on tables in the session's transaction, past the ORM: it sees only what was flushed."""
+    send(s)
+    return s.connection().execute(statement, values)
+
+
+def write(s: Session, statement: Executable, values: dict[str, Any]) -> None:
+    """Execute a statement of which nobody needs the answer, before the next that is ``run`` or the transaction's end.
+
+    So PostgreSQL is sent several at once, and only the answer to the last is waited for.
+    """
+    if dialect_of(s) == "postgresql":
+        s.info.setdefault(UNSENT, []).append((statement, values))
+    else:
+        run(s, statement, values)
+
+
+def send(s: Session, *, until_commit: bool = False) -> None:
+    """Send what is still to be sent, and wait for the answers; where the COMMIT comes next, it may bring them."""
+    unsent = s.info.pop(UNSENT, ())
+    if not unsent:
+        return
+    connection = s.connection()
+    driver: Any = connection.connection.driver_connection
+    driver.hold_answers(len(unsent), until_commit=until_commit)
+    for statement, values in unsent:
+        connection.execute(statement, values)
+
+
+class Rank(IntEnum):
+    """Rows that several daemons write, in the order in which a transaction locks them."""
+
+    DOMAIN = 1
+    MEMORY = 2
+    MEMBER = 3
+    CLOCK = 4
+
+
+def at_end(s: Session, rank: Rank, number: int, job: Callable[[Session], object]) -> None:
+    """Have ``job`` done at the end of the transaction, with others of its kind in order of ``number``.
+
+    A transaction of the daemon's recorder writes many things in the order in which they happened. All of them lock the
+    rows that are not theirs alone in one order, and only at the end, so that two never wait for each other.
+    """
+    s.info.setdefault(AT_END, []).append(((rank, number), job))
+
+
+def finish(s: Session) -> None:
+    """Do what is left to be done before the COMMIT."""
+    jobs = sorted(s.info.pop(AT_END, ()), key=itemgetter(0))
+    for _, job in jobs:
+        job(s)
+    send(s, until_commit=True)
+
+
+def dialect_of(s: Session) -> str:
+    """Return the name of the database's kind."""
+    return s.connection().dialect.name
+
+
+def insert_into(s: Session, model: type[Base]) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that can say ON CONFLICT, made for the session's database."""
+    return insert_for(dialect_of(s), model)
+
+
+def insert_for(dialect: str, model: type[Base]) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that can say ON CONFLICT: both databases can, each with a class of its own."""
+    return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table(model))
+
+
+@cache
+def insert_once(dialect: str, model: type[Base]) -> Executable:
+    """Return the INSERT of a row that is left alone if its id is there already."""
+    return insert_for(dialect, model).on_conflict_do_nothing(index_elements=["id"])
+
+
+def in_parts(named: Iterable[T]) -> Iterator[list[T]]:
+    """Yield what is named in parts that one statement can take."""
+    names = list(named)
+    for start in range(0, len(names), NAMES_A_STATEMENT):
+        yield names[start : start + NAMES_A_STATEMENT]

@@ -1,0 +1,70 @@
+"""What a session knows of its caller's end: he has hung up, or somebody else has taken him."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fshunt.errors import FshuntError
+from fshunt.esl import frames
+from fshunt.esl.frames import Frame
+
+HUNG_UP = "The caller has hung up."
+TAKEN = "Somebody else has the caller."
+
+
+class CallerGone(FshuntError):
+    """The caller has hung up, and what was waited for will not come any more."""
+
+
+class CallerTaken(FshuntError):
+    """Somebody else has the caller: picked the call up at another phone, or transferred it. Nothing is ours to do.
+
+    ``by`` is the channel that picked it up, None after a transfer.
+    """
+
+    def __init__(self, by: str | None) -> None:
+        super().__init__(TAKEN)
+        self.by = by
+
+
+class CallersEnd:
+    """What is known of the caller; apart from the session, which would else hold itself and outlive its call."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.uuid = ""
+        self.greeted = 0  # the number of the event that greeted us
+        self.taken = False  # the channel has left our `socket` action while we are connected (fact 34)
+        self.taken_by: str | None = None
+        self.gone = False
+        self.gone_at = 0.0
+        self.over = False  # the caller's CHANNEL_HANGUP_COMPLETE was read: no completion comes after it
+        self._clock = clock
+
+    def note(self, event: Frame) -> None:
+        """Looks at an event or notice as it comes, before it is kept."""
+        if event.content_type == frames.DISCONNECT_NOTICE:
+            if event.raw("Content-Disposition") == b"linger":
+                self.note_gone()
+            return
+        name = event.raw("Event-Name")
+        if name in (b"CHANNEL_HANGUP", b"CHANNEL_HANGUP_COMPLETE") and event.get("Unique-ID") == self.uuid:
+            self.note_gone()
+            self.over = self.over or name == b"CHANNEL_HANGUP_COMPLETE"
+        elif name == b"CHANNEL_EXECUTE_COMPLETE" and event.raw("Application") == b"socket":
+            self._note_taken(event)
+
+    def _note_taken(self, event: Frame) -> None:
+        """Looks at the end of a `socket` action: of ours, unless it is from before; then it was an earlier daemon's."""
+        if event.get("Unique-ID") == self.uuid and number_of(event) > self.greeted:
+            self.taken, self.taken_by = True, event.get("Other-Leg-Unique-ID")
+
+    def note_gone(self) -> None:
+        """Says that the caller has hung up."""
+        if not self.gone:
+            self.gone, self.gone_at = True, self._clock()
+
+
+def number_of(event: Frame) -> int:
+    """FreeSWITCH numbers all its events as they happen."""
+    number = event.get("Event-Sequence") or ""
+    return int(number) if number.isdecimal() and len(number) < 20 else 0

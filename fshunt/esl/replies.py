@@ -1,0 +1,76 @@
+"""Which reply belongs to which command: FreeSWITCH answers in the order it was asked."""
+
+import logging
+from collections import deque
+
+from fshunt.errors import FshuntError
+from fshunt.esl.commands import Command
+from fshunt.esl.frames import API_RESPONSE, Frame, ProtocolError
+
+SENTENCE_CHARACTERS = 200  # of FreeSWITCH's own words that are worth a place in ours
+
+log = logging.getLogger(__name__)
+
+
+class CommandRefused(FshuntError):
+    """FreeSWITCH answered a command with -ERR."""
+
+
+class Awaited:
+    """A command whose reply is still to come; ``posted`` when nobody waits for it."""
+
+    __slots__ = ("command", "posted", "reply")
+
+    def __init__(self, command: Command, posted: bool) -> None:
+        self.command = command
+        self.posted = posted
+        self.reply: Frame | None = None
+
+    def refusal(self) -> CommandRefused | None:
+        """The error that the reply means, if it does. The output of an API command is no refusal, ``-ERR`` or not."""
+        if self.reply is None or self.reply.content_type == API_RESPONSE:
+            return None
+        text = self.reply.reply_text
+        if not text.startswith("-ERR"):
+            return None
+        return CommandRefused(f"FreeSWITCH refused `{self.command.name}`: {text[:SENTENCE_CHARACTERS]}")
+
+
+class Replies:
+    """The commands that await their reply, and the applications that FreeSWITCH refused to start."""
+
+    def __init__(self) -> None:
+        self._awaited: deque[Awaited] = deque()
+        self._refused: dict[str, CommandRefused] = {}
+
+    def expect(self, command: Command, posted: bool) -> Awaited:
+        """Says that the next reply, after those already expected, is this command's."""
+        awaited = Awaited(command, posted)
+        self._awaited.append(awaited)
+        return awaited
+
+    def match(self, reply: Frame, uuid: str) -> None:
+        """Gives a reply to its command; the refusal of a posted one is logged with the call's uuid.
+
+        Raises ProtocolError when no command awaits a reply.
+        """
+        if not self._awaited:
+            raise ProtocolError("FreeSWITCH answered a command that was not sent.")
+        awaited = self._awaited.popleft()
+        awaited.reply = reply
+        refusal = awaited.refusal() if awaited.posted else None
+        if refusal is not None:
+            log.warning("%s: %s", uuid, refusal)
+            if awaited.command.event_uuid is not None:
+                self._refused[awaited.command.event_uuid] = refusal
+
+    def check_started(self, event_uuid: str) -> None:
+        """Raises CommandRefused when FreeSWITCH refused to start the application with this uuid; once."""
+        refusal = self._refused.pop(event_uuid, None)
+        if refusal is not None:
+            raise refusal
+
+    def check_all_started(self) -> None:
+        """Raises CommandRefused when FreeSWITCH refused to start any application of ours; once for each."""
+        if self._refused:
+            raise self._refused.pop(next(iter(self._refused)))

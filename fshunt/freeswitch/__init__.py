@@ -1,0 +1,1 @@
+"""What the event socket's words mean: dial strings, causes, channels, registrations, and the dialplan that calls us."""

@@ -1,0 +1,105 @@
+"""Dial strings: what is handed to ``bridge`` to ring the phones of one stage.
+
+Everything in a dial string is either made here or checked here against its kind; nothing a caller controls gets in
+(design, section 9). Escaping is not used at all: what would need it is refused (fact 24).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fshunt.hunting import validation as kinds
+from fshunt.hunting.addresses import MemberAddress
+
+BACKSTOP_SECONDS = 3
+"""How much longer than the daemon FreeSWITCH's own timers wait. They count whole clock seconds and are up to a second
+early (fact 5); they only matter when the daemon is gone."""
+
+CONFIRM_DIGIT = "1"
+MAX_LEGS = 128
+"""FreeSWITCH takes no more legs than this in one list (fact 23)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """How an answered leg must confirm: the prompt that is played, and how many seconds it has."""
+
+    prompt: str
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class LegPlan:
+    """One phone to be rung: the channel uuid it shall have, its endpoint, and for how many seconds at most."""
+
+    uuid: str
+    endpoint: str
+    presence_id: str | None
+    longest: float
+    confirm: Confirm | None = None
+
+    def text(self) -> str:
+        """Return ``[variables]endpoint``; raise BadValue if a part does not fit its kind."""
+        variables = [
+            f"origination_uuid={kinds.check_uuid(self.uuid)}",
+            f"leg_timeout={math.ceil(self.longest) + BACKSTOP_SECONDS}",
+        ]
+        if self.presence_id is not None:
+            number, _, domain = self.presence_id.partition("@")
+            kinds.check_extension(number)
+            kinds.check_domain(domain)
+            variables += [
+                f"presence_id={number}@{domain}",
+                f"sip_invite_domain={domain}",
+                f"dialed_user={number}",
+                f"dialed_domain={domain}",
+            ]
+        if self.confirm is not None:
+            longest = math.ceil(self.confirm.timeout) + BACKSTOP_SECONDS
+            variables += [
+                f"group_confirm_key={CONFIRM_DIGIT}",
+                f"group_confirm_file={kinds.check_prompt(self.confirm.prompt)}",
+                f"group_confirm_timeout={longest}",
+            ]
+        return f"[{','.join(variables)}]{self.endpoint}"
+
+
+def contacts_of(answer: str, mark: str) -> tuple[list[str], list[str]]:
+    """Return the endpoints in an answer to ``contact_query``: those that can be dialled, and those that are refused.
+
+    What a phone registered is not trusted. The switch joins contacts by commas, and a contact may hold one; but only
+    the switch knows ``mark``, which it put before each. Both lists are empty if no phone is registered.
+    """
+    found = [part.rstrip(",") for part in answer.split(mark)[1:]]
+    good = [contact for contact in found if kinds.fits(kinds.check_contact, contact)]
+    return good, [contact for contact in found if contact not in good]
+
+
+def contact_query(address: MemberAddress, domain: str, mark: str) -> str:
+    """Return the API command that asks for all phones of an extension, each with ``mark`` before it (fact 17).
+
+    ``mark`` must be new for each question, and nothing that can be guessed.
+    """
+    kinds.check_uuid(mark)
+    return f"sofia_contact */{kinds.check_extension(address.number)}@{kinds.check_domain(domain)}/{mark}"
+
+
+def outside_endpoint(address: MemberAddress) -> str:
+    """Return the endpoint of an outside number, through the gateway that carries it."""
+    address.check()
+    return f"sofia/gateway/{address.gateway}/{address.number}"
+
+
+def dial_string(legs: Sequence[LegPlan]) -> str:
+    """Return the dial string that rings all the legs at once; raise BadValue if a part does not fit its kind.
+
+    ``ignore_early_media`` keeps a phone that sends 183 from winning and the caller's ringing from stopping (fact 16).
+    ``outbound_redirect_fatal`` keeps a phone that forwards its calls (302) from having the switch dial what it says
+    (fact 35; design, section 9): it is a phone that cannot be reached.
+    """
+    longest = max(leg.longest + (leg.confirm.timeout if leg.confirm else 0) for leg in legs)
+    timeout = math.ceil(longest) + 2 * BACKSTOP_SECONDS
+    head = f"{{ignore_early_media=true,outbound_redirect_fatal=true,originate_timeout={timeout}}}"
+    return head + ",".join(leg.text() for leg in legs[:MAX_LEGS])

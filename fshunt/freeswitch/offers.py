@@ -1,0 +1,224 @@
+"""The legs of one stage: what the switch's events say of them, and what each member's phones come to together.
+
+Pure: events and times go in, due times and outcomes come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from fshunt.esl.frames import Frame, array
+from fshunt.freeswitch.causes import detail_of, outcome_of
+from fshunt.hunting.states import Outcome
+
+LATEST_RINGING_SECONDS = 4.0
+"""A ring time counts from the moment the phone rings. A phone or gateway that has not said within this time that it
+rings is counted from the start, so that a stage cannot be drawn out at will."""
+
+CONNECT_SECONDS = 10.0
+"""A phone that was picked up is connected at once; one that still is not after this time is given up."""
+
+_WEIGHT = (
+    Outcome.ANSWERED,
+    Outcome.CALLER_GONE,
+    Outcome.ANSWERED_ELSEWHERE,
+    Outcome.DECLINED,
+    Outcome.CONFIRM_REFUSED,
+    Outcome.NO_ANSWER,
+    Outcome.BUSY,
+    Outcome.UNREACHABLE,
+    Outcome.UNREGISTERED,
+    Outcome.SWITCH_LOST,
+)
+"""What counts when a member's phones end differently: the first that occurs."""
+
+
+def leg_uuid(offer_id: str, number: int) -> str:
+    """Return the channel's uuid for a phone of an offer: whoever sees the channel knows whose it is."""
+    return f"{offer_id}-{number}"
+
+
+def offer_of(channel_uuid: str) -> str:
+    """Return the id of the offer that a channel is a leg of; of any other channel something that is no offer's id."""
+    return channel_uuid.rpartition("-")[0]
+
+
+def is_leg_of(channel_uuid: str, offer_ids: Container[str]) -> bool:
+    """Tell whether a channel is a leg of one of these offers."""
+    return offer_of(channel_uuid) in offer_ids
+
+
+@dataclass(slots=True)
+class Leg:
+    """One phone that is rung, until it is ``due`` (of the session's monotonic clock, in seconds)."""
+
+    uuid: str
+    endpoint: str
+    confirms: bool = False
+    due: float = float("inf")
+    picked_up: bool = False
+    outcome: Outcome | None = None
+    cause: str | None = None
+    sip_code: int | None = None
+
+    def end(self, cause: str, sip_code: int | None = None) -> None:
+        """Note the hang-up cause; the first one holds."""
+        if self.outcome is not None:
+            return
+        self.cause, self.sip_code = cause, sip_code
+        found = outcome_of(cause, sip_code)
+        taken = found in (Outcome.ANSWERED, Outcome.ANSWERED_ELSEWHERE, Outcome.CALLER_GONE)
+        refused = self.confirms and self.picked_up and not taken
+        self.outcome = Outcome.CONFIRM_REFUSED if refused else found
+
+
+@dataclass(slots=True)
+class Offer:
+    """One member rung once: the legs of the member's phones, and when they stop ringing.
+
+    ``ring_seconds`` is the ring time, ``confirm_seconds`` the time to press the digit, None if none is needed.
+    ``started`` is of the session's monotonic clock, in seconds.
+    """
+
+    id: str
+    member_id: int
+    extension: str
+    legs: list[Leg]
+    ring_seconds: float
+    confirm_seconds: float | None
+    started: float
+    rang_at: float | None = None
+    outcome: Outcome | None = None
+    withdrawn: str | None = None
+    """Why we ended it before its time, in words; None: we did not."""
+
+    def __post_init__(self) -> None:
+        for leg in self.legs:
+            leg.due = self.started + self.ring_seconds
+            leg.confirms = self.confirm_seconds is not None
+
+    def rings(self, now: float) -> None:
+        """A phone of the member rings: from here the ring time counts, unless it says so too late."""
+        if self.rang_at is None:
+            self.rang_at = now
+            if now - self.started <= LATEST_RINGING_SECONDS:
+                for leg in self.legs:
+                    if not leg.picked_up:
+                        leg.due = now + self.ring_seconds
+
+    def picked_up(self, leg: Leg, now: float) -> None:
+        """A phone of the member was picked up: if it must confirm, that time counts now. The others ring on."""
+        leg.picked_up = True
+        leg.due = now + (CONNECT_SECONDS if self.confirm_seconds is None else self.confirm_seconds)
+
+    def live_legs(self) -> list[Leg]:
+        """The legs that have not ended."""
+        return [leg for leg in self.legs if leg.outcome is None]
+
+    def decisive(self) -> Leg | None:
+        """The ended leg that says what became of the offer; None if none has ended."""
+        ended = [leg for leg in self.legs if leg.outcome is not None]
+        return min(ended, key=lambda leg: _WEIGHT.index(leg.outcome or Outcome.SWITCH_LOST), default=None)
+
+    def settle(self) -> bool:
+        """Take the outcome from the legs if all have ended; tell whether the offer has just ended."""
+        if self.outcome is not None or self.live_legs():
+            return False
+        leg = self.decisive()
+        self.outcome = leg.outcome if leg is not None else Outcome.UNREACHABLE
+        return True
+
+    def detail(self) -> str | None:
+        """What the decisive leg adds to the outcome, in words."""
+        if self.withdrawn is not None and self.outcome is not Outcome.ANSWERED:
+            return self.withdrawn
+        leg = self.decisive()
+        return None if leg is None or leg.cause is None else detail_of(leg.cause, leg.sip_code)
+
+
+@dataclass(slots=True)
+class StageLegs:
+    """All offers of one stage; takes the switch's events and says what they mean."""
+
+    offers: Sequence[Offer]
+    _by_leg: dict[str, tuple[Offer, Leg]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._by_leg = {leg.uuid: (offer, leg) for offer in self.offers for leg in offer.legs}
+
+    def next_due(self) -> float:
+        """The earliest moment at which a leg's time is over; infinity if none is left."""
+        return min((leg.due for leg in self._open_legs()), default=float("inf"))
+
+    def overdue(self, now: float) -> list[Leg]:
+        """The legs whose time is over and which have not ended; each is given once."""
+        late = [leg for leg in self._open_legs() if leg.due <= now]
+        for leg in late:
+            leg.due = float("inf")
+        return late
+
+    def winner(self) -> Offer | None:
+        """The offer of the leg that has the call, if one has."""
+        return next((offer for offer, leg in self._by_leg.values() if leg.outcome is Outcome.ANSWERED), None)
+
+    def on_leg_event(self, event: Frame, now: float) -> Offer | None:
+        """Take an event of a leg; return its offer, or None if the event is of no leg of this stage."""
+        found = self._by_leg.get(event.get("Unique-ID") or "")
+        if found is None:
+            return None
+        offer, leg = found
+        match event.get("Event-Name"):
+            case "CHANNEL_PROGRESS" | "CHANNEL_PROGRESS_MEDIA":
+                offer.rings(now)
+            case "CHANNEL_ANSWER":
+                offer.picked_up(leg, now)
+            case "CHANNEL_HANGUP_COMPLETE" | "CHANNEL_HANGUP":
+                leg.end(event.get("Hangup-Cause") or "NORMAL_UNSPECIFIED", sip_code_of(event))
+        return offer
+
+    def on_bridge(self, winner_uuid: str) -> Offer | None:
+        """Note that a leg talks with the caller; the other phones of all members are called off by the switch."""
+        found = self._by_leg.get(winner_uuid)
+        if found is None:
+            return None
+        offer, winner = found
+        winner.outcome = Outcome.ANSWERED
+        for leg in self._by_leg.values():
+            leg[1].end("LOSE_RACE")
+        return offer
+
+    def on_complete(self, event: Frame) -> None:
+        """Close all legs that are still open from what ``bridge`` left behind.
+
+        The causes are taken by leg where the switch names the leg, else from the disposition (fact 3).
+        """
+        causes = dict(part.split(";", 1) for part in array(event.get("variable_originate_causes") or "") if ";" in part)
+        disposition = event.get("variable_originate_disposition") or "NORMAL_UNSPECIFIED"
+        for leg in self._open_legs():
+            leg.end(causes.get(leg.uuid, disposition if disposition != "SUCCESS" else "LOSE_RACE"))
+
+    def close_all(self, cause: str) -> None:
+        """Close all legs that are still open with one cause: the caller or the switch has gone."""
+        for leg in self._open_legs():
+            leg.end(cause)
+
+    def settled(self) -> Iterable[Offer]:
+        """Yield the offers that have just ended."""
+        return [offer for offer in self.offers if offer.settle()]
+
+    def _open_legs(self) -> list[Leg]:
+        return [leg for _, leg in self._by_leg.values() if leg.outcome is None]
+
+
+def sip_code_of(event: Frame) -> int | None:
+    """Return the SIP answer of a leg's hang-up event, if it carries one (``sip:486``, fact 18)."""
+    for name in (
+        "variable_sip_term_status",
+        "variable_proto_specific_hangup_cause",
+        "variable_sip_invite_failure_status",
+    ):
+        text = (event.get(name) or "").removeprefix("sip:")
+        if text.isdigit() and int(text) >= 300:
+            return int(text)
+    return None

@@ -1,0 +1,142 @@
+"""What the phones of one switch do now: who is registered, who rings, who talks. Pure, but for ``watch``.
+
+The start state is taken once the events flow, so nothing is lost between the two; it can be taken anew at any time.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from fshunt.esl import commands as messages
+from fshunt.esl.commands import Command, UnsafeText
+from fshunt.esl.frames import Frame, ProtocolError
+from fshunt.freeswitch.channels import NOTHING, Change, ChannelTable, PhoneCall, PhoneState
+from fshunt.freeswitch.registrations import RegistrationTable, profile_names
+
+__all__ = ["EVENTS", "Change", "PhoneCall", "PhoneState", "PhoneTable", "watch"]
+
+EVENTS = (
+    "plain CHANNEL_CREATE CHANNEL_UUID CHANNEL_CALLSTATE CHANNEL_ANSWER CHANNEL_HANGUP_COMPLETE "
+    "CUSTOM sofia::register sofia::unregister sofia::expire"
+)
+STATE_SECONDS = 10.0  # for a long table to be read and sent
+DOUBTS_AT_ONCE = 100
+
+
+class PhoneTable:
+    """What is known of one switch. Presence ids are ``user@domain``, in any letters."""
+
+    def __init__(self) -> None:
+        self._channels = ChannelTable()
+        self._registrations = RegistrationTable()
+
+    def begin(self) -> None:
+        """Says that the state is about to be taken: what events say from now on counts more than it."""
+        self._channels.begin()
+        self._registrations.begin()
+
+    def take_channels(self, text: str) -> Change:
+        """Takes in ``show channels as json``. Raises ProtocolError, and then has changed nothing."""
+        return self._channels.take(text)
+
+    def take_registrations(self, text: str) -> Change:
+        """Takes in ``sofia xmlstatus profile NAME reg`` of every profile, one after another. Raises ProtocolError."""
+        return self._registrations.take(text)
+
+    def doubts(self) -> list[str]:
+        """The channels of which events and table differ: the switch is to be asked whether they live."""
+        return list(self._channels.doubts)
+
+    def settle(self, uuid: str, exists: bool) -> Change:
+        """Takes in the answer to a doubt."""
+        return self._channels.settle(uuid, exists)
+
+    def on_event(self, event: Frame) -> Change:
+        """Takes in an event, whatever it is about."""
+        name = event.raw("Event-Name") or b""
+        if name == b"CUSTOM":
+            return self._registrations.on_event(event)
+        return self._channels.on_event(event) if name.startswith(b"CHANNEL_") else NOTHING
+
+    def calls_of(self, presence_id: str) -> tuple[PhoneCall, ...]:
+        """The calls of a phone, the oldest first."""
+        return self._channels.calls_of(presence_id)
+
+    def is_registered(self, user: str, domain: str) -> bool:
+        """Whether an extension has a phone."""
+        return self._registrations.is_registered(user, domain)
+
+    def registered_anywhere(self, user: str) -> bool:
+        """Whether a user of this name has a phone at any domain of the switch."""
+        return self._registrations.registered_anywhere(user)
+
+    def has_channel(self, uuid: str) -> bool:
+        """Whether a channel lives."""
+        return uuid in self._channels.channels
+
+    def ids_of(self, uuid: str) -> frozenset[str]:
+        """Whose channel it is, as presence ids; empty for one that is not known, or over."""
+        channel = self._channels.channels.get(uuid)
+        return frozenset() if channel is None else channel.ids
+
+    def is_answered(self, uuid: str) -> bool:
+        """Whether a channel lives and was answered."""
+        channel = self._channels.channels.get(uuid)
+        return channel is not None and channel.answered
+
+    @property
+    def channels(self) -> int:
+        """How many channels there are."""
+        return len(self._channels.channels)
+
+    @property
+    def registrations(self) -> int:
+        """How many phones are registered."""
+        return self._registrations.count
+
+
+class Connection(Protocol):
+    """What ``watch`` needs of an inbound connection."""
+
+    def send(self, command: Command | str, timeout: float) -> Frame:
+        """Sends one command and waits for its reply."""
+
+    def send_all(self, commands: list[Command | str], timeout: float) -> list[Frame]:
+        """Sends commands in one write and waits for their replies."""
+
+
+def watch(inbound: Connection, table: PhoneTable) -> Change:
+    """Subscribes to the events and takes the start state; done again, takes the state anew.
+
+    Events that come meanwhile stay with the connection, to be given to the table as any others. Raises what the
+    connection raises, and ProtocolError when the state cannot be read.
+    """
+    table.begin()
+    inbound.send(f"event {EVENTS}", STATE_SECONDS)
+    changes = [table.take_channels(inbound.send("api show channels as json", STATE_SECONDS).reply_text)]
+    changes.append(table.take_registrations(_registrations(inbound)))
+    return Change.of([*changes, *_settle_doubts(inbound, table)])
+
+
+def _registrations(inbound: Connection) -> str:
+    names = profile_names(inbound.send("api sofia xmlstatus", STATE_SECONDS).reply_text)
+    asked: list[Command | str] = [messages.api("sofia", "xmlstatus", "profile", name, "reg") for name in names]
+    lists = [reply.reply_text for reply in inbound.send_all(asked, STATE_SECONDS)]
+    if any("<registrations>" not in each for each in lists):  # a profile that is just being restarted
+        raise ProtocolError("FreeSWITCH does not list the registrations of each of its SIP profiles.")
+    return "\n".join(lists)
+
+
+def _settle_doubts(inbound: Connection, table: PhoneTable) -> Iterator[Change]:
+    doubts = table.doubts()
+    for first in range(0, len(doubts), DOUBTS_AT_ONCE):
+        asked = [(uuid, command) for uuid in doubts[first : first + DOUBTS_AT_ONCE] if (command := _question(uuid))]
+        replies = inbound.send_all([command for _, command in asked], STATE_SECONDS)
+        for (uuid, _), reply in zip(asked, replies, strict=True):
+            yield table.settle(uuid, reply.reply_text.strip() != "false")
+
+
+def _question(uuid: str) -> Command | None:
+    try:
+        return messages.api("uuid_exists", uuid)
+    except UnsafeText:  # FreeSWITCH can be set to take the caller's Call-ID: it is believed to live
+        return None

@@ -1,0 +1,1 @@
+"""What the command line and other entrances share. Each function takes a session and returns values."""

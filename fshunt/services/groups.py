@@ -1,0 +1,153 @@
+"""Administration of groups and, from ``members``, of their members.
+
+Every function takes a writing (or reading) session and the domain's name, and does all of its work or none. Changes
+lock the domain's row, so that two administrators of one domain come one after the other. Errors are one sentence each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy.orm import Session
+
+from fshunt.db.models import Domain, GroupMemory, HuntGroup, HuntMember
+from fshunt.db.notifications import announce
+from fshunt.db.queries.rows import domain_names, find_domain_id, find_group, read_groups
+from fshunt.db.statements import insert_into
+from fshunt.errors import Conflict, NotFound, UsageError
+from fshunt.hunting import validation as kinds
+from fshunt.hunting.group import Group
+from fshunt.services.group_rows import check_group, group_columns
+from fshunt.services.members import (
+    add_members,
+    block,
+    enable_member,
+    forget_stray_blocks,
+    move_member,
+    remove_member,
+    set_member,
+)
+
+__all__ = [
+    "add_group",
+    "add_members",
+    "block",
+    "enable_group",
+    "enable_member",
+    "get_group",
+    "list_groups",
+    "move_member",
+    "remove_group",
+    "remove_member",
+    "renumber_group",
+    "resolve_domain",
+    "set_group",
+    "set_member",
+]
+
+
+def resolve_domain(s: Session, said: str | None, setting: str | None) -> str:
+    """Return the domain that was said, else the setting, else the only domain there is; raise UsageError if unclear."""
+    named = said or setting
+    if named is not None:
+        return kinds.check_domain(named)
+    known = domain_names(s)
+    if len(known) == 1:
+        return known[0]
+    what_there_is = f"there are {', '.join(known)}" if known else "there is none yet"
+    raise UsageError(f"Say which domain with --domain: {what_there_is}.")
+
+
+def list_groups(s: Session, domain: str) -> list[Group]:
+    """Return the groups of the domain in order of pilot; raise NotFound if there is no such domain."""
+    return read_groups(s, find_domain_id(s, domain))
+
+
+def get_group(s: Session, domain: str, pilot: str) -> Group:
+    """Return the group with this pilot; raise NotFound, naming the nearest, if there is none."""
+    return find_group(s, find_domain_id(s, domain), domain, pilot)
+
+
+def add_group(s: Session, domain: str, pilot: str, **fields: Any) -> Group:
+    """Add a group, and its domain if it is new. ``fields`` are fields of hunting's Group.
+
+    Raises BadValue or UsageError for what may not be stored, Conflict if the number is taken.
+    """
+    group = replace(Group(id=0, domain=domain, pilot=pilot), **fields)
+    check_group(group)
+    domain_id = _lock_or_add_domain(s, domain)
+    _check_number_is_free(s, domain_id, domain, pilot)
+    row = HuntGroup(domain_id=domain_id, **group_columns(group))
+    s.add(row)
+    s.flush()
+    s.add(GroupMemory(group_id=row.id, moves=0))
+    s.flush()
+    return replace(group, id=row.id)
+
+
+def set_group(s: Session, domain: str, pilot: str, **fields: Any) -> Group:
+    """Change the fields that are named; raise NotFound, BadValue or UsageError."""
+    return _changed(s, _locked(s, domain, pilot), **fields)
+
+
+def enable_group(s: Session, domain: str, pilot: str, enabled: bool) -> Group:
+    """Let the group ring, or not."""
+    return set_group(s, domain, pilot, enabled=enabled)
+
+
+def renumber_group(s: Session, domain: str, pilot: str, new: str) -> Group:
+    """Give the group another pilot; its members, memory and settings stay. Raises NotFound, BadValue or Conflict."""
+    kinds.check_pilot(new)
+    group = _locked(s, domain, pilot)
+    if new != pilot:
+        _check_number_is_free(s, find_domain_id(s, domain), domain, new)
+    return _changed(s, group, pilot=new)
+
+
+def remove_group(s: Session, domain: str, pilot: str) -> None:
+    """Remove the group, and its domain if this was its last one. The records of its calls stay. Raises NotFound."""
+    domain_id = find_domain_id(s, domain, lock=True)
+    group = find_group(s, domain_id, domain, pilot)
+    s.execute(delete(HuntGroup).where(HuntGroup.id == group.id))
+    forget_stray_blocks(s, domain_id)
+    # A domain without groups would keep the only other one from being "the only domain there is".
+    none_left = ~exists().where(HuntGroup.domain_id == domain_id)
+    s.execute(delete(Domain).where(Domain.id == domain_id, none_left))
+    announce(s, domain)
+
+
+def _changed(s: Session, group: Group, **fields: Any) -> Group:
+    changed = replace(group, **fields)
+    check_group(changed)
+    s.execute(update(HuntGroup).where(HuntGroup.id == changed.id).values(group_columns(changed)))
+    announce(s, changed.domain)
+    return changed
+
+
+def _locked(s: Session, domain: str, pilot: str) -> Group:
+    return find_group(s, find_domain_id(s, domain, lock=True), domain, pilot)
+
+
+def _lock_or_add_domain(s: Session, domain: str) -> int:
+    same = s.scalar(select(Domain.name).where(func.lower(Domain.name) == domain.lower()))
+    if same not in (None, domain):
+        raise Conflict(f"{domain} is there already, written {same}: say it that way.")
+    while True:
+        s.execute(insert_into(s, Domain).values(name=domain).on_conflict_do_nothing())
+        try:
+            return find_domain_id(s, domain, lock=True)
+        except NotFound:  # its last group, and with it the domain, was removed between the two statements
+            continue
+
+
+def _check_number_is_free(s: Session, domain_id: int, domain: str, pilot: str) -> None:
+    in_domain = select(HuntGroup.pilot).where(HuntGroup.domain_id == domain_id)
+    if s.scalar(in_domain.where(HuntGroup.pilot == pilot)) is not None:
+        raise Conflict(f"There is a group {pilot} in {domain} already: choose another number, or change that one.")
+    group_of_member = s.scalar(
+        in_domain.join(HuntMember, HuntMember.group_id == HuntGroup.id).where(HuntMember.extension == pilot)
+    )
+    if group_of_member is not None:
+        raise Conflict(f"{pilot} is an extension, a member of {group_of_member}: it cannot be a pilot, too.")

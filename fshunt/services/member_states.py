@@ -1,0 +1,176 @@
+"""What members do now: what the switches tell of their phones, and the database of their claims."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from fshunt.errors import FshuntError
+from fshunt.hunting.availability import rests
+
+if TYPE_CHECKING:
+    from fshunt.db.queries.claimed_members import Held
+    from fshunt.esl.inbound import Inbound
+    from fshunt.freeswitch.phones import PhoneCall, PhoneTable
+    from fshunt.hunting.group import Group, Member
+    from fshunt.settings import WatchedSwitch
+
+CONNECT_SECONDS = 2.0
+"""For a switch to let us in: one that is there takes milliseconds."""
+
+NOT_CONFIGURED = "No [[switch]] is configured: what is shown of phones is what the database knows."
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a member does: one word of design, section 3, since when, and with whom; each None where it is not known.
+
+    ``left``: a daemon has written it that is gone since; nobody would have written that it is over.
+    """
+
+    word: str
+    since: datetime | None = None
+    other: str | None = None
+    left: bool = False
+
+    def json(self) -> dict[str, Any]:
+        """For programs."""
+        return {"state": self.word, "state_since": self.since, "state_left": self.left, "other_end": self.other}
+
+    def words(self, now: datetime) -> str:
+        """For people."""
+        shown = WORDS[self.word]
+        if self.other:
+            shown += f" with {self.other}" if self.word == "on-call" else f" for {self.other}"
+        if self.since:
+            shown += f" since {_clock(self.since, now)}"
+        return f"{shown}, left by a daemon that is gone" if self.left else shown
+
+
+WORDS = {
+    "free": "free",
+    "unknown": "enabled",
+    "ringing": "ringing",
+    "on-call": "on call",
+    "claimed": "about to be rung",
+    "unregistered": "unregistered",
+    "resting": "resting",
+    "disabled": "disabled",
+    "blocked": "blocked",
+}
+"""The words of a state in JSON, and how people read them; unknown: nothing hinders it, but no switch was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one switch told: its phones, and the extensions that it finds under another name of their domain."""
+
+    table: PhoneTable
+    found: frozenset[str]
+
+
+class Phones:
+    """What the switches that could be asked told. ``complete``: all of them, so that what is not seen is not there."""
+
+    def __init__(self, told: list[Told], complete: bool) -> None:
+        self.complete = complete
+        self._told = told
+
+    def registered(self, number: str, domain: str) -> bool | None:
+        """Whether an extension has a phone; None where that is not known."""
+        if any(each.table.is_registered(number, domain) or number in each.found for each in self._told):
+            return True
+        return False if self.complete else None
+
+    def calls(self, number: str, domain: str) -> list[PhoneCall]:
+        """The calls of an extension, the oldest first."""
+        return [call for each in self._told for call in each.table.calls_of(f"{number}@{domain}")]
+
+
+def ask(switches: Iterable[WatchedSwitch], group: Group) -> tuple[Phones, list[str]]:
+    """Ask each switch what the phones of a group do; who cannot be asked is told in a sentence."""
+    told, sentences, asked = [], [], list(switches)
+    for switch in asked:
+        try:
+            told.append(_ask(switch, group))
+        except FshuntError as error:
+            sentences.append(f"{switch.name} is not asked: {error}")
+    return Phones(told, bool(asked) and not sentences), sentences if asked else [NOT_CONFIGURED]
+
+
+def _ask(switch: WatchedSwitch, group: Group) -> Told:
+    from fshunt.esl.inbound import Inbound
+    from fshunt.freeswitch.phones import PhoneTable, watch
+
+    inbound = Inbound.connect(switch.host, switch.port, switch.password(), CONNECT_SECONDS)
+    try:
+        table = PhoneTable()
+        watch(inbound, table)
+        # Registered at another domain only: another tenant's phone, or the same one by another name; the switch knows.
+        doubtful = [m for m in group.members if not m.address.outside and _elsewhere(table, m, group)]
+        return Told(table, frozenset(m.address.number for m in doubtful if _finds(inbound, m, group)))
+    finally:
+        inbound.close()
+
+
+def _elsewhere(table: PhoneTable, member: Member, group: Group) -> bool:
+    number = member.address.number
+    return not table.is_registered(number, group.domain) and table.registered_anywhere(number)
+
+
+def _finds(inbound: Inbound, member: Member, group: Group) -> bool:
+    from fshunt.freeswitch.dialstring import contact_query, contacts_of
+
+    mark = uuid4().hex
+    contacts, _ = contacts_of(inbound.send(f"api {contact_query(member.address, group.domain, mark)}").reply_text, mark)
+    return bool(contacts)
+
+
+def states(
+    group: Group, phones: Phones, held: Mapping[str, Held], now: datetime, living: Collection[str]
+) -> dict[int, State]:
+    """What each member of a group does, by its id; ``living`` are the runs of daemons that are alive."""
+    return {
+        member.id: _state(member, group, phones, held.get(member.extension), now, living) for member in group.members
+    }
+
+
+def _state(
+    member: Member, group: Group, phones: Phones, held: Held | None, now: datetime, living: Collection[str]
+) -> State:
+    if not member.enabled:
+        return State("disabled")
+    if member.blocked:
+        return State("blocked")
+    outside = member.address.outside
+    calls = [] if outside else phones.calls(member.address.number, group.domain)
+    registered = True if outside else phones.registered(member.address.number, group.domain)
+    if registered is False and not calls:
+        return State("unregistered")
+    left = held is not None and held.owner not in living
+    if busy := _busy(calls, None if left and phones.complete else held):  # the switches know of no such call
+        return replace(busy, left=left and not calls)
+    if rests(member.idle_since, group.rest_seconds, now):
+        return State("resting", member.idle_since)
+    return State("free" if phones.complete or registered else "unknown")
+
+
+def _busy(calls: list[PhoneCall], held: Held | None) -> State | None:
+    """Talk before ringing, and what the phones do before what a hunt has written of them."""
+    for word, state in (("on-call", "talking"), ("ringing", "ringing")):
+        found = next((call for call in calls if call.state == state), None)
+        if found is not None:
+            return State(word, datetime.fromtimestamp(found.since, UTC), found.other or None)
+    if held is None:
+        return None
+    if held.answered is None:
+        return State("claimed")
+    return State("on-call" if held.answered else "ringing", held.since)
+
+
+def _clock(when: datetime, now: datetime) -> str:
+    there, here = when.astimezone(), now.astimezone()
+    return there.strftime("%H:%M:%S" if there.date() == here.date() else "%Y-%m-%d %H:%M:%S")

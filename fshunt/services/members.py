@@ -1,0 +1,248 @@
+"""Administration of the members of a group. Positions are always 1 to n; the group's memory follows every change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import reduce
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy.orm import Session
+
+from fshunt.db.models import Block, GroupMemory, HuntGroup, HuntMember
+from fshunt.db.notifications import announce
+from fshunt.db.queries.rows import (
+    find_domain_id,
+    find_group,
+    lock_memory,
+    memory_of,
+    nearest,
+)
+from fshunt.db.statements import insert_into
+from fshunt.errors import Conflict, NotFound, UsageError
+from fshunt.hunting.addresses import MemberAddress, parse_member
+from fshunt.hunting.group import Group, Member
+from fshunt.hunting.rotation import Memory
+from fshunt.services.group_rows import check_member, member_columns
+
+KEY = ("domain_id", "extension")
+"""Of a block."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Locked:
+    """A group that nobody else can change, and no call can move the memory of, until the transaction ends."""
+
+    domain_id: int
+    group: Group
+    memory: GroupMemory
+
+    def find(self, address: MemberAddress) -> Member:
+        for member in self.group.members:
+            if member.address == address:
+                return member
+        names = [member.extension for member in self.group.members]
+        hint = nearest(str(address), names, "member")
+        raise NotFound(f"{address} is not a member of {self.group.pilot}: {hint}")
+
+    def memory_follows(self, change: Callable[[Memory], Memory]) -> None:
+        row = self.memory
+        answerer, turn = memory_of(row.answerer_id, row.answerer_place), memory_of(row.turn_id, row.turn_place)
+        if answerer is not None:
+            moved = change(answerer)
+            row.answerer_id, row.answerer_place = moved.member_id, moved.place
+        if turn is not None:
+            moved = change(turn)
+            row.turn_id, row.turn_place = moved.member_id, moved.place
+
+
+def add_members(
+    s: Session,
+    domain: str,
+    pilot: str,
+    addresses: Sequence[MemberAddress],
+    *,
+    at: int | None = None,
+    shared: bool = False,
+    **fields: Any,
+) -> Group:
+    """Add members from position ``at`` (None: after the last), all of them or none.
+
+    ``shared`` says that a member may be in more than one group of this domain. ``fields`` are fields of hunting's
+    Member; outside numbers must confirm unless ``confirm`` is said (design, section 4).
+    Raises NotFound, BadValue, Conflict, or UsageError if the position is out of range.
+    """
+    locked = _lock(s, domain, pilot)
+    there = len(locked.group.members)
+    first = there + 1 if at is None else _checked_position(at, there + 1)
+    new = [
+        Member(id=0, position=first + i, address=address, **({"confirm": address.outside} | fields))
+        for i, address in enumerate(addresses)
+    ]
+    for i, member in enumerate(new):
+        check_member(member)
+        _check_may_join(s, locked, member.address, [m.address for m in new[:i]], shared=shared)
+    shifted = [m.id for m in locked.group.members if m.position >= first]
+    _renumber(s, locked.group, {member_id: first + len(new) + i for i, member_id in enumerate(shifted)})
+    s.add_all(HuntMember(group_id=locked.group.id, position=m.position, **member_columns(m)) for m in new)
+    locked.memory_follows(lambda memory: reduce(Memory.added, [m.position for m in new], memory))
+    return _as_it_is_now(s, locked)
+
+
+def remove_member(s: Session, domain: str, pilot: str, address: MemberAddress) -> Group:
+    """Take a member out; those behind move up. With an extension's last membership its block goes. Raises NotFound."""
+    locked = _lock(s, domain, pilot)
+    gone = locked.find(address)
+    s.execute(delete(HuntMember).where(HuntMember.id == gone.id))
+    behind = {m.id: m.position - 1 for m in locked.group.members if m.position > gone.position}
+    _renumber(s, locked.group, behind)
+    locked.memory_follows(lambda memory: memory.removed(gone.id, gone.position))
+    forget_stray_blocks(s, locked.domain_id)
+    return _as_it_is_now(s, locked)
+
+
+def move_member(s: Session, domain: str, pilot: str, address: MemberAddress, position: int) -> Group:
+    """Move a member to ``position``, counted from 1; raise NotFound, or UsageError if it is out of range."""
+    locked = _lock(s, domain, pilot)
+    moved = locked.find(address)
+    _checked_position(position, len(locked.group.members))
+    order = [m.id for m in locked.group.members if m.id != moved.id]
+    order.insert(position - 1, moved.id)
+    old = {m.id: m.position for m in locked.group.members}
+    _renumber(s, locked.group, {member_id: i for i, member_id in enumerate(order, 1) if old[member_id] != i})
+    locked.memory_follows(lambda memory: memory.moved(moved.id, moved.position, position))
+    return _as_it_is_now(s, locked)
+
+
+def set_member(s: Session, domain: str, pilot: str, address: MemberAddress, **fields: Any) -> Group:
+    """Change the fields that are named (``ring_time`` None: the group's); raise NotFound or BadValue."""
+    locked = _lock(s, domain, pilot)
+    changed = replace(locked.find(address), **fields)
+    check_member(changed)
+    s.execute(update(HuntMember).where(HuntMember.id == changed.id).values(member_columns(changed)))
+    return _as_it_is_now(s, locked)
+
+
+def enable_member(s: Session, domain: str, pilot: str, address: MemberAddress, enabled: bool) -> Group:
+    """Let the member be rung in this group, or not."""
+    return set_member(s, domain, pilot, address, enabled=enabled)
+
+
+def block(s: Session, domain: str, extension: str, blocked: bool, *, now: datetime | None = None) -> None:
+    """Take the extension (or ``number@gateway``) out of all groups of the domain for now, or put it back.
+
+    Put back, it may let as many calls ring out as if it never had (``auto_block``).
+    Raises BadValue, or NotFound if it is in no group of the domain.
+    """
+    address = parse_member(extension)
+    key = str(address)
+    domain_id = find_domain_id(s, domain, lock=True)
+    if address not in [member for _, member in _memberships(s, domain_id, address)]:
+        raise NotFound(f"{key} is in no group of {domain}: only a member can be blocked.")
+    if blocked:
+        row = {"domain_id": domain_id, "extension": key, "since": now or datetime.now(UTC)}
+        own_wish = insert_into(s, Block).values(row).on_conflict_do_update(index_elements=KEY, set_={"reason": None})
+        s.execute(own_wish)
+    else:
+        s.execute(delete(Block).where(Block.domain_id == domain_id, Block.extension == key))
+        in_domain = select(HuntGroup.id).where(HuntGroup.domain_id == domain_id)
+        theirs = _lock_members(s, HuntMember.extension == key, HuntMember.group_id.in_(in_domain))
+        counts = update(HuntMember).where(HuntMember.id.in_(theirs))
+        s.execute(counts.values(rang_out=0).execution_options(synchronize_session=False))
+    announce(s, domain)
+
+
+def forget_stray_blocks(s: Session, domain_id: int) -> None:
+    """Drop the blocks of extensions that are in no group of the domain any more."""
+    members = (
+        select(HuntMember.extension)
+        .join(HuntGroup, HuntGroup.id == HuntMember.group_id)
+        .where(HuntGroup.domain_id == domain_id)
+    )
+    s.execute(delete(Block).where(Block.domain_id == domain_id, Block.extension.not_in(members)))
+
+
+def _lock(s: Session, domain: str, pilot: str) -> _Locked:
+    domain_id = find_domain_id(s, domain, lock=True)
+    group_id = find_group(s, domain_id, domain, pilot).id
+    memory = lock_memory(s, group_id)
+    if memory is None:
+        raise NotFound(f"The memory of group {pilot} is missing: remove the group and add it again.")
+    return _Locked(domain_id, find_group(s, domain_id, domain, pilot), memory)
+
+
+def _as_it_is_now(s: Session, locked: _Locked) -> Group:
+    s.flush()
+    announce(s, locked.group.domain)
+    return find_group(s, locked.domain_id, locked.group.domain, locked.group.pilot)
+
+
+def _checked_position(position: int, last: int) -> int:
+    if not 1 <= position <= last:
+        allowed = f"from 1 to {last}" if last > 1 else "1"
+        raise UsageError(f"Position {position} is out of range: say {allowed}.")
+    return position
+
+
+def _check_may_join(
+    s: Session, locked: _Locked, address: MemberAddress, before: Sequence[MemberAddress], *, shared: bool
+) -> None:
+    pilot = locked.group.pilot
+    there = _same_phone(address, [member.address for member in locked.group.members])
+    if there is not None:
+        raise Conflict(f"{address} is already a member of {pilot}{_unless_equal(', as {}', there, address)}.")
+    said = _same_phone(address, before)
+    if said is not None:
+        raise Conflict(f"{address} is said twice{_unless_equal(', once as {}', said, address)}.")
+    is_pilot = select(HuntGroup.id).where(HuntGroup.domain_id == locked.domain_id, HuntGroup.pilot == str(address))
+    if s.scalar(is_pilot) is not None:
+        raise Conflict(f"{address} is the pilot of a group: a member is an extension or an outside number.")
+    others = [] if shared else _memberships(s, locked.domain_id, address)
+    if others:
+        other_pilot, other = others[0]
+        raise Conflict(
+            f"{address} is already a member of {other_pilot}{_unless_equal(', as {}', other, address)}; "
+            "remove it there first, or list the domain in `shared_members`."
+        )
+
+
+def _same_phone(address: MemberAddress, among: Sequence[MemberAddress]) -> MemberAddress | None:
+    return next((other for other in among if other.is_same_phone(address)), None)
+
+
+def _unless_equal(words: str, other: MemberAddress, address: MemberAddress) -> str:
+    return "" if other == address else words.format(other)
+
+
+def _memberships(s: Session, domain_id: int, address: MemberAddress) -> list[tuple[str, MemberAddress]]:
+    """Return the pilots of the domain's groups that the phone is a member of, and as what."""
+    column = HuntMember.extension
+    same = column.startswith(f"{address.number}@", autoescape=True) if address.outside else column == str(address)
+    query = (
+        select(HuntGroup.pilot, column)
+        .join(HuntMember, HuntMember.group_id == HuntGroup.id)
+        .where(HuntGroup.domain_id == domain_id, same)
+        .order_by(HuntGroup.pilot)
+    )
+    return [(pilot, parse_member(extension)) for pilot, extension in s.execute(query)]
+
+
+def _lock_members(s: Session, *which: ColumnElement[bool]) -> list[int]:
+    """Lock members in order of their ids, and return these: the order in which a daemon writes of its calls.
+
+    An UPDATE of several rows locks them as it finds them, and may wait in a ring with one that does not.
+    """
+    return list(s.scalars(select(HuntMember.id).where(*which).order_by(HuntMember.id).with_for_update()))
+
+
+def _renumber(s: Session, group: Group, positions: dict[int, int]) -> None:
+    """Give members (by id) new positions, in two steps: a position may not be held by two even between statements."""
+    if not positions:
+        return
+    _lock_members(s, HuntMember.group_id == group.id, HuntMember.id.in_(positions))
+    moving = update(HuntMember).where(HuntMember.group_id == group.id, HuntMember.id.in_(positions))
+    s.execute(moving.values(position=-HuntMember.position).execution_options(synchronize_session=False))
+    rows = [{"id": member_id, "position": position} for member_id, position in positions.items()]
+    s.execute(update(HuntMember).execution_options(synchronize_session=None), rows)

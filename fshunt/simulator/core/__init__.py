@@ -1,0 +1,1 @@
+"""The simulated switch: channels, legs, phones and their events."""

@@ -1,0 +1,231 @@
+"""``bridge``: rings the legs of a dial string, connects the first that answers, and leaves the results behind.
+
+What stands in the caller's variables afterwards follows the tapes and the reference, section 2.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from fshunt.simulator.core.causes import (
+    ALLOTTED_TIMEOUT,
+    ALWAYS_CONTINUE,
+    LOSE_RACE,
+    NO_ANSWER,
+    NORMAL_CLEARING,
+    ORIGINATOR_CANCEL,
+    SUCCESS,
+    dialstatus_of,
+)
+from fshunt.simulator.core.channel import append
+from fshunt.simulator.core.legs import Leg
+from fshunt.simulator.dialplan.dialstring import Dial, DialError, Target, parse
+
+if TYPE_CHECKING:
+    from fshunt.simulator.core.call import SimulatedCall
+
+DEFAULT_ORIGINATE_SECONDS = 60
+CALLEE_NAME = "Outbound Call"
+
+
+def bridge(call: SimulatedCall, text: str) -> None:
+    """Runs the application, from the dial string to the end of the talk."""
+    try:
+        winner, cause = _try_groups(call, parse(text))
+    except DialError as error:
+        winner, cause = None, error.cause
+    if winner is not None:
+        _talk(call, winner)
+        return
+    _leave(call, cause)
+    call.variables["originate_failed_cause"] = cause
+    if call.channel.up and not call.reset and not _continues(call, cause):
+        call.hangup(cause)
+
+
+def _try_groups(call: SimulatedCall, dial: Dial) -> tuple[Leg | None, str]:
+    cause = NO_ANSWER
+    for targets in dial.groups:
+        attempt = Originate(call, targets, dial)
+        winner, cause = attempt.run()
+        if winner is not None or not call.listening or attempt.timed_out:
+            return winner, cause
+    return None, cause
+
+
+def _continues(call: SimulatedCall, cause: str) -> bool:
+    """Whether the caller lives on after a failed bridge (reference, 2.4)."""
+    wanted = call.variables.get("continue_on_fail")
+    if wanted is None or wanted == "false":
+        return cause in ALWAYS_CONTINUE
+    return wanted == "true" or cause in wanted.split(",")
+
+
+def _leave(call: SimulatedCall, cause: str) -> None:
+    call.variables["originate_disposition"] = cause
+    call.variables["DIALSTATUS"] = dialstatus_of(cause)
+
+
+class Originate:
+    """One group of targets rung together."""
+
+    def __init__(self, call: SimulatedCall, targets: tuple[Target, ...], dial: Dial) -> None:
+        self._call = call
+        self._targets = targets
+        self._dial = dial
+        self._users = [target.endpoint.startswith("user/") for target in targets]
+        self.legs: list[Leg] = []
+        self.timed_out = False
+
+    @property
+    def _lone_user(self) -> bool:
+        """``user/X`` alone is an originate within the originate: it is timed and counted otherwise (reference, 2.4)."""
+        return self._users == [True]
+
+    def run(self) -> tuple[Leg | None, str]:
+        """Rings until a leg wins or none is left: the winner, or why there is none."""
+        causes = [cause for target in self._targets if (cause := self._create(target)) is not None]
+        if not self.legs:
+            return None, causes[0] if causes else NO_ANSWER
+        _leave(self._call, "failure")
+        self._call.variables["DIALSTATUS"] = "INVALIDARGS"
+        self._call.variables["originate_signal_bond"] = self.legs[-1].channel.uuid
+        self._set_timeouts()
+        for leg in self.legs:
+            leg.start()
+        self._call.wait_until(self._decided)
+        return self._close()
+
+    def _create(self, target: Target) -> str | None:
+        """Makes the legs of a target, or says why there are none."""
+        try:
+            phones = self._call.switch.find_phones(target.endpoint, alone=len(self._targets) == 1)
+        except DialError as error:
+            self._note_dialed(target.endpoint)
+            return error.cause
+        self._note_dialed(target.endpoint)
+        for phone in phones:
+            self.legs.append(self._call.new_leg(phone, target.variables, self._changed))
+            self._list_leg(self.legs[-1])
+            if target.endpoint.startswith("user/") and not self._lone_user:
+                self._list_leg(self.legs[-1])
+                self._call.channel.other = self.legs[-1].channel
+                self._call.variables["signal_bond"] = self.legs[-1].channel.uuid
+        return None
+
+    def _note_dialed(self, endpoint: str) -> None:
+        kind, _, address = endpoint.partition("/")
+        if kind == "user":
+            user, _, domain = address.partition("@")
+            self._call.variables |= {"dialed_user": user, "dialed_domain": domain}
+
+    def _list_leg(self, leg: Leg) -> None:
+        destination = leg.channel.profile.destination
+        append(self._call.variables, "originated_legs", f"{leg.channel.uuid};{CALLEE_NAME};{destination}")
+
+    def _set_timeouts(self) -> None:
+        """FreeSWITCH counts whole clock seconds: fact 5."""
+        begun = int(self._call.clock.epoch())
+        everything = self._dial.variables.get("originate_timeout") or self._call.variables.get("call_timeout")
+        for leg in self.legs:
+            leg.time_out_at(begun + int(everything or DEFAULT_ORIGINATE_SECONDS), NO_ANSWER)
+            own = leg.channel.variables.get("leg_timeout")
+            if own is not None and self._lone_user:
+                leg.time_out_at(begun + int(own), NO_ANSWER)
+            elif own is not None:
+                leg.time_out_at(begun + int(own) + 1, ALLOTTED_TIMEOUT)
+
+    def _changed(self) -> None:
+        caller = self._call.channel
+        if any(leg.channel.rang for leg in self.legs) and caller.up:
+            number = self.legs[-1].channel.profile.destination
+            caller.profile.callee_name, caller.profile.callee_number = CALLEE_NAME, number
+            caller.mark_ringing()
+        self._call.wake()
+
+    def _winner(self) -> Leg | None:
+        ignores = self._dial.variables.get("ignore_early_media") or self._call.variables.get("ignore_early_media")
+        for leg in self.legs:
+            if not leg.ended and (leg.confirmed or (leg.early and ignores not in ("true", "ring_ready"))):
+                return leg
+        return None
+
+    def _decided(self) -> bool:
+        return self._winner() is not None or all(leg.ended for leg in self.legs)
+
+    def _close(self) -> tuple[Leg | None, str]:
+        call, winner = self._call, self._winner() if self._call.listening else None
+        loss = LOSE_RACE if winner is not None else ORIGINATOR_CANCEL
+        for leg in self.legs:
+            if leg is not winner:
+                leg.hangup(loss)
+        if winner is not None:
+            _connect(call, winner)
+            if self._lone_user:
+                self._list_leg(winner)
+        for leg in self._listed(winner):
+            append(call.variables, "originate_causes", f"{leg.channel.uuid};{'NONE' if leg is winner else leg.cause}")
+        if winner is not None:
+            return winner, SUCCESS
+        if call.transfer is not None:
+            return None, ORIGINATOR_CANCEL
+        self.timed_out = self.legs[0].cause == NO_ANSWER
+        return None, self.legs[0].cause or NO_ANSWER
+
+    def _listed(self, winner: Leg | None) -> Iterator[Leg]:
+        yield from self.legs
+        if winner is not None and self._lone_user:
+            yield winner
+
+
+def _connect(call: SimulatedCall, leg: Leg) -> None:
+    """Answers the caller, or gives him the early sound of the leg that won by it."""
+    profile = call.channel.profile
+    profile.callee_name, profile.callee_number = CALLEE_NAME, leg.channel.profile.destination
+    if leg.channel.answered:
+        call.answer()
+    else:
+        call.channel.mark_early()
+
+
+def _talk(call: SimulatedCall, leg: Leg) -> None:
+    caller, other = call.channel, leg.channel
+    _leave(call, SUCCESS)
+    call.variables.pop("originate_signal_bond", None)
+    call.variables["signal_bond"] = other.uuid
+    caller.other = other
+    for one, its_other in ((caller, other), (other, caller)):
+        one.profile.times.bridged = call.clock.epoch()
+        one.variables |= _bridge_variables(its_other.uuid, its_other.name, its_other.profile.destination)
+    for name in _bridge_variables("", "", ""):
+        caller.variables.pop(name, None)
+    ends = (("Bridge-A-Unique-ID", caller.uuid), ("Bridge-B-Unique-ID", other.uuid))
+    caller.fire("CHANNEL_BRIDGE", front=ends)
+    caller.variables |= _bridge_variables(other.uuid, other.name, other.profile.destination)
+    call.run_hooks("execute_on_pre_bridge")
+    other.state = "CS_EXCHANGE_MEDIA"
+    call.talks_with(leg)
+    call.wait_until(lambda: leg.ended or (other.answered and not caller.answered))
+    if other.answered and not caller.answered and call.listening and not leg.ended:
+        call.answer()  # it won by early media, and is picked up only now
+        call.wait_until(lambda: leg.ended)
+    if not leg.ended:
+        leg.hangup(caller.hangup_cause or NORMAL_CLEARING)
+        other.variables["bridge_hangup_cause"] = NORMAL_CLEARING
+    caller.variables.pop("bridge_to", None)
+    caller.variables["bridge_hangup_cause"] = caller.hangup_cause or leg.cause or NORMAL_CLEARING
+    caller.fire("CHANNEL_UNBRIDGE", front=ends)
+    if caller.up and call.transfer is None and call.variables.get("hangup_after_bridge") == "true":
+        call.hangup(NORMAL_CLEARING)
+
+
+def _bridge_variables(uuid: str, name: str, number: str) -> dict[str, str]:
+    return {
+        "bridge_to": uuid,
+        "last_bridge_to": uuid,
+        "bridge_channel": name,
+        "bridge_uuid": uuid,
+        "last_sent_callee_id_name": CALLEE_NAME,
+        "last_sent_callee_id_number": number,
+    }

@@ -1,0 +1,295 @@
+"""A call on the simulated switch: the caller, his channel, and the thread that runs applications on it."""
+
+from __future__ import annotations
+
+import uuid as uuids
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from gevent.event import Event
+
+from fshunt.simulator.core.callers import Caller, Ending
+from fshunt.simulator.core.causes import DESTINATION_OUT_OF_ORDER, NORMAL_CLEARING, ORIGINATOR_CANCEL, PICKED_OFF
+from fshunt.simulator.core.channel import Channel, set_variable
+from fshunt.simulator.core.clock import Clock, Timer
+from fshunt.simulator.core.legs import NETWORK_SECONDS, Leg
+from fshunt.simulator.core.phones import Phone
+from fshunt.simulator.dialplan import applications
+from fshunt.simulator.dialplan.routing import Action, Message, expand
+
+if TYPE_CHECKING:
+    from fshunt.simulator.core.switch import SimulatedSwitch
+    from fshunt.simulator.eventsocket.faults import Fault
+    from fshunt.simulator.eventsocket.listener import Listener
+
+
+class SimulatedCall:
+    """One caller, from dialling to the end of his channel."""
+
+    def __init__(
+        self,
+        switch: SimulatedSwitch,
+        channel: Channel,
+        actions: Sequence[Action],
+        caller: Caller,
+        faults: Sequence[Fault] = (),
+    ) -> None:
+        self.switch = switch
+        self.channel = channel
+        self.variables = channel.variables
+        self.caller = caller
+        self.faults = faults
+        self.ending = Ending()
+        self.ended = Event()
+        self.talking = Event()
+        """Set once he has talked to a member."""
+        self.bridge_delay: float | None = None
+        """Real seconds from the controller's connection to its first ``bridge``."""
+        self.reset = False
+        """Taken from its application because the controller is gone: ``socket_resume`` (fact 7)."""
+        self.on_end: Callable[[], None] = lambda: None
+        """Called when his channel is gone."""
+        self.transfer: list[Action] | None = None
+        self.legs: dict[str, Leg] = {}
+        self.listener: Listener | None = None
+        self.broken_off = False
+        self.expanded: list[str] = []
+        """What was expanded in a controller's arguments: a caller's text may never be in here (design, section 9)."""
+        self.private: deque[Message] = deque()
+        self._actions = list(actions)
+        self._gone = False
+        self._transferred = False
+        self._locks = 0
+        self._wake = Event()
+        self._began = switch.clock.now()
+        self._timers: list[Timer] = []
+
+    @property
+    def uuid(self) -> str:
+        """The Unique-ID of the caller's channel."""
+        return self.channel.uuid
+
+    @property
+    def clock(self) -> Clock:
+        """The switch's clock."""
+        return self.switch.clock
+
+    @property
+    def listening(self) -> bool:
+        """Whether an application may go on: the caller is there, and not on the way elsewhere."""
+        return not self._gone and not self.reset and self.transfer is None
+
+    def join(self, seconds: float | None = None) -> bool:
+        """Waits, in real seconds, for the call's end; says whether it came."""
+        return bool(self.ended.wait(seconds))
+
+    # What the caller does.
+
+    def run(self) -> None:
+        """Goes through the dialplan until it ends or the channel does."""
+        if self.caller.give_up_after is not None:
+            self.later(self.caller.give_up_after, self._give_up)
+        while self._actions and self.channel.up:
+            application, argument = self._actions.pop(0)
+            self.execute(Message(application, argument, str(uuids.uuid4())))
+            if self.reset and self._transferred:
+                self._strand()
+            self.reset = False
+            if self.transfer is not None and self.channel.up:
+                self._actions, self.transfer, self._transferred = self.transfer, None, True
+                for state in ("CS_ROUTING", "CS_EXECUTE"):
+                    self.channel.state = state
+                    self.channel.fire("CHANNEL_STATE")
+        self.hangup(NORMAL_CLEARING)
+        self._finish()
+
+    def _strand(self) -> None:
+        """A lost controller with ``socket_resume`` takes a transferred caller from his new leg, to nowhere (seen)."""
+        self.reset = False
+        self.ending.kind, self.ending.who = "stuck", ""
+        self.switch.tell(self, "stuck", "", "reset after a transfer")
+        self.wait_until(lambda: False)
+
+    def hang_up(self) -> None:
+        """The caller hangs up: CANCEL before the answer, BYE after it. FreeSWITCH notices at its next tick."""
+        if not self.channel.up:
+            return
+        answered = self.channel.answered
+        self.variables |= {
+            "sip_term_status": "200" if answered else "487",
+            "proto_specific_hangup_cause": "sip:200" if answered else "sip:487",
+            "sip_term_cause": "16" if answered else "487",
+            "last_bridge_role": "originator",
+            "sip_cseq": "1",
+        }
+        self.ending.by_caller = True
+        self.switch.tell(self, "caller hangs up", "", "")
+        if not answered:
+            self.variables["sip_hangup_disposition"] = "recv_cancel"
+        self.channel.mark_hungup(NORMAL_CLEARING if answered else ORIGINATOR_CANCEL)
+        self.variables.setdefault("sip_hangup_disposition", "recv_bye")
+        self._tell_listener()
+        self.clock.call_later(NETWORK_SECONDS, self._notice)
+
+    def _give_up(self) -> None:
+        if not self.channel.answered:
+            self.hang_up()
+
+    def _notice(self) -> None:
+        self._gone = True
+        self.wake()
+
+    # What the switch does.
+
+    def hangup(self, cause: str) -> None:
+        """The switch hangs the caller up."""
+        self.channel.mark_hungup(cause)
+        self._gone = True
+        self._tell_listener()
+        self.wake()
+
+    def answer(self) -> None:
+        """Answers the caller, and runs what ``execute_on_answer`` says."""
+        if self.channel.answered or not self.channel.up:
+            return
+        self.channel.mark_answered()
+        self.run_hooks("execute_on_answer")
+        self.channel.settle_answer()
+
+    def send_away(self, number: str) -> None:
+        """An operator sends the caller to another number (``uuid_transfer``), whatever is under way."""
+        applications.TABLE["transfer"](self, number)
+
+    def pick_up(self, picker: SimulatedCall) -> None:
+        """Somebody picks the call up at another phone (``intercept``): what rings is stopped, and the two talk."""
+        for leg in self.legs.values():
+            leg.hangup(PICKED_OFF)
+        self.channel.other = picker.channel
+        self.answer()
+        self.ending.kind, self.ending.who = "picked up", picker.channel.profile.caller_number
+        self.switch.tell(self, "picked up", self.ending.who, "")
+        self.transfer = [("sleep", "86400000")]
+        self.wake()
+
+    def run_hooks(self, prefix: str) -> None:
+        """Runs the applications in all variables whose names begin so, as FreeSWITCH does at certain moments."""
+        for hook in [value for name, value in self.variables.items() if name.startswith(prefix)]:
+            application, _, argument = hook.replace("::", " ", 1).partition(" ")
+            self.execute(Message(application, argument, str(uuids.uuid4())))
+
+    def execute(self, message: Message) -> None:
+        """Runs one application, with its events. An unknown one hangs the call up (fact 19)."""
+        if not self.channel.up:
+            return
+        function = applications.TABLE.get(message.application)
+        if function is None:
+            self.hangup(DESTINATION_OUT_OF_ORDER)
+            return
+        if message.application in applications.NEED_MEDIA:
+            self.channel.mark_early()
+        argument, names = expand(message.argument, self.variables)
+        self.expanded += names if message.controllers else []
+        self.broken_off = False  # FreeSWITCH forgets, at the start of an application, that it was told to break off
+        self.channel.application = (message.application, argument)
+        self.variables["current_application"] = message.application
+        set_variable(self.variables, "current_application_data", argument)
+        said = [("Application", message.application), ("Application-Data", argument)]
+        named = ("Application-UUID", message.event_uuid)
+        said = [pair for pair in said if pair[1]]
+        self.channel.fire("CHANNEL_EXECUTE", [*said, named])
+        function(self, argument)
+        response = self.variables.pop("current_application_response", "_none_")
+        self.channel.fire("CHANNEL_EXECUTE_COMPLETE", [*said, ("Application-Response", response), named])
+
+    def wait_until(self, done: Callable[[], bool], seconds: float | None = None, *, nested: bool = True) -> None:
+        """Holds up an application until something is so, the time is over, or nobody is there to go on for.
+
+        Meanwhile the controller's messages are run, unless the application holds the event lock (fact 16) or is not
+        ``nested``.
+        """
+        over = Event()
+        timer = self.later(seconds, over.set) if seconds is not None else None
+        while not (done() or over.is_set()) and self.listening:
+            if nested and self.private and not self._locks:
+                self.run_message(self.private.popleft())
+                continue
+            self._wake.clear()
+            self._wake.wait()
+        if timer is not None:
+            timer.cancel()
+
+    def queue(self, application: str, argument: str, event_uuid: str, *, lock: bool, loops: int) -> None:
+        """Takes an application from a controller, to be run when the channel comes to it."""
+        self.private.append(
+            Message(application, argument, event_uuid or str(uuids.uuid4()), lock, loops, controllers=True)
+        )
+        self.wake()
+
+    def break_off(self, *, everything: bool) -> None:
+        """Ends the sound that plays (``uuid_break``); with ``everything`` also what waits to be run is forgotten."""
+        if everything:
+            self.private.clear()
+        self.broken_off = True
+        self.wake()
+
+    def run_message(self, message: Message) -> None:
+        """Runs what the controller asked for."""
+        self._locks += message.lock
+        self.variables |= {"current_loop": "1", "total_loops": str(message.loops)}
+        for _ in range(message.loops):
+            self.execute(message)
+        self._locks -= message.lock
+
+    def wake(self) -> None:
+        """Makes a waiting application look again."""
+        self._wake.set()
+
+    def later(self, seconds: float, action: Callable[[], None]) -> Timer:
+        """A timer of this call, which ends with it."""
+
+        def fire() -> None:
+            action()
+            self.wake()
+
+        timer = self.clock.call_later(seconds, fire)
+        self._timers.append(timer)
+        return timer
+
+    def new_leg(self, phone: Phone, variables: dict[str, str], changed: Callable[[], None]) -> Leg:
+        """A leg to a phone, not yet rung."""
+        channel = self.switch.new_leg_channel(self, phone, variables)
+        leg = Leg(self.clock, self.channel, channel, phone, changed, lambda *said: self.switch.tell(self, *said))
+        self.legs[channel.uuid] = leg
+        self.ending.rang.append(phone.user)
+        return leg
+
+    def talks_with(self, leg: Leg) -> None:
+        """The caller has somebody on the line."""
+        self.ending.kind, self.ending.who = "answered", leg.phone.user
+        self.talking.set()
+        self.switch.tell(self, "talks with", leg.phone.user, leg.phone.contact)
+        if self.caller.talk_for is not None:
+            self.later(self.caller.talk_for, self.hang_up)
+
+    def controller_gone(self) -> None:
+        """The controller's connection has ended; ``socket_resume`` decides what that means (fact 7)."""
+        if self.variables.get("socket_resume") == "true" and self.channel.up and self.transfer is None:
+            self.reset = True
+        self.wake()
+
+    def _tell_listener(self) -> None:
+        if self.listener is not None:
+            self.listener.channel_down()
+
+    def _finish(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self.variables.setdefault("sip_hangup_disposition", "send_bye" if self.channel.answered else "send_refuse")
+        self.channel.report(states=True)
+        self.ending.cause = self.channel.hangup_cause or ""
+        self.ending.seconds = self.clock.now() - self._began
+        if self.ending.kind == "abandoned" and not self.ending.by_caller:
+            self.ending.kind = "rejected"
+        self.switch.tell(self, "ends", self.ending.who, self.ending.kind)
+        self.ended.set()

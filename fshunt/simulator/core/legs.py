@@ -1,0 +1,172 @@
+"""An outgoing leg: one phone that is rung for one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fshunt.simulator.core.causes import LOSE_RACE, NORMAL_CLEARING, cause_of, q850_of, reason_header
+from fshunt.simulator.core.channel import Channel
+from fshunt.simulator.core.clock import Clock, Timer
+from fshunt.simulator.core.phones import Phone, Ring
+
+NETWORK_SECONDS = 0.02
+"""From FreeSWITCH's INVITE to the phone's first answer, and the tick in which FreeSWITCH notices things."""
+
+Tell = Callable[[str, str, str], None]
+"""Tells the switch's audience: what, who, detail."""
+
+
+class Leg:
+    """A leg from its INVITE to its end. All of it runs by timers; nothing here blocks."""
+
+    def __init__(
+        self, clock: Clock, caller: Channel, channel: Channel, phone: Phone, changed: Callable[[], None], tell: Tell
+    ) -> None:
+        self.channel = channel
+        self.phone = phone
+        self.cause: str | None = None
+        self.confirmed = False
+        """Answered, and confirmed by a key where the dial string asks for one."""
+        self._clock = clock
+        self._caller = caller
+        self._changed = changed
+        self._tell = tell
+        self._behaviour = phone.next_behaviour()
+        self._timers: list[Timer] = []
+        self._ring: Ring | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has been hung up."""
+        return self.cause is not None
+
+    @property
+    def early(self) -> bool:
+        """Whether its phone has sent sound before the answer."""
+        return self.channel.media and not self.channel.answered
+
+    def start(self) -> None:
+        """Sends the INVITE."""
+        profile, does = self.channel.profile, self._behaviour
+        self.channel.announce()
+        self._ring = Ring(
+            self._clock.now(), self._caller.uuid, self.channel.uuid, profile.caller_number, profile.caller_name
+        )
+        self.phone.rings.append(self._ring)
+        if does.progress is not None:
+            self._later(NETWORK_SECONDS, self._progress)
+        if does.reject is not None:
+            self._later(NETWORK_SECONDS + does.reject_after, self._reject)
+        elif does.answer_after is not None:
+            self._later(NETWORK_SECONDS + does.answer_after, self._answer)
+
+    def time_out_at(self, epoch: float, cause: str) -> None:
+        """Ends the leg at a moment unless the call is talking by then."""
+
+        def due() -> None:
+            if self.channel.profile.times.bridged == 0:
+                self.hangup(cause)
+
+        self._later(epoch - self._clock.epoch(), due)
+
+    def hangup(self, cause: str) -> None:
+        """FreeSWITCH ends it: CANCEL before the answer, BYE after it."""
+        if not self.ended:
+            if cause == LOSE_RACE:
+                self.channel.variables["group_dial_status"] = "loser"
+            way = "send_bye" if self.channel.answered else "send_cancel"
+            self._end(cause, way, at_once=cause == LOSE_RACE)
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        self._timers.append(self._clock.call_later(seconds, action))
+
+    def _progress(self) -> None:
+        if self._behaviour.progress == 183:
+            self.channel.mark_early()
+        else:
+            self.channel.mark_ringing()
+        self._tell("rings", self.phone.user, self.phone.contact)
+        self._changed()
+
+    def _reject(self) -> None:
+        code = self._behaviour.reject or 486
+        self._term_status(code, cause_of(code))
+        self._tell("refuses", self.phone.user, str(code))
+        self._end(cause_of(code), "recv_refuse", at_once=True)
+
+    def _answer(self) -> None:
+        does = self._behaviour
+        self.channel.mark_answered()
+        self.channel.settle_answer()
+        self.phone.talking += 1
+        if self._ring is not None:
+            self._ring.outcome, self._ring.ended = "answered", self._clock.now()
+        if does.hangup_after is not None:
+            self._later(does.hangup_after, self._hangs_up)
+        key = self.channel.variables.get("group_confirm_key")
+        if not key:
+            self._confirm()
+            return
+        self._tell("picks up", self.phone.user, "and is asked to press a key")
+        if does.digit == key:
+            self._later(does.digit_after, self._confirm)
+
+    def _confirm(self) -> None:
+        self.confirmed = True
+        self._changed()
+
+    def _hangs_up(self) -> None:
+        self._term_status(200, NORMAL_CLEARING)
+        self._tell("hangs up", self.phone.user, "")
+        self._end(NORMAL_CLEARING, "recv_bye", at_once=True)
+
+    def _term_status(self, code: int, cause: str) -> None:
+        self.channel.variables |= {
+            "sip_term_status": str(code),
+            "proto_specific_hangup_cause": f"sip:{code}",
+            "sip_term_cause": str(q850_of(cause)),
+        }
+        if code >= 300:
+            self.channel.variables["sip_invite_failure_status"] = str(code)
+
+    def _end(self, cause: str, way: str, *, at_once: bool) -> None:
+        self.cause = cause
+        for timer in self._timers:
+            timer.cancel()
+        if self.channel.answered:
+            self.phone.talking -= 1
+        self._note_ring(cause, way)
+        if way == "recv_refuse":
+            self.channel.variables["sip_hangup_disposition"] = way
+        self._blame_caller()
+        self.channel.mark_hungup(cause)
+        self.channel.variables.pop("bridge_to", None)
+        self.channel.variables["sip_hangup_disposition"] = way
+        if at_once:
+            self.channel.report(states=False)
+        else:
+            self._clock.call_later(NETWORK_SECONDS, lambda: self.channel.report(states=False))
+        self._tell_caller(cause)
+        self._changed()
+
+    def _note_ring(self, cause: str, way: str) -> None:
+        if self._ring is not None and self._ring.outcome == "ringing":
+            self._ring.ended = self._clock.now()
+            self._ring.outcome = "refused" if way == "recv_refuse" else "cancelled"
+            self._ring.reason = "" if way == "recv_refuse" else reason_header(cause)
+            if way == "send_cancel":
+                self._tell("stops ringing", self.phone.user, cause)
+
+    def _blame_caller(self) -> None:
+        """A leg that ends because the caller left knows why the caller did."""
+        if not self._caller.up:
+            self.channel.variables["last_bridge_hangup_cause"] = str(self._caller.hangup_cause)
+            if specific := self._caller.variables.get("proto_specific_hangup_cause"):
+                self.channel.variables["last_bridge_proto_specific_hangup_cause"] = specific
+
+    def _tell_caller(self, cause: str) -> None:
+        """The caller's channel keeps the cause of the last leg that ended, as long as it lives itself."""
+        if self._caller.up:
+            self._caller.variables["last_bridge_hangup_cause"] = cause
+            if specific := self.channel.variables.get("proto_specific_hangup_cause"):
+                self._caller.variables["last_bridge_proto_specific_hangup_cause"] = specific

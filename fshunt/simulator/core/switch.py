@@ -1,0 +1,288 @@
+"""A FreeSWITCH double: it has phones and callers, and dials the daemon over real TCP as FreeSWITCH does.
+
+It plays ``socket host:port async full`` of FreeSWITCH 1.10.12; ``tests/simulator`` holds it to recorded frames of the
+real one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import uuid as uuids
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import gevent
+
+from fshunt.simulator.core.bridging import CALLEE_NAME
+from fshunt.simulator.core.bus import Bus
+from fshunt.simulator.core.call import SimulatedCall
+from fshunt.simulator.core.callers import Caller
+from fshunt.simulator.core.causes import (
+    CHAN_NOT_IMPLEMENTED,
+    GATEWAY_DOWN,
+    INVALID_GATEWAY,
+    INVALID_PROFILE,
+    SUBSCRIBER_ABSENT,
+    USER_NOT_REGISTERED,
+)
+from fshunt.simulator.core.channel import Channel
+from fshunt.simulator.core.clock import Clock, RealClock
+from fshunt.simulator.core.headers import SWITCH_NAME, Profile, Times, caller_variables, leg_variables
+from fshunt.simulator.core.headers_end import registration_headers
+from fshunt.simulator.core.legs import Leg
+from fshunt.simulator.core.phones import GONE, RINGS, Behaviour, Gateway, Phone, Registrations, refuses
+from fshunt.simulator.dialplan.dialstring import DialError
+from fshunt.simulator.dialplan.routing import Action, route, shipped
+from fshunt.simulator.eventsocket.faults import Fault
+from fshunt.simulator.eventsocket.inbound import InboundSocket
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that happened on the switch, for those who look on."""
+
+    at: float
+    call: str
+    caller: str
+    what: str
+    """dials, rings, refuses, picks up, talks with, stops ringing, hangs up, caller hangs up, voicemail, ... ends."""
+    who: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceMessage:
+    """A message in a voicemail box."""
+
+    box: str
+    caller: str
+    seconds: float
+
+
+class SimulatedSwitch:
+    """The switch: registrations, gateways, calls, and the controllers it dials."""
+
+    name = SWITCH_NAME
+
+    def __init__(
+        self,
+        controllers: Sequence[tuple[str, int]],
+        *,
+        domain: str = "office.test",
+        clock: Clock | None = None,
+        fallback_box: str = "1001",
+        voicemail_seconds: float = 3.0,
+        pilot_actions: Sequence[Action] | None = None,
+    ) -> None:
+        self.clock: Clock = clock or RealClock()
+        self.domain = domain
+        self.voicemail_seconds = voicemail_seconds
+        self.playback_seconds = 1.0
+        self.registrations = Registrations()
+        self.gateways: dict[str, Gateway] = {}
+        self.calls: dict[str, SimulatedCall] = {}
+        self.messages: list[VoiceMessage] = []
+        self.bus = Bus(self.clock)
+        self.inbound: InboundSocket | None = None
+        self.inbound_faults: list[Fault] = []
+        """What goes wrong on the connections of monitors that are made from now on."""
+        self.dialled = 0
+        """Connections made to controllers, or being made; with the bytes, it says whether anything is on its way."""
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.pilot_actions = list(pilot_actions or shipped(controllers, domain, fallback_box))
+        self.routes: dict[str, list[Action]] = {}
+        """Numbers with a dialplan of their own, over the pilots and the extensions."""
+        self.registrations.told = self._tell_registration
+        self._watchers: list[Callable[[Fact], None]] = []
+        self._session_ids = itertools.count(1)
+
+    # What a test or a demo does with it.
+
+    def phone(self, user: str, behaviour: Behaviour = RINGS, contact: str | None = None) -> Phone:
+        """Registers a phone at an extension; a second one is a second contact of it."""
+        return self.registrations.new_phone(user, self.domain, behaviour, contact)
+
+    def user(self, user: str) -> None:
+        """An extension that nobody is registered at."""
+        self.registrations.add_user(user, self.domain)
+
+    def gateway(self, name: str) -> Gateway:
+        """A carrier; its numbers are added to it."""
+        return self.gateways.setdefault(name, Gateway(name))
+
+    def serve_inbound(self, password: str, port: int = 0) -> int:
+        """Lets monitors connect; gives the port on loopback."""
+        self.inbound = InboundSocket(self, password, port)
+        return self.inbound.port
+
+    def drop_inbound(self) -> None:
+        """Cuts the connections of all monitors; they may come again."""
+        if self.inbound is not None:
+            self.inbound.drop()
+
+    def close_inbound(self) -> None:
+        """Cuts them and listens no more, as when FreeSWITCH is stopped."""
+        if self.inbound is not None:
+            self.inbound.close()
+
+    def watch(self, watcher: Callable[[Fact], None]) -> None:
+        """Calls a function, which must not block, for everything that happens."""
+        self._watchers.append(watcher)
+
+    def call(
+        self,
+        number: str,
+        caller_number: str = "4155550100",
+        caller_name: str = "Lab Caller",
+        *,
+        caller: Caller | None = None,
+        variables: dict[str, str] | None = None,
+        faults: Sequence[Fault] = (),
+        uuid: str | None = None,
+    ) -> SimulatedCall:
+        """Somebody dials a number. The call runs by itself; ``join`` waits for its end."""
+        channel = self._caller_channel(number, caller_number, caller_name, uuid or str(uuids.uuid4()))
+        channel.variables |= variables or {}
+        call = SimulatedCall(self, channel, self.route(number), caller or Caller(), faults)
+        self.calls[call.uuid] = call
+        channel.announce()
+        self.tell(call, "dials", number, caller_name)
+        gevent.spawn(self._run, call)
+        return call
+
+    def call_from(self, phone: Phone, number: str, *, caller: Caller | None = None) -> SimulatedCall:
+        """A phone of ours dials a number; it is busy meanwhile."""
+        call = self.call(number, phone.user, f"Extension {phone.user}", caller=caller)
+        phone.talking += 1
+        call.on_end = lambda: setattr(phone, "talking", phone.talking - 1)
+        return call
+
+    def stop(self) -> None:
+        """Hangs everybody up."""
+        for call in list(self.calls.values()):
+            call.hangup("MANAGER_REQUEST")
+
+    def _run(self, call: SimulatedCall) -> None:
+        try:
+            call.run()
+        finally:
+            self.calls.pop(call.uuid, None)
+            call.on_end()
+            call.ended.set()
+
+    def route(self, number: str) -> list[Action]:
+        """The dialplan of a number: its own, the pilots', an extension's, or none."""
+        if number in self.routes:
+            return list(self.routes[number])
+        return route(number, self.domain, self.pilot_actions)
+
+    def _caller_channel(self, number: str, caller_number: str, caller_name: str, uuid: str) -> Channel:
+        name = f"sofia/internal/{caller_number}@{self.domain}"
+        times = Times(self.clock.epoch())
+        profile = Profile("inbound", uuid, name, caller_name, caller_number, number, times)
+        variables = caller_variables(profile, self.domain, next(self._session_ids))
+        return Channel(self.bus, profile, variables, f"{caller_number}@{self.domain}")
+
+    # For its parts: legs, phones, channels.
+
+    def new_leg_channel(self, call: SimulatedCall, phone: Phone, variables: dict[str, str]) -> Channel:
+        """The channel of a leg that is about to be rung."""
+        caller = call.channel
+        uuid = variables.get("origination_uuid") or str(uuids.uuid4())
+        profile = Profile(
+            "outbound",
+            uuid,
+            f"sofia/internal/{phone.contact.removeprefix('sip:')}",
+            _shown_name(call, variables),
+            variables.get("origination_caller_id_number")
+            or caller.variables.get("effective_caller_id_number", caller.profile.caller_number),
+            phone.user,
+            Times(self.clock.epoch()),
+            CALLEE_NAME,
+            phone.user,
+        )
+        own = leg_variables(profile, caller.profile, phone.contact, next(self._session_ids))
+        presence = variables.get("presence_id") or f"{phone.user}@{phone.domain}"
+        channel = Channel(self.bus, profile, own | variables, presence)
+        channel.call_uuid = caller.uuid
+        channel.other = caller
+        return channel
+
+    def find_phones(self, endpoint: str, *, alone: bool) -> list[Phone]:
+        """The phones that an endpoint of a dial string rings. Raises DialError where FreeSWITCH rings none.
+
+        In a forked dial, ``user/X`` rings only the first registered contact of X (fact 17).
+        """
+        kind, _, address = endpoint.partition("/")
+        if kind == "user":
+            phones = self._user_phones(address)
+            return phones if alone else phones[:1]
+        profile, _, target = address.partition("/")
+        if kind != "sofia" or not target:
+            raise DialError(CHAN_NOT_IMPLEMENTED, f"The simulator cannot dial {endpoint!r}.")
+        if profile == "gateway":
+            return [self._gateway_phone(target)]
+        if profile != "internal":
+            raise DialError(INVALID_PROFILE, f"There is no profile {profile!r}.")
+        contact = target if target.startswith("sip:") else f"sip:{target}"
+        return [self.registrations.at(contact) or Phone(contact[4:].partition("@")[0], self.domain, contact, GONE)]
+
+    def _user_phones(self, address: str) -> list[Phone]:
+        user, _, domain = address.partition("@")
+        phones = self.registrations.phones_of(user, domain or self.domain)
+        if not phones:
+            known = self.registrations.is_user(user, domain or self.domain)
+            cause = USER_NOT_REGISTERED if known else SUBSCRIBER_ABSENT
+            raise DialError(cause, f"Nobody is registered at {address}.")
+        return phones
+
+    def _gateway_phone(self, target: str) -> Phone:
+        name, _, number = target.partition("/")
+        gateway = self.gateways.get(name)
+        if gateway is None:
+            raise DialError(INVALID_GATEWAY, f"There is no gateway {name!r}.")
+        if not gateway.up:
+            raise DialError(GATEWAY_DOWN, f"The gateway {name!r} is down.")
+        return gateway.numbers.get(number) or Phone(number, name, f"sip:{number}@{name}.invalid:5060", refuses(404))
+
+    def find_leg(self, uuid: str) -> Leg | None:
+        """The leg with this uuid, while it lives."""
+        found = (call.legs.get(uuid) for call in self.calls.values())
+        return next((leg for leg in found if leg is not None and not leg.ended), None)
+
+    def find_channel(self, uuid: str) -> Channel | None:
+        """The channel with this uuid, while it lives."""
+        if call := self.calls.get(uuid):
+            return call.channel
+        leg = self.find_leg(uuid)
+        return leg.channel if leg else None
+
+    def all_channels(self) -> Iterator[Channel]:
+        """Every channel there is."""
+        for call in self.calls.values():
+            yield call.channel
+            yield from (leg.channel for leg in call.legs.values() if not leg.ended)
+
+    def take_message(self, call: SimulatedCall, box: str, seconds: float) -> None:
+        """Keeps a voicemail message."""
+        self.messages.append(VoiceMessage(box, call.channel.profile.caller_number, seconds))
+
+    def _tell_registration(self, kind: str, phone: Phone) -> None:
+        self.bus.tell(f"sofia::{kind}", registration_headers(kind, phone, self.clock.epoch()))
+
+    def tell(self, call: SimulatedCall, what: str, who: str, detail: str) -> None:
+        """Tells those who look on."""
+        if self._watchers:
+            fact = Fact(self.clock.now(), call.uuid, call.channel.profile.caller_number, what, who, detail)
+            for watcher in self._watchers:
+                watcher(fact)
+
+
+def _shown_name(call: SimulatedCall, variables: dict[str, str]) -> str:
+    """The name on the phone's display: what stands before a colon is lost on the way (fact 14)."""
+    caller = call.channel
+    name = variables.get("origination_caller_id_name") or caller.variables.get(
+        "effective_caller_id_name", caller.profile.caller_name
+    )
+    return name.rpartition(":")[2]

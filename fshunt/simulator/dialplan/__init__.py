@@ -1,0 +1,1 @@
+"""The applications and the dialplan of the simulated switch."""

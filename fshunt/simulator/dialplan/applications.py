@@ -1,0 +1,157 @@
+"""The applications that the simulated switch knows, each a function of the call and its argument."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import uuid as uuids
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from fshunt.simulator.core.bridging import bridge
+from fshunt.simulator.core.causes import NORMAL_CLEARING
+from fshunt.simulator.core.channel import set_variable
+from fshunt.simulator.dialplan.outbound import socket_application
+from fshunt.simulator.dialplan.routing import Message
+
+if TYPE_CHECKING:
+    from fshunt.simulator.core.call import SimulatedCall
+
+Application = Callable[["SimulatedCall", str], None]
+
+_TONE = re.compile(r"tone_stream://%\((\d+),(\d+),[\d,]+\)(?:;loops=(-?\d+))?")
+_SILENCE = re.compile(r"silence_stream://(\d+)")
+
+
+def _answer(call: SimulatedCall, _argument: str) -> None:
+    call.answer()
+
+
+def _pre_answer(call: SimulatedCall, _argument: str) -> None:
+    call.channel.mark_early()
+
+
+def _ring_ready(call: SimulatedCall, _argument: str) -> None:
+    call.channel.mark_ringing()
+
+
+def _set(call: SimulatedCall, argument: str) -> None:
+    name, _, value = argument.partition("=")
+    set_variable(call.variables, name, value)
+
+
+def _multiset(call: SimulatedCall, argument: str) -> None:
+    separator = " "
+    if argument.startswith("^^") and len(argument) > 2:
+        separator, argument = argument[2], argument[3:]
+    for pair in argument.split(separator):
+        _set(call, pair)
+
+
+def _export(call: SimulatedCall, argument: str) -> None:
+    name, _, value = argument.removeprefix("nolocal:").partition("=")
+    call.variables[f"export_vars_{name}"] = value
+    if not argument.startswith("nolocal:"):
+        set_variable(call.variables, name, value)
+
+
+def _unset(call: SimulatedCall, argument: str) -> None:
+    call.variables.pop(argument, None)
+
+
+def _sleep(call: SimulatedCall, argument: str) -> None:
+    call.wait_until(lambda: False, int(argument) / 1000)
+
+
+def _playback(call: SimulatedCall, argument: str) -> None:
+    call.wait_until(lambda: call.broken_off, _playback_seconds(argument, call.switch.playback_seconds))
+    call.variables |= {"playback_seconds": "0", "current_application_response": "FILE PLAYED"}
+
+
+def _playback_seconds(source: str, otherwise: float) -> float | None:
+    """How long a source plays; None for ever."""
+    if found := _TONE.match(source):
+        loops = int(found[3] or 1)
+        return None if loops < 0 else loops * (int(found[1]) + int(found[2])) / 1000
+    if found := _SILENCE.match(source):
+        return int(found[1]) / 1000
+    return otherwise
+
+
+def _voicemail(call: SimulatedCall, argument: str) -> None:
+    """Takes a message of ``profile domain box``; returns when it is spoken, or at once without phrases (fact 10)."""
+    words = argument.split()
+    box = words[-1] if words else ""
+    call.ending.kind = "voicemail" if call.listener is not None and not call.listener.finished else "fallback-voicemail"
+    call.ending.who = box
+    call.switch.tell(call, "voicemail", box, argument)
+    began = call.clock.now()
+    if call.caller.message_seconds is not None:
+        call.later(call.caller.message_seconds, call.hang_up)
+    call.wait_until(lambda: False, call.switch.voicemail_seconds)
+    call.switch.take_message(call, box, call.clock.now() - began)
+
+
+def _transfer(call: SimulatedCall, argument: str) -> None:
+    words = argument.split()
+    number = words[0] if words else ""
+    call.ending.kind, call.ending.who = "transferred", number
+    call.switch.tell(call, "transferred", number, argument)
+    history = f"{int(call.clock.epoch())}:{call.uuid}:bl_xfer:{number}/default/XML"
+    call.variables |= {"max_forwards": "69", "transfer_history": history, "transfer_source": history}
+    call.channel.profile.destination = number
+    call.transfer = call.switch.route(number)
+    call.wake()
+
+
+def _hangup(call: SimulatedCall, argument: str) -> None:
+    call.switch.tell(call, "hung up", "", argument or NORMAL_CLEARING)
+    call.hangup(argument or NORMAL_CLEARING)
+
+
+def _park(call: SimulatedCall, _argument: str) -> None:
+    call.ending.kind = "stuck"
+    call.wait_until(lambda: False)
+
+
+def _execute_extension(call: SimulatedCall, argument: str) -> None:
+    """Runs another number's actions, or those that stand in the argument: ``app:arg,app:arg inline``."""
+    words = shlex.split(argument)
+    if words[1:2] == ["inline"]:
+        for action in words[0].split(","):
+            application, _, said = action.partition(":")
+            call.execute(Message(application, said, str(uuids.uuid4())))
+    elif words:
+        for application, said in call.switch.route(words[0]):
+            call.execute(Message(application, said, str(uuids.uuid4())))
+
+
+def _nothing(_call: SimulatedCall, _argument: str) -> None:
+    """Applications that leave no trace here: eval, info, log."""
+
+
+TABLE: dict[str, Application] = {
+    "answer": _answer,
+    "bridge": bridge,
+    "eval": _nothing,
+    "execute_extension": _execute_extension,
+    "export": _export,
+    "hangup": _hangup,
+    "info": _nothing,
+    "log": _nothing,
+    "multiset": _multiset,
+    "park": _park,
+    "playback": _playback,
+    "pre_answer": _pre_answer,
+    "ring_ready": _ring_ready,
+    "set": _set,
+    "sleep": _sleep,
+    "socket": socket_application,
+    "transfer": _transfer,
+    "unset": _unset,
+    "voicemail": _voicemail,
+}
+"""What may be executed; any other name hangs the call up."""
+
+NEED_MEDIA = frozenset({"playback", "voicemail"})
+"""Applications before which FreeSWITCH lets sound flow."""

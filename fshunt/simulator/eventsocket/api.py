@@ -1,0 +1,117 @@
+"""The API commands that the simulated switch answers, word for word as FreeSWITCH does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from fshunt.simulator.core.causes import NORMAL_CLEARING
+from fshunt.simulator.core.channel import set_variable
+from fshunt.simulator.core.tables import show, sofia
+
+if TYPE_CHECKING:
+    from fshunt.simulator.core.switch import SimulatedSwitch
+
+NO_CHANNEL = "-ERR No such channel!\n"
+OK = "+OK\n"
+
+
+def run(switch: SimulatedSwitch, text: str) -> str:
+    """Runs an API command and gives its output."""
+    name, _, argument = text.strip().partition(" ")
+    function = _TABLE.get(name)
+    return function(switch, argument.strip()) if function else f"-ERR {name} Command not found!\n"
+
+
+def _sofia_contact(switch: SimulatedSwitch, argument: str) -> str:
+    user, _, where = argument.removeprefix("*/").removeprefix("internal/").partition("@")
+    domain, _, mark = where.partition("/")  # the mark is put before each contact (mod_sofia.c, contact_callback)
+    phones = switch.registrations.phones_of(user, domain or switch.domain)
+    return ",".join(f"{mark}sofia/internal/{phone.contact}" for phone in phones) or "error/user_not_registered"
+
+
+def _uuid_kill(switch: SimulatedSwitch, argument: str) -> str:
+    uuid, _, cause = argument.partition(" ")
+    if call := switch.calls.get(uuid):
+        call.hangup(cause or NORMAL_CLEARING)
+        return OK
+    if leg := switch.find_leg(uuid):
+        leg.hangup(cause or NORMAL_CLEARING)
+        return OK
+    return NO_CHANNEL
+
+
+def _uuid_break(switch: SimulatedSwitch, argument: str) -> str:
+    uuid, _, how = argument.partition(" ")
+    call = switch.calls.get(uuid)
+    if call is None:
+        return NO_CHANNEL
+    call.break_off(everything="all" in how)
+    return OK
+
+
+def _uuid_setvar(switch: SimulatedSwitch, argument: str) -> str:
+    uuid, _, rest = argument.partition(" ")
+    name, _, value = rest.partition(" ")
+    channel = switch.find_channel(uuid)
+    if channel is None:
+        return NO_CHANNEL
+    if not name:
+        return "-ERR No variable specified\n"
+    set_variable(channel.variables, name, value)
+    return OK
+
+
+def _uuid_setvar_multi(switch: SimulatedSwitch, argument: str) -> str:
+    uuid, _, rest = argument.partition(" ")
+    channel = switch.find_channel(uuid)
+    if channel is None:
+        return f"{NO_CHANNEL}-USAGE: <uuid> <var>=<value>;<var>=<value>...\n"
+    for pair in rest.split(";"):
+        name, _, value = pair.partition("=")
+        set_variable(channel.variables, name, value)
+    return OK
+
+
+def _uuid_getvar(switch: SimulatedSwitch, argument: str) -> str:
+    uuid, _, name = argument.partition(" ")
+    channel = switch.find_channel(uuid)
+    return NO_CHANNEL if channel is None else channel.variables.get(name, "_undef_")
+
+
+def _uuid_exists(switch: SimulatedSwitch, argument: str) -> str:
+    return "true" if switch.find_channel(argument) else "false"
+
+
+def _uuid_broadcast(switch: SimulatedSwitch, argument: str) -> str:
+    uuid, _, what = argument.partition(" ")
+    call = switch.calls.get(uuid)
+    if call is None:
+        return "-ERR invalid uuid\n"
+    application, _, rest = what.rpartition(" ")[0].partition("::")
+    call.queue(application, rest, "", lock=True, loops=1)  # FreeSWITCH locks what it broadcasts
+    return "+OK Message sent\n"
+
+
+def _uptime(switch: SimulatedSwitch, _argument: str) -> str:
+    return f"{int(switch.clock.now())}\n"
+
+
+def _status(switch: SimulatedSwitch, _argument: str) -> str:
+    return f"FreeSWITCH (Version 1.10.12 simulated) is ready\n{len(switch.calls)} session(s) - peak 0\n"
+
+
+_TABLE: dict[str, Callable[[SimulatedSwitch, str], str]] = {
+    "show": show,
+    "sofia": sofia,
+    "sofia_contact": _sofia_contact,
+    "status": _status,
+    "uptime": _uptime,
+    "uuid_break": _uuid_break,
+    "uuid_broadcast": _uuid_broadcast,
+    "uuid_exists": _uuid_exists,
+    "uuid_getvar": _uuid_getvar,
+    "uuid_kill": _uuid_kill,
+    "uuid_setvar": _uuid_setvar,
+    "uuid_setvar_multi": _uuid_setvar_multi,
+}

@@ -1,0 +1,1 @@
+"""Calls that the demo, the tests and the benchmark make."""

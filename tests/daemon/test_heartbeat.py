@@ -1,0 +1,213 @@
+"""The beat: what others took for dead is taken back, a stop is final, and no row ends it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from fshunt.daemon.cluster.clock import boot_seconds
+from fshunt.daemon.cluster.heartbeat import Heart
+from fshunt.db.engine import Store
+from fshunt.db.models import CallRecord, Claim, DaemonRecord, Waiter
+from fshunt.db.queries import calls, daemons, lease, orphans
+from fshunt.hunting.group import WhenBusy
+from fshunt.simulator.core.phones import answers
+from tests.daemon.rig import DOMAIN, WAIT_SECONDS, Rig, running
+
+A_LONG_TIME = 100.0
+
+
+def the_machine_slept(rig: Rig) -> None:
+    """Its monotonic clock says nothing of it; the one that counts from the start of the machine does."""
+    rig.daemon._heart._seconds = lambda: boot_seconds() + A_LONG_TIME
+
+
+def all_clocks_of_the_machine_stood_still(rig: Rig) -> None:
+    """As those of a virtual machine that is stopped: only the others have seen the time pass."""
+    with rig.store.writing() as s:
+        reached = lease.read(s)
+        assert reached is not None
+        lease.advance(s, reached + timedelta(seconds=A_LONG_TIME))
+
+
+@pytest.mark.parametrize("stood_still", [the_machine_slept, all_clocks_of_the_machine_stood_still])
+def test_after_a_standstill_claims_places_and_calls_are_taken_back(rig: Rig, stood_still: Any) -> None:
+    rig.group("5000", "1001", when_busy=WhenBusy.WAIT)
+    rig.phones("1001", behaviour=answers(0.02))
+    talks = rig.happens("talks with", "1001")
+    talk = rig.started()
+    assert talks.wait(WAIT_SECONDS)
+    waits = rig.started()
+    rig.until(lambda: len(kept(rig)) == 2, "one talks and one waits")
+    rig.until(lambda: opened(rig) == {rig.daemon.services.run}, "both are written")
+    before = kept(rig)
+    _another_takes_all(rig, "another's run")
+    assert kept(rig) == set()
+    stood_still(rig)
+    rig.daemon._heart.hurry()
+    rig.until(lambda: kept(rig) == before, "the member is claimed and the caller has his place")
+    rig.until(lambda: opened(rig) == {rig.daemon.services.run}, "the records are this daemon's again")
+    talk.hang_up()
+    after = rig.closed(talk)
+    assert (after.result, after.end_seen) == ("answered", True), "nobody has closed it, the daemon itself least of all"
+    waits.hang_up()
+
+
+def kept(rig: Rig) -> set[tuple[str, str, int | None]]:
+    """Who is claimed and who waits, with his place."""
+    with rig.store.reading() as s:
+        claims = s.execute(select(Claim.call_uuid, Claim.extension)).all()
+        places = s.execute(select(Waiter.call_uuid, Waiter.extension, Waiter.place)).all()
+    return {(*row, None) for row in claims} | {tuple(row) for row in places}
+
+
+def opened(rig: Rig) -> set[str | None]:
+    with rig.store.reading() as s:
+        return set(s.scalars(select(CallRecord.run).where(CallRecord.ended_at.is_(None))))
+
+
+def _another_takes_all(rig: Rig, run: str) -> None:
+    with rig.store.writing() as s:
+        s.execute(text("DELETE FROM claims"))
+        s.execute(text("DELETE FROM waiting"))
+        s.execute(text("UPDATE calls SET run = :run, owner = :run"), {"run": run})
+
+
+def test_beats_in_time_take_nothing_back(light_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    heart, returns = light_rig.daemon._heart, []
+    monkeypatch.setattr(heart, "_on_return", lambda: returns.append(1))
+    beats = _count_beats(heart, monkeypatch)
+    for number in range(3):
+        heart.hurry()
+        light_rig.until(lambda number=number: len(beats) > number, "it beats")
+    assert returns == []
+
+
+def _count_beats(heart: Heart, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    beats: list[bool] = []
+    real = heart._beat
+
+    def beat() -> bool:
+        beats.append(real())
+        return beats[-1]
+
+    monkeypatch.setattr(heart, "_beat", beat)
+    return beats
+
+
+def test_a_beat_that_is_under_way_at_a_stop_does_not_put_the_daemon_back(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fshunt.db.engine import open_store
+
+    store = open_store(postgres_url)
+    real, begun, go_on = daemons.beat, threading.Event(), threading.Event()
+
+    def slow(*args: Any, **more: Any) -> None:
+        begun.set()
+        assert go_on.wait(WAIT_SECONDS)
+        real(*args, **more)
+
+    with running(str(postgres_url), store) as rig:
+        transactions = _watch_transactions(rig.daemon.services.database.store, monkeypatch)
+        monkeypatch.setattr(daemons, "beat", slow)
+        heart = rig.daemon._heart
+        heart.hurry()
+        rig.until(begun.is_set, "a beat is under way")
+        heart.stop()
+        go_on.set()
+        rig.until(lambda: not transactions, "its transaction has ended")
+        with store.reading() as s:
+            assert list(s.scalars(select(DaemonRecord.run))) == []
+    store.close()
+
+
+def _watch_transactions(store: Store, monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """Those that write and are under way."""
+    under_way: set[int] = set()
+    real = store.writing
+
+    @contextmanager
+    def writing() -> Iterator[Session]:
+        under_way.add(threading.get_ident())
+        try:
+            with real() as s:
+                yield s
+        finally:
+            under_way.discard(threading.get_ident())
+
+    monkeypatch.setattr(store, "writing", writing)
+    return under_way
+
+
+def test_an_error_at_the_orphans_ends_no_beat(light_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = []
+
+    def take(*_args: Any, **_more: Any) -> list[orphans.Orphan]:
+        failed.append(1)
+        raise KeyError("a row that nobody can read")
+
+    monkeypatch.setattr(orphans, "take", take)
+    heart = light_rig.daemon._heart
+    beats = _count_beats(heart, monkeypatch)
+
+    def both() -> bool:
+        heart.hurry()
+        return len(failed) > 1 and len(beats) > 2
+
+    light_rig.until(both, "it beats on")
+    assert heart.beats
+
+
+@pytest.mark.parametrize("silent", [True, False], ids=["silent", "beats"])
+def test_what_an_earlier_run_of_the_node_left_is_closed_when_it_beats_no_more(
+    database_url: str, store: Store, silent: bool
+) -> None:
+    """A few beats later, not a lease later: which here is longer than any test."""
+    node, now = "the node", datetime.now(UTC)
+    with store.writing() as s:
+        lease.advance(s, now)
+        daemons.beat(s, "earlier", node=node, started_at=now, at=now, now=now, status={"process": "elsewhere/x/1 7"})
+        calls.open_call(
+            s,
+            "left",
+            uuid="left",
+            domain=DOMAIN,
+            pilot="5000",
+            group_name="",
+            policy="regular",
+            caller_number=None,
+            caller_name=None,
+            started_at=now,
+            facts=None,
+            owner=node,
+            run="earlier",
+        )
+    with running(str(database_url), store, node=node, lease_seconds=3600.0) as rig:
+        heart = rig.daemon._heart
+        assert not heart._earlier_lives_known
+
+        def settled() -> bool:
+            if not silent:
+                _beat_as(rig, "earlier", node)
+            return heart._earlier_lives_known
+
+        rig.until(settled, "it is known which of them live")
+        if silent:
+            rig.until(lambda: opened(rig) == set(), "the call is closed")
+        else:
+            assert opened(rig) == {"earlier"}, "it is another daemon of that name, and its calls are its own"
+
+
+def _beat_as(rig: Rig, run: str, node: str) -> None:
+    with rig.store.writing() as s:
+        reached = lease.read(s)
+        assert reached is not None
+        daemons.beat(s, run, node=node, started_at=reached, at=reached, now=reached, status={})

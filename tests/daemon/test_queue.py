@@ -1,0 +1,100 @@
+"""Who is woken when a member may be free: the first in the line who waits for that member (design, section 4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fshunt.daemon.cluster.queue import Key, Line, Waiter
+
+A, B = ("pbx.test", "1001"), ("pbx.test", "1002")
+
+
+class Row:
+    """A line, and who was woken."""
+
+    def __init__(self) -> None:
+        self.line, self.woken = Line(), list[str]()
+
+    def waiter(self, name: str, group_id: int = 1) -> Waiter:
+        return Waiter(name, group_id, lambda: self.woken.append(name))
+
+    def joined(self, name: str, *keys: Key) -> Waiter:
+        waiter = self.waiter(name)
+        self.line.join(waiter, keys)
+        return waiter
+
+
+@pytest.fixture
+def row() -> Row:
+    return Row()
+
+
+def test_the_longest_waiting_who_waits_for_the_member_is_woken(row: Row) -> None:
+    row.joined("declined 1001 before", B)
+    row.joined("first", A, B)
+    row.joined("second", A)
+    row.line.member_may_be_free(A)
+    assert row.woken == ["first"]
+
+
+def test_a_switch_names_the_member_in_small_letters(row: Row) -> None:
+    row.joined("first", ("PBX.test", "Alice"))
+    row.line.presence_changed("alice@pbx.test")
+    row.line.presence_changed("bob@pbx.test")
+    assert row.woken == ["first"]
+
+
+def test_when_somebody_leaves_the_next_is_woken(row: Row) -> None:
+    first = row.joined("first", A)
+    row.joined("second", A)
+    row.line.leave(first)
+    row.line.leave(first)
+    assert row.woken == ["second"]
+
+
+def test_a_newcomer_is_behind_all_who_wait(row: Row) -> None:
+    first, second = row.joined("first", A), row.joined("second", A)
+    newcomer = row.waiter("newcomer")
+    kept = [row.line.is_kept_for_another(A, who) for who in (first, second, newcomer, None)]
+    assert kept == [False, True, True, True]
+    assert not row.line.is_kept_for_another(B, None)
+
+
+def test_who_comes_back_has_the_same_place(row: Row) -> None:
+    first, second = row.joined("first", A), row.joined("second", A)
+    row.line.leave(first)
+    row.line.join(first, [A])
+    assert not row.line.is_kept_for_another(A, first)
+    assert row.line.is_kept_for_another(A, second)
+
+
+def test_any_change_wakes_who_is_first_for_any_member_and_nobody_else(row: Row) -> None:
+    for name, keys in (("first", [A]), ("second", [A]), ("third", [A, B])):
+        row.joined(name, *keys)
+    row.line.something_changed("other.test")
+    assert row.woken == []
+    row.line.something_changed("pbx.test")
+    assert row.woken == ["first", "third"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["join", "leave"]), st.integers(0, 5), st.sets(st.sampled_from([A, B])))))
+def test_first_come_first_served_whatever_is_done(steps: list[tuple[str, int, Any]]) -> None:
+    row = Row()
+    waiters = [row.waiter(str(number)) for number in range(6)]
+    arrived: list[Waiter] = []
+    for what, number, keys in steps:
+        waiter = waiters[number]
+        if what == "join":
+            row.line.join(waiter, keys)
+            arrived += [waiter] if waiter not in arrived else []
+        else:
+            row.line.leave(waiter)
+    there = [w for w in arrived if w.hunt_id in row.line.hunt_ids]
+    for key in (A, B):
+        row.woken.clear()
+        row.line.member_may_be_free(key)
+        assert row.woken == [w.hunt_id for w in there if key in w.keys][:1]

@@ -1,0 +1,281 @@
+"""Callers wait for busy members, first come first served (``when_busy = wait``; design, section 4)."""
+
+from __future__ import annotations
+
+import gevent
+import pytest
+from sqlalchemy import select
+
+from fshunt.db.models import SkipRecord
+from fshunt.db.queries import queue as waiting
+from fshunt.hunting.group import WhenBusy
+from fshunt.services import groups, members
+from fshunt.simulator.core.call import SimulatedCall
+from fshunt.simulator.core.callers import Caller
+from fshunt.simulator.core.phones import Behaviour, Phone, answers, refuses
+from tests.daemon.rig import DOMAIN, WAIT_SECONDS, Rig, passed, rang
+
+STAYS = answers(0.02)
+TALKS = answers(0.02, talks=0.1)
+MUSIC = "tone_stream://%(1000,0,300);loops=-1"
+
+
+def waits(rig: Rig, *extensions: str, **fields: object) -> None:
+    """A group 5000 whose callers wait."""
+    rig.group("5000", *extensions, when_busy=WhenBusy.WAIT, **fields)
+
+
+def busy_with_a_caller(rig: Rig, extension: str = "1001", then: Behaviour = TALKS) -> SimulatedCall:
+    """The phone talks with a caller of the group until he is told to hang up."""
+    (phone,) = rig.phones(extension, behaviour=then)
+    phone.script(STAYS)
+    talks = rig.happens("talks with", extension)
+    call = rig.started()
+    assert talks.wait(WAIT_SECONDS)
+    return call
+
+
+def in_line(rig: Rig, count: int) -> None:
+    rig.until(lambda: len(rig.daemon.services.line) == len(line_in_database(rig)) == count, f"{count} callers wait")
+
+
+def line_in_database(rig: Rig) -> list[str]:
+    with rig.store.reading() as s:
+        return [hunt.call_uuid for hunt in waiting.waiting_hunts(s)]
+
+
+def test_a_caller_waits_until_the_member_is_free(rig: Rig) -> None:
+    waits(rig, "1001")
+    first = busy_with_a_caller(rig)
+    second = rig.started()
+    in_line(rig, 1)
+    assert line_in_database(rig) == [second.uuid]
+    first.hang_up()
+    record = rig.closed(second)
+    assert (record.result, record.answered_by) == ("answered", "1001")
+    assert passed(record) == [("1001", "claimed")], "said once, not at each try"
+    assert record.waited_seconds is not None
+    assert line_in_database(rig) == []
+
+
+def test_without_it_the_caller_goes_on_at_once(rig: Rig) -> None:
+    rig.group("5000", "1001", voicemail="1009")
+    first = busy_with_a_caller(rig)
+    record = rig.closed(rig.started())
+    assert (record.result, record.destination, record.waited_seconds) == ("voicemail", "voicemail:1009", None)
+    first.hang_up()
+
+
+def test_first_come_first_served(rig: Rig) -> None:
+    waits(rig, "1001")
+    (phone,) = rig.phones("1001")
+    phone.script(STAYS, *[TALKS] * 5)
+    talks = rig.happens("talks with", "1001")
+    first = rig.started()
+    assert talks.wait(WAIT_SECONDS)
+    callers = []
+    for number in range(5):
+        callers.append(rig.started(caller_number=f"415555020{number}"))
+        in_line(rig, number + 1)
+    first.hang_up()
+    for caller in callers:
+        assert rig.closed(caller).result == "answered"
+    assert [ring.caller_number for ring in phone.rings[1:]] == [f"415555020{n}" for n in range(5)]
+
+
+def test_a_newcomer_does_not_overtake_who_waits(rig: Rig) -> None:
+    waits(rig, "1001", "1002")
+    first = busy_with_a_caller(rig, "1001", then=answers(0.2, talks=0.1))
+    (other,) = rig.phones("1002")
+    other.script(STAYS)
+    talks = rig.happens("talks with", "1002")
+    second = rig.started()
+    assert talks.wait(WAIT_SECONDS)
+    waiter = rig.started(caller_number="4155550201")
+    in_line(rig, 1)
+    rings = rig.happens("rings", "1001")
+    first.hang_up()
+    newcomer = rig.started(caller_number="4155550202")
+    assert rings.wait(WAIT_SECONDS)
+    assert rig.closed(waiter).answered_by == "1001"
+    assert rig.closed(newcomer).answered_by == "1001"
+    (phone,) = rig.switch.registrations.phones_of("1001", DOMAIN)
+    assert [ring.caller_number for ring in phone.rings[1:]] == ["4155550201", "4155550202"]
+    second.hang_up()
+
+
+def test_a_caller_who_leaves_is_out_of_the_line_at_once(rig: Rig) -> None:
+    waits(rig, "1001")
+    first = busy_with_a_caller(rig)
+    second, third = rig.started(), None
+    in_line(rig, 1)
+    third = rig.started()
+    in_line(rig, 2)
+    second.hang_up()
+    record = rig.closed(second)
+    assert (record.result, rang(record)) == ("abandoned", [])
+    assert line_in_database(rig) == [third.uuid]
+    first.hang_up()
+    assert rig.closed(third).result == "answered"
+
+
+def test_the_time_of_the_hunt_ends_the_wait(rig: Rig) -> None:
+    waits(rig, "1001", hunt_timeout=1.0, voicemail="1009")
+    first = busy_with_a_caller(rig)
+    record = rig.closed(rig.started())
+    assert (record.result, record.reason, record.destination) == ("voicemail", "everybody busy", "voicemail:1009")
+    first.hang_up()
+
+
+def test_who_declined_or_did_not_answer_is_not_waited_for(rig: Rig) -> None:
+    waits(rig, "1001", "1002", "1003", voicemail="1009")
+    first = busy_with_a_caller(rig, "1001", then=refuses(603))
+    (away,) = rig.phones("1002", behaviour=refuses(603))
+    rig.phones("1003", behaviour=refuses(480))
+    second = rig.started()
+    in_line(rig, 1)
+    first.hang_up()
+    record = rig.closed(second)
+    assert rang(record) == [("1002", "declined"), ("1003", "unreachable"), ("1001", "declined")]
+    assert record.result == "voicemail"
+    assert len(away.rings) == 1
+
+
+def test_a_member_who_unblocks_or_comes_back_is_offered_to_who_waits(rig: Rig) -> None:
+    waits(rig, "1001", "1002")
+    with rig.store.writing() as s:
+        members.block(s, DOMAIN, "1002", True)
+    first = busy_with_a_caller(rig)
+    rig.phones("1002", behaviour=TALKS)
+    second = rig.started()
+    in_line(rig, 1)
+    with rig.store.writing() as s:
+        members.block(s, DOMAIN, "1002", False)
+    assert rig.closed(second).answered_by == "1002"
+    first.hang_up()
+
+
+def test_a_simultaneous_group_rings_whoever_is_free_first(rig: Rig) -> None:
+    waits(rig, "1001", "1002", policy="simultaneous")
+    one, two = busy_with_a_caller(rig, "1001"), busy_with_a_caller(rig, "1002")
+    third = rig.started()
+    in_line(rig, 1)
+    two.hang_up()
+    assert rig.closed(third).answered_by == "1002"
+    one.hang_up()
+
+
+def test_a_member_rests_and_is_then_offered_to_who_waits(rig: Rig) -> None:
+    waits(rig, "1001", rest_seconds=1.0)
+    first = busy_with_a_caller(rig)
+    second = rig.started()
+    in_line(rig, 1)
+    first.hang_up()
+    record = rig.closed(second)
+    assert record.answered_by == "1001"
+    assert passed(record) == [("1001", "claimed"), ("1001", "resting")]
+    with rig.store.reading() as s:
+        (member,) = groups.get_group(s, DOMAIN, "5000").members
+    assert member.idle_since is not None
+    ended = rig.closed(first).ended_at
+    assert ended is not None
+    assert record.answered_at is not None
+    assert (record.answered_at - ended).total_seconds() >= 0.9
+
+
+def test_who_waits_hears_the_groups_music_and_it_ends_before_the_next_phone_rings(rig: Rig) -> None:
+    waits(rig, "1001", music=MUSIC)
+    first = busy_with_a_caller(rig)
+    second = rig.started()
+    in_line(rig, 1)
+    rig.until(lambda: any("playback" in c for c in second.listener.received), "the music plays")
+    first.hang_up()
+    assert rig.closed(second).answered_by == "1001"
+    said = [c for c in second.listener.received[1:] if "playback" in c or "uuid_break" in c or ": bridge" in c]
+    said = said[1:] if "uuid_break" in said[0] else said  # the greeting drops what a dead daemon has asked for
+    assert [("uuid_break" in c, ": bridge" in c) for c in said] == [(False, False), (True, False), (False, True)]
+
+
+def test_a_phone_that_answers_busy_is_tried_again_after_a_while(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fshunt.daemon.call.queueing.BUSY_AGAIN_SECONDS", 0.3)
+    waits(rig, "1001")
+    (phone,) = rig.phones("1001")
+    phone.script(refuses(486), refuses(486), TALKS)
+    record = rig.call()
+    assert rang(record) == [("1001", "busy"), ("1001", "busy"), ("1001", "answered")]
+
+
+def waits_for_a_direct_call(rig: Rig) -> tuple[Phone, SimulatedCall, SimulatedCall]:
+    """A phone that talks, who talks to it, and who waits for that to end."""
+    waits(rig, "1001", voicemail="1009")
+    (phone,) = rig.phones("1001")
+    phone.script(STAYS, TALKS)
+    talks = rig.happens("talks with", "1001")
+    direct = rig.started("1001")
+    assert talks.wait(WAIT_SECONDS)
+    waiter = rig.started()
+    in_line(rig, 1)
+    return phone, direct, waiter
+
+
+def test_the_end_of_a_direct_call_is_seen_and_the_member_offered(watched_rig: Rig) -> None:
+    rig = watched_rig
+    _, direct, waiter = waits_for_a_direct_call(rig)
+    direct.hang_up()
+    record = rig.closed(waiter)
+    assert record.answered_by == "1001"
+    assert passed(record) == [("1001", "on-call")]
+
+
+def talks_while_the_phone_is_gone(rig: Rig) -> tuple[Phone, SimulatedCall, SimulatedCall]:
+    """A phone that is not registered any more while it talks, who talks to it, and who waits and has seen that."""
+    phone, direct, waiter = waits_for_a_direct_call(rig)
+    rig.switch.registrations.unregister(phone)
+    rig.until(lambda: "unregistered" in reasons(rig), "he has seen that the phone is gone")
+    return phone, direct, waiter
+
+
+def reasons(rig: Rig) -> list[str]:
+    """Why members were passed over, by whatever call."""
+    with rig.store.reading() as s:
+        return list(s.scalars(select(SkipRecord.reason)))
+
+
+def test_a_phone_that_is_gone_for_a_moment_while_it_talks_is_waited_for(watched_rig: Rig) -> None:
+    phone, direct, waiter = talks_while_the_phone_is_gone(watched_rig)
+    in_line(watched_rig, 1)
+    watched_rig.switch.registrations.register(phone)
+    watched_rig.until(lambda: watched_rig.daemon.services.monitor.look(DOMAIN, "1001").registered, "it is back")
+    direct.hang_up()
+    assert watched_rig.closed(waiter).answered_by == "1001"
+
+
+def test_a_phone_that_is_gone_for_good_is_waited_for_until_its_call_is_over(watched_rig: Rig) -> None:
+    _, direct, waiter = talks_while_the_phone_is_gone(watched_rig)
+    in_line(watched_rig, 1)
+    direct.hang_up()
+    record = watched_rig.closed(waiter)
+    assert passed(record) == [("1001", "on-call"), ("1001", "unregistered")]
+    assert (record.result, record.reason) == ("voicemail", "everybody busy")
+
+
+def test_a_stop_hands_on_who_waits_and_his_place_goes_with_the_call(rig: Rig) -> None:
+    waits(rig, "1001")
+    first = busy_with_a_caller(rig)
+    second = rig.started()
+    in_line(rig, 1)
+    rig.daemon.stop()
+    assert second.join(WAIT_SECONDS)
+    assert second.ending.kind == "fallback-voicemail"
+    assert line_in_database(rig) == [second.uuid], "for a moment: the next daemon finds it by the call"
+    first.hang_up()
+
+
+def test_many_wait_for_few_and_everybody_is_served_in_order(rig: Rig) -> None:
+    waits(rig, "1001", "1002", "1003")
+    phones = rig.phones("1001", "1002", "1003", behaviour=answers(0.01, talks=0.03))
+    callers = [rig.started(caller_number=f"41555503{n:02}", caller=Caller()) for n in range(30)]
+    with gevent.Timeout(WAIT_SECONDS):
+        assert {rig.closed(call).result for call in callers} == {"answered"}
+    assert sum(len(phone.rings) for phone in phones) == 30, "nobody was rung for nothing"
+    rig.until(lambda: len(rig.daemon.services.claims) == 0, "no claim is left")

@@ -1,0 +1,73 @@
+import pytest
+
+from fshunt.db.queries import hunts
+from fshunt.errors import NotFound
+from fshunt.hunting.rotation import Memory
+from fshunt.services import groups
+from tests.db.office import DOMAIN, PILOT, look, make_office
+
+
+@pytest.fixture
+def two_domains(store):
+    make_office(store, "1001")
+    with store.writing() as s:
+        groups.add_group(s, "other.test", "5001")
+    return store
+
+
+def domain_of(store, **said):
+    with store.reading() as s:
+        return hunts.find_domain(s, **said)[1]
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({"fshunt_domain": "other.test", "domain_name": DOMAIN, "host": DOMAIN}, "other.test"),
+        ({"domain_name": "other.test", "host": DOMAIN}, "other.test"),
+        ({"domain_name": "", "host": "other.test"}, "other.test"),
+        ({"host": "PBX.Test"}, DOMAIN),
+    ],
+)
+def test_a_calls_domain_is_the_first_that_is_named(two_domains, said, found):
+    assert domain_of(two_domains, **said) == found
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"host": "10.0.0.1"},
+        {"domain_name": "10.0.0.1", "host": DOMAIN},
+        {"fshunt_domain": "nobody.test", "domain_name": DOMAIN, "host": DOMAIN},
+    ],
+)
+def test_a_domain_that_cannot_be_told_is_not_guessed(two_domains, said):
+    with pytest.raises(NotFound, match="There is no domain"):
+        domain_of(two_domains, **said)
+
+
+def test_the_only_domain_there_is_takes_every_call(store):
+    make_office(store)
+    assert domain_of(store, domain_name="10.0.0.1", host="192.0.2.7") == DOMAIN
+
+
+def test_what_the_dialplan_says_is_not_overruled_by_the_only_domain(store):
+    make_office(store)
+    with pytest.raises(NotFound, match=r"There is no domain typo\.test"):
+        domain_of(store, fshunt_domain="typo.test")
+
+
+def test_a_group_is_loaded_whole_with_its_memories(store):
+    group = make_office(store, "1001", "1002")
+    with store.writing() as s:
+        hunts.take_turn(s, group.id, "a", lambda _memory: group.members[1].id)
+    with store.reading() as s:
+        loaded = hunts.load(s, pilot=PILOT, host=DOMAIN)
+    assert loaded == hunts.Loaded(look(store), None, Memory(group.members[1].id, 2))
+
+
+def test_an_unknown_pilot_is_not_found(store):
+    make_office(store)
+    with store.reading() as s, pytest.raises(NotFound, match="There is no group 5999"):
+        hunts.load(s, pilot="5999", host=DOMAIN)

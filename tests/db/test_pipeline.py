@@ -1,0 +1,263 @@
+"""What is sent to PostgreSQL together: how many answers are waited for, and what comes of errors among them."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
+from statistics import mode
+
+import psycopg
+import pytest
+from sqlalchemy import make_url, text
+
+from fshunt.db.engine import Store, open_store
+from fshunt.db.models import CallRecord
+from fshunt.db.queries import calls, hunts, lease
+from fshunt.db.queries import queue as waiting
+from fshunt.errors import BadValue, Conflict, StoreError
+from fshunt.hunting.group import Group
+from fshunt.hunting.states import Result
+from tests.db.office import DOMAIN, NOON, PILOT, look, make_office
+
+TIMES = 8
+
+
+class TurnCounter:
+    """Passes one connection at a time on to a server, and counts how often the client spoke after the server had."""
+
+    def __init__(self, url: str) -> None:
+        self._server = str(make_url(url).query["host"])
+        self._url = make_url(url)
+        self.turns = 0
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        port = self._listening.getsockname()[1]
+        query = {"host": "127.0.0.1", "port": str(port), "sslmode": "disable", "gssencmode": "disable"}
+        return self._url.set(query=query).render_as_string(hide_password=False)
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(f"{self._server}/.s.PGSQL.5432")
+                self._clients_turn = True
+                threading.Thread(target=self._bring, args=[server, client], daemon=True).start()
+                threading.Thread(target=self._take, args=[client, server], daemon=True).start()
+
+    def _take(self, client: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError):
+            while data := client.recv(65536):
+                if self._clients_turn:
+                    self.turns += 1
+                    self._clients_turn = False
+                server.sendall(data)
+        server.close()
+
+    def _bring(self, server: socket.socket, client: socket.socket) -> None:
+        with suppress(OSError):
+            while data := server.recv(65536):
+                self._clients_turn = True
+                client.sendall(data)
+        client.close()
+
+
+@pytest.fixture
+def counter(postgres_url: str) -> Iterator[TurnCounter]:
+    if not str(make_url(postgres_url).query.get("host", "")).startswith("/"):
+        pytest.skip("the server is not ours, on a socket in a folder")
+    with closing(TurnCounter(postgres_url)) as counting:
+        yield counting
+
+
+@pytest.fixture
+def far(counter: TurnCounter) -> Iterator[Store]:
+    """A store whose answers are counted."""
+    with closing(open_store(counter.url)) as store:
+        yield store
+
+
+@pytest.fixture
+def group(far: Store) -> Group:
+    return make_office(far, "1001", "1002", "1003", policy="round-robin")
+
+
+def answers(counter: TurnCounter, act) -> int:
+    """How many answers ``act``, a transaction, mostly waits for; once a statement is prepared it may be one more."""
+    found = []
+    for number in range(TIMES):
+        before = counter.turns
+        act(f"{number}")
+        found.append(counter.turns - before)
+    return mode(found)
+
+
+def test_a_hunt_waits_for_seven_answers_at_most_until_it_rings(counter, far, group):
+    """At 0.1 s each, it goes on within a second."""
+    ids = [member.id for member in group.members]
+
+    def load(_number):
+        with far.reading() as s:
+            hunts.load(s, pilot=PILOT, host=DOMAIN)
+
+    def take_turn(number):
+        with far.writing() as s:
+            hunts.take_turn(s, group.id, number, lambda _memory: ids[0])
+
+    def claim(number):
+        who = {"domain": DOMAIN, "hunt_id": number, "call_uuid": number, "owner": "run"}
+        with far.writing() as s:
+            hunts.look_and_claim(s, group.id, ids, **who, now=NOON, lease_seconds=60)
+
+    assert (answers(counter, load), answers(counter, take_turn), answers(counter, claim)) == (2, 3, 2)
+
+
+def test_what_only_is_written_waits_for_one_answer(counter, far, group):
+    def write(number):
+        with far.writing() as s:
+            for part in "abcdef":
+                open_call(s, number + part)
+                calls.close_call(s, number + part, result=Result.FAILED, reason="", destination=None, ended_at=NOON)
+            hunts.note_end(s, group.members[0].id, at=NOON)
+            hunts.release(s, number)
+            waiting.leave(s, number)
+
+    assert answers(counter, write) == 1
+    with far.reading() as s:
+        assert len(calls.list_calls(s, limit=1000)) == 6 * TIMES
+
+
+def test_a_caller_joins_the_line_in_two_answers(counter, far, group):
+    def join(number):
+        who = {"domain": DOMAIN, "group_id": group.id, "call_uuid": number, "owner": "run"}
+        with far.writing() as s:
+            waiting.join(s, number, ["1001", "1002"], **who, place=None, at=NOON, now=NOON, lease_seconds=60)
+
+    assert answers(counter, join) == 2
+
+
+def open_call(s, hunt_id, started_at=NOON):
+    group = {"domain": DOMAIN, "pilot": PILOT, "group_name": "", "policy": "regular"}
+    caller = {"uuid": "u", "caller_number": None, "caller_name": None, "facts": None, "owner": "n"}
+    calls.open_call(s, hunt_id, **group, **caller, started_at=started_at)
+
+
+def add_offer(s, offer_id, call_id):
+    place = {"stage": 1, "cycle": 1, "position": 1, "extension": "1001", "phones": 1}
+    calls.add_offer(s, offer_id, call_id=call_id, **place, ring_seconds=1.0, started_at=NOON)
+
+
+def call_ids(store):
+    with store.reading() as s:
+        return {record.id for record in calls.list_calls(s)}
+
+
+@pytest.mark.parametrize("then", [0, 1, 50], ids=["last", "before the last", "early"])
+@pytest.mark.parametrize("before", [0, 1, 50])
+def test_of_what_is_sent_together_one_refused_is_all_undone_and_told_by_its_own_name(store, before, then):
+    """A record that can never be written must not look like a database that is away: it would be tried for ever."""
+
+    def block(s):
+        for number in range(before):
+            open_call(s, f"before {number}")
+        add_offer(s, "offer", call_id="nobody's")
+        for number in range(then):
+            open_call(s, f"then {number}")
+
+    with pytest.raises(Conflict):
+        in_one_transaction(store, block)
+    assert call_ids(store) == set()
+    in_one_transaction(store, lambda s: open_call(s, "after"))
+    assert call_ids(store) == {"after"}
+
+
+def in_one_transaction(store, block):
+    with store.writing() as s:
+        block(s)
+
+
+def test_a_refused_one_is_told_by_the_next_that_is_asked(store):
+    def block(s):
+        add_offer(s, "offer", call_id="nobody's")
+        lease.read(s)
+
+    with pytest.raises(Conflict):
+        in_one_transaction(store, block)
+    assert look_is_possible(store)
+
+
+def test_a_value_that_is_refused_before_it_is_sent_undoes_what_was(store):
+    def block(s):
+        open_call(s, "one")
+        open_call(s, "two", started_at=NOON.replace(tzinfo=None))
+        open_call(s, "three")
+
+    with pytest.raises(BadValue):
+        in_one_transaction(store, block)
+    assert call_ids(store) == set()
+    assert look_is_possible(store)
+
+
+def test_what_is_read_in_a_transaction_holds_what_was_written_in_it(store):
+    with store.writing() as s:
+        open_call(s, "one")
+        assert s.get(CallRecord, "one") is not None
+        open_call(s, "two")
+        assert {record.id for record in calls.list_calls(s)} == {"one", "two"}
+
+
+def test_an_error_of_the_block_undoes_what_was_still_to_be_sent(store):
+    def block(s):
+        open_call(s, "one")
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        in_one_transaction(store, block)
+    assert call_ids(store) == set()
+
+
+def test_a_server_that_goes_while_it_is_sent_to_is_away(postgres_url):
+    def block(s):
+        open_call(s, "one")
+        s.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    with closing(open_store(postgres_url)) as store:
+        with pytest.raises(StoreError):
+            in_one_transaction(store, block)
+        assert call_ids(store) == set()
+
+
+def test_why_a_connection_ended_is_told_and_not_that_its_pipe_cannot_be_closed(postgres_url):
+    def ended():
+        try:
+            raise psycopg.errors.AdminShutdown("terminating connection due to administrator command")
+        finally:
+            raise psycopg.OperationalError("cannot exit pipeline mode while busy")
+
+    def ask(store):
+        with store.reading() as s:
+            connection = s.connection().connection.driver_connection
+            connection.open_pipe()
+            connection._pipe = ExitStack()  # the other one is never closed, as if answers were missing
+            connection._pipe.callback(ended)
+            s.execute(text("SELECT 1"))
+
+    with closing(open_store(postgres_url)) as store:
+        with pytest.raises(StoreError, match=r"cannot be used: terminating connection due to administrator command\.$"):
+            ask(store)
+        assert look_is_possible(store)
+
+
+def look_is_possible(store):
+    make_office(store, "1001")
+    return look(store).pilot == PILOT

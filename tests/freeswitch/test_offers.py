@@ -1,0 +1,171 @@
+"""The legs of a stage: what each cause means, when a phone stops ringing, and what a member's phones come to."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fshunt.esl.frames import Frame
+from fshunt.freeswitch.causes import OUTCOMES, detail_of, outcome_of
+from fshunt.freeswitch.offers import CONNECT_SECONDS, LATEST_RINGING_SECONDS, Leg, Offer, StageLegs
+from fshunt.hunting.states import Outcome
+
+
+def event(name: str, uuid: str, **headers: str) -> Frame:
+    lines = {"Event-Name": name, "Unique-ID": uuid, **{k.replace("_", "-", 1): v for k, v in headers.items()}}
+    return Frame("\n".join(f"{key}: {value}" for key, value in lines.items()).encode())
+
+
+def hangup(uuid: str, cause: str, sip: int | None = None) -> Frame:
+    more = {"variable_sip_term_status": str(sip)} if sip else {}
+    lines = {"Event-Name": "CHANNEL_HANGUP_COMPLETE", "Unique-ID": uuid, "Hangup-Cause": cause, **more}
+    return Frame("\n".join(f"{key}: {value}" for key, value in lines.items()).encode())
+
+
+def offer(name: str, *legs: str, ring: float = 18.0, confirm: float | None = None, started: float = 100.0) -> Offer:
+    return Offer(name, int(name), name, [Leg(uuid, "sofia/x/sip:y@z") for uuid in legs], ring, confirm, started)
+
+
+@pytest.mark.parametrize(
+    ("cause", "sip", "outcome"),
+    [
+        ("NO_ANSWER", None, Outcome.NO_ANSWER),
+        ("ALLOTTED_TIMEOUT", None, Outcome.NO_ANSWER),
+        ("USER_BUSY", 486, Outcome.BUSY),
+        ("CALL_REJECTED", 603, Outcome.DECLINED),
+        ("NO_USER_RESPONSE", 480, Outcome.UNREACHABLE),
+        ("NO_USER_RESPONSE", None, Outcome.UNREACHABLE),
+        ("USER_NOT_REGISTERED", None, Outcome.UNREGISTERED),
+        ("SUBSCRIBER_ABSENT", None, Outcome.UNREGISTERED),
+        ("UNALLOCATED_NUMBER", 404, Outcome.UNREACHABLE),
+        ("NORMAL_TEMPORARY_FAILURE", 503, Outcome.UNREACHABLE),
+        ("LOSE_RACE", None, Outcome.ANSWERED_ELSEWHERE),
+        ("ORIGINATOR_CANCEL", None, Outcome.CALLER_GONE),
+        ("NEVER_HEARD_OF", None, Outcome.UNREACHABLE),
+    ],
+)
+def test_what_a_cause_means(cause: str, sip: int | None, outcome: Outcome) -> None:
+    stage = StageLegs([offer("1", "a")])
+    stage.on_leg_event(hangup("a", cause, sip), 101.0)
+    assert [o.outcome for o in stage.settled()] == [outcome]
+    assert outcome_of(cause, sip) is outcome
+
+
+def test_do_not_disturb_and_silence_are_told_apart_in_words() -> None:
+    assert "do not disturb" in str(detail_of("NO_USER_RESPONSE", 480))
+    assert "did not respond" in str(detail_of("NO_USER_RESPONSE", None))
+    assert detail_of("USER_BUSY", 486) is None
+
+
+def test_the_ring_time_counts_from_the_moment_the_phone_rings() -> None:
+    stage = StageLegs([offer("1", "a")])
+    assert stage.next_due() == 118.0
+    stage.on_leg_event(event("CHANNEL_PROGRESS", "a"), 101.5)
+    assert stage.next_due() == 119.5
+    stage.on_leg_event(event("CHANNEL_PROGRESS_MEDIA", "a"), 103.0)
+    assert stage.next_due() == 119.5, "the first ringing counts"
+
+
+def test_a_phone_that_says_late_that_it_rings_cannot_draw_the_stage_out() -> None:
+    stage = StageLegs([offer("1", "a")])
+    stage.on_leg_event(event("CHANNEL_PROGRESS", "a"), 100.0 + LATEST_RINGING_SECONDS + 0.1)
+    assert stage.next_due() == 118.0
+
+
+def test_each_offer_is_overdue_at_its_own_time_and_once() -> None:
+    stage = StageLegs([offer("1", "a", ring=5.0), offer("2", "b", ring=9.0)])
+    assert stage.overdue(104.9) == []
+    assert [leg.uuid for leg in stage.overdue(105.0)] == ["a"]
+    assert stage.overdue(105.1) == []
+    assert stage.next_due() == 109.0
+
+
+def test_a_picked_up_phone_has_its_time_to_confirm_and_then_was_refused() -> None:
+    stage = StageLegs([offer("1", "a", confirm=10.0)])
+    stage.on_leg_event(event("CHANNEL_ANSWER", "a"), 103.0)
+    assert stage.next_due() == 113.0
+    stage.on_leg_event(hangup("a", "NO_ANSWER"), 113.0)
+    assert [o.outcome for o in stage.settled()] == [Outcome.CONFIRM_REFUSED]
+
+
+def test_a_member_who_hangs_up_instead_of_confirming_has_refused() -> None:
+    stage = StageLegs([offer("1", "a", confirm=10.0)])
+    stage.on_leg_event(event("CHANNEL_ANSWER", "a"), 103.0)
+    stage.on_leg_event(hangup("a", "NORMAL_CLEARING"), 105.0)
+    assert [o.outcome for o in stage.settled()] == [Outcome.CONFIRM_REFUSED]
+
+
+def test_the_other_phones_of_a_member_ring_on_while_one_is_picked_up_to_confirm() -> None:
+    stage = StageLegs([offer("1", "a", "b", ring=8.0, confirm=3.0)])
+    stage.on_leg_event(event("CHANNEL_PROGRESS", "a"), 100.0)
+    stage.on_leg_event(event("CHANNEL_ANSWER", "a"), 100.5)
+    assert [leg.uuid for leg in stage.overdue(103.5)] == ["a"]
+    assert stage.next_due() == 108.0
+
+
+def test_a_phone_picked_up_as_its_time_ends_did_not_answer_and_refused_nothing() -> None:
+    stage = StageLegs([offer("1", "a")])
+    stage.on_leg_event(event("CHANNEL_ANSWER", "a"), 118.0)
+    stage.on_leg_event(hangup("a", "NO_ANSWER"), 118.0)
+    assert [o.outcome for o in stage.settled()] == [Outcome.NO_ANSWER]
+
+
+def test_a_picked_up_phone_that_is_never_connected_is_given_up() -> None:
+    stage = StageLegs([offer("1", "a")])
+    stage.on_leg_event(event("CHANNEL_ANSWER", "a"), 103.0)
+    assert stage.next_due() == 103.0 + CONNECT_SECONDS
+
+
+def test_the_winner_answered_the_others_hear_that_it_was_answered_elsewhere() -> None:
+    stage = StageLegs([offer("1", "a"), offer("2", "b", "c"), offer("3", "d", confirm=5.0)])
+    stage.on_leg_event(event("CHANNEL_ANSWER", "d"), 102.0)
+    assert stage.on_bridge("c") is stage.offers[1]
+    stage.settled()
+    assert [o.outcome for o in stage.offers] == [
+        Outcome.ANSWERED_ELSEWHERE, Outcome.ANSWERED, Outcome.ANSWERED_ELSEWHERE,
+    ]  # fmt: skip
+
+
+def test_a_bridge_with_a_leg_that_is_not_ours_wins_nothing() -> None:
+    stage = StageLegs([offer("1", "a")])
+    assert stage.on_bridge("somebody-else") is None
+    assert list(stage.settled()) == []
+
+
+def test_a_member_is_not_done_while_one_of_the_phones_still_rings() -> None:
+    stage = StageLegs([offer("1", "a", "b")])
+    stage.on_leg_event(hangup("a", "USER_BUSY", 486), 101.0)
+    assert list(stage.settled()) == []
+    stage.on_leg_event(hangup("b", "NO_ANSWER"), 118.0)
+    assert [o.outcome for o in stage.settled()] == [Outcome.NO_ANSWER], "a phone that rang in vain outweighs a busy one"
+
+
+def test_legs_that_never_came_to_be_get_their_cause_from_what_the_bridge_left_behind() -> None:
+    stage = StageLegs([offer("1", "a"), offer("2", "b")])
+    complete = Frame(
+        b"Event-Name: CHANNEL_EXECUTE_COMPLETE\nvariable_originate_causes: ARRAY%3A%3Aa%3BUSER_BUSY%7C%3Ax%3BNONE\n"
+        b"variable_originate_disposition: INVALID_GATEWAY"
+    )
+    stage.on_complete(complete)
+    stage.settled()
+    assert [o.outcome for o in stage.offers] == [Outcome.BUSY, Outcome.UNREACHABLE]
+
+
+def test_a_hangup_of_another_call_changes_nothing() -> None:
+    stage = StageLegs([offer("1", "a")])
+    assert stage.on_leg_event(hangup("zz", "USER_BUSY"), 101.0) is None
+    assert stage.offers[0].live_legs()
+
+
+@given(st.lists(st.sampled_from(sorted(OUTCOMES)), min_size=1, max_size=6))
+def test_an_offer_ends_in_exactly_one_outcome_whatever_its_phones_do(causes: list[str]) -> None:
+    stage = StageLegs([offer("1", *(str(i) for i in range(len(causes))))])
+    ended = []
+    for i, cause in enumerate(causes):
+        stage.on_leg_event(hangup(str(i), cause), 101.0 + i)
+        ended += stage.settled()
+        stage.on_leg_event(hangup(str(i), "NORMAL_CLEARING"), 102.0 + i)
+        ended += stage.settled()
+    assert [o.id for o in ended] == ["1"]
+    assert ended[0].outcome in {OUTCOMES[cause] for cause in causes}
