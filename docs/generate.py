@@ -67,7 +67,7 @@ def settings_page() -> str:
     lines = []
     for row in ROWS.values():
         default = _shown(row.kind.show(row.default()))
-        if row.name == "node":
+        if row.name == "node_name":
             default = "the host's name and the port of `listen`, such as `pbx-8084`"
         if row.name == "controllers":
             default = f"`listen`, as shipped {_shown([str(address) for address in Settings().controllers])}"

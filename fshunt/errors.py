@@ -31,11 +31,11 @@ class Conflict(FshuntError):
     """What was asked for contradicts what is already there."""
 
 
-class StoreError(FshuntError):
+class DatabaseError(FshuntError):
     """The database cannot be used: not migrated, unreachable, locked, read-only or full."""
 
 
-class Locked(StoreError):
+class Locked(DatabaseError):
     """The database is there, and what is to be changed is locked by somebody else: all else may go on."""
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, text
 
 from fshunt.db.engine import IMMEDIATE, open_engine
 from fshunt.db.models import Base
-from fshunt.errors import StoreError
+from fshunt.errors import DatabaseError
 
 ADVISORY_LOCK_KEY = 0x667368756E74
 """The letters "fshunt" as a number: any number that no other program on the same server uses will do."""
@@ -96,7 +96,7 @@ def _alone_on_sqlite(connection: Connection) -> Iterator[None]:
         with connection.begin():
             yield
             if connection.execute(text("PRAGMA foreign_key_check")).first() is not None:
-                raise StoreError("The migration would leave rows that refer to nothing; it was undone.")
+                raise DatabaseError("The migration would leave rows that refer to nothing; it was undone.")
     finally:
         driver.cursor().execute("PRAGMA foreign_keys=ON")
 

@@ -68,4 +68,4 @@ class App:
     def _domain(self, session: Session) -> str:
         from fshunt.services.groups import resolve_domain
 
-        return resolve_domain(session, self.said_domain, self.settings.domain)
+        return resolve_domain(session, self.said_domain, self.settings.default_domain)

@@ -54,7 +54,7 @@ def list_(app: App, pilot: str | None, since: str | None, limit: int, as_json: b
     Where neither --domain nor the setting `domain` names a domain, the calls of all domains.
     """
     start = parse_since(since, datetime.now(UTC)) if since is not None else None
-    domain = app.said_domain or app.settings.domain
+    domain = app.said_domain or app.settings.default_domain
     with app.store.reading() as session:
         found = calls.list_calls(session, domain, pilot, start, limit)
         if not found and (pilot or app.said_domain):

@@ -8,7 +8,7 @@ import socket
 from typing import NamedTuple
 
 from fshunt.cli.app import App
-from fshunt.errors import FshuntError, StoreError
+from fshunt.errors import DatabaseError, FshuntError
 from fshunt.settings import Address, Settings, WatchedSwitch
 
 GREETING = b"connect"
@@ -46,7 +46,7 @@ def check_database(settings: Settings) -> Check:
 
     try:
         status = migrate.check(settings.database_url)
-    except StoreError as error:
+    except DatabaseError as error:
         return Check("database", False, str(error))
     if not status.ok:
         return Check("database", False, status.sentence)
@@ -80,7 +80,7 @@ def check_listen(settings: Settings) -> Check:
 
 def check_metrics(settings: Settings) -> Check:
     """Whether the address of the metrics is free, or in use by whatever may be a running fshunt; see `check_listen`."""
-    metrics = settings.metrics
+    metrics = settings.http_listen
     if metrics is None:
         return Check("metrics", True, "No metrics are served.")
     try:

@@ -124,7 +124,7 @@ def _environment(url: str, folder: str) -> dict[str, str]:
         "FSHUNT_LISTEN": "127.0.0.1:0",
         "FSHUNT_LOG_FORMAT": "json",
         "FSHUNT_STOP_TIMEOUT": "1",
-        "FSHUNT_SPOOL_DIR": folder,
+        "FSHUNT_OUTBOX_DIR": folder,
     }
 
 

@@ -36,7 +36,7 @@ def dialplan(app: App, out: Path | None) -> None:
     has the pilots of all domains.
     """
     settings = app.settings
-    named = app.said_domain or settings.domain
+    named = app.said_domain or settings.default_domain
     with app.store.reading() as session:
         known = domain_names(session)
         several = len(known) > 1

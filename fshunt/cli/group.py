@@ -15,8 +15,8 @@ from fshunt.cli.base import Group as Noun
 from fshunt.cli.base import json_option, pass_app
 from fshunt.cli.options import group_options, said
 from fshunt.cli.views import Shown, group_json, print_group, warn_of
-from fshunt.db.models import GroupMemory
-from fshunt.db.queries.rows import domain_names, memory_of
+from fshunt.db.models import GroupRotation
+from fshunt.db.queries.rows import domain_names, pointer_of
 from fshunt.errors import UsageError
 from fshunt.hunting.group import Group
 from fshunt.services import groups
@@ -32,15 +32,15 @@ def group() -> None:
 def _pages(session: Session, found: Sequence[Group], app: App) -> list[Shown]:
     """The groups with what each remembers."""
     ids = [each.id for each in found]
-    rows = {row.group_id: row for row in session.scalars(select(GroupMemory).where(GroupMemory.group_id.in_(ids)))}
-    return [_page(each, rows.get(each.id), app.settings.ring_cycle) for each in found]
+    rows = {row.group_id: row for row in session.scalars(select(GroupRotation).where(GroupRotation.group_id.in_(ids)))}
+    return [_page(each, rows.get(each.id), app.settings.seconds_per_ring) for each in found]
 
 
-def _page(found: Group, memory: GroupMemory | None, ring_cycle: float) -> Shown:
+def _page(found: Group, memory: GroupRotation | None, seconds_per_ring: float) -> Shown:
     if memory is None:
-        return Shown(found, None, None, ring_cycle)
-    answerer = memory_of(memory.answerer_id, memory.answerer_place)
-    return Shown(found, answerer, memory_of(memory.turn_id, memory.turn_place), ring_cycle)
+        return Shown(found, None, None, seconds_per_ring)
+    answerer = pointer_of(memory.answerer_id, memory.answerer_position)
+    return Shown(found, answerer, pointer_of(memory.turn_id, memory.turn_position), seconds_per_ring)
 
 
 def _tell(changed: Group, what: str) -> None:
@@ -59,7 +59,7 @@ def add(app: App, /, pilot: str, **options: Any) -> None:
         [page] = _pages(session, [groups.add_group(session, domain, pilot, **fields)], app)
     _tell(page.group, "is added")
     print_group(page)
-    _warn_of_second_domain(domain, before, app.settings.domain)
+    _warn_of_second_domain(domain, before, app.settings.default_domain)
 
 
 def _warn_of_second_domain(domain: str, before: list[str], setting: str | None) -> None:
@@ -93,7 +93,7 @@ def _list_row(page: Shown) -> tuple[str, ...]:
     found = page.group
     members = " ".join(member.extension for member in found.members)
     state = "enabled" if found.enabled else "disabled"
-    return found.pilot, found.name, found.policy, found.ring_time.describe(page.ring_cycle), members, state
+    return found.pilot, found.name, found.policy, found.ring_time.describe(page.seconds_per_ring), members, state
 
 
 @group.command("show", example="fshunt group show 5000")

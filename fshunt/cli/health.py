@@ -16,7 +16,7 @@ from typing import Any
 from fshunt.cli import output
 from fshunt.db.queries.daemons import DaemonRow
 from fshunt.db.queries.overview import Overview
-from fshunt.db.queries.queue import WaitingHunt
+from fshunt.db.queries.queue import QueuedHunt
 
 ALIVE_SECONDS = 10.0
 """A daemon that said something within this time is alive."""
@@ -61,7 +61,7 @@ class DaemonNow:
     def heard(self, switch: dict[str, Any]) -> float | None:
         """How old what it knows of a switch is, in seconds; None: it never heard of it."""
         at = moment(switch.get("heard_at"))
-        return None if at is None else self.age + max(0.0, (self.row.beat_at - at).total_seconds())
+        return None if at is None else self.age + max(0.0, (self.row.heartbeat_at - at).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,9 @@ class State:
 
     at: datetime
     daemons: list[DaemonNow]
-    waiting: list[WaitingHunt]
+    waiting: list[QueuedHunt]
     claims: int
-    left_waiting: list[WaitingHunt] = field(default_factory=list)
+    left_waiting: list[QueuedHunt] = field(default_factory=list)
     left_claims: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -100,7 +100,7 @@ class State:
 
     def node_of(self, run: str) -> str:
         """The name of the daemon of a run."""
-        return next((daemon.node for daemon in self.daemons if daemon.row.run == run), "")
+        return next((daemon.node for daemon in self.daemons if daemon.row.run_id == run), "")
 
 
 def in_doubt(seen: Overview, at: datetime) -> bool:
@@ -118,24 +118,24 @@ def state_of(seen: Overview, at: datetime, before: Overview | None = None, unwri
     daemons = [
         DaemonNow(
             row=row,
-            alive=row.run in living,
-            age=_plausible(_age(row, at), row.run in living),
-            claims=seen.claims.get(row.run, 0),
+            alive=row.run_id in living,
+            age=_plausible(_age(row, at), row.run_id in living),
+            claims=seen.claims.get(row.run_id, 0),
             told=row.status,
-            replaced=row.run in replaced,
+            replaced=row.run_id in replaced,
         )
         for row in seen.daemons
     ]
     daemons.sort(key=lambda daemon: (not daemon.alive, daemon.node))
     # Where nobody can write, nobody knows who is gone.
-    there = living if unwritable is None else {row.run for row in seen.daemons} - replaced
+    there = living if unwritable is None else {row.run_id for row in seen.daemons} - replaced
     claims = sum(number for run, number in seen.claims.items() if run in there)
     state = State(
         at,
         daemons,
-        waiting=[hunt for hunt in seen.waiting if hunt.owner in there],
+        waiting=[hunt for hunt in seen.waiting if hunt.run_id in there],
         claims=claims,
-        left_waiting=[hunt for hunt in seen.waiting if hunt.owner not in there],
+        left_waiting=[hunt for hunt in seen.waiting if hunt.run_id not in there],
         left_claims=sum(seen.claims.values()) - claims,
         unwritable=unwritable,
     )
@@ -162,7 +162,7 @@ def span(seconds: float) -> str:
 
 
 def _age(row: DaemonRow, at: datetime) -> float:
-    return (at - row.beat_at).total_seconds()
+    return (at - row.heartbeat_at).total_seconds()
 
 
 def _plausible(age: float, alive: bool) -> float:
@@ -175,18 +175,18 @@ def _living_by_clocks(seen: Overview, at: datetime) -> set[str]:
     if not any(_age(row, at) < ALIVE_SECONDS for row in rows):
         return set()
     newest = max(row.lease_at for row in rows)
-    return {row.run for row in rows if newest - row.lease_at < timedelta(seconds=ALIVE_SECONDS)}
+    return {row.run_id for row in rows if newest - row.lease_at < timedelta(seconds=ALIVE_SECONDS)}
 
 
 def _moved_since(before: Overview, seen: Overview) -> set[str]:
-    then = {row.run: row.lease_at for row in before.daemons}
-    return {row.run for row in seen.daemons if row.lease_at != then.get(row.run)}
+    then = {row.run_id: row.lease_at for row in before.daemons}
+    return {row.run_id for row in seen.daemons if row.lease_at != then.get(row.run_id)}
 
 
 def _replaced(seen: Overview) -> set[str]:
     """The runs after whose last word a daemon of the same name began: they are over, however short a time ago."""
     rows = seen.daemons
-    return {row.run for row in rows if any(o.node == row.node and o.started_at > row.beat_at for o in rows)}
+    return {row.run_id for row in rows if any(o.node == row.node and o.started_at > row.heartbeat_at for o in rows)}
 
 
 def _problems(state: State) -> Iterator[str]:
@@ -206,7 +206,8 @@ def _problems(state: State) -> Iterator[str]:
         if daemon.alive:
             yield from _problems_of(daemon)
         elif daemon.node not in alive and not daemon.replaced and state.unwritable is None:
-            yield f"{daemon.node} has been silent for {span(daemon.age)}, since {output.local(daemon.row.beat_at)}."
+            since = output.local(daemon.row.heartbeat_at)
+            yield f"{daemon.node} has been silent for {span(daemon.age)}, since {since}."
 
 
 def _problems_of(daemon: DaemonNow) -> Iterator[str]:

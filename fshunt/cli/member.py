@@ -18,8 +18,7 @@ from fshunt.db.queries.claimed_members import held_members
 from fshunt.errors import UsageError
 from fshunt.hunting.addresses import MemberAddress
 from fshunt.hunting.group import Group, Member
-from fshunt.services import groups
-from fshunt.services import member_states as phones
+from fshunt.services import groups, member_states
 
 pilot_argument = click.argument("pilot", type=params.PILOT)
 member_argument = click.argument("ext", type=params.MEMBER)
@@ -29,13 +28,13 @@ member_argument = click.argument("ext", type=params.MEMBER)
 def member() -> None:
     """The members of a group: who is rung, where and how long.
 
-    EXT is an extension of the domain, or an outside number with the gateway that carries it: +14155550123@carrier.
+    EXT is an extension of the domain, or an external number with the gateway that carries it: +14155550123@carrier.
     """
 
 
 def _tell(changed: Group, what: str, app: App) -> None:
     output.say(f"{what}; group {changed.pilot} of {changed.domain} is now:")
-    print_members(changed, app.settings.ring_cycle)
+    print_members(changed, app.settings.seconds_per_ring)
     warn_of(changed)
 
 
@@ -74,24 +73,26 @@ def list_(app: App, pilot: str, as_json: bool) -> None:
     with app.reading() as (session, domain):
         found = groups.get_group(session, domain, pilot)
         held = held_members(session, domain)
-    ring_cycle = app.settings.ring_cycle
+    seconds_per_ring = app.settings.seconds_per_ring
     if not found.members:
         output.say("[]" if as_json else f"Group {pilot} has no members: `fshunt member add {pilot} EXT` adds one.")
         return
-    seen, sentences = phones.ask(app.settings.switch, found)
+    seen, sentences = member_states.ask(app.settings.switch, found)
     for sentence in sentences:
         output.warn(sentence)
     now = datetime.now(UTC)
-    living = {daemon.row.run for daemon in look(app).there} if held else set()
-    states = phones.states(found, seen, held, now, living)
+    living = {daemon.row.run_id for daemon in look(app).there} if held else set()
+    states = member_states.states(found, seen, held, now, living)
     if as_json:
-        output.emit_json([member_json(each, found, ring_cycle) | states[each.id].json() for each in found.members])
+        output.emit_json(
+            [member_json(each, found, seconds_per_ring) | states[each.id].json() for each in found.members]
+        )
     else:
         shown = {each.id: _state_words(each, states[each.id], now) for each in found.members}
-        print_members(found, ring_cycle, shown)
+        print_members(found, seconds_per_ring, shown)
 
 
-def _state_words(each: Member, state: phones.State, now: datetime) -> str:
+def _state_words(each: Member, state: member_states.State, now: datetime) -> str:
     return state_words(each) if state.word in ("disabled", "blocked") else state.words(now)
 
 

@@ -29,7 +29,7 @@ OfKind = Callable[[AnyType], AnyType]
 """What makes the type of an option's value one that can also be taken away."""
 
 MIN_HUNT_TIMEOUT_SECONDS = 1.0
-MAX_REST_SECONDS = 3600.0
+MAX_WRAP_UP_SECONDS = 3600.0
 CASES = ("on_no_answer", "on_busy", "on_unreachable")
 
 POLICY_HELP = " ".join(["The order of ringing.", *(f"{row.name}: {row.help}." for row in POLICIES.values())])
@@ -47,7 +47,7 @@ def ring_options(command: Decorated) -> Decorated:
         "--rings",
         type=click.IntRange(1, MAX_RINGS),
         metavar="N",
-        help="How long a phone rings, in rings (one is the setting `ring_cycle`, 6 seconds).",
+        help="How long a phone rings, in rings (one is the setting `seconds_per_ring`, 6 seconds).",
     )
     return rings(seconds(command))
 
@@ -57,7 +57,7 @@ def member_options(command: Decorated) -> Decorated:
     confirm = click.option(
         "--confirm/--no-confirm",
         default=None,
-        help="Whether the member must press 1 to take a call. Outside numbers must, unless --no-confirm is said.",
+        help="Whether the member must press 1 to take a call. External numbers must, unless --no-confirm is said.",
     )
     weight = click.option(
         "--weight",
@@ -135,8 +135,8 @@ def _when_busy(kind: OfKind, none: str) -> list[Decorated]:
             "--call-waiting/--no-call-waiting", default=None, help="Whether members who are on a call are rung, too."
         ),
         click.option(
-            "--rest-seconds",
-            type=Seconds(0, MAX_REST_SECONDS),
+            "--wrap-up",
+            type=Seconds(0, MAX_WRAP_UP_SECONDS),
             metavar="S",
             help="How long a member is left alone after a call of this group.",
         ),

@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 
 from fshunt.cli.app import App
 from fshunt.errors import FshuntError
-from fshunt.hunting import validation as kinds
+from fshunt.hunting import validation
 from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.destinations import parse_destination
 from fshunt.hunting.policies import POLICIES, policy_named
@@ -111,7 +111,7 @@ def _members(session: Session, domain: str, params: dict[str, Any]) -> list[Comp
     return [CompletionItem(member.extension, help=group.pilot) for group in groups for member in group.members]
 
 
-def _extension_or_outside(word: str) -> str:
+def _extension_or_external(word: str) -> str:
     return str(parse_member(word))
 
 
@@ -119,18 +119,18 @@ def _address(word: str) -> MemberAddress:
     return parse_member(word)
 
 
-DOMAIN = Word("domain", kinds.check_domain)
-PILOT = FromDatabase("pilot", kinds.check_pilot, _pilots)
-NEW_PILOT = Word("pilot", kinds.check_pilot)
-POSITION = Word("position", lambda word: int(kinds.check_position(word)))
+DOMAIN = Word("domain", validation.check_domain)
+PILOT = FromDatabase("pilot", validation.check_pilot, _pilots)
+NEW_PILOT = Word("pilot", validation.check_pilot)
+POSITION = Word("position", lambda word: int(validation.check_position(word)))
 MEMBER = FromDatabase("ext", _address, _members)
 NEW_MEMBER = Word("ext", _address)
-BLOCKABLE = FromDatabase("ext", _extension_or_outside, _members)
-BOX = Word("ext", kinds.check_extension)
+BLOCKABLE = FromDatabase("ext", _extension_or_external, _members)
+BOX = Word("ext", validation.check_extension)
 DESTINATION = Word("dest", parse_destination)
-NAME = Word("text", kinds.check_name)
-PREFIX = Word("text", kinds.check_prefix)
-MUSIC = Word("source", kinds.check_music)
+NAME = Word("text", validation.check_name)
+PREFIX = Word("text", validation.check_prefix)
+MUSIC = Word("source", validation.check_music)
 
 
 class PolicyWord(Word):

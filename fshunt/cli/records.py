@@ -11,8 +11,8 @@ from fshunt.db.models import CallRecord, OfferRecord, SkipRecord
 from fshunt.errors import FshuntError
 from fshunt.hunting.availability import SkipReason, words_of
 from fshunt.hunting.policies import POLICIES, Remembers, decide
-from fshunt.hunting.policy_input import Facts
-from fshunt.hunting.rotation import Memory
+from fshunt.hunting.policy_input import PolicyInput
+from fshunt.hunting.rotation import RotationPointer
 from fshunt.hunting.states import Outcome, Result
 
 CALL_FIELDS = (
@@ -84,7 +84,7 @@ def call_json(record: CallRecord) -> dict[str, Any]:
 
 
 def whole_call_json(record: CallRecord, earlier: Sequence[CallRecord]) -> dict[str, Any]:
-    """A call with its offers, its skips and its facts, and the earlier hunts of the same channel."""
+    """A call with its offers, its skips and its policy_input, and the earlier hunts of the same channel."""
     return _with_steps(record) | {"earlier": [_with_steps(other) for other in earlier]}
 
 
@@ -92,7 +92,7 @@ def _with_steps(record: CallRecord) -> dict[str, Any]:
     return call_json(record) | {
         "offers": [_picked(offer, OFFER_FIELDS) for offer in record.offers],
         "skips": [_picked(skip, SKIP_FIELDS) for skip in record.skips],
-        "facts": record.facts,
+        "policy_input": record.policy_input,
     }
 
 
@@ -134,7 +134,7 @@ def print_call(record: CallRecord, earlier: Sequence[CallRecord]) -> None:
         ]
     )
     _print_steps(record)
-    _print_facts(record)
+    _print_policy_input(record)
     for other in earlier:
         output.say()
         output.say(f"Earlier, at {output.local(other.started_at)}, the same caller's call to {other.pilot}:", bold=True)
@@ -203,49 +203,49 @@ def _notes(offer: OfferRecord) -> tuple[str, ...]:
     return offer.outcome or "", sip, offer.cause or "", offer.detail or ""
 
 
-def _print_facts(record: CallRecord) -> None:
-    if not record.facts:
+def _print_policy_input(record: CallRecord) -> None:
+    if not record.policy_input:
         return
     output.say()
     output.say("How the order was decided", bold=True)
     try:
-        pairs = _decision(Facts.from_json(record.facts))
+        pairs = _decision(PolicyInput.from_json(record.policy_input))
     except (FshuntError, KeyError, TypeError, ValueError):
-        pairs = [("facts", "they cannot be read; `--json` shows them")]
+        pairs = [("policy_input", "they cannot be read; `--json` shows them")]
     output.facts(pairs)
 
 
-def _decision(facts: Facts) -> list[tuple[str, str]]:
-    names = {member.id: member.extension for member in facts.members}
-    stages = [" + ".join(names[member] for member in stage) for stage in decide(facts)]
-    policy = POLICIES[facts.policy]
+def _decision(policy_input: PolicyInput) -> list[tuple[str, str]]:
+    names = {member.id: member.extension for member in policy_input.members}
+    stages = [" + ".join(names[member] for member in stage) for stage in decide(policy_input)]
+    policy = POLICIES[policy_input.policy]
     pairs = [
         ("policy", f"{policy.name}: {policy.help}"),
-        ("members", _members(facts)),
+        ("members", _members(policy_input)),
     ]
     if policy.remembers is not Remembers.NOTHING:
         answerer = policy.remembers is Remembers.ANSWERER
-        memory = facts.answerer if answerer else facts.turn
+        memory = policy_input.answerer if answerer else policy_input.turn
         pairs.append(("last answered" if answerer else "last in turn", _remembered(memory, names)))
     if policy.name == "weighted":
-        pairs.append(("seed", str(facts.seed)))
+        pairs.append(("seed", str(policy_input.seed)))
     return [*pairs, ("order", ", then ".join(stages))]
 
 
-def _members(facts: Facts) -> str:
-    if facts.policy == "weighted":
-        return ", ".join(f"{member.extension} (weight {member.weight})" for member in facts.members)
-    if facts.policy == "uniform":
-        return ", ".join(f"{member.extension} (idle {_since(member.idle_since)})" for member in facts.members)
-    return ", ".join(member.extension for member in facts.members)
+def _members(policy_input: PolicyInput) -> str:
+    if policy_input.policy == "weighted":
+        return ", ".join(f"{member.extension} (weight {member.weight})" for member in policy_input.members)
+    if policy_input.policy == "uniform":
+        return ", ".join(f"{member.extension} (idle {_since(member.idle_since)})" for member in policy_input.members)
+    return ", ".join(member.extension for member in policy_input.members)
 
 
 def _since(when: datetime | None) -> str:
     return "for ever" if when is None else f"since {output.local(when)}"
 
 
-def _remembered(memory: Memory | None, names: dict[int, str]) -> str:
+def _remembered(memory: RotationPointer | None, names: dict[int, str]) -> str:
     if memory is None:
         return "nobody yet"
-    gone = f"a member who was gone, at position {memory.place}"
+    gone = f"a member who was gone, at position {memory.position}"
     return gone if memory.member_id is None else names.get(memory.member_id, gone)

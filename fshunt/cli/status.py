@@ -14,7 +14,7 @@ from fshunt.cli.health import State, in_doubt, state_of
 from fshunt.cli.status_page import nothing_known_json, print_status, status_json
 from fshunt.db.queries.overview import Overview, overview
 from fshunt.db.writable import why_not_writable
-from fshunt.errors import StoreError
+from fshunt.errors import DatabaseError
 
 SECOND_LOOK_SECONDS = 2.5
 """A daemon says every 2 s that it lives: whoever has not after this does not."""
@@ -32,7 +32,7 @@ def status(app: App, as_json: bool) -> int:
     """
     try:
         found = look(app)
-    except StoreError as error:
+    except DatabaseError as error:
         if not as_json:
             raise
         output.emit_json(nothing_known_json(str(error)))

@@ -6,7 +6,7 @@ from typing import Any
 
 from fshunt.cli import output
 from fshunt.cli.health import DaemonNow, State, count, moment, span
-from fshunt.db.queries.queue import WaitingHunt
+from fshunt.db.queries.queue import QueuedHunt
 
 MOST_WAITING, MOST_ERRORS = 8, 5
 """Rows of these tables, so that all of it stays on one screen; --json has all."""
@@ -33,20 +33,20 @@ def status_json(state: State) -> dict[str, Any]:
         "left_waiting": len(state.left_waiting),
         "left_claims": state.left_claims,
         "daemons": [_daemon_json(daemon) for daemon in state.daemons],
-        "callers_waiting": [_caller_json(hunt, place, state) for place, hunt in enumerate(state.waiting, 1)],
+        "callers_waiting": [_caller_json(hunt, ticket, state) for ticket, hunt in enumerate(state.waiting, 1)],
         "callers_left": [_caller_json(hunt, None, state) for hunt in state.left_waiting],
     }
 
 
-def _caller_json(hunt: WaitingHunt, place: int | None, state: State) -> dict[str, Any]:
+def _caller_json(hunt: QueuedHunt, ticket: int | None, state: State) -> dict[str, Any]:
     return {
         "domain": hunt.domain,
         "pilot": hunt.pilot,
-        "place": place,
+        "ticket": ticket,
         "since": hunt.since,
         "uuid": hunt.call_uuid,
         "members": list(hunt.extensions),
-        "node": state.node_of(hunt.owner) or None,
+        "node": state.node_of(hunt.run_id) or None,
     }
 
 
@@ -60,11 +60,11 @@ def nothing_known_json(problem: str) -> dict[str, Any]:
 def _daemon_json(daemon: DaemonNow) -> dict[str, Any]:
     return {
         "node": daemon.node,
-        "run": daemon.row.run,
+        "run_id": daemon.row.run_id,
         "alive": daemon.alive,
         "replaced": daemon.replaced,
         "started_at": daemon.row.started_at,
-        "beat_at": daemon.row.beat_at,
+        "heartbeat_at": daemon.row.heartbeat_at,
         "age": round(daemon.age, 1),
         "claims": daemon.claims,
         **daemon.told,
@@ -140,10 +140,10 @@ def _print_waiting(state: State) -> None:
         return
     output.say()
     rows = []
-    for place, hunt in enumerate(state.waiting[:MOST_WAITING], 1):
+    for ticket, hunt in enumerate(state.waiting[:MOST_WAITING], 1):
         waited = span(max(0.0, (state.at - hunt.since).total_seconds()))
         pilot = f"{hunt.pilot or 'a group that is gone'}, {hunt.domain}"
-        rows.append((str(place), pilot, _members(hunt.extensions), waited, state.node_of(hunt.owner) or "gone"))
+        rows.append((str(ticket), pilot, _members(hunt.extensions), waited, state.node_of(hunt.run_id) or "gone"))
     output.table(WAITING_TITLES, rows)
     _say_how_many_more(len(state.waiting) - MOST_WAITING, "callers wait")
 

@@ -10,7 +10,7 @@ from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.policies import POLICIES, Remembers
 from fshunt.hunting.ringtime import RingTime
-from fshunt.hunting.rotation import Memory, next_index
+from fshunt.hunting.rotation import RotationPointer, next_index
 
 MEMBER_TITLES = ("#", "member", "ring time", "weight", "confirm", "state", "idle since")
 
@@ -19,9 +19,9 @@ class Shown(NamedTuple):
     """A group, what it remembers, and the seconds of one ring."""
 
     group: Group
-    answerer: Memory | None
-    turn: Memory | None
-    ring_cycle: float
+    answerer: RotationPointer | None
+    turn: RotationPointer | None
+    seconds_per_ring: float
 
 
 def group_json(shown: Shown) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def group_json(shown: Shown) -> dict[str, Any]:
         "pilot": group.pilot,
         "name": group.name,
         "policy": group.policy,
-        "ring_time": ring_json(group.ring_time, shown.ring_cycle),
+        "ring_time": ring_json(group.ring_time, shown.seconds_per_ring),
         "voicemail": group.voicemail,
         "box": group.box(),
         "cycles": group.cycles,
@@ -40,26 +40,26 @@ def group_json(shown: Shown) -> dict[str, Any]:
         "prefix": group.prefix,
         "music": group.music,
         "call_waiting": group.call_waiting,
-        "rest_seconds": group.rest_seconds,
+        "wrap_up_seconds": group.wrap_up_seconds,
         "when_busy": group.when_busy,
         "auto_block": group.auto_block,
         "on_no_answer": str(group.on_no_answer),
         "on_busy": str(group.on_busy),
         "on_unreachable": str(group.on_unreachable),
         "enabled": group.enabled,
-        "members": [member_json(member, group, shown.ring_cycle) for member in group.members],
-        "last_answered": _memory_json(shown.answerer, group),
-        "last_turn": _memory_json(shown.turn, group),
+        "members": [member_json(member, group, shown.seconds_per_ring) for member in group.members],
+        "last_answered": _rotation_json(shown.answerer, group),
+        "last_turn": _rotation_json(shown.turn, group),
         "warnings": group.warnings(),
     }
 
 
-def member_json(member: Member, group: Group, ring_cycle: float) -> dict[str, Any]:
+def member_json(member: Member, group: Group, seconds_per_ring: float) -> dict[str, Any]:
     """All that is known of a member; its ring time is the group's where it has none of its own."""
     return {
         "position": member.position,
         "extension": member.extension,
-        "ring_time": ring_json(member.ring_time or group.ring_time, ring_cycle),
+        "ring_time": ring_json(member.ring_time or group.ring_time, seconds_per_ring),
         "own_ring_time": member.ring_time is not None,
         "weight": member.weight,
         "confirm": member.confirm,
@@ -71,16 +71,16 @@ def member_json(member: Member, group: Group, ring_cycle: float) -> dict[str, An
     }
 
 
-def ring_json(time: RingTime, ring_cycle: float) -> dict[str, Any]:
+def ring_json(time: RingTime, seconds_per_ring: float) -> dict[str, Any]:
     """A ring time as it was said, and in seconds."""
-    return {"rings": time.rings, "ring_seconds": time.seconds, "seconds": time.in_seconds(ring_cycle)}
+    return {"rings": time.rings, "ring_seconds": time.seconds, "seconds": time.in_seconds(seconds_per_ring)}
 
 
-def _memory_json(memory: Memory | None, group: Group) -> dict[str, Any] | None:
-    return None if memory is None else {"member": _remembered(memory, group), "position": memory.place}
+def _rotation_json(memory: RotationPointer | None, group: Group) -> dict[str, Any] | None:
+    return None if memory is None else {"member": _remembered(memory, group), "position": memory.position}
 
 
-def _remembered(memory: Memory, group: Group) -> str | None:
+def _remembered(memory: RotationPointer, group: Group) -> str | None:
     return next((member.extension for member in group.members if member.id == memory.member_id), None)
 
 
@@ -90,7 +90,7 @@ def print_group(shown: Shown) -> None:
     output.say(_title(group), bold=True)
     output.facts(_facts(shown))
     output.say()
-    print_members(group, shown.ring_cycle)
+    print_members(group, shown.seconds_per_ring)
     warn_of(group)
 
 
@@ -103,13 +103,13 @@ def _facts(shown: Shown) -> list[tuple[str, str]]:
     group = shown.group
     return [
         ("policy", f"{group.policy}: {POLICIES[group.policy].help}"),
-        ("memory", memory_words(shown)),
-        ("ring time", group.ring_time.describe(shown.ring_cycle)),
+        ("memory", rotation_words(shown)),
+        ("ring time", group.ring_time.describe(shown.seconds_per_ring)),
         ("cycles", str(group.cycles)),
         ("hunt timeout", "" if group.hunt_timeout is None else f"{group.hunt_timeout:g} s"),
         ("call waiting", "members on a call are rung, too" if group.call_waiting else "no"),
-        ("rest after a call", f"{group.rest_seconds:g} s" if group.rest_seconds else ""),
-        ("when all are busy", "callers wait, first come first served" if group.when_busy is WhenBusy.WAIT else ""),
+        ("rest after a call", f"{group.wrap_up_seconds:g} s" if group.wrap_up_seconds else ""),
+        ("when all are busy", "callers wait, first come first served" if group.when_busy is WhenBusy.QUEUE else ""),
         ("blocked by itself", _auto_block_words(group)),
         ("prefix", group.prefix or ""),
         ("caller hears", group.music or "ringing"),
@@ -143,10 +143,10 @@ def destination_words(destination: Destination, group: Group) -> str:
     box = group.box()
     if box is None:
         return "hang up (there is no voicemail box)"
-    return f"voicemail {box} (box of the last {'extension' if group.members[-1].address.outside else 'member'})"
+    return f"voicemail {box} (box of the last {'extension' if group.members[-1].address.external else 'member'})"
 
 
-def memory_words(shown: Shown) -> str:
+def rotation_words(shown: Shown) -> str:
     """Who is remembered, and who is first on the next call; empty for a policy that remembers nothing."""
     remembers = POLICIES[shown.group.policy].remembers
     if remembers is Remembers.NOTHING or not shown.group.members:
@@ -155,21 +155,23 @@ def memory_words(shown: Shown) -> str:
     upcoming = shown.group.members[next_index(memory, [member.id for member in shown.group.members])].extension
     if memory is None:
         return f"no call yet; {upcoming} is first on the next call"
-    who = _remembered(memory, shown.group) or f"a member at position {memory.place} who is gone"
+    who = _remembered(memory, shown.group) or f"a member at position {memory.position} who is gone"
     did = "answered last" if remembers is Remembers.ANSWERER else "was first in turn last"
     return f"{who} {did}; {upcoming} is first on the next call"
 
 
-def print_members(group: Group, ring_cycle: float, states: Mapping[int, str] | None = None) -> None:
+def print_members(group: Group, seconds_per_ring: float, states: Mapping[int, str] | None = None) -> None:
     """Print the table of the members; their state is what ``states`` says, else what the database knows."""
     if group.members:
         shown = states or {member.id: state_words(member) for member in group.members}
-        output.table(MEMBER_TITLES, [_member_row(each, group, ring_cycle, shown[each.id]) for each in group.members])
+        output.table(
+            MEMBER_TITLES, [_member_row(each, group, seconds_per_ring, shown[each.id]) for each in group.members]
+        )
 
 
-def _member_row(member: Member, group: Group, ring_cycle: float, state: str) -> tuple[str, ...]:
+def _member_row(member: Member, group: Group, seconds_per_ring: float, state: str) -> tuple[str, ...]:
     own = member.ring_time
-    time = own.describe(ring_cycle) if own else f"{group.ring_time.describe(ring_cycle)}, the group's"
+    time = own.describe(seconds_per_ring) if own else f"{group.ring_time.describe(seconds_per_ring)}, the group's"
     confirm = "press 1" if member.confirm else "no"
     idle = output.local(member.idle_since) or "no call yet"
     return str(member.position), member.extension, time, str(member.weight), confirm, state, idle

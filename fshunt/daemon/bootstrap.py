@@ -11,25 +11,25 @@ from uuid import uuid4
 import gevent
 from gevent.event import Event
 
-from fshunt.daemon.cluster.claim_audit import ClaimJournal
+from fshunt.daemon.cluster.claim_audit import ClaimAudit
 from fshunt.daemon.cluster.claims import Claims
 from fshunt.daemon.cluster.clock import LeaseClock, SteadyClock
-from fshunt.daemon.cluster.queue import Line
-from fshunt.daemon.cluster.takeover import Adopter
+from fshunt.daemon.cluster.queue import CallQueue
+from fshunt.daemon.cluster.takeover import Takeover
 from fshunt.daemon.daemon import Daemon
 from fshunt.daemon.data.database import Database, quiet, result_of
-from fshunt.daemon.data.group_cache import KnownGroups
-from fshunt.daemon.data.outbox import Recorder
-from fshunt.daemon.data.outbox_file import Spool
-from fshunt.daemon.data.wrap_up import Rests
-from fshunt.daemon.deps import Services
+from fshunt.daemon.data.group_cache import GroupCache
+from fshunt.daemon.data.outbox import Outbox
+from fshunt.daemon.data.outbox_file import OutboxFile
+from fshunt.daemon.data.wrap_up import WrapUps
+from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.net.logs import LastErrors, start_logging
 from fshunt.daemon.net.metrics import Metrics
 from fshunt.daemon.net.systemd import Notifier
 from fshunt.daemon.switches.monitor import Monitor
 from fshunt.db import migrate
 from fshunt.db.engine import Store, open_engine
-from fshunt.errors import StoreError
+from fshunt.errors import DatabaseError
 from fshunt.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -49,45 +49,45 @@ row is locked, and nobody takes the whole database for away."""
 
 
 def build(settings: Settings, notifier: Notifier | None = None) -> Daemon:
-    """Return a daemon that is not started; raise StoreError if the database is not migrated.
+    """Return a daemon that is not started; raise DatabaseError if the database is not migrated.
 
     A database that cannot be reached now is no reason not to start: callers go to the fallback until it can be.
     """
     for switch in settings.switch:
         switch.password()  # a file that cannot be read, or FreeSWITCH's default password: said now, not at night
     _check_database(settings)
-    run, clock, lease_clock, monotonic = uuid4().hex, SteadyClock(), LeaseClock(), time.monotonic
+    run_id, clock, lease_clock, monotonic = uuid4().hex, SteadyClock(), LeaseClock(), time.monotonic
     lock_timeout_ms = min(LOCK_WAIT_MS, round(settings.database_timeout * LOCK_SHARE * 1000))
     engine = open_engine(settings.database_url, busy_timeout_ms=LOCK_WAIT_MS, lock_timeout_ms=lock_timeout_ms)
     store = Store(engine, busy_timeout_ms=LOCK_WAIT_MS)
     database = Database(store, settings.database_timeout)
-    recorder, line = Recorder(database, Spool(settings.spool_dir, settings.node)), Line()
+    outbox, queue = Outbox(database, OutboxFile(settings.outbox_dir, settings.node_name)), CallQueue()
     claims = Claims(
         database,
-        recorder,
-        line,
-        owner=run,
+        outbox,
+        queue,
+        run_id=run_id,
         lease_seconds=settings.lease_seconds,
         clock=lease_clock,
-        journal=ClaimJournal(settings.claim_journal, run),
+        audit=ClaimAudit(settings.claim_audit_file, run_id),
     )
     monitor = Monitor(settings.switch, clock.now, monotonic)
-    services = Services(
+    deps = Dependencies(
         settings=settings,
-        run=run,
+        run_id=run_id,
         database=database,
-        recorder=recorder,
-        known=KnownGroups(),
+        outbox=outbox,
+        group_cache=GroupCache(),
         claims=claims,
-        line=line,
-        rests=Rests(monotonic),
+        queue=queue,
+        wrap_ups=WrapUps(monotonic),
         monitor=monitor,
-        adopter=Adopter(monitor, recorder, claims, clock.now),
+        takeover=Takeover(monitor, outbox, claims, clock.now),
         metrics=Metrics(),
         now=clock.now,
         monotonic=monotonic,
     )
-    return Daemon(services, clock, notifier)
+    return Daemon(deps, clock, notifier)
 
 
 def serve(settings: Settings) -> int:
@@ -121,10 +121,10 @@ def _check_database(settings: Settings) -> None:
     except gevent.Timeout:
         log.warning("starts without the database: it did not answer within %g s", DATABASE_CHECK_SECONDS)
         return
-    except StoreError as error:
+    except DatabaseError as error:
         if migrate.is_missing(settings.database_url):
             raise
         log.warning("starts without the database: %s", error)
         return
     if not status.ok:
-        raise StoreError(status.sentence)
+        raise DatabaseError(status.sentence)

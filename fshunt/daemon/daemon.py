@@ -15,16 +15,16 @@ from gevent.event import Event
 
 from fshunt import __version__
 from fshunt.daemon.call.call import Call
-from fshunt.daemon.call.finish import LetGo
+from fshunt.daemon.call.finish import Detach
 from fshunt.daemon.cluster.clock import SteadyClock
-from fshunt.daemon.cluster.heartbeat import Heart, Life
-from fshunt.daemon.cluster.live_changes import Withdrawals
+from fshunt.daemon.cluster.heartbeat import Heartbeat, Run
+from fshunt.daemon.cluster.live_changes import LiveChanges
 from fshunt.daemon.cluster.processes import this_process
 from fshunt.daemon.data.group_reader import GroupReader
-from fshunt.daemon.deps import Services
-from fshunt.daemon.net.http import WebServer
+from fshunt.daemon.deps import Dependencies
+from fshunt.daemon.net.http import HttpServer
 from fshunt.daemon.net.listener import Listener
-from fshunt.daemon.net.loop_lag import LagMeter
+from fshunt.daemon.net.loop_lag import LoopLag
 from fshunt.daemon.net.status import database_status, switch_status
 from fshunt.daemon.net.systemd import Notifier
 from fshunt.daemon.supervisor import Keeper
@@ -52,10 +52,10 @@ for the groups and the first beat together; the groups of a large installation a
 class Daemon:
     """All calls of one process. Start it, wait, stop it; it cannot be started again."""
 
-    def __init__(self, services: Services, clock: SteadyClock, notifier: Notifier | None = None) -> None:
-        self.services = services
+    def __init__(self, deps: Dependencies, clock: SteadyClock, notifier: Notifier | None = None) -> None:
+        self.deps = deps
         self.last_errors: Callable[[], list[dict[str, str]]] = list
-        settings = services.settings
+        settings = deps.settings
         self._notifier = notifier or Notifier({})
         self._calls: dict[gevent.Greenlet, Call] = {}
         self._keepers: list[Keeper] = []
@@ -65,23 +65,23 @@ class Daemon:
             max_calls=settings.max_calls,
             allowed_peers=[str(peer) for peer in settings.allowed_peers],
         )
-        life = Life(services.run, settings.node, services.now(), settings.lease_seconds)
-        self._heart = Heart(
+        life = Run(deps.run_id, settings.node_name, deps.now(), settings.lease_seconds)
+        self._heartbeat = Heartbeat(
             life,
-            services.database,
-            services.claims.clock,
-            services.adopter,
-            services.now,
+            deps.database,
+            deps.claims.clock,
+            deps.takeover,
+            deps.now,
             self._say_how_it_is,
             self._back_among_the_living,
         )
-        self._withdrawals = Withdrawals(
-            services.database, settings.database_url, services.line, lambda: list(self._calls.values())
+        self._withdrawals = LiveChanges(
+            deps.database, settings.database_url, deps.queue, lambda: list(self._calls.values())
         )
-        self._groups = GroupReader(services.database, services.known, clock, settings.node)
+        self._groups = GroupReader(deps.database, deps.group_cache, clock, settings.node_name)
         self._stopped = False
-        self._web: WebServer | None = None
-        self._lag = LagMeter(services.metrics.loop_lag)
+        self._web: HttpServer | None = None
+        self._lag = LoopLag(deps.metrics.loop_lag)
         self._connect_parts()
 
     @property
@@ -102,15 +102,15 @@ class Daemon:
             unless_started.pop_all()
 
     def _start_parts(self) -> None:
-        services = self.services
-        services.recorder.start()
-        services.monitor.start()
-        services.monitor.wait_until_tried(START_STATE_SECONDS)
+        deps = self.deps
+        deps.outbox.start()
+        deps.monitor.start()
+        deps.monitor.wait_until_tried(START_STATE_SECONDS)
         self._groups.start()
-        self._heart.start()
-        until = services.monotonic() + START_STATE_SECONDS
+        self._heartbeat.start()
+        until = deps.monotonic() + START_STATE_SECONDS
         self._groups.wait_for_the_first(START_STATE_SECONDS)
-        self._heart.wait_for_the_first(max(0.0, until - services.monotonic()))
+        self._heartbeat.wait_for_the_first(max(0.0, until - deps.monotonic()))
         self._withdrawals.start()
         if self._notifier.watchdog_seconds:
             feed = partial(self._feed_watchdog, self._notifier.watchdog_seconds / 2)
@@ -120,7 +120,7 @@ class Daemon:
         self._lag.start()
         self._start_web()
         self.listener.start()
-        if not services.monitor.configured:
+        if not deps.monitor.configured:
             log.info("no [[switch]] is configured: who is on the phone is known only from what the phones answer")
         log.info("fshunt takes calls at %s", self.listener.address)
         self._notifier.send("READY=1", "STATUS=takes calls")
@@ -133,7 +133,7 @@ class Daemon:
         if self._stopped:
             return
         self._stopped = True
-        timeout = self.services.settings.stop_timeout
+        timeout = self.deps.settings.stop_timeout
         self._notifier.send("STOPPING=1", f"STATUS=stopping, {self.calls} calls")
         log.info("stopping: no new calls; %d calls are held, hunts have %g s to end", self.calls, timeout)
         self.listener.stop()
@@ -150,36 +150,36 @@ class Daemon:
         self._lag.stop()
         if self._web is not None:
             self._web.stop()
-        self.services.monitor.stop()
-        self.services.recorder.stop(FLUSH_SECONDS)
-        self._heart.stop()
-        self.services.claims.close()
-        self.services.database.close()
+        self.deps.monitor.stop()
+        self.deps.outbox.stop(FLUSH_SECONDS)
+        self._heartbeat.stop()
+        self.deps.claims.close()
+        self.deps.database.close()
         log.info("stopped")
 
     def _connect_parts(self) -> None:
-        services, metrics = self.services, self.services.metrics
-        ears = services.monitor.ears
+        deps, metrics = self.deps, self.deps.metrics
+        ears = deps.monitor.ears
         ears.on_change, ears.on_state = self._phones_changed, self._switch_state_taken
         ears.on_error = metrics.switch_error
-        services.adopter.on_closed = metrics.hunt_ended
-        services.claims.place = lambda: self._heart.place
-        services.database.on_change = self._database_changed
-        services.database.on_error = metrics.database_error
+        deps.takeover.on_closed = metrics.hunt_ended
+        deps.claims.rank = lambda: self._heartbeat.rank
+        deps.database.on_change = self._database_changed
+        deps.database.on_error = metrics.database_error
         metrics.watch(
-            hunts=lambda: sum(1 for call in self._calls.values() if call.outlives is None),
-            talks=lambda: sum(1 for call in self._calls.values() if call.outlives is not None),
-            waiting=lambda: len(services.line),
-            claims=lambda: len(services.claims),
-            switches=lambda: {each.switch.name: each.watched for each in services.monitor.switches},
-            database=lambda: services.database.away is None,
-            unwritten=lambda: services.recorder.unwritten,
+            hunts=lambda: sum(1 for call in self._calls.values() if call.detached_result is None),
+            talks=lambda: sum(1 for call in self._calls.values() if call.detached_result is not None),
+            waiting=lambda: len(deps.queue),
+            claims=lambda: len(deps.claims),
+            switches=lambda: {each.switch.name: each.watched for each in deps.monitor.switches},
+            database=lambda: deps.database.away is None,
+            unwritten=lambda: deps.outbox.unwritten,
         )
 
     def _handle(self, session: Session) -> None:
         if self._stopped:  # greeted too late: the caller goes on, as one does whose hunt is stopped
             return
-        greenlet, call = getcurrent(), Call(session, self.services)
+        greenlet, call = getcurrent(), Call(session, self.deps)
         self._calls[greenlet] = call
         try:
             call.run()
@@ -188,48 +188,48 @@ class Daemon:
 
     def _let_hunts_end(self, timeout: float) -> None:
         """Wait for hunts under way; a call is let go of as soon as it can live without us."""
-        deadline = self.services.monotonic() + timeout
+        deadline = self.deps.monotonic() + timeout
         while self._calls:
             for greenlet, call in list(self._calls.items()):
-                if call.outlives is not None:
-                    greenlet.kill(LetGo, block=False)
-            remaining = deadline - self.services.monotonic()
+                if call.detached_result is not None:
+                    greenlet.kill(Detach, block=False)
+            remaining = deadline - self.deps.monotonic()
             if remaining <= 0:
                 return
             gevent.joinall(list(self._calls), timeout=min(remaining, 0.1), count=1)
 
     def _phones_changed(self, change: Change) -> None:
-        self.services.adopter.changed(change)
+        self.deps.takeover.changed(change)
         for presence_id in change.presence_ids:
-            self.services.line.presence_changed(presence_id)
+            self.deps.queue.presence_changed(presence_id)
 
     def _switch_state_taken(self) -> None:
-        self.services.adopter.review()
-        self.services.line.something_changed()
+        self.deps.takeover.review()
+        self.deps.queue.something_changed()
 
     def _database_changed(self) -> None:
-        services = self.services
-        services.claims.database_changed()
-        if services.database.away is not None:
-            services.recorder.keep()
+        deps = self.deps
+        deps.claims.database_changed()
+        if deps.database.away is not None:
+            deps.outbox.keep()
         else:
-            self._heart.hurry()
-            services.recorder.try_again()
-            services.line.something_changed()
+            self._heartbeat.hurry()
+            deps.outbox.try_again()
+            deps.queue.something_changed()
 
     def _back_among_the_living(self) -> None:
         """What others may have taken over or swept, taking us for dead, is ours, claimed, and waited for again."""
-        services, live = self.services, [call.journal.hunt_id for call in list(self._calls.values())]
-        hunts = [*live, *services.adopter.hunt_ids]
-        services.recorder.put(orphans.take_back, hunts, owner=services.settings.node, run=services.run)
-        self.services.claims.claim_again()
-        self.services.line.begin_again()
+        deps, live = self.deps, [call.call_log.hunt_id for call in list(self._calls.values())]
+        hunts = [*live, *deps.takeover.hunt_ids]
+        deps.outbox.put(orphans.take_back, hunts, node=deps.settings.node_name, run_id=deps.run_id)
+        self.deps.claims.claim_again()
+        self.deps.queue.begin_again()
 
     def _start_web(self) -> None:
-        settings = self.services.settings
-        if settings.metrics is None:
+        settings = self.deps.settings
+        if settings.http_listen is None:
             return
-        web = WebServer(settings.metrics, settings.metrics_peers, self.services.metrics, self._health)
+        web = HttpServer(settings.http_listen, settings.http_allowed_peers, self.deps.metrics, self._health)
         try:
             web.start()
         except FshuntError as error:
@@ -239,33 +239,33 @@ class Daemon:
 
     def _health(self) -> tuple[bool, dict[str, Any]]:
         """Whether calls had better be sent here, and what is to be known besides."""
-        database = database_status(self.services)
+        database = database_status(self.deps)
         takes_calls = self.listener.takes_calls and self._works
         return takes_calls and bool(database["ok"]), {"takes_calls": takes_calls, "database": database}
 
     def _say_how_it_is(self) -> tuple[dict[str, Any], Sequence[str], Sequence[str]]:
-        services, calls = self.services, list(self._calls.values())
-        live = [call.journal.hunt_id for call in calls]
+        deps, calls = self.deps, list(self._calls.values())
+        live = [call.call_log.hunt_id for call in calls]
         status = {
             "version": __version__,
             "pid": os.getpid(),
             "process": this_process(),
             "listen": str(self.listener.address),
-            "metrics": None if self._web is None else str(services.settings.metrics),
-            "hunts": sum(1 for call in calls if call.outlives is None),
-            "talks": sum(1 for call in calls if call.outlives is not None),
-            "waiting": len(services.line),
-            "adopted": len(services.adopter),
-            "database": database_status(services),
-            "switches": [switch_status(each) for each in services.monitor.switches],
+            "metrics": None if self._web is None else str(deps.settings.http_listen),
+            "hunts": sum(1 for call in calls if call.detached_result is None),
+            "talks": sum(1 for call in calls if call.detached_result is not None),
+            "waiting": len(deps.queue),
+            "detached": len(deps.takeover),
+            "database": database_status(deps),
+            "switches": [switch_status(each) for each in deps.monitor.switches],
             "errors": self.last_errors(),
         }
-        return status, [*live, *services.adopter.hunt_ids], services.line.hunt_ids
+        return status, [*live, *deps.takeover.hunt_ids], deps.queue.hunt_ids
 
     @property
     def _works(self) -> bool:
         """Whether what keeps claims and records alive goes on."""
-        return self._heart.beats and self.services.recorder.writes
+        return self._heartbeat.beats and self.deps.outbox.writes
 
     def _feed_watchdog(self, pause: float) -> None:
         """Say that we live, as long as what keeps claims and records alive does: else systemd starts us anew."""

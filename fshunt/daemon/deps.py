@@ -9,32 +9,32 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from fshunt.daemon.cluster.claims import Claims
-from fshunt.daemon.cluster.queue import Line
-from fshunt.daemon.cluster.takeover import Adopter
+from fshunt.daemon.cluster.queue import CallQueue
+from fshunt.daemon.cluster.takeover import Takeover
 from fshunt.daemon.data.database import Database
-from fshunt.daemon.data.group_cache import KnownGroups
-from fshunt.daemon.data.outbox import Recorder
-from fshunt.daemon.data.wrap_up import Rests
+from fshunt.daemon.data.group_cache import GroupCache
+from fshunt.daemon.data.outbox import Outbox
+from fshunt.daemon.data.wrap_up import WrapUps
 from fshunt.daemon.net.metrics import Metrics
 from fshunt.daemon.switches.monitor import Monitor
 from fshunt.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
-    """The settings, the database and its recorder, what is known and claimed, the clocks, and the source of seeds."""
+class Dependencies:
+    """The settings, the database and its outbox, what is known and claimed, the clocks, and the source of seeds."""
 
     settings: Settings
-    run: str
-    """Names this life of the daemon on its claims: those of an earlier life are not renewed, and end by their lease."""
+    run_id: str
+    """Names this run of the daemon on its claims: those of an earlier run are not renewed, and end by their lease."""
     database: Database
-    recorder: Recorder
-    known: KnownGroups
+    outbox: Outbox
+    group_cache: GroupCache
     claims: Claims
-    line: Line
-    rests: Rests
+    queue: CallQueue
+    wrap_ups: WrapUps
     monitor: Monitor
-    adopter: Adopter
+    takeover: Takeover
     metrics: Metrics
     now: Callable[[], datetime]
     """The wall clock that never goes back, for rows; never for timers."""

@@ -22,7 +22,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from fshunt.db.failures import as_store_errors, busy
 from fshunt.db.pipeline import BEGIN, BEGIN_READING, PipedConnection
 from fshunt.db.statements import finish, send
-from fshunt.errors import StoreError
+from fshunt.errors import DatabaseError
 
 CONNECTIONS = 10
 """Connections an engine may have open: above the native threads that the daemon gives to the database."""
@@ -59,7 +59,7 @@ def open_engine(
     """Return an engine; nothing is connected yet. ``create`` lets SQLite make the file, which only ``upgrade`` may.
 
     ``busy_timeout_ms`` is how long a statement waits for a lock, on PostgreSQL ``lock_timeout_ms`` if that is given.
-    Raises StoreError if the URL is of no supported database.
+    Raises DatabaseError if the URL is of no supported database.
     """
     checked = _check_url(url)
     if checked.get_backend_name() == "sqlite":
@@ -71,15 +71,15 @@ def _check_url(url: str | URL) -> URL:
     try:
         made = make_url(url)
     except (ArgumentError, ValueError):
-        raise StoreError(
+        raise DatabaseError(
             "The database URL cannot be read: it looks like sqlite:////path or postgresql://host/name."
         ) from None
     if made.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
         return made.set(drivername="postgresql+psycopg")
     if made.drivername not in ("sqlite", "sqlite+pysqlite"):
-        raise StoreError(f"fshunt supports sqlite:// and postgresql:// databases, not {made.drivername}://.")
+        raise DatabaseError(f"fshunt supports sqlite:// and postgresql:// databases, not {made.drivername}://.")
     if made.database in (None, "", ":memory:"):
-        raise StoreError("An SQLite database needs a file, as in sqlite:////var/lib/fshunt/fshunt.db.")
+        raise DatabaseError("An SQLite database needs a file, as in sqlite:////var/lib/fshunt/fshunt.db.")
     return made
 
 
@@ -97,7 +97,7 @@ def _sqlite_engine(url: URL, busy_timeout_ms: int, connections: int, create: boo
     def _only_what_exists(*_given: Any) -> None:
         database = str(url.database)
         if not create and not database.startswith("file:") and not Path(database).exists():
-            raise StoreError(f"There is no database {database}: run `fshunt db upgrade`.")
+            raise DatabaseError(f"There is no database {database}: run `fshunt db upgrade`.")
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
@@ -200,7 +200,7 @@ def _ping_if_idle(engine: Engine) -> None:
 
 
 class Store:
-    """Transactions on one database. Its errors are StoreError with one sentence."""
+    """Transactions on one database. Its errors are DatabaseError with one sentence."""
 
     def __init__(self, engine: Engine, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
         self._engine = engine
@@ -241,7 +241,7 @@ class Store:
             yield
             return
         if not self._turn.acquire(timeout=self._busy_seconds):
-            raise StoreError(busy(self._engine.url))
+            raise DatabaseError(busy(self._engine.url))
         try:
             yield
         finally:
@@ -249,6 +249,6 @@ class Store:
 
 
 def open_store(url: str | URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, connections: int = CONNECTIONS) -> Store:
-    """Return a store for the URL; nothing is connected yet. Raises StoreError if the URL is of another database."""
+    """Return a store for the URL; nothing is connected yet. Raises DatabaseError if the URL is of another database."""
     engine = open_engine(url, busy_timeout_ms=busy_timeout_ms, connections=connections)
     return Store(engine, busy_timeout_ms=busy_timeout_ms)

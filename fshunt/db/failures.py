@@ -10,7 +10,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from fshunt.errors import BadValue, Conflict, Locked, StoreError
+from fshunt.errors import BadValue, Conflict, DatabaseError, Locked
 
 NOT_MIGRATED = "The database is not migrated: run `fshunt db upgrade`."
 BUSY = "{where} is locked by another process: try again."
@@ -56,7 +56,7 @@ _POSTGRESQL_LOGIN = {
 def as_store_errors(url: URL) -> Iterator[None]:
     """Turn the errors of SQLAlchemy and its drivers into ours, with one sentence each.
 
-    StoreError is what may go well when it is tried again; Locked, when somebody has let go of a lock. A row that can
+    DatabaseError is what may go well when it is tried again; Locked, when somebody has let go of a lock. A row that can
     never be stored is BadValue or Conflict instead, so that nobody tries it for ever.
     """
     try:
@@ -68,14 +68,14 @@ def as_store_errors(url: URL) -> Iterator[None]:
     except DataError as error:
         raise BadValue(f"A value does not fit into {where(url)}: {_drivers_words(url, error)}.") from error
     except DBAPIError as error:
-        kind = Locked if getattr(error.orig, "sqlstate", None) in _LOCKED else StoreError
+        kind = Locked if getattr(error.orig, "sqlstate", None) in _LOCKED else DatabaseError
         raise kind(_sentence(url, error)) from error
     except StatementError as error:
         raise BadValue(f"A value does not fit into {where(url)}: {_drivers_words(url, error)}.") from error
-    except OverflowError as error:  # sqlite3 says so of a whole number that is too large, outside of its own errors
+    except OverflowError as error:  # sqlite3 says so of a whole number that is too large, external of its own errors
         raise BadValue(f"A value does not fit into {where(url)}: {error}.") from error
     except PoolTimeout as error:
-        raise StoreError(f"{_subject(url)} is busy: all connections of this process are in use.") from error
+        raise DatabaseError(f"{_subject(url)} is busy: all connections of this process are in use.") from error
 
 
 def busy(url: URL) -> str:

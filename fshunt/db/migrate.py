@@ -16,7 +16,7 @@ from sqlalchemy import URL, Engine, make_url
 
 from fshunt.db.engine import open_engine
 from fshunt.db.failures import NOT_MIGRATED, as_store_errors, where
-from fshunt.errors import StoreError
+from fshunt.errors import DatabaseError
 
 log = logging.getLogger(__name__)
 
@@ -37,18 +37,18 @@ class Status:
 def upgrade(url: str | URL, revision: str = "head", report: Report = log.info) -> None:
     """Bring the database up to ``revision``, making it if it is an SQLite file that is not there yet.
 
-    Several processes may do so at once: one does the work, the others wait. Raises StoreError.
+    Several processes may do so at once: one does the work, the others wait. Raises DatabaseError.
     """
     _run(url, lambda config: command.upgrade(config, revision), report, create=True)
 
 
 def downgrade(url: str | URL, revision: str, report: Report = log.info) -> None:
-    """Take the database back to ``revision`` ("base": no tables, all data lost, "-1": one step). Raises StoreError."""
+    """Take the database back to ``revision`` ("base": no tables, "-1": one step). Raises DatabaseError."""
     _run(url, lambda config: command.downgrade(config, revision), report, create=False)
 
 
 def check(url: str | URL) -> Status:
-    """Tell whether the database is migrated. Raises StoreError if it cannot be read, or is not there."""
+    """Tell whether the database is migrated. Raises DatabaseError if it cannot be read, or is not there."""
     engine = open_engine(url)
     try:
         return _status(engine)
@@ -68,7 +68,7 @@ def migrations_folder() -> Path:
     for candidate in (package / "migrations", package.parent / "migrations"):
         if (candidate / "env.py").is_file() and (candidate / "versions").is_dir():
             return candidate
-    raise StoreError("The migrations are missing from this installation of fshunt: install it again.")
+    raise DatabaseError("The migrations are missing from this installation of fshunt: install it again.")
 
 
 def _config() -> Config:
@@ -86,7 +86,7 @@ def _run(url: str | URL, run: Callable[[Config], None], report: Report, *, creat
         with as_store_errors(engine.url):
             run(config)
     except CommandError as error:
-        raise StoreError(f"Cannot migrate {where(engine.url)}: {str(error).rstrip('.')}.") from error
+        raise DatabaseError(f"Cannot migrate {where(engine.url)}: {str(error).rstrip('.')}.") from error
     finally:
         engine.dispose()
 

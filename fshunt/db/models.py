@@ -66,17 +66,17 @@ class HuntGroup(Base):
     prefix: Mapped[str | None]
     music: Mapped[str | None]
     call_waiting: Mapped[bool]
-    rest_seconds: Mapped[float]
+    wrap_up_seconds: Mapped[float]
     on_no_answer: Mapped[str]
     on_busy: Mapped[str]
     on_unreachable: Mapped[str]
     enabled: Mapped[bool]
-    when_busy: Mapped[str] = mapped_column(server_default="go-on")
     auto_block: Mapped[int | None]
+    when_busy: Mapped[str] = mapped_column(server_default="overflow")
 
 
 class HuntMember(Base):
-    """A member at its position. ``extension`` is ``1001``, or ``number@gateway`` for an outside number.
+    """A member at its position. ``extension`` is ``1001``, or ``number@gateway`` for an external number.
 
     ``rang_out`` counts the calls in a row that rang out (``auto_block``).
     """
@@ -104,33 +104,33 @@ class HuntMember(Base):
     rang_out: Mapped[int] = mapped_column(server_default="0")
 
 
-class GroupMemory(Base):
+class GroupRotation(Base):
     """What circular (``answerer``) and round-robin (``turn``) remember; one row a group, locked while it moves.
 
-    ``moves`` counts the moves of both, so that old rows of ``memory_moves`` can be told from new ones.
+    ``moves`` counts the moves of both, so that old rows of ``rotation_moves`` can be told from new ones.
     """
 
-    __tablename__ = "group_memory"
+    __tablename__ = "group_rotation"
 
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True)
     answerer_id: Mapped[int | None]
-    answerer_place: Mapped[int | None]
+    answerer_position: Mapped[int | None]
     turn_id: Mapped[int | None]
-    turn_place: Mapped[int | None]
+    turn_position: Mapped[int | None]
     moves: Mapped[int]
 
 
-class MemoryMove(Base):
+class RotationMove(Base):
     """That a call has moved a memory, and what it was before: so a step tried twice moves it once (invariant I3)."""
 
-    __tablename__ = "memory_moves"
+    __tablename__ = "rotation_moves"
 
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)
     call_uuid: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int]
     before_id: Mapped[int | None]
-    before_place: Mapped[int | None]
+    before_position: Mapped[int | None]
 
 
 class Block(Base):
@@ -159,18 +159,18 @@ class Claim(Base):
     extension: Mapped[str] = mapped_column(primary_key=True)
     call_uuid: Mapped[str]
     hunt_id: Mapped[str] = mapped_column(index=True)
-    owner: Mapped[str]
+    run_id: Mapped[str]
     claimed_at: Mapped[datetime]
     expires_at: Mapped[datetime]
 
 
-class Waiter(Base):
-    """That a hunt waits for one member (``when_busy``). Of two hunts the one with the smaller ``place`` came first.
+class QueueEntry(Base):
+    """That a hunt waits for one member (``when_busy``). Of two hunts the one with the smaller ``ticket`` came first.
 
     ``since`` is wall time, ``expires_at`` a reading of the lease clock.
     """
 
-    __tablename__ = "waiting"
+    __tablename__ = "queue_entries"
     __table_args__ = (Index(None, "domain", "extension"),)
 
     hunt_id: Mapped[str] = mapped_column(primary_key=True)
@@ -178,8 +178,8 @@ class Waiter(Base):
     domain: Mapped[str]
     group_id: Mapped[int]
     call_uuid: Mapped[str]
-    owner: Mapped[str]
-    place: Mapped[int]
+    run_id: Mapped[str]
+    ticket: Mapped[int]
     since: Mapped[datetime]
     expires_at: Mapped[datetime]
 
@@ -189,10 +189,10 @@ class DaemonRecord(Base):
 
     __tablename__ = "daemons"
 
-    run: Mapped[str] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(primary_key=True)
     node: Mapped[str]
     started_at: Mapped[datetime]
-    beat_at: Mapped[datetime]
+    heartbeat_at: Mapped[datetime]
     lease_at: Mapped[datetime]
     status: Mapped[dict[str, Any]]
 
@@ -204,24 +204,24 @@ class LeaseClock(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     reached: Mapped[datetime | None]
-    places: Mapped[int]
+    tickets: Mapped[int]
 
 
 class CallRecord(Base):
     """One hunt. ``uuid`` is the caller's channel: a transferred caller may hunt twice under one uuid.
 
     No foreign key leads to groups: a record outlives its group. ``ended_at`` is None while the call is open; with
-    ``end_seen`` false it is when the record was closed, the end itself not having been seen. ``owner`` is the node that
-    writes the record, ``run`` the life of its daemon.
+    ``end_seen`` false it is when the record was closed, the end itself not having been seen. ``node`` is the
+    daemon that writes the record, ``run_id`` its run.
     """
 
     __tablename__ = "calls"
     __table_args__ = (
         Index(None, "domain", "pilot", "started_at"),
         Index(None, "started_at"),
-        Index(None, "owner", "ended_at"),
+        Index(None, "node", "ended_at"),
         # The calls that are open, few among years of others.
-        Index(None, "run", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
+        Index(None, "run_id", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -240,9 +240,9 @@ class CallRecord(Base):
     reason: Mapped[str | None] = mapped_column(SeenText)
     answered_by: Mapped[str | None]
     destination: Mapped[str | None]
-    facts: Mapped[dict[str, Any] | None]
-    owner: Mapped[str]
-    run: Mapped[str | None]
+    policy_input: Mapped[dict[str, Any] | None]
+    node: Mapped[str]
+    run_id: Mapped[str | None]
     waited_seconds: Mapped[float | None]
 
     offers: Mapped[list[OfferRecord]] = relationship(

@@ -22,9 +22,9 @@ from sqlalchemy.orm import Session
 
 from fshunt.db.engine import open_engine
 from fshunt.db.failures import as_store_errors
-from fshunt.db.models import Waiter
+from fshunt.db.models import QueueEntry
 from fshunt.db.statements import dialect_of, table, write
-from fshunt.errors import FshuntError, StoreError
+from fshunt.errors import DatabaseError, FshuntError
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ QUIET_SECONDS = 5.0
 STOP_SECONDS = 0.9
 """How long ``stop`` waits for the thread; one that is just connecting ends by itself, later."""
 
-WAITING = table(Waiter)
+QUEUE = table(QueueEntry)
 _NOTIFY = select_(func.pg_notify(CHANNEL, bindparam("domain")))
 
 
@@ -67,7 +67,7 @@ def announcing(
         return deleting
     gone = deleting.returning(domain.label("domain")).cte("gone")
     said = gone.c.domain if in_domain is None else in_domain
-    waits = exists().where(WAITING.c.domain == said)
+    waits = exists().where(QUEUE.c.domain == said)
     told = select_(func.pg_notify(CHANNEL, said)).where(waits if who_waits is None else waits.where(who_waits))
     return told if in_domain is None else told.add_cte(gone)
 
@@ -141,7 +141,7 @@ class Changes:
                 if _notified(pgconn):
                     self._tell()
             elif asked:
-                raise StoreError("The database server does not answer any more.")
+                raise DatabaseError("The database server does not answer any more.")
             else:
                 pgconn.send_query(b"SELECT 1")
                 asked = True

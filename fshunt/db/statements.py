@@ -62,7 +62,7 @@ class Rank(IntEnum):
     """Rows that several daemons write, in the order in which a transaction locks them."""
 
     DOMAIN = 1
-    MEMORY = 2
+    ROTATION = 2
     MEMBER = 3
     CLOCK = 4
 

@@ -9,12 +9,12 @@ from sqlalchemy import URL, bindparam, update
 from fshunt.db.engine import open_store
 from fshunt.db.queries.lease import CLOCK
 from fshunt.db.statements import run
-from fshunt.errors import StoreError
+from fshunt.errors import DatabaseError
 
 LOCK_MS = 1000
 """How long a lock is waited for: those of fshunt last some milliseconds."""
 
-_NOTHING = update(CLOCK).where(CLOCK.c.id == bindparam("nobody")).values(places=CLOCK.c.places)
+_NOTHING = update(CLOCK).where(CLOCK.c.id == bindparam("nobody")).values(tickets=CLOCK.c.tickets)
 """A write that finds no row: it needs the right to write, and the table, and holds up nobody."""
 _NOBODY = -1
 
@@ -26,6 +26,6 @@ def why_not_writable(url: str | URL) -> str | None:
             with store.writing() as session:
                 run(session, _NOTHING, {"nobody": _NOBODY})
                 session.rollback()
-        except StoreError as error:
+        except DatabaseError as error:
             return str(error)
     return None

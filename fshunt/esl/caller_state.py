@@ -27,7 +27,7 @@ class CallerTaken(FshuntError):
         self.by = by
 
 
-class CallersEnd:
+class CallerState:
     """What is known of the caller; apart from the session, which would else hold itself and outlive its call."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

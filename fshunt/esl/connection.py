@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fshunt.errors import FshuntError
-from fshunt.esl import commands as messages
-from fshunt.esl import frames
+from fshunt.esl import commands, frames
 from fshunt.esl.commands import Command
 from fshunt.esl.frames import Frame, ProtocolError
 from fshunt.esl.replies import Awaited, Replies
-from fshunt.esl.transport import Link, SwitchLost
+from fshunt.esl.transport import SwitchLost, Transport
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +31,11 @@ class Bounds:
     bytes: int
 
 
-class Exchange:
+class Connection:
     """Commands out, replies and events in. ``note`` sees each event and notice before it is kept."""
 
     def __init__(
-        self, link: Link, clock: Callable[[], float], bounds: Bounds, note: Callable[[Frame], None], name: str = ""
+        self, link: Transport, clock: Callable[[], float], bounds: Bounds, note: Callable[[Frame], None], name: str = ""
     ) -> None:
         self.name = name
         """whose connection it is, for logs"""
@@ -52,9 +51,9 @@ class Exchange:
 
     def post(self, *said: Command | str, posted: bool = True) -> list[Awaited]:
         """Sends commands in one write; ``posted`` when nobody waits for the replies. Raises UnsafeText, SwitchLost."""
-        commands = [messages.command(each) if isinstance(each, str) else each for each in said]
-        awaited = [self.replies.expect(command, posted) for command in commands]
-        self._link.write(b"".join(command.wire for command in commands))
+        sent = [commands.command(each) if isinstance(each, str) else each for each in said]
+        awaited = [self.replies.expect(command, posted) for command in sent]
+        self._link.write(b"".join(command.wire for command in sent))
         return awaited
 
     def ask(self, said: Sequence[Command | str], timeout: float) -> list[Frame]:

@@ -13,13 +13,12 @@ from contextlib import ExitStack
 from typing import Never
 
 from fshunt.errors import FshuntError
-from fshunt.esl import commands as messages
-from fshunt.esl import frames
+from fshunt.esl import commands, frames
 from fshunt.esl.commands import Command
-from fshunt.esl.connection import Bounds, Exchange, TimedOut
+from fshunt.esl.connection import Bounds, Connection, TimedOut
 from fshunt.esl.frames import Frame, ProtocolError
 from fshunt.esl.replies import CommandRefused
-from fshunt.esl.transport import Link, SwitchLost
+from fshunt.esl.transport import SwitchLost, Transport
 
 __all__ = ["CommandRefused", "Inbound", "LoginRefused", "ProtocolError", "SwitchLost", "TimedOut"]
 
@@ -42,8 +41,8 @@ class Inbound:
         self.name = name
         """the switch's address, for logs"""
         self._clock = clock
-        self._link = Link(sock, clock, MAX_BODY_BYTES)
-        self._exchange = Exchange(self._link, clock, KEPT, _nothing_more, name)
+        self._link = Transport(sock, clock, MAX_BODY_BYTES)
+        self._exchange = Connection(self._link, clock, KEPT, _nothing_more, name)
 
     @classmethod
     def connect(
@@ -58,7 +57,7 @@ class Inbound:
     ) -> "Inbound":
         """Connects and logs in. Raises SwitchLost, TimedOut, LoginRefused, ProtocolError, each in one sentence."""
         name = f"{host}:{port}"
-        login = messages.auth(password)
+        login = commands.auth(password)
         deadline = clock() + timeout
         try:
             sock = create_connection((host, port), timeout)
@@ -81,9 +80,9 @@ class Inbound:
         """
         return self._exchange.ask([command], timeout)[0]
 
-    def send_all(self, commands: Sequence[Command | str], timeout: float = REPLY_SECONDS) -> list[Frame]:
+    def send_all(self, said: Sequence[Command | str], timeout: float = REPLY_SECONDS) -> list[Frame]:
         """Sends commands in one write, and returns their replies when all have come."""
-        return self._exchange.ask(commands, timeout)
+        return self._exchange.ask(said, timeout)
 
     def next_event(self, deadline: float | None = None) -> Frame | None:
         """The next event, in the order they came; None when the deadline, a time of ``clock``, has passed."""

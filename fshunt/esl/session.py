@@ -21,13 +21,13 @@ import gevent
 from greenswitch.esl import OutboundSession
 
 from fshunt.errors import FshuntError
-from fshunt.esl import commands as messages
-from fshunt.esl.caller_state import HUNG_UP, CallerGone, CallersEnd, CallerTaken, number_of
+from fshunt.esl import commands
+from fshunt.esl.caller_state import HUNG_UP, CallerGone, CallerState, CallerTaken, number_of
 from fshunt.esl.commands import Command
-from fshunt.esl.connection import Bounds, Exchange, TimedOut
+from fshunt.esl.connection import Bounds, Connection, TimedOut
 from fshunt.esl.frames import Frame, ProtocolError
 from fshunt.esl.replies import CommandRefused
-from fshunt.esl.transport import Link, SwitchLost
+from fshunt.esl.transport import SwitchLost, Transport
 
 __all__ = ["CallerGone", "CallerTaken", "CommandRefused", "ProtocolError", "Session", "SwitchLost", "TimedOut"]
 
@@ -53,9 +53,9 @@ class Session(OutboundSession):
         self.clock = clock
         self.connected = True
         self.session_data: Frame | None = None
-        self._caller = CallersEnd(clock)
-        self._link = Link(sock, clock)
-        self._exchange = Exchange(self._link, clock, KEPT, self._caller.note, peer)
+        self._caller = CallerState(clock)
+        self._link = Transport(sock, clock)
+        self._exchange = Connection(self._link, clock, KEPT, self._caller.note, peer)
         self._greeted_at: float | None = None
 
     @property
@@ -108,12 +108,12 @@ class Session(OutboundSession):
         """
         return self._exchange.ask([command], timeout)[0]
 
-    def post(self, *commands: Command | str) -> None:
+    def post(self, *said: Command | str) -> None:
         """Sends commands at once without waiting for their replies; a refusal is logged when it comes.
 
         Raises UnsafeText.
         """
-        self._exchange.post(*commands)
+        self._exchange.post(*said)
 
     def execute(self, application: str, argument: str = "", event_uuid: str | None = None) -> str:
         """Has FreeSWITCH run an application on the caller's channel after those under way; does not wait.
@@ -121,7 +121,7 @@ class Session(OutboundSession):
         Returns the uuid that ``wait_completion`` takes. Raises UnsafeText.
         """
         event_uuid = event_uuid or str(uuid4())
-        self._exchange.post(messages.execute(application, argument, event_uuid))
+        self._exchange.post(commands.execute(application, argument, event_uuid))
         return event_uuid
 
     def next_event(self, deadline: float | None = None, *, wakeable: bool = False) -> Frame | None:
@@ -209,9 +209,9 @@ class Session(OutboundSession):
         An application takes the caller elsewhere: if we left later, our leaving would tear the caller out of the place
         where he has arrived (fact 7). Raises SwitchLost when it cannot be sent, UnsafeText.
         """
-        words = [messages.command(setting)]
+        words = [commands.command(setting)]
         if application is not None:
-            words.append(messages.execute(application, argument, str(uuid4())))
+            words.append(commands.execute(application, argument, str(uuid4())))
         try:
             self._say_goodbye(*words)
         except OSError as error:
@@ -267,7 +267,7 @@ class Session(OutboundSession):
     def _say_goodbye(self, *last_words: Command) -> None:
         if self._greeted_at is not None:
             gevent.sleep(max(0.0, self._greeted_at + SAFE_EXIT_SECONDS - self.clock()))
-        words = (*last_words, messages.command("exit"))
+        words = (*last_words, commands.command("exit"))
         self._link.farewell(b"".join(command.wire for command in words), FAREWELL_SECONDS)
 
 

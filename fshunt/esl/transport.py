@@ -37,10 +37,10 @@ class SwitchLost(FshuntError):
 
 
 class _Awake(BaseException):
-    """Thrown into whoever waits for bytes, by ``Link.wake``."""
+    """Thrown into whoever waits for bytes, by ``Transport.wake``."""
 
 
-class Link:
+class Transport:
     """One connection. Deadlines are times of ``clock``. Once reading has failed, every call raises the same error."""
 
     def __init__(self, sock: socket.socket, clock: Callable[[], float], max_body_bytes: int = MAX_BODY_BYTES) -> None:

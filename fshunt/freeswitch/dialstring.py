@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fshunt.hunting import validation as kinds
+from fshunt.hunting import validation
 from fshunt.hunting.addresses import MemberAddress
 
 BACKSTOP_SECONDS = 3
@@ -43,13 +43,13 @@ class LegPlan:
     def text(self) -> str:
         """Return ``[variables]endpoint``; raise BadValue if a part does not fit its kind."""
         variables = [
-            f"origination_uuid={kinds.check_uuid(self.uuid)}",
+            f"origination_uuid={validation.check_uuid(self.uuid)}",
             f"leg_timeout={math.ceil(self.longest) + BACKSTOP_SECONDS}",
         ]
         if self.presence_id is not None:
             number, _, domain = self.presence_id.partition("@")
-            kinds.check_extension(number)
-            kinds.check_domain(domain)
+            validation.check_extension(number)
+            validation.check_domain(domain)
             variables += [
                 f"presence_id={number}@{domain}",
                 f"sip_invite_domain={domain}",
@@ -60,7 +60,7 @@ class LegPlan:
             longest = math.ceil(self.confirm.timeout) + BACKSTOP_SECONDS
             variables += [
                 f"group_confirm_key={CONFIRM_DIGIT}",
-                f"group_confirm_file={kinds.check_prompt(self.confirm.prompt)}",
+                f"group_confirm_file={validation.check_prompt(self.confirm.prompt)}",
                 f"group_confirm_timeout={longest}",
             ]
         return f"[{','.join(variables)}]{self.endpoint}"
@@ -73,7 +73,7 @@ def contacts_of(answer: str, mark: str) -> tuple[list[str], list[str]]:
     the switch knows ``mark``, which it put before each. Both lists are empty if no phone is registered.
     """
     found = [part.rstrip(",") for part in answer.split(mark)[1:]]
-    good = [contact for contact in found if kinds.fits(kinds.check_contact, contact)]
+    good = [contact for contact in found if validation.fits(validation.check_contact, contact)]
     return good, [contact for contact in found if contact not in good]
 
 
@@ -82,12 +82,12 @@ def contact_query(address: MemberAddress, domain: str, mark: str) -> str:
 
     ``mark`` must be new for each question, and nothing that can be guessed.
     """
-    kinds.check_uuid(mark)
-    return f"sofia_contact */{kinds.check_extension(address.number)}@{kinds.check_domain(domain)}/{mark}"
+    validation.check_uuid(mark)
+    return f"sofia_contact */{validation.check_extension(address.number)}@{validation.check_domain(domain)}/{mark}"
 
 
-def outside_endpoint(address: MemberAddress) -> str:
-    """Return the endpoint of an outside number, through the gateway that carries it."""
+def external_endpoint(address: MemberAddress) -> str:
+    """Return the endpoint of an external number, through the gateway that carries it."""
     address.check()
     return f"sofia/gateway/{address.gateway}/{address.number}"
 

@@ -6,7 +6,7 @@ The start state is taken once the events flow, so nothing is lost between the tw
 from collections.abc import Iterator
 from typing import Protocol
 
-from fshunt.esl import commands as messages
+from fshunt.esl import commands
 from fshunt.esl.commands import Command, UnsafeText
 from fshunt.esl.frames import Frame, ProtocolError
 from fshunt.freeswitch.channels import NOTHING, Change, ChannelTable, PhoneCall, PhoneState
@@ -119,7 +119,7 @@ def watch(inbound: Connection, table: PhoneTable) -> Change:
 
 def _registrations(inbound: Connection) -> str:
     names = profile_names(inbound.send("api sofia xmlstatus", STATE_SECONDS).reply_text)
-    asked: list[Command | str] = [messages.api("sofia", "xmlstatus", "profile", name, "reg") for name in names]
+    asked: list[Command | str] = [commands.api("sofia", "xmlstatus", "profile", name, "reg") for name in names]
     lists = [reply.reply_text for reply in inbound.send_all(asked, STATE_SECONDS)]
     if any("<registrations>" not in each for each in lists):  # a profile that is just being restarted
         raise ProtocolError("FreeSWITCH does not list the registrations of each of its SIP profiles.")
@@ -137,6 +137,6 @@ def _settle_doubts(inbound: Connection, table: PhoneTable) -> Iterator[Change]:
 
 def _question(uuid: str) -> Command | None:
     try:
-        return messages.api("uuid_exists", uuid)
+        return commands.api("uuid_exists", uuid)
     except UnsafeText:  # FreeSWITCH can be set to take the caller's Call-ID: it is believed to live
         return None

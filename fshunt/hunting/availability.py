@@ -17,7 +17,7 @@ class SkipReason(StrEnum):
     UNREGISTERED = "unregistered"
     ON_CALL = "on-call"
     CLAIMED = "claimed"
-    RESTING = "resting"
+    WRAP_UP = "wrap-up"
     DECLINED = "declined"
     UNREACHABLE = "unreachable"
 
@@ -28,7 +28,7 @@ WORDS = {
     SkipReason.UNREGISTERED: "has no phone registered",
     SkipReason.ON_CALL: "is on a call",
     SkipReason.CLAIMED: "is rung or held by another hunt",
-    SkipReason.RESTING: "rests after the last call",
+    SkipReason.WRAP_UP: "rests after the last call",
     SkipReason.DECLINED: "declined this call",
     SkipReason.UNREACHABLE: "could not be reached for this call",
 }
@@ -59,17 +59,17 @@ class Presence:
     ringing: bool = False
     claimed: bool = False
     idle_since: datetime | None = None
-    resting: bool | None = None
+    in_wrap_up: bool | None = None
     last_outcome: Outcome | None = None
     auto_blocked: bool = False
 
 
 def skip_reason(
-    presence: Presence, *, call_waiting: bool = False, rest_seconds: float = 0.0, now: datetime | None = None
+    presence: Presence, *, call_waiting: bool = False, wrap_up_seconds: float = 0.0, now: datetime | None = None
 ) -> SkipReason | None:
     """Return why the member cannot be rung, the first reason that holds; None if it can be.
 
-    ``call_waiting`` is the group's: it lifts on-call and claimed. ``rest_seconds`` counts from the end of the
+    ``call_waiting`` is the group's: it lifts on-call and claimed. ``wrap_up_seconds`` counts from the end of the
     member's last call through the group; without ``now`` nobody rests. ``last_outcome`` is of this very call.
     A phone that another hunt rings is claimed; one that any other call rings is on call.
     """
@@ -80,32 +80,32 @@ def skip_reason(
         (SkipReason.UNREGISTERED, presence.registered is False),
         (SkipReason.ON_CALL, busy and not call_waiting),
         (SkipReason.CLAIMED, presence.claimed and not call_waiting),
-        (SkipReason.RESTING, _rests(presence, rest_seconds, now)),
+        (SkipReason.WRAP_UP, _is_in_wrap_up(presence, wrap_up_seconds, now)),
         (SkipReason.DECLINED, presence.last_outcome is Outcome.DECLINED),
         (SkipReason.UNREACHABLE, presence.last_outcome in (Outcome.UNREACHABLE, Outcome.UNREGISTERED)),
     )
     return next((reason for reason, holds in tests if holds), None)
 
 
-def rests(idle_since: datetime | None, rest_seconds: float, now: datetime | None) -> bool:
+def in_wrap_up(idle_since: datetime | None, wrap_up_seconds: float, now: datetime | None) -> bool:
     """Tell whether a member whose last call ended at ``idle_since`` still rests."""
     if now is None or idle_since is None:
         return False
-    after, before = stamps_of_rest(rest_seconds, now)
+    after, before = wrap_up_window(wrap_up_seconds, now)
     return after < idle_since < before
 
 
-def stamps_of_rest(rest_seconds: float, now: datetime) -> tuple[datetime, datetime]:
+def wrap_up_window(wrap_up_seconds: float, now: datetime) -> tuple[datetime, datetime]:
     """Return two moments: whose last call ended between them, and at neither, rests.
 
     They are as far from ``now`` as the rest is long, on either side. A stamp that is a little ahead was written by a
     machine whose clock is; one that is far ahead is of a clock that was wrong, and nobody rests for the hours between.
     """
-    rest = timedelta(seconds=rest_seconds)
+    rest = timedelta(seconds=wrap_up_seconds)
     return now - rest, now + rest
 
 
-def _rests(presence: Presence, rest_seconds: float, now: datetime | None) -> bool:
-    if presence.resting is not None:
-        return presence.resting
-    return rests(presence.idle_since, rest_seconds, now)
+def _is_in_wrap_up(presence: Presence, wrap_up_seconds: float, now: datetime | None) -> bool:
+    if presence.in_wrap_up is not None:
+        return presence.in_wrap_up
+    return in_wrap_up(presence.idle_since, wrap_up_seconds, now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fshunt.errors import BadValue
-from fshunt.hunting import validation as kinds
+from fshunt.hunting import validation
 
 FORMS = "voicemail:EXT, transfer:NUMBER or hangup:CAUSE"
 
@@ -20,9 +20,9 @@ class DestinationKind(StrEnum):
 
 
 _CHECKS = {
-    DestinationKind.VOICEMAIL: kinds.check_extension,
-    DestinationKind.TRANSFER: kinds.check_transfer_number,
-    DestinationKind.HANGUP: kinds.check_cause,
+    DestinationKind.VOICEMAIL: validation.check_extension,
+    DestinationKind.TRANSFER: validation.check_transfer_number,
+    DestinationKind.HANGUP: validation.check_cause,
 }
 
 

@@ -22,13 +22,13 @@ MIN_AUTO_BLOCK, MAX_AUTO_BLOCK = 1, 100
 class WhenBusy(StrEnum):
     """What becomes of a caller while everybody who could take the call is busy."""
 
-    GO_ON = "go-on"
-    WAIT = "wait"
+    OVERFLOW = "overflow"
+    QUEUE = "queue"
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An extension or outside number in a group, at a position from 1.
+    """An extension or external number in a group, at a position from 1.
 
     ``ring_time`` None means the group's; ``idle_since`` is when the member's last call through this group's pilot
     ended (None: never called). ``rang_out`` counts the calls in a row that nobody took; ``auto_blocked`` says that the
@@ -72,8 +72,8 @@ class Group:
     prefix: str | None = None
     music: str | None = None
     call_waiting: bool = False
-    rest_seconds: float = 0.0
-    when_busy: WhenBusy = WhenBusy.GO_ON
+    wrap_up_seconds: float = 0.0
+    when_busy: WhenBusy = WhenBusy.OVERFLOW
     auto_block: int | None = None
     on_no_answer: Destination = GROUP_BOX
     on_busy: Destination = GROUP_BOX
@@ -84,12 +84,12 @@ class Group:
     def box(self) -> str | None:
         """Return the voicemail box: the group's own, else that of the last member in sequence who is an extension.
 
-        An outside number has no box in the domain; a group without its own box and without extensions has none
+        An external number has no box in the domain; a group without its own box and without extensions has none
         (design, section 5).
         """
         if self.voicemail is not None:
             return self.voicemail
-        return next((m.address.number for m in reversed(self.members) if not m.address.outside), None)
+        return next((m.address.number for m in reversed(self.members) if not m.address.external), None)
 
     def member(self, member_id: int) -> Member:
         """Return the member with this id; raise KeyError if the group has none."""
@@ -110,7 +110,7 @@ class Group:
             )
         if self.box() is None and GROUP_BOX in (self.on_no_answer, self.on_busy, self.on_unreachable):
             found.append(f"Group {self.pilot} has no voicemail box: a caller whom nobody answers is hung up.")
-        if self.when_busy is WhenBusy.WAIT and self.hunt_timeout is None:
+        if self.when_busy is WhenBusy.QUEUE and self.hunt_timeout is None:
             found.append(
                 f"Group {self.pilot} lets callers wait and has no hunt timeout: they wait for {MAX_WAIT_SECONDS:g} s."
             )

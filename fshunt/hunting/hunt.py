@@ -10,7 +10,7 @@ from fshunt.hunting.availability import AUTO_BLOCKED, Presence, SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.policies import decide
-from fshunt.hunting.policy_input import Facts
+from fshunt.hunting.policy_input import PolicyInput
 from fshunt.hunting.states import Event, Outcome, Result, State, after
 
 
@@ -23,7 +23,7 @@ class Case(StrEnum):
 
 
 _NOBODY_ANSWERED = {Outcome.NO_ANSWER, Outcome.DECLINED, Outcome.CONFIRM_REFUSED, SkipReason.DECLINED}
-_BUSY = {Outcome.BUSY, SkipReason.ON_CALL, SkipReason.CLAIMED, SkipReason.RESTING}
+_BUSY = {Outcome.BUSY, SkipReason.ON_CALL, SkipReason.CLAIMED, SkipReason.WRAP_UP}
 _HAD_THE_CALL = {
     Outcome.NO_ANSWER,
     Outcome.DECLINED,
@@ -66,7 +66,7 @@ class Hunt:
     id: str
     call_uuid: str
     group: Group
-    facts: Facts
+    policy_input: PolicyInput
     log: Callable[[State, Event, State], None] = _say_nothing
     state: State = State.SEEKING
     result: Result | None = None
@@ -92,14 +92,14 @@ class Hunt:
         """
         if not self.group.enabled:
             return
-        plan = decide(self.facts)
+        plan = decide(self.policy_input)
         for cycle in range(1, self.group.cycles + 1):
             for number, ids in enumerate(plan, start=1):
                 yield Stage(cycle, number, tuple(self.group.member(member_id) for member_id in ids))
 
     def waits(self) -> bool:
         """Whether the caller stays for a member who is busy now (``when_busy``, design, section 4)."""
-        if not self.group.enabled or self.group.when_busy is not WhenBusy.WAIT:
+        if not self.group.enabled or self.group.when_busy is not WhenBusy.QUEUE:
             return False
         return any(self._is_busy(member) for member in self.awaited())
 
@@ -126,7 +126,7 @@ class Hunt:
         They are counted as cycles after the last one.
         """
         awaited = {member.id for member in self.awaited()}
-        for number, ids in enumerate(decide(self.facts), start=1):
+        for number, ids in enumerate(decide(self.policy_input), start=1):
             members = tuple(self.group.member(member_id) for member_id in ids if member_id in awaited)
             if members:
                 yield Stage(self.group.cycles + turn, number, members)

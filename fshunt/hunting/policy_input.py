@@ -1,4 +1,4 @@
-"""The facts on which the order of a hunt is decided, kept with the call so that it can be decided again later."""
+"""What a policy decides the order of a hunt on; it is kept with the call, so that the order can be explained later."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fshunt.hunting.group import Group
-from fshunt.hunting.rotation import Memory
+from fshunt.hunting.rotation import RotationPointer
 
 
 @dataclass(frozen=True, slots=True)
-class MemberFacts:
+class PolicyMember:
     """What a policy may know of a member: id, extension (to be read by people), weight, and since when it is idle."""
 
     id: int
@@ -21,13 +21,13 @@ class MemberFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class PolicyInput:
     """All that a policy may look at. Members in order of position; ``seed`` is drawn once a call."""
 
     policy: str
-    members: tuple[MemberFacts, ...]
-    answerer: Memory | None = None
-    turn: Memory | None = None
+    members: tuple[PolicyMember, ...]
+    answerer: RotationPointer | None = None
+    turn: RotationPointer | None = None
     seed: int = 0
 
     @property
@@ -35,12 +35,12 @@ class Facts:
         """The members' ids in order of position."""
         return tuple(m.id for m in self.members)
 
-    def with_turn(self, turn: Memory | None) -> Facts:
-        """Return the same facts with another turn."""
+    def with_turn(self, turn: RotationPointer | None) -> PolicyInput:
+        """Return the same policy_input with another turn."""
         return replace(self, turn=turn)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the facts as plain values for the call's row."""
+        """Return the policy_input as plain values for the call's row."""
         return {
             "policy": self.policy,
             "members": [
@@ -52,16 +52,16 @@ class Facts:
                 }
                 for m in self.members
             ],
-            "answerer": _memory_to_json(self.answerer),
-            "turn": _memory_to_json(self.turn),
+            "answerer": _pointer_to_json(self.answerer),
+            "turn": _pointer_to_json(self.turn),
             "seed": self.seed,
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Facts:
+    def from_json(cls, data: dict[str, Any]) -> PolicyInput:
         """Read back what ``to_json`` gave; raise KeyError or ValueError if it is something else."""
         members = tuple(
-            MemberFacts(
+            PolicyMember(
                 id=m["id"],
                 extension=m["extension"],
                 weight=m["weight"],
@@ -72,21 +72,23 @@ class Facts:
         return cls(
             policy=data["policy"],
             members=members,
-            answerer=_memory_from_json(data["answerer"]),
-            turn=_memory_from_json(data["turn"]),
+            answerer=_pointer_from_json(data["answerer"]),
+            turn=_pointer_from_json(data["turn"]),
             seed=data["seed"],
         )
 
 
-def facts_of(group: Group, answerer: Memory | None, turn: Memory | None, seed: int) -> Facts:
-    """Return the facts of a group as it is now."""
-    members = tuple(MemberFacts(m.id, m.extension, m.weight, m.idle_since) for m in group.members)
-    return Facts(group.policy, members, answerer, turn, seed)
+def policy_input_of(
+    group: Group, answerer: RotationPointer | None, turn: RotationPointer | None, seed: int
+) -> PolicyInput:
+    """Return the policy_input of a group as it is now."""
+    members = tuple(PolicyMember(m.id, m.extension, m.weight, m.idle_since) for m in group.members)
+    return PolicyInput(group.policy, members, answerer, turn, seed)
 
 
-def _memory_to_json(memory: Memory | None) -> dict[str, Any] | None:
-    return None if memory is None else {"member_id": memory.member_id, "place": memory.place}
+def _pointer_to_json(memory: RotationPointer | None) -> dict[str, Any] | None:
+    return None if memory is None else {"member_id": memory.member_id, "position": memory.position}
 
 
-def _memory_from_json(data: dict[str, Any] | None) -> Memory | None:
-    return None if data is None else Memory(data["member_id"], data["place"])
+def _pointer_from_json(data: dict[str, Any] | None) -> RotationPointer | None:
+    return None if data is None else RotationPointer(data["member_id"], data["position"])

@@ -28,15 +28,15 @@ class RingTime:
                 f"{self.seconds:g} is not a ring time: it goes from {MIN_RING_SECONDS:g} to {MAX_RING_SECONDS:g} s."
             )
 
-    def in_seconds(self, ring_cycle: float) -> float:
-        """Return the ring time in seconds, one ring being ``ring_cycle`` seconds."""
-        return self.seconds if self.seconds is not None else (self.rings or 0) * ring_cycle
+    def in_seconds(self, seconds_per_ring: float) -> float:
+        """Return the ring time in seconds, one ring being ``seconds_per_ring`` seconds."""
+        return self.seconds if self.seconds is not None else (self.rings or 0) * seconds_per_ring
 
-    def describe(self, ring_cycle: float) -> str:
+    def describe(self, seconds_per_ring: float) -> str:
         """Return both forms, the one that was said first: ``3 rings (18 s)`` or ``20 s (3.3 rings)``."""
         if self.rings is not None:
-            return f"{_rings(self.rings)} ({self.in_seconds(ring_cycle):g} s)"
-        return f"{self.seconds:g} s ({_rings(round((self.seconds or 0) / ring_cycle, 1))})"
+            return f"{_rings(self.rings)} ({self.in_seconds(seconds_per_ring):g} s)"
+        return f"{self.seconds:g} s ({_rings(round((self.seconds or 0) / seconds_per_ring, 1))})"
 
 
 def _rings(count: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fshunt.errors import BadValue, UsageError
-from fshunt.hunting import validation as kinds
+from fshunt.hunting import validation
 from fshunt.hunting.destinations import DestinationKind
 from fshunt.hunting.group import (
     MAX_AUTO_BLOCK,
@@ -20,19 +20,19 @@ from fshunt.hunting.group import (
 from fshunt.hunting.policies import policy_named
 
 MIN_HUNT_TIMEOUT_SECONDS = 1.0
-MAX_REST_SECONDS = 3600.0
+MAX_WRAP_UP_SECONDS = 3600.0
 
 
 def check_group(group: Group) -> None:
     """Raise BadValue or UsageError if a setting of the group may not be stored."""
-    kinds.check_domain(group.domain)
-    kinds.check_pilot(group.pilot)
+    validation.check_domain(group.domain)
+    validation.check_pilot(group.pilot)
     policy_named(group.policy)
     optional = (
-        (kinds.check_name, group.name or None),
-        (kinds.check_extension, group.voicemail),
-        (kinds.check_prefix, group.prefix),
-        (kinds.check_music, group.music),
+        (validation.check_name, group.name or None),
+        (validation.check_extension, group.voicemail),
+        (validation.check_prefix, group.prefix),
+        (validation.check_music, group.music),
     )
     for check, value in optional:
         if value is not None:
@@ -42,7 +42,7 @@ def check_group(group: Group) -> None:
         if destination.kind is DestinationKind.TRANSFER and destination.value == group.pilot:
             raise UsageError(f"{group.pilot} cannot transfer to {group.pilot}: its callers would go round in circles.")
     _check_range("a number of cycles", group.cycles, 1, MAX_CYCLES)
-    _check_range("a rest time in seconds", group.rest_seconds, 0, MAX_REST_SECONDS)
+    _check_range("a rest time in seconds", group.wrap_up_seconds, 0, MAX_WRAP_UP_SECONDS)
     if group.auto_block is not None:
         _check_range("a number of calls that rang out", group.auto_block, MIN_AUTO_BLOCK, MAX_AUTO_BLOCK)
     if group.hunt_timeout is not None:
@@ -71,7 +71,7 @@ def group_columns(group: Group) -> dict[str, Any]:
         "prefix": group.prefix,
         "music": group.music,
         "call_waiting": group.call_waiting,
-        "rest_seconds": group.rest_seconds,
+        "wrap_up_seconds": group.wrap_up_seconds,
         "when_busy": group.when_busy.value,
         "auto_block": group.auto_block,
         "on_no_answer": str(group.on_no_answer),

@@ -12,12 +12,12 @@ from typing import Any
 from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
-from fshunt.db.models import Domain, GroupMemory, HuntGroup, HuntMember
+from fshunt.db.models import Domain, GroupRotation, HuntGroup, HuntMember
 from fshunt.db.notifications import announce
 from fshunt.db.queries.rows import domain_names, find_domain_id, find_group, read_groups
 from fshunt.db.statements import insert_into
 from fshunt.errors import Conflict, NotFound, UsageError
-from fshunt.hunting import validation as kinds
+from fshunt.hunting import validation
 from fshunt.hunting.group import Group
 from fshunt.services.group_rows import check_group, group_columns
 from fshunt.services.members import (
@@ -52,7 +52,7 @@ def resolve_domain(s: Session, said: str | None, setting: str | None) -> str:
     """Return the domain that was said, else the setting, else the only domain there is; raise UsageError if unclear."""
     named = said or setting
     if named is not None:
-        return kinds.check_domain(named)
+        return validation.check_domain(named)
     known = domain_names(s)
     if len(known) == 1:
         return known[0]
@@ -82,7 +82,7 @@ def add_group(s: Session, domain: str, pilot: str, **fields: Any) -> Group:
     row = HuntGroup(domain_id=domain_id, **group_columns(group))
     s.add(row)
     s.flush()
-    s.add(GroupMemory(group_id=row.id, moves=0))
+    s.add(GroupRotation(group_id=row.id, moves=0))
     s.flush()
     return replace(group, id=row.id)
 
@@ -99,7 +99,7 @@ def enable_group(s: Session, domain: str, pilot: str, enabled: bool) -> Group:
 
 def renumber_group(s: Session, domain: str, pilot: str, new: str) -> Group:
     """Give the group another pilot; its members, memory and settings stay. Raises NotFound, BadValue or Conflict."""
-    kinds.check_pilot(new)
+    validation.check_pilot(new)
     group = _locked(s, domain, pilot)
     if new != pilot:
         _check_number_is_free(s, find_domain_id(s, domain), domain, new)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from fshunt.errors import FshuntError
-from fshunt.hunting.availability import rests
+from fshunt.hunting.availability import in_wrap_up
 
 if TYPE_CHECKING:
     from fshunt.db.queries.claimed_members import Held
@@ -57,7 +57,7 @@ WORDS = {
     "on-call": "on call",
     "claimed": "about to be rung",
     "unregistered": "unregistered",
-    "resting": "resting",
+    "wrap-up": "wrap-up",
     "disabled": "disabled",
     "blocked": "blocked",
 }
@@ -110,7 +110,7 @@ def _ask(switch: WatchedSwitch, group: Group) -> Told:
         table = PhoneTable()
         watch(inbound, table)
         # Registered at another domain only: another tenant's phone, or the same one by another name; the switch knows.
-        doubtful = [m for m in group.members if not m.address.outside and _elsewhere(table, m, group)]
+        doubtful = [m for m in group.members if not m.address.external and _elsewhere(table, m, group)]
         return Told(table, frozenset(m.address.number for m in doubtful if _finds(inbound, m, group)))
     finally:
         inbound.close()
@@ -145,16 +145,16 @@ def _state(
         return State("disabled")
     if member.blocked:
         return State("blocked")
-    outside = member.address.outside
-    calls = [] if outside else phones.calls(member.address.number, group.domain)
-    registered = True if outside else phones.registered(member.address.number, group.domain)
+    external = member.address.external
+    calls = [] if external else phones.calls(member.address.number, group.domain)
+    registered = True if external else phones.registered(member.address.number, group.domain)
     if registered is False and not calls:
         return State("unregistered")
-    left = held is not None and held.owner not in living
+    left = held is not None and held.run_id not in living
     if busy := _busy(calls, None if left and phones.complete else held):  # the switches know of no such call
         return replace(busy, left=left and not calls)
-    if rests(member.idle_since, group.rest_seconds, now):
-        return State("resting", member.idle_since)
+    if in_wrap_up(member.idle_since, group.wrap_up_seconds, now):
+        return State("wrap-up", member.idle_since)
     return State("free" if phones.complete or registered else "unknown")
 
 

@@ -11,20 +11,20 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
-from fshunt.db.models import Block, GroupMemory, HuntGroup, HuntMember
+from fshunt.db.models import Block, GroupRotation, HuntGroup, HuntMember
 from fshunt.db.notifications import announce
 from fshunt.db.queries.rows import (
     find_domain_id,
     find_group,
     lock_memory,
-    memory_of,
     nearest,
+    pointer_of,
 )
 from fshunt.db.statements import insert_into
 from fshunt.errors import Conflict, NotFound, UsageError
 from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.group import Group, Member
-from fshunt.hunting.rotation import Memory
+from fshunt.hunting.rotation import RotationPointer
 from fshunt.services.group_rows import check_member, member_columns
 
 KEY = ("domain_id", "extension")
@@ -37,7 +37,7 @@ class _Locked:
 
     domain_id: int
     group: Group
-    memory: GroupMemory
+    memory: GroupRotation
 
     def find(self, address: MemberAddress) -> Member:
         for member in self.group.members:
@@ -47,15 +47,15 @@ class _Locked:
         hint = nearest(str(address), names, "member")
         raise NotFound(f"{address} is not a member of {self.group.pilot}: {hint}")
 
-    def memory_follows(self, change: Callable[[Memory], Memory]) -> None:
+    def memory_follows(self, change: Callable[[RotationPointer], RotationPointer]) -> None:
         row = self.memory
-        answerer, turn = memory_of(row.answerer_id, row.answerer_place), memory_of(row.turn_id, row.turn_place)
+        answerer, turn = pointer_of(row.answerer_id, row.answerer_position), pointer_of(row.turn_id, row.turn_position)
         if answerer is not None:
             moved = change(answerer)
-            row.answerer_id, row.answerer_place = moved.member_id, moved.place
+            row.answerer_id, row.answerer_position = moved.member_id, moved.position
         if turn is not None:
             moved = change(turn)
-            row.turn_id, row.turn_place = moved.member_id, moved.place
+            row.turn_id, row.turn_position = moved.member_id, moved.position
 
 
 def add_members(
@@ -71,14 +71,14 @@ def add_members(
     """Add members from position ``at`` (None: after the last), all of them or none.
 
     ``shared`` says that a member may be in more than one group of this domain. ``fields`` are fields of hunting's
-    Member; outside numbers must confirm unless ``confirm`` is said (design, section 4).
+    Member; external numbers must confirm unless ``confirm`` is said (design, section 4).
     Raises NotFound, BadValue, Conflict, or UsageError if the position is out of range.
     """
     locked = _lock(s, domain, pilot)
     there = len(locked.group.members)
     first = there + 1 if at is None else _checked_position(at, there + 1)
     new = [
-        Member(id=0, position=first + i, address=address, **({"confirm": address.outside} | fields))
+        Member(id=0, position=first + i, address=address, **({"confirm": address.external} | fields))
         for i, address in enumerate(addresses)
     ]
     for i, member in enumerate(new):
@@ -87,7 +87,7 @@ def add_members(
     shifted = [m.id for m in locked.group.members if m.position >= first]
     _renumber(s, locked.group, {member_id: first + len(new) + i for i, member_id in enumerate(shifted)})
     s.add_all(HuntMember(group_id=locked.group.id, position=m.position, **member_columns(m)) for m in new)
-    locked.memory_follows(lambda memory: reduce(Memory.added, [m.position for m in new], memory))
+    locked.memory_follows(lambda memory: reduce(RotationPointer.added, [m.position for m in new], memory))
     return _as_it_is_now(s, locked)
 
 
@@ -198,7 +198,7 @@ def _check_may_join(
         raise Conflict(f"{address} is said twice{_unless_equal(', once as {}', said, address)}.")
     is_pilot = select(HuntGroup.id).where(HuntGroup.domain_id == locked.domain_id, HuntGroup.pilot == str(address))
     if s.scalar(is_pilot) is not None:
-        raise Conflict(f"{address} is the pilot of a group: a member is an extension or an outside number.")
+        raise Conflict(f"{address} is the pilot of a group: a member is an extension or an external number.")
     others = [] if shared else _memberships(s, locked.domain_id, address)
     if others:
         other_pilot, other = others[0]
@@ -219,7 +219,7 @@ def _unless_equal(words: str, other: MemberAddress, address: MemberAddress) -> s
 def _memberships(s: Session, domain_id: int, address: MemberAddress) -> list[tuple[str, MemberAddress]]:
     """Return the pilots of the domain's groups that the phone is a member of, and as what."""
     column = HuntMember.extension
-    same = column.startswith(f"{address.number}@", autoescape=True) if address.outside else column == str(address)
+    same = column.startswith(f"{address.number}@", autoescape=True) if address.external else column == str(address)
     query = (
         select(HuntGroup.pilot, column)
         .join(HuntMember, HuntMember.group_id == HuntGroup.id)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any
 
-from fshunt.hunting import validation as kinds
+from fshunt.hunting import validation
 from fshunt.settings import values
 from fshunt.settings.switches import WatchedSwitch, switches
 from fshunt.settings.urls import check_database_url, hide_password
@@ -21,7 +21,7 @@ def _about(kind: Kind, meaning: str) -> dict[str, Any]:
     return {"kind": kind, "meaning": meaning}
 
 
-def default_node(listen: Address) -> str:
+def default_node_name(listen: Address) -> str:
     """The host's name and the port: two daemons of one host do not share a node."""
     host, port = re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname()) or "fshunt", f"-{listen.port}"
     return host[: NODE_CHARS - len(port)] + port
@@ -48,21 +48,21 @@ class Settings:
             "The database, SQLite or PostgreSQL. A password in it is shown nowhere, and no option takes it.",
         ),
     )
-    domain: str | None = field(
+    default_domain: str | None = field(
         default=None,
         metadata=_about(
-            values.optional(values.text("a domain", kinds.check_domain)),
+            values.optional(values.text("a domain", validation.check_domain)),
             "The domain of commands that name none. Without it, the only domain there is.",
         ),
     )
     shared_members: tuple[str, ...] = field(
         default=(),
         metadata=_about(
-            values.texts("a list of domains", kinds.check_domain),
+            values.texts("a list of domains", validation.check_domain),
             "The domains in which a member may be in more than one group.",
         ),
     )
-    ring_cycle: float = field(
+    seconds_per_ring: float = field(
         default=6.0,
         metadata=_about(values.seconds(0.1, 60), "How long one ring is: a ring time of 3 rings is 18 seconds."),
     )
@@ -77,14 +77,14 @@ class Settings:
         default=(),
         metadata=_about(values.networks(), "Who may connect: the outbound socket has no other authentication."),
     )
-    metrics: Address | None = field(
+    http_listen: Address | None = field(
         default=Address("127.0.0.1", 8085),
         metadata=_about(
             values.no_address(values.address()),
-            "Where the daemon serves metrics and its health, over HTTP. Not on loopback, it needs `metrics_peers`.",
+            "Where the daemon serves metrics and health over HTTP. Off loopback, `http_allowed_peers` is required.",
         ),
     )
-    metrics_peers: tuple[IpNetwork, ...] = field(
+    http_allowed_peers: tuple[IpNetwork, ...] = field(
         default=(),
         metadata=_about(
             values.networks(), "Who besides this machine may ask for metrics and health: the server has no passwords."
@@ -113,12 +113,12 @@ class Settings:
     )
     voicemail_profile: str = field(
         default="default",
-        metadata=_about(values.text("a voicemail profile", kinds.check_profile), "The profile of mod_voicemail."),
+        metadata=_about(values.text("a voicemail profile", validation.check_profile), "The profile of mod_voicemail."),
     )
     confirm_prompt: str = field(
         default="ivr/ivr-accept_reject_voicemail.wav",
         metadata=_about(
-            values.text("a sound file or stream", kinds.check_prompt),
+            values.text("a sound file or stream", validation.check_prompt),
             "What a member who must confirm hears before pressing 1.",
         ),
     )
@@ -129,7 +129,7 @@ class Settings:
     transfer_context: str | None = field(
         default=None,
         metadata=_about(
-            values.optional(values.text("a dialplan context", kinds.check_context)),
+            values.optional(values.text("a dialplan context", validation.check_context)),
             "The dialplan context of a `transfer:` destination. Empty: the caller's own.",
         ),
     )
@@ -140,7 +140,7 @@ class Settings:
         default="text",
         metadata=_about(values.one_of("text", "json"), "A line of text or a JSON object for each message."),
     )
-    node: str = field(
+    node_name: str = field(
         default="",
         metadata=_about(
             values.text("a name", _check_node),
@@ -160,7 +160,7 @@ class Settings:
             "The longest that a call waits for one step of the database before it goes on without, in seconds.",
         ),
     )
-    spool_dir: str | None = field(
+    outbox_dir: str | None = field(
         default="/var/lib/fshunt",
         metadata=_about(
             values.optional(values.text("a folder's whole path", values.absolute_path)),
@@ -168,7 +168,7 @@ class Settings:
             "killed meanwhile writes them when it runs again. Empty, or no such folder: they wait in memory.",
         ),
     )
-    claim_journal: str | None = field(
+    claim_audit_file: str | None = field(
         default=None,
         metadata=_about(
             values.optional(values.text("a file's whole path", values.absolute_path)),
@@ -179,7 +179,7 @@ class Settings:
     fallback_box: str | None = field(
         default=None,
         metadata=_about(
-            values.optional(values.text("an extension", kinds.check_extension)),
+            values.optional(values.text("an extension", validation.check_extension)),
             "The voicemail box in the dialplan that `fshunt dialplan` writes, for groups without a box of their own.",
         ),
     )
@@ -194,8 +194,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not self.controllers:
             object.__setattr__(self, "controllers", (self.listen.reachable(),))
-        if not self.node:
-            object.__setattr__(self, "node", default_node(self.listen))
+        if not self.node_name:
+            object.__setattr__(self, "node_name", default_node_name(self.listen))
 
     def listening_on(self, listen: Address) -> Settings:
         """The same settings with another address to listen on; raises SettingsError if that needs `allowed_peers`.
@@ -206,7 +206,7 @@ class Settings:
             self,
             listen=listen,
             controllers=() if self.controllers == (self.listen.reachable(),) else self.controllers,
-            node="" if self.node == default_node(self.listen) else self.node,
+            node_name="" if self.node_name == default_node_name(self.listen) else self.node_name,
         )
         changed.check()
         return changed
@@ -218,15 +218,15 @@ class Settings:
                 f"To listen on {self.listen}, which other machines can reach, "
                 "set `allowed_peers` to the addresses of your FreeSWITCH hosts."
             )
-        if self.metrics is None:
+        if self.http_listen is None:
             return
-        if not self.metrics.loopback and not self.metrics_peers:
+        if not self.http_listen.loopback and not self.http_allowed_peers:
             raise SettingsError(
-                f"To serve metrics on {self.metrics}, which other machines can reach, "
-                "set `metrics_peers` to the addresses of those who shall read them."
+                f"To serve metrics on {self.http_listen}, which other machines can reach, "
+                "set `http_allowed_peers` to the addresses of those who shall read them."
             )
-        if self.metrics == self.listen and self.metrics.port:
-            raise SettingsError(f"`listen` and `metrics` are both {self.listen}: set one of them to another port.")
+        if self.http_listen == self.listen and self.http_listen.port:
+            raise SettingsError(f"`listen` and `http_listen` are both {self.listen}: set one of them to another port.")
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from fshunt.hunting.ringtime import RingTime
 from fshunt.services import groups, members
 from fshunt.simulator.core.phones import answers
 from fshunt.simulator.core.switch import SimulatedSwitch
-from fshunt.simulator.scenarios.load import LoadReport, add_phones, hold_calls, let_go, run_load
+from fshunt.simulator.scenarios.load import LoadReport, add_phones, detach, hold_calls, run_load
 
 DOMAIN = "office.test"
 PILOTS = 400
@@ -54,7 +54,7 @@ class Contender:
         return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
 
     def memory_kb(self) -> int:
-        """Memory of the process that no other one shares, in KB."""
+        """RotationPointer of the process that no other one shares, in KB."""
         rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text(encoding="ascii")
         return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Private_"))
 
@@ -82,7 +82,7 @@ def measure(contender: Contender, options: argparse.Namespace) -> Figures:
     memory = contender.memory_kb()
     calls, held = hold_calls(switch, pilots, options.held)
     grown = contender.memory_kb() - memory
-    let_go(calls)
+    detach(calls)
     return Figures(load, used * MS / max(1, load.placed), grown / max(1, options.held), held)
 
 
@@ -97,7 +97,7 @@ def fshunt_daemon(database_url: str) -> Iterator[Contender]:
             members.add_members(session, DOMAIN, f"5{number:03}", [parse_member(f"1{number:03}")])
     store.close()
     environment = {**os.environ, "FSHUNT_DATABASE_URL": database_url, "FSHUNT_LISTEN": "127.0.0.1:0"}
-    environment |= {"FSHUNT_SPOOL_DIR": "/no/such/folder"}
+    environment |= {"FSHUNT_OUTBOX_DIR": "/no/such/folder"}
     environment |= {"FSHUNT_MAX_CALLS": "5000", "FSHUNT_STOP_TIMEOUT": "0", "FSHUNT_LOG_LEVEL": "info"}
     with Popen([sys.executable, "-m", "fshunt", "serve"], env=environment, stderr=PIPE, text=True) as process:
         port = next(int(found[1]) for line in process.stderr if (found := TAKES_CALLS.search(line)))

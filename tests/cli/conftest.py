@@ -67,7 +67,7 @@ def no_settings_of_this_machine(monkeypatch, tmp_path):
 
 @pytest.fixture
 def fshunt_on() -> Callable[[str], Fshunt]:
-    return lambda url: Fshunt({"FSHUNT_DATABASE_URL": url, "FSHUNT_DOMAIN": "pbx.test"})
+    return lambda url: Fshunt({"FSHUNT_DATABASE_URL": url, "FSHUNT_DEFAULT_DOMAIN": "pbx.test"})
 
 
 @pytest.fixture

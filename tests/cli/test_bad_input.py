@@ -169,7 +169,7 @@ def test_a_members_ring_time_is_its_own_or_the_groups(office):
 
 def test_a_group_setting_out_of_range(office):
     wrong = [("--cycles", "0"), ("--cycles", "101"), ("--hunt-timeout", "0"), ("--hunt-timeout", "nan")]
-    wrong += [("--hunt-timeout", "3601"), ("--rest-seconds", "-1"), ("--name", "x" * 65), ("--name", "")]
+    wrong += [("--hunt-timeout", "3601"), ("--wrap-up", "-1"), ("--name", "x" * 65), ("--name", "")]
     office.all_refused(USAGE, [("group", "set", "5000", *words) for words in [*wrong, ("--no-such", "1"), ()]])
 
 
@@ -196,7 +196,7 @@ def test_the_calls_of_a_pilot_that_never_was(office):
     assert office.refused(FAILURE, "call", "list", "5999") == (
         "There is no group 5999 in pbx.test, and no record of a call to it: there is 5000."
     )
-    del office.env["FSHUNT_DOMAIN"]
+    del office.env["FSHUNT_DEFAULT_DOMAIN"]
     for words in (("5999",), ("5999", "--since", "2h", "--json")):
         assert office.refused(FAILURE, "call", "list", *words) == (
             "There is no group 5999, and no record of a call to it: there is 5000."
@@ -269,7 +269,7 @@ def test_a_database_of_a_kind_that_is_not_supported(fshunt_on):
     [
         ("domain = ", "is not right TOML"),
         ('doman = "pbx.test"', "`doman` is not a setting (did you mean `domain`?)."),
-        ("ring_cycle = 'six'", "`ring_cycle` must be seconds from 0.1 to 60, not 'six'."),
+        ("seconds_per_ring = 'six'", "`seconds_per_ring` must be seconds from 0.1 to 60, not 'six'."),
     ],
 )
 @pytest.mark.parametrize("words", [("group", "list"), ("serve",), ("config", "check"), ("db", "upgrade")], ids=" ".join)
@@ -287,7 +287,7 @@ def test_a_misspelt_variable(office):
     assert (result.exit_code, result.stdout) == (FAILURE, "")
     assert result.stderr == (
         "Error: The environment variable `FSHUNT_RINGCYCLE` is not a setting of fshunt"
-        " (did you mean `FSHUNT_RING_CYCLE`?).\n"
+        " (did you mean `FSHUNT_SECONDS_PER_RING`?).\n"
     )
 
 

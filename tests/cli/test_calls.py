@@ -8,16 +8,16 @@ from fshunt.cli.records import OUTCOME_WORDS, RESULT_WORDS
 from fshunt.db.queries import calls
 from fshunt.hunting.availability import AUTO_BLOCKED, SkipReason
 from fshunt.hunting.policies import decide
-from fshunt.hunting.policy_input import Facts, MemberFacts
-from fshunt.hunting.rotation import Memory
+from fshunt.hunting.policy_input import PolicyInput, PolicyMember
+from fshunt.hunting.rotation import RotationPointer
 from fshunt.hunting.states import Outcome, Result
 
 START = datetime(2025, 3, 31, 9, 0, 0, tzinfo=UTC)
 UUID = "3f2a9c41-0000-4000-8000-000000000001"
-FACTS = Facts(
+FACTS = PolicyInput(
     "circular",
-    tuple(MemberFacts(number, str(1000 + number)) for number in (1, 2, 3)),
-    answerer=Memory(1, 1),
+    tuple(PolicyMember(number, str(1000 + number)) for number in (1, 2, 3)),
+    answerer=RotationPointer(1, 1),
     turn=None,
     seed=7,
 )
@@ -33,8 +33,8 @@ def open_call(session, hunt_id="h1", uuid=UUID, domain="pbx.test", pilot="5000",
         "policy": "circular",
         "caller_number": "+14155550100",
         "caller_name": "Bob",
-        "facts": FACTS.to_json(),
-        "owner": "node-1",
+        "policy_input": FACTS.to_json(),
+        "node": "node-1",
     }
     calls.open_call(session, hunt_id, uuid=uuid, domain=domain, pilot=pilot, started_at=started_at, **known | others)
 
@@ -122,7 +122,7 @@ def test_the_list_is_newest_first_and_can_be_narrowed(fshunt, store):
     assert listed("--since", "30m") == ["uuid-0"]
     assert listed("--since", (now - timedelta(minutes=90)).isoformat()) == ["uuid-0", "uuid-1"]
     assert listed("--domain", "b.test") == ["uuid-2"]
-    del fshunt.env["FSHUNT_DOMAIN"]
+    del fshunt.env["FSHUNT_DEFAULT_DOMAIN"]
     assert listed() == ["uuid-0", "uuid-1", "uuid-2"]
 
 
@@ -173,8 +173,8 @@ def test_a_call_in_json_has_its_steps_and_the_facts_to_decide_again(hunted):
         ("1003", "no-answer", 18.0),
         ("1001", "answered", 20.0),
     ]
-    assert Facts.from_json(call["facts"]) == FACTS
-    assert decide(Facts.from_json(call["facts"])) == ((2,), (3,), (1,))
+    assert PolicyInput.from_json(call["policy_input"]) == FACTS
+    assert decide(PolicyInput.from_json(call["policy_input"])) == ((2,), (3,), (1,))
     assert call["earlier"] == []
 
 
@@ -276,7 +276,7 @@ def test_an_end_that_nobody_saw_is_told_as_such(fshunt, store):
 
 def test_facts_that_cannot_be_read_spoil_nothing_else(fshunt, store):
     with store.writing() as session:
-        open_call(session, facts={"policy": "of a later version"})
+        open_call(session, policy_input={"policy": "of a later version"})
     assert "they cannot be read" in fshunt.run("call", "show", UUID).stdout
 
 

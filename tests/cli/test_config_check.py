@@ -33,11 +33,11 @@ def checks(fshunt, exit_code: int = 0) -> dict[str, tuple[bool, str]]:
 
 def test_each_setting_stands_there_with_where_it_comes_from(checked, database_url):
     settings = checked.json("config", "check")["settings"]
-    assert settings["ring_cycle"] == {"value": 5.0, "source": "file"}
+    assert settings["seconds_per_ring"] == {"value": 5.0, "source": "file"}
     assert settings["domain"] == {"value": "pbx.test", "source": "environment"}
     assert settings["max_calls"] == {"value": 1000, "source": "default"}
     lines = [line.split() for line in checked.run("config", "check").stdout.splitlines()]
-    assert ["ring_cycle", "5", "file"] in lines
+    assert ["seconds_per_ring", "5", "file"] in lines
     assert ["domain", "pbx.test", "environment"] in lines
 
 
@@ -120,9 +120,9 @@ def test_a_port_that_is_held_open_while_no_daemon_runs_is_told(checked, free_por
 def test_the_address_of_the_metrics_is_tried(checked, free_port, neighbour):
     checked.env["FSHUNT_LISTEN"] = "127.0.0.1:0"
     assert checks(checked)["metrics"] == (True, "127.0.0.1:0 is free.")
-    checked.env["FSHUNT_METRICS"] = "none"
+    checked.env["FSHUNT_HTTP_LISTEN"] = "none"
     assert checks(checked)["metrics"] == (True, "No metrics are served.")
-    checked.env["FSHUNT_METRICS"] = f"127.0.0.1:{free_port}"
+    checked.env["FSHUNT_HTTP_LISTEN"] = f"127.0.0.1:{free_port}"
     neighbour(b"HTTP/1.1 404 Not Found\r\n\r\n")
     ok, message = checks(checked, exit_code=1)["metrics"]
     assert not ok
@@ -130,7 +130,7 @@ def test_the_address_of_the_metrics_is_tried(checked, free_port, neighbour):
 
 
 def test_a_running_fshunt_is_told_by_its_health(checked, free_port, neighbour):
-    checked.env |= {"FSHUNT_METRICS": f"127.0.0.1:{free_port}", "FSHUNT_LISTEN": "127.0.0.1:0"}
+    checked.env |= {"FSHUNT_HTTP_LISTEN": f"127.0.0.1:{free_port}", "FSHUNT_LISTEN": "127.0.0.1:0"}
     neighbour(b'HTTP/1.1 200 OK\r\n\r\n{"ok": true, "takes_calls": true}')
     assert checks(checked)["metrics"] == (True, f"A running fshunt serves them on 127.0.0.1:{free_port}.")
 

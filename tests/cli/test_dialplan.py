@@ -38,7 +38,7 @@ def test_one_domain_is_written_where_one_is_named_else_all(office):
     office.run("group", "add", "7000", "--domain", "b.test")
     assert pilots(office.run("dialplan").stdout) == ["fshunt-pbx.test-5000"]
     assert pilots(office.run("dialplan", "--domain", "b.test").stdout) == ["fshunt-b.test-7000"]
-    del office.env["FSHUNT_DOMAIN"]
+    del office.env["FSHUNT_DEFAULT_DOMAIN"]
     assert pilots(office.run("dialplan").stdout) == ["fshunt-b.test-7000", "fshunt-pbx.test-5000"]
 
 
@@ -71,7 +71,7 @@ def test_a_folder_that_is_not_there_is_told(office, tmp_path):
 
 
 def test_without_groups_the_file_has_no_pilot_and_that_is_told(fshunt):
-    del fshunt.env["FSHUNT_DOMAIN"]
+    del fshunt.env["FSHUNT_DEFAULT_DOMAIN"]
     result = fshunt.run("dialplan")
     assert pilots(result.stdout) == []
     assert "There is no group yet" in result.stderr

@@ -3,7 +3,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 from fshunt.db.engine import open_store
-from fshunt.db.models import GroupMemory
+from fshunt.db.models import GroupRotation
 from fshunt.db.queries import calls
 from fshunt.hunting.policies import POLICIES
 from fshunt.hunting.states import Outcome
@@ -15,8 +15,8 @@ def test_a_group_is_added_with_all_that_was_said(fshunt):
         *("group", "add", "5000", "--name", "Sales", "--policy", "round-robin", "--ring-seconds", "20"),
         *("--voicemail", "1005", "--cycles", "2", "--hunt-timeout", "90", "--prefix", "Sales", "--call-waiting"),
         *("--music", "local_stream://moh", "--on-no-answer", "transfer:5001", "--on-busy", "hangup:USER_BUSY"),
-        *("--on-unreachable", "voicemail:1009", "--when-busy", "wait", "--auto-block", "3"),
-        *("--rest-seconds", "15"),
+        *("--on-unreachable", "voicemail:1009", "--when-busy", "queue", "--auto-block", "3"),
+        *("--wrap-up", "15"),
     )
     group = fshunt.json("group", "show", "5000")
     said = {
@@ -32,7 +32,7 @@ def test_a_group_is_added_with_all_that_was_said(fshunt):
         "prefix": "Sales",
         "music": "local_stream://moh",
         "call_waiting": True,
-        "rest_seconds": 15.0,
+        "wrap_up_seconds": 15.0,
         "when_busy": "wait",
         "auto_block": 3,
         "on_no_answer": "transfer:5001",
@@ -54,7 +54,7 @@ def test_a_group_needs_no_more_than_its_number(fshunt):
 
 
 def test_the_ring_time_is_shown_in_rings_of_the_length_that_is_set(office):
-    office.env["FSHUNT_RING_CYCLE"] = "5"
+    office.env["FSHUNT_SECONDS_PER_RING"] = "5"
     assert "3 rings (15 s)" in office.run("group", "show", "5000").stdout
     office.run("group", "set", "5000", "--ring-seconds", "20")
     assert "20 s (4 rings)" in office.run("group", "show", "5000").stdout
@@ -69,7 +69,7 @@ def test_the_page_of_a_group_says_whose_box_takes_the_message(office):
     assert "nobody reachable  hang up with NORMAL_CLEARING" in page
 
 
-def test_the_last_extension_has_the_box_where_the_last_member_is_outside(office):
+def test_the_last_extension_has_the_box_where_the_last_member_is_external(office):
     office.run("member", "add", "5000", "+14155550123@carrier")
     assert "voicemail 1003 (box of the last extension)" in office.run("group", "show", "5000").stdout
 
@@ -84,18 +84,18 @@ def test_one_member_without_another_box_is_warned_of(fshunt):
 
 
 def test_who_waits_without_end_is_warned_of(office):
-    warned = office.run("group", "set", "5000", "--when-busy", "wait").stderr
+    warned = office.run("group", "set", "5000", "--when-busy", "queue").stderr
     assert warned == "Warning: Group 5000 lets callers wait and has no hunt timeout: they wait for 3600 s.\n"
     assert office.json("group", "show", "5000")["warnings"] == [warned.removeprefix("Warning: ").strip()]
     assert office.run("group", "set", "5000", "--hunt-timeout", "60").stderr == ""
-    assert office.run("group", "set", "5000", "--hunt-timeout", "none", "--when-busy", "go-on").stderr == ""
+    assert office.run("group", "set", "5000", "--hunt-timeout", "none", "--when-busy", "overflow").stderr == ""
 
 
 def test_the_page_says_who_waits_and_who_is_blocked_by_itself(office, database_url):
     page = office.run("group", "show", "5000").stdout
     assert "when all are busy" not in page
     assert "blocked by itself" not in page
-    page = office.run("group", "set", "5000", "--when-busy", "wait", "--auto-block", "3").stdout
+    page = office.run("group", "set", "5000", "--when-busy", "queue", "--auto-block", "3").stdout
     assert re.search(r"when all are busy +callers wait, first come first served", page)
     assert re.search(r"blocked by itself +who lets 3 calls in a row ring out", page)
     assert "who lets 1 call ring out" in office.run("group", "set", "5000", "--auto-block", "1").stdout
@@ -110,11 +110,11 @@ def test_the_page_says_who_waits_and_who_is_blocked_by_itself(office, database_u
 def let_ring_out(url, extension):
     at = datetime(2026, 3, 1, 12, tzinfo=UTC)
     member = next(each for each in group_of(url).members if each.extension == extension)
-    caller = {"uuid": "u1", "caller_number": None, "caller_name": None, "owner": "node"}
+    caller = {"uuid": "u1", "caller_number": None, "caller_name": None, "node": "node"}
     group = {"domain": "pbx.test", "pilot": "5000", "group_name": "Sales", "policy": "circular"}
     place = {"stage": 1, "cycle": 1, "position": member.position, "extension": extension, "phones": 1}
     with closing(open_store(url)) as store, store.writing() as session:
-        calls.open_call(session, "h1", **caller, **group, started_at=at, facts=None)
+        calls.open_call(session, "h1", **caller, **group, started_at=at, policy_input=None)
         calls.add_offer(session, "o1", call_id="h1", **place, ring_seconds=18.0, started_at=at)
         ended = {"ended_at": at, "outcome": Outcome.NO_ANSWER}
         calls.end_offer(session, "o1", **ended, member_id=member.id, rang_out=True)
@@ -123,8 +123,8 @@ def let_ring_out(url, extension):
 def test_what_is_not_said_stays_and_none_takes_away(office):
     office.run(
         *("group", "set", "5000", "--voicemail", "1009", "--prefix", "Sales", "--music", "local_stream://moh"),
-        *("--hunt-timeout", "60", "--on-busy", "transfer:5001", "--rest-seconds", "15"),
-        *("--when-busy", "wait", "--auto-block", "4"),
+        *("--hunt-timeout", "60", "--on-busy", "transfer:5001", "--wrap-up", "15"),
+        *("--when-busy", "queue", "--auto-block", "4"),
     )
     before = office.json("group", "show", "5000")
     office.run("group", "set", "5000", "--name", "Shop")
@@ -143,7 +143,7 @@ def test_what_is_not_said_stays_and_none_takes_away(office):
     after = office.json("group", "show", "5000")
     assert [after[name] for name in ("voicemail", "prefix", "music", "hunt_timeout", "auto_block")] == [None] * 5
     assert after["on_busy"] == "voicemail"
-    assert (after["rest_seconds"], after["name"], after["when_busy"]) == (15.0, "Shop", "wait")
+    assert (after["wrap_up_seconds"], after["name"], after["when_busy"]) == (15.0, "Shop", "wait")
 
 
 def test_groups_are_listed_in_order_of_pilot(office):
@@ -156,7 +156,7 @@ def test_groups_are_listed_in_order_of_pilot(office):
 
 
 def test_before_the_first_group_the_list_is_empty(fshunt):
-    del fshunt.env["FSHUNT_DOMAIN"]
+    del fshunt.env["FSHUNT_DEFAULT_DOMAIN"]
     assert fshunt.json("group", "list") == []
     assert "There is no group yet" in fshunt.run("group", "list").stdout
 
@@ -185,9 +185,9 @@ def test_the_page_says_whose_turn_it_is(office, database_url):
     assert "no call yet; 1001 is first on the next call" in office.run("group", "show", "5000").stdout
     member = {each.extension: each for each in group_of(database_url).members}["1003"]
     with open_store(database_url).writing() as session:
-        memory = session.get_one(GroupMemory, group_of(database_url).id)
-        memory.answerer_id, memory.answerer_place = member.id, 3
-        memory.turn_id, memory.turn_place = None, 2
+        memory = session.get_one(GroupRotation, group_of(database_url).id)
+        memory.answerer_id, memory.answerer_position = member.id, 3
+        memory.turn_id, memory.turn_position = None, 2
     assert "1003 answered last; 1001 is first on the next call" in office.run("group", "show", "5000").stdout
     office.run("group", "set", "5000", "--policy", "round-robin")
     assert (
@@ -224,7 +224,7 @@ SECOND_DOMAIN = "Warning: This makes a second domain, pbx.tst, besides pbx.test:
 
 
 def test_a_second_domain_is_warned_of(office):
-    del office.env["FSHUNT_DOMAIN"]
+    del office.env["FSHUNT_DEFAULT_DOMAIN"]
     assert "second domain" not in office.run("group", "add", "5001").stderr
     warned = office.run("group", "add", "5100", "--domain", "pbx.tst").stderr.splitlines()
     assert SECOND_DOMAIN + "from now on commands need --domain, or the setting `domain`." in warned
@@ -241,15 +241,15 @@ def test_the_first_domain_is_no_warning(fshunt):
 
 
 def test_the_only_domain_is_meant_where_none_is_said(office):
-    del office.env["FSHUNT_DOMAIN"]
+    del office.env["FSHUNT_DEFAULT_DOMAIN"]
     assert office.json("group", "show", "5000")["domain"] == "pbx.test"
     office.run("group", "add", "7000", "--domain", "b.test")
     assert "Say which domain with --domain" in office.refused(2, "group", "show", "5000")
-    assert load(environ=office.env).settings.domain is None
+    assert load(environ=office.env).settings.default_domain is None
 
 
 def test_config_names_the_settings_file_wherever_it_stands(office, tmp_path):
     file = tmp_path / "other.toml"
-    file.write_text("ring_cycle = 4\n")
+    file.write_text("seconds_per_ring = 4\n")
     for words in (("--config", str(file), "group", "show", "5000"), ("group", "show", "5000", "--config", str(file))):
         assert "3 rings (12 s)" in office.run(*words).stdout

@@ -51,7 +51,7 @@ def test_the_options_are_the_promised_ones():
     ring = {"--rings", "--ring-seconds"}
     group = ring | {"--name", "--policy", "--voicemail", "--cycles", "--hunt-timeout", "--prefix", "--music"}
     group |= {"--call-waiting", "--no-call-waiting", "--on-no-answer", "--on-busy", "--on-unreachable"}
-    group |= {"--when-busy", "--auto-block", "--rest-seconds"}
+    group |= {"--when-busy", "--auto-block", "--wrap-up"}
     common = {"--domain", "--config"}
     assert options(LEAVES["fshunt group add"]) == group | common
     assert options(LEAVES["fshunt group set"]) >= group

@@ -92,7 +92,7 @@ def test_what_was_set_comes_before_what_the_phone_does(watching):
     assert states(watching)["1002"] == "blocked"
 
 
-def test_an_outside_number_needs_no_registration(watching):
+def test_an_external_number_needs_no_registration(watching):
     watching.run("member", "add", "5000", "+14155550123@carrier")
     assert states(watching)["+14155550123@carrier"] == "free"
 
@@ -114,9 +114,9 @@ def _claim(office, extension: str, outcome: Outcome | None, *, offered: bool = T
     with writing(office) as s:
         calls.open_call(
             s, "hunt", uuid="call", domain=DOMAIN, pilot="5000", group_name="", policy="regular", caller_number=None,
-            caller_name=None, started_at=now, facts=None, owner="node",
+            caller_name=None, started_at=now, policy_input=None, node="node",
         )  # fmt: skip
-        claims.claim(s, DOMAIN, [extension], hunt_id="hunt", call_uuid="call", owner="run", now=now, lease_seconds=30)
+        claims.claim(s, DOMAIN, [extension], hunt_id="hunt", call_uuid="call", run_id="run", now=now, lease_seconds=30)
         lease.advance(s, now)
         daemons.beat(s, "run", node="node", started_at=last, at=last, now=now, status={})
         if offered:
@@ -178,11 +178,11 @@ def test_a_claim_whose_lease_is_over_holds_nobody(office):
 
 
 def test_who_rests_after_a_call_is_resting(office):
-    office.run("group", "set", "5000", "--rest-seconds", "600")
+    office.run("group", "set", "5000", "--wrap-up", "600")
     with writing(office) as s:
         s.query(HuntMember).filter_by(extension="1001").update({"idle_since": datetime.now(UTC)})
-    assert states(office)["1001"] == "resting"
-    assert re.fullmatch(r"resting since \d\d:\d\d:\d\d", shown(office)["1001"])
+    assert states(office)["1001"] == "wrap-up"
+    assert re.fullmatch(r"in_wrap_up since \d\d:\d\d:\d\d", shown(office)["1001"])
 
 
 def test_a_switch_that_cannot_be_asked_is_named_in_one_line_and_the_rest_is_shown(watching, tmp_path):

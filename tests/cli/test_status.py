@@ -9,8 +9,7 @@ import pytest
 
 from fshunt.cli import health, status
 from fshunt.cli.health import span
-from fshunt.db.queries import claims, daemons, lease
-from fshunt.db.queries import queue as waiting
+from fshunt.db.queries import claims, daemons, lease, queue
 from fshunt.services import groups
 
 LEASE_NOW = datetime(2020, 1, 1, tzinfo=UTC)
@@ -246,15 +245,15 @@ def test_who_waits_stands_in_the_order_of_the_line(office, store, beat):
     with store.writing() as s:
         group = groups.get_group(s, "pbx.test", "5000")
         for number in range(1, 12):
-            waiting.join(
+            queue.join(
                 s,
                 f"hunt-{number}",
                 ["1001", "1002"] if number == 1 else ["1003"],
                 domain="pbx.test",
                 group_id=group.id,
                 call_uuid=f"call-{number}",
-                owner="run-pbx1-8084",
-                place=None,
+                run_id="run-pbx1-8084",
+                ticket=None,
                 at=datetime.now(UTC) - timedelta(seconds=200 - number),
                 now=LEASE_NOW,
                 lease_seconds=60,
@@ -273,7 +272,7 @@ def test_who_waits_stands_in_the_order_of_the_line(office, store, beat):
 def test_claims_are_counted_for_each_daemon_but_not_those_that_are_over(fshunt, store, beat):
     beat()
     with store.writing() as s:
-        owner = {"hunt_id": "h", "call_uuid": "c", "owner": "run-pbx1-8084", "lease_seconds": 60}
+        owner = {"hunt_id": "h", "call_uuid": "c", "run_id": "run-pbx1-8084", "lease_seconds": 60}
         claims.claim(s, "pbx.test", ["1001", "1002"], now=LEASE_NOW, **owner)
         claims.claim(s, "pbx.test", ["1003"], now=LEASE_NOW - timedelta(minutes=2), **owner)
     found = as_json(fshunt)
@@ -285,10 +284,10 @@ def test_what_a_daemon_has_left_that_is_gone_is_no_claim_and_nobody_waits_there(
     beat("pbx1-8084", silent=3600)
     with store.writing() as s:
         group = groups.get_group(s, "pbx.test", "5000")
-        who = {"domain": "pbx.test", "call_uuid": "c", "owner": "run-pbx1-8084", "lease_seconds": 60}
+        who = {"domain": "pbx.test", "call_uuid": "c", "run_id": "run-pbx1-8084", "lease_seconds": 60}
         claims.claim(s, hunt_id="h", extensions=["1001"], now=LEASE_NOW, **who)
         at = datetime.now(UTC) - timedelta(hours=1)
-        waiting.join(s, "w", ["1001", "1002"], group_id=group.id, place=None, at=at, now=LEASE_NOW, **who)
+        queue.join(s, "w", ["1001", "1002"], group_id=group.id, ticket=None, at=at, now=LEASE_NOW, **who)
     note = "1 claim and 1 place in the line are left by a daemon that is gone"
     note = f"note   {note}; a daemon that runs ends them with the lease."
     assert note in page(office, exit_code=1)
@@ -365,7 +364,7 @@ def test_json_has_the_same_names_whatever_is_known(fshunt_on, fshunt, beat):
 def test_where_the_database_cannot_be_written_silence_is_no_death(fshunt, store, beat, request, no_second_look, silent):
     beat(silent=silent)
     with store.writing() as s:
-        owner = {"hunt_id": "h", "call_uuid": "c", "owner": "run-pbx1-8084", "lease_seconds": 60}
+        owner = {"hunt_id": "h", "call_uuid": "c", "run_id": "run-pbx1-8084", "lease_seconds": 60}
         claims.claim(s, "pbx.test", ["1001"], now=LEASE_NOW, **owner)
     words = request.getfixturevalue("unwritable")
     first, *others = wrong(fshunt, exit_code=1 if silent else 0)

@@ -68,7 +68,7 @@ class Rig:
     def phones(self, *extensions: str, behaviour: Behaviour = RINGS) -> list[Phone]:
         """Register a phone at each of the extensions; a daemon that watches has seen it when this returns."""
         made = [self.switch.phone(extension, behaviour) for extension in extensions]
-        monitor = self.daemon.services.monitor
+        monitor = self.daemon.deps.monitor
         if monitor.watched:
             for each in extensions:
                 self.until(lambda each=each: monitor.look(DOMAIN, each).registered, f"{each} is seen registered")
@@ -100,7 +100,7 @@ class Rig:
 
     def let_watch(self) -> None:
         """Let the daemon's monitor in, and wait until it watches."""
-        (monitor,) = self.daemon.services.monitor.switches
+        (monitor,) = self.daemon.deps.monitor.switches
         self.switch.serve_inbound(PASSWORD, monitor.switch.port)
         self.until(lambda: monitor.watched, "the switch is watched")
 
@@ -138,7 +138,7 @@ class Rig:
     def settle(self) -> None:
         """Wait until the daemon holds no call and has written all down."""
         assert self.daemon.listener.calls.join(WAIT_SECONDS), "the daemon holds a call"
-        assert self.daemon.services.recorder.flush(WAIT_SECONDS)
+        assert self.daemon.deps.outbox.flush(WAIT_SECONDS)
 
 
 def rang(record: CallRecord) -> list[tuple[str, str | None]]:
@@ -193,14 +193,14 @@ def running(database_url: str, store: Store, **settings: Any) -> Iterator[Rig]:
     made = replace(
         Settings(database_url=database_url),
         listen=Address("127.0.0.1", 0),
-        ring_cycle=RING_CYCLE,
+        seconds_per_ring=RING_CYCLE,
         confirm_prompt="silence_stream://100",
         **{
             "confirm_timeout": WAIT_SECONDS,
             "database_timeout": 10.0,
             "stop_timeout": 0.0,
-            "metrics": None,
-            "spool_dir": None,
+            "http_listen": None,
+            "outbox_dir": None,
             **settings,
         },
     )

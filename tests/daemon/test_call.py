@@ -13,7 +13,7 @@ from fshunt.db.models import Claim
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.destinations import parse_destination
 from fshunt.hunting.policies import POLICIES, decide
-from fshunt.hunting.policy_input import Facts
+from fshunt.hunting.policy_input import PolicyInput
 from fshunt.hunting.ringtime import RingTime
 from fshunt.services import groups, members
 from fshunt.simulator.core.phones import RINGS, Behaviour, answers, refuses
@@ -265,8 +265,8 @@ def test_the_record_has_all_the_facts_to_decide_the_order_again(rig: Rig) -> Non
     rig.group("5000", "1001", "1002", "1003", policy="weighted", ring_time=RingTime(rings=1))
     rig.phones("1001", "1002", "1003")
     record = rig.call()
-    assert record.facts is not None
-    again = Facts.from_json(record.facts)
+    assert record.policy_input is not None
+    again = PolicyInput.from_json(record.policy_input)
     by_id = {member.id: member.extension for member in again.members}
     assert [by_id[stage[0]] for stage in decide(again)] == [offer.extension for offer in record.offers]
 
@@ -399,15 +399,15 @@ def test_names_with_quotation_marks_are_left_out_and_an_apostrophe_is_kept(light
 
 def test_who_refused_is_free_also_while_the_lease_clock_stands_still(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """It does in an outage, so that no lease ends by it; claims and releases are told apart all the same."""
-    still = rig.daemon.services.claims.clock.now()
-    monkeypatch.setattr(rig.daemon.services.claims.clock, "now", lambda: still)
+    still = rig.daemon.deps.claims.clock.now()
+    monkeypatch.setattr(rig.daemon.deps.claims.clock, "now", lambda: still)
     rig.group("5000", "1001", "1002", policy="regular")
     rig.phones("1001", behaviour=refuses(486))
     rig.phones("1002", behaviour=answers(0.02))
     talks = rig.happens("talks with", "1002")
     call = rig.started()
     assert talks.wait(WAIT_SECONDS)
-    assert rig.daemon.services.recorder.flush(WAIT_SECONDS)
+    assert rig.daemon.deps.outbox.flush(WAIT_SECONDS)
     with rig.store.reading() as s:
         assert list(s.scalars(select(Claim.extension))) == ["1002"]
     call.hang_up()

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from fshunt.daemon.data.database import Database, Patience
 from fshunt.db.engine import open_store
-from fshunt.errors import StoreError
+from fshunt.errors import DatabaseError
 from tests.daemon.rig import WAIT_SECONDS
 
 TIMEOUT_SECONDS = 1.0
@@ -53,7 +53,7 @@ def answer(_session: Session) -> str:
 
 
 def away(_session: Session) -> None:
-    raise StoreError("The database is away.")
+    raise DatabaseError("The database is away.")
 
 
 def until_open(database: Database) -> None:
@@ -67,9 +67,9 @@ def test_a_write_that_is_too_slow_shuts_the_gate_and_the_next_is_refused_at_once
 ) -> None:
     errors: list[int] = []
     database.on_error = lambda: errors.append(1)
-    with pytest.raises(StoreError, match=r"^The database did not answer within 1 s"):
+    with pytest.raises(DatabaseError, match=r"^The database did not answer within 1 s"):
         database.write(stuck)
-    with pytest.raises(StoreError, match=r"^The database is not asked for the moment: the database did not answer"):
+    with pytest.raises(DatabaseError, match=r"^The database is not asked for the moment: the database did not answer"):
         database.write(answer)
     assert len(errors) == 2, "both steps go on without it"
     assert stuck.runs == 1
@@ -85,7 +85,7 @@ def test_a_failure_shuts_the_gate_until_a_question_is_answered_and_everybody_is_
     errors: list[int] = []
     database.on_change = lambda: told.append(database.away is None)
     database.on_error = lambda: errors.append(1)
-    with pytest.raises(StoreError, match="away"):
+    with pytest.raises(DatabaseError, match="away"):
         database.read(away)
     assert database.away_since is not None
     until_open(database)
@@ -103,7 +103,7 @@ def test_while_it_is_stuck_other_greenlets_go_on(database: Database, stuck: Stuc
             ticks += 1
 
     ticking = gevent.spawn(tick)
-    with pytest.raises(StoreError):
+    with pytest.raises(DatabaseError):
         database.write(stuck)
     stopped.set()
     ticking.join(WAIT_SECONDS)
@@ -117,12 +117,12 @@ def test_a_calls_patience_is_for_all_its_steps_together_and_says_nothing_of_the_
     patience = Patience(database, TIMEOUT_SECONDS * 1.5, lambda: now)
     assert patience.read(answer) == "answer"
     now = TIMEOUT_SECONDS * 1.4
-    with pytest.raises(StoreError, match="did not answer"):
+    with pytest.raises(DatabaseError, match="did not answer"):
         patience.write(stuck)
     assert database.away is None, "the call was out of patience; the database had not had its time"
     now += 1.0
     began = time.monotonic()
-    with pytest.raises(StoreError):
+    with pytest.raises(DatabaseError):
         patience.read(stuck)
     assert time.monotonic() - began < WAIT_SECONDS
     patience.allow(TIMEOUT_SECONDS)

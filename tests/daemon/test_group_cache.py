@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from fshunt.daemon.call.caller import Caller
-from fshunt.daemon.data.group_cache import KnownGroups
+from fshunt.daemon.data.group_cache import GroupCache
 from fshunt.db.queries.hunts import Loaded
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group, Member
-from fshunt.hunting.rotation import Memory
+from fshunt.hunting.rotation import RotationPointer
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -26,20 +26,20 @@ def calls(pilot: str, *, variable: str | None = None, name: str | None = None, h
     return Caller("u", "4155550100", "Lab", pilot, variable, name, host, "default", False)
 
 
-def found(known: KnownGroups, caller: Caller) -> int | None:
-    loaded = known.find(caller)
+def found(group_cache: GroupCache, caller: Caller) -> int | None:
+    loaded = group_cache.find(caller)
     return None if loaded is None else loaded.group.id
 
 
 @pytest.fixture
-def two() -> KnownGroups:
-    known = KnownGroups()
+def two() -> GroupCache:
+    known = GroupCache()
     known.keep(group("One.test", "5000", 1, "1001", "1002"))
     known.keep(group("two.test", "5000", 2, "1001"))
     return known
 
 
-def test_a_group_is_found_by_the_first_domain_that_is_named(two: KnownGroups) -> None:
+def test_a_group_is_found_by_the_first_domain_that_is_named(two: GroupCache) -> None:
     assert found(two, calls("5000", variable="one.test", name="two.test")) == 1
     assert found(two, calls("5000", name="TWO.test", host="one.test")) == 2
     assert found(two, calls("5000", host="two.test")) == 2
@@ -48,13 +48,13 @@ def test_a_group_is_found_by_the_first_domain_that_is_named(two: KnownGroups) ->
 
 
 def test_the_only_domain_takes_every_call_unless_the_dialplan_says_another() -> None:
-    known = KnownGroups()
+    known = GroupCache()
     known.keep(group("one.test", "5000", 1, "1001"))
     assert found(known, calls("5000", host="192.0.2.1")) == 1
     assert found(known, calls("5000", variable="other.test")) is None
 
 
-def test_what_calls_move_moves_here_too_and_a_member_who_has_left_moves_nothing(two: KnownGroups) -> None:
+def test_what_calls_move_moves_here_too_and_a_member_who_has_left_moves_nothing(two: GroupCache) -> None:
     caller = calls("5000", variable="one.test")
     for member_id in (2, 99):
         two.turn_taken(1, member_id)
@@ -62,11 +62,11 @@ def test_what_calls_move_moves_here_too_and_a_member_who_has_left_moves_nothing(
         two.idle_since(1, member_id, NOON)
     loaded = two.find(caller)
     assert loaded is not None
-    assert (loaded.turn, loaded.answerer) == (Memory(2, 2), Memory(2, 2))
+    assert (loaded.turn, loaded.answerer) == (RotationPointer(2, 2), RotationPointer(2, 2))
     assert [m.idle_since for m in loaded.group.members] == [None, NOON]
 
 
-def test_groups_that_have_changed_their_numbers_are_found_by_the_new_ones_alone(two: KnownGroups) -> None:
+def test_groups_that_have_changed_their_numbers_are_found_by_the_new_ones_alone(two: GroupCache) -> None:
     two.keep(group("one.test", "5001", 1, "1001"))
     assert found(two, calls("5000", variable="one.test")) is None
     two.keep(group("one.test", "5000", 3, "1001"))
@@ -76,7 +76,7 @@ def test_groups_that_have_changed_their_numbers_are_found_by_the_new_ones_alone(
     assert two.ids == {1, 2, 3}
 
 
-def test_a_group_that_the_database_does_not_have_any_more_is_forgotten(two: KnownGroups) -> None:
+def test_a_group_that_the_database_does_not_have_any_more_is_forgotten(two: GroupCache) -> None:
     caller = calls("5000", variable="one.test")
     two.forget(caller)
     two.forget(caller)

@@ -14,14 +14,14 @@ from sqlalchemy import text
 from fshunt.daemon import daemon as service
 from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.cluster.clock import TRUSTED_AHEAD, SteadyClock
-from fshunt.daemon.data import group_reader as reading
+from fshunt.daemon.data import group_reader
 from fshunt.daemon.data.database import Database
-from fshunt.daemon.data.group_cache import KnownGroups
+from fshunt.daemon.data.group_cache import GroupCache
 from fshunt.daemon.data.group_reader import GroupReader
 from fshunt.db.engine import Store
 from fshunt.db.queries import calls, hunts
 from fshunt.db.queries import groups as store_known
-from fshunt.errors import StoreError
+from fshunt.errors import DatabaseError
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.states import Result
 from fshunt.services import groups, members
@@ -36,7 +36,7 @@ class Reading:
     """A reader, what it has read, and the clock that it keeps from going back."""
 
     def __init__(self, store: Store) -> None:
-        self.store, self.known, self.clock = store, KnownGroups(), SteadyClock()
+        self.store, self.known, self.clock = store, GroupCache(), SteadyClock()
         # No call has the patience for any question: what is read all the same waits for as long as it takes.
         self.database = Database(store, timeout=0.0)
         self.reader = GroupReader(self.database, self.known, self.clock, NODE)
@@ -69,7 +69,7 @@ def read(store: Store) -> Iterator[Reading]:
 def test_groups_are_read_some_at_a_time_and_past_the_patience_of_a_call(
     read: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "GROUPS_AT_ONCE", 2)
+    monkeypatch.setattr(group_reader, "GROUPS_AT_ONCE", 2)
     parts: list[int] = []
     load = store_known.load_groups
     monkeypatch.setattr(store_known, "load_groups", lambda s, ids: (parts.append(len(ids)), load(s, ids))[1])
@@ -136,7 +136,7 @@ def test_a_database_that_is_away_is_told_of_once_and_what_is_known_stays(
 
 
 def away(*_args: object) -> None:
-    raise StoreError("The database is away.")
+    raise DatabaseError("The database is away.")
 
 
 def test_the_start_waits_for_the_groups_for_a_moment_only_and_they_are_known_later(
@@ -152,7 +152,7 @@ def test_the_start_waits_for_the_groups_for_a_moment_only_and_they_are_known_lat
     monkeypatch.setattr(store_known, "load_groups", load_when_told)
     Reading(store).add("5000", "5001")
     with running(str(database_url), store) as rig:
-        known = rig.daemon.services.known
+        known = rig.daemon.deps.group_cache
         try:
             rig.phones("15000", behaviour=answers(0.02, talks=0.02))
             assert rang(rig.call("5000")) == [("15000", "answered")]
@@ -165,7 +165,7 @@ def test_the_start_waits_for_the_groups_for_a_moment_only_and_they_are_known_lat
 def test_after_a_restart_in_an_outage_the_groups_are_known_soon(
     database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "SOON_SECONDS", 0.01)
+    monkeypatch.setattr(group_reader, "SOON_SECONDS", 0.01)
     Reading(store).add("5000")
     there, tries = store_known.all_groups, iter([away, away])
 
@@ -174,7 +174,7 @@ def test_after_a_restart_in_an_outage_the_groups_are_known_soon(
 
     monkeypatch.setattr(store_known, "all_groups", away_twice)
     with running(str(database_url), store) as rig:
-        rig.until(lambda: rig.daemon.services.known.find(dials("5000")), "the group is known")
+        rig.until(lambda: rig.daemon.deps.group_cache.find(dials("5000")), "the group is known")
 
 
 # The clock.
@@ -183,9 +183,9 @@ def test_after_a_restart_in_an_outage_the_groups_are_known_soon(
 def written(store: Store, at: datetime, node: str = NODE, ends: bool = True) -> None:
     """A record of a call of this node, as it would be by a clock that says ``at``."""
     hunt = f"{node} {at} {ends}"
-    who = {"uuid": hunt, "domain": DOMAIN, "pilot": "5000", "group_name": "", "policy": "regular", "owner": node}
+    who = {"uuid": hunt, "domain": DOMAIN, "pilot": "5000", "group_name": "", "policy": "regular", "node": node}
     with store.writing() as s:
-        calls.open_call(s, hunt, **who, caller_number=None, caller_name=None, started_at=at, facts=None)
+        calls.open_call(s, hunt, **who, caller_number=None, caller_name=None, started_at=at, policy_input=None)
         if ends:
             calls.close_call(s, hunt, result=Result.FAILED, reason=None, destination=None, ended_at=at)
 

@@ -28,7 +28,7 @@ os.execvp(program[0], program)
 
 DAEMON = """
 import json, os, subprocess, sys
-from fshunt.daemon.listener import Listener
+from fshunt.daemon.net.listener import Listener
 from fshunt.errors import FshuntError
 address, allowed = json.loads(sys.argv[1]), json.loads(sys.argv[2])
 listener = Listener(tuple(address), lambda session: None, max_calls=2, allowed_peers=allowed, greet_timeout=60)

@@ -13,9 +13,9 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from fshunt.daemon.cluster.clock import boot_seconds
-from fshunt.daemon.cluster.heartbeat import Heart
+from fshunt.daemon.cluster.heartbeat import Heartbeat
 from fshunt.db.engine import Store
-from fshunt.db.models import CallRecord, Claim, DaemonRecord, Waiter
+from fshunt.db.models import CallRecord, Claim, DaemonRecord, QueueEntry
 from fshunt.db.queries import calls, daemons, lease, orphans
 from fshunt.hunting.group import WhenBusy
 from fshunt.simulator.core.phones import answers
@@ -26,7 +26,7 @@ A_LONG_TIME = 100.0
 
 def the_machine_slept(rig: Rig) -> None:
     """Its monotonic clock says nothing of it; the one that counts from the start of the machine does."""
-    rig.daemon._heart._seconds = lambda: boot_seconds() + A_LONG_TIME
+    rig.daemon._heartbeat._seconds = lambda: boot_seconds() + A_LONG_TIME
 
 
 def all_clocks_of_the_machine_stood_still(rig: Rig) -> None:
@@ -39,21 +39,21 @@ def all_clocks_of_the_machine_stood_still(rig: Rig) -> None:
 
 @pytest.mark.parametrize("stood_still", [the_machine_slept, all_clocks_of_the_machine_stood_still])
 def test_after_a_standstill_claims_places_and_calls_are_taken_back(rig: Rig, stood_still: Any) -> None:
-    rig.group("5000", "1001", when_busy=WhenBusy.WAIT)
+    rig.group("5000", "1001", when_busy=WhenBusy.QUEUE)
     rig.phones("1001", behaviour=answers(0.02))
     talks = rig.happens("talks with", "1001")
     talk = rig.started()
     assert talks.wait(WAIT_SECONDS)
     waits = rig.started()
     rig.until(lambda: len(kept(rig)) == 2, "one talks and one waits")
-    rig.until(lambda: opened(rig) == {rig.daemon.services.run}, "both are written")
+    rig.until(lambda: opened(rig) == {rig.daemon.deps.run_id}, "both are written")
     before = kept(rig)
     _another_takes_all(rig, "another's run")
     assert kept(rig) == set()
     stood_still(rig)
-    rig.daemon._heart.hurry()
+    rig.daemon._heartbeat.hurry()
     rig.until(lambda: kept(rig) == before, "the member is claimed and the caller has his place")
-    rig.until(lambda: opened(rig) == {rig.daemon.services.run}, "the records are this daemon's again")
+    rig.until(lambda: opened(rig) == {rig.daemon.deps.run_id}, "the records are this daemon's again")
     talk.hang_up()
     after = rig.closed(talk)
     assert (after.result, after.end_seen) == ("answered", True), "nobody has closed it, the daemon itself least of all"
@@ -64,8 +64,8 @@ def kept(rig: Rig) -> set[tuple[str, str, int | None]]:
     """Who is claimed and who waits, with his place."""
     with rig.store.reading() as s:
         claims = s.execute(select(Claim.call_uuid, Claim.extension)).all()
-        places = s.execute(select(Waiter.call_uuid, Waiter.extension, Waiter.place)).all()
-    return {(*row, None) for row in claims} | {tuple(row) for row in places}
+        tickets = s.execute(select(QueueEntry.call_uuid, QueueEntry.extension, QueueEntry.ticket)).all()
+    return {(*row, None) for row in claims} | {tuple(row) for row in tickets}
 
 
 def opened(rig: Rig) -> set[str | None]:
@@ -76,12 +76,12 @@ def opened(rig: Rig) -> set[str | None]:
 def _another_takes_all(rig: Rig, run: str) -> None:
     with rig.store.writing() as s:
         s.execute(text("DELETE FROM claims"))
-        s.execute(text("DELETE FROM waiting"))
-        s.execute(text("UPDATE calls SET run = :run, owner = :run"), {"run": run})
+        s.execute(text("DELETE FROM queue_entries"))
+        s.execute(text("UPDATE calls SET run_id = :run, node = :run"), {"run": run})
 
 
 def test_beats_in_time_take_nothing_back(light_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    heart, returns = light_rig.daemon._heart, []
+    heart, returns = light_rig.daemon._heartbeat, []
     monkeypatch.setattr(heart, "_on_return", lambda: returns.append(1))
     beats = _count_beats(heart, monkeypatch)
     for number in range(3):
@@ -90,7 +90,7 @@ def test_beats_in_time_take_nothing_back(light_rig: Rig, monkeypatch: pytest.Mon
     assert returns == []
 
 
-def _count_beats(heart: Heart, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+def _count_beats(heart: Heartbeat, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     beats: list[bool] = []
     real = heart._beat
 
@@ -116,9 +116,9 @@ def test_a_beat_that_is_under_way_at_a_stop_does_not_put_the_daemon_back(
         real(*args, **more)
 
     with running(str(postgres_url), store) as rig:
-        transactions = _watch_transactions(rig.daemon.services.database.store, monkeypatch)
+        transactions = _watch_transactions(rig.daemon.deps.database.store, monkeypatch)
         monkeypatch.setattr(daemons, "beat", slow)
-        heart = rig.daemon._heart
+        heart = rig.daemon._heartbeat
         heart.hurry()
         rig.until(begun.is_set, "a beat is under way")
         heart.stop()
@@ -150,12 +150,12 @@ def _watch_transactions(store: Store, monkeypatch: pytest.MonkeyPatch) -> set[in
 def test_an_error_at_the_orphans_ends_no_beat(light_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = []
 
-    def take(*_args: Any, **_more: Any) -> list[orphans.Orphan]:
+    def take(*_args: Any, **_more: Any) -> list[orphans.UnfinishedCall]:
         failed.append(1)
         raise KeyError("a row that nobody can read")
 
     monkeypatch.setattr(orphans, "take", take)
-    heart = light_rig.daemon._heart
+    heart = light_rig.daemon._heartbeat
     beats = _count_beats(heart, monkeypatch)
 
     def both() -> bool:
@@ -186,12 +186,12 @@ def test_what_an_earlier_run_of_the_node_left_is_closed_when_it_beats_no_more(
             caller_number=None,
             caller_name=None,
             started_at=now,
-            facts=None,
-            owner=node,
-            run="earlier",
+            policy_input=None,
+            node=node,
+            run_id="earlier",
         )
     with running(str(database_url), store, node=node, lease_seconds=3600.0) as rig:
-        heart = rig.daemon._heart
+        heart = rig.daemon._heartbeat
         assert not heart._earlier_lives_known
 
         def settled() -> bool:

@@ -12,7 +12,7 @@ import pytest
 from gevent import socket
 
 from fshunt.daemon.net import http as web_module
-from fshunt.daemon.net.http import MAX_CONNECTIONS, MAX_HEAD_BYTES, WebServer
+from fshunt.daemon.net.http import MAX_CONNECTIONS, MAX_HEAD_BYTES, HttpServer
 from fshunt.daemon.net.metrics import Metrics
 from fshunt.errors import FshuntError
 from fshunt.settings import Address
@@ -22,8 +22,8 @@ HEALTH: tuple[bool, dict[str, Any]] = (True, {"takes_calls": True})
 
 
 @contextmanager
-def serving(health: tuple[bool, dict[str, Any]] = HEALTH, **more: Any) -> Iterator[WebServer]:
-    server = WebServer(Address("127.0.0.1", 0), more.pop("peers", ()), Metrics(), lambda: health)
+def serving(health: tuple[bool, dict[str, Any]] = HEALTH, **more: Any) -> Iterator[HttpServer]:
+    server = HttpServer(Address("127.0.0.1", 0), more.pop("peers", ()), Metrics(), lambda: health)
     server.start()
     try:
         yield server
@@ -31,7 +31,7 @@ def serving(health: tuple[bool, dict[str, Any]] = HEALTH, **more: Any) -> Iterat
         server.stop()
 
 
-def connect(server: WebServer) -> socket.socket:
+def connect(server: HttpServer) -> socket.socket:
     return socket.create_connection(server.address, timeout=WAIT_SECONDS)
 
 
@@ -42,7 +42,7 @@ def read_all(sock: socket.socket) -> bytes:
     return said
 
 
-def ask(server: WebServer, request: bytes) -> tuple[str, dict[str, str], bytes]:
+def ask(server: HttpServer, request: bytes) -> tuple[str, dict[str, str], bytes]:
     """The status line, the headers and the body of the answer."""
     with connect(server) as sock:
         sock.sendall(request)
@@ -51,7 +51,7 @@ def ask(server: WebServer, request: bytes) -> tuple[str, dict[str, str], bytes]:
     return status, dict(line.split(": ", 1) for line in lines), body
 
 
-def get(server: WebServer, path: str, method: str = "GET") -> tuple[str, dict[str, str], bytes]:
+def get(server: HttpServer, path: str, method: str = "GET") -> tuple[str, dict[str, str], bytes]:
     return ask(server, f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
 
 
@@ -208,7 +208,7 @@ def test_a_peer_that_goes_away_leaves_nothing() -> None:
 
 def test_only_this_machine_and_peers_may_ask() -> None:
     peers = [ipaddress.ip_network("192.0.2.0/24"), ipaddress.ip_network("fd00::/8")]
-    may = WebServer(Address("127.0.0.1", 0), peers, Metrics(), lambda: HEALTH)._may_ask
+    may = HttpServer(Address("127.0.0.1", 0), peers, Metrics(), lambda: HEALTH)._may_ask
     assert all(map(may, ["127.0.0.1", "::1", "::ffff:127.0.0.1", "192.0.2.7", "::ffff:192.0.2.7", "fd00::1%eth0"]))
     assert not any(map(may, ["198.51.100.1", "2001:db8::1", "::ffff:198.51.100.1"]))
 
@@ -222,7 +222,7 @@ def test_others_are_closed_without_an_answer(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_port_in_use_is_one_sentence() -> None:
     with serving() as server:
-        second = WebServer(server.address, (), Metrics(), lambda: HEALTH)
+        second = HttpServer(server.address, (), Metrics(), lambda: HEALTH)
         with pytest.raises(FshuntError, match=r"in use by another program; .* with the setting `metrics`\.$"):
             second.start()
         second.stop()
@@ -236,6 +236,6 @@ def test_after_a_stop_the_port_is_free_and_nobody_is_waited_for() -> None:
         with gevent.Timeout(WAIT_SECONDS):
             server.stop()
         assert read_all(idle) == b""
-        again = WebServer(address, (), Metrics(), lambda: HEALTH)
+        again = HttpServer(address, (), Metrics(), lambda: HEALTH)
         again.start()
         again.stop()

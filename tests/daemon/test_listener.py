@@ -57,11 +57,11 @@ class Holding:
 
     def __init__(self) -> None:
         self.held: list[str] = []
-        self.let_go = Event()
+        self.detach = Event()
 
     def __call__(self, session: Session) -> None:
         self.held.append(session.uuid)
-        self.let_go.wait(WAIT_SECONDS)
+        self.detach.wait(WAIT_SECONDS)
 
 
 def test_a_call_is_handled_after_its_greeting_and_handed_back_at_its_end() -> None:
@@ -107,7 +107,7 @@ def test_calls_beyond_the_limit_are_handed_back_and_those_beyond_twice_the_limit
             assert switch.hear() == "exit"
             switch.hang_up_rudely()
         assert len(holding.held) == 2
-        holding.let_go.set()
+        holding.detach.set()
         for switch in switches[:2]:
             assert switch.hear() == "exit"
             switch.hang_up_rudely()
@@ -125,7 +125,7 @@ def test_it_tells_whether_a_call_would_be_taken() -> None:
     switch = dial(listener)
     greet(switch)
     assert not listener.takes_calls
-    holding.let_go.set()
+    holding.detach.set()
     assert switch.hear() == "exit"
     switch.hang_up_rudely()
     until_idle(listener)
@@ -246,7 +246,7 @@ def test_after_a_stop_new_calls_are_refused_and_held_ones_go_on() -> None:
         assert listener.port == port
         with pytest.raises(ConnectionRefusedError):
             dial(listener)
-        holding.let_go.set()
+        holding.detach.set()
         assert switch.hear() == "exit"
         switch.hang_up_rudely()
         until_idle(listener)

@@ -124,7 +124,7 @@ def test_the_only_one_with_a_phone_in_another_group_is_not_blocked_either(watche
         members.add_members(s, DOMAIN, "5001", [parse_member("1002")], shared=True)
     with rig.store.reading() as s:
         for loaded in load_groups(s, [group.id for group in groups.list_groups(s, DOMAIN)]):
-            rig.daemon.services.known.keep(loaded)  # as every minute
+            rig.daemon.deps.group_cache.keep(loaded)  # as every minute
     rig.phones("1001", "1002")
     for offers in ([("1001", "no-answer"), ("1002", "no-answer")], [("1002", "no-answer")]):
         assert rang(rig.call()) == offers

@@ -8,8 +8,8 @@ import pytest
 from gevent.event import Event
 from prometheus_client.parser import text_string_to_metric_families
 
-from fshunt.daemon.net import loop_lag as lag
-from fshunt.daemon.net.loop_lag import LagMeter
+from fshunt.daemon.net import loop_lag
+from fshunt.daemon.net.loop_lag import LoopLag
 from fshunt.daemon.net.metrics import DELAY_BUCKETS_SECONDS, Metrics, _Process
 from fshunt.hunting.states import Outcome, Result
 
@@ -122,7 +122,7 @@ def test_every_metric_stands_in_the_page_of_the_metrics_and_no_other(watched: Me
 
 
 def test_a_loop_that_is_held_up_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lag, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(loop_lag, "PAUSE_SECONDS", 0.001)
     now, seen, told = [100.0], [], Event()
 
     def held_up() -> float:
@@ -133,7 +133,7 @@ def test_a_loop_that_is_held_up_is_noticed(monkeypatch: pytest.MonkeyPatch) -> N
         seen.append(seconds)
         told.set()
 
-    meter = LagMeter(note, held_up)
+    meter = LoopLag(note, held_up)
     meter.start()
     assert told.wait(WAIT_SECONDS)
     meter.stop()
@@ -143,14 +143,14 @@ def test_a_loop_that_is_held_up_is_noticed(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_loop_that_is_in_time_has_no_lag_and_after_a_stop_nothing_is_measured(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(lag, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(loop_lag, "PAUSE_SECONDS", 0.001)
     seen, told = [], Event()
 
     def note(seconds: float) -> None:
         seen.append(seconds)
         told.set()
 
-    meter = LagMeter(note, lambda: 100.0)  # by a clock that is behind, a timer comes early
+    meter = LoopLag(note, lambda: 100.0)  # by a clock that is behind, a timer comes early
     meter.start()
     assert told.wait(WAIT_SECONDS)
     meter.stop()

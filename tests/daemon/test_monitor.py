@@ -34,7 +34,7 @@ def test_who_is_on_a_direct_call_is_passed_over(watched_rig: Rig) -> None:
 
 
 def seen(rig: Rig, number: str):  # type: ignore[no-untyped-def]
-    return rig.daemon.services.monitor.look("office.test", number)
+    return rig.daemon.deps.monitor.look("office.test", number)
 
 
 def test_who_is_making_a_call_is_passed_over_from_its_first_moment(watched_rig: Rig) -> None:
@@ -122,7 +122,7 @@ def test_cut_off_the_hunt_goes_by_what_the_phones_answer_and_says_so(
     talks = watched_rig.happens("talks with", "1001")
     direct = watched_rig.started("1001")
     assert talks.wait(30)
-    (monitor,) = watched_rig.daemon.services.monitor.switches
+    (monitor,) = watched_rig.daemon.deps.monitor.switches
     watched_rig.switch.close_inbound()
     watched_rig.until(lambda: not monitor.watched, "the switch is cut off")
     with caplog.at_level(logging.INFO):
@@ -139,7 +139,7 @@ def test_a_wrong_password_is_said_once_and_tried_again(
     watched_rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fshunt.daemon.switches.monitor.FIRST_PAUSE_SECONDS", 0.01)
-    (monitor,) = watched_rig.daemon.services.monitor.switches
+    (monitor,) = watched_rig.daemon.deps.monitor.switches
     tries: list[str] = []
     with caplog.at_level(logging.WARNING):
         watched_rig.switch.close_inbound()

@@ -1,4 +1,4 @@
-"""The spool: what the database could not take outlives the daemon, once, whatever is wrong with the file."""
+"""The outbox_file: what the database could not take outlives the daemon, once, whatever is wrong with the file."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from fshunt.daemon.data import outbox_file as spool_module
 from fshunt.daemon.data.database import Database
-from fshunt.daemon.data.outbox import Recorder
-from fshunt.daemon.data.outbox_file import KEPT, Line, Spool
+from fshunt.daemon.data.outbox import Outbox
+from fshunt.daemon.data.outbox_file import KEPT, OutboxFile, OutboxLine
 from fshunt.db.engine import Store, open_store
 from fshunt.db.queries import calls, hunts
-from fshunt.errors import StoreError
+from fshunt.errors import DatabaseError
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.states import Outcome, Result
 from tests.daemon.rig import DOMAIN, WAIT_SECONDS
@@ -41,7 +41,7 @@ VALUES = st.one_of(
 )
 
 
-def opened(hunt_id: str) -> Line:
+def opened(hunt_id: str) -> OutboxLine:
     values: dict[str, Any] = {
         "uuid": f"call-{hunt_id}",
         "domain": DOMAIN,
@@ -51,30 +51,30 @@ def opened(hunt_id: str) -> Line:
         "caller_number": "0301234",
         "caller_name": 'Zoë \u2028 "quoted"',
         "started_at": AT,
-        "facts": {"seed": 7, "turn": None},
-        "owner": NODE,
+        "policy_input": {"seed": 7, "turn": None},
+        "node": NODE,
         "run": "run",
     }
-    return Line(calls.open_call, (hunt_id,), values)
+    return OutboxLine(calls.open_call, (hunt_id,), values)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "spool"
+    made = tmp_path / "outbox_file"
     made.mkdir()
     return made
 
 
-def restored(folder: Path, node: str = NODE) -> list[Line]:
-    spool = Spool(str(folder), node)
+def restored(folder: Path, node: str = NODE) -> list[OutboxLine]:
+    outbox_file = OutboxFile(str(folder), node)
     try:
-        return spool.restore()
+        return outbox_file.restore()
     finally:
-        spool.close()
+        outbox_file.close()
 
 
 PUT = re.compile(
-    r"recorder\.put(?:_then)?\(\s*(?:[^,()]*(?:\([^()]*\))?[^,()]*,\s*)?((?:calls|hunts|waiting)\.\w+)", re.DOTALL
+    r"outbox\.put(?:_then)?\(\s*(?:[^,()]*(?:\([^()]*\))?[^,()]*,\s*)?((?:calls|hunts|waiting)\.\w+)", re.DOTALL
 )
 
 
@@ -87,21 +87,21 @@ def test_every_write_that_the_daemon_puts_is_kept_or_is_a_claim() -> None:
 
 
 def test_what_cannot_be_kept_costs_no_call(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    spool = Spool(str(folder), NODE)
-    assert not spool.keep(hunts.move_turn, (1, "call", lambda: None), {})
+    outbox_file = OutboxFile(str(folder), NODE)
+    assert not outbox_file.keep(hunts.move_turn, (1, "call", lambda: None), {})
     assert "a record cannot be kept in a file: move_turn" in caplog.messages
-    spool.close()
+    outbox_file.close()
 
 
 @given(lines=st.lists(st.tuples(st.sampled_from(sorted(KEPT)), st.lists(VALUES), st.dictionaries(st.text(), VALUES))))
 def test_whatever_is_kept_is_restored_in_its_order_with_its_types(
     tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[str, list[Any], dict[str, Any]]]
 ) -> None:
-    folder = tmp_path_factory.mktemp("spool")
-    spool = Spool(str(folder), NODE)
-    meant = [Line(KEPT[name], tuple(args), kwargs) for name, args, kwargs in lines]
-    assert all(spool.keep(*line) for line in meant)
-    spool.close()
+    folder = tmp_path_factory.mktemp("outbox_file")
+    outbox_file = OutboxFile(str(folder), NODE)
+    meant = [OutboxLine(KEPT[name], tuple(args), kwargs) for name, args, kwargs in lines]
+    assert all(outbox_file.keep(*line) for line in meant)
+    outbox_file.close()
     found = restored(folder)
     assert found == meant
     for line, other in zip(found, meant, strict=True):
@@ -116,30 +116,30 @@ def test_every_function_that_is_kept_takes_a_transaction_first_and_has_a_name_of
 
 
 def test_a_claim_is_not_kept_as_it_must_not_come_back_from_a_daemon_that_is_gone(folder: Path) -> None:
-    spool = Spool(str(folder), NODE)
-    assert spool.keep(hunts.claim, (DOMAIN, ["1001"]), {"hunt_id": "h"})
+    outbox_file = OutboxFile(str(folder), NODE)
+    assert outbox_file.keep(hunts.claim, (DOMAIN, ["1001"]), {"hunt_id": "h"})
     assert list(folder.iterdir()) == []
 
 
 def test_the_file_is_for_its_owner_only_and_is_gone_when_all_is_written(folder: Path) -> None:
-    spool = Spool(str(folder), NODE)
-    spool.keep(*opened("h1"))
+    outbox_file = OutboxFile(str(folder), NODE)
+    outbox_file.keep(*opened("h1"))
     (file,) = folder.iterdir()
     assert (file.name, file.stat().st_mode & 0o777) == ("unwritten-pbx-8084.jsonl", 0o600)
-    spool.clear()
+    outbox_file.clear()
     assert list(folder.iterdir()) == []
 
 
 def test_a_last_line_that_was_cut_off_is_left_out_and_hurts_no_other(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    spool = Spool(str(folder), NODE)
-    spool.keep(*opened("h1"))
-    spool.keep(*opened("h2"))
-    spool.close()
+    outbox_file = OutboxFile(str(folder), NODE)
+    outbox_file.keep(*opened("h1"))
+    outbox_file.keep(*opened("h2"))
+    outbox_file.close()
     (file,) = folder.iterdir()
     file.write_bytes(file.read_bytes()[:-20])
-    later = Spool(str(folder), NODE)
+    later = OutboxFile(str(folder), NODE)
     assert later.restore() == [opened("h1")]
     later.keep(*opened("h3"))
     later.close()
@@ -165,16 +165,16 @@ def test_a_last_line_that_was_cut_off_is_left_out_and_hurts_no_other(
     ],
 )
 def test_what_is_not_a_record_is_left_out(folder: Path, line: bytes) -> None:
-    spool = Spool(str(folder), NODE)
-    spool.keep(*opened("h1"))
-    spool.close()
+    outbox_file = OutboxFile(str(folder), NODE)
+    outbox_file.keep(*opened("h1"))
+    outbox_file.close()
     (file,) = folder.iterdir()
     file.write_bytes(line + b"\n" + file.read_bytes())
     assert restored(folder) == [opened("h1")]
 
 
 def test_two_daemons_of_one_name_do_not_share_it(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    first, second = Spool(str(folder), NODE), Spool(str(folder), NODE)
+    first, second = OutboxFile(str(folder), NODE), OutboxFile(str(folder), NODE)
     assert first.keep(*opened("h1"))
     assert second.restore() == []
     assert not second.keep(*opened("h2"))
@@ -182,7 +182,7 @@ def test_two_daemons_of_one_name_do_not_share_it(folder: Path, caplog: pytest.Lo
     (said,) = caplog.messages
     assert said.startswith("records that the database cannot take wait in memory only: ")
     assert said.endswith("another daemon with the same `node` uses it")
-    assert Spool(str(folder), "another").keep(*opened("h4"))
+    assert OutboxFile(str(folder), "another").keep(*opened("h4"))
     first.close()
     assert restored(folder) == [opened("h1")]
 
@@ -190,47 +190,47 @@ def test_two_daemons_of_one_name_do_not_share_it(folder: Path, caplog: pytest.Lo
 def test_a_file_that_leads_elsewhere_is_not_followed(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     elsewhere = folder / "elsewhere"
     (folder / f"unwritten-{NODE}.jsonl").symlink_to(elsewhere)
-    assert not Spool(str(folder), NODE).keep(*opened("h1"))
+    assert not OutboxFile(str(folder), NODE).keep(*opened("h1"))
     assert not elsewhere.exists()
     assert "wait in memory only" in caplog.text
 
 
 def test_without_a_folder_nothing_is_kept_and_one_line_says_so(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    assert Spool(None, NODE).restore() == []
-    assert not Spool(None, NODE).keep(*opened("h1"))
+    assert OutboxFile(None, NODE).restore() == []
+    assert not OutboxFile(None, NODE).keep(*opened("h1"))
     assert caplog.messages == []
-    assert Spool(str(folder / "none"), NODE).restore() == []
+    assert OutboxFile(str(folder / "none"), NODE).restore() == []
     assert caplog.messages == [
         f"records that the database cannot take wait in memory only: there is no {folder / 'none'}"
     ]
 
 
-# The recorder with it.
+# The outbox with it.
 
 
 class Recording:
-    """A recorder on a database that a test takes away and gives back."""
+    """A outbox on a database that a test takes away and gives back."""
 
     def __init__(self, store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.database = Database(store, 1.0)
-        self.recorder = Recorder(self.database, Spool(str(folder), NODE))
+        self.outbox = Outbox(self.database, OutboxFile(str(folder), NODE))
         self._patch = monkeypatch
 
     def take_away(self) -> None:
         def away(_function: object) -> None:
-            raise StoreError("The database is away.")
+            raise DatabaseError("The database is away.")
 
         self._patch.setattr(self.database, "write_patiently", away)
 
     def give_back(self) -> None:
         self._patch.undo()
-        self.recorder.try_again()
+        self.outbox.try_again()
 
     def put(self, *hunt_ids: str) -> None:
         for hunt_id in hunt_ids:
             line = opened(hunt_id)
-            self.recorder.put(line.function, *line.args, **line.kwargs)
+            self.outbox.put(line.function, *line.args, **line.kwargs)
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def recording(sqlite_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     yield make
     for each in made:
-        each.recorder.stop(0)
+        each.outbox.stop(0)
         each.database.close()
     for store in stores:
         store.close()
@@ -261,20 +261,20 @@ def test_what_a_stopped_daemon_could_not_write_the_next_one_writes(
 ) -> None:
     caplog.set_level(logging.INFO)
     first = recording()
-    first.recorder.start()
+    first.outbox.start()
     first.take_away()
     first.put("h1", "h2")
-    first.recorder.stop(WAIT_SECONDS)
+    first.outbox.stop(WAIT_SECONDS)
     (file,) = folder.iterdir()
     assert f"stopped before 2 records were written: the next start does, from {file}" in caplog.messages
     first.give_back()
     second = recording()
-    second.recorder.start()
-    assert second.recorder.catches_up
+    second.outbox.start()
+    assert second.outbox.catches_up
     second.put("h3")
-    assert second.recorder.flush(WAIT_SECONDS)
+    assert second.outbox.flush(WAIT_SECONDS)
     assert written(second) == ["h1", "h2", "h3"]
-    assert not second.recorder.catches_up
+    assert not second.outbox.catches_up
     assert list(folder.iterdir()) == []
     assert f"2 records of an earlier run are written now, from {file}" in caplog.messages
 
@@ -284,7 +284,7 @@ def test_once_the_database_is_away_each_write_is_kept_as_it_comes(recording: Any
     made.take_away()
     made.put("h1")
     assert list(folder.iterdir()) == [], "nothing is known to be wrong yet"
-    made.recorder.keep()  # a gate is shut: the write under way may never come to an end
+    made.outbox.keep()  # a gate is shut: the write under way may never come to an end
     made.put("h2")
     (file,) = folder.iterdir()
     assert [json.loads(line)["args"] for line in file.read_text().splitlines()] == [[["", "h1"]], [["", "h2"]]]
@@ -294,13 +294,13 @@ def test_when_the_database_is_back_the_file_goes_and_nothing_more_is_kept(record
     made = recording()
     made.take_away()
     made.put("h1")
-    made.recorder.keep()
+    made.outbox.keep()
     made.give_back()
-    made.recorder.start()
-    assert made.recorder.flush(WAIT_SECONDS)
+    made.outbox.start()
+    assert made.outbox.flush(WAIT_SECONDS)
     made.put("h2")
     assert list(folder.iterdir()) == []
-    assert made.recorder.flush(WAIT_SECONDS)
+    assert made.outbox.flush(WAIT_SECONDS)
     assert written(made) == ["h1", "h2"]
 
 
@@ -310,15 +310,15 @@ def test_a_record_is_not_kept_before_an_older_one(recording: Any, folder: Path) 
     file = folder / f"unwritten-{NODE}.jsonl"
     file.symlink_to(folder / "elsewhere")
     made.put("h1")
-    made.recorder.keep()
+    made.outbox.keep()
     file.unlink()
     made.put("h2")
     assert list(folder.iterdir()) == []
-    made.recorder.keep()
+    made.outbox.keep()
     assert [line.args for line in _peek(file)] == [("h1",), ("h2",)]
 
 
-def _peek(file: Path) -> list[Line]:
+def _peek(file: Path) -> list[OutboxLine]:
     copy = file.with_name("unwritten-copy.jsonl")
     copy.write_bytes(file.read_bytes())
     return restored(copy.parent, "copy")
@@ -327,13 +327,13 @@ def _peek(file: Path) -> list[Line]:
 def test_what_was_written_and_kept_all_the_same_is_written_once(recording: Any, folder: Path) -> None:
     first = recording()
     first.put("h1")
-    first.recorder.keep()
+    first.outbox.keep()
     (file,) = folder.iterdir()
     kept = file.read_bytes()
-    first.recorder.start()
-    assert first.recorder.flush(WAIT_SECONDS)
+    first.outbox.start()
+    assert first.outbox.flush(WAIT_SECONDS)
     file.write_bytes(kept)  # it was killed between the COMMIT and the removal of the file
     second = recording()
-    second.recorder.start()
-    assert second.recorder.flush(WAIT_SECONDS)
+    second.outbox.start()
+    assert second.outbox.flush(WAIT_SECONDS)
     assert written(second) == ["h1"]

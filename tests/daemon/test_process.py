@@ -39,7 +39,7 @@ def pbx(sqlite_url: str, tmp_path: Path) -> Iterator[tuple[Store, dict[str, str]
             groups.add_group(s, DOMAIN, pilot, ring_time=RingTime(seconds=20), voicemail="1009")
             members.add_members(s, DOMAIN, pilot, [parse_member(extension)])
     plain = {k: v for k, v in os.environ.items() if not k.startswith("FSHUNT_")}
-    ours = {"FSHUNT_DATABASE_URL": str(sqlite_url), "FSHUNT_LISTEN": "127.0.0.1:0", "FSHUNT_SPOOL_DIR": str(tmp_path)}
+    ours = {"FSHUNT_DATABASE_URL": str(sqlite_url), "FSHUNT_LISTEN": "127.0.0.1:0", "FSHUNT_OUTBOX_DIR": str(tmp_path)}
     yield store, {**plain, **ours}
     store.close()
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from fshunt.daemon.cluster import processes as lives
+from fshunt.daemon.cluster import processes
 from fshunt.daemon.cluster.processes import has_ended, this_process
 
 
@@ -39,5 +39,5 @@ def test_a_process_of_another_user_lives(monkeypatch: pytest.MonkeyPatch) -> Non
         assert (number, signal) == (os.getpid(), 0)
         raise PermissionError
 
-    monkeypatch.setattr(lives.os, "kill", kill)
+    monkeypatch.setattr(processes.os, "kill", kill)
     assert not has_ended(this_process())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fshunt.daemon.cluster.queue import Key, Line, Waiter
+from fshunt.daemon.cluster.queue import CallQueue, Key, QueuedCaller
 
 A, B = ("pbx.test", "1001"), ("pbx.test", "1002")
 
@@ -17,15 +17,15 @@ class Row:
     """A line, and who was woken."""
 
     def __init__(self) -> None:
-        self.line, self.woken = Line(), list[str]()
+        self.line, self.woken = CallQueue(), list[str]()
 
-    def waiter(self, name: str, group_id: int = 1) -> Waiter:
-        return Waiter(name, group_id, lambda: self.woken.append(name))
+    def caller(self, name: str, group_id: int = 1) -> QueuedCaller:
+        return QueuedCaller(name, group_id, lambda: self.woken.append(name))
 
-    def joined(self, name: str, *keys: Key) -> Waiter:
-        waiter = self.waiter(name)
-        self.line.join(waiter, keys)
-        return waiter
+    def joined(self, name: str, *keys: Key) -> QueuedCaller:
+        caller = self.caller(name)
+        self.line.join(caller, keys)
+        return caller
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_when_somebody_leaves_the_next_is_woken(row: Row) -> None:
 
 def test_a_newcomer_is_behind_all_who_wait(row: Row) -> None:
     first, second = row.joined("first", A), row.joined("second", A)
-    newcomer = row.waiter("newcomer")
+    newcomer = row.caller("newcomer")
     kept = [row.line.is_kept_for_another(A, who) for who in (first, second, newcomer, None)]
     assert kept == [False, True, True, True]
     assert not row.line.is_kept_for_another(B, None)
@@ -84,15 +84,15 @@ def test_any_change_wakes_who_is_first_for_any_member_and_nobody_else(row: Row) 
 @given(st.lists(st.tuples(st.sampled_from(["join", "leave"]), st.integers(0, 5), st.sets(st.sampled_from([A, B])))))
 def test_first_come_first_served_whatever_is_done(steps: list[tuple[str, int, Any]]) -> None:
     row = Row()
-    waiters = [row.waiter(str(number)) for number in range(6)]
-    arrived: list[Waiter] = []
+    waiters = [row.caller(str(number)) for number in range(6)]
+    arrived: list[QueuedCaller] = []
     for what, number, keys in steps:
-        waiter = waiters[number]
+        caller = waiters[number]
         if what == "join":
-            row.line.join(waiter, keys)
-            arrived += [waiter] if waiter not in arrived else []
+            row.line.join(caller, keys)
+            arrived += [caller] if caller not in arrived else []
         else:
-            row.line.leave(waiter)
+            row.line.leave(caller)
     there = [w for w in arrived if w.hunt_id in row.line.hunt_ids]
     for key in (A, B):
         row.woken.clear()

@@ -1,4 +1,4 @@
-"""Callers wait for busy members, first come first served (``when_busy = wait``; design, section 4)."""
+"""Callers wait for busy members, first come first served (``when_busy = queue``; design, section 4)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from fshunt.db.models import SkipRecord
-from fshunt.db.queries import queue as waiting
+from fshunt.db.queries import queue
 from fshunt.hunting.group import WhenBusy
 from fshunt.services import groups, members
 from fshunt.simulator.core.call import SimulatedCall
@@ -22,7 +22,7 @@ MUSIC = "tone_stream://%(1000,0,300);loops=-1"
 
 def waits(rig: Rig, *extensions: str, **fields: object) -> None:
     """A group 5000 whose callers wait."""
-    rig.group("5000", *extensions, when_busy=WhenBusy.WAIT, **fields)
+    rig.group("5000", *extensions, when_busy=WhenBusy.QUEUE, **fields)
 
 
 def busy_with_a_caller(rig: Rig, extension: str = "1001", then: Behaviour = TALKS) -> SimulatedCall:
@@ -36,12 +36,12 @@ def busy_with_a_caller(rig: Rig, extension: str = "1001", then: Behaviour = TALK
 
 
 def in_line(rig: Rig, count: int) -> None:
-    rig.until(lambda: len(rig.daemon.services.line) == len(line_in_database(rig)) == count, f"{count} callers wait")
+    rig.until(lambda: len(rig.daemon.deps.queue) == len(line_in_database(rig)) == count, f"{count} callers wait")
 
 
 def line_in_database(rig: Rig) -> list[str]:
     with rig.store.reading() as s:
-        return [hunt.call_uuid for hunt in waiting.waiting_hunts(s)]
+        return [hunt.call_uuid for hunt in queue.waiting_hunts(s)]
 
 
 def test_a_caller_waits_until_the_member_is_free(rig: Rig) -> None:
@@ -91,13 +91,13 @@ def test_a_newcomer_does_not_overtake_who_waits(rig: Rig) -> None:
     talks = rig.happens("talks with", "1002")
     second = rig.started()
     assert talks.wait(WAIT_SECONDS)
-    waiter = rig.started(caller_number="4155550201")
+    caller = rig.started(caller_number="4155550201")
     in_line(rig, 1)
     rings = rig.happens("rings", "1001")
     first.hang_up()
     newcomer = rig.started(caller_number="4155550202")
     assert rings.wait(WAIT_SECONDS)
-    assert rig.closed(waiter).answered_by == "1001"
+    assert rig.closed(caller).answered_by == "1001"
     assert rig.closed(newcomer).answered_by == "1001"
     (phone,) = rig.switch.registrations.phones_of("1001", DOMAIN)
     assert [ring.caller_number for ring in phone.rings[1:]] == ["4155550201", "4155550202"]
@@ -166,14 +166,14 @@ def test_a_simultaneous_group_rings_whoever_is_free_first(rig: Rig) -> None:
 
 
 def test_a_member_rests_and_is_then_offered_to_who_waits(rig: Rig) -> None:
-    waits(rig, "1001", rest_seconds=1.0)
+    waits(rig, "1001", wrap_up_seconds=1.0)
     first = busy_with_a_caller(rig)
     second = rig.started()
     in_line(rig, 1)
     first.hang_up()
     record = rig.closed(second)
     assert record.answered_by == "1001"
-    assert passed(record) == [("1001", "claimed"), ("1001", "resting")]
+    assert passed(record) == [("1001", "claimed"), ("1001", "wrap-up")]
     with rig.store.reading() as s:
         (member,) = groups.get_group(s, DOMAIN, "5000").members
     assert member.idle_since is not None
@@ -213,26 +213,26 @@ def waits_for_a_direct_call(rig: Rig) -> tuple[Phone, SimulatedCall, SimulatedCa
     talks = rig.happens("talks with", "1001")
     direct = rig.started("1001")
     assert talks.wait(WAIT_SECONDS)
-    waiter = rig.started()
+    caller = rig.started()
     in_line(rig, 1)
-    return phone, direct, waiter
+    return phone, direct, caller
 
 
 def test_the_end_of_a_direct_call_is_seen_and_the_member_offered(watched_rig: Rig) -> None:
     rig = watched_rig
-    _, direct, waiter = waits_for_a_direct_call(rig)
+    _, direct, caller = waits_for_a_direct_call(rig)
     direct.hang_up()
-    record = rig.closed(waiter)
+    record = rig.closed(caller)
     assert record.answered_by == "1001"
     assert passed(record) == [("1001", "on-call")]
 
 
 def talks_while_the_phone_is_gone(rig: Rig) -> tuple[Phone, SimulatedCall, SimulatedCall]:
     """A phone that is not registered any more while it talks, who talks to it, and who waits and has seen that."""
-    phone, direct, waiter = waits_for_a_direct_call(rig)
+    phone, direct, caller = waits_for_a_direct_call(rig)
     rig.switch.registrations.unregister(phone)
     rig.until(lambda: "unregistered" in reasons(rig), "he has seen that the phone is gone")
-    return phone, direct, waiter
+    return phone, direct, caller
 
 
 def reasons(rig: Rig) -> list[str]:
@@ -242,19 +242,19 @@ def reasons(rig: Rig) -> list[str]:
 
 
 def test_a_phone_that_is_gone_for_a_moment_while_it_talks_is_waited_for(watched_rig: Rig) -> None:
-    phone, direct, waiter = talks_while_the_phone_is_gone(watched_rig)
+    phone, direct, caller = talks_while_the_phone_is_gone(watched_rig)
     in_line(watched_rig, 1)
     watched_rig.switch.registrations.register(phone)
-    watched_rig.until(lambda: watched_rig.daemon.services.monitor.look(DOMAIN, "1001").registered, "it is back")
+    watched_rig.until(lambda: watched_rig.daemon.deps.monitor.look(DOMAIN, "1001").registered, "it is back")
     direct.hang_up()
-    assert watched_rig.closed(waiter).answered_by == "1001"
+    assert watched_rig.closed(caller).answered_by == "1001"
 
 
 def test_a_phone_that_is_gone_for_good_is_waited_for_until_its_call_is_over(watched_rig: Rig) -> None:
-    _, direct, waiter = talks_while_the_phone_is_gone(watched_rig)
+    _, direct, caller = talks_while_the_phone_is_gone(watched_rig)
     in_line(watched_rig, 1)
     direct.hang_up()
-    record = watched_rig.closed(waiter)
+    record = watched_rig.closed(caller)
     assert passed(record) == [("1001", "on-call"), ("1001", "unregistered")]
     assert (record.result, record.reason) == ("voicemail", "everybody busy")
 
@@ -278,4 +278,4 @@ def test_many_wait_for_few_and_everybody_is_served_in_order(rig: Rig) -> None:
     with gevent.Timeout(WAIT_SECONDS):
         assert {rig.closed(call).result for call in callers} == {"answered"}
     assert sum(len(phone.rings) for phone in phones) == 30, "nobody was rung for nothing"
-    rig.until(lambda: len(rig.daemon.services.claims) == 0, "no claim is left")
+    rig.until(lambda: len(rig.daemon.deps.claims) == 0, "no claim is left")

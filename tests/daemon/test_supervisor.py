@@ -8,7 +8,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from fshunt.daemon import supervisor as keeper
+from fshunt.daemon import supervisor
 from fshunt.daemon.supervisor import Keeper
 from fshunt.simulator.core.phones import answers
 from tests.daemon.rig import WAIT_SECONDS, Rig
@@ -16,7 +16,7 @@ from tests.daemon.rig import WAIT_SECONDS, Rig
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(supervisor, "PAUSE_SECONDS", 0.01)
 
 
 class Work:
@@ -65,7 +65,7 @@ def test_stopped_it_does_not_begin_anew_and_stopped_twice_it_is_no_error() -> No
 
 def test_a_daemon_whose_parts_break_down_goes_on(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each part that runs beside the calls fails once, in the midst of its work."""
-    services = rig.daemon.services
+    deps = rig.daemon.deps
     broken: list[str] = []
 
     def once(owner: object, name: str) -> None:
@@ -78,7 +78,7 @@ def test_a_daemon_whose_parts_break_down_goes_on(rig: Rig, monkeypatch: pytest.M
 
         monkeypatch.setattr(owner, name, breaks)
 
-    once(services.line, "something_changed")  # looking who may ring
+    once(deps.queue, "something_changed")  # looking who may ring
     once(rig.daemon.listener, "_may_connect")  # taking calls
     rig.group("5000", "1001")
     rig.phones("1001", behaviour=answers(0.02, talks=0.02))

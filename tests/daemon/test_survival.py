@@ -114,7 +114,7 @@ def test_a_locked_database_holds_up_no_other_greenlet_and_no_call(
 ) -> None:
     light_rig.group("5000", "1001", policy="round-robin")
     light_rig.phones("1001", behaviour=TALKS)
-    light_rig.daemon.services.database.timeout = 1.0
+    light_rig.daemon.deps.database.timeout = 1.0
     assert locked_database.stdout is not None
     assert locked_database.stdout.readline() == "locked\n"
     pauses = []
@@ -145,10 +145,10 @@ def test_a_locked_database_holds_up_no_other_greenlet_and_no_call(
 
 def test_without_a_database_the_caller_goes_to_the_fallback(light_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     from fshunt.db.queries import hunts
-    from fshunt.errors import StoreError
+    from fshunt.errors import DatabaseError
 
     def away(*_args: object, **_kwargs: object) -> None:
-        raise StoreError("The database is away.")
+        raise DatabaseError("The database is away.")
 
     light_rig.group("5000", "1001")
     monkeypatch.setattr(hunts, "load", away)
@@ -276,7 +276,7 @@ def test_a_talk_whose_end_nobody_will_see_holds_its_member_for_a_lease_and_no_lo
         fault(call)
         assert rig.closed(call).result == "answered"
         assert passed(rig.closed(rig.started())) == [("1001", "claimed")]
-        rig.until(lambda: len(rig.daemon.services.claims) == 0, "the claim ends with its lease")
+        rig.until(lambda: len(rig.daemon.deps.claims) == 0, "the claim ends with its lease")
         rig.until(lambda: rang(rig.closed(rig.started())) == [("1001", "answered")], "and the member is rung again")
         call.hang_up()
     store.close()

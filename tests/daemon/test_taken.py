@@ -22,7 +22,7 @@ def office(watched_rig: Rig) -> Rig:
 def picked_up(office: Rig, call: Any, by: str = "1003") -> Any:
     (phone,) = office.switch.registrations.phones_of(by, office.switch.domain)
     picker = office.switch.call_from(phone, "70")
-    office.until(lambda: office.daemon.services.monitor.extension_of(picker.uuid) == by, "who picks up is seen")
+    office.until(lambda: office.daemon.deps.monitor.extension_of(picker.uuid) == by, "who picks up is seen")
     call.pick_up(picker)
     return picker
 
@@ -74,17 +74,17 @@ def test_a_caller_who_waits_and_is_taken_leaves_the_line_and_nobody_is_rung_for_
     office: Rig, music: str | None, how: str
 ) -> None:
     office.switch.playback_seconds = 3600.0
-    office.group("5000", "1001", when_busy=WhenBusy.WAIT, music=music)
+    office.group("5000", "1001", when_busy=WhenBusy.QUEUE, music=music)
     (member,) = office.phones("1001", behaviour=answers(0.02))
     busy = office.switch.call_from(member, "70")
-    office.until(lambda: office.daemon.services.monitor.look(office.switch.domain, "1001").calls, "1001 is on a call")
+    office.until(lambda: office.daemon.deps.monitor.look(office.switch.domain, "1001").calls, "1001 is on a call")
     call = office.started()
-    office.until(lambda: len(office.daemon.services.line) == 1, "the caller waits")
+    office.until(lambda: len(office.daemon.deps.queue) == 1, "the caller waits")
     if how == "picked up":
         picked_up(office, call)
     else:
         call.send_away("70")
-    office.until(lambda: len(office.daemon.services.line) == 0, "he is out of the line")
+    office.until(lambda: len(office.daemon.deps.queue) == 0, "he is out of the line")
     busy.hang_up()
     left_alone(office, call)
     assert member.rings == []

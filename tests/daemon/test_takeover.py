@@ -14,7 +14,7 @@ from fshunt.daemon.daemon import Daemon
 from fshunt.db.engine import Store
 from fshunt.db.models import CallRecord
 from fshunt.db.queries import calls, orphans
-from fshunt.errors import StoreError
+from fshunt.errors import DatabaseError
 from fshunt.hunting.ringtime import RingTime
 from fshunt.services import groups
 from fshunt.simulator.core.phones import answers
@@ -63,7 +63,7 @@ def test_stopped_in_the_talk_the_next_daemon_finishes_the_record(watched_rig: Ri
     assert record(rig, call).ended_at is None, "left open for who comes after"
     following = started_again(rig)
     try:
-        rig.until(lambda: len(following.services.adopter) == 1, "the call is adopted")
+        rig.until(lambda: len(following.deps.takeover) == 1, "the call is detached")
         with rig.store.reading() as s:
             stamped = groups.get_group(s, DOMAIN, "5000").members[0].idle_since
         call.hang_up()
@@ -82,9 +82,7 @@ def test_stopped_in_the_talk_the_next_daemon_finishes_the_record(watched_rig: Ri
 
 def hunts_counted(daemon: Daemon) -> dict[str, float]:
     """How many hunts the daemon's metrics tell of, by result."""
-    families = {
-        family.name: family for family in text_string_to_metric_families(daemon.services.metrics.page().decode())
-    }
+    families = {family.name: family for family in text_string_to_metric_families(daemon.deps.metrics.page().decode())}
     return {each.labels["result"]: each.value for each in families["fshunt_hunts"].samples if each.value}
 
 
@@ -120,7 +118,7 @@ def test_the_connection_lost_in_the_talk_the_same_daemon_sees_the_end(
     rig = watched_rig
     call = talking(rig)
     fault(call)
-    rig.until(lambda: len(rig.daemon.services.adopter) == 1, "the call is adopted")
+    rig.until(lambda: len(rig.daemon.deps.takeover) == 1, "the call is detached")
     assert passed(rig.closed(rig.started())) == [("1001", "on-call")], "and its member is not rung"
     call.hang_up()
     after = rig.closed(call)
@@ -139,7 +137,7 @@ def test_killed_between_the_answer_and_its_record_the_switch_still_knows_who_tal
         call = rig.started()
         assert rings.wait(WAIT_SECONDS)
         rig.until(lambda: rang(record(rig, call)), "the offer is written")
-        rig.daemon.services.recorder._put = lambda _write: None
+        rig.daemon.deps.outbox._put = lambda _write: None
         rig.pick_up(call, "1001")
         assert talks.wait(WAIT_SECONDS)
         rig.daemon.stop()
@@ -172,7 +170,7 @@ def test_stopped_while_a_phone_rings_it_rings_on_and_the_next_daemon_sees_who_pi
     assert phone.rings[0].outcome == "ringing"
     following = started_again(rig)
     try:
-        rig.until(lambda: len(following.services.adopter) == 1, "the call is adopted")
+        rig.until(lambda: len(following.deps.takeover) == 1, "the call is detached")
         rig.pick_up(call, "1001")
         assert talks.wait(WAIT_SECONDS)
         rig.until(lambda: record(rig, call).answered_at, "the answer is seen")
@@ -214,7 +212,7 @@ def test_of_a_stage_that_was_adopted_only_the_one_who_picked_up_stays_claimed(wa
     rig.daemon.stop()
     following = started_again(rig)
     try:
-        rig.until(lambda: len(following.services.adopter) == 1, "the call is adopted")
+        rig.until(lambda: len(following.deps.takeover) == 1, "the call is detached")
         rig.pick_up(call, "1001")
         assert talks.wait(WAIT_SECONDS)
         rig.until(lambda: [c.extension for c in claims_in_database(rig)] == ["1001"], "the other's claim is let go")
@@ -228,14 +226,14 @@ def test_taken_over_before_the_switch_is_watched_a_call_is_not_closed(watched_ri
     rig = watched_rig
     call = talking(rig)
     rig.daemon.stop()
-    (monitor,) = rig.daemon.services.monitor.switches
+    (monitor,) = rig.daemon.deps.monitor.switches
     rig.switch.close_inbound()
     following = started_again(rig)
     try:
-        rig.until(lambda: len(following.services.adopter) == 1, "the call is taken over")
+        rig.until(lambda: len(following.deps.takeover) == 1, "the call is taken over")
         assert record(rig, call).ended_at is None
         rig.switch.serve_inbound(PASSWORD, monitor.switch.port)
-        rig.until(lambda: following.services.monitor.watched, "the switch is watched")
+        rig.until(lambda: following.deps.monitor.watched, "the switch is watched")
         call.hang_up()
         assert rig.closed(call).end_seen
     finally:
@@ -246,21 +244,21 @@ def test_a_call_whose_end_is_not_written_yet_is_no_orphan(watched_rig: Rig, monk
     """After an outage the writes of many calls may wait for a while: their records are open, and the calls over."""
     rig = watched_rig
     monkeypatch.setattr(orphans, "LOST_SECONDS", 0.0)
-    recorder, adopter = rig.daemon.services.recorder, rig.daemon.services.adopter
+    outbox, takeover = rig.daemon.deps.outbox, rig.daemon.deps.takeover
 
     def not_now(_batch: object) -> None:
-        raise StoreError("not now")
+        raise DatabaseError("not now")
 
     call = talking(rig)
-    monkeypatch.setattr(recorder, "_write", not_now)
+    monkeypatch.setattr(outbox, "_write", not_now)
     call.hang_up()
     assert call.join(WAIT_SECONDS)
     rig.daemon.listener.calls.join(WAIT_SECONDS)
-    (hunt_id,) = adopter.closing
+    (hunt_id,) = takeover.closing
     rig.daemon._heart._take_orphans()
-    assert adopter.closing == [hunt_id], "it is not closed once more"
+    assert takeover.closing == [hunt_id], "it is not closed once more"
     monkeypatch.undo()
-    recorder.try_again()
+    outbox.try_again()
     closed = rig.record(call)
     assert (closed.id, closed.result, closed.end_seen, closed.reason) == (hunt_id, "answered", True, None)
-    assert adopter.closing == []
+    assert takeover.closing == []

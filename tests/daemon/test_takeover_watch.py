@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fshunt.daemon.cluster.takeover import CUT_OFF_SECONDS, Adopted, Adopter
-from fshunt.db.queries.orphans import OpenOffer, Orphan
+from fshunt.daemon.cluster.takeover import CUT_OFF_SECONDS, DetachedCall, Takeover
+from fshunt.db.queries.orphans import OpenOffer, UnfinishedCall
 from fshunt.freeswitch.offers import leg_uuid
 from fshunt.freeswitch.phones import Change
 from fshunt.hunting.states import Result
@@ -56,13 +56,13 @@ class Watch:
     def __init__(self) -> None:
         self.switches, self.records, self.seconds = Switches(), Records(), 0.0
         more: Any = self.switches, self.records, self.records
-        self.adopter = Adopter(*more, lambda: NOW, lambda: self.seconds)
+        self.takeover = Takeover(*more, lambda: NOW, lambda: self.seconds)
 
-    def ringing(self, name: str, phones: int = 1, result: str | None = None) -> Orphan:
+    def ringing(self, name: str, phones: int = 1, result: str | None = None) -> UnfinishedCall:
         """A call that was left while its member's phones ring."""
         offer = OpenOffer(f"offer of {name}", "1001", 1, None, phones)
         self.switches.live |= {name} | {leg_uuid(offer.id, number) for number in range(1, phones + 1)}
-        return Orphan(f"hunt of {name}", name, 1, "regular", result, None, None, (offer,))
+        return UnfinishedCall(f"hunt of {name}", name, 1, "regular", result, None, None, (offer,))
 
 
 @pytest.fixture
@@ -71,65 +71,65 @@ def watch() -> Watch:
 
 
 def test_an_event_of_a_channel_that_no_watched_call_has_is_not_looked_at(watch: Watch) -> None:
-    watch.adopter.take_over([watch.ringing(f"call {number}") for number in range(50)])
+    watch.takeover.take_over([watch.ringing(f"call {number}") for number in range(50)])
     watch.switches.asked = 0
-    watch.adopter.changed(Change(frozenset({"1001@office.test"}), ("stranger",), ("another-1",)))
+    watch.takeover.changed(Change(frozenset({"1001@office.test"}), ("stranger",), ("another-1",)))
     assert watch.switches.asked == 0
-    watch.adopter.changed(Change(channels=("call 7",)))
+    watch.takeover.changed(Change(channels=("call 7",)))
     assert 0 < watch.switches.asked < 5, "one of fifty was looked at"
 
 
 @pytest.mark.parametrize("told", ["call", leg_uuid("offer of call", 2)], ids=["the caller", "the leg"])
 def test_whoever_of_the_two_is_told_of_last_it_is_seen_who_picked_up(watch: Watch, told: str) -> None:
-    """The caller may come from outside, and is nobody's presence."""
+    """The caller may come from external, and is nobody's presence."""
     leg = leg_uuid("offer of call", 2)
-    watch.adopter.take_over([watch.ringing("call", phones=2)])
+    watch.takeover.take_over([watch.ringing("call", phones=2)])
     watch.switches.answered = {"call", leg}
-    watch.adopter.changed(Change(channels=(told,)))
+    watch.takeover.changed(Change(channels=(told,)))
     assert ("note_answered", "hunt of call") in watch.records.written
     watch.switches.live.clear()
-    watch.adopter.changed(Change(ended=(leg,)))
+    watch.takeover.changed(Change(ended=(leg,)))
     assert ("finish_call", "hunt of call") in watch.records.written
-    assert len(watch.adopter) == 0
+    assert len(watch.takeover) == 0
 
 
 def test_no_leg_rings_any_more_and_the_call_is_closed(watch: Watch) -> None:
-    watch.adopter.take_over([watch.ringing("call")])
+    watch.takeover.take_over([watch.ringing("call")])
     watch.switches.live.discard(leg_uuid("offer of call", 1))
-    watch.adopter.changed(Change(ended=(leg_uuid("offer of call", 1),)))
+    watch.takeover.changed(Change(ended=(leg_uuid("offer of call", 1),)))
     assert watch.records.written == [("close_orphan", "hunt of call")]
-    assert len(watch.adopter) == 0
+    assert len(watch.takeover) == 0
 
 
 def test_two_hunts_of_one_caller_are_both_finished(watch: Watch) -> None:
     watch.switches.live.add("call")
     for hunt in ("first", "second"):
-        watch.adopter.adopt(Adopted(hunt, "call", Result.ANSWERED))
+        watch.takeover.watch(DetachedCall(hunt, "call", Result.ANSWERED))
     watch.switches.live.clear()
-    watch.adopter.changed(Change(ended=("call",)))
+    watch.takeover.changed(Change(ended=("call",)))
     assert [what for name, what in watch.records.written if name == "finish_call"] == ["first", "second"]
 
 
 def test_to_ask_which_hunts_are_watched_closes_none(watch: Watch) -> None:
     watch.switches.live.add("call")
-    watch.adopter.adopt(Adopted("hunt", "call", Result.ANSWERED))
+    watch.takeover.watch(DetachedCall("hunt", "call", Result.ANSWERED))
     watch.switches.live.clear()
     watch.switches.watched = False
     watch.seconds += CUT_OFF_SECONDS + 1
-    assert watch.adopter.hunt_ids == ["hunt"]
+    assert watch.takeover.hunt_ids == ["hunt"]
     assert watch.records.written == []
-    watch.adopter.look_who_lives()
+    watch.takeover.look_who_lives()
     assert watch.records.written == [("finish_call", "hunt"), ("release", "hunt")]
-    assert watch.adopter.hunt_ids == []
+    assert watch.takeover.hunt_ids == []
 
 
 def test_an_orphan_with_a_result_that_is_not_known_is_closed_and_hinders_no_other(
     watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    watch.adopter.take_over([watch.ringing("odd", result="called back"), watch.ringing("call")])
+    watch.takeover.take_over([watch.ringing("odd", result="called back"), watch.ringing("call")])
     assert watch.records.written == [("close_orphan", "hunt of odd")]
-    assert watch.adopter.hunt_ids == ["hunt of call"]
+    assert watch.takeover.hunt_ids == ["hunt of call"]
     assert "has a result that is not known: called back" in caplog.text
 
 
@@ -142,6 +142,6 @@ def test_an_orphan_that_is_not_understood_is_closed_and_hinders_no_other(
         return [leg_uuid(offer_id, phones)]
 
     monkeypatch.setattr(watch.switches, "legs_of", legs_of)
-    watch.adopter.take_over([watch.ringing("odd"), watch.ringing("call")])
+    watch.takeover.take_over([watch.ringing("odd"), watch.ringing("call")])
     assert watch.records.written == [("close_orphan", "hunt of odd")]
-    assert watch.adopter.hunt_ids == ["hunt of call"]
+    assert watch.takeover.hunt_ids == ["hunt of call"]

@@ -13,9 +13,8 @@ from sqlalchemy import delete
 from fshunt.daemon.bootstrap import build
 from fshunt.daemon.daemon import Daemon
 from fshunt.db.engine import Store, open_store
-from fshunt.db.models import CallRecord, Claim, Waiter
-from fshunt.db.queries import calls, daemons
-from fshunt.db.queries import queue as waiting
+from fshunt.db.models import CallRecord, Claim, QueueEntry
+from fshunt.db.queries import calls, daemons, queue
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import WhenBusy
 from fshunt.services import members
@@ -50,14 +49,14 @@ def other_switch(first: Rig, second: Daemon) -> SimulatedSwitch:
 
 def place_of(rig: Rig, call: Any) -> int | None:
     with rig.store.reading() as s:
-        return next((hunt.place for hunt in waiting.waiting_hunts(s) if hunt.call_uuid == call.uuid), None)
+        return next((hunt.ticket for hunt in queue.waiting_hunts(s) if hunt.call_uuid == call.uuid), None)
 
 
 def test_a_member_whom_one_daemon_frees_is_offered_by_the_other_as_soon_as_it_is_told(
     first: Rig, other_switch: SimulatedSwitch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fshunt.daemon.call.queueing.LONGEST_PAUSE_SECONDS", 10 * WAIT_SECONDS)  # no look by chance
-    first.group("5000", "1001", when_busy=WhenBusy.WAIT)
+    first.group("5000", "1001", when_busy=WhenBusy.QUEUE)
     first.phones("1001", behaviour=STAYS)
     other_switch.phone("1001", TALKS)
     talks = first.happens("talks with", "1001")
@@ -71,7 +70,7 @@ def test_a_member_whom_one_daemon_frees_is_offered_by_the_other_as_soon_as_it_is
 
 
 def test_first_come_first_served_whichever_daemon_has_the_caller(first: Rig, other_switch: SimulatedSwitch) -> None:
-    first.group("5000", "1001", when_busy=WhenBusy.WAIT)
+    first.group("5000", "1001", when_busy=WhenBusy.QUEUE)
     (here,) = first.phones("1001", behaviour=TALKS)
     here.script(STAYS)
     there = other_switch.phone("1001", TALKS)
@@ -95,7 +94,7 @@ def test_a_caller_is_told_of_as_one_of_all_who_wait_for_the_same_with_whatever_d
 ) -> None:
     caplog.set_level(logging.INFO)
     for pilot, extension in (("5000", "1001"), ("5001", "1002")):
-        first.group(pilot, extension, when_busy=WhenBusy.WAIT)
+        first.group(pilot, extension, when_busy=WhenBusy.QUEUE)
         first.phones(extension, behaviour=STAYS)
         other_switch.phone(extension, STAYS)
         talks = first.happens("talks with", extension)
@@ -136,10 +135,10 @@ def test_the_calls_of_a_daemon_that_is_gone_are_closed_by_the_other(
     call = other_switch.call("5000")
     first.until(lambda: rings and rang(first_record(first, call)), "the offer is written")
     # As a killed process: it says nothing, writes nothing, and its connection is gone.
-    second.services.recorder._put = lambda _write: None
+    second.deps.outbox._put = lambda _write: None
     second._heart._greenlet.kill()
     with first.store.writing() as s:
-        daemons.retire(s, second.services.run)
+        daemons.retire(s, second.deps.run_id)
     call.listener.cut()
     record = first.closed(call)
     assert (record.result, record.end_seen, rang(record)) == ("failed", False, [("1001", "switch-lost")])
@@ -159,7 +158,7 @@ def first_record(rig: Rig, call: Any) -> CallRecord:
 def test_a_daemon_that_missed_its_beats_claims_again_and_its_callers_have_their_places_again(
     first: Rig, second: Daemon, other_switch: SimulatedSwitch
 ) -> None:
-    first.group("5000", "1001", "1002", when_busy=WhenBusy.WAIT)
+    first.group("5000", "1001", "1002", when_busy=WhenBusy.QUEUE)
     first.phones("1001", "1002", behaviour=STAYS)
     other_switch.phone("1001", TALKS)
     other_switch.phone("1002", TALKS)
@@ -170,12 +169,12 @@ def test_a_daemon_that_missed_its_beats_claims_again_and_its_callers_have_their_
         assert talks.wait(WAIT_SECONDS)
     waits = first.started()
     first.until(lambda: place_of(first, waits), "the caller stands in the line")
-    place = place_of(first, waits)
+    ticket = place_of(first, waits)
     with first.store.writing() as s:  # as another daemon does that takes this one for dead
         s.execute(delete(Claim))
-        s.execute(delete(Waiter))
+        s.execute(delete(QueueEntry))
     first.daemon._back_among_the_living()
-    first.until(lambda: place_of(first, waits) == place, "the caller has the same place again")
+    first.until(lambda: place_of(first, waits) == ticket, "the caller has the same ticket again")
     newcomer = other_switch.call("5000")
     first.until(lambda: place_of(first, newcomer), "the newcomer waits behind")
     claimed = [("1001", "claimed"), ("1002", "claimed")]
@@ -186,7 +185,7 @@ def test_a_daemon_that_missed_its_beats_claims_again_and_its_callers_have_their_
 
 
 def test_a_member_who_left_the_group_is_not_kept_for_who_waits_there(first: Rig) -> None:
-    first.group("5000", "1001", "1002", when_busy=WhenBusy.WAIT)
+    first.group("5000", "1001", "1002", when_busy=WhenBusy.QUEUE)
     first.group("5001")
     first.phones("1001", behaviour=STAYS)
     first.phones("1002", behaviour=TALKS)

@@ -31,7 +31,7 @@ class Desk:
         who = {"uuid": hunt, "domain": DOMAIN, "pilot": PILOT, "group_name": "", "policy": "regular"}
         with self.store.writing() as s:
             calls.open_call(
-                s, hunt, **who, caller_number=None, caller_name=None, started_at=NOON, facts=None, owner="node"
+                s, hunt, **who, caller_number=None, caller_name=None, started_at=NOON, policy_input=None, node="node"
             )
         return hunt
 

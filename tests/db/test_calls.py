@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from fshunt.db.queries import calls, hunts
 from fshunt.errors import BadValue, Conflict, NotFound
 from fshunt.hunting.availability import SkipReason
-from fshunt.hunting.policy_input import Facts, MemberFacts
-from fshunt.hunting.rotation import Memory
+from fshunt.hunting.policy_input import PolicyInput, PolicyMember
+from fshunt.hunting.rotation import RotationPointer
 from fshunt.hunting.states import Outcome, Result
 from fshunt.services import groups
 from tests.db.office import DOMAIN, NOON, PILOT, after, make_office
@@ -14,12 +14,21 @@ from tests.db.office import DOMAIN, NOON, PILOT, after, make_office
 LEFT_OUT = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 GROUP = {"domain": DOMAIN, "pilot": PILOT, "group_name": "Sales", "policy": "circular"}
 PLACE = {"stage": 1, "cycle": 1, "position": 1, "extension": "1001"}
-FACTS = Facts("circular", (MemberFacts(7, "1001", 3, NOON), MemberFacts(8, "1002")), Memory(7, 1), None, 2**32 - 1)
+FACTS = PolicyInput(
+    "circular", (PolicyMember(7, "1001", 3, NOON), PolicyMember(8, "1002")), RotationPointer(7, 1), None, 2**32 - 1
+)
 
 
 def opened(s, hunt="h", at=NOON, **changed):
     caller = {"caller_number": "4930123", "caller_name": "Ada"}
-    row = {"uuid": f"channel {hunt}", **GROUP, **caller, "started_at": at, "facts": FACTS.to_json(), "owner": "node"}
+    row = {
+        "uuid": f"channel {hunt}",
+        **GROUP,
+        **caller,
+        "started_at": at,
+        "policy_input": FACTS.to_json(),
+        "node": "node",
+    }
     calls.open_call(s, hunt, **(row | changed))
 
 
@@ -63,7 +72,7 @@ def test_a_call_is_written_as_it_happens(store):
 def test_the_order_can_be_decided_again_from_the_facts_in_the_row(store):
     with store.writing() as s:
         opened(s)
-    assert Facts.from_json(shown(store)[0].facts) == FACTS
+    assert PolicyInput.from_json(shown(store)[0].policy_input) == FACTS
 
 
 def test_what_is_written_twice_is_there_once_and_the_first_holds(store):
@@ -127,7 +136,7 @@ def test_any_text_of_a_caller_can_be_recorded(store, name):
 
 
 def test_a_row_that_can_never_be_stored_is_no_store_error(store):
-    """The recorder tries again what is a StoreError; a row that never fits would be tried for ever."""
+    """The recorder tries again what is a DatabaseError; a row that never fits would be tried for ever."""
     with pytest.raises(Conflict), store.writing() as s:
         offered(s, hunt="no such hunt")
     with store.writing() as s:
@@ -282,10 +291,10 @@ def test_an_offer_whose_end_was_seen_gives_way_to_no_late_answer(store):
 
 
 def test_members_whom_a_dead_hunt_rang_are_free_at_once_and_those_who_talk_stay_claimed(store):
-    lease = {"owner": "node", "now": NOON, "lease_seconds": 60.0}
+    lease = {"run_id": "node", "now": NOON, "lease_seconds": 60.0}
     with store.writing() as s:
         for hunt, owner, extension in (("rang", "node", "1001"), ("talks", "node", "1002"), ("lives", "other", "1003")):
-            opened(s, hunt, owner=owner)
+            opened(s, hunt, node=owner)
             hunts.claim(s, DOMAIN, [extension], hunt_id=hunt, call_uuid=hunt, **lease)
         calls.note_answered(s, "talks", answered_by="1002", answered_at=after(3))
     for hunt in ("rang", "talks"):

@@ -18,10 +18,10 @@ LEASE = 60.0
 
 
 def claim(
-    store: Store, hunt: str, extensions, now=NOON, owner="node", domain=DOMAIN, call: str | None = None
+    store: Store, hunt: str, extensions, now=NOON, run_id="node", domain=DOMAIN, call: str | None = None
 ) -> set[str]:
     with store.writing() as s:
-        who = {"hunt_id": hunt, "call_uuid": call or f"call of {hunt}", "owner": owner}
+        who = {"hunt_id": hunt, "call_uuid": call or f"call of {hunt}", "run_id": run_id}
         return hunts.claim(s, domain, extensions, **who, now=now, lease_seconds=LEASE)
 
 
@@ -39,10 +39,10 @@ def release(store: Store, hunt: str, extensions=None, **how) -> int:
     return len(before - leases(store, hunt))
 
 
-def renew(store: Store, now, *hunt_ids: str, owner="node") -> int:
+def renew(store: Store, now, *hunt_ids: str, run_id="node") -> int:
     before = leases(store, *hunt_ids)
     with store.writing() as s:
-        hunts.renew(s, owner, now, LEASE, hunt_ids)
+        hunts.renew(s, run_id, now, LEASE, hunt_ids)
     return len(before - leases(store, *hunt_ids))
 
 
@@ -95,7 +95,7 @@ def test_renewing_lengthens_the_leases_of_living_hunts_only(store):
     """A daemon keeps its name when it starts again: what its last life claimed must run out (invariant I2)."""
     claim(store, "a", ["1001"])
     claim(store, "dead", ["1002"])
-    claim(store, "elsewhere", ["1003"], owner="other node")
+    claim(store, "elsewhere", ["1003"], run_id="other node")
     assert renew(store, after(50), "a", "elsewhere") == 1
     assert claim(store, "b", ALL, now=after(70)) == {"1002", "1003", "1004"}
 
@@ -121,7 +121,7 @@ def test_the_same_extension_of_another_domain_is_another_member(store):
 
 def test_a_later_hunt_of_the_same_caller_takes_over_what_the_earlier_holds_and_keeps_it(store):
     """Another daemon took the caller over (fact 7): the hunt before rings no more, and what it still says is late."""
-    claim(store, "dead", ["1001", "1002"], call="the caller", owner="other node")
+    claim(store, "dead", ["1001", "1002"], call="the caller", run_id="other node")
     assert claim(store, "b", ["1001"], call="the caller", now=after(1)) == {"1001"}
     assert release(store, "dead", ["1001"]) == 0
     assert claim(store, "c", ["1001"], now=after(2)) == set()
@@ -132,7 +132,7 @@ def test_a_claim_is_taken_in_one_statement(store):
     with store.writing() as s:
         s.connection()
         event.listen(s.connection(), "before_cursor_execute", lambda *given: statements.append(given[2]))
-        hunts.claim(s, DOMAIN, ALL, hunt_id="a", call_uuid="u", owner="n", now=NOON, lease_seconds=LEASE)
+        hunts.claim(s, DOMAIN, ALL, hunt_id="a", call_uuid="u", run_id="n", now=NOON, lease_seconds=LEASE)
     assert len(statements) == 1
 
 
@@ -213,7 +213,7 @@ def group(store):
 
 def look_and_claim(store: Store, group, hunt: str, *wanted: str, now=NOON, call: str | None = None, **how):
     ids = {m.extension: m.id for m in group.members}
-    who = {"domain": DOMAIN, "hunt_id": hunt, "call_uuid": call or f"call of {hunt}", "owner": "n"}
+    who = {"domain": DOMAIN, "hunt_id": hunt, "call_uuid": call or f"call of {hunt}", "run_id": "n"}
     with store.writing() as s:
         flags = hunts.look_and_claim(
             s, group.id, [ids[each] for each in wanted], **who, now=now, lease_seconds=LEASE, **how
@@ -267,10 +267,10 @@ def test_with_call_waiting_another_hunts_claim_is_no_hindrance(store, group):
 def test_a_member_who_rests_is_not_claimed(store, group):
     with store.writing() as s:
         hunts.note_end(s, group.members[0].id, at=NOON)
-    look_and_claim(store, group, "a", "1001", now=after(4.9), rest_seconds=5.0)
+    look_and_claim(store, group, "a", "1001", now=after(4.9), wrap_up_seconds=5.0)
     assert claim(store, "b", ["1001"], now=after(4.9)) == {"1001"}
     release(store, "b")
-    look_and_claim(store, group, "a", "1001", now=after(5), rest_seconds=5.0)
+    look_and_claim(store, group, "a", "1001", now=after(5), wrap_up_seconds=5.0)
     assert claim(store, "b", ["1001"], now=after(5)) == set()
 
 

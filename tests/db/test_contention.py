@@ -14,9 +14,8 @@ from sqlalchemy import text, update
 
 from fshunt.db.engine import Store, open_store
 from fshunt.db.models import HuntMember
-from fshunt.db.queries import calls, daemons, hunts, lease
-from fshunt.db.queries import queue as waiting
-from fshunt.hunting.policy_input import facts_of
+from fshunt.db.queries import calls, daemons, hunts, lease, queue
+from fshunt.hunting.policy_input import policy_input_of
 from fshunt.hunting.rotation import next_index
 from fshunt.hunting.states import Outcome
 from fshunt.services import groups
@@ -65,26 +64,28 @@ class Counter:
         self.served: list[str] = []
         self.passed_by: list[tuple[str, str]] = []
 
-    def try_once(self, store: Store, hunt: str, place: int | None) -> set[str]:
+    def try_once(self, store: Store, hunt: str, ticket: int | None) -> set[str]:
         """Claim whoever is free; note who was in the line before it began and still is when it is done."""
         before = dict(self.in_line)
-        who = {"domain": DOMAIN, "hunt_id": hunt, "call_uuid": hunt, "owner": "run"}
+        who = {"domain": DOMAIN, "hunt_id": hunt, "call_uuid": hunt, "run_id": "run"}
         with store.writing() as s:
-            flags = hunts.look_and_claim(s, self.group.id, self.ids, **who, now=NOON, lease_seconds=LEASE, place=place)
+            flags = hunts.look_and_claim(
+                s, self.group.id, self.ids, **who, now=NOON, lease_seconds=LEASE, ticket=ticket
+            )
         got = {member.extension for member in self.group.members if flags[member.id].got}
         if got:
             for extension in got:
                 assert self.held.setdefault(extension, hunt) == hunt, f"{extension} is held by {self.held[extension]}"
-            earlier = {other for other, its in before.items() if other != hunt and (place is None or its < place)}
+            earlier = {other for other, its in before.items() if other != hunt and (ticket is None or its < ticket)}
             self.passed_by += [(other, hunt) for other in earlier if other in self.in_line]
             self.in_line.pop(hunt, None)
             self.served.append(hunt)
         return got
 
-    def join(self, store: Store, hunt: str, place: int | None) -> int:
-        who = {"domain": DOMAIN, "group_id": self.group.id, "call_uuid": hunt, "owner": "run", "place": place}
+    def join(self, store: Store, hunt: str, ticket: int | None) -> int:
+        who = {"domain": DOMAIN, "group_id": self.group.id, "call_uuid": hunt, "run_id": "run", "ticket": ticket}
         with store.writing() as s:
-            given = waiting.join(s, hunt, MEMBERS, **who, at=NOON, now=NOON, lease_seconds=LEASE)
+            given = queue.join(s, hunt, MEMBERS, **who, at=NOON, now=NOON, lease_seconds=LEASE)
         self.in_line[hunt] = given
         return given
 
@@ -101,11 +102,11 @@ class Counter:
         """The callers of one thread, one after the other. Every third goes on at once if everybody is busy."""
         store = self.stores[number % len(self.stores)]
         for turn in range(self.turns):
-            hunt, place = f"{number}.{turn}", None
+            hunt, ticket = f"{number}.{turn}", None
             got = self.try_once(store, hunt, None)
             while not got and (number + turn) % 3:
-                place = place or self.join(store, hunt, None)
-                got = self.try_once(store, hunt, place)
+                ticket = ticket or self.join(store, hunt, None)
+                got = self.try_once(store, hunt, ticket)
             self.hold_and_release(store, hunt, got)
 
 
@@ -127,7 +128,7 @@ def test_members_who_are_taken_and_let_go_all_the_time_are_never_held_twice(stor
 def nothing_is_left(store: Store) -> None:
     assert leases(store) == set()
     with store.reading() as s:
-        assert waiting.waiting_hunts(s) == []
+        assert queue.waiting_hunts(s) == []
 
 
 def test_recorders_that_write_in_opposite_orders_never_wait_for_each_other(stores):
@@ -191,13 +192,13 @@ def test_who_changes_several_members_locks_them_in_the_order_in_which_calls_are_
 def record_call(s, hunt, group, member, at):
     """What is written of one call, in the order in which it happens."""
     who = {"uuid": hunt, "domain": DOMAIN, "pilot": group.pilot, "group_name": "", "policy": group.policy}
-    calls.open_call(s, hunt, **who, caller_number=None, caller_name=None, started_at=at, facts=None, owner="n")
-    place = {"stage": 1, "cycle": 1, "position": 1, "extension": member.extension, "phones": 1}
-    calls.add_offer(s, hunt, call_id=hunt, **place, ring_seconds=18.0, started_at=at)
+    calls.open_call(s, hunt, **who, caller_number=None, caller_name=None, started_at=at, policy_input=None, node="n")
+    ticket = {"stage": 1, "cycle": 1, "position": 1, "extension": member.extension, "phones": 1}
+    calls.add_offer(s, hunt, call_id=hunt, **ticket, ring_seconds=18.0, started_at=at)
     outcome = Outcome.NO_ANSWER if int(hunt) % 2 else Outcome.ANSWERED
     calls.end_offer(s, hunt, ended_at=at, outcome=outcome, member_id=member.id, rang_out=outcome is Outcome.NO_ANSWER)
     hunts.note_answer(s, group.id, member.id, call_uuid=hunt, at=at, moves_answerer=True)
-    hunts.move_turn(s, group.id, hunt, facts_of(group, None, None, 0).to_json())
+    hunts.move_turn(s, group.id, hunt, policy_input_of(group, None, None, 0).to_json())
     hunts.release(s, hunt, [member.extension])
 
 
@@ -218,7 +219,7 @@ def test_administration_between_calls_breaks_nothing(stores):
                 else:
                     hunts.take_turn(s, group.id, hunt, lambda memory: ids[next_index(memory, ids)])
             if number > 1:
-                who = {"domain": DOMAIN, "hunt_id": hunt, "call_uuid": hunt, "owner": "run"}
+                who = {"domain": DOMAIN, "hunt_id": hunt, "call_uuid": hunt, "run_id": "run"}
                 with store.writing() as s:
                     hunts.look_and_claim(s, group.id, ids, **who, now=NOON, lease_seconds=LEASE)
                 with store.writing() as s:

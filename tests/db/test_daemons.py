@@ -14,7 +14,7 @@ def beat(store, run, seconds, node="node"):
 
 def known(store):
     with store.reading() as s:
-        return [each.run for each in daemons.list_daemons(s)]
+        return [each.run_id for each in daemons.list_daemons(s)]
 
 
 def test_a_daemon_is_listed_as_it_was_at_its_last_beat(store):

@@ -9,7 +9,7 @@ from sqlalchemy.exc import InvalidRequestError
 
 from fshunt.db.engine import open_store
 from fshunt.db.queries import hunts
-from fshunt.errors import Conflict, FshuntError, StoreError
+from fshunt.errors import Conflict, DatabaseError, FshuntError
 from fshunt.hunting.addresses import MemberAddress
 from fshunt.services import groups
 from tests.db.office import DOMAIN, NOON, PILOT, look, make_office, waits_or_ends
@@ -44,7 +44,7 @@ def add_and_fail(store, error):
 
 
 def test_a_reading_transaction_cannot_write(store):
-    with pytest.raises(StoreError, match="is read-only"), store.reading() as s:
+    with pytest.raises(DatabaseError, match="is read-only"), store.reading() as s:
         add_domain(s, "a")
     with store.writing() as s:
         add_domain(s, "b")

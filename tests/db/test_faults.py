@@ -13,7 +13,7 @@ from sqlalchemy import make_url, text
 
 from fshunt.db import migrate
 from fshunt.db.engine import open_engine, open_store
-from fshunt.errors import StoreError
+from fshunt.errors import DatabaseError
 from fshunt.services import groups
 from tests.db.office import DOMAIN, PILOT, look, make_office
 from tests.support.postgres import LOCKED_ROLE
@@ -24,7 +24,7 @@ SECRET = "hunter2-s3cret"
 def fault(store, write=False):
     """The sentence with which the store refuses; it must be one, without a secret in it or in what led to it."""
     transaction = store.writing if write else store.reading
-    with pytest.raises(StoreError) as refused, closing(store), transaction() as s:
+    with pytest.raises(DatabaseError) as refused, closing(store), transaction() as s:
         groups.list_groups(s, DOMAIN) if not write else groups.add_group(s, DOMAIN, PILOT)
     sentence = str(refused.value)
     assert re.fullmatch(r"[A-Z][^\n]+\.", sentence)
@@ -42,22 +42,22 @@ def test_a_database_of_an_older_fshunt_without_a_column(store):
     make_office(store)
     with store.writing() as s:
         s.execute(text("ALTER TABLE members DROP COLUMN idle_since"))
-    with pytest.raises(StoreError, match="is not migrated"), store.reading() as s:
+    with pytest.raises(DatabaseError, match="is not migrated"), store.reading() as s:
         groups.list_groups(s, DOMAIN)
 
 
 def test_a_file_that_is_not_there_is_not_made(tmp_path):
     path = tmp_path / "none.db"
     assert fault(open_store(f"sqlite:///{path}")) == f"There is no database {path}: run `fshunt db upgrade`."
-    with pytest.raises(StoreError, match="There is no database"):
+    with pytest.raises(DatabaseError, match="There is no database"):
         migrate.check(f"sqlite:///{path}")
-    with pytest.raises(StoreError, match="There is no database"):
+    with pytest.raises(DatabaseError, match="There is no database"):
         migrate.downgrade(f"sqlite:///{path}", "base")
     assert not path.exists()
 
 
 def test_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(StoreError, match=r"cannot be opened: check that its folder exists and may be written\.$"):
+    with pytest.raises(DatabaseError, match=r"cannot be opened: check that its folder exists and may be written\.$"):
         migrate.upgrade(f"sqlite:///{tmp_path}/no/such/folder/fshunt.db")
 
 
@@ -112,7 +112,7 @@ def test_a_thread_that_waits_too_long_for_another_threads_write(sqlite_url):
     with ThreadPoolExecutor(1) as pool:
         pending = pool.submit(write_for_long)
         assert inside.wait(30)
-        with pytest.raises(StoreError, match="is locked"), store.writing():
+        with pytest.raises(DatabaseError, match="is locked"), store.writing():
             pytest.fail("two writers at once")
         go_on.set()
         pending.result(30)
@@ -141,7 +141,7 @@ def test_a_postgresql_row_that_another_holds(postgres_url):
 
 def test_a_postgresql_statement_that_takes_too_long(postgres_url):
     store = open_store(postgres_url, busy_timeout_ms=50)
-    with closing(store), pytest.raises(StoreError, match="took too long"), store.reading() as s:
+    with closing(store), pytest.raises(DatabaseError, match="took too long"), store.reading() as s:
         s.execute(text("SELECT pg_sleep(30)"))
 
 
@@ -151,9 +151,9 @@ def test_a_postgresql_server_that_is_not_there(tmp_path):
     assert sentence.startswith("The database fshunt on 127.0.0.1:1 cannot be used: ")
     assert "refused" in sentence
     assert "cannot be used" in fault(open_store(f"postgresql://fshunt:{SECRET}@/fshunt?host={tmp_path}"))
-    with pytest.raises(StoreError, match="cannot be used"):
+    with pytest.raises(DatabaseError, match="cannot be used"):
         migrate.upgrade(url)
-    with pytest.raises(StoreError, match="cannot be used"):
+    with pytest.raises(DatabaseError, match="cannot be used"):
         migrate.check(url)
 
 
@@ -182,7 +182,7 @@ def test_a_database_that_the_server_does_not_have(postgres_url):
 def test_a_connection_that_was_cut_in_the_middle_and_then_is_made_again(postgres_url):
     store = open_store(postgres_url)
     make_office(store)
-    with pytest.raises(StoreError):
+    with pytest.raises(DatabaseError):
         remove_group_and_cut_the_connection(store)
     assert look(store).pilot == PILOT
     store.close()
@@ -212,7 +212,7 @@ def test_more_transactions_at_once_than_connections(database_url):
     store = open_store(database_url, connections=1, busy_timeout_ms=50)
     with closing(store), store.reading() as s:
         s.execute(text("SELECT 1"))
-        with pytest.raises(StoreError, match="all connections of this process are in use"), store.reading() as other:
+        with pytest.raises(DatabaseError, match="all connections of this process are in use"), store.reading() as other:
             other.execute(text("SELECT 1"))
 
 
@@ -228,7 +228,7 @@ def test_more_transactions_at_once_than_connections(database_url):
     ],
 )
 def test_a_url_that_is_of_no_use(url, sentence):
-    with pytest.raises(StoreError, match=sentence) as refused:
+    with pytest.raises(DatabaseError, match=sentence) as refused:
         open_store(url)
     assert SECRET not in "".join(traceback.format_exception(refused.value))
 
@@ -246,6 +246,6 @@ def test_a_driver_that_repeats_the_password_is_not_quoted(monkeypatch):
     from fshunt.db.failures import as_store_errors
 
     url = make_url(f"postgresql+psycopg://u:{SECRET}@host/x")
-    with pytest.raises(StoreError) as refused, as_store_errors(url):
+    with pytest.raises(DatabaseError) as refused, as_store_errors(url):
         raise sqlalchemy.exc.OperationalError("", {}, psycopg.OperationalError(f"bad conninfo password={SECRET}"))
     assert SECRET not in str(refused.value)

@@ -38,10 +38,10 @@ def test_a_reading_is_published_where_the_row_is_missing(store):
 
 def test_the_places_that_were_given_are_not_forgotten(store):
     with store.writing() as s:
-        s.execute(text("UPDATE lease_clock SET places = 7"))
+        s.execute(text("UPDATE lease_clock SET tickets = 7"))
     advance(store, 1)
     with store.reading() as s:
-        assert s.get_one(LeaseClock, 1).places == 7
+        assert s.get_one(LeaseClock, 1).tickets == 7
 
 
 def test_daemons_that_publish_at_once_never_set_it_back(store):

@@ -2,7 +2,7 @@ import pytest
 
 from fshunt.db.queries import hunts
 from fshunt.errors import NotFound
-from fshunt.hunting.rotation import Memory
+from fshunt.hunting.rotation import RotationPointer
 from fshunt.services import groups
 from tests.db.office import DOMAIN, PILOT, look, make_office
 
@@ -64,7 +64,7 @@ def test_a_group_is_loaded_whole_with_its_memories(store):
         hunts.take_turn(s, group.id, "a", lambda _memory: group.members[1].id)
     with store.reading() as s:
         loaded = hunts.load(s, pilot=PILOT, host=DOMAIN)
-    assert loaded == hunts.Loaded(look(store), None, Memory(group.members[1].id, 2))
+    assert loaded == hunts.Loaded(look(store), None, RotationPointer(group.members[1].id, 2))
 
 
 def test_an_unknown_pilot_is_not_found(store):

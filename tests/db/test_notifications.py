@@ -156,11 +156,11 @@ def test_who_leaves_the_line_makes_way_for_who_waits_behind(on_postgres, heard):
 
 def test_who_gets_a_member_makes_way_for_who_waits_behind(on_postgres, group, heard):
     place = join(on_postgres, "a", "1001", "1002")
-    assert heard(lambda: look_and_claim(on_postgres, group, "a", "1001", place=place)) == []
+    assert heard(lambda: look_and_claim(on_postgres, group, "a", "1001", ticket=place)) == []
     release(on_postgres, "a")
     place = join(on_postgres, "a", "1001", "1002")
     join(on_postgres, "b", "1002")
-    assert heard(lambda: look_and_claim(on_postgres, group, "a", "1001", place=place)) == [DOMAIN]
+    assert heard(lambda: look_and_claim(on_postgres, group, "a", "1001", ticket=place)) == [DOMAIN]
 
 
 def test_what_is_swept_is_told_where_somebody_waits_who_lives(on_postgres, heard):

@@ -8,7 +8,7 @@ import pytest
 from fshunt.db.engine import open_store
 from fshunt.db.queries import calls, daemons, hunts, orphans
 from fshunt.db.queries.orphans import OpenOffer
-from fshunt.hunting.policy_input import facts_of
+from fshunt.hunting.policy_input import policy_input_of
 from fshunt.hunting.states import Outcome, Result
 from fshunt.services import groups
 from tests.db.office import DOMAIN, NOON, PILOT, after, make_office
@@ -31,9 +31,14 @@ def beat(store, run, node, seconds=0.0, started=0.0):
 def open_call(store, group, hunt, run, node, started=1.0, **fields):
     pilot = {"domain": DOMAIN, "pilot": PILOT, "group_name": "", "policy": group.policy}
     caller = {"uuid": f"uuid of {hunt}", "caller_number": None, "caller_name": None}
-    facts = facts_of(group, None, None, 0).to_json()
+    policy_input = policy_input_of(group, None, None, 0).to_json()
     with store.writing() as s:
-        values = pilot | caller | {"started_at": after(started), "facts": facts, "owner": node, "run": run} | fields
+        values = (
+            pilot
+            | caller
+            | {"started_at": after(started), "policy_input": policy_input, "node": node, "run_id": run}
+            | fields
+        )
         calls.open_call(s, hunt, **values)
 
 
@@ -46,7 +51,7 @@ def ring(store, hunt, extension, outcome=None):
 
 
 def take(store, run="b", node="node-b", seconds=DEAD_AFTER, **more):
-    who = {"node": node, "run": run, "now": after(seconds)}
+    who = {"node": node, "run_id": run, "now": after(seconds)}
     with store.writing() as s:
         return orphans.take(s, **who, dead_after_seconds=DEAD_AFTER, **more)
 
@@ -58,7 +63,7 @@ def taken(store, **how):
 def owner_of(store, hunt):
     with store.reading() as s:
         [record] = calls.show_call(s, hunt)
-        return record.run, record.owner
+        return record.run_id, record.node
 
 
 @pytest.fixture
@@ -98,15 +103,17 @@ def test_the_next_life_of_a_node_takes_over_the_calls_of_the_one_before_when_it_
     open_call(two_daemons, group, "of a2", "a2", "node-a", started=0.5)
     asked = []
     later = {"run": "a2", "node": "node-a", "seconds": 1}
-    assert taken(two_daemons, **later, is_over=lambda each: asked.append(each.run)) == [], "another one of its name"
+    assert taken(two_daemons, **later, is_over=lambda each: asked.append(each.run_id)) == [], "another one of its name"
     assert set(asked) == {"a"}, "neither of itself nor of another node's"
     assert taken(two_daemons, **later, is_over=lambda _: True) == ["of a"]
     assert owner_of(two_daemons, "of a") == ("a2", "node-a")
 
 
-@pytest.mark.parametrize("facts", [{"members": [{"extension": "1001"}]}, {"members": 7}, ["1001"], "1001"], ids=str)
-def test_an_orphan_whose_facts_cannot_be_read_hinders_no_other(two_daemons, group, facts):
-    open_call(two_daemons, group, "odd", "a", "node-a", facts=facts)
+@pytest.mark.parametrize(
+    "policy_input", [{"members": [{"extension": "1001"}]}, {"members": 7}, ["1001"], "1001"], ids=str
+)
+def test_an_orphan_whose_facts_cannot_be_read_hinders_no_other(two_daemons, group, policy_input):
+    open_call(two_daemons, group, "odd", "a", "node-a", policy_input=policy_input)
     found = {each.hunt_id: each for each in take(two_daemons)}
     assert sorted(found) == ["odd", "of a"]
     assert (found["odd"].group_id, found["odd"].member_id) == (None, None)
@@ -134,7 +141,7 @@ def test_an_orphan_is_told_as_far_as_it_was_written(two_daemons, group):
         calls.note_answered(s, "of a", answered_by="1002", answered_at=after(4))
     first, second = (member.id for member in group.members)
     assert take(store) == [
-        orphans.Orphan(
+        orphans.UnfinishedCall(
             hunt_id="of a",
             uuid="uuid of of a",
             group_id=group.id,
@@ -151,7 +158,7 @@ def test_an_orphan_is_told_as_far_as_it_was_written(two_daemons, group):
 
 
 def test_an_orphan_of_a_group_that_is_gone_or_of_no_group_is_told_too(two_daemons, group):
-    open_call(two_daemons, group, "no group", "a", "node-a", facts=None)
+    open_call(two_daemons, group, "no group", "a", "node-a", policy_input=None)
     with two_daemons.writing() as s:
         groups.remove_group(s, DOMAIN, PILOT)
     found = {each.hunt_id: each for each in take(two_daemons)}
@@ -166,12 +173,12 @@ def test_a_group_that_was_renumbered_is_still_the_orphans(two_daemons, group):
 
 
 def test_claims_of_an_adopted_call_are_renewed_by_who_has_it_now(two_daemons):
-    claim(two_daemons, "of a", ["1001"], owner="a")
-    claim(two_daemons, "of b", ["1002"], owner="b")
+    claim(two_daemons, "of a", ["1001"], run_id="a")
+    claim(two_daemons, "of b", ["1002"], run_id="b")
     take(two_daemons)
-    assert renew(two_daemons, after(10), "of a", owner="a") == 0
-    assert renew(two_daemons, after(10), "of a", owner="b") == 1
-    assert renew(two_daemons, after(10), "of b", owner="b") == 1
+    assert renew(two_daemons, after(10), "of a", run_id="a") == 0
+    assert renew(two_daemons, after(10), "of a", run_id="b") == 1
+    assert renew(two_daemons, after(10), "of b", run_id="b") == 1
 
 
 def test_of_several_daemons_that_look_at_once_one_has_each_orphan(two_daemons, group, database_url):
@@ -188,11 +195,11 @@ def test_of_several_daemons_that_look_at_once_one_has_each_orphan(two_daemons, g
 
 def test_an_orphan_that_rang_is_closed_and_its_members_are_free(two_daemons):
     ring(two_daemons, "of a", "1001")
-    claim(two_daemons, "of a", ["1001"], owner="a")
-    [orphan] = take(two_daemons)
+    claim(two_daemons, "of a", ["1001"], run_id="a")
+    [unfinished] = take(two_daemons)
     for _ in range(2):
         with two_daemons.writing() as s:
-            calls.close_orphan(s, orphan.hunt_id, after(40))
+            calls.close_orphan(s, unfinished.hunt_id, after(40))
     with two_daemons.reading() as s:
         [record] = calls.show_call(s, "of a")
     assert (record.result, record.reason, record.end_seen) == ("failed", calls.DAEMON_STOPPED, False)
@@ -205,7 +212,7 @@ def test_a_daemon_that_was_taken_for_dead_takes_back_what_it_still_has(two_daemo
     open_call(two_daemons, group, "also of a", "a", "node-a")
     assert taken(two_daemons) == ["also of a", "of a"]
     with two_daemons.writing() as s:
-        orphans.take_back(s, ["of a", "never written"], owner="node-a", run="a")
+        orphans.take_back(s, ["of a", "never written"], node="node-a", run_id="a")
     assert owner_of(two_daemons, "of a") == ("a", "node-a")
     assert owner_of(two_daemons, "also of a") == ("b", "node-b"), "it had that one no more"
     assert taken(two_daemons, run="c", kept=["of a"]) == [], "it is not taken by who has it"
@@ -229,8 +236,8 @@ def test_an_orphan_that_talked_is_finished_when_its_end_is_seen(two_daemons):
 def test_an_orphan_on_its_way_to_voicemail_keeps_its_destination(two_daemons):
     with two_daemons.writing() as s:
         calls.note_leaving(s, "of a", result=Result.VOICEMAIL, reason="nobody answered", destination="voicemail:1002")
-    [orphan] = take(two_daemons)
-    assert orphan.result == "voicemail"
+    [unfinished] = take(two_daemons)
+    assert unfinished.result == "voicemail"
     with two_daemons.writing() as s:
         calls.finish_call(s, "of a", result=Result.VOICEMAIL, reason=None, ended_at=after(90), end_seen=True)
     with two_daemons.reading() as s:
@@ -247,7 +254,7 @@ def test_a_caller_who_waited_is_recorded_with_how_long(two_daemons):
 
 
 def test_an_open_call_is_swept_by_no_release_of_another(two_daemons):
-    claim(two_daemons, "of a", ["1001"], owner="a")
+    claim(two_daemons, "of a", ["1001"], run_id="a")
     with two_daemons.writing() as s:
         hunts.release(s, "of b")
     assert len(leases(two_daemons)) == 1

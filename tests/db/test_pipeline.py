@@ -14,9 +14,8 @@ from sqlalchemy import make_url, text
 
 from fshunt.db.engine import Store, open_store
 from fshunt.db.models import CallRecord
-from fshunt.db.queries import calls, hunts, lease
-from fshunt.db.queries import queue as waiting
-from fshunt.errors import BadValue, Conflict, StoreError
+from fshunt.db.queries import calls, hunts, lease, queue
+from fshunt.errors import BadValue, Conflict, DatabaseError
 from fshunt.hunting.group import Group
 from fshunt.hunting.states import Result
 from tests.db.office import DOMAIN, NOON, PILOT, look, make_office
@@ -115,7 +114,7 @@ def test_a_hunt_waits_for_seven_answers_at_most_until_it_rings(counter, far, gro
             hunts.take_turn(s, group.id, number, lambda _memory: ids[0])
 
     def claim(number):
-        who = {"domain": DOMAIN, "hunt_id": number, "call_uuid": number, "owner": "run"}
+        who = {"domain": DOMAIN, "hunt_id": number, "call_uuid": number, "run_id": "run"}
         with far.writing() as s:
             hunts.look_and_claim(s, group.id, ids, **who, now=NOON, lease_seconds=60)
 
@@ -130,7 +129,7 @@ def test_what_only_is_written_waits_for_one_answer(counter, far, group):
                 calls.close_call(s, number + part, result=Result.FAILED, reason="", destination=None, ended_at=NOON)
             hunts.note_end(s, group.members[0].id, at=NOON)
             hunts.release(s, number)
-            waiting.leave(s, number)
+            queue.leave(s, number)
 
     assert answers(counter, write) == 1
     with far.reading() as s:
@@ -139,16 +138,16 @@ def test_what_only_is_written_waits_for_one_answer(counter, far, group):
 
 def test_a_caller_joins_the_line_in_two_answers(counter, far, group):
     def join(number):
-        who = {"domain": DOMAIN, "group_id": group.id, "call_uuid": number, "owner": "run"}
+        who = {"domain": DOMAIN, "group_id": group.id, "call_uuid": number, "run_id": "run"}
         with far.writing() as s:
-            waiting.join(s, number, ["1001", "1002"], **who, place=None, at=NOON, now=NOON, lease_seconds=60)
+            queue.join(s, number, ["1001", "1002"], **who, ticket=None, at=NOON, now=NOON, lease_seconds=60)
 
     assert answers(counter, join) == 2
 
 
 def open_call(s, hunt_id, started_at=NOON):
     group = {"domain": DOMAIN, "pilot": PILOT, "group_name": "", "policy": "regular"}
-    caller = {"uuid": "u", "caller_number": None, "caller_name": None, "facts": None, "owner": "n"}
+    caller = {"uuid": "u", "caller_number": None, "caller_name": None, "policy_input": None, "node": "n"}
     calls.open_call(s, hunt_id, **group, **caller, started_at=started_at)
 
 
@@ -232,7 +231,7 @@ def test_a_server_that_goes_while_it_is_sent_to_is_away(postgres_url):
         s.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
     with closing(open_store(postgres_url)) as store:
-        with pytest.raises(StoreError):
+        with pytest.raises(DatabaseError):
             in_one_transaction(store, block)
         assert call_ids(store) == set()
 
@@ -253,7 +252,9 @@ def test_why_a_connection_ended_is_told_and_not_that_its_pipe_cannot_be_closed(p
             s.execute(text("SELECT 1"))
 
     with closing(open_store(postgres_url)) as store:
-        with pytest.raises(StoreError, match=r"cannot be used: terminating connection due to administrator command\.$"):
+        with pytest.raises(
+            DatabaseError, match=r"cannot be used: terminating connection due to administrator command\.$"
+        ):
             ask(store)
         assert look_is_possible(store)
 

@@ -38,9 +38,9 @@ class Pointer:
     def people(self):
         return [who for who in self.chairs if who in NAMES]
 
-    def add(self, who, place):
-        """Sit down as the ``place``-th; beside an empty chair, after it."""
-        before = self.people()[: place - 1]
+    def add(self, who, ticket):
+        """Sit down as the ``ticket``-th; beside an empty chair, after it."""
+        before = self.people()[: ticket - 1]
         index = self.chairs.index(before[-1]) + 1 if before else 0
         while index < len(self.chairs) and self.chairs[index] not in NAMES:
             index += 1
@@ -53,9 +53,9 @@ class Pointer:
         else:
             self.chairs.remove(who)
 
-    def move(self, who, place):
+    def move(self, who, ticket):
         self.chairs.remove(who)
-        self.add(who, place)
+        self.add(who, ticket)
 
     def remember(self, who):
         self.chairs = self.people()
@@ -77,11 +77,11 @@ class Office(RuleBasedStateMachine):
     def add(self, who, where):
         if who in self.turn.people():
             return
-        place = 1 + round(where * len(self.turn.people()))
+        ticket = 1 + round(where * len(self.turn.people()))
         with self.store.writing() as s:
-            groups.add_members(s, DOMAIN, PILOT, [parse_member(who)], at=place)
+            groups.add_members(s, DOMAIN, PILOT, [parse_member(who)], at=ticket)
         for pointer in (self.turn, self.answerer):
-            pointer.add(who, place)
+            pointer.add(who, ticket)
 
     @precondition(lambda self: self.turn.people())
     @rule(data=st.data())
@@ -96,11 +96,11 @@ class Office(RuleBasedStateMachine):
     @rule(data=st.data())
     def move(self, data):
         who = data.draw(st.sampled_from(self.turn.people()))
-        place = data.draw(st.integers(1, len(self.turn.people())))
+        ticket = data.draw(st.integers(1, len(self.turn.people())))
         with self.store.writing() as s:
-            groups.move_member(s, DOMAIN, PILOT, parse_member(who), place)
+            groups.move_member(s, DOMAIN, PILOT, parse_member(who), ticket)
         for pointer in (self.turn, self.answerer):
-            pointer.move(who, place)
+            pointer.move(who, ticket)
 
     @precondition(lambda self: self.turn.people())
     @rule(again=st.booleans())
@@ -217,7 +217,7 @@ def test_no_two_hunts_ever_hold_one_member_while_their_leases_last(store, steps)
 
 def act(s, step, hunt, what, now):
     if step == "claim":
-        who = {"hunt_id": hunt, "call_uuid": hunt, "owner": "node"}
+        who = {"hunt_id": hunt, "call_uuid": hunt, "run_id": "node"}
         return hunts.claim(s, DOMAIN, what, **who, now=now, lease_seconds=LEASE_SECONDS)
     if step == "renew":
         return hunts.renew(s, "node", now, LEASE_SECONDS, [hunt])

@@ -5,9 +5,8 @@ import pytest
 from sqlalchemy import text
 
 from fshunt.db.engine import open_store
-from fshunt.db.queries import hunts
-from fshunt.db.queries import queue as waiting
-from fshunt.hunting.availability import rests
+from fshunt.db.queries import hunts, queue
+from fshunt.hunting.availability import in_wrap_up
 from fshunt.services import groups
 from tests.db.office import DOMAIN, NOON, PILOT, after, make_office
 from tests.db.test_claims import ALL, claim, look_and_claim, release
@@ -15,25 +14,25 @@ from tests.db.test_claims import ALL, claim, look_and_claim, release
 LEASE = 60.0
 
 
-def join(store, hunt, *extensions, now=NOON, place=None, at=NOON, owner="run", domain=DOMAIN, call=None, group_id=1):
-    who = {"domain": domain, "group_id": group_id, "call_uuid": call or f"call of {hunt}", "owner": owner}
+def join(store, hunt, *extensions, now=NOON, ticket=None, at=NOON, run_id="run", domain=DOMAIN, call=None, group_id=1):
+    who = {"domain": domain, "group_id": group_id, "call_uuid": call or f"call of {hunt}", "run_id": run_id}
     with store.writing() as s:
-        return waiting.join(s, hunt, extensions, **who, place=place, at=at, now=now, lease_seconds=LEASE)
+        return queue.join(s, hunt, extensions, **who, ticket=ticket, at=at, now=now, lease_seconds=LEASE)
 
 
 def leave(store, hunt):
     with store.writing() as s:
-        waiting.leave(s, hunt)
+        queue.leave(s, hunt)
 
 
 def sweep(store, now):
     with store.writing() as s:
-        waiting.sweep(s, now)
+        queue.sweep(s, now)
 
 
 def line(store):
     with store.reading() as s:
-        return [(each.hunt_id, each.extensions) for each in waiting.waiting_hunts(s)]
+        return [(each.hunt_id, each.extensions) for each in queue.waiting_hunts(s)]
 
 
 @pytest.fixture
@@ -47,8 +46,8 @@ def got(store, group, hunt, *wanted, **how):
 
 
 def test_places_are_given_in_the_order_of_coming(store):
-    places = [join(store, hunt, "1001") for hunt in ("c", "a", "b")]
-    assert places == sorted(set(places))
+    tickets = [join(store, hunt, "1001") for hunt in ("c", "a", "b")]
+    assert tickets == sorted(set(tickets))
     assert [hunt for hunt, _ in line(store)] == ["c", "a", "b"]
 
 
@@ -56,16 +55,16 @@ def test_a_hunt_that_joins_twice_keeps_its_place_whether_it_knows_it_or_not(stor
     first = join(store, "a", "1001")
     join(store, "b", "1001")
     assert join(store, "a", "1001") == first
-    assert join(store, "a", "1002", "1003", place=first) == first
+    assert join(store, "a", "1002", "1003", ticket=first) == first
     assert line(store) == [("a", ("1002", "1003")), ("b", ("1001",))]
 
 
 def test_a_hunt_that_was_swept_comes_back_to_its_old_place(store):
-    place = join(store, "a", "1001")
+    ticket = join(store, "a", "1001")
     join(store, "b", "1001", now=after(1))
     sweep(store, after(LEASE))
     assert line(store) == [("b", ("1001",))]
-    join(store, "a", "1001", now=after(LEASE), place=place)
+    join(store, "a", "1001", now=after(LEASE), ticket=ticket)
     assert [hunt for hunt, _ in line(store)] == ["a", "b"]
 
 
@@ -76,8 +75,8 @@ def test_places_are_given_where_the_counter_is_missing(store):
 
 
 def test_who_waits_for_nobody_is_out_of_the_line(store):
-    place = join(store, "a", "1001")
-    join(store, "a", place=place)
+    ticket = join(store, "a", "1001")
+    join(store, "a", ticket=ticket)
     assert line(store) == []
 
 
@@ -92,9 +91,9 @@ def test_who_leaves_is_out_of_the_line_at_once_and_may_leave_twice(store):
 def test_renewing_lengthens_the_leases_of_the_owners_living_hunts_only(store):
     join(store, "a", "1001")
     join(store, "ended", "1001")
-    join(store, "b", "1001", owner="other")
+    join(store, "b", "1001", run_id="other")
     with store.writing() as s:
-        waiting.renew(s, "run", after(50), LEASE, ["a", "b"])
+        queue.renew(s, "run", after(50), LEASE, ["a", "b"])
     sweep(store, after(LEASE))
     assert line(store) == [("a", ("1001",))]
 
@@ -102,12 +101,12 @@ def test_renewing_lengthens_the_leases_of_the_owners_living_hunts_only(store):
 def test_the_line_is_shown_in_order_with_what_a_person_asks(store, group):
     join(store, "b", "1002", "1001", group_id=group.id, at=after(-5))
     join(store, "b", "1003", "1001", group_id=group.id, at=after(9))
-    join(store, "gone", "1001", group_id=99, owner="other")
+    join(store, "gone", "1001", group_id=99, run_id="other")
     with store.reading() as s:
-        first, second = waiting.waiting_hunts(s)
-    assert (first.hunt_id, first.domain, first.pilot, first.owner) == ("b", DOMAIN, PILOT, "run")
+        first, second = queue.waiting_hunts(s)
+    assert (first.hunt_id, first.domain, first.pilot, first.run_id) == ("b", DOMAIN, PILOT, "run")
     assert (first.since, first.extensions, first.call_uuid) == (after(-5), ("1001", "1003"), "call of b")
-    assert first.place < second.place
+    assert first.ticket < second.ticket
     assert second.pilot is None
 
 
@@ -116,9 +115,9 @@ def test_a_freed_member_goes_to_nobody_who_came_after_one_who_waits(store, group
     first, second = join(store, "a", "1001"), join(store, "b", "1001")
     release(store, "talk")
     assert got(store, group, "new", "1001") == set()
-    assert got(store, group, "b", "1001", place=second) == set()
-    assert look_and_claim(store, group, "b", "1001", place=second)["1001"].claimed
-    assert got(store, group, "a", "1001", place=first) == {"1001"}
+    assert got(store, group, "b", "1001", ticket=second) == set()
+    assert look_and_claim(store, group, "b", "1001", ticket=second)["1001"].claimed
+    assert got(store, group, "a", "1001", ticket=first) == {"1001"}
 
 
 def test_members_nobody_waits_for_are_free_for_all(store, group):
@@ -127,17 +126,17 @@ def test_members_nobody_waits_for_are_free_for_all(store, group):
 
 
 def test_who_gets_a_member_is_out_of_the_line(store, group):
-    place = join(store, "a", "1001", "1002")
+    ticket = join(store, "a", "1001", "1002")
     later = join(store, "b", "1001", "1002")
-    assert got(store, group, "a", "1002", place=place) == {"1002"}
+    assert got(store, group, "a", "1002", ticket=ticket) == {"1002"}
     assert line(store) == [("b", ("1001", "1002"))]
-    assert got(store, group, "b", "1001", place=later) == {"1001"}
+    assert got(store, group, "b", "1001", ticket=later) == {"1001"}
 
 
 def test_who_gets_nobody_stays_in_the_line(store, group):
-    place = join(store, "a", "1001")
+    ticket = join(store, "a", "1001")
     claim(store, "talk", ["1001"])
-    assert got(store, group, "a", "1001", place=place) == set()
+    assert got(store, group, "a", "1001", ticket=ticket) == set()
     assert line(store) == [("a", ("1001",))]
 
 
@@ -177,20 +176,20 @@ def test_who_waits_gets_nobody_who_is_disabled_blocked_or_rests(store, group):
         groups.enable_member(s, DOMAIN, PILOT, group.members[0].address, False)
         groups.block(s, DOMAIN, "1002", True)
         hunts.note_end(s, group.members[2].id, at=NOON)
-    place = join(store, "a", *ALL)
-    assert got(store, group, "a", *ALL[:3], place=place, at=after(4), rest_seconds=5.0) == set()
-    assert got(store, group, "a", *ALL[:3], place=place, at=after(5), rest_seconds=5.0) == {"1003"}
+    ticket = join(store, "a", *ALL)
+    assert got(store, group, "a", *ALL[:3], ticket=ticket, at=after(4), wrap_up_seconds=5.0) == set()
+    assert got(store, group, "a", *ALL[:3], ticket=ticket, at=after(5), wrap_up_seconds=5.0) == {"1003"}
 
 
 def test_a_stamp_in_the_future_lets_nobody_rest_for_the_hours_between(store, group):
     with store.writing() as s:
         hunts.note_end(s, group.members[0].id, at=after(3600))
-    seen = look_and_claim(store, group, "a", "1001", at=NOON, rest_seconds=5.0)["1001"]
-    assert (seen.resting, seen.got) == (False, True)
+    seen = look_and_claim(store, group, "a", "1001", at=NOON, wrap_up_seconds=5.0)["1001"]
+    assert (seen.in_wrap_up, seen.got) == (False, True)
 
 
-@pytest.mark.parametrize("rest_seconds", [0.0, 5.0])
-def test_the_database_says_who_rests_as_the_core_does_whatever_the_clocks_of_others(store, rest_seconds):
+@pytest.mark.parametrize("wrap_up_seconds", [0.0, 5.0])
+def test_the_database_says_who_rests_as_the_core_does_whatever_the_clocks_of_others(store, wrap_up_seconds):
     """Also a call that ended 50 ms from now, on a machine whose clock is ahead: else nobody rests for a moment."""
     apart = [-3600, -5.1, -5, -4.999, -0.05, 0, 0.05, 4.999, 5, 5.1, 3600]
     group = make_office(store, *(f"2{number:03}" for number in range(len(apart))))
@@ -198,30 +197,30 @@ def test_the_database_says_who_rests_as_the_core_does_whatever_the_clocks_of_oth
     with store.writing() as s:
         for member in group.members:
             hunts.note_end(s, member.id, at=stamps[member.extension])
-    seen = look_and_claim(store, group, "a", *stamps, at=NOON, rest_seconds=rest_seconds)
-    resting = {extension for extension, stamp in stamps.items() if rests(stamp, rest_seconds, NOON)}
-    assert {extension for extension, flags in seen.items() if flags.resting} == resting
-    assert {extension for extension, flags in seen.items() if not flags.got} == resting
-    assert len(resting) == (5 if rest_seconds else 0)
+    seen = look_and_claim(store, group, "a", *stamps, at=NOON, wrap_up_seconds=wrap_up_seconds)
+    expected = {extension for extension, stamp in stamps.items() if in_wrap_up(stamp, wrap_up_seconds, NOON)}
+    assert {extension for extension, flags in seen.items() if flags.in_wrap_up} == expected
+    assert {extension for extension, flags in seen.items() if not flags.got} == expected
+    assert len(expected) == (5 if wrap_up_seconds else 0)
 
 
 def test_rest_is_by_the_wall_and_leases_by_the_lease_clock(store, group):
     claim(store, "over", ["1001"])
     with store.writing() as s:
         hunts.note_end(s, group.members[1].id, at=after(7200))
-    seen = look_and_claim(store, group, "a", "1001", "1002", now=after(LEASE), at=after(7201), rest_seconds=5.0)
-    assert (seen["1001"].got, seen["1002"].got, seen["1002"].resting) == (True, False, True)
+    seen = look_and_claim(store, group, "a", "1001", "1002", now=after(LEASE), at=after(7201), wrap_up_seconds=5.0)
+    assert (seen["1001"].got, seen["1002"].got, seen["1002"].in_wrap_up) == (True, False, True)
 
 
 def test_callers_who_join_at_once_from_two_daemons_have_places_of_their_own(store, database_url):
     with closing(open_store(database_url)) as other, ThreadPoolExecutor(8) as pool:
-        places = list(pool.map(lambda n: join((store, other)[n % 2], f"h{n}", "1001", "1002"), range(40)))
-    assert sorted(places) == list(range(min(places), min(places) + 40))
+        tickets = list(pool.map(lambda n: join((store, other)[n % 2], f"h{n}", "1001", "1002"), range(40)))
+    assert sorted(tickets) == list(range(min(tickets), min(tickets) + 40))
 
 
 def test_a_caller_whose_daemon_is_gone_has_the_place_again_and_stands_in_the_line_once(store):
     for hunt in ("dead", "other"):
         join(store, hunt, "1001")
-    assert join(store, "again", "1001", call="call of dead", owner="second") == 1
+    assert join(store, "again", "1001", call="call of dead", run_id="second") == 1
     with store.reading() as s:
-        assert [(each.hunt_id, each.place) for each in waiting.waiting_hunts(s)] == [("again", 1), ("other", 2)]
+        assert [(each.hunt_id, each.ticket) for each in queue.waiting_hunts(s)] == [("again", 1), ("other", 2)]

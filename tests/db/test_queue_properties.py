@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from fshunt.db.engine import Store
-from fshunt.db.queries import calls, daemons, hunts, lease, orphans
-from fshunt.db.queries import queue as waiting
-from fshunt.db.queries.claims import MAX_PLACE
+from fshunt.db.queries import calls, daemons, hunts, lease, orphans, queue
+from fshunt.db.queries.claims import MAX_TICKET
 from fshunt.hunting.states import Result
 from fshunt.services import groups
 from tests.db.office import DOMAIN, NOON, PILOT, look, make_office
@@ -42,18 +41,18 @@ class Run:
     lag: float
     alive: bool = True
     missed: int = 0
-    beat_at: object = NOON
+    heartbeat_at: object = NOON
 
 
 @dataclass
 class Hunt:
-    """A hunt as its daemon sees it: whom it has, and its place in the line."""
+    """A hunt as its daemon sees it: whom it has, and its ticket in the line."""
 
     id: str
     call: str
     run: Run
     has: set[str] = field(default_factory=set)
-    place: int | None = None
+    ticket: int | None = None
 
 
 @dataclass
@@ -63,7 +62,7 @@ class Lease:
     hunt: Hunt
     owner: Run
     until: object
-    place: int = 0
+    ticket: int = 0
     extensions: set[str] = field(default_factory=set)
 
 
@@ -113,12 +112,12 @@ class Daemons(RuleBasedStateMachine):
             times = {"started_at": self.wall, "at": self.wall, "now": reached}
             daemons.beat(s, run.id, node=run.node, **times, status={})
             hunts.renew(s, run.id, reached, LEASE, mine)
-            waiting.renew(s, run.id, reached, LEASE, mine)
+            queue.renew(s, run.id, reached, LEASE, mine)
             if sweeps:
                 hunts.sweep(s, reached)
-                waiting.sweep(s, reached)
+                queue.sweep(s, reached)
         assert reached <= self.now
-        run.missed, run.beat_at = 0, reached
+        run.missed, run.heartbeat_at = 0, reached
         until = reached + timedelta(seconds=LEASE)
         for rows in (self.claims, self.line):
             for row in rows.values():
@@ -163,15 +162,17 @@ class Daemons(RuleBasedStateMachine):
         run = data.draw(st.sampled_from(self.alive))
         dead_before = self.clock(run) - timedelta(seconds=LEASE)
         own = {hunt.id for hunt in self.lost.values() if own_node and hunt.run.node == run.node}
-        expected = own | {hunt.id for hunt in self.lost.values() if hunt.run.beat_at <= dead_before}
+        expected = own | {hunt.id for hunt in self.lost.values() if hunt.run.heartbeat_at <= dead_before}
         with self.store.writing() as s:
             found = orphans.take(
                 s,
                 node=run.node,
-                run=run.id,
+                run_id=run.id,
                 now=self.clock(run),
                 dead_after_seconds=LEASE,
-                is_over=(lambda row: any(row.run == hunt.run.id for hunt in self.lost.values())) if own_node else None,
+                is_over=(lambda row: any(row.run_id == hunt.run.id for hunt in self.lost.values()))
+                if own_node
+                else None,
             )
         assert {orphan.hunt_id for orphan in found} == expected
         for hunt_id in expected:
@@ -185,7 +186,7 @@ class Daemons(RuleBasedStateMachine):
 
     def goes_on(self, hunt, run):
         """With the claims that last until the daemon beats again."""
-        self.hunts[hunt.id], hunt.run, hunt.place, hunt.has = hunt, run, None, set()
+        self.hunts[hunt.id], hunt.run, hunt.ticket, hunt.has = hunt, run, None, set()
         for extension, row in self.claims.items():
             if row.hunt is hunt:
                 row.owner = run
@@ -207,9 +208,9 @@ class Daemons(RuleBasedStateMachine):
                 return
         hunt = self.hunts[f"h{number}"] = Hunt(f"h{number}", call, run)
         pilot = {"domain": DOMAIN, "pilot": PILOT, "group_name": "", "policy": "regular"}
-        caller = {"uuid": call, "caller_number": None, "caller_name": None, "facts": None}
+        caller = {"uuid": call, "caller_number": None, "caller_name": None, "policy_input": None}
         with self.store.writing() as s:
-            calls.open_call(s, hunt.id, **pilot, **caller, started_at=self.wall, owner=run.node, run=run.id)
+            calls.open_call(s, hunt.id, **pilot, **caller, started_at=self.wall, node=run.node, run_id=run.id)
         if not self.tries(hunt, wanted) and waits:
             self.waits(hunt, wanted)
 
@@ -225,8 +226,8 @@ class Daemons(RuleBasedStateMachine):
     @rule()
     def the_first_in_the_line_tries(self):
         """Whoever lives and waits the longest has each free member whom it waits for."""
-        living = [row for row in self.line.values() if row.hunt.id in self.hunts and row.hunt.place is not None]
-        for row in sorted(living, key=lambda row: row.place)[:1]:
+        living = [row for row in self.line.values() if row.hunt.id in self.hunts and row.hunt.ticket is not None]
+        for row in sorted(living, key=lambda row: row.ticket)[:1]:
             hunt, wanted = row.hunt, set(row.extensions)
             dead = {e for other in self.line.values() if other.hunt.id not in self.hunts for e in other.extensions}
             got = self.tries(hunt, wanted)
@@ -237,45 +238,45 @@ class Daemons(RuleBasedStateMachine):
 
     def tries(self, hunt: Hunt, wanted) -> set[str]:
         now = self.clock(hunt.run)
-        place = MAX_PLACE if hunt.place is None else hunt.place
-        expected = {e for e in wanted if self.may_have(hunt, e, place, now)}
-        who = {"domain": DOMAIN, "hunt_id": hunt.id, "call_uuid": hunt.call, "owner": hunt.run.id}
-        times = {"now": now, "at": self.wall, "lease_seconds": LEASE, "rest_seconds": REST}
+        ticket = MAX_TICKET if hunt.ticket is None else hunt.ticket
+        expected = {e for e in wanted if self.may_have(hunt, e, ticket, now)}
+        who = {"domain": DOMAIN, "hunt_id": hunt.id, "call_uuid": hunt.call, "run_id": hunt.run.id}
+        times = {"now": now, "at": self.wall, "lease_seconds": LEASE, "wrap_up_seconds": REST}
         with self.store.writing() as s:
             flags = hunts.look_and_claim(
-                s, self.group.id, [self.ids[e] for e in wanted], **who, **times, place=hunt.place
+                s, self.group.id, [self.ids[e] for e in wanted], **who, **times, ticket=hunt.ticket
             )
         got = {e for e in NAMES if flags[self.ids[e]].got}
         assert got == expected
         for extension in got:
-            self.nobody_is_passed_by(hunt, extension, place)
+            self.nobody_is_passed_by(hunt, extension, ticket)
             self.claims[extension] = Lease(hunt, hunt.run, now + timedelta(seconds=LEASE))
         hunt.has |= got
         if got:
             for row in self.rows_of(hunt.call):
                 del self.line[row.hunt.id]
-            hunt.place = None
+            hunt.ticket = None
         return got
 
     def rows_of(self, call) -> list[Lease]:
         """What a call has in the line, the hunts of daemons that are gone included."""
         return [row for row in self.line.values() if row.hunt.call == call]
 
-    def may_have(self, hunt, extension, place, now) -> bool:
+    def may_have(self, hunt, extension, ticket, now) -> bool:
         if extension in self.blocked or extension in self.resting():
             return False
         claim = self.claims.get(extension)
         if claim is not None and claim.until > now and claim.hunt.call != hunt.call:
             return False
         return not any(
-            extension in row.extensions and row.until > now and row.hunt.call != hunt.call and row.place < place
+            extension in row.extensions and row.until > now and row.hunt.call != hunt.call and row.ticket < ticket
             for row in self.line.values()
         )
 
-    def nobody_is_passed_by(self, hunt, extension, place):
+    def nobody_is_passed_by(self, hunt, extension, ticket):
         """Told from what the daemons know, not from leases."""
         for other in self.hunts.values():
-            if other is not hunt and other.place is not None and other.place < place:
+            if other is not hunt and other.ticket is not None and other.ticket < ticket:
                 assert extension not in self.line[other.id].extensions
 
     def resting(self) -> set[str]:
@@ -290,20 +291,20 @@ class Daemons(RuleBasedStateMachine):
 
     def waits(self, hunt, wanted):
         now = self.clock(hunt.run)
-        who = {"domain": DOMAIN, "group_id": self.group.id, "call_uuid": hunt.call, "owner": hunt.run.id}
+        who = {"domain": DOMAIN, "group_id": self.group.id, "call_uuid": hunt.call, "run_id": hunt.run.id}
         with self.store.writing() as s:
-            place = waiting.join(
-                s, hunt.id, wanted, **who, place=hunt.place, at=self.wall, now=now, lease_seconds=LEASE
+            ticket = queue.join(
+                s, hunt.id, wanted, **who, ticket=hunt.ticket, at=self.wall, now=now, lease_seconds=LEASE
             )
         before = self.rows_of(hunt.call)
-        if before or hunt.place is not None:
-            assert place == (hunt.place or min(row.place for row in before)), "the place goes with the call"
+        if before or hunt.ticket is not None:
+            assert ticket == (hunt.ticket or min(row.ticket for row in before)), "the ticket goes with the call"
         else:
-            assert all(place > row.place for row in self.line.values())
+            assert all(ticket > row.ticket for row in self.line.values())
         for row in before:
             del self.line[row.hunt.id]
-        hunt.place = place
-        self.line[hunt.id] = Lease(hunt, hunt.run, now + timedelta(seconds=LEASE), place, set(wanted))
+        hunt.ticket = ticket
+        self.line[hunt.id] = Lease(hunt, hunt.run, now + timedelta(seconds=LEASE), ticket, set(wanted))
 
     @precondition(lambda self: any(hunt.has for hunt in self.hunts.values()))
     @rule(data=st.data(), which=SOME)
@@ -328,7 +329,7 @@ class Daemons(RuleBasedStateMachine):
                 for extension in sorted(hunt.has)[::-1]:
                     hunts.note_end(s, self.ids[extension], at=self.wall)
                 hunts.release(s, hunt.id)
-                waiting.leave(s, hunt.id)
+                queue.leave(s, hunt.id)
         for extension in hunt.has:
             self.stamps[extension] = max(self.stamps.get(extension, self.wall), self.wall)
         self.released(hunt, set(NAMES))
@@ -351,15 +352,15 @@ class Daemons(RuleBasedStateMachine):
     def who_lives_keeps_what_it_has_and_its_place(self):
         for hunt in self.hunts.values():
             assert all(self.claims[extension].hunt is hunt for extension in hunt.has)
-            assert hunt.place is None or hunt.id in self.line
+            assert hunt.ticket is None or hunt.id in self.line
 
     @invariant()
     def the_database_says_what_the_model_says(self):
         assert leases(self.store) == {(row.hunt.id, e, row.until) for e, row in self.claims.items()}
         with self.store.reading() as s:
-            line = [(each.hunt_id, each.place, set(each.extensions)) for each in waiting.waiting_hunts(s)]
-        rows = sorted(self.line.values(), key=lambda row: row.place)
-        assert line == [(row.hunt.id, row.place, row.extensions) for row in rows]
+            line = [(each.hunt_id, each.ticket, set(each.extensions)) for each in queue.waiting_hunts(s)]
+        rows = sorted(self.line.values(), key=lambda row: row.ticket)
+        assert line == [(row.hunt.id, row.ticket, row.extensions) for row in rows]
         assert {m.extension: m.idle_since for m in look(self.store).members if m.idle_since} == self.stamps
 
     def teardown(self):
@@ -367,15 +368,15 @@ class Daemons(RuleBasedStateMachine):
         end = self.now + timedelta(seconds=LEASE)
         with self.store.writing() as s:
             hunts.sweep(s, end)
-            waiting.sweep(s, end)
+            queue.sweep(s, end)
         assert leases(self.store) == set()
         with self.store.reading() as s:
-            assert waiting.waiting_hunts(s) == []
+            assert queue.waiting_hunts(s) == []
 
 
 def clear(store):
     with store.writing() as s:
-        for table in ("groups", "domains", "claims", "waiting", "daemons", "calls"):
+        for table in ("groups", "domains", "claims", "queue_entries", "daemons", "calls"):
             s.connection().exec_driver_sql(f"DELETE FROM {table}")
         s.connection().exec_driver_sql("UPDATE lease_clock SET reached = NULL")
 

@@ -6,7 +6,7 @@ import pytest
 
 from fshunt.db.engine import Store
 from fshunt.db.queries import hunts
-from fshunt.hunting.rotation import Memory, next_index
+from fshunt.hunting.rotation import RotationPointer, next_index
 from fshunt.services import groups
 from tests.db.office import DOMAIN, NOON, PILOT, addresses, after, look, make_office
 
@@ -14,26 +14,26 @@ ONE, TWO, THREE, FOUR = addresses("1001", "1002", "1003", "1004")
 MEMBERS = ("1001", "1002", "1003", "1004")
 
 
-def turn_of(store: Store, group_id: int) -> Memory | None:
+def turn_of(store: Store, group_id: int) -> RotationPointer | None:
     with store.reading() as s:
         return hunts.memories(s, group_id)[1]
 
 
-def answerer_of(store: Store, group_id: int) -> Memory | None:
+def answerer_of(store: Store, group_id: int) -> RotationPointer | None:
     with store.reading() as s:
         return hunts.memories(s, group_id)[0]
 
 
-def take(store: Store, group, uuid: str) -> Memory | None:
+def take(store: Store, group, uuid: str) -> RotationPointer | None:
     """Take the turn as round-robin does: the first is the one after the remembered member."""
     ids = [m.id for m in group.members]
     with store.writing() as s:
         return hunts.take_turn(s, group.id, uuid, lambda memory: ids[next_index(memory, ids)])
 
 
-def answer(store: Store, group, place: int, uuid: str, at=NOON, moves=True) -> None:
+def answer(store: Store, group, position: int, uuid: str, at=NOON, moves=True) -> None:
     with store.writing() as s:
-        hunts.note_answer(s, group.id, group.members[place - 1].id, call_uuid=uuid, at=at, moves_answerer=moves)
+        hunts.note_answer(s, group.id, group.members[position - 1].id, call_uuid=uuid, at=at, moves_answerer=moves)
 
 
 def test_a_new_group_remembers_nothing(store):
@@ -46,8 +46,8 @@ def test_the_turn_moves_once_a_call(store):
     group = make_office(store, *MEMBERS)
     first, second = group.members[:2]
     assert take(store, group, "a") is None
-    assert take(store, group, "b") == Memory(first.id, 1)
-    assert turn_of(store, group.id) == Memory(second.id, 2)
+    assert take(store, group, "b") == RotationPointer(first.id, 1)
+    assert turn_of(store, group.id) == RotationPointer(second.id, 2)
 
 
 def test_a_step_tried_twice_moves_nothing_and_decides_the_same(store):
@@ -79,8 +79,8 @@ def test_a_member_who_was_removed_meanwhile_moves_nothing(store):
     take(store, group, "a")
     with store.writing() as s:
         groups.remove_member(s, DOMAIN, PILOT, TWO)
-    assert take(store, group, "b") == Memory(group.members[0].id, 1)
-    assert turn_of(store, group.id) == Memory(group.members[0].id, 1)
+    assert take(store, group, "b") == RotationPointer(group.members[0].id, 1)
+    assert turn_of(store, group.id) == RotationPointer(group.members[0].id, 1)
 
 
 def test_a_group_that_was_removed_meanwhile_is_no_fault(store):
@@ -104,7 +104,7 @@ def test_the_answerer_moves_once_a_call_whoever_else_answers_meanwhile(store):
     answer(store, group, 1, "a")
     answer(store, group, 3, "b")
     answer(store, group, 1, "a")
-    assert answerer_of(store, group.id) == Memory(group.members[2].id, 3)
+    assert answerer_of(store, group.id) == RotationPointer(group.members[2].id, 3)
     assert turn_of(store, group.id) is None
 
 
@@ -113,7 +113,10 @@ def test_one_call_may_move_both_memories(store):
     take(store, group, "a")
     answer(store, group, 3, "a")
     with store.reading() as s:
-        assert hunts.memories(s, group.id) == (Memory(group.members[2].id, 3), Memory(group.members[0].id, 1))
+        assert hunts.memories(s, group.id) == (
+            RotationPointer(group.members[2].id, 3),
+            RotationPointer(group.members[0].id, 1),
+        )
 
 
 def test_a_policy_that_does_not_remember_the_answerer_moves_nothing(store):
@@ -128,7 +131,7 @@ def test_each_group_remembers_for_itself(store):
     take(store, here, "a")
     assert turn_of(store, there.id) is None
     assert take(store, there, "a") is None
-    assert turn_of(store, there.id) == Memory(there.members[0].id, 1)
+    assert turn_of(store, there.id) == RotationPointer(there.members[0].id, 1)
 
 
 def test_the_memory_survives_a_restart(database_url):
@@ -139,7 +142,7 @@ def test_the_memory_survives_a_restart(database_url):
     take(first, group, "a")
     first.close()
     second = open_store(database_url)
-    assert turn_of(second, group.id) == Memory(group.members[0].id, 1)
+    assert turn_of(second, group.id) == RotationPointer(group.members[0].id, 1)
     second.close()
 
 
@@ -149,7 +152,7 @@ def test_old_moves_are_forgotten_and_new_ones_are_not(store, monkeypatch):
     group = make_office(store, *MEMBERS)
     before = {n: take(store, group, f"call {n}") for n in range(40)}
     with store.reading() as s:
-        kept = s.connection().exec_driver_sql("SELECT count(*) FROM memory_moves").scalar_one()
+        kept = s.connection().exec_driver_sql("SELECT count(*) FROM rotation_moves").scalar_one()
     assert 10 <= kept < 15
     now = turn_of(store, group.id)
     assert {n: take(store, group, f"call {n}") for n in range(30, 40)} == {n: before[n] for n in range(30, 40)}
@@ -180,7 +183,7 @@ def test_two_daemons_take_their_turns_one_after_the_other(store, database_url):
     ids = [m.id for m in group.members]
     inside, go_on = threading.Event(), threading.Event()
 
-    def slowly(memory: Memory | None) -> int:
+    def slowly(memory: RotationPointer | None) -> int:
         inside.set()
         assert go_on.wait(10)
         return ids[next_index(memory, ids)]
@@ -196,7 +199,7 @@ def test_two_daemons_take_their_turns_one_after_the_other(store, database_url):
         assert not quick.done()
         go_on.set()
         slow.result(10)
-        assert quick.result(10) == Memory(ids[0], 1)
+        assert quick.result(10) == RotationPointer(ids[0], 1)
     other.close()
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fshunt.esl import commands as messages
+from fshunt.esl import commands
 from fshunt.esl.commands import UnsafeText
 
 TEXT = st.text(st.one_of(st.characters(), st.sampled_from("\r\n\0 :$")), max_size=30)
@@ -22,7 +22,7 @@ def commands_in(stream: bytes) -> list[list[str]]:
 @given(TEXT, TEXT, TEXT)
 def test_an_execute_parses_back_to_what_was_meant(application: str, argument: str, event_uuid: str) -> None:
     with suppress(UnsafeText):
-        wire = messages.execute(application, argument, event_uuid).wire
+        wire = commands.execute(application, argument, event_uuid).wire
         ((first, *headers),) = commands_in(wire)
         assert first == "sendmsg"
         expected = [("call-command", "execute"), ("execute-app-name", application)]
@@ -37,47 +37,47 @@ def test_an_execute_parses_back_to_what_was_meant(application: str, argument: st
 @given(st.lists(TEXT, min_size=1, max_size=4))
 def test_an_api_command_parses_back_to_its_words(words: list[str]) -> None:
     with suppress(UnsafeText):
-        ((line,),) = commands_in(messages.api(*words).wire)
+        ((line,),) = commands_in(commands.api(*words).wire)
         assert line.split(" ") == ["api", *words]
 
 
 @given(st.lists(TEXT, max_size=4))
 def test_a_command_parses_back_to_its_lines(lines: list[str]) -> None:
     with suppress(UnsafeText):
-        assert commands_in(messages.command(*lines).wire) == [lines]
+        assert commands_in(commands.command(*lines).wire) == [lines]
 
 
 def test_ordinary_text_is_sent() -> None:
-    sent = messages.execute("set", "effective_caller_id_name=Büro: Łódź, 24 h ", "u-1", lock=False)
+    sent = commands.execute("set", "effective_caller_id_name=Büro: Łódź, 24 h ", "u-1", lock=False)
     assert sent.wire.decode() == (
         "sendmsg\ncall-command: execute\nexecute-app-name: set\n"
         "execute-app-arg: effective_caller_id_name=Büro: Łódź, 24 h \nEvent-UUID: u-1\n\n"
     )
     assert sent.name == "set"
-    assert messages.api("uuid_kill", "leg", "NO_ANSWER").wire == b"api uuid_kill leg NO_ANSWER\n\n"
+    assert commands.api("uuid_kill", "leg", "NO_ANSWER").wire == b"api uuid_kill leg NO_ANSWER\n\n"
 
 
 @pytest.mark.parametrize("bad", ["a\nb", "a\r", "\0", "a\tb", "\x7f", "\ud800", "unload mod_event_socket", ""])
 def test_text_that_changes_a_command_is_refused_in_every_place(bad: str) -> None:
     with pytest.raises(UnsafeText):
-        messages.command("linger 5", bad)
+        commands.command("linger 5", bad)
     with pytest.raises(UnsafeText):
-        messages.api("uuid_kill", bad)
+        commands.api("uuid_kill", bad)
     with pytest.raises(UnsafeText):
-        messages.execute("set", "x", bad)
+        commands.execute("set", "x", bad)
     with pytest.raises(UnsafeText):
-        messages.execute(bad, "x", "u-1")
+        commands.execute(bad, "x", "u-1")
     if bad:
         with pytest.raises(UnsafeText):
-            messages.execute("set", bad, "u-1")
+            commands.execute("set", bad, "u-1")
 
 
 @pytest.mark.parametrize("argument", ["x=${system(ls)}", "$$", " leading"])
 def test_an_argument_that_freeswitch_would_change_is_refused(argument: str) -> None:
     with pytest.raises(UnsafeText):
-        messages.execute("set", argument, "u-1")
+        commands.execute("set", argument, "u-1")
 
 
 def test_one_api_argument_cannot_become_two() -> None:
     with pytest.raises(UnsafeText):
-        messages.api("uuid_kill", "leg NORMAL_CLEARING")
+        commands.api("uuid_kill", "leg NORMAL_CLEARING")

@@ -17,8 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fshunt.errors import FshuntError
-from fshunt.esl import commands as messages
-from fshunt.esl import frames, inbound
+from fshunt.esl import commands, frames, inbound
 from fshunt.esl.commands import UnsafeText
 from fshunt.esl.connection import Bounds
 from fshunt.esl.inbound import CommandRefused, Inbound, LoginRefused, ProtocolError, SwitchLost, TimedOut
@@ -149,7 +148,7 @@ def test_a_password_that_would_be_another_command_is_refused_and_not_repeated(pa
 def test_neither_connection_nor_login_show_the_password() -> None:
     with logged_in() as (connection, _):
         assert repr(connection) == "<Inbound pbx.test:8021>"
-    assert PASSWORD not in repr(messages.auth(PASSWORD))
+    assert PASSWORD not in repr(commands.auth(PASSWORD))
 
 
 @pytest.mark.parametrize("command", ["api status\n\napi system rm", "event plain ALL\r", "exit\0"])

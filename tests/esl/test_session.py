@@ -9,9 +9,7 @@ import pytest
 from gevent import socket
 from greenswitch.esl import OutboundSession
 
-from fshunt.esl import commands as messages
-from fshunt.esl import frames, reader, session
-from fshunt.esl import transport as link
+from fshunt.esl import commands, frames, reader, session, transport
 from fshunt.esl.session import CallerGone, CallerTaken, CommandRefused, ProtocolError, Session, SwitchLost, TimedOut
 from tests.esl.conversation import (
     CHANNEL,
@@ -126,7 +124,7 @@ def test_replies_are_matched_in_the_order_of_the_commands() -> None:
         call.post("linger 5")
         call.execute("ring_ready")
         switch.say(OK, OK, frames.render_api_response("-ERR No such channel!\n"))
-        assert call.send(messages.api("uuid_kill", LEG)).reply_text == "-ERR No such channel!"
+        assert call.send(commands.api("uuid_kill", LEG)).reply_text == "-ERR No such channel!"
         assert switch.hear() == "linger 5"
         assert "execute-app-name: ring_ready" in switch.hear()
         assert switch.hear() == f"api uuid_kill {LEG}"
@@ -158,9 +156,9 @@ def test_a_reply_nobody_asked_for_ends_the_session(part: bytes) -> None:
 
 def test_more_than_one_line_is_not_sent() -> None:
     with talking() as (call, switch):
-        with pytest.raises(messages.UnsafeText):
+        with pytest.raises(commands.UnsafeText):
             call.send("linger 5\n\napi status")
-        with pytest.raises(messages.UnsafeText):
+        with pytest.raises(commands.UnsafeText):
             call.execute("set", "x=1\n\napi status")
         call.post("noevents")
         assert switch.hear() == "noevents"
@@ -445,7 +443,7 @@ def test_an_endless_flood_leaves_a_turn_to_others() -> None:
         for _ in range(1000):
             assert call.next_event(past()) is not None
         ticking.kill()
-    assert turns[0] >= 1000 // link.FRAMES_BETWEEN_YIELDS - 1
+    assert turns[0] >= 1000 // transport.FRAMES_BETWEEN_YIELDS - 1
 
 
 class Interrupt(Exception):
@@ -495,7 +493,7 @@ def test_a_command_that_was_half_sent_when_interrupted_is_completed_by_the_next(
 
 
 def test_a_peer_that_reads_nothing_does_not_hold_the_call_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "SEND_SECONDS", 0.01)
+    monkeypatch.setattr(transport, "SEND_SECONDS", 0.01)
     with talking() as (call, _), pytest.raises(SwitchLost):
         call.execute("set", "x=" + "y" * 50_000_000)
 

@@ -20,7 +20,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a journal."""
+    """One line of a call_log."""
 
     event: str
     domain: str
@@ -47,7 +47,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Report:
-    """What was found. ``claims`` counts what was looked at: a journal without claims proves nothing."""
+    """What was found. ``claims`` counts what was looked at: a call_log without claims proves nothing."""
 
     claims: int = 0
     overlaps: list[str] = field(default_factory=list)
@@ -126,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("journal", nargs="+")
     parser.add_argument("--killed", action="append", default=[], metavar="RUN", help="a run that was killed")
     said = parser.parse_args(arguments)
-    report = check(read_journals(said.journal), said.killed)
+    report = check(read_journals(said.call_log), said.killed)
     for problem in report.problems:
         print(problem)
     print(f"{report.claims} claims, {len(report.problems)} problems")

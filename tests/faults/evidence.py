@@ -51,14 +51,14 @@ class Hunt:
     end_seen: bool = True
     result: str | None = None
     answered_by: str | None = None
-    facts: dict[str, Any] | None = None
+    policy_input: dict[str, Any] | None = None
     rung: list[Rung] = field(default_factory=list)
     passed: list[Passed] = field(default_factory=list)
 
 
 @dataclass
 class Move:
-    """A row of ``memory_moves``: a call has moved a memory, which was ``before`` (a member's id)."""
+    """A row of ``rotation_moves``: a call has moved a memory, which was ``before`` (a member's id)."""
 
     pilot: str
     kind: str
@@ -128,14 +128,14 @@ def read_hunts(url: str) -> dict[str, Any]:
             hunts[row.call_id].rung.append(offer)
         for row in rows("SELECT * FROM skips ORDER BY cycle, stage, position"):
             hunts[row.call_id].passed.append(Passed(row.extension, row.stage, row.cycle, row.reason))
-        moves = rows("SELECT m.*, g.pilot FROM memory_moves m JOIN groups g ON g.id = m.group_id")
+        moves = rows("SELECT m.*, g.pilot FROM rotation_moves m JOIN groups g ON g.id = m.group_id")
         stamps = rows("SELECT m.extension, m.idle_since, g.pilot FROM members m JOIN groups g ON g.id = m.group_id")
         found = {
             "hunts": list(hunts.values()),
             "moves": [Move(row.pilot, row.kind, row.call_uuid, row.number, row.before_id) for row in moves],
             "stamps": {(row.pilot, row.extension): _time(row.idle_since) for row in stamps},
             "claims_left": len(rows("SELECT * FROM claims")),
-            "waiting_left": len(rows("SELECT * FROM waiting")) if _has_waiting(rows) else 0,
+            "waiting_left": len(rows("SELECT * FROM queue_entries")) if _has_waiting(rows) else 0,
         }
     engine.dispose()
     return found
@@ -143,7 +143,7 @@ def read_hunts(url: str) -> dict[str, Any]:
 
 def _has_waiting(rows: Any) -> bool:
     try:
-        rows("SELECT 1 FROM waiting")
+        rows("SELECT 1 FROM queue_entries")
     except Exception:  # noqa: BLE001 - a database of a release that has no such table
         return False
     return True
@@ -161,7 +161,7 @@ def _hunt(row: Any) -> Hunt:
         end_seen=bool(row.end_seen),
         result=row.result,
         answered_by=row.answered_by,
-        facts=json.loads(row.facts) if isinstance(row.facts, str) else row.facts,
+        policy_input=json.loads(row.policy_input) if isinstance(row.policy_input, str) else row.policy_input,
     )
 
 
@@ -173,10 +173,12 @@ def _time(value: Any) -> Any:
     return value
 
 
-def read_switches(calls: Iterable[Any], phones: Iterable[Any], facts: Iterable[Any], now: float) -> dict[str, Any]:
-    """What simulated switches saw: arguments of Run. ``calls`` are all calls, ``facts`` all that happened."""
+def read_switches(
+    calls: Iterable[Any], phones: Iterable[Any], policy_input: Iterable[Any], now: float
+) -> dict[str, Any]:
+    """What simulated switches saw: arguments of Run. ``calls`` are all calls, ``policy_input`` all that happened."""
     told: dict[str, list[Any]] = defaultdict(list)
-    for fact in facts:
+    for fact in policy_input:
         told[fact.call].append(fact)
     calls = list(calls)
     direct = {call.uuid for call in calls if not call.channel.profile.destination.startswith("5")}

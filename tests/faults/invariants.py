@@ -103,7 +103,12 @@ def memory_moves_once(run: Run) -> Iterator[str]:
         if count != 1:
             yield f"I3: call {call} moved the {kind} {count} times"
     for hunt in run.hunts:
-        if hunt.policy == "round-robin" and hunt.facts and hunt.facts["members"] and not moved["turn", hunt.uuid]:
+        if (
+            hunt.policy == "round-robin"
+            and hunt.policy_input
+            and hunt.policy_input["members"]
+            and not moved["turn", hunt.uuid]
+        ):
             yield f"I3: call {hunt.uuid} to {hunt.pilot} never moved the turn"
         if hunt.policy == "circular" and hunt.result == "answered" and not moved["answerer", hunt.uuid]:
             yield f"I3: call {hunt.uuid} to {hunt.pilot} was answered and never moved the memory"
@@ -151,7 +156,7 @@ def stamps_stay(run: Run) -> Iterator[str]:
     """I5: no later call saw an earlier stamp, and the last stamp is not before the last answer."""
     seen: dict[tuple[str, str], list[tuple[datetime, datetime]]] = defaultdict(list)
     for hunt in run.hunts:
-        for member in (hunt.facts or {}).get("members", ()):
+        for member in (hunt.policy_input or {}).get("members", ()):
             if member["idle_since"]:
                 key = (hunt.pilot, member["extension"])
                 seen[key].append((hunt.started, datetime.fromisoformat(member["idle_since"])))
@@ -195,9 +200,9 @@ def _index(story: tuple[str, ...], what: str) -> int:
 def order_is_the_policys(run: Run) -> Iterator[str]:
     """I7: whom a hunt came to, stage after stage, is the beginning of the policy's order, without a gap."""
     for hunt in run.hunts:
-        if hunt.facts is None or hunt.uuid in run.interrupted:
+        if hunt.policy_input is None or hunt.uuid in run.interrupted:
             continue
-        order = order_of(hunt.facts)
+        order = order_of(hunt.policy_input)
         came_to: dict[tuple[int, int], set[str]] = defaultdict(set)
         for each in (*hunt.rung, *hunt.passed):
             if each.cycle == 1:
@@ -210,35 +215,35 @@ def order_is_the_policys(run: Run) -> Iterator[str]:
 
 
 def _weighted(hunt: Hunt, came_to: list[str]) -> Iterator[str]:
-    assert hunt.facts is not None
-    weights = {member["extension"]: member["weight"] for member in hunt.facts["members"]}
+    assert hunt.policy_input is not None
+    weights = {member["extension"]: member["weight"] for member in hunt.policy_input["members"]}
     zeros = [weights[extension] == 0 for extension in came_to]
     if len(set(came_to)) != len(came_to) or zeros != sorted(zeros):
         yield f"I7: the call {hunt.uuid} (weighted) came to {came_to}"
 
 
-def order_of(facts: dict[str, Any]) -> list[list[str]] | None:
+def order_of(policy_input: dict[str, Any]) -> list[list[str]] | None:
     """The stages of a policy; None for the one that draws."""
-    members = [member["extension"] for member in facts["members"]]
-    ids = [member["id"] for member in facts["members"]]
-    match facts["policy"]:
+    members = [member["extension"] for member in policy_input["members"]]
+    ids = [member["id"] for member in policy_input["members"]]
+    match policy_input["policy"]:
         case "regular":
             return [[extension] for extension in members]
         case "simultaneous":
             return [members] if members else []
         case "uniform":
-            idle = {m["extension"]: m["idle_since"] or "" for m in facts["members"]}
+            idle = {m["extension"]: m["idle_since"] or "" for m in policy_input["members"]}
             never = datetime.min.replace(tzinfo=UTC)
             since = {e: datetime.fromisoformat(stamp) if stamp else never for e, stamp in idle.items()}
             return [[extension] for extension in sorted(members, key=lambda e: since[e])]
         case "circular" | "round-robin":
-            memory = facts["answerer" if facts["policy"] == "circular" else "turn"]
+            memory = policy_input["answerer" if policy_input["policy"] == "circular" else "turn"]
             if memory is None or not members:
                 first = 0
             elif memory["member_id"] in ids:
                 first = ids.index(memory["member_id"]) + 1
             else:
-                first = memory["place"] - 1
+                first = memory["position"] - 1
             first %= len(members) or 1
             return [[extension] for extension in members[first:] + members[:first]]
     return None
@@ -250,7 +255,7 @@ def turns_are_fair(run: Run) -> Iterator[str]:
     for move in run.moves:
         if move.kind == "turn":
             by_pilot[move.pilot].append(move)
-    ids = {hunt.pilot: [m["id"] for m in hunt.facts["members"]] for hunt in run.hunts if hunt.facts}
+    ids = {hunt.pilot: [m["id"] for m in hunt.policy_input["members"]] for hunt in run.hunts if hunt.policy_input}
     for pilot, moves in by_pilot.items():
         members = ids.get(pilot, [])
         moves.sort(key=lambda move: move.number)

@@ -25,12 +25,12 @@ from tests.faults.processes import FshuntProcess
 PILOTS: dict[str, dict[str, Any]] = {
     "5000": {"policy": "regular"},
     "5001": {"policy": "circular"},
-    "5002": {"policy": "round-robin", "rest_seconds": 0.2},
+    "5002": {"policy": "round-robin", "wrap_up_seconds": 0.2},
     "5003": {"policy": "simultaneous"},
     "5004": {"policy": "uniform", "cycles": 2},
     "5005": {"policy": "weighted", "hunt_timeout": 2.0},
-    "5006": {"policy": "regular", "when_busy": WhenBusy.WAIT, "hunt_timeout": 4.0},
-    "5007": {"policy": "round-robin", "when_busy": WhenBusy.WAIT, "hunt_timeout": 4.0},
+    "5006": {"policy": "regular", "when_busy": WhenBusy.QUEUE, "hunt_timeout": 4.0},
+    "5007": {"policy": "round-robin", "when_busy": WhenBusy.QUEUE, "hunt_timeout": 4.0},
 }
 MEMBERS_EACH = 4
 RINGS_EACH = 12
@@ -63,7 +63,7 @@ class Load:
     switches: list[SimulatedSwitch]
     seed: int
     calls: list[Any] = field(default_factory=list)
-    facts: list[Fact] = field(default_factory=list)
+    policy_input: list[Fact] = field(default_factory=list)
     phones: dict[str, list[Phone]] = field(default_factory=dict)
     random: random.Random = field(init=False)
 
@@ -114,7 +114,7 @@ class Load:
         text = "\n".join(problems)
         return [
             f"{fact.at:9.3f} {fact.call[:8]} {fact.what} {fact.who} {fact.detail}"
-            for fact in self.facts
+            for fact in self.policy_input
             if fact.call in text
         ]
 
@@ -122,7 +122,7 @@ class Load:
         """All that is known of it."""
         now = self.switches[0].clock.now()
         phones = [phone for each in self.phones.values() for phone in each]
-        seen = read_switches(self.calls, phones, self.facts, now)
+        seen = read_switches(self.calls, phones, self.policy_input, now)
         return Run(
             **read_hunts(self.office.url),
             **seen,
@@ -139,7 +139,7 @@ def make_load(office: Office, daemons: list[FshuntProcess], seed: int) -> Load:
     switches = [switch_to(order, clock=clock, voicemail_seconds=MESSAGE_SECONDS) for order in orders]
     load = Load(office, switches, seed)
     for switch in switches:
-        switch.watch(load.facts.append)
+        switch.watch(load.policy_input.append)
     for pilot, fields in PILOTS.items():
         members = [extension(pilot, number) for number in range(MEMBERS_EACH)]
         office.group(pilot, *members, ring_time=RingTime(rings=RINGS_EACH), **fields)

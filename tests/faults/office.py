@@ -12,7 +12,7 @@ import gevent
 from sqlalchemy import func, select, text
 
 from fshunt.db.engine import Store, open_store
-from fshunt.db.models import CallRecord, Claim, MemoryMove, SkipRecord
+from fshunt.db.models import CallRecord, Claim, RotationMove, SkipRecord
 from fshunt.db.queries import calls
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.destinations import parse_destination
@@ -84,7 +84,7 @@ class Office:
     def moves(self, uuid: str) -> int:
         """How often a call moved a memory."""
         with self.store.reading() as s:
-            return s.scalar(select(func.count()).select_from(MemoryMove).where(MemoryMove.call_uuid == uuid)) or 0
+            return s.scalar(select(func.count()).select_from(RotationMove).where(RotationMove.call_uuid == uuid)) or 0
 
     def claimed(self) -> set[str]:
         """Who is claimed in the database now, whether or not the lease is over."""
@@ -94,7 +94,7 @@ class Office:
     def waiting(self) -> int:
         """How many hunts wait in the line."""
         with self.store.reading() as s:
-            return s.scalar(text("SELECT count(DISTINCT hunt_id) FROM waiting")) or 0
+            return s.scalar(text("SELECT count(DISTINCT hunt_id) FROM queue_entries")) or 0
 
     def stamps(self, pilot: str) -> dict[str, datetime | None]:
         """Since when each member of a group is idle."""
@@ -109,7 +109,7 @@ class Office:
     def owners(self) -> Counter[str]:
         """How many hunts each daemon had."""
         with self.store.reading() as s:
-            return Counter(s.scalars(select(CallRecord.owner)))
+            return Counter(s.scalars(select(CallRecord.node)))
 
     def results(self) -> Counter[str | None]:
         """How the hunts ended."""

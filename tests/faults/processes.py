@@ -28,11 +28,11 @@ TAKES_CALLS = re.compile(r"takes calls at 127\.0\.0\.1:(\d+)")
 ROOT = Path(__file__).parents[2]
 
 SETTINGS = {
-    "ring_cycle": "0.1",
+    "seconds_per_ring": "0.1",
     "lease_seconds": "2",
     "confirm_timeout": "1",
     "confirm_prompt": "silence_stream://100",
-    "spool_dir": "/no/such/folder",
+    "outbox_dir": "/no/such/folder",
 }
 """What all daemons of these tests are told, unless a test says otherwise."""
 
@@ -47,8 +47,8 @@ class FshuntProcess:
             **SETTINGS,
             "database_url": database_url,
             "listen": f"127.0.0.1:{self.port}",
-            "node": node,
-            "metrics": f"127.0.0.1:{metrics}",
+            "node_name": node,
+            "http_listen": f"127.0.0.1:{metrics}",
             **settings,
         }
         self.log: list[str] = []
@@ -151,7 +151,7 @@ class FshuntProcess:
 
     def claims(self) -> float:
         """How many members its hunts hold, as its metrics say: with the database or without."""
-        host, _, port = self.settings["metrics"].partition(":")
+        host, _, port = self.settings["http_listen"].partition(":")
         with create_connection((host, int(port)), timeout=STOP_SECONDS) as asking:
             asking.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
             page = b"".join(iter(lambda: asking.recv(65536), b""))

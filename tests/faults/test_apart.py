@@ -27,7 +27,7 @@ RINGS_A_MOMENT = answers(0.5)
 def first(proxy: PostgresProxy, postgres_url: str, tmp_path: Path) -> Iterator[Rig]:
     """The daemon of pilot 5000; whoever is in its group may be in another one, too."""
     store = open_store(postgres_url)
-    settings = {"database_timeout": 0.5, "shared_members": (DOMAIN,), "node": "first"}
+    settings = {"database_timeout": 0.5, "shared_members": (DOMAIN,), "node_name": "first"}
     with watching(proxy.url, store, tmp_path, **settings) as rig:
         yield rig
     proxy.mend()
@@ -40,9 +40,9 @@ def second(first: Rig) -> Iterator[Daemon]:
     daemon = build(replace(first.settings, node="second"))
     daemon.start()
     first.switch.routes["5001"] = shipped([("127.0.0.1", daemon.listener.port)], DOMAIN, "1999")
-    places = (first.daemon._heart, daemon._heart)
-    first.until(lambda: sorted(heart.place for heart in places) == [0, 1], "each knows that the other one is there")
-    first.until(lambda: daemon.services.monitor.watched, "it watches the switch")
+    places = (first.daemon._heartbeat, daemon._heart)
+    first.until(lambda: sorted(heart.rank for heart in places) == [0, 1], "each knows that the other one is there")
+    first.until(lambda: daemon.deps.monitor.watched, "it watches the switch")
     yield daemon
     daemon.stop()
 
@@ -58,21 +58,21 @@ def groups_of(first: Rig, *extensions: str, **fields: object) -> None:
 def test_a_member_who_becomes_free_while_the_database_is_away_is_rung_by_one_of_two_daemons(
     first: Rig, second: Daemon, proxy: PostgresProxy
 ) -> None:
-    groups_of(first, "1001", when_busy=WhenBusy.WAIT)
+    groups_of(first, "1001", when_busy=WhenBusy.QUEUE)
     (phone,) = first.phones("1001", behaviour=RINGS_A_MOMENT)
     first.switch.routes["70"] = [("answer", ""), ("sleep", "3600000")]
     busy = first.switch.call_from(phone, "70")
-    first.until(lambda: first.daemon.services.monitor.look(DOMAIN, "1001").calls, "1001 is on a call")
+    first.until(lambda: first.daemon.deps.monitor.look(DOMAIN, "1001").calls, "1001 is on a call")
     callers = [first.started(pilot) for pilot in ("5000", "5001")]
-    services = [each.services for each in (first.daemon, second)]
-    first.until(lambda: [len(each.line) for each in services] == [1, 1], "a caller waits at each daemon")
+    deps = [each.deps for each in (first.daemon, second)]
+    first.until(lambda: [len(each.line) for each in deps] == [1, 1], "a caller waits at each daemon")
     proxy.refuse()
-    first.until(lambda: all(each.database.away is not None for each in services), "both are without the database")
+    first.until(lambda: all(each.database.away is not None for each in deps), "both are without the database")
     talks = first.happens("talks with", "1001")
     busy.hang_up()
     assert talks.wait(WAIT_SECONDS)
     assert len(phone.rings) == 1, "one of the two rings"
-    assert sum(len(each.line) for each in services) == 1, "the other one's caller waits on"
+    assert sum(len(each.line) for each in deps) == 1, "the other one's caller waits on"
     proxy.mend()
     for call in callers:
         call.hang_up()
@@ -90,10 +90,10 @@ def test_two_callers_at_one_moment_while_the_database_is_away_are_rung_for_one_a
         call.hang_up()
         assert call.join(WAIT_SECONDS)
         first.settle()
-    first.until(lambda: not len(second.services.claims), "nobody is claimed")
+    first.until(lambda: not len(second.deps.claims), "nobody is claimed")
     before = [len(phone.rings) for phone in phones]
     proxy.refuse()
-    both = (first.daemon.services.database, second.services.database)
+    both = (first.daemon.deps.database, second.deps.database)
     first.until(lambda: all(each.away is not None for each in both), "both find out by themselves")
     callers = [first.started(pilot) for pilot in ("5000", "5001")]
     for call in callers:

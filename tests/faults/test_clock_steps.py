@@ -35,7 +35,7 @@ def rig(sqlite_url: str) -> Iterator[Rig]:
 
 def set_clock(rig: Rig, by: timedelta) -> None:
     """Set the wall clock, as the daemon sees it; no other clock can be set."""
-    clock = rig.daemon.services.now.__self__  # type: ignore[attr-defined]
+    clock = rig.daemon.deps.now.__self__  # type: ignore[attr-defined]
     clock._wall = lambda: datetime.now(UTC) + by
 
 
@@ -70,7 +70,7 @@ def test_the_clock_is_set_in_a_talk_and_the_claim_holds_and_ends_with_the_talk(r
     talking = rig.started()
     assert talks.wait(WAIT_SECONDS)
     set_clock(rig, step)
-    until(lambda: rig.daemon.services.recorder.flush(0), "the answer is written")
+    until(lambda: rig.daemon.deps.outbox.flush(0), "the answer is written")
     other = rig.started()
     assert other.join(WAIT_SECONDS)
     assert other.ending.kind == "voicemail", "who talks is not rung"
@@ -93,7 +93,7 @@ def test_stamps_never_go_back_and_the_longest_idle_stays_the_longest_idle(rig: R
         record = rig.call()
         order.append(record.answered_by)
         assert in_order(record)
-        for member in record.facts["members"]:
+        for member in record.policy_input["members"]:
             if member["idle_since"]:
                 stamp = datetime.fromisoformat(member["idle_since"])
                 assert stamp >= seen.get(member["extension"], stamp)
@@ -102,11 +102,11 @@ def test_stamps_never_go_back_and_the_longest_idle_stays_the_longest_idle(rig: R
 
 
 def test_who_rests_rests_as_long_as_was_said(rig: Rig, step: timedelta) -> None:
-    rig.group("5000", "1001", rest_seconds=2.0)
+    rig.group("5000", "1001", wrap_up_seconds=2.0)
     rig.phones("1001", behaviour=TALKS)
     assert rig.call().result == "answered"
     set_clock(rig, step)
-    assert passed(rig.call()) == [("1001", "resting")]
+    assert passed(rig.call()) == [("1001", "wrap-up")]
     until(lambda: rig.call().result == "answered", "the rest is over, and does not last an hour")
 
 

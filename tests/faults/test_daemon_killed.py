@@ -65,8 +65,8 @@ def test_killed_before_the_answer_the_caller_reaches_the_standby(pair: Pair, ste
         assert killed.is_set()
     assert call.ending.who == "1001", "the order of the call is the same with the standby"
     *before, last = pair.office.closed(call.uuid)
-    assert (last.owner, last.result, last.answered_by, last.end_seen) == ("second", "answered", "1001", True)
-    assert [(hunt.result, hunt.end_seen) for hunt in before] in ([], [("failed", False)]), "adopted and closed"
+    assert (last.node, last.result, last.answered_by, last.end_seen) == ("second", "answered", "1001", True)
+    assert [(hunt.result, hunt.end_seen) for hunt in before] in ([], [("failed", False)]), "detached and closed"
     assert all(offer.outcome for hunt in before for offer in hunt.offers)
     assert pair.office.moves(call.uuid) == 1
     until(lambda: not pair.office.claimed(), "the claims have ended")
@@ -143,7 +143,7 @@ def test_killed_before_it_has_said_a_word(pair: Pair) -> None:
     pair.first.kill()
     assert (ended(call).kind, call.ending.who) == ("answered", "1001")
     (hunt,) = pair.office.closed(call.uuid)
-    assert hunt.owner == "second"
+    assert hunt.node == "second"
 
 
 def test_a_dead_daemons_claim_ends_and_the_member_is_rung_again(pair: Pair) -> None:
@@ -219,7 +219,7 @@ def test_after_a_restart_a_call_it_had_answered_is_finished_in_the_records_when_
         single.daemon.kill()
     single.daemon.start()
     assert not call.ended.is_set()
-    assert single.office.hunts(call.uuid)[0].ended_at is None, "it is adopted, not closed"
+    assert single.office.hunts(call.uuid)[0].ended_at is None, "it is detached, not closed"
     hung_up_at = datetime.now(UTC)
     call.hang_up()
     assert ended(call).kind == "answered"
@@ -291,4 +291,4 @@ def _everybody_talks(pair: Pair) -> tuple[Phone, Any]:
 def _wait() -> Any:
     from fshunt.hunting.group import WhenBusy
 
-    return WhenBusy.WAIT
+    return WhenBusy.QUEUE

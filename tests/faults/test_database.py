@@ -14,9 +14,9 @@ import psycopg
 import pytest
 from sqlalchemy import func, make_url, select
 
-from fshunt.db import pipeline as piped
+from fshunt.db import pipeline
 from fshunt.db.engine import Store, open_store
-from fshunt.db.models import CallRecord, Claim, MemoryMove, OfferRecord
+from fshunt.db.models import CallRecord, Claim, OfferRecord, RotationMove
 from fshunt.simulator.core.phones import answers, refuses
 from tests.daemon.rig import WAIT_SECONDS, Rig, rang, running
 from tests.faults import sqlite
@@ -76,7 +76,7 @@ def hunted_through(rig: Rig, fault: Fault) -> float:
     assert (record.result, record.answered_by, record.end_seen) == ("answered", "1001", True)
     assert rang(record) == [("1002", "busy"), ("1001", "answered")], "written once"
     with rig.store.reading() as s:
-        moved = select(func.count()).select_from(MemoryMove).where(MemoryMove.call_uuid == call.uuid)
+        moved = select(func.count()).select_from(RotationMove).where(RotationMove.call_uuid == call.uuid)
         assert s.scalar(moved) == 1, "the turn has moved once"
     assert _state(rig.store) == tuple(count + more for count, more in zip(turn, (1, 2, 1), strict=True))
     # One that was asked for in vain may have been written after its release, and ends with its lease.
@@ -87,7 +87,9 @@ def hunted_through(rig: Rig, fault: Fault) -> float:
 
 def _state(store: Store) -> tuple[int, ...]:
     with store.reading() as s:
-        return tuple(s.scalar(select(func.count()).select_from(m)) or 0 for m in (CallRecord, OfferRecord, MemoryMove))
+        return tuple(
+            s.scalar(select(func.count()).select_from(m)) or 0 for m in (CallRecord, OfferRecord, RotationMove)
+        )
 
 
 def _written(rig: Rig, uuid: str) -> bool:
@@ -248,12 +250,12 @@ def test_a_row_of_postgresql_is_locked_and_all_other_members_are_rung(
                 assert free.join(WAIT_SECONDS)
                 assert free.ending.kind == "answered"
                 until(lambda: not _claims(store), "the claims end while the row is locked")
-            assert rig.daemon.services.database.away is None, "it is not the database that is away"
-            assert rig.daemon.services.recorder.error is not None, "and it is said what waits"
+            assert rig.daemon.deps.database.away is None, "it is not the database that is away"
+            assert rig.daemon.deps.outbox.error is not None, "and it is said what waits"
             administrator.execute("ROLLBACK")
         rig.settle()
         with store.reading() as s:
-            assert s.scalar(select(func.count()).select_from(MemoryMove)) == 6, "each turn has moved once"
+            assert s.scalar(select(func.count()).select_from(RotationMove)) == 6, "each turn has moved once"
             assert s.scalar(select(func.count()).select_from(CallRecord).where(CallRecord.end_seen)) == 6
 
 
@@ -261,7 +263,7 @@ def test_a_server_that_took_a_statement_and_never_answers_is_given_up(
     behind: tuple[PostgresProxy, Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is in between goes on to take our packets, so TCP does not tell; a new connection leads to a new server."""
-    monkeypatch.setattr(piped, "SILENT_SECONDS", 1.0)
+    monkeypatch.setattr(pipeline, "SILENT_SECONDS", 1.0)
     proxy, store = behind
     with office(proxy.url, store) as rig:
         with proxy.trap(STEPS["the call is written"], proxy.abandon) as sprung:
@@ -270,7 +272,7 @@ def test_a_server_that_took_a_statement_and_never_answers_is_given_up(
             assert sprung.wait(WAIT_SECONDS)
         assert call.ending.kind == "answered", "the hunt goes on without the database"
         until(lambda: _written(rig, call.uuid), "what could not be written is written by a new connection")
-        until(lambda: rig.daemon.services.database.away is None, "and calls use the database again")
+        until(lambda: rig.daemon.deps.database.away is None, "and calls use the database again")
         assert rang(rig.record(call)) == [("1002", "busy"), ("1001", "answered")]
         until(lambda: not _claims(store), "no claim is left")
 
@@ -347,7 +349,7 @@ def test_the_disk_is_full(sqlite_url: str, file_store: Store) -> None:
 
 
 def _engine(rig: Rig):  # type: ignore[no-untyped-def]
-    return rig.daemon.services.database.store._engine
+    return rig.daemon.deps.database.store._engine
 
 
 def test_a_fault_of_the_database_holds_up_no_other_call(

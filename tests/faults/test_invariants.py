@@ -28,13 +28,13 @@ def facts(policy: str, turn: int | None = None, idle: dict[str, str] | None = No
         }
         for number in (1, 2, 3)
     ]
-    memory = turn and {"member_id": turn, "place": turn}
+    memory = turn and {"member_id": turn, "position": turn}
     return {"policy": policy, "members": members, "turn": memory, "answerer": memory, "seed": 1}
 
 
 def answered(uuid: str, start: float, who: str = "1001", **more: Any) -> Hunt:
     rung = [Rung(who, 1, 1, at(start), at(start + 1), "answered")]
-    given = {"policy": "regular", "facts": facts("regular"), "rung": rung, **more}
+    given = {"policy": "regular", "policy_input": facts("regular"), "rung": rung, **more}
     return Hunt(
         f"h-{uuid}",
         uuid,
@@ -102,8 +102,8 @@ def test_a_hunt_or_an_offer_that_was_never_closed() -> None:
 def test_a_memory_that_moved_twice_or_never() -> None:
     run = right()
     run.hunts = [
-        answered("x", 0, policy="round-robin", facts=facts("round-robin")),
-        answered("y", 3, policy="circular", facts=facts("circular")),
+        answered("x", 0, policy="round-robin", policy_input=facts("round-robin")),
+        answered("y", 3, policy="circular", policy_input=facts("circular")),
     ]
     assert len([problem for problem in check(run) if problem.startswith("I3")]) == 2
     run.moves = [Move("5000", "turn", "x", 1, None), Move("5000", "answerer", "y", 2, None)]
@@ -138,8 +138,8 @@ def test_a_stamp_that_went_back() -> None:
     run.stamps["5000", "1001"] = at(1)
     assert names(run) == {"I5"}
     run = right()
-    run.hunts[0].facts = facts("regular", idle={"1002": at(-10).isoformat()})
-    run.hunts[1] = answered("y", 20, facts=facts("regular", idle={"1002": at(-20).isoformat()}))
+    run.hunts[0].policy_input = facts("regular", idle={"1002": at(-10).isoformat()})
+    run.hunts[1] = answered("y", 20, policy_input=facts("regular", idle={"1002": at(-20).isoformat()}))
     run.stamps["5000", "1001"] = at(30)
     assert names(run) == {"I5"}
 
@@ -164,7 +164,7 @@ def test_a_phone_rung_after_the_answer_a_talk_cut_and_two_who_answered() -> None
     ids=lambda value: value["policy"] if isinstance(value, dict) else "",
 )
 def test_an_order_that_is_not_the_policys(given: dict[str, Any], right_order: list[str]) -> None:
-    run = Run([Hunt("h", "x", "5000", given["policy"], at(0), ended=at(9), result="voicemail", facts=given)], [])
+    run = Run([Hunt("h", "x", "5000", given["policy"], at(0), ended=at(9), result="voicemail", policy_input=given)], [])
     run.moves = [Move("5000", "turn", "x", 1, None)]
     hunt = run.hunts[0]
 
@@ -181,7 +181,9 @@ def test_an_order_that_is_not_the_policys(given: dict[str, Any], right_order: li
 
 
 def test_all_of_a_simultaneous_group_are_one_stage() -> None:
-    hunt = Hunt("h", "x", "5000", "simultaneous", at(0), ended=at(9), result="voicemail", facts=facts("simultaneous"))
+    hunt = Hunt(
+        "h", "x", "5000", "simultaneous", at(0), ended=at(9), result="voicemail", policy_input=facts("simultaneous")
+    )
     hunt.rung = [Rung(extension, 1, 1, at(0), at(1), "busy") for extension in ("1001", "1002")]
     hunt.passed = [Passed("1003", 1, 1, "blocked")]
     assert check(Run([hunt], [])) == []
@@ -190,7 +192,7 @@ def test_all_of_a_simultaneous_group_are_one_stage() -> None:
 
 
 def test_turns_that_are_not_fair() -> None:
-    hunts = [answered(f"c{n}", 3 * n, policy="round-robin", facts=facts("round-robin")) for n in range(4)]
+    hunts = [answered(f"c{n}", 3 * n, policy="round-robin", policy_input=facts("round-robin")) for n in range(4)]
     befores = [None, 1, 2, 3]
     run = Run(hunts, [], moves=[Move("5000", "turn", f"c{n}", n + 1, before) for n, before in enumerate(befores)])
     assert check(run) == []

@@ -31,7 +31,7 @@ def test_a_daemon_starts_takes_a_call_ends_and_starts_again_at_the_same_port(
     assert ended(switch.call("5000")).kind == "answered"
     daemon.kill()
     assert daemon.wait() == -signal.SIGKILL
-    assert office.closed(first.uuid)[0].owner == "first"
+    assert office.closed(first.uuid)[0].node == "first"
 
 
 def test_every_step_of_a_call_is_met_in_order(office: Office, processes: list[FshuntProcess]) -> None:

@@ -35,7 +35,7 @@ class Restarted:
         self.folder = folder
         self.office, self.daemon = office, FshuntProcess(office.url, "first")
         processes.append(self.daemon)
-        self.facts: list[Any] = []
+        self.policy_input: list[Any] = []
         self.calls: list[Any] = []
         self.ready: list[float] = []
         self.interrupted: set[str] = set()
@@ -43,7 +43,7 @@ class Restarted:
 
     def start(self, *standby: FshuntProcess) -> None:
         self.switch = switch_to([self.daemon, *standby], voicemail_seconds=0.5)
-        self.switch.watch(self.facts.append)
+        self.switch.watch(self.policy_input.append)
         for pilot in PILOTS:
             members = [f"1{pilot[-1]}{number:02}" for number in range(MEMBERS_EACH)]
             self.office.group(pilot, *members, policy="round-robin")
@@ -79,7 +79,9 @@ class Restarted:
     def holds(self) -> None:
         """No talk was cut, nobody was rung twice, and every caller has one end."""
         until(lambda: self.office.unfinished() == 0, "every hunt is closed in the records")
-        seen = read_switches(self.calls, self.switch.registrations.all_phones(), self.facts, self.switch.clock.now())
+        seen = read_switches(
+            self.calls, self.switch.registrations.all_phones(), self.policy_input, self.switch.clock.now()
+        )
         run = Run(**read_hunts(self.office.url), **seen, interrupted=frozenset(self.interrupted))
         run.claims_left = 0  # who talks on has the claim until its lease is over
         problems = check(run)
@@ -102,7 +104,7 @@ def test_a_restart_with_systemds_socket_refuses_no_caller(restarted: Restarted) 
         restarted.start()
         restarted.hunt_and_restart()
         restarted.holds()
-        refused = [fact for fact in restarted.facts if fact.what in ("controller refuses", "no controller")]
+        refused = [fact for fact in restarted.policy_input if fact.what in ("controller refuses", "no controller")]
     assert refused == [], "who came meanwhile waited for the new process"
     assert set(restarted.kinds()) <= {"answered", "voicemail"}, restarted.kinds()
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from fshunt.db.engine import Store, open_engine
-from fshunt.errors import StoreError
+from fshunt.errors import DatabaseError
 from fshunt.services import groups
 from tests.faults import sqlite
 
@@ -40,7 +40,7 @@ def test_nothing_can_be_written_for_a_while(
     store = Store(engine)
     write(store, "5000")
     with fault(engine):
-        with pytest.raises(StoreError, match=words):
+        with pytest.raises(DatabaseError, match=words):
             write(store, "5001")
         assert read(store) == 1
     write(store, "5001")
@@ -51,7 +51,7 @@ def test_a_file_is_locked_until_the_other_process_lets_go(engine: Engine, sqlite
     store = Store(engine, busy_timeout_ms=100)
     write(store, "5000")
     with sqlite.locked(sqlite_url):
-        with pytest.raises(StoreError, match="is locked"):
+        with pytest.raises(DatabaseError, match="is locked"):
             write(store, "5001")
         assert read(store) == 1
     write(store, "5001")

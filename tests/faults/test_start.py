@@ -57,7 +57,7 @@ def test_killed_or_stopped_while_the_database_is_away_the_next_start_writes_its_
     policy: str,
 ) -> None:
     pg_office.group("5000", "1001", "1002", policy=policy)
-    daemon = FshuntProcess(proxy.url, spool_dir=str(tmp_path))
+    daemon = FshuntProcess(proxy.url, outbox_dir=str(tmp_path))
     processes.append(daemon)
     daemon.start()
     switch = switch_to([daemon])
@@ -90,7 +90,7 @@ def test_killed_in_a_talk_while_the_database_is_away_the_next_start_sees_its_end
     pg_office: Office, proxy: PostgresProxy, processes: list[FshuntProcess], tmp_path: Path
 ) -> None:
     pg_office.group("5000", "1001", policy="circular")
-    daemon = FshuntProcess(proxy.url, spool_dir=str(tmp_path))
+    daemon = FshuntProcess(proxy.url, outbox_dir=str(tmp_path))
     processes.append(daemon)
     switch = switch_to([daemon])
     daemon.settings |= watched(tmp_path, switch)
@@ -104,7 +104,7 @@ def test_killed_in_a_talk_while_the_database_is_away_the_next_start_sees_its_end
     daemon.kill()
     daemon.start()
     proxy.mend()
-    until(lambda: daemon.said("goes on, and is watched to its end"), "the talk is adopted")
+    until(lambda: daemon.said("goes on, and is watched to its end"), "the talk is detached")
     (hunt,) = pg_office.hunts(call.uuid)
     assert (hunt.result, hunt.answered_by, hunt.ended_at) == ("answered", "1001", None)
     call.hang_up()

@@ -47,7 +47,7 @@ def crash(switch: SimulatedSwitch) -> None:
 def test_freeswitch_is_gone_and_comes_back(sqlite_url: str, tmp_path: Path) -> None:
     store = open_store(sqlite_url)
     with watching(sqlite_url, store, tmp_path, lease_seconds=1.0) as rig:
-        (monitor,) = rig.daemon.services.monitor.switches
+        (monitor,) = rig.daemon.deps.monitor.switches
         rig.group("5000", "1001", "1002")
         rig.group("5001", "1003")
         rig.phones("1001", behaviour=answers(0.02))
@@ -78,7 +78,7 @@ def _ended(rig: Rig, uuid: str) -> bool:
 def test_the_monitors_connection_is_cut_and_taken_up_again_while_calls_come(sqlite_url: str, tmp_path: Path) -> None:
     store = open_store(sqlite_url)
     with watching(sqlite_url, store, tmp_path) as rig:
-        (monitor,) = rig.daemon.services.monitor.switches
+        (monitor,) = rig.daemon.deps.monitor.switches
         rig.group("5000", "1001", "1002", policy="round-robin")
         rig.phones("1001", "1002", behaviour=TALKS)
         for _ in range(4):

@@ -17,7 +17,7 @@ def test_a_daemon_stands_still_for_longer_than_its_leases_and_goes_on(pg_office:
     """As a process that is stopped, or a machine that sleeps or is moved to another host."""
     first, second = FshuntProcess(pg_office.url, "first"), FshuntProcess(pg_office.url, "second")
     with daemons(first, second):
-        pg_office.group("5000", "1001", when_busy=WhenBusy.WAIT, hunt_timeout=600.0)
+        pg_office.group("5000", "1001", when_busy=WhenBusy.QUEUE, hunt_timeout=600.0)
         here, there = switch_to([first]), switch_to([second])
         phones(here, "1001", behaviour=STAYS)
         (elsewhere,) = phones(there, "1001", behaviour=STAYS)

@@ -14,7 +14,7 @@ from fshunt.freeswitch.dialstring import (
     contact_query,
     contacts_of,
     dial_string,
-    outside_endpoint,
+    external_endpoint,
 )
 from fshunt.hunting.addresses import MemberAddress, parse_member
 
@@ -44,8 +44,8 @@ def test_members_who_must_confirm_hear_the_prompt_and_press_one() -> None:
     assert "group_confirm" not in dial_string([leg()])
 
 
-def test_an_outside_number_goes_through_its_gateway() -> None:
-    assert outside_endpoint(parse_member("+14155550123@carrier")) == "sofia/gateway/carrier/+14155550123"
+def test_an_external_number_goes_through_its_gateway() -> None:
+    assert external_endpoint(parse_member("+14155550123@carrier")) == "sofia/gateway/carrier/+14155550123"
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_a_part_that_does_not_fit_its_kind_is_refused_when_it_is_sent(wrong: Leg
 
 
 @pytest.mark.parametrize("address", [MemberAddress("+1415", "a b"), MemberAddress("12;3", "carrier")])
-def test_an_outside_number_is_checked_again_when_it_is_sent(address: MemberAddress) -> None:
+def test_an_external_number_is_checked_again_when_it_is_sent(address: MemberAddress) -> None:
     with pytest.raises(BadValue):
-        outside_endpoint(address)
+        external_endpoint(address)
 
 
 MARK = "5f0c"

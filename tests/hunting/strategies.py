@@ -1,4 +1,4 @@
-"""Facts made by hypothesis."""
+"""PolicyInput made by hypothesis."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from fshunt.hunting.policies import POLICIES
-from fshunt.hunting.policy_input import Facts, MemberFacts
-from fshunt.hunting.rotation import Memory
+from fshunt.hunting.policy_input import PolicyInput, PolicyMember
+from fshunt.hunting.rotation import RotationPointer
 
 MOMENTS = st.integers(1_577_836_800, 1_893_456_000).map(lambda second: datetime.fromtimestamp(second, UTC))
 SEEDS = st.integers(0, 2**32 - 1)
 
 
 @st.composite
-def members(draw: st.DrawFn, most: int = 12) -> tuple[MemberFacts, ...]:
+def members(draw: st.DrawFn, most: int = 12) -> tuple[PolicyMember, ...]:
     """Members with different ids in any order of position."""
     ids = draw(st.lists(st.integers(1, 1000), min_size=1, max_size=most, unique=True))
-    return tuple(MemberFacts(i, str(1000 + i), draw(st.integers(0, 100)), draw(st.none() | MOMENTS)) for i in ids)
+    return tuple(PolicyMember(i, str(1000 + i), draw(st.integers(0, 100)), draw(st.none() | MOMENTS)) for i in ids)
 
 
 @st.composite
-def facts(draw: st.DrawFn, policy: str | None = None) -> Facts:
-    """Facts of a group whose memory may point at a member, at one who is gone, or at nothing."""
+def policy_inputs(draw: st.DrawFn, policy: str | None = None) -> PolicyInput:
+    """PolicyInput of a group whose memory may point at a member, at one who is gone, or at nothing."""
     group = draw(members())
     ids = [m.id for m in group] + [None, 5000]
-    memories = st.none() | st.builds(Memory, st.sampled_from(ids), st.integers(1, len(group) + 1))
-    return Facts(policy or draw(st.sampled_from(sorted(POLICIES))), group, draw(memories), draw(memories), draw(SEEDS))
+    memories = st.none() | st.builds(RotationPointer, st.sampled_from(ids), st.integers(1, len(group) + 1))
+    return PolicyInput(
+        policy or draw(st.sampled_from(sorted(POLICIES))), group, draw(memories), draw(memories), draw(SEEDS)
+    )

@@ -21,7 +21,7 @@ PRESENCES = st.builds(
     ringing=st.booleans(),
     claimed=st.booleans(),
     idle_since=st.none() | st.just(NOW - timedelta(seconds=5)),
-    resting=st.none() | st.booleans(),
+    in_wrap_up=st.none() | st.booleans(),
     last_outcome=st.none() | st.sampled_from(list(Outcome)),
 )
 
@@ -38,8 +38,8 @@ def holds(reason: SkipReason, p: Presence, call_waiting: bool) -> bool:
             return (p.on_call or (p.ringing and not p.claimed)) and not call_waiting
         case SkipReason.CLAIMED:
             return p.claimed and not call_waiting
-        case SkipReason.RESTING:
-            return p.idle_since is not None if p.resting is None else p.resting
+        case SkipReason.WRAP_UP:
+            return p.idle_since is not None if p.in_wrap_up is None else p.in_wrap_up
         case SkipReason.DECLINED:
             return p.last_outcome is Outcome.DECLINED
         case SkipReason.UNREACHABLE:
@@ -49,23 +49,23 @@ def holds(reason: SkipReason, p: Presence, call_waiting: bool) -> bool:
 @given(PRESENCES, st.booleans())
 def test_the_first_reason_that_holds_is_given(presence: Presence, call_waiting: bool) -> None:
     reasons = [reason for reason in SkipReason if holds(reason, presence, call_waiting)]
-    found = skip_reason(presence, call_waiting=call_waiting, rest_seconds=10, now=NOW)
+    found = skip_reason(presence, call_waiting=call_waiting, wrap_up_seconds=10, now=NOW)
     assert found is (reasons[0] if reasons else None)
 
 
 @pytest.mark.parametrize(
     ("idle", "reason"),
-    [(9.9, SkipReason.RESTING), (10.0, None), (-0.05, SkipReason.RESTING), (-9.9, SkipReason.RESTING), (-10.0, None)],
+    [(9.9, SkipReason.WRAP_UP), (10.0, None), (-0.05, SkipReason.WRAP_UP), (-9.9, SkipReason.WRAP_UP), (-10.0, None)],
 )
 def test_rest_ends_with_its_last_second(idle: float, reason: SkipReason | None) -> None:
     """Also where the call ended on a machine whose clock is a little ahead of ours."""
     presence = Presence(idle_since=NOW - timedelta(seconds=idle))
-    assert skip_reason(presence, rest_seconds=10, now=NOW) is reason
+    assert skip_reason(presence, wrap_up_seconds=10, now=NOW) is reason
 
 
 def test_a_stamp_of_a_clock_that_was_set_back_since_is_no_rest_of_an_hour() -> None:
     presence = Presence(idle_since=NOW + timedelta(hours=1))
-    assert skip_reason(presence, rest_seconds=10, now=NOW) is None
+    assert skip_reason(presence, wrap_up_seconds=10, now=NOW) is None
 
 
 def test_a_phone_that_a_hunt_rings_is_claimed_and_one_that_another_call_rings_is_on_call() -> None:

@@ -15,7 +15,7 @@ from fshunt.hunting.destinations import Destination, DestinationKind, parse_dest
 from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.hunt import Case, Hunt
 from fshunt.hunting.picture import PICTURE, draw
-from fshunt.hunting.policy_input import facts_of
+from fshunt.hunting.policy_input import policy_input_of
 from fshunt.hunting.states import TRANSITIONS, Event, IllegalTransition, Outcome, Result, State, after
 
 
@@ -25,7 +25,7 @@ def group(*extensions: str, **settings: object) -> Group:
 
 
 def hunt(some: Group) -> Hunt:
-    return Hunt("h", "u", some, facts_of(some, None, None, 0))
+    return Hunt("h", "u", some, policy_input_of(some, None, None, 0))
 
 
 def test_cycles_repeat_the_order() -> None:
@@ -100,7 +100,7 @@ def test_why_nobody_took_the_call(ends: list[Outcome | SkipReason], case: Case) 
     assert some.case() is case
 
 
-BUSY_ENDS = [Outcome.BUSY, SkipReason.ON_CALL, SkipReason.CLAIMED, SkipReason.RESTING]
+BUSY_ENDS = [Outcome.BUSY, SkipReason.ON_CALL, SkipReason.CLAIMED, SkipReason.WRAP_UP]
 HAD_IT = [
     Outcome.NO_ANSWER,
     Outcome.DECLINED,
@@ -124,7 +124,7 @@ def ended(some: Hunt, *ends: Outcome | SkipReason) -> Hunt:
 
 @pytest.mark.parametrize("busy", BUSY_ENDS)
 def test_a_caller_waits_as_long_as_somebody_is_busy(busy: Outcome | SkipReason) -> None:
-    waits = group("1001", "1002", when_busy=WhenBusy.WAIT)
+    waits = group("1001", "1002", when_busy=WhenBusy.QUEUE)
     assert ended(hunt(waits), busy, Outcome.NO_ANSWER).waits()
     assert not ended(hunt(group("1001", "1002")), busy, Outcome.NO_ANSWER).waits(), "the default is to go on at once"
     assert not ended(hunt(replace(waits, enabled=False)), busy, busy).waits()
@@ -132,11 +132,11 @@ def test_a_caller_waits_as_long_as_somebody_is_busy(busy: Outcome | SkipReason) 
 
 @pytest.mark.parametrize("end", [*HAD_IT, *NOT_NOW])
 def test_a_caller_does_not_wait_where_nobody_is_busy(end: Outcome | SkipReason) -> None:
-    assert not ended(hunt(group("1001", "1002", when_busy=WhenBusy.WAIT)), end, end).waits()
+    assert not ended(hunt(group("1001", "1002", when_busy=WhenBusy.QUEUE)), end, end).waits()
 
 
 def test_a_caller_waits_on_for_who_talks_while_the_phone_is_not_registered_for_a_moment() -> None:
-    some = hunt(group("1001", when_busy=WhenBusy.WAIT))
+    some = hunt(group("1001", when_busy=WhenBusy.QUEUE))
     (member,) = some.group.members
     ended(some, SkipReason.ON_CALL)
     some.saw(member, Presence(on_call=True, registered=False))
@@ -149,7 +149,7 @@ def test_a_caller_waits_on_for_who_talks_while_the_phone_is_not_registered_for_a
 
 
 def test_nobody_waits_for_who_has_no_phone_and_makes_calls_all_the_same() -> None:
-    some = hunt(group("1001", when_busy=WhenBusy.WAIT))
+    some = hunt(group("1001", when_busy=WhenBusy.QUEUE))
     some.saw(some.group.members[0], Presence(on_call=True, registered=False))
     assert not ended(some, SkipReason.UNREGISTERED).waits()
 
@@ -157,7 +157,7 @@ def test_nobody_waits_for_who_has_no_phone_and_makes_calls_all_the_same() -> Non
 def test_who_had_the_call_is_not_awaited_and_who_comes_back_is() -> None:
     ends = [SkipReason.ON_CALL, *HAD_IT, *NOT_NOW]
     names = [str(1001 + i) for i in range(len(ends))]
-    some = ended(hunt(group(*names, when_busy=WhenBusy.WAIT)), *ends)
+    some = ended(hunt(group(*names, when_busy=WhenBusy.QUEUE)), *ends)
     back = ["1001", *names[len(HAD_IT) + 1 :]]
     assert [m.extension for m in some.awaited()] == back
     stages = list(some.stages_of_awaited(2))
@@ -166,7 +166,7 @@ def test_who_had_the_call_is_not_awaited_and_who_comes_back_is() -> None:
 
 
 def test_those_awaited_by_a_simultaneous_group_are_one_stage() -> None:
-    some = hunt(group("1001", "1002", "1003", policy="simultaneous", when_busy=WhenBusy.WAIT))
+    some = hunt(group("1001", "1002", "1003", policy="simultaneous", when_busy=WhenBusy.QUEUE))
     ended(some, SkipReason.CLAIMED, Outcome.DECLINED, Outcome.BUSY)
     assert [[m.extension for m in s.members] for s in some.stages_of_awaited(1)] == [["1001", "1003"]]
 
@@ -174,7 +174,7 @@ def test_those_awaited_by_a_simultaneous_group_are_one_stage() -> None:
 def test_a_skip_is_news_unless_it_is_as_the_last_time() -> None:
     some = hunt(group("1001"))
     (member,) = some.group.members
-    reasons = (SkipReason.ON_CALL, SkipReason.ON_CALL, SkipReason.CLAIMED, SkipReason.RESTING, SkipReason.CLAIMED)
+    reasons = (SkipReason.ON_CALL, SkipReason.ON_CALL, SkipReason.CLAIMED, SkipReason.WRAP_UP, SkipReason.CLAIMED)
     told = [some.skipped(member, reason) for reason in reasons]
     assert told == [True, False, False, True, True], "one call is seen as a hunt's or not, in either order"
 
@@ -198,7 +198,7 @@ def test_without_a_box_of_its_own_the_group_uses_the_box_of_the_last_member_in_s
     assert str(hunt(group("1001", "1002", voicemail="1009")).destination()) == "voicemail:1009"
 
 
-def test_an_outside_number_has_no_box() -> None:
+def test_an_external_number_has_no_box() -> None:
     assert group("1001", "+14155550123@carrier").box() == "1001"
     assert hunt(group("+14155550123@carrier")).destination() == Destination(DestinationKind.HANGUP, "NO_ANSWER")
 

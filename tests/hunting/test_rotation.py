@@ -1,4 +1,4 @@
-"""The memory follows the member, and if the member is gone, its place counts (design, section 2)."""
+"""The memory follows the member, and if the member is gone, its position counts (design, section 2)."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from fshunt.hunting.rotation import Memory, next_index
+from fshunt.hunting.rotation import RotationPointer, next_index
 
 
 class MemoryMachine(RuleBasedStateMachine):
-    """Compares Memory with a list in which the remembered member leaves a bookmark when it goes."""
+    """Compares RotationPointer with a list in which the remembered member leaves a bookmark when it goes."""
 
     @initialize(count=st.integers(1, 6), data=st.data())
     def begin(self, count: int, data: st.DataObject) -> None:
         self.members = list(range(1, count + 1))
         self.fresh = count + 1
         remembered = data.draw(st.sampled_from(self.members))
-        self.memory = Memory(remembered, self.members.index(remembered) + 1)
+        self.memory = RotationPointer(remembered, self.members.index(remembered) + 1)
         self.gap: list[int] | None = None  # when the remembered one is gone: who follows the gap, in order
 
     @rule(data=st.data())
@@ -25,19 +25,19 @@ class MemoryMachine(RuleBasedStateMachine):
         if len(self.members) < 2:
             return
         gone = data.draw(st.sampled_from(self.members))
-        place = self.members.index(gone) + 1
+        position = self.members.index(gone) + 1
         if gone == self.memory.member_id:
-            self.gap = self.members[place:] + self.members[: place - 1]
+            self.gap = self.members[position:] + self.members[: position - 1]
         elif self.gap is not None:
             self.gap.remove(gone)
         self.members.remove(gone)
-        self.memory = self.memory.removed(gone, place)
+        self.memory = self.memory.removed(gone, position)
 
     @rule(data=st.data())
     def add_at_the_end(self, data: st.DataObject) -> None:
         self.members.append(self.fresh)
         if self.gap is not None:
-            in_front = self.members[: self.memory.place - 1]
+            in_front = self.members[: self.memory.position - 1]
             self.gap.insert(len(self.gap) - len(in_front), self.fresh)
         self.memory = self.memory.added(len(self.members))
         self.fresh += 1
@@ -64,24 +64,24 @@ class MemoryMachine(RuleBasedStateMachine):
     @invariant()
     def a_living_members_place_is_where_it_stands(self) -> None:
         if self.memory.member_id is not None:
-            assert self.members[self.memory.place - 1] == self.memory.member_id
+            assert self.members[self.memory.position - 1] == self.memory.member_id
 
 
 TestMemory = MemoryMachine.TestCase
 
 
 def test_the_one_who_moved_up_comes_next() -> None:
-    memory = Memory(2, 2).removed(2, 2)
+    memory = RotationPointer(2, 2).removed(2, 2)
     assert [1, 3, 4][next_index(memory, [1, 3, 4])] == 3
 
 
 def test_after_the_last_one_is_gone_the_first_comes_next() -> None:
-    memory = Memory(3, 3).removed(3, 3)
+    memory = RotationPointer(3, 3).removed(3, 3)
     assert next_index(memory, [1, 2]) == 0
 
 
 def test_one_put_in_at_the_place_of_one_who_is_gone_comes_next() -> None:
-    memory = Memory(2, 2).removed(2, 2).added(2)
+    memory = RotationPointer(2, 2).removed(2, 2).added(2)
     assert [1, 9, 3][next_index(memory, [1, 9, 3])] == 9
 
 
@@ -90,5 +90,5 @@ def test_nothing_remembered_begins_with_the_first() -> None:
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9))
-def test_moving_the_remembered_member_moves_the_memory(place: int, new: int, other: int) -> None:
-    assert Memory(1, place).moved(1, place, new) == Memory(1, new)
+def test_moving_the_remembered_member_moves_the_memory(position: int, new: int, other: int) -> None:
+    assert RotationPointer(1, position).moved(1, position, new) == RotationPointer(1, new)

@@ -9,30 +9,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fshunt.errors import BadValue
-from fshunt.hunting import validation as kinds
+from fshunt.hunting import validation
 from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.causes import HANGUP_CAUSES
 from fshunt.hunting.destinations import GROUP_BOX, parse_destination
 from fshunt.hunting.ringtime import RingTime
 
 SENT = [
-    kinds.check_extension, kinds.check_pilot, kinds.check_transfer_number, kinds.check_outside_number,
-    kinds.check_gateway, kinds.check_domain, kinds.check_cause, kinds.check_music, kinds.check_prompt,
-    kinds.check_context, kinds.check_profile, kinds.check_uuid, kinds.check_contact, kinds.check_prefix,
-    kinds.check_name, kinds.check_caller_name,
-]  # fmt: skip
+    validation.check_extension,
+    validation.check_pilot,
+    validation.check_transfer_number,
+    validation.check_external_number,
+    validation.check_gateway,
+    validation.check_domain,
+    validation.check_cause,
+    validation.check_music,
+    validation.check_prompt,
+    validation.check_context,
+    validation.check_profile,
+    validation.check_uuid,
+    validation.check_contact,
+    validation.check_prefix,
+    validation.check_name,
+    validation.check_caller_name,
+]
 GOOD = {
-    kinds.check_extension: ["1001", "anna.b", "1_0-0"],
-    kinds.check_pilot: ["5000", "*77", "+14155550100"],
-    kinds.check_outside_number: ["+14155550123", "0049301234"],
-    kinds.check_gateway: ["carrier", "sip.carrier-1"],
-    kinds.check_domain: ["pbx.test", "10.0.0.1", "a"],
-    kinds.check_cause: ["USER_BUSY", "NO_ANSWER"],
-    kinds.check_music: ["local_stream://moh", "tone_stream://%(2000,4000,440,480);loops=-1", "/var/sounds/a.wav"],
-    kinds.check_prefix: ["Sales", "Büro Süd -", "R&D #2"],
-    kinds.check_name: ["Sales", "Büro & Co. (Süd)"],
-    kinds.check_caller_name: ["O'Brien, J.", "Анна"],
-    kinds.check_contact: ["sofia/internal/sip:1001@10.0.0.2:5060;transport=tcp;fs_path=sip%3A10.0.0.9"],
+    validation.check_extension: ["1001", "anna.b", "1_0-0"],
+    validation.check_pilot: ["5000", "*77", "+14155550100"],
+    validation.check_external_number: ["+14155550123", "0049301234"],
+    validation.check_gateway: ["carrier", "sip.carrier-1"],
+    validation.check_domain: ["pbx.test", "10.0.0.1", "a"],
+    validation.check_cause: ["USER_BUSY", "NO_ANSWER"],
+    validation.check_music: ["local_stream://moh", "tone_stream://%(2000,4000,440,480);loops=-1", "/var/sounds/a.wav"],
+    validation.check_prefix: ["Sales", "Büro Süd -", "R&D #2"],
+    validation.check_name: ["Sales", "Büro & Co. (Süd)"],
+    validation.check_caller_name: ["O'Brien, J.", "Анна"],
+    validation.check_contact: ["sofia/internal/sip:1001@10.0.0.2:5060;transport=tcp;fs_path=sip%3A10.0.0.9"],
 }
 
 
@@ -57,8 +69,8 @@ def test_no_kind_lets_a_character_of_the_dial_string_through(
 def test_whatever_is_accepted_cannot_expand_break_a_line_or_switch_to_enterprise_dialling(
     check: Callable[[str], str], value: str
 ) -> None:
-    if kinds.fits(check, value):
-        assert not set(value) & set('$\n\r\0{}[]|<>\\"') - (set("[]") if check is kinds.check_contact else set())
+    if validation.fits(check, value):
+        assert not set(value) & set('$\n\r\0{}[]|<>\\"') - (set("[]") if check is validation.check_contact else set())
         assert ":_:" not in value
 
 
@@ -96,12 +108,12 @@ def test_what_is_no_destination_is_refused(text: str) -> None:
 )
 def test_a_cause_that_freeswitch_does_not_know_names_the_nearest(said: str, sentence: str) -> None:
     with pytest.raises(BadValue) as refused:
-        kinds.check_cause(said)
+        validation.check_cause(said)
     assert str(refused.value).startswith(sentence)
 
 
 def test_every_cause_of_the_list_is_taken() -> None:
-    assert {kinds.check_cause(cause) for cause in HANGUP_CAUSES} == HANGUP_CAUSES
+    assert {validation.check_cause(cause) for cause in HANGUP_CAUSES} == HANGUP_CAUSES
 
 
 def test_destinations_are_written_as_they_are_read() -> None:

@@ -61,7 +61,7 @@ class Caller:
         elif not self.ended.is_set():
             self.hang_up()
 
-    def let_go(self) -> None:
+    def detach(self) -> None:
         self.lab.note(self.name, "LET GO")
         self.ended.set()
 

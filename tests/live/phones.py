@@ -263,7 +263,7 @@ class Lab(asyncio.DatagramProtocol):
                 self.note(leg.phone, "BYE", reason=message.get("reason"))
                 leg.stop("ended")
             elif caller is not None:
-                caller.let_go()
+                caller.detach()
 
     def _invited(self, message: Message, call_id: str, sender: Address) -> None:
         phone = next((name for name in self.phones if name.replace("/", "-") == message.user), None)

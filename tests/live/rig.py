@@ -233,14 +233,14 @@ class Daemon:
             **os.environ,
             "FSHUNT_CONFIG": str(folder / "fshunt.toml"),
             "FSHUNT_DATABASE_URL": f"sqlite:///{folder / 'fshunt.sqlite3'}",
-            "FSHUNT_DOMAIN": DOMAIN,
+            "FSHUNT_DEFAULT_DOMAIN": DOMAIN,
             "FSHUNT_LISTEN": self.address,
             "FSHUNT_CONTROLLERS": ",".join(controllers),
             "FSHUNT_CONFIRM_PROMPT": "silence_stream://200",
             "FSHUNT_STOP_TIMEOUT": "5",
-            "FSHUNT_NODE": f"live-{which}",
-            "FSHUNT_SPOOL_DIR": str(folder),
-            "FSHUNT_METRICS": "",
+            "FSHUNT_NODE_NAME": f"live-{which}",
+            "FSHUNT_OUTBOX_DIR": str(folder),
+            "FSHUNT_HTTP_LISTEN": "",
         }
         (folder / "fshunt.toml").touch()
 

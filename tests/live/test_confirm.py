@@ -1,4 +1,4 @@
-"""Outside numbers, reached through a gateway, must confirm: a mobile's own voicemail never takes the call."""
+"""External numbers, reached through a gateway, must confirm: a mobile's own voicemail never takes the call."""
 
 MOBILE = "+14155550123"
 

@@ -20,7 +20,7 @@ def dialplan(request, pbx, admin):
 async def test_a_caller_in_the_line_survives_one_restart_after_the_other(
     lab, admin, daemon, second_daemon, pbx, dialplan
 ):
-    admin.group("--when-busy", "wait", "--hunt-timeout", "120", members=("1001",))
+    admin.group("--when-busy", "queue", "--hunt-timeout", "120", members=("1001",))
     dialplan()
     for each in (daemon, second_daemon):
         each.watch(pbx)

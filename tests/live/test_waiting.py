@@ -28,7 +28,7 @@ async def talking(lab, phone="1001", name="talking"):
 
 
 async def test_a_freed_member_is_rung_for_the_longest_waiting_within_a_quarter_second(lab, admin):
-    admin.group("--when-busy", "wait", "--hunt-timeout", "30", members=("1001",))
+    admin.group("--when-busy", "queue", "--hunt-timeout", "30", members=("1001",))
     first = await talking(lab)
     second = lab.caller("5000", name="second").dial()
     await until_waiting(admin, 1)
@@ -50,7 +50,7 @@ async def test_a_freed_member_is_rung_for_the_longest_waiting_within_a_quarter_s
 
 
 async def test_who_waits_hears_ringing_and_with_music_the_music(lab, admin):
-    admin.group("--when-busy", "wait", "--hunt-timeout", "30", members=("1001",))
+    admin.group("--when-busy", "queue", "--hunt-timeout", "30", members=("1001",))
     first = await talking(lab)
     ringing = lab.caller("5000", name="ringing").dial()
     await until_waiting(admin, 1)
@@ -68,7 +68,7 @@ async def test_who_waits_hears_ringing_and_with_music_the_music(lab, admin):
 
 
 async def test_a_caller_whom_an_attendant_answered_waits_and_is_served(lab, admin):
-    admin.group("--when-busy", "wait", "--hunt-timeout", "30", members=("1001",))
+    admin.group("--when-busy", "queue", "--hunt-timeout", "30", members=("1001",))
     first = await talking(lab)
     attended = lab.caller("85000", name="attended").dial()
     assert await attended.result(10) == 200
@@ -81,7 +81,7 @@ async def test_a_caller_whom_an_attendant_answered_waits_and_is_served(lab, admi
 
 
 async def test_a_caller_who_hangs_up_is_out_of_the_line_at_once(lab, admin):
-    admin.group("--when-busy", "wait", "--hunt-timeout", "30", members=("1001",))
+    admin.group("--when-busy", "queue", "--hunt-timeout", "30", members=("1001",))
     first = await talking(lab)
     leaving = lab.caller("5000", name="leaving").dial()
     await until_waiting(admin, 1)
@@ -95,7 +95,7 @@ async def test_a_caller_who_hangs_up_is_out_of_the_line_at_once(lab, admin):
 
 
 async def test_when_the_time_is_over_the_caller_goes_to_voicemail(lab, admin, pbx):
-    admin.group("--when-busy", "wait", "--hunt-timeout", "2", "--voicemail", "1012", members=("1001",))
+    admin.group("--when-busy", "queue", "--hunt-timeout", "2", "--voicemail", "1012", members=("1001",))
     first = await talking(lab)
     second = lab.caller("5000", name="second").dial()
     assert await second.result(10) == 200

@@ -101,7 +101,7 @@ def test_ids_of_groups_and_members_are_never_given_twice(engine):
 
 
 def _add_and_remove_group(connection):
-    columns = "domain_id, pilot, name, policy, rings, cycles, call_waiting, rest_seconds, on_no_answer, on_busy"
+    columns = "domain_id, pilot, name, policy, rings, cycles, call_waiting, wrap_up_seconds, on_no_answer, on_busy"
     values = "1, '5000', '', 'regular', 3, 1, false, 0, 'voicemail', 'voicemail'"
     insert = f"INSERT INTO groups ({columns}, on_unreachable, enabled) VALUES ({values}, 'voicemail', true)"
     group_id = connection.execute(text(f"{insert} RETURNING id")).scalar_one()

@@ -18,7 +18,7 @@ from sqlalchemy import inspect, make_url, text
 
 from fshunt.db import migrate
 from fshunt.db.engine import open_engine, open_store
-from fshunt.errors import StoreError
+from fshunt.errors import DatabaseError
 from fshunt.services import groups
 from tests.migrations.test_up_and_down import fill
 
@@ -68,7 +68,7 @@ def table_names(url):
 def test_a_migration_that_fails_half_way_leaves_nothing(database_url, with_next):
     before = migrate.check(database_url).current
     with_next(FAILS_HALF_WAY)
-    with pytest.raises(StoreError):
+    with pytest.raises(DatabaseError):
         migrate.upgrade(database_url)
     assert migrate.check(database_url).current == before
     assert "half" not in table_names(database_url)
@@ -76,7 +76,7 @@ def test_a_migration_that_fails_half_way_leaves_nothing(database_url, with_next)
 
 def test_after_a_failed_migration_the_next_try_is_not_locked_out(database_url, with_next):
     with_next(FAILS_HALF_WAY)
-    with pytest.raises(StoreError):
+    with pytest.raises(DatabaseError):
         migrate.upgrade(database_url)
     with_next("pass")
     migrate.upgrade(database_url)
@@ -96,7 +96,7 @@ def test_remaking_a_table_keeps_the_rows_that_refer_to_it(database_url, with_nex
 def test_a_migration_that_leaves_rows_without_their_group_is_undone(sqlite_url, with_next):
     fill(sqlite_url)
     with_next(LEAVES_ORPHANS)
-    with pytest.raises(StoreError, match="refer to nothing"):
+    with pytest.raises(DatabaseError, match="refer to nothing"):
         migrate.upgrade(sqlite_url)
     store = open_store(sqlite_url)
     with store.reading() as s:
@@ -120,7 +120,7 @@ def test_a_database_of_an_older_fshunt_says_so(database_url, with_next):
     assert status.sentence.endswith("this fshunt needs 9001: run `fshunt db upgrade`.")
 
 
-UPGRADE = "import sys; from fshunt.store import migrate; migrate.upgrade(sys.argv[1], report=print)"
+UPGRADE = "import sys; from fshunt.db import migrate; migrate.upgrade(sys.argv[1], report=print)"
 
 
 def start_upgrade(url):
@@ -184,7 +184,7 @@ def test_migrations_are_found_where_fshunt_is_installed_and_in_a_checkout(tmp_pa
     command = [sys.executable, "-S", "-c", _SITE.format(site=str(site), packages=_packages()) + UPGRADE + say, url]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == f"{site}/fshunt/store/migrate.py {site}/{place}"
+    assert done.stdout.splitlines()[-1] == f"{site}/fshunt/db/migrate.py {site}/{place}"
     assert migrate.check(url).ok
 
 

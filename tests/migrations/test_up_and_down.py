@@ -1,14 +1,15 @@
+import json
 from datetime import UTC, datetime
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import bindparam, inspect, text
 
 from fshunt.db import migrate
 from fshunt.db.engine import open_engine, open_store
-from fshunt.db.queries import calls, daemons, hunts, lease
-from fshunt.db.queries import queue as waiting
-from fshunt.errors import StoreError
+from fshunt.db.queries import calls, daemons, hunts, lease, queue
+from fshunt.db.types import UtcDateTime
+from fshunt.errors import DatabaseError
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.states import Outcome
 from fshunt.services import groups
@@ -39,20 +40,59 @@ def fill(url):
         groups.block(s, "pbx.test", "1001", True)
         first = added.members[0]
         hunts.note_answer(s, added.id, first.id, call_uuid="u1", at=NOON, moves_answerer=True)
-        who = {"hunt_id": "h1", "call_uuid": "u1", "owner": "node"}
+        who = {"hunt_id": "h1", "call_uuid": "u1", "run_id": "run"}
         hunts.claim(s, "pbx.test", ["1001"], **who, now=NOON, lease_seconds=60)
         caller = {"caller_number": "4930", "caller_name": "Ada"}
         group = {"domain": "pbx.test", "pilot": "5000", "group_name": "Sales", "policy": "circular"}
-        calls.open_call(s, "h1", uuid="u1", **group, **caller, started_at=NOON, facts={"seed": 1}, owner="node")
-        place = {"call_id": "h1", "stage": 1, "cycle": 1, "position": 1, "extension": "1001"}
-        calls.add_offer(s, "o1", **place, phones=2, ring_seconds=18.0, started_at=NOON)
+        calls.open_call(s, "h1", uuid="u1", **group, **caller, started_at=NOON, policy_input={"seed": 1}, node="node")
+        where = {"call_id": "h1", "stage": 1, "cycle": 1, "position": 1, "extension": "1001"}
+        calls.add_offer(s, "o1", **where, phones=2, ring_seconds=18.0, started_at=NOON)
         calls.end_offer(s, "o1", ended_at=NOON, outcome=Outcome.ANSWERED)
-        calls.add_skip(s, "s1", **place, reason=SKIPPED, at=NOON)
+        calls.add_skip(s, "s1", **where, reason=SKIPPED, at=NOON)
         lease.advance(s, NOON)
-        line = {"domain": "pbx.test", "group_id": added.id, "call_uuid": "u2", "owner": "run", "place": None}
-        waiting.join(s, "h2", ["1001"], **line, at=NOON, now=NOON, lease_seconds=60)
+        entry = {"domain": "pbx.test", "group_id": added.id, "call_uuid": "u2", "run_id": "run", "ticket": None}
+        queue.join(s, "h2", ["1001"], **entry, at=NOON, now=NOON, lease_seconds=60)
         daemons.beat(s, "run", node="node", started_at=NOON, at=NOON, now=NOON, status={"version": "1"})
     store.close()
+
+
+def fill_0002(url):
+    """A row in every table, as 0002 has them."""
+    policy_input = '{"answerer": null, "turn": {"member_id": 1, "place": 2}, "seed": 1}'
+    hunt = {"hunt": "h1", "uuid": "u1", "at": NOON}
+    statements = {
+        "INSERT INTO domains (id, name) VALUES (1, 'pbx.test')": {},
+        "INSERT INTO groups (id, domain_id, pilot, name, policy, rings, cycles, call_waiting, rest_seconds, enabled"
+        ", on_no_answer, on_busy, on_unreachable, when_busy, auto_block) VALUES (1, 1, '5000', 'Sales', 'circular'"
+        ", 3, 1, false, 7.5, true, 'voicemail', 'voicemail', 'voicemail', 'wait', 3)": {},
+        "INSERT INTO members (id, group_id, position, extension, weight, confirm, enabled, rang_out) VALUES"
+        " (1, 1, 1, '1001', 1, false, true, 2)": {},
+        "INSERT INTO members (id, group_id, position, extension, weight, confirm, enabled, rang_out) VALUES"
+        " (2, 1, 2, '1002', 1, false, true, 0)": {},
+        "INSERT INTO group_memory VALUES (1, 1, 1, NULL, 2, 1)": {},
+        "INSERT INTO memory_moves VALUES (1, 'answerer', 'u1', 1, NULL, 3)": {},
+        "INSERT INTO blocks (domain_id, extension, since) VALUES (1, '1001', :at)": {"at": NOON},
+        "INSERT INTO claims VALUES ('pbx.test', '1001', :uuid, :hunt, 'run', :at, :at)": hunt,
+        "INSERT INTO waiting VALUES (:hunt, '1001', 'pbx.test', 1, :uuid, 'run', 1, :at, :at)": hunt,
+        "INSERT INTO daemons VALUES ('run', 'node', :at, :at, :at, '{}')": {"at": NOON},
+        "INSERT INTO calls (id, uuid, domain, pilot, group_name, policy, started_at, end_seen, facts, owner, run"
+        ", waited_seconds) VALUES (:hunt, :uuid, 'pbx.test', '5000', 'Sales', 'circular', :at, true, :facts, 'node'"
+        ", 'run', 1.5)": hunt | {"facts": policy_input},
+        "INSERT INTO offers (id, call_id, stage, cycle, position, extension, phones, ring_seconds, started_at)"
+        " VALUES ('o1', :hunt, 1, 1, 1, '1001', 2, 18, :at)": hunt,
+        "INSERT INTO skips (id, call_id, stage, cycle, position, extension, reason, at) VALUES"
+        " ('s1', :hunt, 1, 1, 1, '1001', 'resting', :at)": hunt,
+    }
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        for statement, values in statements.items():
+            connection.execute(text(statement).bindparams(*at_utc(values)), values)
+    engine.dispose()
+
+
+def at_utc(values):
+    """The type of a moment: text() does not know it."""
+    return [bindparam("at", type_=UtcDateTime())] if "at" in values else []
 
 
 SKIPPED = calls.SkipReason.BLOCKED
@@ -87,7 +127,7 @@ OLD = ("domains", "groups", "members", "blocks", "group_memory", "memory_moves",
 def test_0002_is_taken_back_without_loss_of_what_0001_had(empty_database_url):
     url = empty_database_url
     migrate.upgrade(url, "0002")
-    fill(url)
+    fill_0002(url)
     full = rows(url, *OLD)
     migrate.downgrade(url, "0001")
     back = rows(url, *OLD, "claims")
@@ -98,33 +138,55 @@ def test_0002_is_taken_back_without_loss_of_what_0001_had(empty_database_url):
     assert back["claims"] == [], "their times are of a clock that 0001 does not know"
 
 
-def test_0002_gives_old_rows_what_they_had_without_saying_so(empty_database_url):
-    url = empty_database_url
-    migrate.upgrade(url, "0002")
-    fill(url)
-    migrate.downgrade(url, "0001")
-    migrate.upgrade(url, "0002")
-    store = open_store(url)
-    with store.reading() as s:
-        group = groups.get_group(s, "pbx.test", "5000")
-        [record] = calls.show_call(s, "h1")
-        assert (group.when_busy, group.auto_block) == ("go-on", None)
-        assert [(m.blocked, m.auto_blocked, m.rang_out) for m in group.members] == [(True, False, 0), (False, False, 0)]
-        assert (record.run, record.waited_seconds, len(record.offers)) == (None, None, 1)
-        assert (lease.read(s), waiting.waiting_hunts(s), daemons.list_daemons(s)) == (None, [], [])
-    store.close()
-
-
 def test_0002_taken_back_puts_back_who_was_blocked_by_the_group_only(empty_database_url):
     url = empty_database_url
     migrate.upgrade(url, "0002")
-    fill(url)
+    fill_0002(url)
     engine = open_engine(url)
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO blocks SELECT domain_id, '1002', since, 'auto' FROM blocks"))
     engine.dispose()
     migrate.downgrade(url, "0001")
     assert [row["extension"] for row in rows(url, "blocks")["blocks"]] == ["1001"]
+
+
+def test_0003_keeps_all_that_0002_had_under_the_new_names(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url, "0002")
+    fill_0002(url)
+    migrate.upgrade(url, "0003")
+    found = rows(url, "groups", "group_rotation", "rotation_moves", "calls", "skips", "claims", "queue_entries")
+    [group], [pointer], [move] = found["groups"], found["group_rotation"], found["rotation_moves"]
+    [call], [skip] = found["calls"], found["skips"]
+    assert (group["when_busy"], group["wrap_up_seconds"], group["auto_block"]) == ("queue", 7.5, 3)
+    assert (pointer["answerer_position"], pointer["turn_position"], move["before_position"]) == (1, 2, 3)
+    assert (call["node"], call["run_id"], call["waited_seconds"]) == ("node", "run", 1.5)
+    assert as_value(call["policy_input"])["turn"] == {"member_id": 1, "position": 2}
+    assert skip["reason"] == "wrap-up"
+    assert (found["claims"], found["queue_entries"]) == ([], [])
+
+
+def test_0003_is_taken_back_without_loss(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url, "0002")
+    fill_0002(url)
+    before = comparable(rows(url, *OLD))
+    migrate.upgrade(url, "0003")
+    migrate.downgrade(url, "0002")
+    assert comparable(rows(url, *OLD)) == before
+    assert rows(url, "claims", "waiting", "daemons") == {"claims": [], "waiting": [], "daemons": []}
+
+
+def as_value(column):
+    return json.loads(column) if isinstance(column, str) else column
+
+
+def comparable(found):
+    """Rows as dictionaries, JSON as values: the text of the same JSON may differ."""
+    return {
+        table: [{name: as_value(value) if name == "facts" else value for name, value in row.items()} for row in each]
+        for table, each in found.items()
+    }
 
 
 def test_each_migration_can_be_taken_back_and_done_again(empty_database_url):
@@ -165,5 +227,5 @@ def test_check_says_where_the_database_is(empty_database_url):
 
 
 def test_an_unknown_revision_is_one_sentence(empty_database_url):
-    with pytest.raises(StoreError, match=r"^Cannot migrate the database .*'9999'\.$"):
+    with pytest.raises(DatabaseError, match=r"^Cannot migrate the database .*'9999'\.$"):
         migrate.upgrade(empty_database_url, "9999")

@@ -17,7 +17,7 @@ EVERYTHING = {
     "prefix": "Sales",
     "music": "local_stream://moh",
     "call_waiting": True,
-    "rest_seconds": 4.5,
+    "wrap_up_seconds": 4.5,
     "on_no_answer": parse_destination("voicemail:1005"),
     "on_busy": parse_destination("transfer:5001"),
     "on_unreachable": parse_destination("hangup:USER_BUSY"),
@@ -63,7 +63,7 @@ BAD = [
     ("hunt_timeout", float("inf")),
     ("prefix", "{a=b}"),
     ("music", "shell://x"),
-    ("rest_seconds", -1.0),
+    ("wrap_up_seconds", -1.0),
 ]
 
 
@@ -212,6 +212,6 @@ def test_what_was_stored_by_hand_and_is_dangerous_is_refused_when_it_is_read(sto
         look(store)
 
 
-def test_groups_can_hold_outside_numbers(store):
+def test_groups_can_hold_external_numbers(store):
     assert extensions(make_office(store, "+14155550123@carrier")) == ["+14155550123@carrier"]
     assert look(store).members[0].address == addresses("+14155550123@carrier")[0]

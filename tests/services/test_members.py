@@ -7,7 +7,7 @@ from fshunt.services import groups
 from tests.db.office import DOMAIN, PILOT, addresses, extensions, look, make_office
 
 ONE, TWO, THREE, FOUR = addresses("1001", "1002", "1003", "1004")
-OUTSIDE = addresses("+14155550123@carrier")[0]
+EXTERNAL = addresses("+14155550123@carrier")[0]
 
 
 def add(store, *members, **how):
@@ -22,7 +22,7 @@ def positions(group):
 def test_members_are_added_at_the_end_or_at_a_position(store):
     make_office(store, "1001", "1002")
     assert extensions(add(store, THREE)) == ["1001", "1002", "1003"]
-    changed = add(store, FOUR, OUTSIDE, at=2)
+    changed = add(store, FOUR, EXTERNAL, at=2)
     assert extensions(changed) == ["1001", "1004", "+14155550123@carrier", "1002", "1003"]
     assert positions(changed) == [1, 2, 3, 4, 5]
     assert look(store) == changed
@@ -36,9 +36,9 @@ def test_a_position_out_of_range_says_which_there_are(store, at, sentence):
     assert look(store) == before
 
 
-def test_outside_numbers_must_confirm_unless_it_is_said(store):
+def test_external_numbers_must_confirm_unless_it_is_said(store):
     make_office(store)
-    assert [m.confirm for m in add(store, ONE, OUTSIDE).members] == [False, True]
+    assert [m.confirm for m in add(store, ONE, EXTERNAL).members] == [False, True]
     said = add(store, *addresses("+4930123@carrier"), confirm=False)
     assert said.members[2].confirm is False
     assert add(store, TWO, confirm=True).members[3].confirm is True

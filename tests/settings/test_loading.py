@@ -39,15 +39,15 @@ def test_without_a_file_and_variables_all_is_default(monkeypatch, tmp_path):
 
 
 def test_the_default_file_is_read_where_it_exists(monkeypatch, write):
-    monkeypatch.setattr("fshunt.settings.loading.DEFAULT_FILE", write("ring_cycle = 5"))
-    assert load(None, {}).settings.ring_cycle == 5.0
+    monkeypatch.setattr("fshunt.settings.loading.DEFAULT_FILE", write("seconds_per_ring = 5"))
+    assert load(None, {}).settings.seconds_per_ring == 5.0
 
 
 def test_the_environment_is_over_the_file_and_the_file_over_the_default(write):
-    file = write('domain = "pbx.test"\nring_cycle = 5')
-    loaded = load(file, {"FSHUNT_RING_CYCLE": "4.5"})
-    assert (loaded.settings.domain, loaded.settings.ring_cycle) == ("pbx.test", 4.5)
-    assert (loaded.sources["domain"], loaded.sources["ring_cycle"], loaded.sources["node"]) == (
+    file = write('default_domain = "pbx.test"\nseconds_per_ring = 5')
+    loaded = load(file, {"FSHUNT_SECONDS_PER_RING": "4.5"})
+    assert (loaded.settings.default_domain, loaded.settings.seconds_per_ring) == ("pbx.test", 4.5)
+    assert (loaded.sources["default_domain"], loaded.sources["seconds_per_ring"], loaded.sources["node_name"]) == (
         "file",
         "environment",
         "default",
@@ -68,16 +68,16 @@ def test_a_named_file_that_is_missing_is_an_error_but_not_the_default_one(tmp_pa
 
 EVERY_SETTING = {
     "database_url": ("postgresql://f:s3cret@db/fshunt", "postgresql://f:s3cret@db/fshunt"),
-    "domain": ("pbx.test", "pbx.test"),
+    "default_domain": ("pbx.test", "pbx.test"),
     "shared_members": ("a.test, b.test", ("a.test", "b.test")),
-    "ring_cycle": ("4", 4.0),
+    "seconds_per_ring": ("4", 4.0),
     "listen": ("[::1]:9000", Address("::1", 9000)),
     "allowed_peers": (
         "192.0.2.1,2001:db8::/32",
         (ipaddress.ip_network("192.0.2.1/32"), ipaddress.ip_network("2001:db8::/32")),
     ),
-    "metrics": ("none", None),
-    "metrics_peers": ("192.0.2.0/24", (ipaddress.ip_network("192.0.2.0/24"),)),
+    "http_listen": ("none", None),
+    "http_allowed_peers": ("192.0.2.0/24", (ipaddress.ip_network("192.0.2.0/24"),)),
     "switch": (
         "127.0.0.1:8021=/etc/fshunt/a, [::1]:8022=/etc/fshunt/b",
         (WatchedSwitch("127.0.0.1", 8021, Path("/etc/fshunt/a")), WatchedSwitch("::1", 8022, Path("/etc/fshunt/b"))),
@@ -90,11 +90,11 @@ EVERY_SETTING = {
     "transfer_context": ("public", "public"),
     "log_level": ("debug", "debug"),
     "log_format": ("json", "json"),
-    "node": ("pbx-1", "pbx-1"),
+    "node_name": ("pbx-1", "pbx-1"),
     "lease_seconds": ("30", 30.0),
     "database_timeout": ("0.25", 0.25),
-    "spool_dir": ("/var/spool/fshunt", "/var/spool/fshunt"),
-    "claim_journal": ("/var/lib/fshunt/claims.jsonl", "/var/lib/fshunt/claims.jsonl"),
+    "outbox_dir": ("/var/spool/fshunt", "/var/spool/fshunt"),
+    "claim_audit_file": ("/var/lib/fshunt/claims.jsonl", "/var/lib/fshunt/claims.jsonl"),
     "fallback_box": ("1000", "1000"),
     "controllers": ("127.0.0.1:8084,10.0.0.2:8084", (Address("127.0.0.1", 8084), Address("10.0.0.2", 8084))),
 }
@@ -128,9 +128,9 @@ def test_a_value_of_a_wrong_type_names_the_key_and_the_file(name, write):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("ring_cycle = 0", "`ring_cycle` must be seconds from 0.1 to 60, not 0."),
-        ("ring_cycle = nan", "`ring_cycle` must be seconds from 0.1 to 60, not nan."),
-        ('ring_cycle = "6"', "`ring_cycle` must be seconds from 0.1 to 60, not '6'."),
+        ("seconds_per_ring = 0", "`seconds_per_ring` must be seconds from 0.1 to 60, not 0."),
+        ("seconds_per_ring = nan", "`seconds_per_ring` must be seconds from 0.1 to 60, not nan."),
+        ('seconds_per_ring = "6"', "`seconds_per_ring` must be seconds from 0.1 to 60, not '6'."),
         ("max_calls = true", "`max_calls` must be a whole number from 1 to 100000, not True."),
         ("max_calls = 2.5", "`max_calls` must be a whole number from 1 to 100000, not 2.5."),
         ('listen = "8084"', "`listen` must be ADDRESS:PORT such as 127.0.0.1:8084, not '8084'."),
@@ -149,8 +149,11 @@ def test_a_value_of_a_wrong_type_names_the_key_and_the_file(name, write):
             'log_level = "inf"',
             "`log_level` must be one of debug, info, warning, error, not 'inf' (did you mean `info`?).",
         ),
-        ('node = "a b"', "`node` must be up to 64 letters, digits, '_', '.' or '-', not 'a b'."),
-        ('domain = "a b"', "`domain`: 'a b' is not a domain: letters, digits, '.' and '-', as in pbx.example.com."),
+        ('node_name = "a b"', "`node_name` must be up to 64 letters, digits, '_', '.' or '-', not 'a b'."),
+        (
+            'default_domain = "a b"',
+            "`default_domain`: 'a b' is not a domain: letters, digits, '.' and '-', as in pbx.example.com.",
+        ),
         ('confirm_prompt = "$${x}"', "`confirm_prompt`: '$${x}' is not a sound to play: a sound file or a stream"),
     ],
 )
@@ -160,8 +163,8 @@ def test_a_wrong_value_is_told_in_a_sentence(line, problem, write):
 
 
 def test_a_wrong_value_of_a_variable_names_the_variable(write):
-    sentence = refusal(write(""), {"FSHUNT_RING_CYCLE": "six"})
-    assert sentence == "the environment: `FSHUNT_RING_CYCLE` must be seconds from 0.1 to 60, not 'six'."
+    sentence = refusal(write(""), {"FSHUNT_SECONDS_PER_RING": "six"})
+    assert sentence == "the environment: `FSHUNT_SECONDS_PER_RING` must be seconds from 0.1 to 60, not 'six'."
 
 
 def test_a_misspelt_key_names_the_nearest_right_one(write):
@@ -183,15 +186,15 @@ def test_a_misspelt_variable_names_the_nearest_right_one(write):
 
 
 def test_a_variable_in_small_letters_is_misspelt(write):
-    assert "(did you mean `FSHUNT_DOMAIN`?)" in refusal(write(""), {"FSHUNT_domain": "pbx.test"})
+    assert "(did you mean `FSHUNT_DEFAULT_DOMAIN`?)" in refusal(write(""), {"FSHUNT_domain": "pbx.test"})
 
 
 def test_variables_of_others_and_empty_ones_set_nothing(write):
-    environ = {"PATH": "/bin", "FSHUNT_DOMAIN": "", "FSHUNT_DEBUG": "1", "FSHUNT_LIVE_FREESWITCH": "/usr"}
+    environ = {"PATH": "/bin", "FSHUNT_DEFAULT_DOMAIN": "", "FSHUNT_DEBUG": "1", "FSHUNT_LIVE_FREESWITCH": "/usr"}
     assert set(load(write(""), environ).sources.values()) == {"default"}
 
 
-@pytest.mark.parametrize("text", ["domain = ", "= 1", b"domain = '\xff'", "a = 1\na = 2"])
+@pytest.mark.parametrize("text", ["default_domain = ", "= 1", b"default_domain = '\xff'", "a = 1\na = 2"])
 def test_a_broken_file_is_told_in_a_sentence(text, write):
     file = write(text)
     assert refusal(file).startswith(f"The settings file {file} ")
@@ -221,38 +224,38 @@ def test_listening_on_another_address_is_checked_again(host):
 
 
 def test_metrics_that_others_reach_need_metrics_peers(write):
-    sentence = refusal(write('metrics = "0.0.0.0:8085"'))
-    assert "set `metrics_peers`" in sentence
-    said = load(write('metrics = "0.0.0.0:8085"\nmetrics_peers = ["192.0.2.7"]'), {}).settings
-    assert said.metrics == Address("0.0.0.0", 8085)
+    sentence = refusal(write('http_listen = "0.0.0.0:8085"'))
+    assert "set `http_allowed_peers`" in sentence
+    said = load(write('http_listen = "0.0.0.0:8085"\nhttp_allowed_peers = ["192.0.2.7"]'), {}).settings
+    assert said.http_listen == Address("0.0.0.0", 8085)
 
 
 @pytest.mark.parametrize("said", ["", "none"])
 def test_metrics_can_be_switched_off(said, write):
-    assert load(write(f'metrics = "{said}"'), {}).settings.metrics is None
+    assert load(write(f'http_listen = "{said}"'), {}).settings.http_listen is None
 
 
 def test_metrics_and_calls_need_a_port_each(write):
-    assert "set one of them to another port" in refusal(write('metrics = "127.0.0.1:8084"'))
+    assert "set one of them to another port" in refusal(write('http_listen = "127.0.0.1:8084"'))
     with pytest.raises(SettingsError, match="another port"):
         Settings().listening_on(Address("127.0.0.1", 8085))
-    any_port = {"FSHUNT_LISTEN": "127.0.0.1:0", "FSHUNT_METRICS": "127.0.0.1:0"}
-    assert load(write(""), any_port).settings.metrics == Address("127.0.0.1", 0)
+    any_port = {"FSHUNT_LISTEN": "127.0.0.1:0", "FSHUNT_HTTP_LISTEN": "127.0.0.1:0"}
+    assert load(write(""), any_port).settings.http_listen == Address("127.0.0.1", 0)
 
 
 def test_the_node_is_by_default_the_host_and_the_port(monkeypatch, write):
     monkeypatch.setattr("socket.gethostname", lambda: "pbx one.example")
-    assert Settings().node == "pbx-one.example-8084"
-    assert load(write('listen = "127.0.0.1:9000"'), {}).settings.node == "pbx-one.example-9000"
-    assert Settings().listening_on(Address("127.0.0.1", 9001)).node == "pbx-one.example-9001"
+    assert Settings().node_name == "pbx-one.example-8084"
+    assert load(write('listen = "127.0.0.1:9000"'), {}).settings.node_name == "pbx-one.example-9000"
+    assert Settings().listening_on(Address("127.0.0.1", 9001)).node_name == "pbx-one.example-9001"
     monkeypatch.setattr("socket.gethostname", lambda: "h" * 200)
-    assert Settings().node == "h" * 59 + "-8084"
+    assert Settings().node_name == "h" * 59 + "-8084"
 
 
 def test_a_node_that_was_said_stays_when_it_listens_elsewhere(write):
-    said = load(write('node = "first"\ncontrollers = ["192.0.2.1:8084"]'), {}).settings
+    said = load(write('node_name = "first"\ncontrollers = ["192.0.2.1:8084"]'), {}).settings
     elsewhere = said.listening_on(Address("127.0.0.1", 9001))
-    assert (elsewhere.node, elsewhere.controllers) == ("first", (Address("192.0.2.1", 8084),))
+    assert (elsewhere.node_name, elsewhere.controllers) == ("first", (Address("192.0.2.1", 8084),))
 
 
 def test_the_controllers_are_by_default_where_the_daemon_listens(write):

@@ -13,10 +13,9 @@ import gevent
 
 from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.call.selection import without_phone
-from fshunt.daemon.deps import Services
-from fshunt.db.queries import auto_block as autoblock
-from fshunt.db.queries import calls, hunts
-from fshunt.errors import StoreError
+from fshunt.daemon.deps import Dependencies
+from fshunt.db.queries import auto_block, calls, hunts
+from fshunt.errors import DatabaseError
 from fshunt.freeswitch.offers import Offer
 from fshunt.hunting.availability import SkipReason, words_of
 from fshunt.hunting.destinations import Destination, DestinationKind
@@ -31,10 +30,10 @@ _PREPOSITIONS = {DestinationKind.VOICEMAIL: " ", DestinationKind.TRANSFER: " to 
 
 
 @dataclass(slots=True)
-class Journal:
+class CallLog:
     """The rows and log lines of one hunt, and what else must know of it."""
 
-    services: Services
+    deps: Dependencies
     caller: Caller
     hunt_id: str = field(default_factory=lambda: uuid4().hex)
     is_closed: bool = False
@@ -50,17 +49,17 @@ class Journal:
         """The order of the hunt is decided."""
         group, self._hunt = hunt.group, hunt
         self._open(group.domain, group, hunt)
-        stages = (" & ".join(group.member(i).extension for i in stage) for stage in decide(hunt.facts))
+        stages = (" & ".join(group.member(i).extension for i in stage) for stage in decide(hunt.policy_input))
         order = ", ".join(stages)
         self._log("from %s to %s: %s, order %s", self.caller.number, _called(group), group.policy, order or "of nobody")
-        not_seen = self.services.monitor.why_not()
-        if not_seen is not None and self.services.monitor.configured:  # where none is, the start has said so
+        not_seen = self.deps.monitor.why_not()
+        if not_seen is not None and self.deps.monitor.configured:  # where none is, the start has said so
             self._log("who is on the phone is not known: %s", not_seen)
 
     def skipped(self, stage: Stage, member: Member, reason: SkipReason) -> None:
         """A member was passed over."""
         detail = self._hunt.detail(member, reason) if self._hunt is not None else None
-        self.services.recorder.put(
+        self.deps.outbox.put(
             calls.add_skip,
             uuid4().hex,
             call_id=self.hunt_id,
@@ -69,7 +68,7 @@ class Journal:
             position=member.position,
             extension=member.extension,
             reason=reason,
-            at=self.services.now(),
+            at=self.deps.now(),
             detail=detail,
         )
         self._log("%s passed over: %s", member.extension, words_of(reason, detail))
@@ -78,9 +77,9 @@ class Journal:
         """Members are rung."""
         for offer in offers:
             member = group.member(offer.member_id)
-            whole = (member.ring_time or group.ring_time).in_seconds(self.services.settings.ring_cycle)
+            whole = (member.ring_time or group.ring_time).in_seconds(self.deps.settings.seconds_per_ring)
             self._offers[offer.id] = offer, offer.ring_seconds >= whole
-            self.services.recorder.put(
+            self.deps.outbox.put(
                 calls.add_offer,
                 offer.id,
                 call_id=self.hunt_id,
@@ -90,18 +89,18 @@ class Journal:
                 extension=member.extension,
                 phones=len(offer.legs),
                 ring_seconds=offer.ring_seconds,
-                started_at=self.services.now(),
+                started_at=self.deps.now(),
             )
             phones = "" if len(offer.legs) == 1 else f" at {len(offer.legs)} phones"
             self._log("rings %s%s for %g s", member.extension, phones, offer.ring_seconds)
-        self.services.recorder.hurry()  # before a phone rings: if we die now, the rows say for whom it rang
+        self.deps.outbox.hurry()  # before a phone rings: if we die now, the rows say for whom it rang
 
     def offer_ended(self, hunt: Hunt, offer: Offer, seconds: float) -> None:
         """The offer came to its outcome after some seconds; unless answered, others may ring the member again."""
-        leg, outcome, at = offer.decisive(), offer.outcome or Outcome.SWITCH_LOST, self.services.now()
+        leg, outcome, at = offer.decisive(), offer.outcome or Outcome.SWITCH_LOST, self.deps.now()
         _, whole = self._offers.get(offer.id, (offer, False))
         rang_out = outcome is Outcome.NO_ANSWER and whole and offer.withdrawn is None
-        self.services.recorder.put_then(
+        self.deps.outbox.put_then(
             partial(self._offer_written, hunt.group, offer.extension, at) if rang_out else _nothing,
             calls.end_offer,
             offer.id,
@@ -115,31 +114,31 @@ class Journal:
             missing=self._without_phone(hunt, offer) if rang_out else [],
         )
         if outcome is not Outcome.ANSWERED:
-            self.services.claims.release(hunt.id, hunt.call_uuid, [offer.extension])
-        self.services.metrics.offer_ended(outcome)
+            self.deps.claims.release(hunt.id, hunt.call_uuid, [offer.extension])
+        self.deps.metrics.offer_ended(outcome)
         detail = offer.detail()
         self._log("%s %s after %.1f s%s", offer.extension, outcome, seconds, f": {detail}" if detail else "")
 
     def answered(self, group: Group, member: Member) -> None:
         """A member talks with the caller: stamp the member, and move the memory of a circular group."""
-        at = self.services.now()
-        self._answered_at = self.services.monotonic()
+        at = self.deps.now()
+        self._answered_at = self.deps.monotonic()
         self._answered_by = member
         moves = POLICIES[group.policy].remembers is Remembers.ANSWERER
-        self.services.recorder.put(calls.note_answered, self.hunt_id, answered_by=member.extension, answered_at=at)
-        self.services.recorder.put(
+        self.deps.outbox.put(calls.note_answered, self.hunt_id, answered_by=member.extension, answered_at=at)
+        self.deps.outbox.put(
             hunts.note_answer, group.id, member.id, call_uuid=self.caller.uuid, at=at, moves_answerer=moves
         )
-        self.services.recorder.hurry()
-        self.services.known.answered(group.id, member.id)
-        self.services.known.idle_since(group.id, member.id, at)
+        self.deps.outbox.hurry()
+        self.deps.group_cache.answered(group.id, member.id)
+        self.deps.group_cache.idle_since(group.id, member.id, at)
 
     def talk_ended(self, group: Group, member: Member) -> None:
         """The talk is over: the member is idle from now, and rests."""
-        at = self.services.now()
-        self.services.recorder.put(hunts.note_end, member.id, at=at)
-        self.services.known.idle_since(group.id, member.id, at)
-        self.services.rests.began(member.id)
+        at = self.deps.now()
+        self.deps.outbox.put(hunts.note_end, member.id, at=at)
+        self.deps.group_cache.idle_since(group.id, member.id, at)
+        self.deps.wrap_ups.began(member.id)
 
     def waits(self, in_line: int) -> None:
         """The caller waits for a busy member; ``in_line`` callers do for the same, this one with them."""
@@ -152,20 +151,18 @@ class Journal:
 
     def leaving(self, result: Result, case: str, destination: Destination) -> None:
         """The caller goes to a place that outlives us: if we die now, the rows say where."""
-        self.services.recorder.put(
-            calls.note_leaving, self.hunt_id, result=result, reason=case, destination=str(destination)
-        )
-        self.services.recorder.hurry()
+        self.deps.outbox.put(calls.note_leaving, self.hunt_id, result=result, reason=case, destination=str(destination))
+        self.deps.outbox.hurry()
 
     def note(self, words: str) -> None:
         """Something that an administrator should know of this call."""
         self._log("%s", words)
 
-    def let_go(self, what: str) -> None:
+    def detach(self, what: str) -> None:
         """The call goes on without a session of ours; whoever watches the switch closes its record."""
         self.is_closed = True
         if self._waited_seconds is not None:
-            self.services.recorder.put(calls.note_waited, self.hunt_id, seconds=self._waited_seconds)
+            self.deps.outbox.put(calls.note_waited, self.hunt_id, seconds=self._waited_seconds)
         self._log("goes on without us: %s", what)
 
     def closed(
@@ -181,25 +178,25 @@ class Journal:
         """
         if not self._opened:
             self._open(self.caller.asked_domain, None, None)
-        self.services.recorder.put(
+        self.deps.outbox.put(
             calls.close_call,
             self.hunt_id,
             result=result,
             reason=reason,
             destination=str(destination) if destination else None,
-            ended_at=self.services.now(),
+            ended_at=self.deps.now(),
             end_seen=end_seen,
             waited_seconds=self._waited_seconds,
         )
         if end_seen and self._hunt is not None:
-            self.services.claims.release(self.hunt_id, self.caller.uuid)
+            self.deps.claims.release(self.hunt_id, self.caller.uuid)
         else:
-            self.services.claims.let_lapse(self.hunt_id)
+            self.deps.claims.expire(self.hunt_id)
         self.is_closed = True
-        self.services.metrics.hunt_ended(result)
+        self.deps.metrics.hunt_ended(result)
         words = [f"ended: {result}"]
         if self._answered_by is not None:
-            talked = self.services.monotonic() - self._answered_at
+            talked = self.deps.monotonic() - self._answered_at
             words.append(f" by {self._answered_by.extension}, talked {talked:.0f} s")
         if destination is not None:
             words.append(f"{_PREPOSITIONS[destination.kind]}{destination.value}")
@@ -208,7 +205,7 @@ class Journal:
         self._log("%s", "".join(words))
 
     def _without_phone(self, hunt: Hunt, offer: Offer) -> list[str]:
-        return [] if hunt.group.auto_block is None else without_phone(hunt, offer.extension, self.services)
+        return [] if hunt.group.auto_block is None else without_phone(hunt, offer.extension, self.deps)
 
     def _offer_written(self, group: Group, extension: str, at: datetime) -> None:
         if group.auto_block is not None:
@@ -217,8 +214,8 @@ class Journal:
     def _say_if_blocked(self, group: Group, extension: str, at: datetime) -> None:
         """Say that a member is blocked by itself if this offer, which ended at ``at``, was one too many."""
         try:
-            blocked_at = self.services.database.read(autoblock.blocked_at, group.domain, extension)
-        except StoreError as error:
+            blocked_at = self.deps.database.read(auto_block.blocked_at, group.domain, extension)
+        except DatabaseError as error:
             log.debug("whether %s is blocked by itself: %s", extension, error)
             return
         if blocked_at == at:
@@ -227,7 +224,7 @@ class Journal:
 
     def _open(self, domain: str, group: Group | None, hunt: Hunt | None) -> None:
         self._opened = True
-        self.services.recorder.put(
+        self.deps.outbox.put(
             calls.open_call,
             self.hunt_id,
             uuid=self.caller.uuid,
@@ -237,10 +234,10 @@ class Journal:
             policy=group.policy if group else "",
             caller_number=self.caller.number,
             caller_name=self.caller.name,
-            started_at=self.services.now(),
-            facts=hunt.facts.to_json() if hunt else None,
-            owner=self.services.settings.node,
-            run=self.services.run,
+            started_at=self.deps.now(),
+            policy_input=hunt.policy_input.to_json() if hunt else None,
+            node=self.deps.settings.node_name,
+            run_id=self.deps.run_id,
         )
 
     def _log(self, words: str, *values: object) -> None:

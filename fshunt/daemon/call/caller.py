@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from fshunt.esl.frames import Frame
 from fshunt.freeswitch.channels import account_of
-from fshunt.hunting import validation as kinds
+from fshunt.hunting import validation
 
 MAX_SHOWN_CHARS = 120
 DEFAULT_CONTEXT = "default"
-DRESSED = "fshunt_dressed"
+PRESENTED = "fshunt_presented"
 """The channel variable that says so to a later hunt of the same call."""
 
 MAX_APOSTROPHES = 1
@@ -32,7 +32,7 @@ class Caller:
     answered: bool
     presence_ids: frozenset[str] = frozenset()
     """Whose phone it is, as the switch names it: ``extension@domain`` in lower case."""
-    dressed: bool = False
+    presented: bool = False
     """Whether an earlier hunt of this call has set the name and music of its group."""
 
     @property
@@ -61,10 +61,10 @@ def caller_of(channel: Frame) -> Caller:
         domain_variable=_named(channel, "variable_fshunt_domain"),
         domain_name=_named(channel, "variable_domain_name"),
         dialled_host=_named(channel, "variable_sip_req_host"),
-        context=context if kinds.fits(kinds.check_context, context) else DEFAULT_CONTEXT,
+        context=context if validation.fits(validation.check_context, context) else DEFAULT_CONTEXT,
         answered=channel.get("Answer-State") == "answered",
         presence_ids=_presence_ids(channel),
-        dressed=channel.get(f"variable_{DRESSED}") == "true",
+        presented=channel.get(f"variable_{PRESENTED}") == "true",
     )
 
 
@@ -80,7 +80,7 @@ def plain(text: str) -> str:
 
 
 def _can_be_passed_on(text: str) -> bool:
-    return kinds.fits(kinds.check_caller_name, text) and text.count("'") <= MAX_APOSTROPHES
+    return validation.fits(validation.check_caller_name, text) and text.count("'") <= MAX_APOSTROPHES
 
 
 def _named(channel: Frame, name: str) -> str | None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from fshunt.daemon.call.caller import Caller
 from fshunt.esl.session import CallerGone, Session, SwitchLost
-from fshunt.hunting import validation as kinds
+from fshunt.hunting import validation
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.states import Result
 from fshunt.settings import Settings
@@ -26,7 +26,7 @@ TAKEN_SECONDS = 0.1
 CLOCK = time.monotonic
 
 
-class LetGo(BaseException):
+class Detach(BaseException):
     """Told to a call that talks: the daemon stops, the talk goes on without it."""
 
 
@@ -100,14 +100,14 @@ def leave(session: Session, caller: Caller, domain: str, destination: Destinatio
         case DestinationKind.HANGUP:
             # Or the caller hears the SIP answer of the last phone that refused, whatever the cause is.
             session.post(f"api uuid_setvar {caller.uuid} last_bridge_proto_specific_hangup_cause")
-            hang_up(session, kinds.check_cause(destination.value or ""))
+            hang_up(session, validation.check_cause(destination.value or ""))
             return Result.REJECTED
 
 
 def _to_voicemail(session: Session, caller: Caller, domain: str, box: str, settings: Settings) -> Result:
     protect_talk(session, caller)
     session.execute("answer")
-    arguments = f"{kinds.check_profile(settings.voicemail_profile)} {kinds.check_domain(domain)} {box}"
+    arguments = f"{validation.check_profile(settings.voicemail_profile)} {validation.check_domain(domain)} {box}"
     voicemail = session.execute("voicemail", arguments)
     with suppress(CallerGone):
         session.wait_completion(voicemail, CLOCK() + LONGEST_VOICEMAIL_SECONDS)
@@ -117,8 +117,8 @@ def _to_voicemail(session: Session, caller: Caller, domain: str, box: str, setti
 
 
 def _transfer(session: Session, caller: Caller, number: str, settings: Settings) -> Result:
-    context = kinds.check_context(settings.transfer_context or caller.context)
-    target = f"{kinds.check_transfer_number(number)} XML {context}"
+    context = validation.check_context(settings.transfer_context or caller.context)
+    target = f"{validation.check_transfer_number(number)} XML {context}"
     session.leave_with(f"api uuid_setvar {caller.uuid} socket_resume false", "transfer", target)
     return Result.TRANSFERRED
 

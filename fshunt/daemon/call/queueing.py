@@ -1,4 +1,4 @@
-"""A caller who waits for a busy member, first come first served (``when_busy = wait``; design, section 4)."""
+"""A caller who waits for a busy member, first come first served (``when_busy = queue``; design, section 4)."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
-from fshunt.daemon.call.call_log import Journal
+from fshunt.daemon.call.call_log import CallLog
 from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.call.finish import Stopped
 from fshunt.daemon.call.selection import Chosen, choose
 from fshunt.daemon.call.setup import HoldMusic
 from fshunt.daemon.cluster.heartbeat import place_seconds
-from fshunt.daemon.cluster.queue import Key, Waiter
+from fshunt.daemon.cluster.queue import Key, QueuedCaller
 from fshunt.daemon.data.database import Patience
-from fshunt.daemon.deps import Services
-from fshunt.db.queries import member_status as standing
-from fshunt.db.queries import queue as waiting
-from fshunt.errors import StoreError
+from fshunt.daemon.deps import Dependencies
+from fshunt.db.queries import member_status, queue
+from fshunt.errors import DatabaseError
 from fshunt.esl.session import Session
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.group import MAX_WAIT_SECONDS, Member
@@ -32,19 +31,19 @@ BUSY_AGAIN_SECONDS = 5.0
 """A phone that answered "busy" is left alone so long, whatever is known of it: it knows best."""
 
 
-class Waiting(AbstractContextManager["Waiting"]):
+class Queueing(AbstractContextManager["Queueing"]):
     """One caller's wait, from the end of the stages to the end of the time (``deadline``, of the monotonic clock)."""
 
     def __init__(
-        self, session: Session, hunt: Hunt, caller: Caller, services: Services, journal: Journal, deadline: float
+        self, session: Session, hunt: Hunt, caller: Caller, deps: Dependencies, call_log: CallLog, deadline: float
     ) -> None:
-        self.session, self.hunt, self.services, self.journal = session, hunt, services, journal
-        clock = services.monotonic
+        self.session, self.hunt, self.deps, self.call_log = session, hunt, deps, call_log
+        clock = deps.monotonic
         self._began = clock()
         self._until = min(deadline, self._began + MAX_WAIT_SECONDS)
         self._music = HoldMusic(session, hunt.group, caller)
-        self._waiter = Waiter(hunt.id, hunt.group.id, session.wake)
-        self._patience = Patience(services.database, services.settings.database_timeout, clock)
+        self._queued = QueuedCaller(hunt.id, hunt.group.id, session.wake)
+        self._patience = Patience(deps.database, deps.settings.database_timeout, clock)
         self._said: frozenset[Key] = frozenset()
         self._told = False
         self._turn = 0
@@ -54,9 +53,9 @@ class Waiting(AbstractContextManager["Waiting"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the line at once; but when the daemon stops, the place stays for a moment: it goes with the call."""
+        """Leave the line at once; but when the daemon stops, the ticket stays for a moment: it goes with the call."""
         self._leave_line(kept=kind is Stopped)
-        self.journal.waited(self.services.monotonic() - self._began)
+        self.call_log.waited(self.deps.monotonic() - self._began)
 
     def __enter__(self) -> Self:
         """Begin to wait."""
@@ -67,7 +66,7 @@ class Waiting(AbstractContextManager["Waiting"]):
 
         Raises CallerGone, CallerTaken.
         """
-        while self.hunt.waits() and self.services.monotonic() < self._until:
+        while self.hunt.waits() and self.deps.monotonic() < self._until:
             self._join()
             found = self._try()
             if found is not None:
@@ -83,24 +82,24 @@ class Waiting(AbstractContextManager["Waiting"]):
 
     def spare_the_busy(self) -> None:
         """Leave those alone for a moment whose phones have just answered "busy"."""
-        now = self.services.monotonic()
+        now = self.deps.monotonic()
         for member_id, end in self.hunt.last_end.items():
             if end is Outcome.BUSY and self._not_before.get(member_id, 0.0) <= now:
                 self._not_before[member_id] = now + BUSY_AGAIN_SECONDS
 
     def _try(self) -> tuple[Stage, list[Chosen]] | None:
         self._turn += 1
-        self._patience.allow(self.services.settings.database_timeout)
+        self._patience.allow(self.deps.settings.database_timeout)
         not_now = self._who_may_not_ring()
         for stage in self.hunt.stages_of_awaited(self._turn):
-            now = self.services.monotonic()
+            now = self.deps.monotonic()
             members = [m for m in stage.members if m.id not in not_now and self._not_before.get(m.id, 0.0) <= now]
             if not members:
                 continue
-            choice = choose(self.session, self.hunt, members, self.services, self._patience, self._waiter)
+            choice = choose(self.session, self.hunt, members, self.deps, self._patience, self._queued)
             for member, reason in choice.skipped:
                 if self.hunt.skipped(member, reason):
-                    self.journal.skipped(stage, member, reason)
+                    self.call_log.skipped(stage, member, reason)
             if choice.chosen:
                 return stage, choice.chosen
         return None
@@ -108,8 +107,8 @@ class Waiting(AbstractContextManager["Waiting"]):
     def _who_may_not_ring(self) -> dict[int, SkipReason]:
         """Return who is disabled or blocked now, or whose whole group is: nobody waits for them."""
         try:
-            reasons = self._patience.read(standing.may_not_ring, [member.id for member in self.hunt.awaited()])
-        except StoreError:
+            reasons = self._patience.read(member_status.may_not_ring, [member.id for member in self.hunt.awaited()])
+        except DatabaseError:
             return {}
         for member_id, reason in reasons.items():
             self.hunt.skipped(self.hunt.group.member(member_id), reason)
@@ -121,60 +120,60 @@ class Waiting(AbstractContextManager["Waiting"]):
         others = frozenset((group.domain, member.extension) for member in awaited if member not in kept)
         if self.hunt.state is not State.WAITING:
             self.hunt.move(Event.WAITS)
-        self.services.line.join(self._waiter, keys, others)
-        if keys != self._said or self._waiter.known_in != self.services.line.age:
-            self._patience.allow(self.services.settings.database_timeout)
+        self.deps.queue.join(self._queued, keys, others)
+        if keys != self._said or self._queued.known_in != self.deps.queue.age:
+            self._patience.allow(self.deps.settings.database_timeout)
             self._join_in_database(kept)
         self._said = keys
 
     def _join_in_database(self, kept: Sequence[Member]) -> None:
-        age = self.services.line.age
+        age = self.deps.queue.age
         try:
-            place = self._patience.write(
-                waiting.join,
+            ticket = self._patience.write(
+                queue.join,
                 self.hunt.id,
                 [member.extension for member in kept],
                 domain=self.hunt.group.domain,
                 group_id=self.hunt.group.id,
                 call_uuid=self.hunt.call_uuid,
-                owner=self.services.run,
-                place=self._waiter.place,
-                at=self.services.now(),
-                now=self.services.claims.now(),
-                lease_seconds=place_seconds(self.services.settings.lease_seconds),
+                run_id=self.deps.run_id,
+                ticket=self._queued.ticket,
+                at=self.deps.now(),
+                now=self.deps.claims.now(),
+                lease_seconds=place_seconds(self.deps.settings.lease_seconds),
             )
-            self.services.line.give_place(self._waiter, place)
-            self._waiter.known_in = age
-        except StoreError as error:
+            self.deps.queue.give_ticket(self._queued, ticket)
+            self._queued.known_in = age
+        except DatabaseError as error:
             if not self._told:
-                self.journal.note(f"waits in the line of this daemon only: {error}")
+                self.call_log.note(f"waits in the line of this daemon only: {error}")
         if not self._told:
-            self.journal.waits(self._in_line([member.extension for member in kept]))
+            self.call_log.waits(self._in_line([member.extension for member in kept]))
         self._told = True
 
     def _in_line(self, extensions: Sequence[str]) -> int:
         """How many wait for these members, with all daemons as far as the database tells, this caller with them."""
         domain = self.hunt.group.domain
-        here = self.services.line.count([(domain, extension) for extension in extensions])
+        here = self.deps.queue.count([(domain, extension) for extension in extensions])
         try:
-            return max(here, self._patience.read(waiting.count, domain, extensions))
-        except StoreError:
+            return max(here, self._patience.read(queue.count, domain, extensions))
+        except DatabaseError:
             return here
 
     def _leave_line(self, *, kept: bool = False) -> None:
-        """Leave the line, here and, unless the place is ``kept`` or a claim has given it up, in the database."""
-        self.services.line.leave(self._waiter)
+        """Leave the line, here and, unless the ticket is ``kept`` or a claim has given it up, in the database."""
+        self.deps.queue.leave(self._queued)
         if self._said and not kept:
-            self.services.recorder.put(waiting.leave, self.hunt.id)
-            self.services.recorder.hurry()
-        self._said, self._waiter.known_in = frozenset(), 0
+            self.deps.outbox.put(queue.leave, self.hunt.id)
+            self.deps.outbox.hurry()
+        self._said, self._queued.known_in = frozenset(), 0
 
     def _pause(self) -> None:
         """Wait for a sign that somebody is free, the caller's end, or the time of the next try."""
         self._music.start()
-        now = self.services.monotonic()
-        resting = self.services.rests.next_end([m.id for m in self.hunt.awaited()], self.hunt.group.rest_seconds)
-        again = [at for at in (*self._not_before.values(), *resting) if at > now]
+        now = self.deps.monotonic()
+        in_wrap_up = self.deps.wrap_ups.next_end([m.id for m in self.hunt.awaited()], self.hunt.group.wrap_up_seconds)
+        again = [at for at in (*self._not_before.values(), *in_wrap_up) if at > now]
         next_try = min([self._until, now + LONGEST_PAUSE_SECONDS, self._music.next_start, *again])
         event = self.session.next_event(next_try, wakeable=True)
         self.session.check_caller()

@@ -12,9 +12,9 @@ import gevent
 
 from fshunt.daemon.call.caller import MAX_SHOWN_CHARS
 from fshunt.daemon.cluster.claims import Standing, as_frozen
-from fshunt.daemon.cluster.queue import Waiter
+from fshunt.daemon.cluster.queue import QueuedCaller
 from fshunt.daemon.data.database import Patience
-from fshunt.daemon.deps import Services
+from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.switches.monitor import NOTHING_SEEN
 from fshunt.esl.session import Session
 from fshunt.freeswitch.dialstring import (
@@ -22,7 +22,7 @@ from fshunt.freeswitch.dialstring import (
     LegPlan,
     contact_query,
     contacts_of,
-    outside_endpoint,
+    external_endpoint,
 )
 from fshunt.freeswitch.offers import LATEST_RINGING_SECONDS, Leg, Offer, is_leg_of, leg_uuid
 from fshunt.freeswitch.phones import PhoneCall, PhoneState
@@ -68,40 +68,40 @@ def choose(
     session: Session,
     hunt: Hunt,
     members: Sequence[Member],
-    services: Services,
+    deps: Dependencies,
     patience: Patience,
-    waiter: Waiter | None = None,
+    queued: QueuedCaller | None = None,
 ) -> Choice:
     """Return who of ``members`` can be rung now; whoever is chosen is claimed for this hunt.
 
-    ``waiter`` is the caller's place in the line, if he waits: then the database is asked only if somebody looks free.
+    ``queued`` is the caller's place in the line, if he waits: then the database is asked only if somebody looks free.
     """
-    seen = {m.id: _look(hunt, m, services) for m in members}
+    seen = {m.id: _look(hunt, m, deps) for m in members}
     phones = find_phones(session, hunt.group.domain, _unhindered(members, seen, hunt.group))
     seen |= {member_id: replace(seen[member_id], registered=bool(found)) for member_id, found in phones.items()}
     # Whether somebody is disabled or blocked now only the database knows; all else hinders before it is asked.
     wanted = _unhindered(members, seen, hunt.group)
-    at = services.now()
-    if wanted or waiter is None:
-        standings, agreed = services.claims.take(hunt, wanted, waiter, patience, at)
+    at = deps.now()
+    if wanted or queued is None:
+        standings, agreed = deps.claims.take(hunt, wanted, queued, patience, at)
         if not agreed and any(each.got for each in standings.values()):
-            seen |= _seen_after_the_others(hunt, wanted, phones, services)
+            seen |= _seen_after_the_others(hunt, wanted, phones, deps)
     else:
         standings = {m.id: as_frozen(m) for m in members}
-    return _sorted_out(hunt, members, seen, standings, phones, at, services)
+    return _sorted_out(hunt, members, seen, standings, phones, at, deps)
 
 
 def _seen_after_the_others(
-    hunt: Hunt, members: Sequence[Member], phones: Phones, services: Services
+    hunt: Hunt, members: Sequence[Member], phones: Phones, deps: Dependencies
 ) -> dict[int, Presence]:
     """Let the daemons before this one ring first, and return what is seen of the members then.
 
     The daemons cannot agree in the database, and one event of a switch may have woken them all at the same moment.
     """
-    place = min(services.claims.place(), MOST_LET_GO_FIRST)
-    if place and services.monitor.why_not() is None:
+    place = min(deps.claims.rank(), MOST_LET_GO_FIRST)
+    if place and deps.monitor.why_not() is None:
         gevent.sleep(place * SEEN_SECONDS)
-    return {m.id: replace(_look(hunt, m, services), registered=bool(phones.get(m.id))) for m in members}
+    return {m.id: replace(_look(hunt, m, deps), registered=bool(phones.get(m.id))) for m in members}
 
 
 def _unhindered(members: Sequence[Member], seen: dict[int, Presence], group: Group) -> list[Member]:
@@ -115,36 +115,36 @@ def _sorted_out(
     standings: dict[int, Standing],
     phones: Phones,
     at: datetime,
-    services: Services,
+    deps: Dependencies,
 ) -> Choice:
     group, choice = hunt.group, Choice([], [])
     for member in members:
         presence = _with_standing(seen[member.id], standings.get(member.id))
         hunt.saw(member, presence)
-        reason = skip_reason(presence, call_waiting=group.call_waiting, rest_seconds=group.rest_seconds, now=at)
-        if reason is SkipReason.RESTING and presence.idle_since is not None:
-            services.rests.seen(member.id, (at - presence.idle_since).total_seconds())
+        reason = skip_reason(presence, call_waiting=group.call_waiting, wrap_up_seconds=group.wrap_up_seconds, now=at)
+        if reason is SkipReason.WRAP_UP and presence.idle_since is not None:
+            deps.wrap_ups.seen(member.id, (at - presence.idle_since).total_seconds())
         if reason is None:
             choice.chosen.append(Chosen(member, tuple(phones[member.id])))
         else:
             choice.skipped.append((member, reason))
     not_rung = [member.extension for member, _ in choice.skipped if member.id in standings and standings[member.id].got]
     if not_rung:
-        services.claims.release(hunt.id, hunt.call_uuid, not_rung)
+        deps.claims.release(hunt.id, hunt.call_uuid, not_rung)
     return choice
 
 
-def _look(hunt: Hunt, member: Member, services: Services) -> Presence:
+def _look(hunt: Hunt, member: Member, deps: Dependencies) -> Presence:
     """What is known of a member without asking anybody: whether there is a phone, and who is on it."""
     group = hunt.group
-    seen = NOTHING_SEEN if member.address.outside else services.monitor.look(group.domain, member.address.number)
+    seen = NOTHING_SEEN if member.address.external else deps.monitor.look(group.domain, member.address.number)
     calls = [call for call in seen.calls if not _is_of(call, hunt)]
-    resting = services.rests.rests(member.id, group.rest_seconds)
+    in_wrap_up = deps.wrap_ups.in_wrap_up(member.id, group.wrap_up_seconds)
     return Presence(
-        registered=True if member.address.outside else seen.registered,
+        registered=True if member.address.external else seen.registered,
         on_call=hunt.is_caller(member) or any(call.state is PhoneState.TALKING for call in calls),
         ringing=any(call.state is PhoneState.RINGING for call in calls),
-        resting=True if resting else None,
+        in_wrap_up=True if in_wrap_up else None,
         last_outcome=hunt.last_outcome.get(member.id),
     )
 
@@ -168,26 +168,26 @@ def _with_standing(presence: Presence, standing: Standing | None) -> Presence:
     )
 
 
-def without_phone(hunt: Hunt, extension: str, services: Services) -> list[str]:
+def without_phone(hunt: Hunt, extension: str, deps: Dependencies) -> list[str]:
     """Return who of a member's groups has no phone that can be rung, as the monitor knows or this hunt has met.
 
     A member may be in several groups of the domain.
     """
     group = hunt.group
     met = {m.extension for m in group.members if hunt.last_end.get(m.id) in _NO_PHONE}
-    known = services.known.of_member(group.domain, extension)
+    known = deps.group_cache.of_member(group.domain, extension)
     others = {member for each in (group, *known) for member in each.members}
-    phones = {m.extension: m.address.number for m in others if not m.address.outside}
-    gone = {ext for ext, number in phones.items() if services.monitor.look(group.domain, number).registered is False}
+    phones = {m.extension: m.address.number for m in others if not m.address.external}
+    gone = {ext for ext, number in phones.items() if deps.monitor.look(group.domain, number).registered is False}
     return sorted(met | gone)
 
 
 def find_phones(session: Session, domain: str, members: Sequence[Member]) -> Phones:
-    """Ask the switch for all phones of each member (fact 17); an outside number is its own phone."""
+    """Ask the switch for all phones of each member (fact 17); an external number is its own phone."""
     phones: Phones = {}
     for member in members:
-        if member.address.outside:
-            phones[member.id] = [outside_endpoint(member.address)]
+        if member.address.external:
+            phones[member.id] = [external_endpoint(member.address)]
             continue
         mark = uuid4().hex
         answer = session.send(f"api {contact_query(member.address, domain, mark)}", API_SECONDS).reply_text
@@ -203,16 +203,16 @@ def find_phones(session: Session, domain: str, members: Sequence[Member]) -> Pho
 
 
 def make_offers(
-    chosen: Sequence[Chosen], group: Group, services: Services, longest: float
+    chosen: Sequence[Chosen], group: Group, deps: Dependencies, longest: float
 ) -> tuple[list[Offer], list[LegPlan]]:
     """Return an offer for each member chosen, and the legs to be dialled; no offer rings longer than ``longest`` s."""
-    settings, started = services.settings, services.monotonic()
+    settings, started = deps.settings, deps.monotonic()
     offers, plans = [], []
     for each in chosen:
         member = each.member
-        ring_seconds = min((member.ring_time or group.ring_time).in_seconds(settings.ring_cycle), longest)
+        ring_seconds = min((member.ring_time or group.ring_time).in_seconds(settings.seconds_per_ring), longest)
         confirm = Confirm(settings.confirm_prompt, settings.confirm_timeout) if member.confirm else None
-        presence_id = None if member.address.outside else f"{member.address.number}@{group.domain}"
+        presence_id = None if member.address.external else f"{member.address.number}@{group.domain}"
         offer_id = uuid4().hex
         legs = [Leg(leg_uuid(offer_id, n), endpoint) for n, endpoint in enumerate(each.endpoints, start=1)]
         plans += [

@@ -6,10 +6,10 @@ from contextlib import suppress
 
 import gevent
 
-from fshunt.daemon.call.caller import DRESSED, Caller
+from fshunt.daemon.call.caller import PRESENTED, Caller
 from fshunt.esl.frames import Frame
 from fshunt.esl.session import Session, TimedOut
-from fshunt.hunting import validation as kinds
+from fshunt.hunting import validation
 from fshunt.hunting.group import Group
 
 LINGER_SECONDS = 5
@@ -38,7 +38,7 @@ CHANNEL_VARIABLES = (
     "originate_retries=",
 )
 
-DRESS = ("effective_caller_id_name", "ringback", "transfer_ringback", "instant_ringback")
+PRESENTATION_VARIABLES = ("effective_caller_id_name", "ringback", "transfer_ringback", "instant_ringback")
 """The variables that depend on the group."""
 
 SURELY_PLAYS_SECONDS = 0.1
@@ -64,9 +64,9 @@ def greet(session: Session, caller: Caller) -> None:
     """
     session.post(
         # What a daemon that has died had still asked for would run in the midst of our hunt (fact 27).
-        f"api uuid_break {kinds.check_uuid(caller.uuid)} all",
+        f"api uuid_break {validation.check_uuid(caller.uuid)} all",
         f"linger {LINGER_SECONDS}",
-        f"filter Unique-ID {kinds.check_uuid(caller.uuid)}",
+        f"filter Unique-ID {validation.check_uuid(caller.uuid)}",
         f"event plain {EVENTS}",
         f"api uuid_setvar_multi {caller.uuid} {';'.join(CHANNEL_VARIABLES)}",
     )
@@ -78,17 +78,17 @@ def present(session: Session, caller: Caller, group: Group) -> bool:
 
     Tell whether there was anything to set, and so to take back when the caller is sent elsewhere.
     """
-    if caller.dressed:
-        undress(session, caller)
+    if caller.presented:
+        clear_presentation(session, caller)
     values = {}
     if group.prefix:
-        values["effective_caller_id_name"] = caller.prefixed_name(kinds.check_prefix(group.prefix))
+        values["effective_caller_id_name"] = caller.prefixed_name(validation.check_prefix(group.prefix))
     if group.music or caller.answered:
-        music = kinds.check_music(group.music) if group.music else RINGBACK_TONE
+        music = validation.check_music(group.music) if group.music else RINGBACK_TONE
         # transfer_ringback is for a channel that is answered; without instant_ringback a silent phone makes silence.
         values |= {"ringback": music, "transfer_ringback": music, "instant_ringback": "true"}
     if values:
-        values[DRESSED] = "true"
+        values[PRESENTED] = "true"
         session.post(*(f"api uuid_setvar {caller.uuid} {name} {value}" for name, value in values.items()))
     return bool(values)
 
@@ -103,7 +103,7 @@ class HoldMusic:
         self._session = session
         self._source = ""
         if group.music:
-            self._source = kinds.check_music(group.music)
+            self._source = validation.check_music(group.music)
         elif caller.answered:
             self._source = f"tone_stream://{RINGBACK_TONE};loops=-1"
         self._playing = ""
@@ -147,6 +147,6 @@ class HoldMusic:
             self._not_before = now + TAKEN_SECONDS if is_there else float("inf")
 
 
-def undress(session: Session, caller: Caller) -> None:
+def clear_presentation(session: Session, caller: Caller) -> None:
     """Take back what ``present`` has set: it is of one group, and the caller goes on to another place."""
-    session.post(*(f"api uuid_setvar {caller.uuid} {name}" for name in (*DRESS, DRESSED)))
+    session.post(*(f"api uuid_setvar {caller.uuid} {name}" for name in (*PRESENTATION_VARIABLES, PRESENTED)))

@@ -1,4 +1,4 @@
-"""A journal of claims, written where ``claim_journal`` names a file: what proves that no member was rung twice.
+"""A call_log of claims, written where ``claim_audit_file`` names a file: what proves that no member was rung twice.
 
 One JSON object a line, when this daemon begins to rely on a claim and when it ceases to: always within the time in
 which the database held it. ``monotonic`` is one clock for all processes of a machine, and nobody can set it.
@@ -18,7 +18,7 @@ from fshunt.errors import FshuntError
 log = logging.getLogger(__name__)
 
 
-class ClaimJournal:
+class ClaimAudit:
     """Appends to the file at ``path``; None: it writes nothing. Raises FshuntError if the file cannot be written."""
 
     def __init__(self, path: str | None, run: str) -> None:
@@ -28,7 +28,7 @@ class ClaimJournal:
             try:
                 self._file = Path(path).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115 (open for our life)
             except OSError as error:
-                raise FshuntError(f"The claim journal {path} cannot be written: {error.strerror}.") from None
+                raise FshuntError(f"The claim call_log {path} cannot be written: {error.strerror}.") from None
 
     def note(self, event: str, **values: Any) -> None:
         """Write one line: ``start`` or ``end``, with domain, member, call and hunt."""
@@ -38,7 +38,7 @@ class ClaimJournal:
         try:
             self._file.write(json.dumps(line) + "\n")
         except OSError as error:
-            log.warning("the claim journal is given up: %s", error)
+            log.warning("the claim call_log is given up: %s", error)
             self._file = None
 
     def close(self) -> None:

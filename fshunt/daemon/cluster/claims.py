@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 import gevent
 
-from fshunt.daemon.cluster.claim_audit import ClaimJournal
+from fshunt.daemon.cluster.claim_audit import ClaimAudit
 from fshunt.daemon.cluster.clock import LeaseClock
-from fshunt.daemon.cluster.queue import Key, Line, Waiter
+from fshunt.daemon.cluster.queue import CallQueue, Key, QueuedCaller
 from fshunt.daemon.data.database import Database, Patience
-from fshunt.daemon.data.outbox import Recorder
+from fshunt.daemon.data.outbox import Outbox
 from fshunt.db.queries import hunts
-from fshunt.errors import StoreError
+from fshunt.errors import DatabaseError
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hunt import Hunt
 
@@ -57,19 +57,19 @@ class Claims:
     def __init__(
         self,
         database: Database,
-        recorder: Recorder,
-        line: Line,
+        outbox: Outbox,
+        queue: CallQueue,
         *,
-        owner: str,
+        run_id: str,
         lease_seconds: float,
         clock: LeaseClock,
-        journal: ClaimJournal,
+        audit: ClaimAudit,
     ) -> None:
-        self._database, self._recorder, self._line = database, recorder, line
-        self._owner, self._lease_seconds, self.clock = owner, lease_seconds, clock
-        self._journal = journal
+        self._database, self._outbox, self._queue = database, outbox, queue
+        self._run_id, self._lease_seconds, self.clock = run_id, lease_seconds, clock
+        self._audit = audit
         self._last = clock.now()
-        self.place: Callable[[], int] = lambda: 0
+        self.rank: Callable[[], int] = lambda: 0
         """How many daemons go before this one where they cannot agree in the database."""
         self._held: dict[Key, dict[str, str]] = {}
         """By member, the hunts of this daemon that hold it, and their calls."""
@@ -80,7 +80,7 @@ class Claims:
         return sum(len(holders) for holders in self._held.values())
 
     def take(
-        self, hunt: Hunt, wanted: Collection[Member], waiter: Waiter | None, patience: Patience, at: datetime
+        self, hunt: Hunt, wanted: Collection[Member], queued: QueuedCaller | None, patience: Patience, at: datetime
     ) -> Taken:
         """Claim those ``wanted`` whom nobody else has, and return how each member of the group stands now.
 
@@ -88,11 +88,11 @@ class Claims:
         the database the hunt goes on with what was frozen at its start.
         """
         group = hunt.group
-        here = [member for member in wanted if self._take_here(hunt, member, waiter)]
+        here = [member for member in wanted if self._take_here(hunt, member, queued)]
         agreed = True
         try:
-            standings = self._ask_database(hunt, here, wanted, waiter, patience, at)
-        except StoreError as error:
+            standings = self._ask_database(hunt, here, wanted, queued, patience, at)
+        except DatabaseError as error:
             agreed = False
             if here:
                 log.warning("call %s: %s: %s", hunt.call_uuid, DATABASE_IS_AWAY, error)
@@ -107,9 +107,9 @@ class Claims:
         return Taken(standings, agreed)
 
     def now(self) -> datetime:
-        """Return the reading of the lease clock for a lease; raise StoreError before the database has set the clock."""
+        """Return the lease clock's reading for a lease; raise DatabaseError before the database has set the clock."""
         if not self.clock.is_set:
-            raise StoreError("This daemon has not told the database yet that it lives.")
+            raise DatabaseError("This daemon has not told the database yet that it lives.")
         return self._tick()
 
     def release(
@@ -124,9 +124,9 @@ class Claims:
             keys = [key for key in keys if key[1] in extensions]
         for key in keys:
             if (key, hunt_id) not in self._leaving:
-                self._journal.note("end", domain=key[0], member=key[1], call=call_uuid, hunt=hunt_id)
+                self._audit.note("end", domain=key[0], member=key[1], call=call_uuid, hunt=hunt_id)
                 self._leaving.add((key, hunt_id))
-        self._recorder.put_then(
+        self._outbox.put_then(
             lambda: self._released(keys, hunt_id),
             hunts.release,
             hunt_id,
@@ -135,16 +135,16 @@ class Claims:
         )
         if self._database.away is not None:
             self._released(keys, hunt_id)
-        elif len(self._line):
-            self._recorder.hurry()
+        elif len(self._queue):
+            self._outbox.hurry()
 
-    def let_lapse(self, hunt_id: str) -> None:
+    def expire(self, hunt_id: str) -> None:
         """Nobody will see the end of this hunt's talk: its claims end with their lease, here as in the database."""
 
         def lapse() -> None:
             for key in [key for key, holders in self._held.items() if hunt_id in holders]:
                 self._drop(key, hunt_id)
-                self._line.member_may_be_free(key)
+                self._queue.member_may_be_free(key)
 
         gevent.spawn_later(self._lease_seconds, lapse)
 
@@ -157,14 +157,14 @@ class Claims:
             self.claim_again()
 
     def close(self) -> None:
-        """Close the journal."""
-        self._journal.close()
+        """Close the call_log."""
+        self._audit.close()
 
-    def _take_here(self, hunt: Hunt, member: Member, waiter: Waiter | None) -> bool:
+    def _take_here(self, hunt: Hunt, member: Member, queued: QueuedCaller | None) -> bool:
         key = _key(hunt.group, member)
         holders = self._held.setdefault(key, {})
         others = any(call != hunt.call_uuid for call in holders.values())
-        if not hunt.group.call_waiting and (others or self._line.is_kept_for_another(key, waiter)):
+        if not hunt.group.call_waiting and (others or self._queue.is_kept_for_another(key, queued)):
             if not holders:
                 del self._held[key]
             return False
@@ -177,7 +177,7 @@ class Claims:
         hunt: Hunt,
         here: Collection[Member],
         wanted: Collection[Member],
-        waiter: Waiter | None,
+        queued: QueuedCaller | None,
         patience: Patience,
         at: datetime,
     ) -> dict[int, Standing]:
@@ -189,13 +189,13 @@ class Claims:
             domain=group.domain,
             hunt_id=hunt.id,
             call_uuid=hunt.call_uuid,
-            owner=self._owner,
+            run_id=self._run_id,
             now=self.now(),
             at=at,
             lease_seconds=self._lease_seconds,
             call_waiting=group.call_waiting,
-            rest_seconds=group.rest_seconds,
-            place=waiter.place if waiter else None,
+            wrap_up_seconds=group.wrap_up_seconds,
+            ticket=queued.ticket if queued else None,
         )
         not_here = {member.id for member in wanted} - {member.id for member in here}
         return {
@@ -215,7 +215,7 @@ class Claims:
             if (key, hunt_id) in self._leaving:
                 self._leaving.discard((key, hunt_id))
                 self._drop(key, hunt_id)
-                self._line.member_may_be_free(key)
+                self._queue.member_may_be_free(key)
 
     def _drop(self, key: Key, hunt_id: str) -> None:
         holders = self._held.get(key, {})
@@ -231,13 +231,13 @@ class Claims:
                 if ((domain, extension), hunt_id) not in self._leaving:
                     by_hunt.setdefault((domain, hunt_id, call_uuid), []).append(extension)
         for (domain, hunt_id, call_uuid), extensions in by_hunt.items():
-            self._recorder.put(
+            self._outbox.put(
                 hunts.claim,
                 domain,
                 extensions,
                 hunt_id=hunt_id,
                 call_uuid=call_uuid,
-                owner=self._owner,
+                run_id=self._run_id,
                 now=self._tick(),
                 lease_seconds=self._lease_seconds,
             )
@@ -252,7 +252,7 @@ class Claims:
 
     def _note_start(self, key: Key, hunt: Hunt) -> None:
         more = {"shared": True} if hunt.group.call_waiting else {}
-        self._journal.note("start", domain=key[0], member=key[1], call=hunt.call_uuid, hunt=hunt.id, **more)
+        self._audit.note("start", domain=key[0], member=key[1], call=hunt.call_uuid, hunt=hunt.id, **more)
 
 
 def as_frozen(member: Member, claimed: bool = False, got: bool = False) -> Standing:

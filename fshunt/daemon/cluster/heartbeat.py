@@ -19,13 +19,12 @@ from sqlalchemy.orm import Session
 
 from fshunt.daemon.cluster.clock import BEFORE_ANY_LEASE, LeaseClock, boot_seconds
 from fshunt.daemon.cluster.processes import has_ended
-from fshunt.daemon.cluster.takeover import Adopter
+from fshunt.daemon.cluster.takeover import Takeover
 from fshunt.daemon.data.database import Database
-from fshunt.db.queries import daemons, hunts, lease, orphans
-from fshunt.db.queries import queue as waiting
+from fshunt.db.queries import daemons, hunts, lease, orphans, queue
 from fshunt.db.queries.daemons import DaemonRow
-from fshunt.db.queries.orphans import Orphan
-from fshunt.errors import FshuntError, Locked, Mistake, StoreError
+from fshunt.db.queries.orphans import UnfinishedCall
+from fshunt.errors import DatabaseError, FshuntError, Locked, Mistake
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +52,10 @@ LAST_BEAT_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class Run:
     """Who beats: this run of the daemon, its node, when it began, and how long its leases are, in seconds."""
 
-    run: str
+    run_id: str
     node: str
     started_at: datetime
     lease_seconds: float
@@ -78,21 +77,21 @@ def place_seconds(lease_seconds: float) -> float:
     return min(PLACE_SECONDS, lease_seconds)
 
 
-def beat(s: Session, life: Life, alive: Alive) -> tuple[datetime, int]:
-    """Do one beat; return how far the lease clock is, and how many daemons are before this one (``place_of``)."""
+def beat(s: Session, run: Run, alive: Alive) -> tuple[datetime, int]:
+    """Do one beat; return how far the lease clock is, and how many daemons are before this one (``rank_of``)."""
     mine = alive.now
     if mine < BEFORE_ANY_LEASE.replace(year=BEFORE_ANY_LEASE.year + 1) and lease.read(s) is None:
         mine = alive.at  # the first daemon ever: leases count from now
     reached = lease.advance(s, mine)
-    daemons.beat(s, life.run, node=life.node, started_at=life.started_at, at=alive.at, now=reached, status=alive.status)
-    hunts.renew(s, life.run, reached, life.lease_seconds, alive.hunt_ids)
-    waiting.renew(s, life.run, reached, place_seconds(life.lease_seconds), alive.waiting_ids)
+    daemons.beat(s, run.run_id, node=run.node, started_at=run.started_at, at=alive.at, now=reached, status=alive.status)
+    hunts.renew(s, run.run_id, reached, run.lease_seconds, alive.hunt_ids)
+    queue.renew(s, run.run_id, reached, place_seconds(run.lease_seconds), alive.waiting_ids)
     hunts.sweep(s, reached)
-    waiting.sweep(s, reached)
-    return reached, daemons.place_of(s, life.run, reached - timedelta(seconds=GONE_SECONDS))
+    queue.sweep(s, reached)
+    return reached, daemons.rank_of(s, run.run_id, reached - timedelta(seconds=GONE_SECONDS))
 
 
-class Heart:
+class Heartbeat:
     """Beats while the daemon lives. ``say`` gives the status and the hunts that live and wait.
 
     ``on_return`` is called at a beat that follows a missed one, or comes late: others may have taken our claims and
@@ -102,25 +101,25 @@ class Heart:
 
     def __init__(
         self,
-        life: Life,
+        run: Run,
         database: Database,
         clock: LeaseClock,
-        adopter: Adopter,
+        takeover: Takeover,
         now: Callable[[], datetime],
         say: Callable[[], tuple[dict[str, Any], Sequence[str], Sequence[str]]],
         on_return: Callable[[], None],
         seconds: Callable[[], float] = boot_seconds,
     ) -> None:
-        self._life, self._database, self._clock, self._adopter = life, database, clock, adopter
+        self._run_identity, self._database, self._clock, self._adopter = run, database, clock, takeover
         self._now, self._say = now, say
-        self._pause = min(BEAT_SECONDS, life.lease_seconds / BEATS_A_LEASE)
+        self._pause = min(BEAT_SECONDS, run.lease_seconds / BEATS_A_LEASE)
         self._on_return, self._seconds = on_return, seconds
-        self._late_after = place_seconds(life.lease_seconds) - self._pause
+        self._late_after = place_seconds(run.lease_seconds) - self._pause
         self._silent_after = timedelta(seconds=BEATS_OF_AN_EARLIER_LIFE * self._pause)
         self._first_reading: datetime | None = None
         self._last: tuple[float, datetime] | None = None
         """When the last beat that succeeded began, and how far the lease clock was."""
-        self.place = 0
+        self.rank = 0
         """How many daemons were before this one at the last beat: who lets whom go first where they cannot agree."""
         self._earlier_lives_known = False
         self._first, self._hurry = Event(), Event()
@@ -152,8 +151,8 @@ class Heart:
             self._greenlet.join(LAST_BEAT_SECONDS)  # one that is under way would put us back among those who live
             self._greenlet.kill()
         try:
-            self._database.write(daemons.retire, self._life.run)
-        except StoreError as error:
+            self._database.write(daemons.retire, self._run_identity.run_id)
+        except DatabaseError as error:
             log.warning("the other daemons could not be told of the stop: %s", error)
 
     def _run(self) -> None:
@@ -170,7 +169,7 @@ class Heart:
                 beats += 1
             except FshuntError as error:
                 missed = True
-                if isinstance(error, StoreError) and not isinstance(error, Locked):
+                if isinstance(error, DatabaseError) and not isinstance(error, Locked):
                     self._database.writes.shut(error)  # no call need find out by itself, nor a load balancer
                 log.log(logging.DEBUG if self._database.away else logging.WARNING, "a beat was missed: %s", error)
             self._hurry.wait(self._pause)
@@ -182,7 +181,7 @@ class Heart:
         status, hunt_ids, waiting_ids = self._say()
         alive = Alive(self._now(), self._clock.now(), status, hunt_ids, waiting_ids)
         began = self._seconds()
-        reached, self.place = self._database.write_patiently(lambda s: self._beat_unless_stopped(s, alive))
+        reached, self.rank = self._database.write_patiently(lambda s: self._beat_unless_stopped(s, alive))
         self._clock.catch_up(reached)
         before, self._last = self._last, (began, reached)
         if before is None:
@@ -193,9 +192,9 @@ class Heart:
         return passed > self._late_after
 
     def _beat_unless_stopped(self, s: Session, alive: Alive) -> tuple[datetime, int]:
-        done = beat(s, self._life, alive)
+        done = beat(s, self._run_identity, alive)
         if self._stopped.is_set():
-            daemons.retire(s, self._life.run)
+            daemons.retire(s, self._run_identity.run_id)
         return done
 
     def _look_for_orphans(self) -> None:
@@ -212,15 +211,17 @@ class Heart:
         def is_over(earlier: DaemonRow) -> bool:
             return has_ended(earlier.status.get("process")) or earlier.lease_at <= now - self._silent_after
 
-        def take(s: Session) -> list[Orphan]:
+        def take(s: Session) -> list[UnfinishedCall]:
             return orphans.take(
                 s,
-                node=self._life.node,
-                run=self._life.run,
+                node=self._run_identity.node,
+                run_id=self._run_identity.run_id,
                 now=now,
                 at=self._now(),
-                dead_after_seconds=self._life.lease_seconds,
-                talks_after_seconds=min(GONE_SECONDS, self._life.lease_seconds) if self._adopter.can_watch else None,
+                dead_after_seconds=self._run_identity.lease_seconds,
+                talks_after_seconds=min(GONE_SECONDS, self._run_identity.lease_seconds)
+                if self._adopter.can_watch
+                else None,
                 is_over=None if self._earlier_lives_known else is_over,
                 kept=[*kept, *self._adopter.closing],
             )

@@ -14,12 +14,12 @@ import gevent
 from gevent.event import Event
 from gevent.hub import get_hub
 
-from fshunt.daemon.cluster.queue import Line
+from fshunt.daemon.cluster.queue import CallQueue
 from fshunt.daemon.data.database import Database
 from fshunt.daemon.supervisor import Keeper
 from fshunt.db.notifications import Changes
-from fshunt.db.queries import member_status as standing
-from fshunt.errors import StoreError
+from fshunt.db.queries import member_status
+from fshunt.errors import DatabaseError
 from fshunt.hunting.availability import SkipReason
 
 log = logging.getLogger(__name__)
@@ -41,11 +41,11 @@ class Rings(Protocol):
         """Stop ringing a member."""
 
 
-class Withdrawals:
+class LiveChanges:
     """Looks at who may not be rung any more, whenever something has changed."""
 
-    def __init__(self, database: Database, url: str, line: Line, ringing: Callable[[], Iterable[Rings]]) -> None:
-        self._database, self._line, self._ringing = database, line, ringing
+    def __init__(self, database: Database, url: str, queue: CallQueue, ringing: Callable[[], Iterable[Rings]]) -> None:
+        self._database, self._queue, self._ringing = database, queue, ringing
         self._changed = Event()
         self._async = get_hub().loop.async_()
         self._changes = Changes(url, self._async.send)
@@ -69,7 +69,7 @@ class Withdrawals:
             told = self._changed.wait(LONGEST_PAUSE_SECONDS)
             self._changed.clear()
             if told:
-                self._line.something_changed()
+                self._queue.something_changed()
             rings = [(call, list(call.ringing_members())) for call in self._ringing()]
             ids = {member_id for _, members in rings for member_id in members}
             if ids and self._database.reads.why is None:
@@ -78,8 +78,8 @@ class Withdrawals:
 
     def _look(self, rings: list[tuple[Rings, list[int]]], ids: set[int]) -> None:
         try:
-            reasons = self._database.read(standing.may_not_ring, ids)
-        except StoreError as error:
+            reasons = self._database.read(member_status.may_not_ring, ids)
+        except DatabaseError as error:
             log.debug("who was blocked is not known: %s", error)
             return
         for call, members in rings:

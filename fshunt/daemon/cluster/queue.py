@@ -15,36 +15,36 @@ Key = tuple[str, str]
 
 
 @dataclass(slots=True, eq=False)
-class Waiter:
+class QueuedCaller:
     """One caller who waits; ``wake`` is called when one of the members may be free.
 
-    ``place`` is the place in the line of all daemons, None until the database has given one; ``number`` is the order in
-    which callers of this daemon began to wait, and counts among those without a place.
+    ``ticket`` orders the queue of all daemons; None until the database has given one. ``number`` is the order in which
+    callers of this daemon began to wait; it orders those without a ticket.
     """
 
     hunt_id: str
     group_id: int
     wake: Callable[[], None]
     number: int = 0
-    place: int | None = None
+    ticket: int | None = None
     keys: frozenset[Key] = field(default_factory=frozenset)
     """The members who are kept for this caller, and for whom he is woken."""
     others: frozenset[Key] = field(default_factory=frozenset)
     """Members who cannot be rung for him now, and for whom he is only woken."""
     known_in: int = 0
-    """The age of the line in which the database was told of his place; 0: it was not."""
+    """The age of the line in which the database was told of his ticket; 0: it was not."""
 
     @property
     def order(self) -> tuple[bool, int, int]:
         """What tells who is before whom."""
-        return self.place is None, self.place or 0, self.number
+        return self.ticket is None, self.ticket or 0, self.number
 
 
-class Line:
+class CallQueue:
     """All who wait here."""
 
     def __init__(self) -> None:
-        self._waiting: list[Waiter] = []
+        self._waiting: list[QueuedCaller] = []
         self._numbers = itertools.count(1)
         self.age = 1
         """Counts how often the database may have lost the line: what it was told in an earlier age is told again."""
@@ -55,43 +55,43 @@ class Line:
     @property
     def hunt_ids(self) -> list[str]:
         """The hunts of those who wait."""
-        return [waiter.hunt_id for waiter in self._waiting]
+        return [caller.hunt_id for caller in self._waiting]
 
     def count(self, keys: Collection[Key]) -> int:
         """Return how many wait here for any of these members."""
-        return sum(1 for waiter in self._waiting if not waiter.keys.isdisjoint(keys))
+        return sum(1 for caller in self._waiting if not caller.keys.isdisjoint(keys))
 
-    def join(self, waiter: Waiter, keys: Collection[Key], others: Collection[Key] = ()) -> None:
-        """Wait for these members; who was in the line before has the same place again."""
-        waiter.number = waiter.number or next(self._numbers)
-        waiter.keys, waiter.others = frozenset(keys), frozenset(others)
-        if waiter not in self._waiting:
-            self._waiting.append(waiter)
+    def join(self, caller: QueuedCaller, keys: Collection[Key], others: Collection[Key] = ()) -> None:
+        """Wait for these members; who was in the line before has the same ticket again."""
+        caller.number = caller.number or next(self._numbers)
+        caller.keys, caller.others = frozenset(keys), frozenset(others)
+        if caller not in self._waiting:
+            self._waiting.append(caller)
             self._sort()
 
-    def give_place(self, waiter: Waiter, place: int) -> None:
-        """Note the place that the database has given: callers who came at one moment stand as it says."""
-        waiter.place = place
+    def give_ticket(self, caller: QueuedCaller, ticket: int) -> None:
+        """Note the ticket that the database has given: callers who came at one moment stand as it says."""
+        caller.ticket = ticket
         self._sort()
 
     def begin_again(self) -> None:
-        """Have all tell the database of their places again, which it may have taken for those of a dead daemon."""
+        """Have all tell the database of their tickets again, which it may have taken for those of a dead daemon."""
         self.age += 1
-        for waiter in self._waiting[:]:
-            waiter.wake()
+        for caller in self._waiting[:]:
+            caller.wake()
 
-    def leave(self, waiter: Waiter) -> None:
+    def leave(self, caller: QueuedCaller) -> None:
         """Wait no more; whoever is now first for one of the members is woken."""
-        if waiter in self._waiting:
-            self._waiting.remove(waiter)
-            self._wake_first(waiter.keys)
+        if caller in self._waiting:
+            self._waiting.remove(caller)
+            self._wake_first(caller.keys)
 
-    def is_kept_for_another(self, key: Key, waiter: Waiter | None) -> bool:
-        """Whether somebody who began to wait earlier waits for this member; ``waiter`` None: one who just came."""
+    def is_kept_for_another(self, key: Key, caller: QueuedCaller | None) -> bool:
+        """Whether somebody who began to wait earlier waits for this member; ``caller`` None: one who just came."""
         first = self._first(key)
-        if first is None or first is waiter:
+        if first is None or first is caller:
             return False
-        return waiter is None or not waiter.number or first.order < waiter.order
+        return caller is None or not caller.number or first.order < caller.order
 
     def member_may_be_free(self, key: Key) -> None:
         """Wake who is first for this member."""
@@ -106,17 +106,17 @@ class Line:
         self._wake_first({key for key in self._all_keys() if domain is None or key[0].lower() == domain.lower()})
 
     def _all_keys(self) -> set[Key]:
-        return {key for waiter in self._waiting for key in waiter.keys | waiter.others}
+        return {key for caller in self._waiting for key in caller.keys | caller.others}
 
     def _sort(self) -> None:
         self._waiting.sort(key=lambda each: each.order)
 
     def _wake_first(self, keys: Collection[Key]) -> None:
         firsts = {self._first(key) for key in keys}
-        firsts |= {next((waiter for waiter in self._waiting if key in waiter.others), None) for key in keys}
-        for waiter in self._waiting[:]:
-            if waiter in firsts:
-                waiter.wake()
+        firsts |= {next((caller for caller in self._waiting if key in caller.others), None) for key in keys}
+        for caller in self._waiting[:]:
+            if caller in firsts:
+                caller.wake()
 
-    def _first(self, key: Key) -> Waiter | None:
-        return next((waiter for waiter in self._waiting if key in waiter.keys), None)
+    def _first(self, key: Key) -> QueuedCaller | None:
+        return next((caller for caller in self._waiting if key in caller.keys), None)

@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from fshunt.daemon.cluster.claims import Claims
-from fshunt.daemon.data.outbox import Recorder
+from fshunt.daemon.data.outbox import Outbox
 from fshunt.daemon.switches.monitor import Monitor
 from fshunt.db.queries import calls, hunts
-from fshunt.db.queries.orphans import OpenOffer, Orphan
+from fshunt.db.queries.orphans import OpenOffer, UnfinishedCall
 from fshunt.freeswitch.offers import offer_of
 from fshunt.freeswitch.phones import Change
 from fshunt.hunting.policies import POLICIES, Remembers
@@ -38,7 +38,7 @@ def _nothing(_result: Result) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Adopted:
+class DetachedCall:
     """A call that is watched to its end: the caller's channel, and the leg of the member who talks, if it is known.
 
     ``rings``: phones of it still ring, and it is to be seen who picks up; None for a call that has its result.
@@ -50,7 +50,7 @@ class Adopted:
     member_id: int | None = None
     member: str = ""
     leg: str | None = None
-    rings: Orphan | None = None
+    rings: UnfinishedCall | None = None
     seen_at: float = 0.0
     """When it was last known to live, in seconds of the monotonic clock."""
 
@@ -61,7 +61,7 @@ class Adopted:
         return frozenset({self.uuid, self.leg or self.uuid, *offers})
 
 
-class Watched:
+class DetachedCalls:
     """The calls that are watched, found by their channels.
 
     A switch tells of hundreds of events a second, and after a restart hundreds of calls may be watched: to look at each
@@ -69,13 +69,13 @@ class Watched:
     """
 
     def __init__(self) -> None:
-        self._calls: dict[str, Adopted] = {}
+        self._calls: dict[str, DetachedCall] = {}
         self._by_mark: dict[str, set[str]] = {}
 
     def __len__(self) -> int:
         return len(self._calls)
 
-    def __iter__(self) -> Iterator[Adopted]:
+    def __iter__(self) -> Iterator[DetachedCall]:
         """All, as they are now: who goes through them may drop some."""
         return iter(list(self._calls.values()))
 
@@ -84,7 +84,7 @@ class Watched:
         """The hunts of all."""
         return list(self._calls)
 
-    def put(self, call: Adopted) -> None:
+    def put(self, call: DetachedCall) -> None:
         """Watch a call, or note what is new of it."""
         before = self._calls.get(call.hunt_id)
         if before is None or before.marks != call.marks:
@@ -101,29 +101,29 @@ class Watched:
             if not self._by_mark[mark]:
                 del self._by_mark[mark]
 
-    def having(self, channels: Iterable[str]) -> list[Adopted]:
+    def having(self, channels: Iterable[str]) -> list[DetachedCall]:
         """Return the calls that have one of these channels, each once."""
         marks = (mark for channel in channels for mark in (channel, offer_of(channel)))
         found = {hunt_id for mark in marks for hunt_id in self._by_mark.get(mark, ())}
         return [self._calls[hunt_id] for hunt_id in sorted(found)]
 
 
-class Adopter:
+class Takeover:
     """Keeps the calls that are watched, and closes their records."""
 
     def __init__(
         self,
         monitor: Monitor,
-        recorder: Recorder,
+        outbox: Outbox,
         claims: Claims,
         now: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._monitor, self._recorder, self._claims, self._now = monitor, recorder, claims, now
+        self._monitor, self._outbox, self._claims, self._now = monitor, outbox, claims, now
         self._monotonic = monotonic
         self.on_closed: Callable[[Result], None] = _nothing
         """Told of each record that is closed here, which is where its hunt counts."""
-        self._calls = Watched()
+        self._calls = DetachedCalls()
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -141,35 +141,35 @@ class Adopter:
     @property
     def closing(self) -> list[str]:
         """The hunts whose end is not written yet: they are no orphans, whatever their records say."""
-        return self._recorder.first_values(calls.close_call, calls.finish_call, calls.close_orphan)
+        return self._outbox.first_values(calls.close_call, calls.finish_call, calls.close_orphan)
 
     @property
     def can_take_over(self) -> bool:
         """Whether the database knows all that an earlier life of this daemon has seen of its calls."""
-        return not self._recorder.catches_up
+        return not self._outbox.catches_up
 
-    def adopt(self, call: Adopted) -> None:
+    def watch(self, call: DetachedCall) -> None:
         """Watch a call to its end."""
         call = replace(call, seen_at=self._monotonic())
         self._calls.put(call)
         log.info("call %s: goes on, and is watched to its end", call.uuid)
         self._review(call)
 
-    def take_over(self, orphans: Iterable[Orphan]) -> None:
+    def take_over(self, orphans: Iterable[UnfinishedCall]) -> None:
         """Adopt, or close, what daemons that are gone have left open.
 
         One that is not understood is closed: whoever has it next would not understand it either.
         """
-        for orphan in orphans:
+        for unfinished in orphans:
             try:
-                adopted = self._as_adopted(orphan) if self.can_watch else None
+                detached = self._as_adopted(unfinished) if self.can_watch else None
             except Exception:
-                log.exception("call %s: an error inside fshunt; its record is closed", orphan.uuid)
-                adopted = None
-            if adopted is not None:
-                self.adopt(adopted)
+                log.exception("call %s: an error inside fshunt; its record is closed", unfinished.uuid)
+                detached = None
+            if detached is not None:
+                self.watch(detached)
             else:
-                self._close(orphan)
+                self._close(unfinished)
 
     def changed(self, change: Change) -> None:
         """Look at an event of a switch: somebody may have picked up, or a call that is watched may have ended."""
@@ -195,91 +195,98 @@ class Adopter:
             elif self._monotonic() - call.seen_at > CUT_OFF_SECONDS:
                 self._give_up(call)
 
-    def _review(self, call: Adopted) -> None:
+    def _review(self, call: DetachedCall) -> None:
         if call.rings is not None:
             self._look_who_answers(call, call.rings)
         elif self._monitor.has_channel(call.uuid) is False:
             self._finish(call, end_seen=False)
 
-    def _give_up(self, call: Adopted) -> None:
+    def _give_up(self, call: DetachedCall) -> None:
         if call.rings is not None:
             self._calls.drop(call.hunt_id)
             self._close(call.rings)
         else:
             self._finish(call, end_seen=False)
 
-    def _as_adopted(self, orphan: Orphan) -> Adopted | None:
+    def _as_adopted(self, unfinished: UnfinishedCall) -> DetachedCall | None:
         """Return what there is to watch; None for a hunt whose phones do not ring any more, as every switch says."""
-        legs = self._legs(orphan)
-        answered = self._who_answered(orphan, legs)
-        if orphan.result is not None:
-            if orphan.result not in set(Result):
-                log.warning("call %s: has a result that is not known: %s", orphan.uuid, orphan.result)
+        legs = self._legs(unfinished)
+        answered = self._who_answered(unfinished, legs)
+        if unfinished.result is not None:
+            if unfinished.result not in set(Result):
+                log.warning("call %s: has a result that is not known: %s", unfinished.uuid, unfinished.result)
                 return None
-            leg, member = answered[0] if answered else None, orphan.answered_by or ""
-            return Adopted(orphan.hunt_id, orphan.uuid, Result(orphan.result), orphan.member_id, member, leg)
+            leg, member = answered[0] if answered else None, unfinished.answered_by or ""
+            return DetachedCall(
+                unfinished.hunt_id, unfinished.uuid, Result(unfinished.result), unfinished.member_id, member, leg
+            )
         if answered is not None:
             # The daemon died between the answer and its record: the switch still knows who talks.
-            return self._answered(orphan, *answered)
+            return self._answered(unfinished, *answered)
         if not legs and self._monitor.watched:
             return None
-        return Adopted(orphan.hunt_id, orphan.uuid, Result.FAILED, rings=orphan)
+        return DetachedCall(unfinished.hunt_id, unfinished.uuid, Result.FAILED, rings=unfinished)
 
-    def _look_who_answers(self, call: Adopted, orphan: Orphan) -> None:
-        legs = self._legs(orphan)
-        answered = self._who_answered(orphan, legs)
+    def _look_who_answers(self, call: DetachedCall, unfinished: UnfinishedCall) -> None:
+        legs = self._legs(unfinished)
+        answered = self._who_answered(unfinished, legs)
         if answered is not None:
-            self._calls.put(replace(self._answered(orphan, *answered), seen_at=call.seen_at))
+            self._calls.put(replace(self._answered(unfinished, *answered), seen_at=call.seen_at))
         elif not legs and self._monitor.watched:
             self._calls.drop(call.hunt_id)
-            self._close(orphan)
+            self._close(unfinished)
 
-    def _who_answered(self, orphan: Orphan, legs: list[Leg]) -> Leg | None:
+    def _who_answered(self, unfinished: UnfinishedCall, legs: list[Leg]) -> Leg | None:
         """Return the leg that has the call: it was picked up, and the caller answered.
 
         A phone that was picked up, and has not confirmed, does not answer the caller.
         """
-        if not self._monitor.is_answered(orphan.uuid):
+        if not self._monitor.is_answered(unfinished.uuid):
             return None
         return next((each for each in legs if self._monitor.is_answered(each[0])), None)
 
-    def _legs(self, orphan: Orphan) -> list[Leg]:
+    def _legs(self, unfinished: UnfinishedCall) -> list[Leg]:
         """Return the legs that live of a call whose caller is there, each with its offer."""
-        if not self._monitor.has_channel(orphan.uuid):
+        if not self._monitor.has_channel(unfinished.uuid):
             return []
-        return [(leg, offer) for offer in orphan.offers for leg in self._monitor.legs_of(offer.id, offer.phones)]
+        return [(leg, offer) for offer in unfinished.offers for leg in self._monitor.legs_of(offer.id, offer.phones)]
 
-    def _answered(self, orphan: Orphan, leg: str, offer: OpenOffer) -> Adopted:
+    def _answered(self, unfinished: UnfinishedCall, leg: str, offer: OpenOffer) -> DetachedCall:
         at = self._now()
-        self._recorder.put(calls.note_answered, orphan.hunt_id, answered_by=offer.extension, answered_at=at)
-        self._recorder.put(calls.end_offer, offer.id, ended_at=at, outcome=Outcome.ANSWERED, member_id=offer.member_id)
-        if orphan.group_id is not None and offer.member_id is not None:
-            moves = orphan.policy in POLICIES and POLICIES[orphan.policy].remembers is Remembers.ANSWERER
-            self._recorder.put(
-                hunts.note_answer, orphan.group_id, offer.member_id, call_uuid=orphan.uuid, at=at, moves_answerer=moves
+        self._outbox.put(calls.note_answered, unfinished.hunt_id, answered_by=offer.extension, answered_at=at)
+        self._outbox.put(calls.end_offer, offer.id, ended_at=at, outcome=Outcome.ANSWERED, member_id=offer.member_id)
+        if unfinished.group_id is not None and offer.member_id is not None:
+            moves = unfinished.policy in POLICIES and POLICIES[unfinished.policy].remembers is Remembers.ANSWERER
+            self._outbox.put(
+                hunts.note_answer,
+                unfinished.group_id,
+                offer.member_id,
+                call_uuid=unfinished.uuid,
+                at=at,
+                moves_answerer=moves,
             )
-        losers = [each for each in orphan.offers if each.outcome is None and each.id != offer.id]
+        losers = [each for each in unfinished.offers if each.outcome is None and each.id != offer.id]
         for each in losers:
-            self._recorder.put(calls.end_offer, each.id, ended_at=at, outcome=Outcome.ANSWERED_ELSEWHERE)
+            self._outbox.put(calls.end_offer, each.id, ended_at=at, outcome=Outcome.ANSWERED_ELSEWHERE)
         if losers:
-            self._claims.release(orphan.hunt_id, orphan.uuid, [each.extension for each in losers], foreign=True)
-        log.info("call %s: answered by %s, while no daemon looked", orphan.uuid, offer.extension)
-        return Adopted(orphan.hunt_id, orphan.uuid, Result.ANSWERED, offer.member_id, offer.extension, leg)
+            self._claims.release(unfinished.hunt_id, unfinished.uuid, [each.extension for each in losers], foreign=True)
+        log.info("call %s: answered by %s, while no daemon looked", unfinished.uuid, offer.extension)
+        return DetachedCall(unfinished.hunt_id, unfinished.uuid, Result.ANSWERED, offer.member_id, offer.extension, leg)
 
-    def _close(self, orphan: Orphan) -> None:
-        self._recorder.put(calls.close_orphan, orphan.hunt_id, self._now())
+    def _close(self, unfinished: UnfinishedCall) -> None:
+        self._outbox.put(calls.close_orphan, unfinished.hunt_id, self._now())
         with suppress(ValueError):  # of a daemon that knows results which we do not
-            self.on_closed(Result(orphan.result or Result.FAILED))
+            self.on_closed(Result(unfinished.result or Result.FAILED))
         log.warning(
-            "call %s: was left unfinished by a daemon that is not heard of any more, and is closed", orphan.uuid
+            "call %s: was left unfinished by a daemon that is not heard of any more, and is closed", unfinished.uuid
         )
 
-    def _finish(self, call: Adopted, *, end_seen: bool) -> None:
+    def _finish(self, call: DetachedCall, *, end_seen: bool) -> None:
         self._calls.drop(call.hunt_id)
         at, reason = self._now(), None if end_seen else calls.END_NOT_SEEN
         if call.member_id is not None:
-            self._recorder.put(hunts.note_end, call.member_id, at=at)
-        self._recorder.put(
+            self._outbox.put(hunts.note_end, call.member_id, at=at)
+        self._outbox.put(
             calls.finish_call, call.hunt_id, result=call.result, reason=reason, ended_at=at, end_seen=end_seen
         )
         self.on_closed(call.result)

@@ -11,7 +11,7 @@ import gevent
 from gevent.event import Event
 
 from fshunt.daemon.cluster.clock import utc_now
-from fshunt.errors import FshuntError, Locked, StoreError
+from fshunt.errors import DatabaseError, FshuntError, Locked
 
 log = logging.getLogger(__name__)
 
@@ -19,12 +19,12 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0
 """Pauses between questions to a database that is away; each is twice the one before."""
 
 
-class Gate:
+class CircuitBreaker:
     """Whether calls may ask for something; shut, it is opened again by the first question that is answered."""
 
     def __init__(self, name: str, ask: Callable[[], Any], on_change: Callable[[], None]) -> None:
         self.name = name
-        self.why: StoreError | None = None
+        self.why: DatabaseError | None = None
         """Why it is shut; None: it is open."""
         self.since: datetime | None = None
         self._ask, self._on_change = ask, on_change
@@ -34,12 +34,12 @@ class Gate:
         self._asker: gevent.Greenlet | None = None
 
     def check(self) -> None:
-        """Raise StoreError if it is shut: what the database did not do for another call it is not asked for."""
+        """Raise DatabaseError if it is shut: what the database did not do for another call it is not asked for."""
         if self.why is not None:
             why = str(self.why)
-            raise StoreError(f"The database is not asked for the moment: {why[:1].lower()}{why[1:]}")
+            raise DatabaseError(f"The database is not asked for the moment: {why[:1].lower()}{why[1:]}")
 
-    def shut(self, why: StoreError) -> None:
+    def shut(self, why: DatabaseError) -> None:
         """Let no call wait for the database until it answers again."""
         if self.why is not None:
             return

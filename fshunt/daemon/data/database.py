@@ -20,9 +20,9 @@ from gevent.threadpool import ThreadPool
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from fshunt.daemon.data.circuit_breaker import Gate
+from fshunt.daemon.data.circuit_breaker import CircuitBreaker
 from fshunt.db.engine import Store
-from fshunt.errors import FshuntError, Locked, Mistake, StoreError
+from fshunt.errors import DatabaseError, FshuntError, Locked, Mistake
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def _select(session: Session) -> None:
 
 
 def _touch(session: Session) -> None:
-    session.execute(text("UPDATE lease_clock SET places = places"))
+    session.execute(text("UPDATE lease_clock SET tickets = tickets"))
 
 
 class Database:
@@ -103,11 +103,13 @@ class Database:
         writers = WRITER_THREADS_SQLITE if store.is_sqlite else WRITER_THREADS_SERVER
         self._readers = ThreadPool(READER_THREADS)
         self._writers = ThreadPool(writers)
-        self.reads = Gate("reading", lambda: self._patiently(self._readers, self._reading(_select)), self._changed)
-        self.writes = Gate("writing", lambda: self.write_patiently(_touch), self._changed)
+        self.reads = CircuitBreaker(
+            "reading", lambda: self._patiently(self._readers, self._reading(_select)), self._changed
+        )
+        self.writes = CircuitBreaker("writing", lambda: self.write_patiently(_touch), self._changed)
 
     @property
-    def away(self) -> StoreError | None:
+    def away(self) -> DatabaseError | None:
         """Why calls cannot use the database now; None: they can."""
         return self.reads.why or self.writes.why
 
@@ -123,7 +125,7 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Return ``function(session, ...)`` of a reading transaction; raise StoreError if it fails or is too slow."""
+        """Return ``function(session, ...)`` of a read; raise DatabaseError if it fails or is too slow."""
         return self.read_within(self.timeout, function, *args, **kwargs)
 
     def read_within(
@@ -139,7 +141,7 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Return ``function(session, ...)`` of a writing transaction; raise StoreError if it fails or takes too long.
+        """Return ``function(session, ...)`` of a write; raise DatabaseError if it fails or is too slow.
 
         A transaction that took too long is not undone: it may still end well later.
         """
@@ -195,7 +197,7 @@ class Database:
         done: Done[R] = pool.spawn(job).get()
         return result_of(done)
 
-    def _within(self, gate: Gate, pool: ThreadPool, job: Callable[[], Done[R]], seconds: float) -> R:
+    def _within(self, gate: CircuitBreaker, pool: ThreadPool, job: Callable[[], Done[R]], seconds: float) -> R:
         self._check(gate)
         limit = gevent.Timeout(min(seconds, self.timeout))
         try:
@@ -205,20 +207,22 @@ class Database:
         except gevent.Timeout as passed:
             if passed is not limit:
                 raise
-            error = StoreError(f"The database did not answer within {seconds:.2g} s." if seconds >= 0.01 else NO_TIME)
+            error = DatabaseError(
+                f"The database did not answer within {seconds:.2g} s." if seconds >= 0.01 else NO_TIME
+            )
             is_away = seconds >= self.timeout * ENOUGH_OF_THE_TIMEOUT
-        except StoreError as failed:
+        except DatabaseError as failed:
             error, is_away = failed, not isinstance(failed, Locked)
         self.on_error()
         if is_away:
             gate.shut(error)
         raise type(error)(str(error))
 
-    def _check(self, gate: Gate) -> None:
+    def _check(self, gate: CircuitBreaker) -> None:
         try:
             self.reads.check()  # a database that answers no question takes no change either
             gate.check()
-        except StoreError:
+        except DatabaseError:
             self.on_error()
             raise
 
@@ -238,11 +242,11 @@ class Patience:
         self._until = self._clock() + seconds
 
     def read(self, function: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """As ``Database.read``; raises StoreError also when the patience is at its end."""
+        """As ``Database.read``; raises DatabaseError also when the patience is at its end."""
         return self._database.read_within(self._left(), function, *args, **kwargs)
 
     def write(self, function: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """As ``Database.write``; raises StoreError also when the patience is at its end."""
+        """As ``Database.write``; raises DatabaseError also when the patience is at its end."""
         return self._database.write_within(self._left(), function, *args, **kwargs)
 
     def _left(self) -> float:

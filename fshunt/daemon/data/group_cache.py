@@ -13,13 +13,13 @@ from datetime import datetime
 from fshunt.daemon.call.caller import Caller
 from fshunt.db.queries.hunts import Loaded
 from fshunt.hunting.group import Group
-from fshunt.hunting.rotation import Memory
+from fshunt.hunting.rotation import RotationPointer
 
 Key = tuple[str, str]
 """A domain in lower case, and a pilot."""
 
 
-class KnownGroups:
+class GroupCache:
     """All groups this daemon has read, by domain and pilot."""
 
     def __init__(self) -> None:
@@ -72,13 +72,13 @@ class KnownGroups:
         """A call has moved the turn of a group."""
         each = self._with_member(group_id, member_id)
         if each is not None:
-            self.keep(replace(each, turn=Memory(member_id, each.group.member(member_id).position)))
+            self.keep(replace(each, turn=RotationPointer(member_id, each.group.member(member_id).position)))
 
     def answered(self, group_id: int, member_id: int) -> None:
         """A member has answered a call of a group."""
         each = self._with_member(group_id, member_id)
         if each is not None:
-            self.keep(replace(each, answerer=Memory(member_id, each.group.member(member_id).position)))
+            self.keep(replace(each, answerer=RotationPointer(member_id, each.group.member(member_id).position)))
 
     def idle_since(self, group_id: int, member_id: int, at: datetime) -> None:
         """A member's call through the group's pilot was answered, or has ended."""

@@ -15,11 +15,11 @@ from gevent.event import Event
 
 from fshunt.daemon.cluster.clock import TRUSTED_AHEAD, SteadyClock
 from fshunt.daemon.data.database import Database
-from fshunt.daemon.data.group_cache import KnownGroups
+from fshunt.daemon.data.group_cache import GroupCache
 from fshunt.daemon.supervisor import Keeper
 from fshunt.db.queries import groups as store
 from fshunt.db.queries.groups import Named
-from fshunt.errors import FshuntError, StoreError
+from fshunt.errors import DatabaseError, FshuntError
 from fshunt.hunting.group import Group
 
 log = logging.getLogger(__name__)
@@ -35,10 +35,10 @@ SOON_SECONDS = 2.0
 
 
 class GroupReader:
-    """Keeps ``known`` as the database has it, and the clock behind no record of this ``node``."""
+    """Keeps ``group_cache`` as the database has it, and the clock behind no record of this ``node``."""
 
-    def __init__(self, database: Database, known: KnownGroups, clock: SteadyClock, node: str) -> None:
-        self._database, self._known, self._clock, self._node = database, known, clock, node
+    def __init__(self, database: Database, group_cache: GroupCache, clock: SteadyClock, node: str) -> None:
+        self._database, self._group_cache, self._clock, self._node = database, group_cache, clock, node
         self._keeper = Keeper("reading the groups", self._run)
         self._tried = Event()
         self._clock_is_told = False
@@ -65,7 +65,7 @@ class GroupReader:
         try:
             self._go_on_from_the_last_record()
             self._read_all()
-        except StoreError as error:
+        except DatabaseError as error:
             if str(error) != self._failure:
                 log.warning("the groups could not be read: %s", error)
             self._failure = str(error)
@@ -93,12 +93,12 @@ class GroupReader:
         self._clock_is_told = True
 
     def _read_all(self) -> None:
-        before = self._known.ids
+        before = self._group_cache.ids
         groups = self._database.read_patiently(store.all_groups)
         for first in range(0, len(groups), GROUPS_AT_ONCE):
             self._read(groups[first : first + GROUPS_AT_ONCE])
         there = {group.id for group in groups}
-        self._known.forget_ids(before - there)  # not one that was made, and called, meanwhile
+        self._group_cache.forget_ids(before - there)  # not one that was made, and called, meanwhile
         self._bad = {group_id: why for group_id, why in self._bad.items() if group_id in there}
         self._ahead &= there
 
@@ -106,7 +106,7 @@ class GroupReader:
         """Read some groups; where one of them cannot be, find out which, and read the others."""
         try:
             loaded = self._database.read_patiently(lambda s: store.load_groups(s, [group.id for group in groups]))
-        except StoreError:
+        except DatabaseError:
             raise
         except FshuntError as error:  # whatever stands in one row, the other groups are to be known
             if len(groups) == 1:
@@ -114,7 +114,7 @@ class GroupReader:
                 return
         else:
             for each in loaded:
-                self._known.keep(each)
+                self._group_cache.keep(each)
                 self._bad.pop(each.group.id, None)
                 self._look_at_stamps(each.group, self._clock.now())
             return

@@ -20,9 +20,9 @@ from gevent.event import Event
 from sqlalchemy.orm import Session
 
 from fshunt.daemon.data.database import Database
-from fshunt.daemon.data.outbox_file import Spool
+from fshunt.daemon.data.outbox_file import OutboxFile
 from fshunt.daemon.data.writes import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Lane, Write
-from fshunt.errors import FshuntError, Locked, StoreError
+from fshunt.errors import DatabaseError, FshuntError, Locked
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +41,13 @@ KEPT_SECONDS = 1.0
 """How long, at a stop, the database may take for what is kept in the file: the next start writes it as well."""
 
 
-class Recorder:
-    """The queue of writes, and the greenlet that does them; ``spool`` is where they outlive the daemon."""
+class Outbox:
+    """The queue of writes, and the greenlet that does them; ``outbox_file`` is where they outlive the daemon."""
 
-    def __init__(self, database: Database, spool: Spool, clock: Callable[[], float] = time.monotonic) -> None:
-        self._database, self._spool, self._clock = database, spool, clock
+    def __init__(
+        self, database: Database, outbox_file: OutboxFile, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._database, self._spool, self._clock = database, outbox_file, clock
         self._waiting: OrderedDict[Write, None] = OrderedDict()
         self._held_up = False
         """Whether a lock of somebody else holds some of them up."""
@@ -167,7 +169,7 @@ class Recorder:
             self._something.clear()
             try:
                 self._write_some()
-            except StoreError as error:
+            except DatabaseError as error:
                 self._say_that_they_wait(error)
                 self.keep()
                 self._tell(self._some(MAX_BATCH))
@@ -240,7 +242,7 @@ class Recorder:
 
         try:
             self._database.write_patiently(all_of)
-        except StoreError:
+        except DatabaseError:
             raise
         except FshuntError as error:
             if len(batch) == 1:
@@ -250,7 +252,7 @@ class Recorder:
             for write in batch:
                 self._write([write])
 
-    def _say_that_they_wait(self, error: StoreError) -> None:
+    def _say_that_they_wait(self, error: DatabaseError) -> None:
         level = logging.DEBUG if self.error == str(error) else logging.WARNING
         log.log(level, "%d records wait for the database: %s", len(self._waiting), error)
         self.error = str(error)

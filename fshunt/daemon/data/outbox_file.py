@@ -1,4 +1,4 @@
-"""The spool: a file in which records wait that the database cannot take, so that they outlive the daemon.
+"""The outbox_file: a file in which records wait that the database cannot take, so that they outlive the daemon.
 
 It is there only while something waits. Each write is a line of JSON that names a function of the store and what it is
 given. The next daemon of the same node reads it at its start; every one of these functions may be run twice with the
@@ -18,8 +18,7 @@ from errno import ENOSPC, EWOULDBLOCK
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fshunt.db.queries import calls, hunts
-from fshunt.db.queries import queue as waiting
+from fshunt.db.queries import calls, hunts, queue
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.states import Outcome, Result
 
@@ -42,7 +41,7 @@ KEPT: dict[str, Callable[..., object]] = {
         hunts.note_answer,
         hunts.note_end,
         hunts.release,
-        waiting.leave,
+        queue.leave,
     )
 }
 """What is kept: the records, the memory and the stamps. A claim of a daemon that is gone must not come back."""
@@ -52,7 +51,7 @@ TIME = "time"
 PLAIN = ""
 
 
-class Line(NamedTuple):
+class OutboxLine(NamedTuple):
     """One write that waits: a function of the store and what it is given after its session."""
 
     function: Callable[..., object]
@@ -60,7 +59,7 @@ class Line(NamedTuple):
     kwargs: dict[str, Any]
 
 
-class Spool:
+class OutboxFile:
     """The file of one node in a folder; without a folder there is none, and what waits is lost with the daemon.
 
     Whatever is wrong with the file hinders no call: it is logged once, and records wait in memory only. What is in it
@@ -73,7 +72,7 @@ class Spool:
         self._told = False
         """Whether it was said that it cannot be used; said again only after it could."""
 
-    def restore(self) -> list[Line]:
+    def restore(self) -> list[OutboxLine]:
         """Return what an earlier life of this node has left, oldest first; the file stays until ``clear``.
 
         A line that cannot be read, such as the last one of a daemon that was killed, is logged and left out.
@@ -159,7 +158,7 @@ class Spool:
             log.warning("records that the database cannot take wait in memory only: %s: %s", self.path, error.strerror)
         self._told = True
 
-    def _read(self, text: str) -> Iterator[Line]:
+    def _read(self, text: str) -> Iterator[OutboxLine]:
         for number, line in enumerate(text.split("\n"), start=1):
             if not line:
                 continue
@@ -167,7 +166,7 @@ class Spool:
                 said = json.loads(line)
                 args = tuple(_meant(*value) for value in said["args"])
                 kwargs = {name: _meant(*value) for name, value in said["kwargs"].items()}
-                yield Line(KEPT[said["function"]], args, kwargs)
+                yield OutboxLine(KEPT[said["function"]], args, kwargs)
             except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
                 log.warning("line %d of %s is not a record, and is left out", number, self.path)
 

@@ -8,7 +8,7 @@ MAX_KEPT = 10_000
 """Members remembered; what is forgotten is told by the stamps in the database."""
 
 
-class Rests:
+class WrapUps:
     """When members' last calls ended, in seconds of ``clock``."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -28,11 +28,11 @@ class Rests:
         if ended > self._ended.get(member_id, float("-inf")):
             self._ended[member_id] = ended
 
-    def rests(self, member_id: int, rest_seconds: float) -> bool:
+    def in_wrap_up(self, member_id: int, wrap_up_seconds: float) -> bool:
         """Tell whether a member rests, as far as this daemon has seen."""
         ended = self._ended.get(member_id)
-        return ended is not None and self._clock() - ended < rest_seconds
+        return ended is not None and self._clock() - ended < wrap_up_seconds
 
-    def next_end(self, member_ids: Iterable[int], rest_seconds: float) -> list[float]:
+    def next_end(self, member_ids: Iterable[int], wrap_up_seconds: float) -> list[float]:
         """Return when the rests of these members end, in seconds of the clock."""
-        return [self._ended[each] + rest_seconds for each in member_ids if each in self._ended]
+        return [self._ended[each] + wrap_up_seconds for each in member_ids if each in self._ended]

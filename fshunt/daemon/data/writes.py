@@ -9,8 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from fshunt.db.queries import hunts
-from fshunt.db.queries import queue as waiting
+from fshunt.db.queries import hunts, queue
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
 """Pauses between tries while the database is away, or a row is locked; each is twice the one before."""
@@ -31,7 +30,7 @@ class Lane(Enum):
 LANES: dict[Callable[..., object], Lane] = {
     hunts.release: Lane.CLAIMS,
     hunts.claim: Lane.CLAIMS,
-    waiting.leave: Lane.CLAIMS,
+    queue.leave: Lane.CLAIMS,
     hunts.move_turn: Lane.STAMPS,
     hunts.note_answer: Lane.STAMPS,
     hunts.note_end: Lane.STAMPS,

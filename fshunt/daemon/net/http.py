@@ -55,7 +55,7 @@ class Answer(NamedTuple):
     content_type: str = PLAIN
 
 
-class WebServer:
+class HttpServer:
     """Serves ``/metrics`` and ``/healthz``; ``health`` tells whether all is well, and the body to say it with."""
 
     def __init__(
@@ -91,7 +91,7 @@ class WebServer:
 
     def _serve(self, sock: socket.socket, peer: tuple[Any, ...]) -> None:
         if not self._may_ask(peer[0]):
-            log.debug("%s asked for metrics, and is not among `metrics_peers`", peer[0])
+            log.debug("%s asked for metrics, and is not among `http_allowed_peers`", peer[0])
             return
         self._make_room()
         me = gevent.getcurrent()

@@ -1,6 +1,6 @@
-"""The daemon's log: lines on standard error, where systemd's journal takes them, or a JSON object a line.
+"""The daemon's log: lines on standard error, where systemd's call_log takes them, or a JSON object a line.
 
-A thread of its own writes the lines, so that a journal that stalls does not hold up the calls.
+A thread of its own writes the lines, so that a call_log that stalls does not hold up the calls.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 MAX_WAITING_LINES = 10_000
-"""Lines kept while the journal stalls, about 2 MB; what comes then is lost, the calls go on."""
+"""Lines kept while the call_log stalls, about 2 MB; what comes then is lost, the calls go on."""
 
 GATHER_SECONDS = 0.05
 """How long the thread that writes lets lines come together: each time it is woken takes time from the calls."""

@@ -17,7 +17,7 @@ PAUSE_SECONDS = 0.25
 """Between two looks: often enough to meet a loop that is held up for a quarter of a second, and too rare to cost."""
 
 
-class LagMeter:
+class LoopLag:
     """Tells ``on_lag``, four times a second, how many seconds late it was woken."""
 
     def __init__(self, on_lag: Callable[[float], None], clock: Callable[[], float] = time.monotonic) -> None:

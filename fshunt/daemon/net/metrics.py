@@ -141,7 +141,7 @@ class _Switches(Collector):
 
 
 class _Process(ProcessCollector):
-    """Memory, processor time and file descriptors of the process, as all programs with Prometheus tell them.
+    """RotationPointer, processor time and file descriptors of the process, as all programs with Prometheus tell them.
 
     The unit lets the daemon see no file of /proc but its own, so when the machine was started comes from its clocks.
     """

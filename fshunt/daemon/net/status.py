@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from fshunt.daemon.deps import Services
+from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.switches.monitor import SwitchMonitor
 
 
-def database_status(services: Services) -> dict[str, Any]:
+def database_status(deps: Dependencies) -> dict[str, Any]:
     """Whether calls can use the database, since when they cannot and why, and how many writes wait for it."""
-    away = services.database.away
+    away = deps.database.away
     return {
         "ok": away is None,
-        "since": _iso(services.database.away_since),
-        "unwritten": services.recorder.unwritten,
-        "error": str(away) if away else services.recorder.error,
+        "since": _iso(deps.database.away_since),
+        "unwritten": deps.outbox.unwritten,
+        "error": str(away) if away else deps.outbox.error,
     }
 
 

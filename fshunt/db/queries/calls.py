@@ -68,11 +68,11 @@ def open_call(
     caller_number: str | None,
     caller_name: str | None,
     started_at: datetime,
-    facts: dict[str, Any] | None,
-    owner: str,
-    run: str | None = None,
+    policy_input: dict[str, Any] | None,
+    node: str,
+    run_id: str | None = None,
 ) -> None:
-    """Write that a hunt has begun. ``uuid`` is the caller's channel, ``owner`` the node, ``run`` the daemon's life."""
+    """Write that a hunt has begun. ``uuid`` is the caller's channel, ``node`` the daemon, ``run_id`` its run."""
     row = {
         "id": hunt_id,
         "uuid": uuid,
@@ -84,9 +84,9 @@ def open_call(
         "caller_name": caller_name,
         "started_at": started_at,
         "end_seen": False,
-        "facts": facts,
-        "owner": owner,
-        "run": run,
+        "policy_input": policy_input,
+        "node": node,
+        "run_id": run_id,
     }
     _add_once(s, CallRecord, row)
 

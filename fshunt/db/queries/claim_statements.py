@@ -22,13 +22,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningInsert
 
-from fshunt.db.models import Claim, Waiter
+from fshunt.db.models import Claim, QueueEntry
 from fshunt.db.notifications import CHANNEL
 from fshunt.db.queries.rows import BLOCK_OF_MEMBER, BLOCKS, GROUPS, MEMBERS
 from fshunt.db.statements import insert_for, table
 from fshunt.db.types import UtcDateTime
 
-CLAIMS, WAITING = table(Claim), table(Waiter)
+CLAIMS, QUEUE = table(Claim), table(QueueEntry)
 KEY = (CLAIMS.c.domain, CLAIMS.c.extension)
 
 _NOW = bindparam("now", type_=UtcDateTime())
@@ -40,17 +40,17 @@ _CLAIMED = exists().where(
 )
 """By a hunt for another call."""
 _KEPT = exists().where(
-    WAITING.c.domain == bindparam("in_domain"),
-    WAITING.c.extension == MEMBERS.c.extension,
-    WAITING.c.expires_at > _NOW,
-    WAITING.c.call_uuid != bindparam("call"),
-    WAITING.c.place < bindparam("my_place"),
+    QUEUE.c.domain == bindparam("in_domain"),
+    QUEUE.c.extension == MEMBERS.c.extension,
+    QUEUE.c.expires_at > _NOW,
+    QUEUE.c.call_uuid != bindparam("call"),
+    QUEUE.c.ticket < bindparam("my_ticket"),
 )
 """For a hunt for another call that waits and came before this one."""
-_RESTING = and_(
+_IN_WRAP_UP = and_(
     MEMBERS.c.idle_since.is_not(None),
-    MEMBERS.c.idle_since > bindparam("rest_after", type_=UtcDateTime()),
-    MEMBERS.c.idle_since < bindparam("rest_before", type_=UtcDateTime()),
+    MEMBERS.c.idle_since > bindparam("wrap_up_after", type_=UtcDateTime()),
+    MEMBERS.c.idle_since < bindparam("wrap_up_before", type_=UtcDateTime()),
 )
 """Both moments are said by ``hunting.availability``."""
 
@@ -62,7 +62,7 @@ LOOK = (
         MEMBERS.c.idle_since,
         BLOCKS.c.extension.is_not(None).label("blocked"),
         BLOCKS.c.reason.is_not(None).label("auto_blocked"),
-        _RESTING.label("resting"),
+        _IN_WRAP_UP.label("in_wrap_up"),
         _CLAIMED.label("claimed"),
         _KEPT.label("kept"),
     )
@@ -73,13 +73,13 @@ LOOK = (
 """All members of a group as they are now."""
 
 # Also of an earlier hunt for this call, whose daemon has died or stopped: the caller is here now.
-_MINE = or_(WAITING.c.hunt_id == bindparam("hunt"), WAITING.c.call_uuid == bindparam("call"))
-WAIT_NO_MORE = delete(WAITING).where(_MINE)
+_MINE = or_(QUEUE.c.hunt_id == bindparam("hunt"), QUEUE.c.call_uuid == bindparam("call"))
+WAIT_NO_MORE = delete(QUEUE).where(_MINE)
 
 
 @cache
 def claim_these(dialect: str) -> Executable:
-    """The INSERT of claims that takes the place of those that are over, or are the call's own, and tells which."""
+    """The INSERT of claims that takes the ticket of those that are over, or are the call's own, and tells which."""
     return _taking(insert_for(dialect, Claim))
 
 
@@ -97,8 +97,8 @@ def look_and_claim_wanted() -> Select[Any]:
     """
     looked = LOOK.cte("looked")
     got = _taking_wanted("postgresql", looked).cte("got")
-    left = WAIT_NO_MORE.where(exists().where(got.c.extension.is_not(None))).returning(WAITING.c.extension).cte("left")
-    others = exists().where(WAITING.c.domain == bindparam("in_domain"), not_(_MINE))
+    left = WAIT_NO_MORE.where(exists().where(got.c.extension.is_not(None))).returning(QUEUE.c.extension).cte("left")
+    others = exists().where(QUEUE.c.domain == bindparam("in_domain"), not_(_MINE))
     # Who waits behind may be the first now for a member that is free.
     told = select(func.count(func.pg_notify(CHANNEL, bindparam("in_domain")))).select_from(left).where(others)
     return select(*looked.c, got.c.extension.is_not(None).label("got"), told.scalar_subquery().label("told")).outerjoin(
@@ -112,11 +112,11 @@ def _taking_wanted(dialect: str, looked: CTE | Subquery) -> ReturningInsert[str]
         "extension": looked.c.extension,
         "call_uuid": bindparam("call", type_=CLAIMS.c.call_uuid.type),
         "hunt_id": bindparam("hunt", type_=CLAIMS.c.hunt_id.type),
-        "owner": bindparam("by", type_=CLAIMS.c.owner.type),
+        "run_id": bindparam("by", type_=CLAIMS.c.run_id.type),
         "claimed_at": _NOW,
         "expires_at": bindparam("until", type_=UtcDateTime()),
     }
-    hindered = or_(looked.c.blocked, looked.c.resting, looked.c.claimed, looked.c.kept)
+    hindered = or_(looked.c.blocked, looked.c.in_wrap_up, looked.c.claimed, looked.c.kept)
     candidates = (
         select(*row.values())
         .where(looked.c.id.in_(bindparam("wanted", expanding=True)), looked.c.enabled, not_(hindered))
@@ -129,7 +129,7 @@ def _taking(insert: Any) -> ReturningInsert[str]:
     new = insert.excluded
     taken = insert.on_conflict_do_update(
         index_elements=KEY,
-        set_={name: new[name] for name in ("hunt_id", "call_uuid", "owner", "claimed_at", "expires_at")},
+        set_={name: new[name] for name in ("hunt_id", "call_uuid", "run_id", "claimed_at", "expires_at")},
         where=or_(CLAIMS.c.expires_at <= new.claimed_at, CLAIMS.c.call_uuid == new.call_uuid),
     )
     return cast("ReturningInsert[str]", taken.returning(CLAIMS.c.extension))

@@ -16,7 +16,7 @@ from fshunt.hunting.states import Outcome
 
 CLAIMS, OFFERS = table(Claim), table(OfferRecord)
 _HELD = (
-    select(CLAIMS.c.extension, CLAIMS.c.owner, OFFERS.c.outcome, OFFERS.c.started_at, OFFERS.c.ended_at)
+    select(CLAIMS.c.extension, CLAIMS.c.run_id, OFFERS.c.outcome, OFFERS.c.started_at, OFFERS.c.ended_at)
     .outerjoin(
         OFFERS,
         and_(
@@ -35,12 +35,12 @@ _STILL_HELD = _HELD.where(CLAIMS.c.expires_at > bindparam("reached"))
 class Held:
     """What a hunt does with a member whom it has claimed: ``answered`` since, or not yet; None: it is just about to.
 
-    ``owner`` is the run that has the hunt: if it is gone, so may be the call.
+    ``run_id`` is the run that has the hunt: if it is gone, so may be the call.
     """
 
     answered: bool | None
     since: datetime | None
-    owner: str = ""
+    run_id: str = ""
 
 
 def held_members(s: Session, domain: str) -> dict[str, Held]:
@@ -52,6 +52,6 @@ def held_members(s: Session, domain: str) -> dict[str, Held]:
 
 def _held(row: Any) -> Held:
     if row.started_at is None:
-        return Held(None, None, row.owner)
+        return Held(None, None, row.run_id)
     answered = row.outcome == Outcome.ANSWERED
-    return Held(answered, row.ended_at if answered else row.started_at, row.owner)
+    return Held(answered, row.ended_at if answered else row.started_at, row.run_id)

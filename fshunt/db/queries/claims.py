@@ -27,10 +27,10 @@ from fshunt.db.queries.claim_statements import (
     look_and_claim_wanted,
 )
 from fshunt.db.statements import dialect_of, in_parts, run, write
-from fshunt.hunting.availability import stamps_of_rest
+from fshunt.hunting.availability import wrap_up_window
 
-MAX_PLACE = 2**31 - 1
-"""The place of a hunt that is in no line: behind all who are."""
+MAX_TICKET = 2**31 - 1
+"""The ticket of a hunt that is in no line: behind all who are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,14 @@ class Flags:
 
     ``auto_blocked``: blocked, and not by the member's own wish. ``claimed``: by a hunt for another call, or kept for
     one that waits longer, and that hinders this one. ``resting``: within the group's rest time. ``may_ring``: was
-    wanted, and is neither disabled nor blocked nor resting. ``got``: this hunt has the claim now.
+    wanted, and is neither disabled nor blocked nor in_wrap_up. ``got``: this hunt has the claim now.
     """
 
     enabled: bool
     blocked: bool
     claimed: bool
     idle_since: datetime | None
-    resting: bool = False
+    in_wrap_up: bool = False
     may_ring: bool = False
     got: bool = False
     auto_blocked: bool = False
@@ -59,7 +59,7 @@ def claim(
     *,
     hunt_id: str,
     call_uuid: str,
-    owner: str,
+    run_id: str,
     now: datetime,
     lease_seconds: float,
 ) -> set[str]:
@@ -70,7 +70,7 @@ def claim(
     """
     if not extensions:
         return set()
-    who = {"domain": domain, "hunt_id": hunt_id, "call_uuid": call_uuid, "owner": owner}
+    who = {"domain": domain, "hunt_id": hunt_id, "call_uuid": call_uuid, "run_id": run_id}
     times = {"claimed_at": now, "expires_at": now + timedelta(seconds=lease_seconds)}
     rows = [{"extension": extension, **who, **times} for extension in sorted(set(extensions))]
     return set(s.connection().execute(claim_these(dialect_of(s)), rows).scalars())
@@ -84,33 +84,33 @@ def look_and_claim(
     domain: str,
     hunt_id: str,
     call_uuid: str,
-    owner: str,
+    run_id: str,
     now: datetime,
     lease_seconds: float,
     at: datetime | None = None,
     call_waiting: bool = False,
-    rest_seconds: float = 0.0,
-    place: int | None = None,
+    wrap_up_seconds: float = 0.0,
+    ticket: int | None = None,
 ) -> dict[int, Flags]:
     """Return what is known of the group's members now, by id, having claimed those ``wanted`` who may be rung.
 
     Not claimed are the disabled, the blocked, those who rest at the wall time ``at``, and those for whom another hunt
-    waits that came before this one (``place``; None: this one is in no line). A member who is gone is not in the
+    waits that came before this one (``ticket``; None: this one is in no line). A member who is gone is not in the
     answer. With ``call_waiting`` no claim is a hindrance. A hunt that gets a claim waits for nobody any more.
     """
-    rest_after, rest_before = stamps_of_rest(rest_seconds, now if at is None else at)
+    wrap_up_after, wrap_up_before = wrap_up_window(wrap_up_seconds, now if at is None else at)
     values: dict[str, Any] = {
         "of_group": group_id,
         "wanted": sorted(wanted),
         "in_domain": domain,
         "hunt": hunt_id,
         "call": call_uuid,
-        "by": owner,
+        "by": run_id,
         "now": now,
         "until": now + timedelta(seconds=lease_seconds),
-        "rest_after": rest_after,
-        "rest_before": rest_before,
-        "my_place": MAX_PLACE if place is None else place,
+        "wrap_up_after": wrap_up_after,
+        "wrap_up_before": wrap_up_before,
+        "my_ticket": MAX_TICKET if ticket is None else ticket,
     }
     rows, got = _look(s, values)
     return {row.id: _flags(row, row.id in wanted, row.extension in got, call_waiting) for row in rows}
@@ -146,14 +146,14 @@ def release_all(s: Session, hunt_ids: Iterable[str]) -> None:
         write(s, _dropping(dialect_of(s)), {"hunts": some})
 
 
-def renew(s: Session, owner: str, now: datetime, lease_seconds: float, hunt_ids: Iterable[str]) -> None:
-    """Lengthen the leases of the owner's hunts that still live.
+def renew(s: Session, run_id: str, now: datetime, lease_seconds: float, hunt_ids: Iterable[str]) -> None:
+    """Lengthen the leases of the run's hunts that still live.
 
     The hunts are named because a claim may be left of one that is over: it must run out (invariant I2).
     """
     until = now + timedelta(seconds=lease_seconds)
     for some in in_parts(hunt_ids):
-        write(s, _renewing(), {"by": owner, "hunts": some, "until": until})
+        write(s, _renewing(), {"by": run_id, "hunts": some, "until": until})
 
 
 def sweep(s: Session, now: datetime) -> None:
@@ -174,14 +174,14 @@ def _look(s: Session, values: dict[str, Any]) -> tuple[Sequence[Any], set[str]]:
 
 
 def _flags(row: Any, wanted: bool, got: bool, call_waiting: bool) -> Flags:
-    may_ring = wanted and row.enabled and not row.blocked and not row.resting
+    may_ring = wanted and row.enabled and not row.blocked and not row.in_wrap_up
     hindered = not got and (row.claimed or row.kept or may_ring)
     return Flags(
         enabled=row.enabled,
         blocked=row.blocked,
         claimed=hindered and not call_waiting,
         idle_since=row.idle_since,
-        resting=row.resting,
+        in_wrap_up=row.in_wrap_up,
         may_ring=may_ring,
         got=got,
         auto_blocked=row.auto_blocked,
@@ -190,7 +190,7 @@ def _flags(row: Any, wanted: bool, got: bool, call_waiting: bool) -> Flags:
 
 @cache
 def _renewing() -> Executable:
-    whose = (CLAIMS.c.owner == bindparam("by"), CLAIMS.c.hunt_id.in_(bindparam("hunts", expanding=True)))
+    whose = (CLAIMS.c.run_id == bindparam("by"), CLAIMS.c.hunt_id.in_(bindparam("hunts", expanding=True)))
     # A row that is locked is being released, or claimed anew: to wait for it would be to wait for a whole batch of the
     # recorder, whose locks are in the order of what happened, and which may wait for us.
     return update(CLAIMS).where(_locked(*whose, skip_locked=True)).values(expires_at=bindparam("until"))

@@ -9,20 +9,20 @@ from datetime import datetime
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from fshunt.db.models import GroupMemory
+from fshunt.db.models import GroupRotation
 from fshunt.db.queries.calls import CALLS
 from fshunt.db.queries.hunts import Loaded
-from fshunt.db.queries.rows import DOMAINS, GROUPS, group_of, group_query, memory_of, read_members
+from fshunt.db.queries.rows import DOMAINS, GROUPS, group_of, group_query, pointer_of, read_members
 from fshunt.db.statements import run, table
 
-MEMORIES = table(GroupMemory)
+ROTATIONS = table(GroupRotation)
 _ALL = select(GROUPS.c.id, DOMAINS.c.name, GROUPS.c.pilot).join(DOMAINS, DOMAINS.c.id == GROUPS.c.domain_id)
 _THESE = (
-    group_query(MEMORIES.c.answerer_id, MEMORIES.c.answerer_place, MEMORIES.c.turn_id, MEMORIES.c.turn_place)
-    .outerjoin(MEMORIES, MEMORIES.c.group_id == GROUPS.c.id)
+    group_query(ROTATIONS.c.answerer_id, ROTATIONS.c.answerer_position, ROTATIONS.c.turn_id, ROTATIONS.c.turn_position)
+    .outerjoin(ROTATIONS, ROTATIONS.c.group_id == GROUPS.c.id)
     .where(GROUPS.c.id.in_(bindparam("ids", expanding=True)))
 )
-_OF_NODE = CALLS.c.owner == bindparam("node")
+_OF_NODE = CALLS.c.node == bindparam("node")
 _LAST_ENDED = (
     select(CALLS.c.ended_at).where(_OF_NODE, CALLS.c.ended_at.is_not(None)).order_by(CALLS.c.ended_at.desc()).limit(1)
 )
@@ -53,8 +53,8 @@ def load_groups(s: Session, group_ids: Collection[int]) -> list[Loaded]:
     return [
         Loaded(
             group_of(row, members[row.id]),
-            memory_of(row.answerer_id, row.answerer_place),
-            memory_of(row.turn_id, row.turn_place),
+            pointer_of(row.answerer_id, row.answerer_position),
+            pointer_of(row.turn_id, row.turn_position),
         )
         for row in rows
     ]

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Executable, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from fshunt.db.models import Domain, GroupMemory, MemoryMove
+from fshunt.db.models import Domain, GroupRotation, RotationMove
 from fshunt.db.queries.claims import Flags, claim, look_and_claim, release, renew, sweep
 from fshunt.db.queries.rows import (
     BLOCK_OF_MEMBER,
@@ -26,15 +26,15 @@ from fshunt.db.queries.rows import (
     group_of,
     group_query,
     member_of,
-    memory_of,
     nearest,
+    pointer_of,
 )
 from fshunt.db.statements import Rank, at_end, dialect_of, insert_for, run, table, write
 from fshunt.errors import NotFound
 from fshunt.hunting.group import Group
 from fshunt.hunting.policies import Remembers, first_in_turn
-from fshunt.hunting.policy_input import Facts
-from fshunt.hunting.rotation import Memory
+from fshunt.hunting.policy_input import PolicyInput
+from fshunt.hunting.rotation import RotationPointer
 
 __all__ = [
     "Flags",
@@ -59,25 +59,30 @@ again at one time (the daemon's recorder takes 200 at once)."""
 FORGET_EVERY = 100
 """After how many moves the oldest are forgotten: not at each, for the sake of the calls that wait."""
 
-DOMAINS, MEMORIES, MOVES = table(Domain), table(GroupMemory), table(MemoryMove)
-_MEMORY_COLUMNS = (MEMORIES.c.answerer_id, MEMORIES.c.answerer_place, MEMORIES.c.turn_id, MEMORIES.c.turn_place)
+DOMAINS, ROTATIONS, MOVES = table(Domain), table(GroupRotation), table(RotationMove)
+_ROTATION_COLUMNS = (
+    ROTATIONS.c.answerer_id,
+    ROTATIONS.c.answerer_position,
+    ROTATIONS.c.turn_id,
+    ROTATIONS.c.turn_position,
+)
 
 _GROUP_WITH_ALL = (
-    group_query(*_MEMORY_COLUMNS, *MEMBER_COLUMNS)
-    .outerjoin(MEMORIES, MEMORIES.c.group_id == GROUPS.c.id)
+    group_query(*_ROTATION_COLUMNS, *MEMBER_COLUMNS)
+    .outerjoin(ROTATIONS, ROTATIONS.c.group_id == GROUPS.c.id)
     .outerjoin(MEMBERS, MEMBERS.c.group_id == GROUPS.c.id)
     .outerjoin(BLOCKS, BLOCK_OF_MEMBER)
     .where(func.lower(DOMAINS.c.name) == bindparam("domain"), GROUPS.c.pilot == bindparam("pilot"))
     .order_by(MEMBERS.c.position)
 )
 """A group, its memories and its members: a row for each member, or one row with none. A call waits for one answer."""
-_MEMORY_OF_GROUP = select(MEMORIES).where(MEMORIES.c.group_id == bindparam("group_id"))
-_LOCK_MEMORY = _MEMORY_OF_GROUP.with_for_update()
-_MOVE_DONE = select(MOVES.c.before_id, MOVES.c.before_place).where(
+_ROTATION_OF_GROUP = select(ROTATIONS).where(ROTATIONS.c.group_id == bindparam("group_id"))
+_LOCK_ROTATION = _ROTATION_OF_GROUP.with_for_update()
+_MOVE_DONE = select(MOVES.c.before_id, MOVES.c.before_position).where(
     MOVES.c.group_id == bindparam("group_id"), MOVES.c.kind == bindparam("kind"), MOVES.c.call_uuid == bindparam("uuid")
 )
 _MEMBER = (MEMBERS.c.id == bindparam("member"), MEMBERS.c.group_id == bindparam("of_group"))
-_SET_MEMORY = update(MEMORIES).where(MEMORIES.c.group_id == bindparam("of_group"))
+_SET_ROTATION = update(ROTATIONS).where(ROTATIONS.c.group_id == bindparam("of_group"))
 _FORGET_MOVES = delete(MOVES).where(MOVES.c.group_id == bindparam("of_group"), MOVES.c.number <= bindparam("last"))
 _STAMP_MEMBER = update(MEMBERS).where(
     MEMBERS.c.id == bindparam("member_id"), or_(MEMBERS.c.idle_since.is_(None), MEMBERS.c.idle_since < bindparam("at"))
@@ -89,8 +94,8 @@ class Loaded:
     """A group and its memories, all read at one moment."""
 
     group: Group
-    answerer: Memory | None
-    turn: Memory | None
+    answerer: RotationPointer | None
+    turn: RotationPointer | None
 
 
 def load(
@@ -101,7 +106,7 @@ def load(
     rows = run(s, _GROUP_WITH_ALL, {"domain": named.lower(), "pilot": pilot}).all()
     if rows:
         members = [member_of(row) for row in rows if row.member_id is not None]
-        return Loaded(group_of(rows[0], members), *_memories_of(rows[0]))
+        return Loaded(group_of(rows[0], members), *_pointers_of(rows[0]))
     domain_id, domain = find_domain(s, fshunt_domain=fshunt_domain, domain_name=domain_name, host=host)
     group = find_group(s, domain_id, domain, pilot)
     return Loaded(group, *memories(s, group.id))
@@ -127,15 +132,15 @@ def find_domain(
     raise NotFound(f"There is no domain {said}: {nearest(said, domain_names(s), 'domain')}")
 
 
-def memories(s: Session, group_id: int) -> tuple[Memory | None, Memory | None]:
+def memories(s: Session, group_id: int) -> tuple[RotationPointer | None, RotationPointer | None]:
     """Return the memories of a group: the last answerer, and the turn."""
-    row = run(s, _MEMORY_OF_GROUP, {"group_id": group_id}).first()
-    return (None, None) if row is None else _memories_of(row)
+    row = run(s, _ROTATION_OF_GROUP, {"group_id": group_id}).first()
+    return (None, None) if row is None else _pointers_of(row)
 
 
 def take_turn(
-    s: Session, group_id: int, call_uuid: str, choose: Callable[[Memory | None], int | None]
-) -> Memory | None:
+    s: Session, group_id: int, call_uuid: str, choose: Callable[[RotationPointer | None], int | None]
+) -> RotationPointer | None:
     """Move the turn of a group, once a call (invariant I3), and return the memory that decides this call's order.
 
     ``choose`` is given that memory and says who is first in turn (a member's id; None: nobody, and nothing moves).
@@ -145,15 +150,15 @@ def take_turn(
     return _move(s, group_id, Remembers.TURN, call_uuid, choose)
 
 
-def move_turn(s: Session, group_id: int, call_uuid: str, facts: dict[str, Any]) -> None:
+def move_turn(s: Session, group_id: int, call_uuid: str, policy_input: dict[str, Any]) -> None:
     """Do as ``take_turn``, at the end of the transaction, for a call that could not wait for it.
 
-    ``facts`` are those that its order was decided on, as plain values: this may be written by the daemon's next life.
+    ``policy_input`` is what its order was decided on, as plain values: the daemon's next run may write this.
     Raises KeyError or ValueError if they are something else.
     """
-    read = Facts.from_json(facts)
+    read = PolicyInput.from_json(policy_input)
     choose = partial(first_in_turn, read)
-    at_end(s, Rank.MEMORY, group_id, lambda s: _move(s, group_id, Remembers.TURN, call_uuid, choose))
+    at_end(s, Rank.ROTATION, group_id, lambda s: _move(s, group_id, Remembers.TURN, call_uuid, choose))
 
 
 def note_answer(
@@ -161,7 +166,7 @@ def note_answer(
 ) -> None:
     """Stamp the member who answered and, for a policy that remembers it, move the last answerer, once a call."""
     if moves_answerer:
-        at_end(s, Rank.MEMORY, group_id, lambda s: _note_answerer(s, group_id, member_id, call_uuid))
+        at_end(s, Rank.ROTATION, group_id, lambda s: _note_answerer(s, group_id, member_id, call_uuid))
     note_end(s, member_id, at=at)
 
 
@@ -175,17 +180,17 @@ def _note_answerer(s: Session, group_id: int, member_id: int, call_uuid: str) ->
     _move(s, group_id, Remembers.ANSWERER, call_uuid, lambda _before: member_id)
 
 
-def _memories_of(row: Any) -> tuple[Memory | None, Memory | None]:
-    return memory_of(row.answerer_id, row.answerer_place), memory_of(row.turn_id, row.turn_place)
+def _pointers_of(row: Any) -> tuple[RotationPointer | None, RotationPointer | None]:
+    return pointer_of(row.answerer_id, row.answerer_position), pointer_of(row.turn_id, row.turn_position)
 
 
 def _move(
-    s: Session, group_id: int, kind: Remembers, call_uuid: str, choose: Callable[[Memory | None], int | None]
-) -> Memory | None:
-    row = run(s, _LOCK_MEMORY, {"group_id": group_id}).first()
+    s: Session, group_id: int, kind: Remembers, call_uuid: str, choose: Callable[[RotationPointer | None], int | None]
+) -> RotationPointer | None:
+    row = run(s, _LOCK_ROTATION, {"group_id": group_id}).first()
     if row is None:
         return None
-    before = memory_of(getattr(row, f"{kind}_id"), getattr(row, f"{kind}_place"))
+    before = pointer_of(getattr(row, f"{kind}_id"), getattr(row, f"{kind}_position"))
     member_id = choose(before)
     move = {
         "of_group": group_id,
@@ -193,14 +198,14 @@ def _move(
         "of_call": call_uuid,
         "as_number": row.moves + 1,
         "from_id": before.member_id if before else None,
-        "from_place": before.place if before else None,
+        "from_position": before.position if before else None,
         "member": member_id,
     }
     if member_id is None or run(s, _noting_move(dialect_of(s)), move).scalar() is None:
         # The call has moved it already, or there is nobody whom it could be moved to.
         done = run(s, _MOVE_DONE, {"group_id": group_id, "kind": kind.value, "uuid": call_uuid}).first()
-        return before if done is None else memory_of(done.before_id, done.before_place)
-    write(s, _setting_memory(kind), {"of_group": group_id, "member": member_id, "as_number": row.moves + 1})
+        return before if done is None else pointer_of(done.before_id, done.before_position)
+    write(s, _setting_rotation(kind), {"of_group": group_id, "member": member_id, "as_number": row.moves + 1})
     if (row.moves + 1) % FORGET_EVERY == 0:
         write(s, _FORGET_MOVES, {"of_group": group_id, "last": row.moves + 1 - KEPT_MOVES})
     return before
@@ -215,18 +220,18 @@ def _noting_move(dialect: str) -> Executable:
         MOVES.c.call_uuid: "of_call",
         MOVES.c.number: "as_number",
         MOVES.c.before_id: "from_id",
-        MOVES.c.before_place: "from_place",
+        MOVES.c.before_position: "from_position",
     }
     move = select(*(bindparam(name, type_=column.type) for column, name in said.items())).where(
         exists().where(*_MEMBER)
     )
-    insert = insert_for(dialect, MemoryMove).from_select([column.name for column in said], move)
+    insert = insert_for(dialect, RotationMove).from_select([column.name for column in said], move)
     return insert.on_conflict_do_nothing().returning(MOVES.c.number)
 
 
 @cache
-def _setting_memory(kind: Remembers) -> Executable:
+def _setting_rotation(kind: Remembers) -> Executable:
     place = select(MEMBERS.c.position).where(*_MEMBER).scalar_subquery()
-    return _SET_MEMORY.values(
-        {f"{kind}_id": bindparam("member"), f"{kind}_place": place, "moves": bindparam("as_number")}
+    return _SET_ROTATION.values(
+        {f"{kind}_id": bindparam("member"), f"{kind}_position": place, "moves": bindparam("as_number")}
     )

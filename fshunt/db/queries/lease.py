@@ -34,7 +34,7 @@ def advance(s: Session, mine: datetime) -> datetime:
     reached = read(s)
     if reached is not None and reached >= mine:
         return reached
-    values = {"id": THE_ONE, "reached": mine, "places": 0}
+    values = {"id": THE_ONE, "reached": mine, "tickets": 0}
     at_end(s, Rank.CLOCK, THE_ONE, lambda s: write(s, _advancing(dialect_of(s)), values))
     return mine
 

@@ -21,7 +21,7 @@ from fshunt.db.statements import dialect_of, in_parts, run, table, write
 log = logging.getLogger(__name__)
 
 ADVISORY_LOCK_KEY = 0x6F727068616E
-"""The letters "orphan" as a number; see ``ADVISORY_LOCK_KEY`` of the migrations."""
+"""The letters "unfinished" as a number; see ``ADVISORY_LOCK_KEY`` of the migrations."""
 
 MEMBERS = table(HuntMember)
 _COLUMNS = (
@@ -30,7 +30,7 @@ _COLUMNS = (
     CALLS.c.policy,
     CALLS.c.result,
     CALLS.c.answered_by,
-    CALLS.c.facts,
+    CALLS.c.policy_input,
 )
 _OFFERS_OF = (
     select(OFFERS.c.id, OFFERS.c.call_id, OFFERS.c.extension, OFFERS.c.outcome, OFFERS.c.phones)
@@ -39,13 +39,13 @@ _OFFERS_OF = (
 )
 _GROUPS_OF = select(MEMBERS.c.id, MEMBERS.c.group_id).where(MEMBERS.c.id.in_(bindparam("members", expanding=True)))
 _TAKE_CLAIMS = (
-    update(CLAIMS).where(CLAIMS.c.hunt_id.in_(bindparam("hunts", expanding=True))).values(owner=bindparam("by"))
+    update(CLAIMS).where(CLAIMS.c.hunt_id.in_(bindparam("hunts", expanding=True))).values(run_id=bindparam("by"))
 )
 
 _TAKE_BACK = (
     update(CALLS)
-    .where(CALLS.c.id.in_(bindparam("hunts", expanding=True)), CALLS.c.run != bindparam("by"))
-    .values(owner=bindparam("node"), run=bindparam("by"))
+    .where(CALLS.c.id.in_(bindparam("hunts", expanding=True)), CALLS.c.run_id != bindparam("by"))
+    .values(node=bindparam("node"), run_id=bindparam("by"))
 )
 
 LOST_SECONDS = 60.0
@@ -67,7 +67,7 @@ class OpenOffer:
 
 
 @dataclass(frozen=True, slots=True)
-class Orphan:
+class UnfinishedCall:
     """A call that its daemon left unfinished, as far as it was written.
 
     ``group_id`` None: the group is gone, or has none of the members any more. ``member_id`` is of the member who
@@ -88,14 +88,14 @@ def take(
     s: Session,
     *,
     node: str,
-    run: str,
+    run_id: str,
     now: datetime,
     dead_after_seconds: float,
     is_over: Callable[[DaemonRow], bool] | None = None,
     talks_after_seconds: float | None = None,
     at: datetime | None = None,
     kept: Collection[str] = (),
-) -> list[Orphan]:
+) -> list[UnfinishedCall]:
     """Take over the unfinished calls of daemons that are gone, each by one daemon only, and their claims.
 
     Gone is a run that has not beaten for so long, by the lease clock ``now``. ``is_over`` is asked of each other run of
@@ -107,29 +107,31 @@ def take(
     dead_before = now - timedelta(seconds=dead_after_seconds)
     ours: ColumnElement[bool] = false()
     if at is not None:
-        ours = and_(CALLS.c.run == run, CALLS.c.started_at < at - timedelta(seconds=LOST_SECONDS))
+        ours = and_(CALLS.c.run_id == run_id, CALLS.c.started_at < at - timedelta(seconds=LOST_SECONDS))
     talks_before = dead_before if talks_after_seconds is None else now - timedelta(seconds=talks_after_seconds)
 
     def gone() -> ColumnElement[bool]:
-        talks = and_(_gone(s, node, run, talks_before, is_over), CALLS.c.result.is_not(None))
-        nobodys = or_(_gone(s, node, run, dead_before, is_over), talks, ours)
+        talks = and_(_gone(s, node, run_id, talks_before, is_over), CALLS.c.result.is_not(None))
+        nobodys = or_(_gone(s, node, run_id, dead_before, is_over), talks, ours)
         return and_(nobodys, CALLS.c.id.not_in(list(kept)))
 
     if not _any(s, gone()):
         return []
     _one_taker_at_a_time(s)
     # Asked again, now that nobody else takes any: who has begun to live meanwhile has its calls for itself.
-    taking = update(CALLS).where(CALLS.c.ended_at.is_(None), gone()).values(owner=node, run=run).returning(*_COLUMNS)
+    taking = (
+        update(CALLS).where(CALLS.c.ended_at.is_(None), gone()).values(node=node, run_id=run_id).returning(*_COLUMNS)
+    )
     rows = s.connection().execute(taking).all()
     for some in in_parts(row.id for row in rows):
-        write(s, _TAKE_CLAIMS, {"hunts": some, "by": run})
+        write(s, _TAKE_CLAIMS, {"hunts": some, "by": run_id})
     return _as_orphans(s, rows)
 
 
-def take_back(s: Session, hunt_ids: Collection[str], *, owner: str, run: str) -> None:
+def take_back(s: Session, hunt_ids: Collection[str], *, node: str, run_id: str) -> None:
     """Have the hunts that a run still has for its own, should another have taken it for dead and taken them over."""
     for some in in_parts(hunt_ids):
-        write(s, _TAKE_BACK, {"hunts": some, "node": owner, "by": run})
+        write(s, _TAKE_BACK, {"hunts": some, "node": node, "by": run_id})
 
 
 def _any(s: Session, gone: ColumnElement[bool]) -> bool:
@@ -143,19 +145,19 @@ def _gone(
     """Return which calls are of nobody who lives. One that names no run is told by its node."""
 
     def lives(daemon: DaemonRow) -> bool:
-        if daemon.run == run_here:
+        if daemon.run_id == run_here:
             return True
         over = is_over is not None and daemon.node == node and is_over(daemon)
         return daemon.lease_at > dead_before and not over
 
     daemons = [each for each in list_daemons(s) if lives(each)]
-    runs = {each.run for each in daemons} | {run_here}
+    runs = {each.run_id for each in daemons} | {run_here}
     nodes = {each.node for each in daemons} | {node}
-    started = next((each.started_at for each in daemons if each.run == run_here), None)
-    nobodys: ColumnElement[bool] = CALLS.c.owner.not_in(nodes)
+    started = next((each.started_at for each in daemons if each.run_id == run_here), None)
+    nobodys: ColumnElement[bool] = CALLS.c.node.not_in(nodes)
     if is_over is not None and started is not None:
-        nobodys = or_(nobodys, and_(CALLS.c.owner == node, CALLS.c.started_at < started))
-    return or_(CALLS.c.run.not_in(runs), and_(CALLS.c.run.is_(None), nobodys))
+        nobodys = or_(nobodys, and_(CALLS.c.node == node, CALLS.c.started_at < started))
+    return or_(CALLS.c.run_id.not_in(runs), and_(CALLS.c.run_id.is_(None), nobodys))
 
 
 def _one_taker_at_a_time(s: Session) -> None:
@@ -163,7 +165,7 @@ def _one_taker_at_a_time(s: Session) -> None:
         run(s, select(func.pg_advisory_xact_lock(ADVISORY_LOCK_KEY)), {})
 
 
-def _as_orphans(s: Session, rows: Collection[Any]) -> list[Orphan]:
+def _as_orphans(s: Session, rows: Collection[Any]) -> list[UnfinishedCall]:
     offers: defaultdict[str, list[Any]] = defaultdict(list)
     for some in in_parts(row.id for row in rows):
         for offer in run(s, _OFFERS_OF, {"hunts": some}):
@@ -173,8 +175,8 @@ def _as_orphans(s: Session, rows: Collection[Any]) -> list[Orphan]:
     return [_as_orphan(row, offers[row.id], members[row.id], groups) for row in rows]
 
 
-def _as_orphan(row: Any, offers: Iterable[Any], members: dict[str, int], groups: dict[int, int]) -> Orphan:
-    return Orphan(
+def _as_orphan(row: Any, offers: Iterable[Any], members: dict[str, int], groups: dict[int, int]) -> UnfinishedCall:
+    return UnfinishedCall(
         hunt_id=row.id,
         uuid=row.uuid,
         group_id=next((groups[member_id] for member_id in members.values() if member_id in groups), None),
@@ -192,12 +194,12 @@ def _as_orphan(row: Any, offers: Iterable[Any], members: dict[str, int], groups:
 def _members_of(row: Any) -> dict[str, int]:
     """Return the ids of the members of a call's group by extension, as they were when it was hunted for.
 
-    Facts that cannot be read, of another version say, are as none: one such row must not keep all daemons from beating.
+    Policy input that cannot be read, of another version say, is as none: one such row must not stop all heartbeats.
     """
     try:
-        members = {str(each["extension"]): int(each["id"]) for each in (row.facts or {}).get("members", ())}
+        members = {str(each["extension"]): int(each["id"]) for each in (row.policy_input or {}).get("members", ())}
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        log.warning("call %s: who was hunted for is not known: its facts cannot be read (%r)", row.uuid, error)
+        log.warning("call %s: who was hunted for is not known: its policy_input cannot be read (%r)", row.uuid, error)
         return {}
     return members
 

@@ -9,10 +9,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Claim
-from fshunt.db.queries import daemons, lease
-from fshunt.db.queries import queue as waiting
+from fshunt.db.queries import daemons, lease, queue
 from fshunt.db.queries.daemons import DaemonRow
-from fshunt.db.queries.queue import WaitingHunt
+from fshunt.db.queries.queue import QueuedHunt
 from fshunt.db.statements import run, table
 
 CLAIMS = table(Claim)
@@ -24,15 +23,15 @@ class Overview:
 
     reached: datetime | None
     daemons: list[DaemonRow]
-    waiting: list[WaitingHunt]
+    waiting: list[QueuedHunt]
     claims: dict[str, int]
 
 
 def overview(s: Session) -> Overview:
     """Return all of it, as of one moment."""
     reached = lease.read(s)
-    counted = select(CLAIMS.c.owner, func.count().label("number")).group_by(CLAIMS.c.owner)
+    counted = select(CLAIMS.c.run_id, func.count().label("number")).group_by(CLAIMS.c.run_id)
     if reached is not None:
         counted = counted.where(CLAIMS.c.expires_at > reached)
-    claims = {row.owner: row.number for row in run(s, counted, {})}
-    return Overview(reached, daemons.list_daemons(s), waiting.waiting_hunts(s), claims)
+    claims = {row.run_id: row.number for row in run(s, counted, {})}
+    return Overview(reached, daemons.list_daemons(s), queue.waiting_hunts(s), claims)

@@ -10,14 +10,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, bindparam, select
 from sqlalchemy.orm import Session
 
-from fshunt.db.models import Block, Domain, GroupMemory, HuntGroup, HuntMember
+from fshunt.db.models import Block, Domain, GroupRotation, HuntGroup, HuntMember
 from fshunt.db.statements import run, table
 from fshunt.errors import BadValue, NotFound
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.destinations import parse_destination
 from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.ringtime import RingTime
-from fshunt.hunting.rotation import Memory
+from fshunt.hunting.rotation import RotationPointer
 
 MAX_NAMED = 8
 """How many names a sentence lists at most."""
@@ -108,7 +108,7 @@ def group_of(row: Any, members: Sequence[Member]) -> Group:
         prefix=row.prefix,
         music=row.music,
         call_waiting=row.call_waiting,
-        rest_seconds=row.rest_seconds,
+        wrap_up_seconds=row.wrap_up_seconds,
         when_busy=_when_busy(row.when_busy),
         auto_block=row.auto_block,
         on_no_answer=parse_destination(row.on_no_answer),
@@ -119,18 +119,18 @@ def group_of(row: Any, members: Sequence[Member]) -> Group:
     )
 
 
-def memory_of(member_id: int | None, place: int | None) -> Memory | None:
+def pointer_of(member_id: int | None, position: int | None) -> RotationPointer | None:
     """Return the memory that two columns hold."""
-    return None if place is None else Memory(member_id, place)
+    return None if position is None else RotationPointer(member_id, position)
 
 
-def lock_memory(s: Session, group_id: int) -> GroupMemory | None:
+def lock_memory(s: Session, group_id: int) -> GroupRotation | None:
     """Return the memory's row, locked until the transaction ends; None if the group is gone.
 
     Whoever changes members takes this lock before he looks at them, so that a call's move and a change of the members
     never cross. On SQLite the transaction is the lock.
     """
-    query = select(GroupMemory).where(GroupMemory.group_id == group_id).with_for_update()
+    query = select(GroupRotation).where(GroupRotation.group_id == group_id).with_for_update()
     return s.scalar(query.execution_options(populate_existing=True))
 
 

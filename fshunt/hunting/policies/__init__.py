@@ -14,8 +14,8 @@ from fshunt.hunting.policies.round_robin import round_robin
 from fshunt.hunting.policies.simultaneous import simultaneous
 from fshunt.hunting.policies.uniform import uniform
 from fshunt.hunting.policies.weighted import weighted
-from fshunt.hunting.policy_input import Facts
-from fshunt.hunting.rotation import Memory
+from fshunt.hunting.policy_input import PolicyInput
+from fshunt.hunting.rotation import RotationPointer
 
 Stages = tuple[tuple[int, ...], ...]
 """The stages of a hunt: the ids of the members rung together, stage after stage."""
@@ -34,7 +34,7 @@ class Policy:
     """A rule that makes the order of a hunt, and what it needs remembered."""
 
     name: str
-    order: Callable[[Facts], Stages]
+    order: Callable[[PolicyInput], Stages]
     remembers: Remembers
     help: str
 
@@ -68,12 +68,12 @@ def policy_named(name: str) -> Policy:
     raise UsageError(f"'{name}' is not a policy: {hint}")
 
 
-def decide(facts: Facts) -> Stages:
-    """Return the stages for these facts: the same facts always give the same stages (invariant I7)."""
-    return policy_named(facts.policy).order(facts) if facts.members else ()
+def decide(policy_input: PolicyInput) -> Stages:
+    """Return the stages for these policy_input: the same policy_input always give the same stages (invariant I7)."""
+    return policy_named(policy_input.policy).order(policy_input) if policy_input.members else ()
 
 
-def first_in_turn(facts: Facts, turn: Memory | None) -> int | None:
+def first_in_turn(policy_input: PolicyInput, turn: RotationPointer | None) -> int | None:
     """Return who is first in the order after this turn; None: there is nobody."""
-    stages = decide(facts.with_turn(turn))
+    stages = decide(policy_input.with_turn(turn))
     return stages[0][0] if stages else None

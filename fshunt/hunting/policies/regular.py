@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fshunt.hunting.policy_input import Facts
+from fshunt.hunting.policy_input import PolicyInput
 
 
-def regular(facts: Facts) -> tuple[tuple[int, ...], ...]:
+def regular(policy_input: PolicyInput) -> tuple[tuple[int, ...], ...]:
     """From position 1 down the list, one member a stage."""
-    return tuple((member_id,) for member_id in facts.ids)
+    return tuple((member_id,) for member_id in policy_input.ids)

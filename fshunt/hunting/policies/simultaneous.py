@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fshunt.hunting.policy_input import Facts
+from fshunt.hunting.policy_input import PolicyInput
 
 
-def simultaneous(facts: Facts) -> tuple[tuple[int, ...], ...]:
+def simultaneous(policy_input: PolicyInput) -> tuple[tuple[int, ...], ...]:
     """All members in one stage."""
-    return (facts.ids,)
+    return (policy_input.ids,)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from fshunt.hunting.policy_input import Facts, MemberFacts
+from fshunt.hunting.policy_input import PolicyInput, PolicyMember
 
 _FOR_EVER = datetime.min.replace(tzinfo=UTC)
 
 
-def uniform(facts: Facts) -> tuple[tuple[int, ...], ...]:
+def uniform(policy_input: PolicyInput) -> tuple[tuple[int, ...], ...]:
     """The longest idle first, one member a stage; never called counts as idle for ever, ties go by position."""
 
-    def idle_since(member: MemberFacts) -> datetime:
+    def idle_since(member: PolicyMember) -> datetime:
         return member.idle_since or _FOR_EVER
 
-    return tuple((member.id,) for member in sorted(facts.members, key=idle_since))
+    return tuple((member.id,) for member in sorted(policy_input.members, key=idle_since))
