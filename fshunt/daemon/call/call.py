@@ -26,7 +26,7 @@ from fshunt.daemon.call.ringing import Ringing, StageEnd
 from fshunt.daemon.call.selection import Chosen, choose, make_offers
 from fshunt.daemon.call.setup import clear_presentation, greet, present
 from fshunt.daemon.cluster.takeover import DetachedCall
-from fshunt.daemon.data.database import Patience
+from fshunt.daemon.data.database import Deadline
 from fshunt.daemon.deps import Dependencies
 from fshunt.errors import BadValue, FshuntError
 from fshunt.esl.caller_state import HUNG_UP
@@ -45,7 +45,7 @@ WENT_ON = "it went on without fshunt, its end was not seen"
 NEVER_BEGUN = (BadValue, CommandRefused, UnsafeText)
 """Errors that say of a voicemail that the switch did not begin it; after any other one the caller may be in it."""
 
-PLANNING_PATIENCE_SECONDS = 0.5
+PLANNING_SECONDS = 0.5
 """What a hunt waits for the database before its order is decided; its claims have a time of their own. A database that
 does not answer in time is not asked again, so that within a second the first phone rings."""
 
@@ -64,7 +64,7 @@ class Call:
         self.deadline = float("inf")
         self.detached_result: Result | None = None
         """The result of a call that goes on without us, as a talk or in voicemail; None while it needs us."""
-        self._patience = Patience(deps.database, PLANNING_PATIENCE_SECONDS, deps.monotonic)
+        self._deadline = Deadline(PLANNING_SECONDS, deps.monotonic)
         self._began = deps.monotonic()
         self._greenlet = getcurrent()
         self._stopping = False
@@ -109,7 +109,7 @@ class Call:
             self._leave(hunt)
 
     def _plan(self) -> Hunt:
-        hunt = self.hunt = plan(self.caller, self.call_log.hunt_id, self.deps, self._patience)
+        hunt = self.hunt = plan(self.caller, self.call_log.hunt_id, self.deps, self._deadline)
         if hunt.group.hunt_timeout is not None:
             self.deadline = self.deps.monotonic() + hunt.group.hunt_timeout
         self.call_log.opened(hunt)
@@ -126,8 +126,8 @@ class Call:
     def _ring(self, hunt: Hunt, stage: Stage) -> bool:
         """Ring those of a stage who can be rung; tell whether one of them has the call."""
         self.session.check_caller()
-        self._patience.allow(self.deps.settings.database_timeout)  # for the claims alone, whatever came before
-        choice = choose(self.session, hunt, stage.members, self.deps, self._patience)
+        self._deadline.extend(self.deps.settings.database_timeout)  # for the claims alone, whatever came before
+        choice = choose(self.session, hunt, stage.members, self.deps, self._deadline)
         for member, reason in choice.skipped:
             hunt.skipped(member, reason)
             self.call_log.skipped(stage, member, reason)

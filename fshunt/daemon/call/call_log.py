@@ -214,7 +214,9 @@ class CallLog:
     def _say_if_blocked(self, group: Group, extension: str, at: datetime) -> None:
         """Say that a member is blocked by itself if this offer, which ended at ``at``, was one too many."""
         try:
-            blocked_at = self.deps.database.read(auto_block.blocked_at, group.domain, extension)
+            blocked_at = self.deps.database.run(
+                lambda s: auto_block.blocked_at(s, group.domain, extension), deadline=self.deps.database.deadline()
+            )
         except DatabaseError as error:
             log.debug("whether %s is blocked by itself: %s", extension, error)
             return

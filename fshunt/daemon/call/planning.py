@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from fshunt.daemon.call.caller import Caller
-from fshunt.daemon.data.database import Patience
+from fshunt.daemon.data.database import Deadline
 from fshunt.daemon.deps import Dependencies
 from fshunt.db.queries import hunts
 from fshunt.db.queries.hunts import Loaded
@@ -18,16 +18,16 @@ from fshunt.hunting.states import Event, State
 log = logging.getLogger(__name__)
 
 
-def plan(caller: Caller, hunt_id: str, deps: Dependencies, patience: Patience) -> Hunt:
+def plan(caller: Caller, hunt_id: str, deps: Dependencies, deadline: Deadline) -> Hunt:
     """Load the group that was dialled and freeze the policy_input of this hunt.
 
     Where the database does not answer, the group is taken as it was last read. Raises NotFound if no group has this
     pilot, DatabaseError if the database does not answer and the group was never read.
     """
-    loaded = _load(caller, deps, patience)
+    loaded = _load(caller, deps, deadline)
     policy_input = policy_input_of(loaded.group, loaded.answerer, loaded.turn, deps.seed())
     if policy_input.members and POLICIES[policy_input.policy].remembers is Remembers.TURN:
-        policy_input = _with_turn_taken(policy_input, loaded.group.id, caller.uuid, deps, patience)
+        policy_input = _with_turn_taken(policy_input, loaded.group.id, caller.uuid, deps, deadline)
 
     def log_transition(before: State, event: Event, now: State) -> None:
         log.debug("call %s: %s, %s, %s", caller.uuid, before, event, now)
@@ -42,14 +42,17 @@ def plan(caller: Caller, hunt_id: str, deps: Dependencies, patience: Patience) -
     )
 
 
-def _load(caller: Caller, deps: Dependencies, patience: Patience) -> Loaded:
+def _load(caller: Caller, deps: Dependencies, deadline: Deadline) -> Loaded:
     try:
-        loaded = patience.read(
-            hunts.load,
-            fshunt_domain=caller.domain_variable,
-            domain_name=caller.domain_name,
-            host=caller.dialled_host,
-            pilot=caller.pilot,
+        loaded = deps.database.run(
+            lambda s: hunts.load(
+                s,
+                fshunt_domain=caller.domain_variable,
+                domain_name=caller.domain_name,
+                host=caller.dialled_host,
+                pilot=caller.pilot,
+            ),
+            deadline=deadline,
         )
     except NotFound:
         deps.group_cache.forget(caller)
@@ -65,7 +68,7 @@ def _load(caller: Caller, deps: Dependencies, patience: Patience) -> Loaded:
 
 
 def _with_turn_taken(
-    policy_input: PolicyInput, group_id: int, call_uuid: str, deps: Dependencies, patience: Patience
+    policy_input: PolicyInput, group_id: int, call_uuid: str, deps: Dependencies, deadline: Deadline
 ) -> PolicyInput:
     """Move the turn, once a call (invariant I3), and return the policy_input with the turn this call found.
 
@@ -73,7 +76,11 @@ def _with_turn_taken(
     written later.
     """
     try:
-        turn = patience.write(hunts.take_turn, group_id, call_uuid, lambda turn: first_in_turn(policy_input, turn))
+        turn = deps.database.run(
+            lambda s: hunts.take_turn(s, group_id, call_uuid, lambda turn: first_in_turn(policy_input, turn)),
+            write=True,
+            deadline=deadline,
+        )
     except DatabaseError as error:
         log.warning("call %s: the turn is moved later: %s", call_uuid, error)
         deps.outbox.put(hunts.move_turn, group_id, call_uuid, policy_input.to_json())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -14,7 +15,7 @@ from fshunt.daemon.call.selection import Chosen, choose
 from fshunt.daemon.call.setup import HoldMusic
 from fshunt.daemon.cluster.heartbeat import place_seconds
 from fshunt.daemon.cluster.queue import Key, QueuedCaller
-from fshunt.daemon.data.database import Patience
+from fshunt.daemon.data.database import Deadline
 from fshunt.daemon.deps import Dependencies
 from fshunt.db.queries import member_status, queue
 from fshunt.errors import DatabaseError
@@ -43,7 +44,7 @@ class Queueing(AbstractContextManager["Queueing"]):
         self._until = min(deadline, self._began + MAX_WAIT_SECONDS)
         self._music = HoldMusic(session, hunt.group, caller)
         self._queued = QueuedCaller(hunt.id, hunt.group.id, session.wake)
-        self._patience = Patience(deps.database, deps.settings.database_timeout, clock)
+        self._deadline = Deadline(deps.settings.database_timeout, clock)
         self._said: frozenset[Key] = frozenset()
         self._told = False
         self._turn = 0
@@ -89,14 +90,14 @@ class Queueing(AbstractContextManager["Queueing"]):
 
     def _try(self) -> tuple[Stage, list[Chosen]] | None:
         self._turn += 1
-        self._patience.allow(self.deps.settings.database_timeout)
+        self._deadline.extend(self.deps.settings.database_timeout)
         not_now = self._who_may_not_ring()
         for stage in self.hunt.stages_of_awaited(self._turn):
             now = self.deps.monotonic()
             members = [m for m in stage.members if m.id not in not_now and self._not_before.get(m.id, 0.0) <= now]
             if not members:
                 continue
-            choice = choose(self.session, self.hunt, members, self.deps, self._patience, self._queued)
+            choice = choose(self.session, self.hunt, members, self.deps, self._deadline, self._queued)
             for member, reason in choice.skipped:
                 if self.hunt.skipped(member, reason):
                     self.call_log.skipped(stage, member, reason)
@@ -106,8 +107,9 @@ class Queueing(AbstractContextManager["Queueing"]):
 
     def _who_may_not_ring(self) -> dict[int, SkipReason]:
         """Return who is disabled or blocked now, or whose whole group is: nobody waits for them."""
+        ids = [member.id for member in self.hunt.awaited()]
         try:
-            reasons = self._patience.read(member_status.may_not_ring, [member.id for member in self.hunt.awaited()])
+            reasons = self.deps.database.run(lambda s: member_status.may_not_ring(s, ids), deadline=self._deadline)
         except DatabaseError:
             return {}
         for member_id, reason in reasons.items():
@@ -122,17 +124,18 @@ class Queueing(AbstractContextManager["Queueing"]):
             self.hunt.move(Event.WAITS)
         self.deps.queue.join(self._queued, keys, others)
         if keys != self._said or self._queued.known_in != self.deps.queue.age:
-            self._patience.allow(self.deps.settings.database_timeout)
+            self._deadline.extend(self.deps.settings.database_timeout)
             self._join_in_database(kept)
         self._said = keys
 
     def _join_in_database(self, kept: Sequence[Member]) -> None:
         age = self.deps.queue.age
+        extensions = [member.extension for member in kept]
         try:
-            ticket = self._patience.write(
+            join = partial(
                 queue.join,
-                self.hunt.id,
-                [member.extension for member in kept],
+                hunt_id=self.hunt.id,
+                extensions=extensions,
                 domain=self.hunt.group.domain,
                 group_id=self.hunt.group.id,
                 call_uuid=self.hunt.call_uuid,
@@ -142,13 +145,14 @@ class Queueing(AbstractContextManager["Queueing"]):
                 now=self.deps.claims.now(),
                 lease_seconds=place_seconds(self.deps.settings.lease_seconds),
             )
+            ticket = self.deps.database.run(join, write=True, deadline=self._deadline)
             self.deps.queue.give_ticket(self._queued, ticket)
             self._queued.known_in = age
         except DatabaseError as error:
             if not self._told:
                 self.call_log.note(f"waits in the line of this daemon only: {error}")
         if not self._told:
-            self.call_log.waits(self._in_line([member.extension for member in kept]))
+            self.call_log.waits(self._in_line(extensions))
         self._told = True
 
     def _in_line(self, extensions: Sequence[str]) -> int:
@@ -156,7 +160,8 @@ class Queueing(AbstractContextManager["Queueing"]):
         domain = self.hunt.group.domain
         here = self.deps.queue.count([(domain, extension) for extension in extensions])
         try:
-            return max(here, self._patience.read(queue.count, domain, extensions))
+            everywhere = self.deps.database.run(lambda s: queue.count(s, domain, extensions), deadline=self._deadline)
+            return max(here, everywhere)
         except DatabaseError:
             return here
 

@@ -13,7 +13,7 @@ import gevent
 from fshunt.daemon.call.caller import MAX_SHOWN_CHARS
 from fshunt.daemon.cluster.claims import Standing, as_frozen
 from fshunt.daemon.cluster.queue import QueuedCaller
-from fshunt.daemon.data.database import Patience
+from fshunt.daemon.data.database import Deadline
 from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.switches.monitor import NOTHING_SEEN
 from fshunt.esl.session import Session
@@ -69,7 +69,7 @@ def choose(
     hunt: Hunt,
     members: Sequence[Member],
     deps: Dependencies,
-    patience: Patience,
+    deadline: Deadline,
     queued: QueuedCaller | None = None,
 ) -> Choice:
     """Return who of ``members`` can be rung now; whoever is chosen is claimed for this hunt.
@@ -83,7 +83,7 @@ def choose(
     wanted = _unhindered(members, seen, hunt.group)
     at = deps.now()
     if wanted or queued is None:
-        standings, agreed = deps.claims.take(hunt, wanted, queued, patience, at)
+        standings, agreed = deps.claims.take(hunt, wanted, queued, deadline, at)
         if not agreed and any(each.got for each in standings.values()):
             seen |= _seen_after_the_others(hunt, wanted, phones, deps)
     else:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 import gevent
@@ -17,7 +18,7 @@ import gevent
 from fshunt.daemon.cluster.claim_audit import ClaimAudit
 from fshunt.daemon.cluster.clock import LeaseClock
 from fshunt.daemon.cluster.queue import CallQueue, Key, QueuedCaller
-from fshunt.daemon.data.database import Database, Patience
+from fshunt.daemon.data.database import Database, Deadline
 from fshunt.daemon.data.outbox import Outbox
 from fshunt.db.queries import hunts
 from fshunt.errors import DatabaseError
@@ -80,7 +81,7 @@ class Claims:
         return sum(len(holders) for holders in self._held.values())
 
     def take(
-        self, hunt: Hunt, wanted: Collection[Member], queued: QueuedCaller | None, patience: Patience, at: datetime
+        self, hunt: Hunt, wanted: Collection[Member], queued: QueuedCaller | None, deadline: Deadline, at: datetime
     ) -> Taken:
         """Claim those ``wanted`` whom nobody else has, and return how each member of the group stands now.
 
@@ -91,7 +92,7 @@ class Claims:
         here = [member for member in wanted if self._take_here(hunt, member, queued)]
         agreed = True
         try:
-            standings = self._ask_database(hunt, here, wanted, queued, patience, at)
+            standings = self._ask_database(hunt, here, wanted, queued, deadline, at)
         except DatabaseError as error:
             agreed = False
             if here:
@@ -178,14 +179,14 @@ class Claims:
         here: Collection[Member],
         wanted: Collection[Member],
         queued: QueuedCaller | None,
-        patience: Patience,
+        deadline: Deadline,
         at: datetime,
     ) -> dict[int, Standing]:
         group = hunt.group
-        flags = patience.write(
+        look_and_claim = partial(
             hunts.look_and_claim,
-            group.id,
-            [member.id for member in here],
+            group_id=group.id,
+            wanted=[member.id for member in here],
             domain=group.domain,
             hunt_id=hunt.id,
             call_uuid=hunt.call_uuid,
@@ -197,6 +198,7 @@ class Claims:
             wrap_up_seconds=group.wrap_up_seconds,
             ticket=queued.ticket if queued else None,
         )
+        flags = self._database.run(look_and_claim, write=True, deadline=deadline)
         not_here = {member.id for member in wanted} - {member.id for member in here}
         return {
             member_id: Standing(

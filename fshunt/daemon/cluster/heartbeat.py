@@ -151,7 +151,9 @@ class Heartbeat:
             self._greenlet.join(LAST_BEAT_SECONDS)  # one that is under way would put us back among those who live
             self._greenlet.kill()
         try:
-            self._database.write(daemons.retire, self._run_identity.run_id)
+            self._database.run(
+                lambda s: daemons.retire(s, self._run_identity.run_id), write=True, deadline=self._database.deadline()
+            )
         except DatabaseError as error:
             log.warning("the other daemons could not be told of the stop: %s", error)
 
@@ -181,7 +183,7 @@ class Heartbeat:
         status, hunt_ids, waiting_ids = self._say()
         alive = Alive(self._now(), self._clock.now(), status, hunt_ids, waiting_ids)
         began = self._seconds()
-        reached, self.rank = self._database.write_patiently(lambda s: self._beat_unless_stopped(s, alive))
+        reached, self.rank = self._database.run(lambda s: self._beat_unless_stopped(s, alive), write=True)
         self._clock.catch_up(reached)
         before, self._last = self._last, (began, reached)
         if before is None:
@@ -226,7 +228,7 @@ class Heartbeat:
                 kept=[*kept, *self._adopter.closing],
             )
 
-        found = self._database.write_patiently(take)
+        found = self._database.run(take, write=True)
         if self._first_reading is not None and now - self._first_reading > self._silent_after:
             self._earlier_lives_known = True  # whoever of them has not beaten since our first beat was over
         self._adopter.take_over(found)

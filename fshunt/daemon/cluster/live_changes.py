@@ -78,7 +78,9 @@ class LiveChanges:
 
     def _look(self, rings: list[tuple[Rings, list[int]]], ids: set[int]) -> None:
         try:
-            reasons = self._database.read(member_status.may_not_ring, ids)
+            reasons = self._database.run(
+                lambda s: member_status.may_not_ring(s, ids), deadline=self._database.deadline()
+            )
         except DatabaseError as error:
             log.debug("who was blocked is not known: %s", error)
             return

@@ -10,10 +10,11 @@ for reading and one for writing, is shut meanwhile, and calls go on at once with
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Concatenate, Generic, ParamSpec, TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 import gevent
 from gevent.threadpool import ThreadPool
@@ -26,7 +27,6 @@ from fshunt.errors import DatabaseError, FshuntError, Locked, Mistake
 
 log = logging.getLogger(__name__)
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
 READER_THREADS = 4
@@ -88,8 +88,24 @@ def _touch(session: Session) -> None:
     session.execute(text("UPDATE lease_clock SET tickets = tickets"))
 
 
+class Deadline:
+    """Until when one call waits for the database, several steps together."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._at = clock() + seconds
+
+    def extend(self, seconds: float) -> None:
+        """Wait until so many seconds from now."""
+        self._at = self._clock() + seconds
+
+    def left(self) -> float:
+        """Return the seconds that are left, never less than 0."""
+        return max(0.0, self._at - self._clock())
+
+
 class Database:
-    """Runs functions of the store in threads. ``timeout`` is how many seconds a call waits for one of them.
+    """Runs functions of the queries in threads. ``timeout`` is how many seconds a call waits for one of them.
 
     ``on_change`` is told when the database goes away or comes back.
     """
@@ -103,10 +119,8 @@ class Database:
         writers = WRITER_THREADS_SQLITE if store.is_sqlite else WRITER_THREADS_SERVER
         self._readers = ThreadPool(READER_THREADS)
         self._writers = ThreadPool(writers)
-        self.reads = CircuitBreaker(
-            "reading", lambda: self._patiently(self._readers, self._reading(_select)), self._changed
-        )
-        self.writes = CircuitBreaker("writing", lambda: self.write_patiently(_touch), self._changed)
+        self.reads = CircuitBreaker("reading", lambda: self._patiently(self._readers, _select, False), self._changed)
+        self.writes = CircuitBreaker("writing", lambda: self.run(_touch, write=True), self._changed)
 
     @property
     def away(self) -> DatabaseError | None:
@@ -118,91 +132,54 @@ class Database:
         """Since when they cannot."""
         return self.reads.since or self.writes.since
 
-    def read(
-        self,
-        function: Callable[Concatenate[Session, P], R],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> R:
-        """Return ``function(session, ...)`` of a read; raise DatabaseError if it fails or is too slow."""
-        return self.read_within(self.timeout, function, *args, **kwargs)
+    def deadline(self) -> Deadline:
+        """Return a deadline of ``timeout`` from now."""
+        return Deadline(self.timeout, time.monotonic)
 
-    def read_within(
-        self, seconds: float, function: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs
-    ) -> R:
-        """Like ``read``, with another deadline: one that is shorter says nothing about the database if it passes."""
-        return self._within(self.reads, self._readers, self._reading(function, *args, **kwargs), seconds)
+    def run(self, function: Callable[[Session], R], *, write: bool = False, deadline: Deadline | None = None) -> R:
+        """Return ``function(session)`` of one transaction; raise DatabaseError if it fails or is too slow.
 
-    def write(
-        self,
-        function: Callable[Concatenate[Session, P], R],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> R:
-        """Return ``function(session, ...)`` of a write; raise DatabaseError if it fails or is too slow.
-
-        A transaction that took too long is not undone: it may still end well later.
+        With a deadline the circuit breaker is asked first, and no step takes longer than ``timeout``: that is for what
+        a call waits for. Without one it waits as long as it takes and asks no breaker: for what no call waits for.
+        A write that took too long is not undone: it may still end well later.
         """
-        return self.write_within(self.timeout, function, *args, **kwargs)
-
-    def write_within(
-        self, seconds: float, function: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs
-    ) -> R:
-        """Like ``write``, with another deadline: one that is shorter says nothing about the database if it passes."""
-        return self._within(self.writes, self._writers, self._writing(function, *args, **kwargs), seconds)
-
-    def read_patiently(self, function: Callable[[Session], R]) -> R:
-        """Like ``read``, without a deadline and past the gate: for what no call waits for.
-
-        That it was slow says nothing of the database; nor does its end, which may have taken long.
-        """
-        return self._patiently(self._readers, self._reading(function))
-
-    def write_patiently(self, function: Callable[[Session], R]) -> R:
-        """Like ``write``, without a deadline and past the gate: for what no call waits for."""
-        result = self._patiently(self._writers, self._writing(function))
-        self.writes.open()
+        pool = self._writers if write else self._readers
+        if deadline is not None:
+            return self._within(pool, function, write, deadline.left())
+        result = self._patiently(pool, function, write)
+        if write:
+            self.writes.open()
         return result
 
     def close(self) -> None:
         """Let the threads end; what they are doing is not waited for."""
-        for gate in (self.reads, self.writes):
-            gate.why = None
+        for breaker in (self.reads, self.writes):
+            breaker.why = None
         for pool in (self._readers, self._writers):
             with gevent.Timeout(THREADS_SECONDS, False):
                 pool.kill()  # waits for its threads; one that is stuck in a database that is away ends by itself
         self.store.close()
 
-    def _reading(
-        self, function: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs
-    ) -> Callable[[], Done[R]]:
-        def job() -> R:
-            with self.store.reading() as session:
-                return function(session, *args, **kwargs)
-
-        return quiet(job)
-
-    def _writing(
-        self, function: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs
-    ) -> Callable[[], Done[R]]:
-        def job() -> R:
-            with self.store.writing() as session:
-                return function(session, *args, **kwargs)
-
-        return quiet(job)
-
-    def _patiently(self, pool: ThreadPool, job: Callable[[], Done[R]]) -> R:
-        done: Done[R] = pool.spawn(job).get()
+    def _patiently(self, pool: ThreadPool, function: Callable[[Session], R], write: bool) -> R:
+        done: Done[R] = pool.spawn(self._job(function, write)).get()
         return result_of(done)
 
-    def _within(self, gate: CircuitBreaker, pool: ThreadPool, job: Callable[[], Done[R]], seconds: float) -> R:
-        self._check(gate)
+    def _job(self, function: Callable[[Session], R], write: bool) -> Callable[[], Done[R]]:
+        transaction = self.store.writing if write else self.store.reading
+
+        def job() -> R:
+            with transaction() as session:
+                return function(session)
+
+        return quiet(job)
+
+    def _within(self, pool: ThreadPool, function: Callable[[Session], R], write: bool, seconds: float) -> R:
+        breaker = self.writes if write else self.reads
+        self._check(breaker)
         limit = gevent.Timeout(min(seconds, self.timeout))
         try:
             with limit:  # also over the wait for a thread: all of them may be stuck
-                done: Done[R] = pool.spawn(job).get()
+                done: Done[R] = pool.spawn(self._job(function, write)).get()
                 return result_of(done)
         except gevent.Timeout as passed:
             if passed is not limit:
@@ -215,39 +192,16 @@ class Database:
             error, is_away = failed, not isinstance(failed, Locked)
         self.on_error()
         if is_away:
-            gate.shut(error)
+            breaker.shut(error)
         raise type(error)(str(error))
 
-    def _check(self, gate: CircuitBreaker) -> None:
+    def _check(self, breaker: CircuitBreaker) -> None:
         try:
             self.reads.check()  # a database that answers no question takes no change either
-            gate.check()
+            breaker.check()
         except DatabaseError:
             self.on_error()
             raise
 
     def _changed(self) -> None:
         self.on_change()
-
-
-class Patience:
-    """What one call may wait for the database, several steps together. It reads and writes as ``Database`` does."""
-
-    def __init__(self, database: Database, seconds: float, clock: Callable[[], float]) -> None:
-        self._database, self._clock = database, clock
-        self._until = clock() + seconds
-
-    def allow(self, seconds: float) -> None:
-        """Have as many seconds from now."""
-        self._until = self._clock() + seconds
-
-    def read(self, function: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """As ``Database.read``; raises DatabaseError also when the patience is at its end."""
-        return self._database.read_within(self._left(), function, *args, **kwargs)
-
-    def write(self, function: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """As ``Database.write``; raises DatabaseError also when the patience is at its end."""
-        return self._database.write_within(self._left(), function, *args, **kwargs)
-
-    def _left(self) -> float:
-        return max(0.0, self._until - self._clock())

@@ -87,14 +87,14 @@ class GroupReader:
         """
         if self._clock_is_told:
             return
-        last = self._database.read_patiently(lambda s: store.last_written(s, self._node))
+        last = self._database.run(lambda s: store.last_written(s, self._node))
         if last is not None:
             self._clock.not_before(last)
         self._clock_is_told = True
 
     def _read_all(self) -> None:
         before = self._group_cache.ids
-        groups = self._database.read_patiently(store.all_groups)
+        groups = self._database.run(store.all_groups)
         for first in range(0, len(groups), GROUPS_AT_ONCE):
             self._read(groups[first : first + GROUPS_AT_ONCE])
         there = {group.id for group in groups}
@@ -105,7 +105,7 @@ class GroupReader:
     def _read(self, groups: Sequence[Named]) -> None:
         """Read some groups; where one of them cannot be, find out which, and read the others."""
         try:
-            loaded = self._database.read_patiently(lambda s: store.load_groups(s, [group.id for group in groups]))
+            loaded = self._database.run(lambda s: store.load_groups(s, [group.id for group in groups]))
         except DatabaseError:
             raise
         except FshuntError as error:  # whatever stands in one row, the other groups are to be known

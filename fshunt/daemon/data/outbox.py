@@ -241,7 +241,7 @@ class Outbox:
                 write(session)
 
         try:
-            self._database.write_patiently(all_of)
+            self._database.run(all_of, write=True)
         except DatabaseError:
             raise
         except FshuntError as error:
