@@ -162,12 +162,12 @@ class Session(OutboundSession):
                 raise TimedOut("The application on the caller's channel did not end in time.")
 
     def check_caller(self, seconds: float = 0.0) -> None:
-        """Raises CallerGone when the caller has hung up, CallerTaken when somebody else has him.
+        """Raises CallerGone when the caller has hung up, CallerTaken when somebody else has the call.
 
-        Takes in what has come, and what comes within so many seconds; it is kept for whoever waits next.
+        Reads what has come, and waits up to so many seconds for the answer; events are kept for the next wait.
         """
         until = self.clock() + seconds
-        while not self.gone and self._exchange.read(until):
+        while not self.gone and self._exchange.read(self.clock() if self.taken else until):
             pass
         if self.gone:
             raise CallerGone(HUNG_UP)

@@ -229,6 +229,16 @@ def test_the_end_of_an_earlier_daemons_socket_action_may_come_late_and_says_noth
             call.check_caller(WAIT_SECONDS)
 
 
+@pytest.mark.parametrize(("answer", "error"), [(of_socket(7), CallerTaken), (event("CHANNEL_HANGUP"), CallerGone)])
+def test_the_check_of_the_caller_ends_when_the_answer_is_there(answer: bytes, error: type[Exception]) -> None:
+    with talking() as (call, switch), gevent.Timeout(WAIT_SECONDS):
+        checking = gevent.spawn(call.check_caller, 10 * WAIT_SECONDS)
+        gevent.idle()
+        switch.say(answer)
+        with pytest.raises(error):
+            checking.get()
+
+
 def test_only_its_own_completion_ends_an_application() -> None:
     seen: list[str | None] = []
     with talking() as (call, switch):
