@@ -11,7 +11,7 @@ import pytest
 from gevent.event import Event
 from sqlalchemy.orm import Session
 
-from fshunt.daemon.data.database import Database, Patience
+from fshunt.daemon.data.database import Database, Deadline
 from fshunt.db.engine import open_store
 from fshunt.errors import DatabaseError
 from tests.daemon.rig import WAIT_SECONDS
@@ -68,16 +68,16 @@ def test_a_write_that_is_too_slow_shuts_the_gate_and_the_next_is_refused_at_once
     errors: list[int] = []
     database.on_error = lambda: errors.append(1)
     with pytest.raises(DatabaseError, match=r"^The database did not answer within 1 s"):
-        database.write(stuck)
+        database.run(stuck, write=True, deadline=database.deadline())
     with pytest.raises(DatabaseError, match=r"^The database is not asked for the moment: the database did not answer"):
-        database.write(answer)
+        database.run(answer, write=True, deadline=database.deadline())
     assert len(errors) == 2, "both steps go on without it"
     assert stuck.runs == 1
-    assert database.read(answer) == "answer", "what can be read is read"
+    assert database.run(answer, deadline=database.deadline()) == "answer", "what can be read is read"
     assert database.away is not None
     stuck.go.set()
     until_open(database)
-    assert database.write(answer) == "answer", "the first answer opens the gate"
+    assert database.run(answer, write=True, deadline=database.deadline()) == "answer", "the first answer opens the gate"
 
 
 def test_a_failure_shuts_the_gate_until_a_question_is_answered_and_everybody_is_told(database: Database) -> None:
@@ -86,7 +86,7 @@ def test_a_failure_shuts_the_gate_until_a_question_is_answered_and_everybody_is_
     database.on_change = lambda: told.append(database.away is None)
     database.on_error = lambda: errors.append(1)
     with pytest.raises(DatabaseError, match="away"):
-        database.read(away)
+        database.run(away, deadline=database.deadline())
     assert database.away_since is not None
     until_open(database)
     assert told == [False, True]
@@ -104,7 +104,7 @@ def test_while_it_is_stuck_other_greenlets_go_on(database: Database, stuck: Stuc
 
     ticking = gevent.spawn(tick)
     with pytest.raises(DatabaseError):
-        database.write(stuck)
+        database.run(stuck, write=True, deadline=database.deadline())
     stopped.set()
     ticking.join(WAIT_SECONDS)
     assert ticks > 5
@@ -114,16 +114,16 @@ def test_a_calls_patience_is_for_all_its_steps_together_and_says_nothing_of_the_
     database: Database, stuck: Stuck
 ) -> None:
     now = 0.0
-    patience = Patience(database, TIMEOUT_SECONDS * 1.5, lambda: now)
-    assert patience.read(answer) == "answer"
+    deadline = Deadline(TIMEOUT_SECONDS * 1.5, lambda: now)
+    assert database.run(answer, deadline=deadline) == "answer"
     now = TIMEOUT_SECONDS * 1.4
     with pytest.raises(DatabaseError, match="did not answer"):
-        patience.write(stuck)
+        database.run(stuck, write=True, deadline=deadline)
     assert database.away is None, "the call was out of patience; the database had not had its time"
     now += 1.0
     began = time.monotonic()
     with pytest.raises(DatabaseError):
-        patience.read(stuck)
+        database.run(stuck, deadline=deadline)
     assert time.monotonic() - began < WAIT_SECONDS
-    patience.allow(TIMEOUT_SECONDS)
-    assert patience.read(answer) == "answer"
+    deadline.extend(TIMEOUT_SECONDS)
+    assert database.run(answer, deadline=deadline) == "answer"
