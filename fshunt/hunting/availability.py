@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from fshunt.hunting.group import Member
 from fshunt.hunting.states import Outcome
 
 
@@ -28,7 +29,7 @@ WORDS = {
     SkipReason.UNREGISTERED: "has no phone registered",
     SkipReason.ON_CALL: "is on a call",
     SkipReason.CLAIMED: "is rung or held by another hunt",
-    SkipReason.WRAP_UP: "rests after the last call",
+    SkipReason.WRAP_UP: "is in wrap-up after the last call",
     SkipReason.DECLINED: "declined this call",
     SkipReason.UNREACHABLE: "could not be reached for this call",
 }
@@ -39,56 +40,127 @@ AUTO_BLOCKED = "as too many calls rang out"
 
 
 def words_of(reason: SkipReason, detail: str | None = None) -> str:
-    """Return a reason and its detail in the words of a report; a block that the member never wished is not his."""
+    """Return a reason and its detail in the words of a report; an auto-block is not the member's."""
     words = "blocked" if reason is SkipReason.BLOCKED and detail == AUTO_BLOCKED else WORDS[reason]
     return f"{words}, {detail}" if detail else words
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
-    """What is known of one member at one moment. ``registered`` None: not known.
+class MemberStatus:
+    """All that is known of one member at one moment, for one call: the one type that availability passes through.
 
-    ``auto_blocked``: blocked, and not by the member's own wish. ``ringing``: a phone of the member is rung by a call, a
-    hunt's or not. ``resting`` None: to be told from ``idle_since``.
+    What the switches, the database and the hunt itself know is put together by ``with_stored``.
     """
 
     enabled: bool = True
+    """Neither the member nor the group is disabled."""
     blocked: bool = False
+    auto_blocked: bool = False
+    """Blocked, and not by the member's own wish."""
     registered: bool | None = None
+    """Whether there is a phone; None: not known."""
     on_call: bool = False
     ringing: bool = False
+    """A phone of the member is rung by a call, a hunt's or not."""
     claimed: bool = False
+    """Another call has the claim, or comes before this one in the queue, and that hinders this call."""
+    acquired: bool = False
+    """This call has the claim."""
     idle_since: datetime | None = None
     in_wrap_up: bool | None = None
+    """None: to be told from ``idle_since``."""
     last_outcome: Outcome | None = None
-    auto_blocked: bool = False
+    """How the last offer of this very call to the member ended."""
+
+    @classmethod
+    def of(cls, member: Member, *, claimed: bool = False, acquired: bool = False) -> MemberStatus:
+        """Return what the database knew of a member when the group was read."""
+        return cls(
+            enabled=member.enabled,
+            blocked=member.blocked,
+            auto_blocked=member.auto_blocked,
+            claimed=claimed,
+            acquired=acquired,
+            idle_since=member.idle_since,
+        )
+
+    @property
+    def may_ring(self) -> bool:
+        """Whether nobody has disabled or blocked the member, and no wrap-up is known."""
+        return self.enabled and not self.blocked and not self.in_wrap_up
+
+    def with_stored(self, stored: MemberStatus | None) -> MemberStatus:
+        """Add what the database knows; a member it does not know any more was removed, and counts as disabled."""
+        if stored is None:
+            return replace(self, enabled=False)
+        return replace(
+            self,
+            enabled=stored.enabled,
+            blocked=stored.blocked,
+            auto_blocked=stored.auto_blocked,
+            claimed=stored.claimed,
+            acquired=stored.acquired,
+            idle_since=stored.idle_since,
+            in_wrap_up=self.in_wrap_up or stored.in_wrap_up,
+        )
 
 
 def skip_reason(
-    presence: Presence, *, call_waiting: bool = False, wrap_up_seconds: float = 0.0, now: datetime | None = None
+    status: MemberStatus, *, call_waiting: bool = False, wrap_up_seconds: float = 0.0, now: datetime | None = None
 ) -> SkipReason | None:
     """Return why the member cannot be rung, the first reason that holds; None if it can be.
 
     ``call_waiting`` is the group's: it lifts on-call and claimed. ``wrap_up_seconds`` counts from the end of the
-    member's last call through the group; without ``now`` nobody rests. ``last_outcome`` is of this very call.
-    A phone that another hunt rings is claimed; one that any other call rings is on call.
+    member's last call through the group; without ``now`` nobody is in wrap-up. A phone that another hunt rings is
+    claimed; one that any other call rings is on call.
     """
-    busy = presence.on_call or (presence.ringing and not presence.claimed)
+    busy = status.on_call or (status.ringing and not status.claimed)
     tests = (
-        (SkipReason.DISABLED, not presence.enabled),
-        (SkipReason.BLOCKED, presence.blocked),
-        (SkipReason.UNREGISTERED, presence.registered is False),
+        (SkipReason.DISABLED, not status.enabled),
+        (SkipReason.BLOCKED, status.blocked),
+        (SkipReason.UNREGISTERED, status.registered is False),
         (SkipReason.ON_CALL, busy and not call_waiting),
-        (SkipReason.CLAIMED, presence.claimed and not call_waiting),
-        (SkipReason.WRAP_UP, _is_in_wrap_up(presence, wrap_up_seconds, now)),
-        (SkipReason.DECLINED, presence.last_outcome is Outcome.DECLINED),
-        (SkipReason.UNREACHABLE, presence.last_outcome in (Outcome.UNREACHABLE, Outcome.UNREGISTERED)),
+        (SkipReason.CLAIMED, status.claimed and not call_waiting),
+        (SkipReason.WRAP_UP, _is_in_wrap_up(status, wrap_up_seconds, now)),
+        (SkipReason.DECLINED, status.last_outcome is Outcome.DECLINED),
+        (SkipReason.UNREACHABLE, status.last_outcome in (Outcome.UNREACHABLE, Outcome.UNREGISTERED)),
     )
     return next((reason for reason, holds in tests if holds), None)
 
 
+class MemberState(StrEnum):
+    """What a member does now, in one word: for lists, pages and JSON."""
+
+    FREE = "free"
+    RINGING = "ringing"
+    ON_CALL = "on-call"
+    CLAIMED = "claimed"
+    UNREGISTERED = "unregistered"
+    WRAP_UP = "wrap-up"
+    BLOCKED = "blocked"
+    DISABLED = "disabled"
+    UNKNOWN = "unknown"
+    """Nothing hinders the member, but whether there is a phone is not known."""
+
+
+def member_state(status: MemberStatus, *, wrap_up_seconds: float = 0.0, now: datetime | None = None) -> MemberState:
+    """Return a member's state: what was set counts before the phone, and what a phone does before a claim."""
+    busy = status.on_call or status.ringing
+    tests = (
+        (MemberState.DISABLED, not status.enabled),
+        (MemberState.BLOCKED, status.blocked),
+        (MemberState.UNREGISTERED, status.registered is False and not busy),
+        (MemberState.ON_CALL, status.on_call),
+        (MemberState.RINGING, status.ringing),
+        (MemberState.CLAIMED, status.claimed),
+        (MemberState.WRAP_UP, _is_in_wrap_up(status, wrap_up_seconds, now)),
+        (MemberState.UNKNOWN, status.registered is None),
+    )
+    return next((state for state, holds in tests if holds), MemberState.FREE)
+
+
 def in_wrap_up(idle_since: datetime | None, wrap_up_seconds: float, now: datetime | None) -> bool:
-    """Tell whether a member whose last call ended at ``idle_since`` still rests."""
+    """Tell whether a member whose last call ended at ``idle_since`` is still in wrap-up."""
     if now is None or idle_since is None:
         return False
     after, before = wrap_up_window(wrap_up_seconds, now)
@@ -96,16 +168,16 @@ def in_wrap_up(idle_since: datetime | None, wrap_up_seconds: float, now: datetim
 
 
 def wrap_up_window(wrap_up_seconds: float, now: datetime) -> tuple[datetime, datetime]:
-    """Return two moments: whose last call ended between them, and at neither, rests.
+    """Return two moments: whose last call ended between them, and at neither, is in wrap-up.
 
-    They are as far from ``now`` as the rest is long, on either side. A stamp that is a little ahead was written by a
-    machine whose clock is; one that is far ahead is of a clock that was wrong, and nobody rests for the hours between.
+    They are as far from ``now`` as the wrap-up is long, on either side. A stamp that is a little ahead was written by a
+    machine whose clock is; one that is far ahead is of a clock that was wrong, and it makes no wrap-up of hours.
     """
-    rest = timedelta(seconds=wrap_up_seconds)
-    return now - rest, now + rest
+    wrap_up = timedelta(seconds=wrap_up_seconds)
+    return now - wrap_up, now + wrap_up
 
 
-def _is_in_wrap_up(presence: Presence, wrap_up_seconds: float, now: datetime | None) -> bool:
-    if presence.in_wrap_up is not None:
-        return presence.in_wrap_up
-    return in_wrap_up(presence.idle_since, wrap_up_seconds, now)
+def _is_in_wrap_up(status: MemberStatus, wrap_up_seconds: float, now: datetime | None) -> bool:
+    if status.in_wrap_up is not None:
+        return status.in_wrap_up
+    return in_wrap_up(status.idle_since, wrap_up_seconds, now)

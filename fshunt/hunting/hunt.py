@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from fshunt.hunting.availability import AUTO_BLOCKED, Presence, SkipReason
+from fshunt.hunting.availability import AUTO_BLOCKED, MemberStatus, SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.policies import decide
@@ -136,9 +136,9 @@ class Hunt:
         before, self.state = self.state, after(self.state, event)
         self.log(before, event, self.state)
 
-    def saw(self, member: Member, presence: Presence) -> None:
+    def saw(self, member: Member, status: MemberStatus) -> None:
         """Note what is seen of a member besides why it is passed over, if it is."""
-        for members, holds in ((self._talking, presence.on_call), (self._auto_blocked, presence.auto_blocked)):
+        for members, holds in ((self._talking, status.on_call), (self._auto_blocked, status.auto_blocked)):
             (members.add if holds else members.discard)(member.id)
 
     def detail(self, member: Member, reason: SkipReason) -> str | None:

@@ -10,6 +10,7 @@ from sqlalchemy import event, select, text
 from fshunt.db.engine import Store, open_store
 from fshunt.db.models import Claim
 from fshunt.db.queries import hunts
+from fshunt.hunting.availability import MemberStatus
 from fshunt.services import groups
 from tests.db.office import DOMAIN, NOON, PILOT, addresses, after, make_office, waits_or_ends
 
@@ -223,8 +224,8 @@ def look_and_claim(store: Store, group, hunt: str, *wanted: str, now=NOON, call:
 
 def test_looking_tells_of_all_and_claims_those_wanted(store, group):
     seen = look_and_claim(store, group, "a", "1001")
-    nothing = hunts.Flags(enabled=True, blocked=False, claimed=False, idle_since=None)
-    assert seen == dict.fromkeys(ALL, nothing) | {"1001": replace(nothing, may_ring=True, got=True)}
+    nothing = MemberStatus(in_wrap_up=False)
+    assert seen == dict.fromkeys(ALL, nothing) | {"1001": replace(nothing, acquired=True)}
     assert claim(store, "b", ALL) == {"1002", "1003", "1004"}
 
 

@@ -72,7 +72,7 @@ class Counter:
             flags = hunts.look_and_claim(
                 s, self.group.id, self.ids, **who, now=NOON, lease_seconds=LEASE, ticket=ticket
             )
-        got = {member.extension for member in self.group.members if flags[member.id].got}
+        got = {member.extension for member in self.group.members if flags[member.id].acquired}
         if got:
             for extension in got:
                 assert self.held.setdefault(extension, hunt) == hunt, f"{extension} is held by {self.held[extension]}"

@@ -42,7 +42,7 @@ def group(store):
 
 def got(store, group, hunt, *wanted, **how):
     seen = look_and_claim(store, group, hunt, *wanted, **how)
-    return {extension for extension, flags in seen.items() if flags.got}
+    return {extension for extension, flags in seen.items() if flags.acquired}
 
 
 def test_places_are_given_in_the_order_of_coming(store):
@@ -185,7 +185,7 @@ def test_a_stamp_in_the_future_lets_nobody_rest_for_the_hours_between(store, gro
     with store.writing() as s:
         hunts.note_end(s, group.members[0].id, at=after(3600))
     seen = look_and_claim(store, group, "a", "1001", at=NOON, wrap_up_seconds=5.0)["1001"]
-    assert (seen.in_wrap_up, seen.got) == (False, True)
+    assert (seen.in_wrap_up, seen.acquired) == (False, True)
 
 
 @pytest.mark.parametrize("wrap_up_seconds", [0.0, 5.0])
@@ -200,7 +200,7 @@ def test_the_database_says_who_rests_as_the_core_does_whatever_the_clocks_of_oth
     seen = look_and_claim(store, group, "a", *stamps, at=NOON, wrap_up_seconds=wrap_up_seconds)
     expected = {extension for extension, stamp in stamps.items() if in_wrap_up(stamp, wrap_up_seconds, NOON)}
     assert {extension for extension, flags in seen.items() if flags.in_wrap_up} == expected
-    assert {extension for extension, flags in seen.items() if not flags.got} == expected
+    assert {extension for extension, flags in seen.items() if not flags.acquired} == expected
     assert len(expected) == (5 if wrap_up_seconds else 0)
 
 
@@ -209,7 +209,7 @@ def test_rest_is_by_the_wall_and_leases_by_the_lease_clock(store, group):
     with store.writing() as s:
         hunts.note_end(s, group.members[1].id, at=after(7200))
     seen = look_and_claim(store, group, "a", "1001", "1002", now=after(LEASE), at=after(7201), wrap_up_seconds=5.0)
-    assert (seen["1001"].got, seen["1002"].got, seen["1002"].in_wrap_up) == (True, False, True)
+    assert (seen["1001"].acquired, seen["1002"].acquired, seen["1002"].in_wrap_up) == (True, False, True)
 
 
 def test_callers_who_join_at_once_from_two_daemons_have_places_of_their_own(store, database_url):

@@ -246,7 +246,7 @@ class Daemons(RuleBasedStateMachine):
             flags = hunts.look_and_claim(
                 s, self.group.id, [self.ids[e] for e in wanted], **who, **times, ticket=hunt.ticket
             )
-        got = {e for e in NAMES if flags[self.ids[e]].got}
+        got = {e for e in NAMES if flags[self.ids[e]].acquired}
         assert got == expected
         for extension in got:
             self.nobody_is_passed_by(hunt, extension, ticket)

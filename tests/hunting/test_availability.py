@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fshunt.hunting.availability import WORDS, Presence, SkipReason, skip_reason
+from fshunt.hunting.availability import WORDS, MemberState, MemberStatus, SkipReason, member_state, skip_reason
 from fshunt.hunting.states import Outcome
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-PRESENCES = st.builds(
-    Presence,
+STATUSES = st.builds(
+    MemberStatus,
     enabled=st.booleans(),
     blocked=st.booleans(),
     registered=st.none() | st.booleans(),
@@ -26,7 +26,7 @@ PRESENCES = st.builds(
 )
 
 
-def holds(reason: SkipReason, p: Presence, call_waiting: bool) -> bool:
+def holds(reason: SkipReason, p: MemberStatus, call_waiting: bool) -> bool:
     match reason:
         case SkipReason.DISABLED:
             return not p.enabled
@@ -46,10 +46,10 @@ def holds(reason: SkipReason, p: Presence, call_waiting: bool) -> bool:
             return p.last_outcome in (Outcome.UNREACHABLE, Outcome.UNREGISTERED)
 
 
-@given(PRESENCES, st.booleans())
-def test_the_first_reason_that_holds_is_given(presence: Presence, call_waiting: bool) -> None:
-    reasons = [reason for reason in SkipReason if holds(reason, presence, call_waiting)]
-    found = skip_reason(presence, call_waiting=call_waiting, wrap_up_seconds=10, now=NOW)
+@given(STATUSES, st.booleans())
+def test_the_first_reason_that_holds_is_given(status: MemberStatus, call_waiting: bool) -> None:
+    reasons = [reason for reason in SkipReason if holds(reason, status, call_waiting)]
+    found = skip_reason(status, call_waiting=call_waiting, wrap_up_seconds=10, now=NOW)
     assert found is (reasons[0] if reasons else None)
 
 
@@ -59,24 +59,55 @@ def test_the_first_reason_that_holds_is_given(presence: Presence, call_waiting: 
 )
 def test_rest_ends_with_its_last_second(idle: float, reason: SkipReason | None) -> None:
     """Also where the call ended on a machine whose clock is a little ahead of ours."""
-    presence = Presence(idle_since=NOW - timedelta(seconds=idle))
-    assert skip_reason(presence, wrap_up_seconds=10, now=NOW) is reason
+    status = MemberStatus(idle_since=NOW - timedelta(seconds=idle))
+    assert skip_reason(status, wrap_up_seconds=10, now=NOW) is reason
 
 
 def test_a_stamp_of_a_clock_that_was_set_back_since_is_no_rest_of_an_hour() -> None:
-    presence = Presence(idle_since=NOW + timedelta(hours=1))
-    assert skip_reason(presence, wrap_up_seconds=10, now=NOW) is None
+    status = MemberStatus(idle_since=NOW + timedelta(hours=1))
+    assert skip_reason(status, wrap_up_seconds=10, now=NOW) is None
 
 
 def test_a_phone_that_a_hunt_rings_is_claimed_and_one_that_another_call_rings_is_on_call() -> None:
-    assert skip_reason(Presence(ringing=True, claimed=True)) is SkipReason.CLAIMED
-    assert skip_reason(Presence(ringing=True)) is SkipReason.ON_CALL
+    assert skip_reason(MemberStatus(ringing=True, claimed=True)) is SkipReason.CLAIMED
+    assert skip_reason(MemberStatus(ringing=True)) is SkipReason.ON_CALL
 
 
 @pytest.mark.parametrize("outcome", [Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CONFIRM_REFUSED])
 def test_who_did_not_take_it_may_be_offered_it_again(outcome: Outcome) -> None:
-    assert skip_reason(Presence(last_outcome=outcome)) is None
+    assert skip_reason(MemberStatus(last_outcome=outcome)) is None
 
 
 def test_every_reason_has_words() -> None:
     assert set(WORDS) == set(SkipReason)
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (MemberStatus(enabled=False, blocked=True), MemberState.DISABLED),
+        (MemberStatus(blocked=True, on_call=True), MemberState.BLOCKED),
+        (MemberStatus(registered=False), MemberState.UNREGISTERED),
+        (MemberStatus(registered=False, on_call=True), MemberState.ON_CALL),
+        (MemberStatus(registered=True, on_call=True, ringing=True), MemberState.ON_CALL),
+        (MemberStatus(registered=True, ringing=True, claimed=True), MemberState.RINGING),
+        (MemberStatus(registered=True, claimed=True, in_wrap_up=True), MemberState.CLAIMED),
+        (MemberStatus(registered=True, idle_since=NOW - timedelta(seconds=9)), MemberState.WRAP_UP),
+        (MemberStatus(registered=True, idle_since=NOW - timedelta(seconds=10)), MemberState.FREE),
+        (MemberStatus(registered=None), MemberState.UNKNOWN),
+    ],
+)
+def test_a_member_is_in_the_first_state_that_holds(status: MemberStatus, state: MemberState) -> None:
+    assert member_state(status, wrap_up_seconds=10, now=NOW) is state
+
+
+def test_what_the_database_knows_is_added_to_what_the_phones_tell() -> None:
+    seen = MemberStatus(registered=True, ringing=True, last_outcome=Outcome.BUSY)
+    stored = MemberStatus(blocked=True, auto_blocked=True, claimed=True, idle_since=NOW, in_wrap_up=False)
+    both = MemberStatus(True, True, True, True, False, True, True, False, NOW, False, Outcome.BUSY)
+    assert seen.with_stored(stored) == both
+    assert seen.with_stored(None).enabled is False, "a member who was removed counts as disabled"
+
+
+def test_a_wrap_up_that_this_daemon_saw_begin_counts_before_the_database_has_it() -> None:
+    assert MemberStatus(in_wrap_up=True).with_stored(MemberStatus(in_wrap_up=False)).in_wrap_up is True

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fshunt.hunting.addresses import parse_member
-from fshunt.hunting.availability import Presence, SkipReason
+from fshunt.hunting.availability import MemberStatus, SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind, parse_destination
 from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.hunt import Case, Hunt
@@ -139,18 +139,18 @@ def test_a_caller_waits_on_for_who_talks_while_the_phone_is_not_registered_for_a
     some = hunt(group("1001", when_busy=WhenBusy.QUEUE))
     (member,) = some.group.members
     ended(some, SkipReason.ON_CALL)
-    some.saw(member, Presence(on_call=True, registered=False))
+    some.saw(member, MemberStatus(on_call=True, registered=False))
     ended(some, SkipReason.UNREGISTERED)
     assert some.waits()
     assert some.kept() == (member,), "and nobody who comes later has him"
-    some.saw(member, Presence(registered=False))
+    some.saw(member, MemberStatus(registered=False))
     assert not some.waits(), "the call is over, and there is no phone"
     assert some.case() is Case.BUSY
 
 
 def test_nobody_waits_for_who_has_no_phone_and_makes_calls_all_the_same() -> None:
     some = hunt(group("1001", when_busy=WhenBusy.QUEUE))
-    some.saw(some.group.members[0], Presence(on_call=True, registered=False))
+    some.saw(some.group.members[0], MemberStatus(on_call=True, registered=False))
     assert not ended(some, SkipReason.UNREGISTERED).waits()
 
 

@@ -11,7 +11,6 @@ from uuid import uuid4
 import gevent
 
 from fshunt.daemon.call.caller import MAX_SHOWN_CHARS
-from fshunt.daemon.cluster.claims import Standing, as_frozen
 from fshunt.daemon.cluster.queue import QueuedCaller
 from fshunt.daemon.data.database import Deadline
 from fshunt.daemon.deps import Dependencies
@@ -26,7 +25,7 @@ from fshunt.freeswitch.dialstring import (
 )
 from fshunt.freeswitch.offers import LATEST_RINGING_SECONDS, Leg, Offer, is_leg_of, leg_uuid
 from fshunt.freeswitch.phones import PhoneCall, PhoneState
-from fshunt.hunting.availability import Presence, SkipReason, skip_reason
+from fshunt.hunting.availability import MemberStatus, SkipReason, skip_reason
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hunt import Hunt
 from fshunt.hunting.states import Outcome
@@ -83,17 +82,17 @@ def choose(
     wanted = _unhindered(members, seen, hunt.group)
     at = deps.now()
     if wanted or queued is None:
-        standings, agreed = deps.claims.take(hunt, wanted, queued, deadline, at)
-        if not agreed and any(each.got for each in standings.values()):
+        statuses, agreed = deps.claims.take(hunt, wanted, queued, deadline, at)
+        if not agreed and any(each.acquired for each in statuses.values()):
             seen |= _seen_after_the_others(hunt, wanted, phones, deps)
     else:
-        standings = {m.id: as_frozen(m) for m in members}
-    return _sorted_out(hunt, members, seen, standings, phones, at, deps)
+        statuses = {m.id: MemberStatus.of(m) for m in members}
+    return _sorted_out(hunt, members, seen, statuses, phones, at, deps)
 
 
 def _seen_after_the_others(
     hunt: Hunt, members: Sequence[Member], phones: Phones, deps: Dependencies
-) -> dict[int, Presence]:
+) -> dict[int, MemberStatus]:
     """Let the daemons before this one ring first, and return what is seen of the members then.
 
     The daemons cannot agree in the database, and one event of a switch may have woken them all at the same moment.
@@ -104,43 +103,45 @@ def _seen_after_the_others(
     return {m.id: replace(_look(hunt, m, deps), registered=bool(phones.get(m.id))) for m in members}
 
 
-def _unhindered(members: Sequence[Member], seen: dict[int, Presence], group: Group) -> list[Member]:
+def _unhindered(members: Sequence[Member], seen: dict[int, MemberStatus], group: Group) -> list[Member]:
     return [m for m in members if skip_reason(seen[m.id], call_waiting=group.call_waiting) is None]
 
 
 def _sorted_out(
     hunt: Hunt,
     members: Sequence[Member],
-    seen: dict[int, Presence],
-    standings: dict[int, Standing],
+    seen: dict[int, MemberStatus],
+    statuses: dict[int, MemberStatus],
     phones: Phones,
     at: datetime,
     deps: Dependencies,
 ) -> Choice:
     group, choice = hunt.group, Choice([], [])
     for member in members:
-        presence = _with_standing(seen[member.id], standings.get(member.id))
-        hunt.saw(member, presence)
-        reason = skip_reason(presence, call_waiting=group.call_waiting, wrap_up_seconds=group.wrap_up_seconds, now=at)
-        if reason is SkipReason.WRAP_UP and presence.idle_since is not None:
-            deps.wrap_ups.seen(member.id, (at - presence.idle_since).total_seconds())
+        status = seen[member.id].with_stored(statuses.get(member.id))
+        hunt.saw(member, status)
+        reason = skip_reason(status, call_waiting=group.call_waiting, wrap_up_seconds=group.wrap_up_seconds, now=at)
+        if reason is SkipReason.WRAP_UP and status.idle_since is not None:
+            deps.wrap_ups.seen(member.id, (at - status.idle_since).total_seconds())
         if reason is None:
             choice.chosen.append(Chosen(member, tuple(phones[member.id])))
         else:
             choice.skipped.append((member, reason))
-    not_rung = [member.extension for member, _ in choice.skipped if member.id in standings and standings[member.id].got]
+    not_rung = [
+        member.extension for member, _ in choice.skipped if member.id in statuses and statuses[member.id].acquired
+    ]
     if not_rung:
         deps.claims.release(hunt.id, hunt.call_uuid, not_rung)
     return choice
 
 
-def _look(hunt: Hunt, member: Member, deps: Dependencies) -> Presence:
+def _look(hunt: Hunt, member: Member, deps: Dependencies) -> MemberStatus:
     """What is known of a member without asking anybody: whether there is a phone, and who is on it."""
     group = hunt.group
     seen = NOTHING_SEEN if member.address.external else deps.monitor.look(group.domain, member.address.number)
     calls = [call for call in seen.calls if not _is_of(call, hunt)]
     in_wrap_up = deps.wrap_ups.in_wrap_up(member.id, group.wrap_up_seconds)
-    return Presence(
+    return MemberStatus(
         registered=True if member.address.external else seen.registered,
         on_call=hunt.is_caller(member) or any(call.state is PhoneState.TALKING for call in calls),
         ringing=any(call.state is PhoneState.RINGING for call in calls),
@@ -152,20 +153,6 @@ def _look(hunt: Hunt, member: Member, deps: Dependencies) -> Presence:
 def _is_of(call: PhoneCall, hunt: Hunt) -> bool:
     """Whether a call is a leg of this hunt, or of one before it for the same caller: it ends while the next rings."""
     return is_leg_of(call.uuid, hunt.offer_ids) or (call.call_uuid == hunt.call_uuid != call.uuid)
-
-
-def _with_standing(presence: Presence, standing: Standing | None) -> Presence:
-    """Add what the database knows; a member whom it does not know any more was removed, and counts as disabled."""
-    if standing is None:
-        return replace(presence, enabled=False)
-    return replace(
-        presence,
-        enabled=standing.enabled,
-        blocked=standing.blocked,
-        auto_blocked=standing.auto_blocked,
-        claimed=standing.claimed,
-        idle_since=standing.idle_since,
-    )
 
 
 def without_phone(hunt: Hunt, extension: str, deps: Dependencies) -> list[str]:

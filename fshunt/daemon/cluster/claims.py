@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple
 
 import gevent
 
@@ -22,34 +21,13 @@ from fshunt.daemon.data.database import Database, Deadline
 from fshunt.daemon.data.outbox import Outbox
 from fshunt.db.queries import hunts
 from fshunt.errors import DatabaseError
+from fshunt.hunting.availability import MemberStatus
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hunt import Hunt
 
 log = logging.getLogger(__name__)
 
 DATABASE_IS_AWAY = "rings with this daemon's own claims only"
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a member stands for one hunt: ``got``, it is claimed for it now; ``claimed``, another one hinders it.
-
-    ``auto_blocked``: blocked, and not by the member's own wish.
-    """
-
-    enabled: bool
-    blocked: bool
-    claimed: bool
-    got: bool
-    idle_since: datetime | None
-    auto_blocked: bool = False
-
-
-class Taken(NamedTuple):
-    """How each member of the group stands, and whether the daemons have ``agreed`` on it in the database."""
-
-    standings: dict[int, Standing]
-    agreed: bool
 
 
 class Claims:
@@ -82,30 +60,33 @@ class Claims:
 
     def take(
         self, hunt: Hunt, wanted: Collection[Member], queued: QueuedCaller | None, deadline: Deadline, at: datetime
-    ) -> Taken:
-        """Claim those ``wanted`` whom nobody else has, and return how each member of the group stands now.
+    ) -> tuple[dict[int, MemberStatus], bool]:
+        """Claim those ``wanted`` whom nobody else has; return each member's status, and whether the daemons agree.
 
-        A member who was removed from the group is not in the answer. ``at`` is the wall clock, for who rests. Without
-        the database the hunt goes on with what was frozen at its start.
+        A member who was removed from the group is not in the answer. ``at`` is the wall clock, for wrap-up. Without the
+        database the hunt continues with what was read at its start, and the daemons have not agreed.
         """
         group = hunt.group
         here = [member for member in wanted if self._take_here(hunt, member, queued)]
         agreed = True
         try:
-            standings = self._ask_database(hunt, here, wanted, queued, deadline, at)
+            statuses = self._ask_database(hunt, here, wanted, queued, deadline, at)
         except DatabaseError as error:
             agreed = False
             if here:
                 log.warning("call %s: %s: %s", hunt.call_uuid, DATABASE_IS_AWAY, error)
             got = {member.id for member in here}
             asked = {member.id for member in wanted}
-            standings = {m.id: as_frozen(m, m.id in asked and m.id not in got, m.id in got) for m in group.members}
+            statuses = {
+                m.id: MemberStatus.of(m, claimed=m.id in asked and m.id not in got, acquired=m.id in got)
+                for m in group.members
+            }
         for member in here:
-            if member.id in standings and standings[member.id].got:
+            if member.id in statuses and statuses[member.id].acquired:
                 self._note_start(_key(group, member), hunt)
             else:
                 self._drop(_key(group, member), hunt.id)
-        return Taken(standings, agreed)
+        return statuses, agreed
 
     def now(self) -> datetime:
         """Return the lease clock's reading for a lease; raise DatabaseError before the database has set the clock."""
@@ -181,7 +162,7 @@ class Claims:
         queued: QueuedCaller | None,
         deadline: Deadline,
         at: datetime,
-    ) -> dict[int, Standing]:
+    ) -> dict[int, MemberStatus]:
         group = hunt.group
         look_and_claim = partial(
             hunts.look_and_claim,
@@ -198,18 +179,16 @@ class Claims:
             wrap_up_seconds=group.wrap_up_seconds,
             ticket=queued.ticket if queued else None,
         )
-        flags = self._database.run(look_and_claim, write=True, deadline=deadline)
+        stored = self._database.run(look_and_claim, write=True, deadline=deadline)
         not_here = {member.id for member in wanted} - {member.id for member in here}
+        shared = {member.id for member in here} if group.call_waiting else set()
         return {
-            member_id: Standing(
-                enabled=flag.enabled,
-                blocked=flag.blocked,
-                claimed=flag.claimed or member_id in not_here,
-                got=flag.got or (group.call_waiting and flag.may_ring and member_id not in not_here),
-                idle_since=flag.idle_since,
-                auto_blocked=flag.auto_blocked,
+            member_id: replace(
+                status,
+                claimed=status.claimed or member_id in not_here,
+                acquired=status.acquired or (member_id in shared and status.may_ring),
             )
-            for member_id, flag in flags.items()
+            for member_id, status in stored.items()
         }
 
     def _released(self, keys: Iterable[Key], hunt_id: str) -> None:
@@ -255,11 +234,6 @@ class Claims:
     def _note_start(self, key: Key, hunt: Hunt) -> None:
         more = {"shared": True} if hunt.group.call_waiting else {}
         self._audit.note("start", domain=key[0], member=key[1], call=hunt.call_uuid, hunt=hunt.id, **more)
-
-
-def as_frozen(member: Member, claimed: bool = False, got: bool = False) -> Standing:
-    """Return where a member stood when the hunt began."""
-    return Standing(member.enabled, member.blocked, claimed, got, member.idle_since, member.auto_blocked)
 
 
 def _key(group: Group, member: Member) -> Key:

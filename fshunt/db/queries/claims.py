@@ -8,7 +8,6 @@ one order (domain, extension), so that two of them never wait for each other.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -27,29 +26,10 @@ from fshunt.db.queries.claim_statements import (
     look_and_claim_wanted,
 )
 from fshunt.db.statements import dialect_of, in_parts, run, write
-from fshunt.hunting.availability import wrap_up_window
+from fshunt.hunting.availability import MemberStatus, wrap_up_window
 
 MAX_TICKET = 2**31 - 1
 """The ticket of a hunt that is in no line: behind all who are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flags:
-    """What the database knows of a member now.
-
-    ``auto_blocked``: blocked, and not by the member's own wish. ``claimed``: by a hunt for another call, or kept for
-    one that waits longer, and that hinders this one. ``resting``: within the group's rest time. ``may_ring``: was
-    wanted, and is neither disabled nor blocked nor in_wrap_up. ``got``: this hunt has the claim now.
-    """
-
-    enabled: bool
-    blocked: bool
-    claimed: bool
-    idle_since: datetime | None
-    in_wrap_up: bool = False
-    may_ring: bool = False
-    got: bool = False
-    auto_blocked: bool = False
 
 
 def claim(
@@ -91,7 +71,7 @@ def look_and_claim(
     call_waiting: bool = False,
     wrap_up_seconds: float = 0.0,
     ticket: int | None = None,
-) -> dict[int, Flags]:
+) -> dict[int, MemberStatus]:
     """Return what is known of the group's members now, by id, having claimed those ``wanted`` who may be rung.
 
     Not claimed are the disabled, the blocked, those who rest at the wall time ``at``, and those for whom another hunt
@@ -113,7 +93,7 @@ def look_and_claim(
         "my_ticket": MAX_TICKET if ticket is None else ticket,
     }
     rows, got = _look(s, values)
-    return {row.id: _flags(row, row.id in wanted, row.extension in got, call_waiting) for row in rows}
+    return {row.id: _status(row, row.id in wanted, row.extension in got, call_waiting) for row in rows}
 
 
 def release(
@@ -173,18 +153,17 @@ def _look(s: Session, values: dict[str, Any]) -> tuple[Sequence[Any], set[str]]:
     return rows, got
 
 
-def _flags(row: Any, wanted: bool, got: bool, call_waiting: bool) -> Flags:
-    may_ring = wanted and row.enabled and not row.blocked and not row.in_wrap_up
-    hindered = not got and (row.claimed or row.kept or may_ring)
-    return Flags(
+def _status(row: Any, wanted: bool, acquired: bool, call_waiting: bool) -> MemberStatus:
+    may_ring = row.enabled and not row.blocked and not row.in_wrap_up
+    hindered = not acquired and (row.claimed or row.kept or (wanted and may_ring))
+    return MemberStatus(
         enabled=row.enabled,
         blocked=row.blocked,
+        auto_blocked=row.auto_blocked,
         claimed=hindered and not call_waiting,
+        acquired=acquired,
         idle_since=row.idle_since,
         in_wrap_up=row.in_wrap_up,
-        may_ring=may_ring,
-        got=got,
-        auto_blocked=row.auto_blocked,
     )
 
 

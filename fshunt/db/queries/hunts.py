@@ -14,7 +14,7 @@ from sqlalchemy import Executable, bindparam, delete, exists, func, or_, select,
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Domain, GroupRotation, RotationMove
-from fshunt.db.queries.claims import Flags, claim, look_and_claim, release, renew, sweep
+from fshunt.db.queries.claims import claim, look_and_claim, release, renew, sweep
 from fshunt.db.queries.rows import (
     BLOCK_OF_MEMBER,
     BLOCKS,
@@ -37,7 +37,6 @@ from fshunt.hunting.policy_input import PolicyInput
 from fshunt.hunting.rotation import RotationPointer
 
 __all__ = [
-    "Flags",
     "Loaded",
     "claim",
     "find_domain",
