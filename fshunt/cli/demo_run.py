@@ -24,9 +24,9 @@ from fshunt.errors import FshuntError
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.ringtime import RingTime
 from fshunt.services import groups, members
-from fshunt.simulator.core.switch import SimulatedSwitch
 from fshunt.simulator.scenarios import office
 from fshunt.simulator.scenarios.office import OfficeEvent
+from fshunt.simulator.switch import SimulatedSwitch
 
 START_SECONDS = 30.0
 """How long the daemon may take to start; it takes one."""

@@ -27,8 +27,8 @@ from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.ringtime import RingTime
 from fshunt.services import groups, members
 from fshunt.simulator.core.phones import answers
-from fshunt.simulator.core.switch import SimulatedSwitch
 from fshunt.simulator.scenarios.load import LoadReport, add_phones, detach, hold_calls, run_load
+from fshunt.simulator.switch import SimulatedSwitch
 
 DOMAIN = "office.test"
 PILOTS = 400

@@ -10,7 +10,7 @@ from queue import Queue
 
 import gevent
 
-from fshunt.simulator.core.switch import SimulatedSwitch
+from fshunt.simulator.switch import SimulatedSwitch
 
 PASSWORD = "of-the-simulated-switch"
 WAIT_SECONDS = 30.0

@@ -15,7 +15,7 @@ from fshunt.db.models import HuntMember
 from fshunt.db.queries import calls, claims, daemons, lease
 from fshunt.hunting.states import Outcome
 from fshunt.simulator.core.phones import RINGS, answers
-from fshunt.simulator.core.switch import SimulatedSwitch
+from fshunt.simulator.switch import SimulatedSwitch
 from tests.support.ports import held_port, number_of
 
 from .switches import simulated_switch

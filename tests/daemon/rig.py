@@ -22,7 +22,7 @@ from fshunt.hunting.ringtime import RingTime
 from fshunt.services import groups, members
 from fshunt.settings import Address, Settings, WatchedSwitch
 from fshunt.simulator.core.phones import RINGS, Behaviour, Phone
-from fshunt.simulator.core.switch import Fact, SimulatedSwitch
+from fshunt.simulator.switch import Fact, SimulatedSwitch
 from tests.esl.conversation import LINGER_NOTICE
 from tests.support.ports import held_port, number_of
 

@@ -14,8 +14,8 @@ from gevent.event import Event
 
 from fshunt.db.engine import open_store
 from fshunt.db.queries import calls
+from fshunt.simulator.core.faults import Cut, CutFrame, Delay, Duplicate, Fault, Garbage, Slices, Stranger
 from fshunt.simulator.core.phones import RINGS, Behaviour, answers, refuses
-from fshunt.simulator.eventsocket.faults import Cut, CutFrame, Delay, Duplicate, Fault, Garbage, Slices, Stranger
 from tests.daemon.rig import (
     UNREADABLE,
     WAIT_SECONDS,

@@ -19,7 +19,7 @@ from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import WhenBusy
 from fshunt.services import members
 from fshunt.simulator.core.phones import answers
-from fshunt.simulator.core.switch import SimulatedSwitch
+from fshunt.simulator.switch import SimulatedSwitch
 from tests.daemon.rig import DOMAIN, WAIT_SECONDS, Rig, passed, rang, running
 
 STAYS, TALKS = answers(0.02), answers(0.02, talks=0.1)

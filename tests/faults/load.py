@@ -17,7 +17,7 @@ from fshunt.hunting.ringtime import RingTime
 from fshunt.simulator.core.callers import Caller
 from fshunt.simulator.core.clock import RealClock
 from fshunt.simulator.core.phones import RINGS, Behaviour, Phone, answers, refuses
-from fshunt.simulator.core.switch import Fact, SimulatedSwitch
+from fshunt.simulator.switch import Fact, SimulatedSwitch
 from tests.faults.evidence import Run, read_hunts, read_switches
 from tests.faults.office import Office, switch_to
 from tests.faults.processes import FshuntProcess

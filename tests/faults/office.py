@@ -20,7 +20,7 @@ from fshunt.hunting.group import Group
 from fshunt.hunting.ringtime import RingTime
 from fshunt.services import groups, members
 from fshunt.simulator.core.phones import RINGS, Behaviour, Phone
-from fshunt.simulator.core.switch import SimulatedSwitch
+from fshunt.simulator.switch import SimulatedSwitch
 from tests.faults.processes import FshuntProcess
 
 DOMAIN = "office.test"

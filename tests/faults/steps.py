@@ -8,10 +8,10 @@ from enum import StrEnum
 
 from gevent.event import Event
 
-from fshunt.simulator.core.switch import Fact, SimulatedSwitch
 from fshunt.simulator.eventsocket import commands
 from fshunt.simulator.eventsocket.listener import Listener
 from fshunt.simulator.eventsocket.socket import EventSocket
+from fshunt.simulator.switch import Fact, SimulatedSwitch
 
 
 class Step(StrEnum):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fshunt.simulator.core.phones import RINGS, Phone, answers
-from fshunt.simulator.core.switch import SimulatedSwitch
+from fshunt.simulator.switch import SimulatedSwitch
 from tests.faults.office import Office, ended, happened, phones, switch_to, until, watched
 from tests.faults.processes import FshuntProcess
 from tests.faults.steps import Step, at

@@ -13,7 +13,7 @@ import pytest
 
 from fshunt.simulator.core.callers import Caller
 from fshunt.simulator.core.phones import answers
-from fshunt.simulator.core.switch import SimulatedSwitch
+from fshunt.simulator.switch import SimulatedSwitch
 from tests.faults.evidence import Run, read_hunts, read_switches
 from tests.faults.invariants import check
 from tests.faults.office import WAIT_SECONDS, Office, phones, switch_to, until, watched

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fshunt.simulator.core.phones import answers, refuses
-from fshunt.simulator.core.switch import SimulatedSwitch
+from fshunt.simulator.switch import SimulatedSwitch
 from tests.faults.office import WAIT_SECONDS, Office, ended, phones, switch_to, until, watched
 from tests.faults.processes import FshuntProcess
 from tests.faults.proxy import PostgresProxy

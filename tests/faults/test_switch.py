@@ -13,9 +13,9 @@ import pytest
 
 from fshunt.db.engine import open_store
 from fshunt.db.queries import calls
+from fshunt.simulator.core.faults import CutByte, Delay, Duplicate, Fault, Slices, Stranger
 from fshunt.simulator.core.phones import RINGS, answers, refuses
-from fshunt.simulator.core.switch import SimulatedSwitch
-from fshunt.simulator.eventsocket.faults import CutByte, Delay, Duplicate, Fault, Slices, Stranger
+from fshunt.simulator.switch import SimulatedSwitch
 from tests.daemon.rig import WAIT_SECONDS, Rig, rang, running, watching
 from tests.faults.office import until
 

@@ -10,7 +10,7 @@ import pytest
 from fshunt.hunting.addresses import parse_member
 from fshunt.services import members
 from fshunt.simulator.core.phones import answers
-from fshunt.simulator.core.switch import SimulatedSwitch
+from fshunt.simulator.switch import SimulatedSwitch
 from tests.faults import claim_checker
 from tests.faults.invariants import check
 from tests.faults.load import Load, make_load

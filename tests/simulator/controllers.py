@@ -13,7 +13,7 @@ from gevent.event import Event
 from fshunt.esl.frames import Frame, ProtocolError
 from fshunt.esl.reader import FrameReader
 from fshunt.simulator.core.clock import Clock
-from fshunt.simulator.core.switch import SimulatedSwitch
+from fshunt.simulator.switch import SimulatedSwitch
 
 from .tapes import Row, Story
 

@@ -11,8 +11,8 @@ import pytest
 from fshunt.simulator.core.callers import Caller
 from fshunt.simulator.core.clock import VirtualClock
 from fshunt.simulator.core.phones import GONE, RINGS, Behaviour, answers, refuses
-from fshunt.simulator.core.switch import SimulatedSwitch
 from fshunt.simulator.dialplan.routing import Action
+from fshunt.simulator.switch import SimulatedSwitch
 
 from .controllers import Controller, replay
 from .tapes import Row, Story, caller_uuid, contacts, read_tape

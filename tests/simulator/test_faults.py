@@ -6,8 +6,8 @@ import pytest
 
 from fshunt.esl.frames import ProtocolError
 from fshunt.simulator.core.clock import VirtualClock
-from fshunt.simulator.core.switch import SimulatedSwitch
-from fshunt.simulator.eventsocket.faults import CutByte, CutFrame, Delay, Duplicate, Fault, Garbage, Slices, Stranger
+from fshunt.simulator.core.faults import CutByte, CutFrame, Delay, Duplicate, Fault, Garbage, Slices, Stranger
+from fshunt.simulator.switch import SimulatedSwitch
 
 from .controllers import REAL_SECONDS, Controller
 

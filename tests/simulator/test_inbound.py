@@ -11,9 +11,9 @@ from gevent import socket
 from fshunt.esl.inbound import Inbound, LoginRefused, SwitchLost
 from fshunt.freeswitch.phones import PhoneState, PhoneTable, watch
 from fshunt.simulator.core.callers import Caller
+from fshunt.simulator.core.faults import Slices
 from fshunt.simulator.core.phones import RINGS, answers
-from fshunt.simulator.core.switch import SimulatedSwitch
-from fshunt.simulator.eventsocket.faults import Slices
+from fshunt.simulator.switch import SimulatedSwitch
 
 PASSWORD = "not-the-default"
 WAIT_SECONDS = 30.0

@@ -10,8 +10,8 @@ from gevent import socket
 from gevent.server import StreamServer
 
 from fshunt.simulator.core.clock import RealClock
-from fshunt.simulator.core.switch import SimulatedSwitch
 from fshunt.simulator.scenarios.load import LoadReport, add_phones, hold_calls, let_go, run_load
+from fshunt.simulator.switch import SimulatedSwitch
 
 BRIDGE = (
     "connect\n\nlinger 1\n\nmyevents\n\nsendmsg\ncall-command: execute\nexecute-app-name: bridge\n"

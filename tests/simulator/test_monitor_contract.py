@@ -17,7 +17,7 @@ from fshunt.freeswitch.phones import PhoneState, PhoneTable
 from fshunt.simulator.core.callers import Caller
 from fshunt.simulator.core.clock import RealClock
 from fshunt.simulator.core.phones import RINGS, Phone, answers, refuses
-from fshunt.simulator.core.switch import SimulatedSwitch
+from fshunt.simulator.switch import SimulatedSwitch
 from tests.support.tapes import MONITOR_TAPES, Line, read_tape
 
 PASSWORD = "not-the-default"

@@ -10,8 +10,8 @@ from fshunt.simulator.core.call import SimulatedCall
 from fshunt.simulator.core.callers import Caller
 from fshunt.simulator.core.clock import VirtualClock
 from fshunt.simulator.core.phones import RINGS, Behaviour, answers, refuses
-from fshunt.simulator.core.switch import SimulatedSwitch
 from fshunt.simulator.dialplan.routing import Action
+from fshunt.simulator.switch import SimulatedSwitch
 
 from .controllers import REAL_SECONDS, Controller
 

@@ -5,25 +5,35 @@ from __future__ import annotations
 import itertools
 import uuid as uuids
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from fshunt.simulator.core.clock import Clock
 from fshunt.simulator.core.headers import Headers, event_head
 
-if TYPE_CHECKING:
-    from fshunt.simulator.eventsocket.socket import EventSocket
+
+class Subscriber(Protocol):
+    """A connection that may want events."""
+
+    finished: bool
+    events: set[str]
+
+    def scope(self) -> set[str] | None:
+        """The channels whose events it may want; None for all."""
+
+    def push(self, event: Headers) -> None:
+        """Sends an event."""
 
 
 class Bus:
-    """Finds the listeners of a channel without asking all of them, as FreeSWITCH does for each event."""
+    """Finds the subscribers of a channel without asking all of them, as FreeSWITCH does for each event."""
 
     def __init__(self, clock: Clock) -> None:
         self.core_uuid = str(uuids.uuid4())
         self._clock = clock
         self._sequence = itertools.count(1)
-        self._of_channel: dict[str, set[EventSocket]] = {}
-        self._of_all: set[EventSocket] = set()
-        self._scopes: dict[EventSocket, set[str]] = {}
+        self._of_channel: dict[str, set[Subscriber]] = {}
+        self._of_all: set[Subscriber] = set()
+        self._scopes: dict[Subscriber, set[str]] = {}
 
     def epoch(self) -> float:
         """Seconds since 1970, by the simulator's clock."""
@@ -33,29 +43,29 @@ class Bus:
         """The number of the next event."""
         return next(self._sequence)
 
-    def place(self, listener: EventSocket) -> None:
-        """Takes a listener in, or notes what it listens to now."""
-        self.remove(listener)
-        if listener.finished:
+    def place(self, subscriber: Subscriber) -> None:
+        """Takes a subscriber in, or notes what it listens to now."""
+        self.remove(subscriber)
+        if subscriber.finished:
             return
-        scope = listener.scope()
+        scope = subscriber.scope()
         if scope is None:
-            self._of_all.add(listener)
+            self._of_all.add(subscriber)
             return
-        self._scopes[listener] = scope
+        self._scopes[subscriber] = scope
         for uuid in scope:
-            self._of_channel.setdefault(uuid, set()).add(listener)
+            self._of_channel.setdefault(uuid, set()).add(subscriber)
 
-    def remove(self, listener: EventSocket) -> None:
-        """Forgets a listener."""
-        self._of_all.discard(listener)
-        for uuid in self._scopes.pop(listener, ()):
-            self._of_channel[uuid].discard(listener)
+    def remove(self, subscriber: Subscriber) -> None:
+        """Forgets a subscriber."""
+        self._of_all.discard(subscriber)
+        for uuid in self._scopes.pop(subscriber, ()):
+            self._of_channel[uuid].discard(subscriber)
             if not self._of_channel[uuid]:
                 del self._of_channel[uuid]
 
     def wanted(self, name: str, uuid: str) -> bool:
-        """Whether any listener would take this event."""
+        """Whether any subscriber would take this event."""
         return any(True for _ in self._takers(name, uuid))
 
     def tell(self, subclass: str, said: Headers) -> None:
@@ -66,10 +76,10 @@ class Bus:
             self.deliver(subclass, "", [("Event-Subclass", subclass), *head, *said])
 
     def deliver(self, name: str, uuid: str, event: Headers) -> None:
-        """Hands the event to the listeners that want it."""
-        for listener in list(self._takers(name, uuid)):
-            listener.push(event)
+        """Hands the event to the subscribers that want it."""
+        for subscriber in list(self._takers(name, uuid)):
+            subscriber.push(event)
 
-    def _takers(self, name: str, uuid: str) -> Iterator[EventSocket]:
-        for listeners in (self._of_channel.get(uuid, ()), self._of_all):
-            yield from (one for one in listeners if name in one.events)
+    def _takers(self, name: str, uuid: str) -> Iterator[Subscriber]:
+        for subscribers in (self._of_channel.get(uuid, ()), self._of_all):
+            yield from (one for one in subscribers if name in one.events)

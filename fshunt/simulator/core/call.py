@@ -4,24 +4,78 @@ from __future__ import annotations
 
 import uuid as uuids
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from gevent.event import Event
 
+from fshunt.simulator.core.actions import Action, Message, expand
+from fshunt.simulator.core.bus import Bus
 from fshunt.simulator.core.callers import Caller, Ending
 from fshunt.simulator.core.causes import DESTINATION_OUT_OF_ORDER, NORMAL_CLEARING, ORIGINATOR_CANCEL, PICKED_OFF
 from fshunt.simulator.core.channel import Channel, set_variable
 from fshunt.simulator.core.clock import Clock, Timer
+from fshunt.simulator.core.faults import Fault
 from fshunt.simulator.core.legs import NETWORK_SECONDS, Leg
-from fshunt.simulator.core.phones import Phone
-from fshunt.simulator.dialplan import applications
-from fshunt.simulator.dialplan.routing import Action, Message, expand
+from fshunt.simulator.core.phones import Phone, Registrations
 
-if TYPE_CHECKING:
-    from fshunt.simulator.core.switch import SimulatedSwitch
-    from fshunt.simulator.eventsocket.faults import Fault
-    from fshunt.simulator.eventsocket.listener import Listener
+Application = Callable[["SimulatedCall", str], None]
+"""Runs on the channel of a call, with an argument, until it ends."""
+
+NEED_MEDIA = frozenset({"playback", "voicemail"})
+"""Applications before which FreeSWITCH lets sound flow."""
+
+
+class Controller(Protocol):
+    """The connection to the controller of a call."""
+
+    finished: bool
+
+    def channel_down(self) -> None:
+        """Announces the end of the call."""
+
+
+class Switch(Protocol):
+    """What the parts of the switch need of the whole."""
+
+    name: str
+    domain: str
+    clock: Clock
+    bus: Bus
+    applications: Mapping[str, Application]
+    """What may be executed; any other name hangs the call up."""
+    registrations: Registrations
+    calls: dict[str, SimulatedCall]
+    playback_seconds: float
+    voicemail_seconds: float
+    inbound_faults: list[Fault]
+    dialled: int
+    bytes_in: int
+    bytes_out: int
+
+    def route(self, number: str) -> list[Action]:
+        """The dialplan of a number."""
+
+    def find_phones(self, endpoint: str, *, alone: bool) -> list[Phone]:
+        """The phones that an endpoint of a dial string rings."""
+
+    def new_leg_channel(self, call: SimulatedCall, phone: Phone, variables: dict[str, str]) -> Channel:
+        """The channel of a leg that is about to be rung."""
+
+    def find_leg(self, uuid: str) -> Leg | None:
+        """The leg with this uuid, while it lives."""
+
+    def find_channel(self, uuid: str) -> Channel | None:
+        """The channel with this uuid, while it lives."""
+
+    def all_channels(self) -> Iterator[Channel]:
+        """Every channel there is."""
+
+    def take_message(self, call: SimulatedCall, box: str, seconds: float) -> None:
+        """Keeps a voicemail message."""
+
+    def tell(self, call: SimulatedCall, what: str, who: str, detail: str) -> None:
+        """Tells those who look on."""
 
 
 class SimulatedCall:
@@ -29,7 +83,7 @@ class SimulatedCall:
 
     def __init__(
         self,
-        switch: SimulatedSwitch,
+        switch: Switch,
         channel: Channel,
         actions: Sequence[Action],
         caller: Caller,
@@ -52,7 +106,7 @@ class SimulatedCall:
         """Called when his channel is gone."""
         self.transfer: list[Action] | None = None
         self.legs: dict[str, Leg] = {}
-        self.listener: Listener | None = None
+        self.listener: Controller | None = None
         self.broken_off = False
         self.expanded: list[str] = []
         """What was expanded in a controller's arguments: a caller's text may never be in here (design, section 9)."""
@@ -159,7 +213,7 @@ class SimulatedCall:
 
     def send_away(self, number: str) -> None:
         """An operator sends the caller to another number (``uuid_transfer``), whatever is under way."""
-        applications.TABLE["transfer"](self, number)
+        self.switch.applications["transfer"](self, number)
 
     def pick_up(self, picker: SimulatedCall) -> None:
         """Somebody picks the call up at another phone (``intercept``): what rings is stopped, and the two talk."""
@@ -182,11 +236,11 @@ class SimulatedCall:
         """Runs one application, with its events. An unknown one hangs the call up (fact 19)."""
         if not self.channel.up:
             return
-        function = applications.TABLE.get(message.application)
+        function = self.switch.applications.get(message.application)
         if function is None:
             self.hangup(DESTINATION_OUT_OF_ORDER)
             return
-        if message.application in applications.NEED_MEDIA:
+        if message.application in NEED_MEDIA:
             self.channel.mark_early()
         argument, names = expand(message.argument, self.variables)
         self.expanded += names if message.controllers else []

@@ -5,19 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 import uuid as uuids
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from fshunt.simulator.core.bridging import bridge
+from fshunt.simulator.core.actions import Message
+from fshunt.simulator.core.call import Application, SimulatedCall
 from fshunt.simulator.core.causes import NORMAL_CLEARING
 from fshunt.simulator.core.channel import set_variable
-from fshunt.simulator.dialplan.outbound import socket_application
-from fshunt.simulator.dialplan.routing import Message
-
-if TYPE_CHECKING:
-    from fshunt.simulator.core.call import SimulatedCall
-
-Application = Callable[["SimulatedCall", str], None]
+from fshunt.simulator.dialplan.bridging import bridge
 
 _TONE = re.compile(r"tone_stream://%\((\d+),(\d+),[\d,]+\)(?:;loops=(-?\d+))?")
 _SILENCE = re.compile(r"silence_stream://(\d+)")
@@ -146,12 +139,8 @@ TABLE: dict[str, Application] = {
     "ring_ready": _ring_ready,
     "set": _set,
     "sleep": _sleep,
-    "socket": socket_application,
     "transfer": _transfer,
     "unset": _unset,
     "voicemail": _voicemail,
 }
-"""What may be executed; any other name hangs the call up."""
-
-NEED_MEDIA = frozenset({"playback", "voicemail"})
-"""Applications before which FreeSWITCH lets sound flow."""
+"""All but ``socket``, which the event socket adds."""

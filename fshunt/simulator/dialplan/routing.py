@@ -3,30 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from fshunt.freeswitch.dialplan import recipe, voicemail_fallback
+from fshunt.simulator.core.actions import Action
 
-Action = tuple[str, str]
-"""An application and its argument."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """An application that the controller asked for."""
-
-    application: str
-    argument: str
-    event_uuid: str
-    lock: bool = False
-    loops: int = 1
-    controllers: bool = False
-    """Whether a controller sent it, and not the dialplan."""
-
-
-_VARIABLE = re.compile(r"\$\{([^{}]*)\}")
-MAX_EXPANSIONS = 100  # a variable that names itself would be expanded for ever
 EXTENSION = re.compile(r"^1\d{3}$")
 PILOT = re.compile(r"^5\d{3}$")
 
@@ -45,12 +26,3 @@ def route(number: str, domain: str, pilot_actions: Sequence[Action]) -> list[Act
     if EXTENSION.match(number):
         return [("set", "hangup_after_bridge=true"), ("bridge", f"user/{number}@{domain}")]
     return [("hangup", "NO_ROUTE_DESTINATION")]
-
-
-def expand(text: str, variables: Mapping[str, str]) -> tuple[str, list[str]]:
-    """Puts variables into an argument, and into their values again, as FreeSWITCH does; and what it found to expand."""
-    names: list[str] = []
-    while len(names) < MAX_EXPANSIONS and (found := _VARIABLE.search(text)):
-        names.append(found[0])
-        text = text.replace(found[0], variables.get(found[1], ""))
-    return text, names

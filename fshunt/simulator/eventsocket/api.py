@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from fshunt.simulator.core.call import Switch
 from fshunt.simulator.core.causes import NORMAL_CLEARING
 from fshunt.simulator.core.channel import set_variable
-from fshunt.simulator.core.tables import show, sofia
-
-if TYPE_CHECKING:
-    from fshunt.simulator.core.switch import SimulatedSwitch
+from fshunt.simulator.eventsocket.tables import show, sofia
 
 NO_CHANNEL = "-ERR No such channel!\n"
 OK = "+OK\n"
 
 
-def run(switch: SimulatedSwitch, text: str) -> str:
+def run(switch: Switch, text: str) -> str:
     """Runs an API command and gives its output."""
     name, _, argument = text.strip().partition(" ")
     function = _TABLE.get(name)
     return function(switch, argument.strip()) if function else f"-ERR {name} Command not found!\n"
 
 
-def _sofia_contact(switch: SimulatedSwitch, argument: str) -> str:
+def _sofia_contact(switch: Switch, argument: str) -> str:
     user, _, where = argument.removeprefix("*/").removeprefix("internal/").partition("@")
     domain, _, mark = where.partition("/")  # the mark is put before each contact (mod_sofia.c, contact_callback)
     phones = switch.registrations.phones_of(user, domain or switch.domain)
     return ",".join(f"{mark}sofia/internal/{phone.contact}" for phone in phones) or "error/user_not_registered"
 
 
-def _uuid_kill(switch: SimulatedSwitch, argument: str) -> str:
+def _uuid_kill(switch: Switch, argument: str) -> str:
     uuid, _, cause = argument.partition(" ")
     if call := switch.calls.get(uuid):
         call.hangup(cause or NORMAL_CLEARING)
@@ -41,7 +38,7 @@ def _uuid_kill(switch: SimulatedSwitch, argument: str) -> str:
     return NO_CHANNEL
 
 
-def _uuid_break(switch: SimulatedSwitch, argument: str) -> str:
+def _uuid_break(switch: Switch, argument: str) -> str:
     uuid, _, how = argument.partition(" ")
     call = switch.calls.get(uuid)
     if call is None:
@@ -50,7 +47,7 @@ def _uuid_break(switch: SimulatedSwitch, argument: str) -> str:
     return OK
 
 
-def _uuid_setvar(switch: SimulatedSwitch, argument: str) -> str:
+def _uuid_setvar(switch: Switch, argument: str) -> str:
     uuid, _, rest = argument.partition(" ")
     name, _, value = rest.partition(" ")
     channel = switch.find_channel(uuid)
@@ -62,7 +59,7 @@ def _uuid_setvar(switch: SimulatedSwitch, argument: str) -> str:
     return OK
 
 
-def _uuid_setvar_multi(switch: SimulatedSwitch, argument: str) -> str:
+def _uuid_setvar_multi(switch: Switch, argument: str) -> str:
     uuid, _, rest = argument.partition(" ")
     channel = switch.find_channel(uuid)
     if channel is None:
@@ -73,17 +70,17 @@ def _uuid_setvar_multi(switch: SimulatedSwitch, argument: str) -> str:
     return OK
 
 
-def _uuid_getvar(switch: SimulatedSwitch, argument: str) -> str:
+def _uuid_getvar(switch: Switch, argument: str) -> str:
     uuid, _, name = argument.partition(" ")
     channel = switch.find_channel(uuid)
     return NO_CHANNEL if channel is None else channel.variables.get(name, "_undef_")
 
 
-def _uuid_exists(switch: SimulatedSwitch, argument: str) -> str:
+def _uuid_exists(switch: Switch, argument: str) -> str:
     return "true" if switch.find_channel(argument) else "false"
 
 
-def _uuid_broadcast(switch: SimulatedSwitch, argument: str) -> str:
+def _uuid_broadcast(switch: Switch, argument: str) -> str:
     uuid, _, what = argument.partition(" ")
     call = switch.calls.get(uuid)
     if call is None:
@@ -93,15 +90,15 @@ def _uuid_broadcast(switch: SimulatedSwitch, argument: str) -> str:
     return "+OK Message sent\n"
 
 
-def _uptime(switch: SimulatedSwitch, _argument: str) -> str:
+def _uptime(switch: Switch, _argument: str) -> str:
     return f"{int(switch.clock.now())}\n"
 
 
-def _status(switch: SimulatedSwitch, _argument: str) -> str:
+def _status(switch: Switch, _argument: str) -> str:
     return f"FreeSWITCH (Version 1.10.12 simulated) is ready\n{len(switch.calls)} session(s) - peak 0\n"
 
 
-_TABLE: dict[str, Callable[[SimulatedSwitch, str], str]] = {
+_TABLE: dict[str, Callable[[Switch, str], str]] = {
     "show": show,
     "sofia": sofia,
     "sofia_contact": _sofia_contact,

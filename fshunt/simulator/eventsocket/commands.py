@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import uuid as uuids
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from fshunt.esl.frames import render_api_response, render_reply
 from fshunt.simulator.core.headers import SOURCES
 from fshunt.simulator.eventsocket import api
-
-if TYPE_CHECKING:
-    from fshunt.simulator.eventsocket.listener import Listener
-    from fshunt.simulator.eventsocket.socket import EventSocket
+from fshunt.simulator.eventsocket.socket import EventSocket, Outbound
 
 NOT_FOUND = "-ERR command not found"
 FOR_EVER = -1
@@ -23,15 +19,6 @@ KNOWN_EVENTS = frozenset(SOURCES) - SUBCLASSES | {
     *("TALK", "NOTALK", "DETECTED_SPEECH", "HEARTBEAT"),
 }
 MY_EVENTS = KNOWN_EVENTS - {"BACKGROUND_JOB", "CUSTOM", "HEARTBEAT", "CHANNEL_CALLSTATE", "CHANNEL_HOLD"}
-
-
-def body_length(head: bytes) -> int:
-    """The Content-Length of a command, 0 without."""
-    for line in head.split(b"\n")[1:]:
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length" and value.strip().isdigit():
-            return int(value)
-    return 0
 
 
 def handle(listener: EventSocket, text: str) -> bytes:
@@ -88,17 +75,17 @@ def _sendmsg(listener: EventSocket, uuid: str, said: dict[str, str], body: str) 
     return "+OK"
 
 
-def _linger(listener: Listener, rest: str) -> str:
+def _linger(listener: Outbound, rest: str) -> str:
     listener.linger = int(rest) if rest.isdigit() else FOR_EVER
     return f"+OK will linger {listener.linger} seconds" if rest.isdigit() else "+OK will linger"
 
 
-def _nolinger(listener: Listener, _rest: str) -> str:
+def _nolinger(listener: Outbound, _rest: str) -> str:
     listener.linger = None
     return "+OK will not linger"
 
 
-def _myevents(listener: Listener, _rest: str) -> str:
+def _myevents(listener: Outbound, _rest: str) -> str:
     if listener.my_events:
         return "-ERR aready enabled."  # FreeSWITCH's own spelling
     listener.my_events = True
@@ -157,7 +144,7 @@ def _exit(listener: EventSocket, _rest: str) -> str:
     return "+OK bye"
 
 
-def _resume(listener: Listener, _rest: str) -> str:
+def _resume(listener: Outbound, _rest: str) -> str:
     listener.call.variables["socket_resume"] = "true"
     return "+OK"
 
@@ -174,7 +161,7 @@ _COMMANDS: dict[str, Callable[[EventSocket, str], str]] = {
     "nixevent": _nixevent,
     "noevents": _noevents,
 }
-_CALL_COMMANDS: dict[str, Callable[[Listener, str], str]] = {
+_CALL_COMMANDS: dict[str, Callable[[Outbound, str], str]] = {
     "linger": _linger,
     "myevents": _myevents,
     "nolinger": _nolinger,

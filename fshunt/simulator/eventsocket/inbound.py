@@ -5,23 +5,20 @@ It follows mod_event_socket.c of FreeSWITCH 1.10.12; ``tests/simulator`` holds i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gevent import socket
 from gevent.event import Event
 from gevent.server import StreamServer
 
 from fshunt.esl.frames import render_frame, render_reply
+from fshunt.simulator.core.call import Switch
+from fshunt.simulator.eventsocket import commands
 from fshunt.simulator.eventsocket.socket import GOODBYE, EventSocket
-
-if TYPE_CHECKING:
-    from fshunt.simulator.core.switch import SimulatedSwitch
 
 
 class Monitor(EventSocket):
     """One connection of a monitor."""
 
-    def __init__(self, switch: SimulatedSwitch, connection: socket.socket, password: str) -> None:
+    def __init__(self, switch: Switch, connection: socket.socket, password: str) -> None:
         super().__init__(switch, connection, switch.inbound_faults)
         self._password = password
         self._authorised = False
@@ -35,7 +32,7 @@ class Monitor(EventSocket):
 
     def _accept(self, text: str) -> None:
         if self._authorised:
-            super()._accept(text)
+            self._post(commands.handle(self, text))
             return
         verb, _, said = text.partition(" ")
         if verb == "exit":
@@ -59,7 +56,7 @@ class Monitor(EventSocket):
 class InboundSocket:
     """Listens for monitors on loopback."""
 
-    def __init__(self, switch: SimulatedSwitch, password: str, port: int = 0) -> None:
+    def __init__(self, switch: Switch, password: str, port: int = 0) -> None:
         self.monitors: list[Monitor] = []
         self._switch = switch
         self._password = password

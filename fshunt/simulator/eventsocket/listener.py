@@ -6,17 +6,14 @@ What it says, and when, follows mod_event_socket.c of FreeSWITCH 1.10.12.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from gevent import socket
 
 from fshunt.esl.frames import render_connect_reply, render_frame
+from fshunt.simulator.core.call import SimulatedCall
+from fshunt.simulator.core.headers import Headers
 from fshunt.simulator.eventsocket import commands
 from fshunt.simulator.eventsocket.socket import GOODBYE, EventSocket
-
-if TYPE_CHECKING:
-    from fshunt.simulator.core.call import SimulatedCall
-    from fshunt.simulator.core.headers import Headers
 
 CONNECT_SECONDS = 25
 """How long FreeSWITCH waits for the first command before it gives the controller up (reference, 2.1)."""

@@ -5,30 +5,41 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import gevent
 from gevent import socket
 from gevent.event import Event
 
 from fshunt.esl.frames import render_event
-from fshunt.simulator.eventsocket import commands
-from fshunt.simulator.eventsocket.faults import Broken, Fault, send_with_faults
-
-if TYPE_CHECKING:
-    from fshunt.simulator.core.headers import Headers
-    from fshunt.simulator.core.switch import SimulatedSwitch
-    from fshunt.simulator.eventsocket.listener import Listener
+from fshunt.simulator.core.call import SimulatedCall, Switch
+from fshunt.simulator.core.faults import Broken, Fault, send_with_faults
+from fshunt.simulator.core.headers import Headers
 
 READ_BYTES = 65536
 MAX_COMMAND_BYTES = 2 * 1024 * 1024  # FreeSWITCH's own bound
 GOODBYE = b"Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
 
 
+class Outbound(Protocol):
+    """A connection that a call dialled: what its commands need of it."""
+
+    call: SimulatedCall
+    events: set[str]
+    my_events: bool
+    linger: int | None
+
+    def connect_reply(self) -> bytes:
+        """The answer to ``connect``."""
+
+    def note_bridge(self) -> None:
+        """The controller has something rung."""
+
+
 class EventSocket:
     """One connection. What is special to a kind of it stands in ``scope``, ``_accept``, ``_idle`` and ``_ended``."""
 
-    def __init__(self, switch: SimulatedSwitch, connection: socket.socket, faults: Sequence[Fault]) -> None:
+    def __init__(self, switch: Switch, connection: socket.socket, faults: Sequence[Fault]) -> None:
         self.switch = switch
         self.finished = False
         self.events: set[str] = set()
@@ -72,13 +83,13 @@ class EventSocket:
     # What the kinds differ in.
 
     @property
-    def outbound(self) -> Listener | None:
+    def outbound(self) -> Outbound | None:
         """This connection, if a call of ours dialled it."""
         return None
 
     def _accept(self, text: str) -> None:
         """Does what a command says."""
-        self._post(commands.handle(self, text))
+        raise NotImplementedError
 
     def _idle(self) -> bool:
         """Whether there is still something to say now that the outbox is empty; False ends the connection."""
@@ -124,7 +135,7 @@ class EventSocket:
             if len(self._buffer) > MAX_COMMAND_BYTES:
                 self.cut()
             return None
-        length = commands.body_length(head)
+        length = _body_length(head)
         if len(rest) < length:
             return None
         self._buffer = rest[length:]
@@ -164,3 +175,12 @@ class EventSocket:
             self._socket.close()
             self._work.set()
             self._ended()
+
+
+def _body_length(head: bytes) -> int:
+    """The Content-Length of a command, 0 without."""
+    for line in head.split(b"\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length" and value.strip().isdigit():
+            return int(value)
+    return 0

@@ -16,7 +16,7 @@ import gevent
 from fshunt.simulator.core.call import SimulatedCall
 from fshunt.simulator.core.callers import Caller
 from fshunt.simulator.core.phones import Behaviour, answers
-from fshunt.simulator.core.switch import SimulatedSwitch
+from fshunt.simulator.switch import SimulatedSwitch
 
 JOIN_SECONDS = 60.0
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fshunt.simulator.core.call import SimulatedCall
 from fshunt.simulator.core.callers import Caller, Ending
 from fshunt.simulator.core.phones import RINGS, Behaviour, Phone, answers, refuses
-from fshunt.simulator.core.switch import Fact, SimulatedSwitch
+from fshunt.simulator.switch import Fact, SimulatedSwitch
 
 DOMAIN = "office.test"
 PILOT = "5000"

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import itertools
 import uuid as uuids
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import gevent
 
-from fshunt.simulator.core.bridging import CALLEE_NAME
+from fshunt.simulator.core.actions import Action
 from fshunt.simulator.core.bus import Bus
-from fshunt.simulator.core.call import SimulatedCall
+from fshunt.simulator.core.call import Application, SimulatedCall
 from fshunt.simulator.core.callers import Caller
 from fshunt.simulator.core.causes import (
     CHAN_NOT_IMPLEMENTED,
@@ -27,14 +27,17 @@ from fshunt.simulator.core.causes import (
 )
 from fshunt.simulator.core.channel import Channel
 from fshunt.simulator.core.clock import Clock, RealClock
+from fshunt.simulator.core.faults import Fault
 from fshunt.simulator.core.headers import SWITCH_NAME, Profile, Times, caller_variables, leg_variables
 from fshunt.simulator.core.headers_end import registration_headers
 from fshunt.simulator.core.legs import Leg
 from fshunt.simulator.core.phones import GONE, RINGS, Behaviour, Gateway, Phone, Registrations, refuses
+from fshunt.simulator.dialplan import applications
+from fshunt.simulator.dialplan.bridging import CALLEE_NAME
 from fshunt.simulator.dialplan.dialstring import DialError
-from fshunt.simulator.dialplan.routing import Action, route, shipped
-from fshunt.simulator.eventsocket.faults import Fault
+from fshunt.simulator.dialplan.routing import route, shipped
 from fshunt.simulator.eventsocket.inbound import InboundSocket
+from fshunt.simulator.eventsocket.outbound import socket_application
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class VoiceMessage:
 class SimulatedSwitch:
     """The switch: registrations, gateways, calls, and the controllers it dials."""
 
-    name = SWITCH_NAME
+    name: str = SWITCH_NAME
 
     def __init__(
         self,
@@ -78,6 +81,7 @@ class SimulatedSwitch:
         self.domain = domain
         self.voicemail_seconds = voicemail_seconds
         self.playback_seconds = 1.0
+        self.applications: Mapping[str, Application] = {**applications.TABLE, "socket": socket_application}
         self.registrations = Registrations()
         self.gateways: dict[str, Gateway] = {}
         self.calls: dict[str, SimulatedCall] = {}

@@ -6,8 +6,8 @@ What stands in the caller's variables afterwards follows the tapes and the refer
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from fshunt.simulator.core.call import SimulatedCall
 from fshunt.simulator.core.causes import (
     ALLOTTED_TIMEOUT,
     ALWAYS_CONTINUE,
@@ -21,9 +21,6 @@ from fshunt.simulator.core.causes import (
 from fshunt.simulator.core.channel import append
 from fshunt.simulator.core.legs import Leg
 from fshunt.simulator.dialplan.dialstring import Dial, DialError, Target, parse
-
-if TYPE_CHECKING:
-    from fshunt.simulator.core.call import SimulatedCall
 
 DEFAULT_ORIGINATE_SECONDS = 60
 CALLEE_NAME = "Outbound Call"

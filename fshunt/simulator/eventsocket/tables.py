@@ -5,19 +5,16 @@ from __future__ import annotations
 import html
 import json
 import time
-from typing import TYPE_CHECKING
 
+from fshunt.simulator.core.call import Switch
+from fshunt.simulator.core.channel import Channel
 from fshunt.simulator.core.headers import LOCAL_IP
 from fshunt.simulator.core.phones import REGISTERED_SECONDS, Phone
-
-if TYPE_CHECKING:
-    from fshunt.simulator.core.channel import Channel
-    from fshunt.simulator.core.switch import SimulatedSwitch
 
 XML = '<?xml version="1.0" encoding="ISO-8859-1"?>\n'
 
 
-def show(switch: SimulatedSwitch, argument: str) -> str:
+def show(switch: Switch, argument: str) -> str:
     """``show channels as json`` and ``show registrations as json``."""
     if argument == "channels as json":
         return _json([_channel(channel, switch) for channel in switch.all_channels()])
@@ -26,7 +23,7 @@ def show(switch: SimulatedSwitch, argument: str) -> str:
     return "-USAGE: channels|registrations as json\n"
 
 
-def sofia(switch: SimulatedSwitch, argument: str) -> str:
+def sofia(switch: Switch, argument: str) -> str:
     """``sofia xmlstatus`` and ``sofia xmlstatus profile internal reg``: all phones, where the core's table has one."""
     words = argument.split()
     if words == ["xmlstatus"]:
@@ -43,7 +40,7 @@ def _json(rows: list[dict[str, str]]) -> str:
     return json.dumps({"row_count": len(rows), "rows": rows} if rows else {"row_count": 0}, separators=(",", ":"))
 
 
-def _channel(channel: Channel, switch: SimulatedSwitch) -> dict[str, str]:
+def _channel(channel: Channel, switch: Switch) -> dict[str, str]:
     profile = channel.profile
     created = profile.times.created
     empty = (
@@ -81,7 +78,7 @@ def _channel(channel: Channel, switch: SimulatedSwitch) -> dict[str, str]:
     }
 
 
-def _registration(phone: Phone, switch: SimulatedSwitch) -> dict[str, str]:
+def _registration(phone: Phone, switch: Switch) -> dict[str, str]:
     return {
         "reg_user": phone.user,
         "realm": phone.domain,
@@ -96,7 +93,7 @@ def _registration(phone: Phone, switch: SimulatedSwitch) -> dict[str, str]:
     }
 
 
-def _xml_registration(phone: Phone, switch: SimulatedSwitch) -> str:
+def _xml_registration(phone: Phone, switch: Switch) -> str:
     expires = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(switch.clock.epoch() + REGISTERED_SECONDS))
     values = {
         "call-id": phone.call_id,

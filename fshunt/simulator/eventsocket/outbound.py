@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import gevent
 from gevent import socket
 
+from fshunt.simulator.core.call import SimulatedCall
 from fshunt.simulator.eventsocket.listener import Listener
-
-if TYPE_CHECKING:
-    from fshunt.simulator.core.call import SimulatedCall
 
 PARK_POLL_SECONDS = 0.02
 """How often a parked channel looks for commands (fact 11)."""
