@@ -55,7 +55,7 @@ def groups_of(first: Rig, *extensions: str, **fields: object) -> None:
             members.add_members(s, DOMAIN, pilot, [parse_member(each) for each in extensions], shared=True)
 
 
-def test_a_member_who_becomes_free_while_the_database_is_away_is_rung_by_one_of_two_daemons(
+def test_a_member_who_becomes_free_without_the_database_is_rung_by_one_of_two_daemons(
     first: Rig, second: Daemon, proxy: PostgresProxy
 ) -> None:
     groups_of(first, "1001", when_busy=WhenBusy.QUEUE)
@@ -79,7 +79,7 @@ def test_a_member_who_becomes_free_while_the_database_is_away_is_rung_by_one_of_
         assert call.join(WAIT_SECONDS)
 
 
-def test_two_callers_at_one_moment_while_the_database_is_away_are_rung_for_one_after_the_other(
+def test_two_callers_at_once_without_the_database_get_different_members(
     first: Rig, second: Daemon, proxy: PostgresProxy
 ) -> None:
     groups_of(first, "1001", "1002")

@@ -63,7 +63,7 @@ def test_the_clock_is_set_while_a_phone_rings(rig: Rig, step: timedelta) -> None
     assert in_order(record)
 
 
-def test_the_clock_is_set_in_a_talk_and_the_claim_holds_and_ends_with_the_talk(rig: Rig, step: timedelta) -> None:
+def test_the_clock_is_set_during_a_call_and_the_claim_ends_with_the_call(rig: Rig, step: timedelta) -> None:
     rig.group("5000", "1001")
     rig.phones("1001", behaviour=answers(0.02))
     talks = rig.happens("talks with")
@@ -101,7 +101,7 @@ def test_stamps_never_go_back_and_the_longest_idle_stays_the_longest_idle(rig: R
     assert order == ["1001", "1002", "1003", "1001", "1002", "1003", "1001"]
 
 
-def test_who_rests_rests_as_long_as_was_said(rig: Rig, step: timedelta) -> None:
+def test_the_wrap_up_lasts_as_long_as_configured(rig: Rig, step: timedelta) -> None:
     rig.group("5000", "1001", wrap_up_seconds=2.0)
     rig.phones("1001", behaviour=TALKS)
     assert rig.call().result == "answered"
@@ -114,7 +114,7 @@ def test_who_rests_rests_as_long_as_was_said(rig: Rig, step: timedelta) -> None:
 
 
 @pytest.mark.parametrize("step", ["-3600", "+3600"], ids=["back", "forward"])
-def test_the_clock_of_a_daemon_under_way_is_set(
+def test_the_clock_of_a_running_daemon_is_set(
     office: Office, processes: list[FshuntProcess], tmp_path: Path, step: str
 ) -> None:
     office.group("5000", "1001", "1002", hunt_timeout=20.0, policy="uniform")

@@ -76,7 +76,7 @@ def test_killed_before_the_answer_the_caller_reaches_the_standby(pair: Pair, ste
 
 @pytest.mark.faults
 @pytest.mark.parametrize("policy", ["circular", "round-robin"])
-def test_killed_at_the_answer_the_talk_lives_on_and_is_closed_by_the_standby(pair: Pair, policy: str) -> None:
+def test_killed_at_the_answer_the_call_continues_and_the_standby_closes_it(pair: Pair, policy: str) -> None:
     pair.office.group("5000", "1001", "1002", policy=policy)
     talks = answers(0.1, talks=LONGER_THAN_A_LEASE_SECONDS)
     one, other = phones(pair.switch, "1001", "1002", behaviour=talks)
@@ -93,7 +93,7 @@ def test_killed_at_the_answer_the_talk_lives_on_and_is_closed_by_the_standby(pai
 
 
 @pytest.mark.faults
-def test_killed_in_the_talk_the_member_is_rung_by_nobody_until_it_ends(pair: Pair) -> None:
+def test_killed_during_a_call_the_member_is_not_rung_until_it_ends(pair: Pair) -> None:
     pair.office.group("5000", "1001", on_busy="hangup:USER_BUSY")
     (phone,) = phones(pair.switch, "1001", behaviour=answers(0.05, talks=LONGER_THAN_A_LEASE_SECONDS))
     phone.busy_while_talking = False  # a phone with two lines: only fshunt knows better
@@ -134,7 +134,7 @@ def test_killed_while_the_caller_speaks_to_voicemail_the_message_is_whole(pair: 
     assert len(pair.office.closed(call.uuid)) == 1, "the caller is not hunted for again"
 
 
-def test_killed_before_it_has_said_a_word(pair: Pair) -> None:
+def test_killed_before_its_first_command(pair: Pair) -> None:
     pair.office.group("5000", "1001")
     phones(pair.switch, "1001", behaviour=answers(0.05, talks=0.05))
     pair.first.freeze()
@@ -146,7 +146,7 @@ def test_killed_before_it_has_said_a_word(pair: Pair) -> None:
     assert hunt.node == "second"
 
 
-def test_a_dead_daemons_claim_ends_and_the_member_is_rung_again(pair: Pair) -> None:
+def test_a_dead_daemons_claim_expires_and_the_member_is_rung_again(pair: Pair) -> None:
     pair.office.group("5000", "1001", on_busy="hangup:USER_BUSY")
     (phone,) = phones(pair.switch, "1001", behaviour=RINGS)
     with at(pair.switch, Step.RINGING, pair.first.kill):
@@ -204,9 +204,7 @@ def test_killed_before_the_answer_without_a_standby_the_caller_reaches_the_fallb
 
 
 @pytest.mark.parametrize("when", ["at the answer", "in the talk"])
-def test_after_a_restart_a_call_it_had_answered_is_finished_in_the_records_when_it_ends(
-    single: Single, when: str
-) -> None:
+def test_after_a_restart_an_answered_call_is_closed_when_it_ends(single: Single, when: str) -> None:
     single.office.group("5000", "1001", "1002", policy="circular")
     one, other = phones(single.switch, "1001", "1002", behaviour=answers(0.05))
     if when == "at the answer":
@@ -247,7 +245,7 @@ def test_after_a_restart_a_call_that_ended_meanwhile_is_closed(single: Single) -
     assert ended(after).kind == "answered", "the member is free at once"
 
 
-def test_killed_with_callers_in_the_line_they_reach_the_standby_and_keep_waiting(
+def test_killed_with_queued_callers_they_reach_the_standby_and_keep_their_turn(
     pair: Pair,
 ) -> None:
     phone, first = _everybody_talks(pair)
@@ -262,7 +260,7 @@ def test_killed_with_callers_in_the_line_they_reach_the_standby_and_keep_waiting
 
 
 @pytest.mark.parametrize("how", [FshuntProcess.kill, FshuntProcess.terminate], ids=["killed", "stopped"])
-def test_one_daemon_after_the_other_is_restarted_and_a_caller_in_the_line_is_served(
+def test_one_daemon_after_the_other_is_restarted_and_a_queued_caller_is_served(
     pair: Pair, how: Callable[[FshuntProcess], None]
 ) -> None:
     phone, first = _everybody_talks(pair)

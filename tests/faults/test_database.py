@@ -259,7 +259,7 @@ def test_a_row_of_postgresql_is_locked_and_all_other_members_are_rung(
             assert s.scalar(select(func.count()).select_from(CallRecord).where(CallRecord.end_seen)) == 6
 
 
-def test_a_server_that_took_a_statement_and_never_answers_is_given_up(
+def test_a_server_that_never_answers_a_statement_is_given_up(
     behind: tuple[PostgresProxy, Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is in between goes on to take our packets, so TCP does not tell; a new connection leads to a new server."""

@@ -20,7 +20,7 @@ SHORTEST = "controller-dies-while-ringing"
 WHOLE = ("filtered-exit-in-talk", "filtered-caller-gives-up")
 """Cut at every byte in the long run: the shortest with an answered call, and with a caller who hangs up."""
 STRIDE = 41
-"""In the long run the others are cut at every so manieth byte, and at the seams: a frame has a thousand bytes."""
+"""In the long run the others are cut at every 41st byte and at the frame ends: a frame has about 1,000 bytes."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Tape:
         """The frames that are complete when the stream ends at a byte."""
         return [frame for frame, end in zip(self.frames, self.ends, strict=True) if end <= cut]
 
-    def near_the_seams(self) -> set[int]:
+    def near_the_frame_ends(self) -> set[int]:
         """Just before, at and just after the end of each frame and of each head."""
-        seams = set(self.ends) | {0}
+        ends = set(self.ends) | {0}
         at = -1
         while (at := self.stream.find(b"\n\n", at + 1)) >= 0:
-            seams.add(at + 2)
-        return {at + by for at in seams for by in (-1, 0, 1) if 0 <= at + by <= len(self.stream)}
+            ends.add(at + 2)
+        return {at + by for at in ends for by in (-1, 0, 1) if 0 <= at + by <= len(self.stream)}
 
 
 @cache
@@ -91,11 +91,11 @@ def test_the_event_socket_is_cut_at_every_byte_of_the_shortest_tape() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(TAPES))
-def test_the_event_socket_is_cut_at_the_seams_of_every_tape(name: str) -> None:
+def test_the_event_socket_is_cut_at_the_frame_ends_of_every_tape(name: str) -> None:
     recorded, random_ = tape(name), random.Random(name)
     anywhere = [random_.randrange(len(recorded.stream)) for _ in range(20)]
-    seams = sorted(recorded.near_the_seams())
-    for cut in [*random_.sample(seams, min(60, len(seams))), *anywhere]:
+    ends = sorted(recorded.near_the_frame_ends())
+    for cut in [*random_.sample(ends, min(60, len(ends))), *anywhere]:
         cut_at(recorded, cut)
 
 
@@ -104,7 +104,7 @@ def test_the_event_socket_is_cut_at_the_seams_of_every_tape(name: str) -> None:
 def test_the_event_socket_is_cut_at_every_byte_of_a_tape(name: str) -> None:
     recorded = tape(name)
     stride = 1 if name in WHOLE else STRIDE
-    for cut in sorted({*range(0, len(recorded.stream) + 1, stride), *recorded.near_the_seams()}):
+    for cut in sorted({*range(0, len(recorded.stream) + 1, stride), *recorded.near_the_frame_ends()}):
         cut_at(recorded, cut)
 
 

@@ -26,7 +26,7 @@ TALKS = answers(0.05, talks=0.05)
         pytest.param(PostgresProxy.swallow, id="silent"),
     ],
 )
-def test_the_database_is_away_at_the_start(
+def test_the_database_is_unavailable_at_the_start(
     pg_office: Office,
     proxy: PostgresProxy,
     processes: list[FshuntProcess],
@@ -48,7 +48,7 @@ def test_the_database_is_away_at_the_start(
 
 @pytest.mark.parametrize("policy", ["circular", "round-robin"])
 @pytest.mark.parametrize("end", [FshuntProcess.kill, FshuntProcess.terminate], ids=["killed", "stopped"])
-def test_killed_or_stopped_while_the_database_is_away_the_next_start_writes_its_records(
+def test_killed_or_stopped_without_the_database_the_next_start_writes_its_records(
     pg_office: Office,
     proxy: PostgresProxy,
     processes: list[FshuntProcess],
@@ -86,7 +86,7 @@ def test_killed_or_stopped_while_the_database_is_away_the_next_start_writes_its_
     until(lambda: not pg_office.claimed(), "no claim is left")
 
 
-def test_killed_in_a_talk_while_the_database_is_away_the_next_start_sees_its_end(
+def test_killed_during_a_call_without_the_database_the_next_start_sees_its_end(
     pg_office: Office, proxy: PostgresProxy, processes: list[FshuntProcess], tmp_path: Path
 ) -> None:
     pg_office.group("5000", "1001", policy="circular")

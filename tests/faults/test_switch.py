@@ -44,7 +44,7 @@ def crash(switch: SimulatedSwitch) -> None:
         call.hangup("SYSTEM_SHUTDOWN")
 
 
-def test_freeswitch_is_gone_and_comes_back(sqlite_url: str, tmp_path: Path) -> None:
+def test_freeswitch_dies_and_restarts(sqlite_url: str, tmp_path: Path) -> None:
     store = open_store(sqlite_url)
     with watching(sqlite_url, store, tmp_path, lease_seconds=1.0) as rig:
         (monitor,) = rig.daemon.deps.monitor.switches
@@ -75,7 +75,7 @@ def _ended(rig: Rig, uuid: str) -> bool:
         return all(record.result and record.ended_at for record in calls.show_call(s, uuid))
 
 
-def test_the_monitors_connection_is_cut_and_taken_up_again_while_calls_come(sqlite_url: str, tmp_path: Path) -> None:
+def test_the_monitors_connection_is_cut_and_restored_while_calls_arrive(sqlite_url: str, tmp_path: Path) -> None:
     store = open_store(sqlite_url)
     with watching(sqlite_url, store, tmp_path) as rig:
         (monitor,) = rig.daemon.deps.monitor.switches

@@ -13,7 +13,7 @@ from tests.faults.processes import FshuntProcess, daemons
 STAYS = answers(0.02)
 
 
-def test_a_daemon_stands_still_for_longer_than_its_leases_and_goes_on(pg_office: Office) -> None:
+def test_a_paused_daemon_that_was_presumed_dead_resumes(pg_office: Office) -> None:
     """As a process that is stopped, or a machine that sleeps or is moved to another host."""
     first, second = FshuntProcess(pg_office.url, "first"), FshuntProcess(pg_office.url, "second")
     with daemons(first, second):
@@ -52,7 +52,7 @@ def _result(office: Office, uuid: str) -> str | None:
     return hunts[0].result if hunts else None
 
 
-def test_a_second_daemon_is_started_where_one_listens(office: Office, processes: list[FshuntProcess]) -> None:
+def test_a_second_daemon_is_started_on_the_same_port(office: Office, processes: list[FshuntProcess]) -> None:
     first = FshuntProcess(office.url, "first")
     second = FshuntProcess(office.url, "first", listen=f"127.0.0.1:{first.port}")
     processes += [first, second]

@@ -115,7 +115,7 @@ def pair(pg_office: Office, processes: list[FshuntProcess]) -> list[SimulatedSwi
     return [switch_to([each]) for each in processes]
 
 
-def test_turns_go_round_over_both_daemons(pair: list[SimulatedSwitch], pg_office: Office) -> None:
+def test_turns_rotate_across_both_daemons(pair: list[SimulatedSwitch], pg_office: Office) -> None:
     pg_office.group("5000", "1001", "1002", "1003", policy="round-robin")
     for switch in pair:
         phones(switch, "1001", "1002", "1003", behaviour=TALKS)
@@ -127,7 +127,7 @@ def test_turns_go_round_over_both_daemons(pair: list[SimulatedSwitch], pg_office
     assert who == ["1001", "1002", "1003", "1001", "1002", "1003", "1001"]
 
 
-def test_a_change_holds_for_the_next_call_of_both_daemons(pair: list[SimulatedSwitch], pg_office: Office) -> None:
+def test_a_change_applies_to_the_next_call_of_both_daemons(pair: list[SimulatedSwitch], pg_office: Office) -> None:
     pg_office.group("5000", "1001", "1002")
     for switch in pair:
         phones(switch, "1001", "1002", behaviour=TALKS)
