@@ -1,4 +1,4 @@
-"""The database in threads: no call waits for it longer than it may, and one that is away is not asked by every call."""
+"""The database in threads: no call waits for it beyond its deadline, and not every call asks one that is away."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from gevent.event import Event
 from sqlalchemy.orm import Session
 
-from fshunt.daemon.data.database import Database, Deadline
+from fshunt.daemon.data.database import READER_THREADS, Database, Deadline, _Job
 from fshunt.db.engine import open_store
 from fshunt.errors import DatabaseError
 from tests.daemon.rig import WAIT_SECONDS
@@ -19,10 +19,31 @@ from tests.daemon.rig import WAIT_SECONDS
 TIMEOUT_SECONDS = 1.0
 
 
+class Told:
+    """What a database told: whether it was there at each change, and how many steps went without it."""
+
+    def __init__(self) -> None:
+        self.changes: list[bool] = []
+        self.errors = 0
+        self.database: Database | None = None
+
+    def changed(self) -> None:
+        assert self.database is not None
+        self.changes.append(self.database.away is None)
+
+    def error(self) -> None:
+        self.errors += 1
+
+
 @pytest.fixture
-def database(sqlite_url: str) -> Iterator[Database]:
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def database(sqlite_url: str, told: Told) -> Iterator[Database]:
     store = open_store(sqlite_url)
-    made = Database(store, TIMEOUT_SECONDS)
+    made = told.database = Database(store, TIMEOUT_SECONDS, on_change=told.changed, on_error=told.error)
     yield made
     made.close()
     store.close()
@@ -56,42 +77,77 @@ def away(_session: Session) -> None:
     raise DatabaseError("The database is away.")
 
 
-def until_open(database: Database) -> None:
+def until_reset(database: Database) -> None:
     with gevent.Timeout(WAIT_SECONDS):
         while database.away is not None:
             gevent.sleep(0.01)
 
 
-def test_a_write_that_is_too_slow_shuts_the_gate_and_the_next_is_refused_at_once(
-    database: Database, stuck: Stuck
+def test_a_write_that_is_too_slow_trips_the_breaker_and_the_next_is_refused_at_once(
+    database: Database, stuck: Stuck, told: Told
 ) -> None:
-    errors: list[int] = []
-    database.on_error = lambda: errors.append(1)
     with pytest.raises(DatabaseError, match=r"^The database did not answer within 1 s"):
         database.run(stuck, write=True, deadline=database.deadline())
-    with pytest.raises(DatabaseError, match=r"^The database is not asked for the moment: the database did not answer"):
+    with pytest.raises(DatabaseError, match=r"^The database is not asked until it answers in time again: the database"):
         database.run(answer, write=True, deadline=database.deadline())
-    assert len(errors) == 2, "both steps go on without it"
+    assert told.errors == 2, "both steps go on without it"
     assert stuck.runs == 1
     assert database.run(answer, deadline=database.deadline()) == "answer", "what can be read is read"
     assert database.away is not None
     stuck.go.set()
-    until_open(database)
-    assert database.run(answer, write=True, deadline=database.deadline()) == "answer", "the first answer opens the gate"
+    until_reset(database)
+    assert database.run(answer, write=True, deadline=database.deadline()) == "answer"
 
 
-def test_a_failure_shuts_the_gate_until_a_question_is_answered_and_everybody_is_told(database: Database) -> None:
-    told: list[bool] = []
-    errors: list[int] = []
-    database.on_change = lambda: told.append(database.away is None)
-    database.on_error = lambda: errors.append(1)
+def test_a_failure_trips_the_breaker_until_a_probe_is_answered_and_the_observer_is_told(
+    database: Database, told: Told
+) -> None:
     with pytest.raises(DatabaseError, match="away"):
         database.run(away, deadline=database.deadline())
     assert database.away_since is not None
-    until_open(database)
-    assert told == [False, True]
-    assert len(errors) == 1
+    until_reset(database)
+    assert told.changes == [False, True]
+    assert told.errors == 1
     assert database.away_since is None
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_a_step_for_which_the_call_has_no_time_left_is_not_executed(
+    database: Database, stuck: Stuck, told: Told, write: bool
+) -> None:
+    stuck.go.set()
+    with pytest.raises(DatabaseError, match="no time left"):
+        database.run(stuck, write=write, deadline=Deadline(0.0, time.monotonic))
+    database.run(answer, write=write)  # the threads have done all that they were given before
+    assert stuck.runs == 0
+    assert told.errors == 1
+    assert database.away is None
+
+
+@pytest.mark.parametrize(("write", "threads"), [(False, READER_THREADS), (True, 1)])
+def test_a_step_whose_deadline_passes_while_it_waits_for_a_thread_is_not_executed_later(
+    database: Database, stuck: Stuck, write: bool, threads: int
+) -> None:
+    holding = [gevent.spawn(database.run, stuck, write=write) for _ in range(threads)]
+    with gevent.Timeout(WAIT_SECONDS):
+        while stuck.runs < threads:
+            gevent.sleep(0.001)
+    late = Stuck()
+    late.go.set()
+    with pytest.raises(DatabaseError, match="did not answer"):
+        database.run(late, write=write, deadline=Deadline(0.05, time.monotonic))
+    stuck.go.set()
+    gevent.joinall(holding, raise_error=True)
+    database.run(answer, write=write)
+    assert late.runs == 0
+
+
+def test_a_step_that_is_given_up_while_it_is_queued_is_skipped_by_the_thread() -> None:
+    ran: list[bool] = []
+    job = _Job(lambda: ran.append(True))
+    job.given_up = True
+    assert isinstance(job().error, DatabaseError)
+    assert ran == []
 
 
 def test_while_it_is_stuck_other_greenlets_go_on(database: Database, stuck: Stuck) -> None:
@@ -110,7 +166,7 @@ def test_while_it_is_stuck_other_greenlets_go_on(database: Database, stuck: Stuc
     assert ticks > 5
 
 
-def test_a_calls_patience_is_for_all_its_steps_together_and_says_nothing_of_the_database(
+def test_a_deadline_is_for_all_steps_of_a_call_together_and_says_nothing_of_the_database(
     database: Database, stuck: Stuck
 ) -> None:
     now = 0.0
@@ -119,7 +175,7 @@ def test_a_calls_patience_is_for_all_its_steps_together_and_says_nothing_of_the_
     now = TIMEOUT_SECONDS * 1.4
     with pytest.raises(DatabaseError, match="did not answer"):
         database.run(stuck, write=True, deadline=deadline)
-    assert database.away is None, "the call was out of patience; the database had not had its time"
+    assert database.away is None, "the call had no time left; the database had not had its time"
     now += 1.0
     began = time.monotonic()
     with pytest.raises(DatabaseError):

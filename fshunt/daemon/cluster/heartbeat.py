@@ -172,7 +172,7 @@ class Heartbeat:
             except FshuntError as error:
                 missed = True
                 if isinstance(error, DatabaseError) and not isinstance(error, Locked):
-                    self._database.writes.shut(error)  # no call need find out by itself, nor a load balancer
+                    self._database.writes.trip(error)  # no call need find out by itself, nor a load balancer
                 log.log(logging.DEBUG if self._database.away else logging.WARNING, "a beat was missed: %s", error)
             self._hurry.wait(self._pause)
             self._hurry.clear()

@@ -1,81 +1,114 @@
-"""Keeps calls from asking a database that did not answer another call."""
+"""Keeps calls from asking a database that did not answer another call in time."""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 import gevent
 from gevent.event import Event
 
+from fshunt.daemon.backoff import Backoff
 from fshunt.daemon.cluster.clock import utc_now
 from fshunt.errors import DatabaseError, FshuntError, Locked
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0
-"""Pauses between questions to a database that is away; each is twice the one before."""
+"""Pauses between probes of a database that does not answer in time; each is twice the one before."""
+
+STEADY_PAUSE_SECONDS = 1.0
+"""Pause between two probes that were answered in time, where more than one is needed."""
+
+RELAPSE_SECONDS = 60.0
+"""A trip so soon after a reset says that the probe was answered more quickly than calls are. After each such relapse
+twice as many probes in a row must be answered in time, so that a slow database costs few calls their waiting."""
+
+MOST_ANSWERS = 64
+"""Probes in a row that must be answered in time at most: about a minute."""
 
 
 class CircuitBreaker:
-    """Whether calls may ask for something; shut, it is opened again by the first question that is answered."""
+    """Tells whether calls may ask for something. Tripped, it is reset by probes that are answered in time.
 
-    def __init__(self, name: str, ask: Callable[[], Any], on_change: Callable[[], None]) -> None:
-        self.name = name
+    ``probe`` asks the database as a call would, and ``limit`` returns how many seconds a call waits for the answer.
+    """
+
+    def __init__(
+        self,
+        probe: Callable[[], object],
+        limit: Callable[[], float],
+        on_change: Callable[[], None],
+        *,
+        tripped: str,
+        was_reset: str,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = gevent.sleep,
+    ) -> None:
         self.why: DatabaseError | None = None
-        """Why it is shut; None: it is open."""
+        """Why it is tripped; None: it is not."""
         self.since: datetime | None = None
-        self._ask, self._on_change = ask, on_change
-        self._opened = Event()
-        self._times = 0
-        """How often it was shut."""
-        self._asker: gevent.Greenlet | None = None
+        self._probe, self._limit, self._on_change = probe, limit, on_change
+        self._tripped_line, self._reset_line = tripped, was_reset
+        self._clock, self._sleep = clock, sleep
+        self._reset_at: float | None = None
+        self._answers_needed = 1
+        self._closed = Event()
+        self._prober: gevent.Greenlet | None = None
 
     def check(self) -> None:
-        """Raise DatabaseError if it is shut: what the database did not do for another call it is not asked for."""
+        """Raise DatabaseError if it is tripped."""
         if self.why is not None:
             why = str(self.why)
-            raise DatabaseError(f"The database is not asked for the moment: {why[:1].lower()}{why[1:]}")
+            raise DatabaseError(f"The database is not asked until it answers in time again: {why[:1].lower()}{why[1:]}")
 
-    def shut(self, why: DatabaseError) -> None:
-        """Let no call wait for the database until it answers again."""
-        if self.why is not None:
+    def trip(self, why: DatabaseError) -> None:
+        """Let no call wait for the database until it answers in time again."""
+        if self.why is not None or self._closed.is_set():
             return
-        log.warning("%s the database is put off: %s", self.name, why)
+        relapsed = self._reset_at is not None and self._clock() - self._reset_at < RELAPSE_SECONDS
+        self._answers_needed = min(2 * self._answers_needed, MOST_ANSWERS) if relapsed else 1
         self.why, self.since = why, utc_now()
-        self._times += 1
-        self._opened.clear()
-        if self._asker is None or self._asker.dead:
-            self._asker = gevent.spawn(self._ask_until_answered)
+        log.warning(self._tripped_line, str(why).rstrip("."))
+        self._prober = gevent.spawn(self.probe_until_answered)
         self._on_change()
 
-    def open(self) -> None:
-        """The database has answered."""
-        if self.why is None:
-            return
-        log.info("%s the database is possible again", self.name)
-        self.why = self.since = None
-        self._opened.set()
-        self._on_change()
+    def close(self) -> None:
+        """Probe no more: the database is no longer used."""
+        self._closed.set()
+        self.why = None
+        if self._prober is not None:
+            self._prober.kill(block=False)
 
-    def _ask_until_answered(self) -> None:
-        pause = FIRST_PAUSE_SECONDS
+    def probe_until_answered(self) -> None:
+        """Ask until enough probes in a row were answered in time, then reset."""
+        backoff, answers = Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS), 0
         while self.why is not None:
-            asked = self._times
-            if self._is_answered():
-                if asked == self._times:  # an answer to a question from before says nothing of now
-                    self.open()
+            if self._is_answered_in_time():
+                answers += 1
+                if answers >= self._answers_needed:
+                    self._reset()
+                    return
+                backoff.reset()
+                self._sleep(STEADY_PAUSE_SECONDS)
             else:
-                self._opened.wait(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                answers = 0
+                self._sleep(backoff.next())
 
-    def _is_answered(self) -> bool:
+    def _is_answered_in_time(self) -> bool:
+        began = self._clock()
         try:
-            self._ask()
+            self._probe()
         except Locked:
-            return True
+            return True  # the server answered; somebody holds the lock of one row
         except FshuntError:
             return False
-        return True
+        return self._clock() - began <= self._limit()
+
+    def _reset(self) -> None:
+        self.why = self.since = None
+        self._reset_at = self._clock()
+        log.info(self._reset_line)
+        self._on_change()

@@ -1,10 +1,10 @@
 """The database as a call sees it: in other threads, and never for longer than a call can wait.
 
 SQLite has no driver that lets other greenlets run while it waits for a lock, and libpq looks host names up by itself.
-So every call of the store runs in a native thread, and the greenlet that asked waits in the hub with a deadline.
+So every transaction runs in a native thread, and the greenlet that asked waits in the hub until its deadline.
 
-A database that was too slow once is not asked again by any call until it has answered a question of ours: a gate, one
-for reading and one for writing, is shut meanwhile, and calls go on at once with what is known.
+A database that was too slow for one call is not asked by any other until it answers in time again: a circuit breaker,
+one for reads and one for writes, is tripped meanwhile, and calls continue at once with the group cache.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 R = TypeVar("R")
 
 READER_THREADS = 4
-"""Reads that can be under way at once. Each takes a millisecond; the rest waits its turn."""
+"""Reads that can be under way at once. Each takes a millisecond; others wait for a thread."""
 
 WRITER_THREADS_SQLITE = 1
 """SQLite has one writer at a time anyway; a second thread would only wait for its lock."""
@@ -39,26 +39,34 @@ WRITER_THREADS_SERVER = 4
 """Writes under way at once on a database server."""
 
 ENOUGH_OF_THE_TIMEOUT = 0.5
-"""A call that has waited so much of the timeout, and had no patience for more, may say that the database is away."""
+"""Part of the timeout that the database must have had before a missing answer trips the circuit breaker."""
 
 THREADS_SECONDS = 1.0
-"""How long, at a stop, threads are waited for."""
+"""How long a stop waits for the threads."""
+
+LEAST_SECONDS = 0.001
+"""A call with less time left does not ask: no database answers in that time."""
 
 NO_TIME = "The call had no time left to ask the database."
+
+READS_TRIPPED = "database unavailable for reads: %s; hunts continue from the group cache"
+READS_RESUMED = "database reads resumed"
+WRITES_TRIPPED = "database writes suspended: %s"
+WRITES_RESUMED = "database writes resumed"
 
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[R]):
-    """What a job came to: its result, or its error."""
+    """What a job returned, or the error that it raised."""
 
     result: R | None = None
     error: FshuntError | None = None
 
 
 def quiet(job: Callable[[], R]) -> Callable[[], Done[R]]:
-    """Make a job that raises none of its own errors: gevent prints a traceback of each that leaves a thread.
+    """Return a job that raises nothing: gevent prints a traceback of each error that leaves a thread.
 
-    This is the outermost frame of a thread: whoever asked gets a FshuntError, whatever has happened.
+    This is the outermost frame of a thread: the greenlet that asked gets a FshuntError, whatever happened.
     """
 
     def job_that_raises_nothing() -> Done[R]:
@@ -67,14 +75,14 @@ def quiet(job: Callable[[], R]) -> Callable[[], Done[R]]:
         except FshuntError as error:
             return Done(error=error)
         except Exception as error:
-            log.exception("an error inside fshunt, at the database")
+            log.exception("internal error in a database transaction")
             return Done(error=Mistake(f"{type(error).__name__}: {error}"))
 
     return job_that_raises_nothing
 
 
 def result_of(done: Done[R]) -> R:
-    """Return what a quiet job came to; raise its error."""
+    """Return the result of a quiet job, or raise its error."""
     if done.error is not None:
         raise done.error
     return cast("R", done.result)
@@ -89,14 +97,14 @@ def _touch(session: Session) -> None:
 
 
 class Deadline:
-    """Until when one call waits for the database, several steps together."""
+    """Until when one call waits for the database: one limit for several steps together."""
 
     def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._at = clock() + seconds
 
     def extend(self, seconds: float) -> None:
-        """Wait until so many seconds from now."""
+        """Set the deadline to so many seconds from now."""
         self._at = self._clock() + seconds
 
     def left(self) -> float:
@@ -104,23 +112,47 @@ class Deadline:
         return max(0.0, self._at - self._clock())
 
 
-class Database:
-    """Runs functions of the queries in threads. ``timeout`` is how many seconds a call waits for one of them.
+class _Job(Generic[R]):
+    """One transaction for a thread. A greenlet that stops waiting gives it up, and a thread then skips it.
 
-    ``on_change`` is told when the database goes away or comes back.
+    A job that a thread has begun runs to its end: a transaction is not cut off in the middle.
     """
 
-    def __init__(self, store: Store, timeout: float) -> None:
+    def __init__(self, function: Callable[[], R]) -> None:
+        self._function = quiet(function)
+        self.given_up = False
+
+    def __call__(self) -> Done[R]:
+        return Done(error=DatabaseError(NO_TIME)) if self.given_up else self._function()
+
+
+def _nothing() -> None:
+    """Do nothing: nobody is to be told."""
+
+
+class Database:
+    """Runs functions of ``db.queries`` in threads. ``timeout`` is how many seconds a call waits for one of them.
+
+    ``on_change`` is called when a circuit breaker trips or resets, ``on_error`` for each step of a call that continues
+    without the database, asked or not.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        timeout: float,
+        *,
+        on_change: Callable[[], None] = _nothing,
+        on_error: Callable[[], None] = _nothing,
+    ) -> None:
         self.store = store
         self.timeout = timeout
-        self.on_change: Callable[[], None] = lambda: None
-        self.on_error: Callable[[], None] = lambda: None
-        """Told of each step of a call that has to go on without the database, asked or not."""
+        self.on_change, self.on_error = on_change, on_error
         writers = WRITER_THREADS_SQLITE if store.is_sqlite else WRITER_THREADS_SERVER
         self._readers = ThreadPool(READER_THREADS)
         self._writers = ThreadPool(writers)
-        self.reads = CircuitBreaker("reading", lambda: self._patiently(self._readers, _select, False), self._changed)
-        self.writes = CircuitBreaker("writing", lambda: self.run(_touch, write=True), self._changed)
+        self.reads = self._breaker(_select, False, READS_TRIPPED, READS_RESUMED)
+        self.writes = self._breaker(_touch, True, WRITES_TRIPPED, WRITES_RESUMED)
 
     @property
     def away(self) -> DatabaseError | None:
@@ -139,69 +171,76 @@ class Database:
     def run(self, function: Callable[[Session], R], *, write: bool = False, deadline: Deadline | None = None) -> R:
         """Return ``function(session)`` of one transaction; raise DatabaseError if it fails or is too slow.
 
-        With a deadline the circuit breaker is asked first, and no step takes longer than ``timeout``: that is for what
-        a call waits for. Without one it waits as long as it takes and asks no breaker: for what no call waits for.
-        A write that took too long is not undone: it may still end well later.
+        A step that a call waits for has a deadline: the circuit breaker is asked first, and the wait ends at the
+        deadline, or after ``timeout``. A step that no thread has begun by then is never executed; one that has begun
+        may still end well later, and is not undone. Work that no call waits for has no deadline: it takes as long as
+        it takes, and asks no circuit breaker.
         """
-        pool = self._writers if write else self._readers
-        if deadline is not None:
-            return self._within(pool, function, write, deadline.left())
-        result = self._patiently(pool, function, write)
-        if write:
-            self.writes.open()
-        return result
+        if deadline is None:
+            return self._wait_for(self._job(function, write), write)
+        seconds = min(deadline.left(), self.timeout)
+        self._check(write, seconds)
+        return self._within(self._job(function, write), write, seconds)
 
     def close(self) -> None:
-        """Let the threads end; what they are doing is not waited for."""
+        """End the threads, without waiting for a transaction that does not end, and close the connections."""
         for breaker in (self.reads, self.writes):
-            breaker.why = None
+            breaker.close()
         for pool in (self._readers, self._writers):
             with gevent.Timeout(THREADS_SECONDS, False):
                 pool.kill()  # waits for its threads; one that is stuck in a database that is away ends by itself
         self.store.close()
 
-    def _patiently(self, pool: ThreadPool, function: Callable[[Session], R], write: bool) -> R:
-        done: Done[R] = pool.spawn(self._job(function, write)).get()
-        return result_of(done)
+    def _breaker(self, probe: Callable[[Session], None], write: bool, tripped: str, was_reset: str) -> CircuitBreaker:
+        return CircuitBreaker(
+            lambda: self.run(probe, write=write),
+            lambda: self.timeout,
+            lambda: self.on_change(),  # noqa: PLW0108 - looked up at each change, not now
+            tripped=tripped,
+            was_reset=was_reset,
+        )
 
-    def _job(self, function: Callable[[Session], R], write: bool) -> Callable[[], Done[R]]:
+    def _job(self, function: Callable[[Session], R], write: bool) -> _Job[R]:
         transaction = self.store.writing if write else self.store.reading
 
         def job() -> R:
             with transaction() as session:
                 return function(session)
 
-        return quiet(job)
+        return _Job(job)
 
-    def _within(self, pool: ThreadPool, function: Callable[[Session], R], write: bool, seconds: float) -> R:
+    def _wait_for(self, job: _Job[R], write: bool) -> R:
+        done: Done[R] = (self._writers if write else self._readers).spawn(job).get()
+        return result_of(done)
+
+    def _within(self, job: _Job[R], write: bool, seconds: float) -> R:
         breaker = self.writes if write else self.reads
-        self._check(breaker)
-        limit = gevent.Timeout(min(seconds, self.timeout))
+        limit = gevent.Timeout(seconds)
         try:
             with limit:  # also over the wait for a thread: all of them may be stuck
-                done: Done[R] = pool.spawn(self._job(function, write)).get()
-                return result_of(done)
+                return self._wait_for(job, write)
         except gevent.Timeout as passed:
             if passed is not limit:
                 raise
-            error = DatabaseError(
-                f"The database did not answer within {seconds:.2g} s." if seconds >= 0.01 else NO_TIME
-            )
+            error = DatabaseError(f"The database did not answer within {seconds:.2g} s.")
             is_away = seconds >= self.timeout * ENOUGH_OF_THE_TIMEOUT
         except DatabaseError as failed:
             error, is_away = failed, not isinstance(failed, Locked)
+        finally:
+            job.given_up = True  # whatever ended the wait, a hangup too: nobody takes the result any more
         self.on_error()
         if is_away:
-            breaker.shut(error)
+            breaker.trip(error)
         raise type(error)(str(error))
 
-    def _check(self, breaker: CircuitBreaker) -> None:
+    def _check(self, write: bool, seconds: float) -> None:
         try:
-            self.reads.check()  # a database that answers no question takes no change either
-            breaker.check()
+            self.reads.check()  # a database that answers no read takes no write either
+            if write:
+                self.writes.check()
         except DatabaseError:
             self.on_error()
             raise
-
-    def _changed(self) -> None:
-        self.on_change()
+        if seconds < LEAST_SECONDS:
+            self.on_error()
+            raise DatabaseError(NO_TIME)
