@@ -20,6 +20,7 @@ from fshunt.daemon.cluster.clock import SteadyClock
 from fshunt.daemon.cluster.heartbeat import Heartbeat, Run
 from fshunt.daemon.cluster.live_changes import LiveChanges
 from fshunt.daemon.cluster.processes import this_process
+from fshunt.daemon.data.events import CallsTakenBack
 from fshunt.daemon.data.group_reader import GroupReader
 from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.net.http import HttpServer
@@ -28,7 +29,6 @@ from fshunt.daemon.net.loop_lag import LoopLag
 from fshunt.daemon.net.status import database_status, switch_status
 from fshunt.daemon.net.systemd import Notifier
 from fshunt.daemon.supervisor import Keeper
-from fshunt.db.queries import orphans
 from fshunt.errors import FshuntError
 from fshunt.esl.session import Session
 from fshunt.freeswitch.phones import Change
@@ -151,8 +151,9 @@ class Daemon:
         if self._web is not None:
             self._web.stop()
         self.deps.monitor.stop()
-        self.deps.outbox.stop(FLUSH_SECONDS)
         self._heartbeat.stop()
+        self.deps.outbox.stop(FLUSH_SECONDS)  # after all that puts events into it
+        self._heartbeat.retire()  # after the ends of our calls: another daemon would take the open ones over
         self.deps.claims.close()
         self.deps.database.close()
         log.info("stopped")
@@ -173,7 +174,7 @@ class Daemon:
             claims=lambda: len(deps.claims),
             switches=lambda: {each.switch.name: each.watched for each in deps.monitor.switches},
             database=lambda: deps.database.away is None,
-            unwritten=lambda: deps.outbox.unwritten,
+            unwritten=lambda: deps.outbox.pending,
         )
 
     def _handle(self, session: Session) -> None:
@@ -214,14 +215,14 @@ class Daemon:
             deps.outbox.keep()
         else:
             self._heartbeat.hurry()
-            deps.outbox.try_again()
+            deps.outbox.database_back()
             deps.queue.something_changed()
 
     def _back_among_the_living(self) -> None:
         """What others may have taken over or swept, taking us for dead, is ours, claimed, and waited for again."""
         deps, live = self.deps, [call.call_log.hunt_id for call in list(self._calls.values())]
         hunts = [*live, *deps.takeover.hunt_ids]
-        deps.outbox.put(orphans.take_back, hunts, node=deps.settings.node_name, run_id=deps.run_id)
+        deps.outbox.put(CallsTakenBack(hunt_ids=tuple(hunts), node=deps.settings.node_name, run_id=deps.run_id))
         self.deps.claims.claim_again()
         self.deps.queue.begin_again()
 
@@ -265,7 +266,7 @@ class Daemon:
     @property
     def _works(self) -> bool:
         """Whether what keeps claims and records alive goes on."""
-        return self._heartbeat.beats and self.deps.outbox.writes
+        return self._heartbeat.beats and self.deps.outbox.is_writing
 
     def _feed_watchdog(self, pause: float) -> None:
         """Say that we live, as long as what keeps claims and records alive does: else systemd starts us anew."""

@@ -13,8 +13,20 @@ import gevent
 
 from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.call.selection import without_phone
+from fshunt.daemon.data.events import (
+    CallAnswered,
+    CallClosed,
+    CallLeaving,
+    CallOpened,
+    CallWaited,
+    MemberAnswered,
+    MemberSkipped,
+    OfferEnded,
+    OfferStarted,
+    TalkEnded,
+)
 from fshunt.daemon.deps import Dependencies
-from fshunt.db.queries import auto_block, calls, hunts
+from fshunt.db.queries import auto_block
 from fshunt.errors import DatabaseError
 from fshunt.freeswitch.offers import Offer
 from fshunt.hunting.availability import SkipReason, words_of
@@ -59,10 +71,9 @@ class CallLog:
     def skipped(self, stage: Stage, member: Member, reason: SkipReason) -> None:
         """A member was passed over."""
         detail = self._hunt.detail(member, reason) if self._hunt is not None else None
-        self.deps.outbox.put(
-            calls.add_skip,
-            uuid4().hex,
-            call_id=self.hunt_id,
+        skipped = MemberSkipped(
+            skip_id=uuid4().hex,
+            hunt_id=self.hunt_id,
             stage=stage.number,
             cycle=stage.cycle,
             position=member.position,
@@ -71,6 +82,7 @@ class CallLog:
             at=self.deps.now(),
             detail=detail,
         )
+        self.deps.outbox.put(skipped)
         self._log("%s passed over: %s", member.extension, words_of(reason, detail))
 
     def offered(self, stage: Stage, offers: Sequence[Offer], group: Group) -> None:
@@ -79,10 +91,9 @@ class CallLog:
             member = group.member(offer.member_id)
             whole = (member.ring_time or group.ring_time).in_seconds(self.deps.settings.seconds_per_ring)
             self._offers[offer.id] = offer, offer.ring_seconds >= whole
-            self.deps.outbox.put(
-                calls.add_offer,
-                offer.id,
-                call_id=self.hunt_id,
+            started = OfferStarted(
+                offer_id=offer.id,
+                hunt_id=self.hunt_id,
                 stage=stage.number,
                 cycle=stage.cycle,
                 position=member.position,
@@ -91,6 +102,7 @@ class CallLog:
                 ring_seconds=offer.ring_seconds,
                 started_at=self.deps.now(),
             )
+            self.deps.outbox.put(started)
             phones = "" if len(offer.legs) == 1 else f" at {len(offer.legs)} phones"
             self._log("rings %s%s for %g s", member.extension, phones, offer.ring_seconds)
         self.deps.outbox.hurry()  # before a phone rings: if we die now, the rows say for whom it rang
@@ -100,10 +112,9 @@ class CallLog:
         leg, outcome, at = offer.decisive(), offer.outcome or Outcome.SWITCH_LOST, self.deps.now()
         _, whole = self._offers.get(offer.id, (offer, False))
         rang_out = outcome is Outcome.NO_ANSWER and whole and offer.withdrawn is None
-        self.deps.outbox.put_then(
-            partial(self._offer_written, hunt.group, offer.extension, at) if rang_out else _nothing,
-            calls.end_offer,
-            offer.id,
+        ended = OfferEnded(
+            offer_id=offer.id,
+            hunt_id=self.hunt_id,
             ended_at=at,
             outcome=outcome,
             cause=leg.cause if leg else None,
@@ -111,8 +122,10 @@ class CallLog:
             detail=offer.detail(),
             member_id=offer.member_id,
             rang_out=rang_out,
-            missing=self._without_phone(hunt, offer) if rang_out else [],
+            missing=tuple(self._without_phone(hunt, offer)) if rang_out else (),
         )
+        then = partial(self._offer_written, hunt.group, offer.extension, at) if rang_out else None
+        self.deps.outbox.put(ended, then)
         if outcome is not Outcome.ANSWERED:
             self.deps.claims.release(hunt.id, hunt.call_uuid, [offer.extension])
         self.deps.metrics.offer_ended(outcome)
@@ -125,10 +138,11 @@ class CallLog:
         self._answered_at = self.deps.monotonic()
         self._answered_by = member
         moves = POLICIES[group.policy].remembers is Remembers.ANSWERER
-        self.deps.outbox.put(calls.note_answered, self.hunt_id, answered_by=member.extension, answered_at=at)
-        self.deps.outbox.put(
-            hunts.note_answer, group.id, member.id, call_uuid=self.caller.uuid, at=at, moves_answerer=moves
+        self.deps.outbox.put(CallAnswered(hunt_id=self.hunt_id, answered_by=member.extension, answered_at=at))
+        answered = MemberAnswered(
+            group_id=group.id, member_id=member.id, call_uuid=self.caller.uuid, at=at, moves_answerer=moves
         )
+        self.deps.outbox.put(answered)
         self.deps.outbox.hurry()
         self.deps.group_cache.answered(group.id, member.id)
         self.deps.group_cache.idle_since(group.id, member.id, at)
@@ -136,7 +150,7 @@ class CallLog:
     def talk_ended(self, group: Group, member: Member) -> None:
         """The talk is over: the member is idle from now, and rests."""
         at = self.deps.now()
-        self.deps.outbox.put(hunts.note_end, member.id, at=at)
+        self.deps.outbox.put(TalkEnded(member_id=member.id, at=at))
         self.deps.group_cache.idle_since(group.id, member.id, at)
         self.deps.wrap_ups.began(member.id)
 
@@ -151,7 +165,8 @@ class CallLog:
 
     def leaving(self, result: Result, case: str, destination: Destination) -> None:
         """The caller goes to a place that outlives us: if we die now, the rows say where."""
-        self.deps.outbox.put(calls.note_leaving, self.hunt_id, result=result, reason=case, destination=str(destination))
+        leaving = CallLeaving(hunt_id=self.hunt_id, result=result, reason=case, destination=str(destination))
+        self.deps.outbox.put(leaving)
         self.deps.outbox.hurry()
 
     def note(self, words: str) -> None:
@@ -162,7 +177,7 @@ class CallLog:
         """The call goes on without a session of ours; whoever watches the switch closes its record."""
         self.is_closed = True
         if self._waited_seconds is not None:
-            self.deps.outbox.put(calls.note_waited, self.hunt_id, seconds=self._waited_seconds)
+            self.deps.outbox.put(CallWaited(hunt_id=self.hunt_id, seconds=self._waited_seconds))
         self._log("goes on without us: %s", what)
 
     def closed(
@@ -178,9 +193,8 @@ class CallLog:
         """
         if not self._opened:
             self._open(self.caller.asked_domain, None, None)
-        self.deps.outbox.put(
-            calls.close_call,
-            self.hunt_id,
+        closed = CallClosed(
+            hunt_id=self.hunt_id,
             result=result,
             reason=reason,
             destination=str(destination) if destination else None,
@@ -188,6 +202,7 @@ class CallLog:
             end_seen=end_seen,
             waited_seconds=self._waited_seconds,
         )
+        self.deps.outbox.put(closed)
         if end_seen and self._hunt is not None:
             self.deps.claims.release(self.hunt_id, self.caller.uuid)
         else:
@@ -226,9 +241,8 @@ class CallLog:
 
     def _open(self, domain: str, group: Group | None, hunt: Hunt | None) -> None:
         self._opened = True
-        self.deps.outbox.put(
-            calls.open_call,
-            self.hunt_id,
+        opened = CallOpened(
+            hunt_id=self.hunt_id,
             uuid=self.caller.uuid,
             domain=domain,
             pilot=self.caller.pilot,
@@ -241,13 +255,10 @@ class CallLog:
             node=self.deps.settings.node_name,
             run_id=self.deps.run_id,
         )
+        self.deps.outbox.put(opened)
 
     def _log(self, words: str, *values: object) -> None:
         log.info("call %s: " + words, self.caller.uuid, *values)
-
-
-def _nothing() -> None:
-    pass
 
 
 def _called(group: Group) -> str:

@@ -6,6 +6,7 @@ import logging
 
 from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.data.database import Deadline
+from fshunt.daemon.data.events import TurnMoved
 from fshunt.daemon.deps import Dependencies
 from fshunt.db.queries import hunts
 from fshunt.db.queries.hunts import Loaded
@@ -83,7 +84,7 @@ def _with_turn_taken(
         )
     except DatabaseError as error:
         log.warning("call %s: the turn is moved later: %s", call_uuid, error)
-        deps.outbox.put(hunts.move_turn, group_id, call_uuid, policy_input.to_json())
+        deps.outbox.put(TurnMoved(group_id=group_id, call_uuid=call_uuid, policy_input=policy_input.to_json()))
         turn = policy_input.turn
     first = first_in_turn(policy_input, turn)
     if first is not None:

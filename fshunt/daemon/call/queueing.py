@@ -16,6 +16,7 @@ from fshunt.daemon.call.setup import HoldMusic
 from fshunt.daemon.cluster.heartbeat import place_seconds
 from fshunt.daemon.cluster.queue import Key, QueuedCaller
 from fshunt.daemon.data.database import Deadline
+from fshunt.daemon.data.events import QueueLeft
 from fshunt.daemon.deps import Dependencies
 from fshunt.db.queries import member_status, queue
 from fshunt.errors import DatabaseError
@@ -169,7 +170,7 @@ class Queueing(AbstractContextManager["Queueing"]):
         """Leave the line, here and, unless the ticket is ``kept`` or a claim has given it up, in the database."""
         self.deps.queue.leave(self._queued)
         if self._said and not kept:
-            self.deps.outbox.put(queue.leave, self.hunt.id)
+            self.deps.outbox.put(QueueLeft(hunt_id=self.hunt.id))
             self.deps.outbox.hurry()
         self._said, self._queued.known_in = frozenset(), 0
 

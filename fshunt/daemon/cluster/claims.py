@@ -18,6 +18,7 @@ from fshunt.daemon.cluster.claim_audit import ClaimAudit
 from fshunt.daemon.cluster.clock import LeaseClock
 from fshunt.daemon.cluster.queue import CallQueue, Key, QueuedCaller
 from fshunt.daemon.data.database import Database, Deadline
+from fshunt.daemon.data.events import ClaimAcquired, ClaimReleased
 from fshunt.daemon.data.outbox import Outbox
 from fshunt.db.queries import hunts
 from fshunt.errors import DatabaseError
@@ -108,13 +109,12 @@ class Claims:
             if (key, hunt_id) not in self._leaving:
                 self._audit.note("end", domain=key[0], member=key[1], call=call_uuid, hunt=hunt_id)
                 self._leaving.add((key, hunt_id))
-        self._outbox.put_then(
-            lambda: self._released(keys, hunt_id),
-            hunts.release,
-            hunt_id,
-            None if extensions is None else list(extensions),
+        released = ClaimReleased(
+            hunt_id=hunt_id,
+            extensions=None if extensions is None else tuple(extensions),
             taken_before=None if extensions is None or foreign else self._tick(),
         )
+        self._outbox.put(released, lambda: self._released(keys, hunt_id))
         if self._database.away is not None:
             self._released(keys, hunt_id)
         elif len(self._queue):
@@ -212,16 +212,16 @@ class Claims:
                 if ((domain, extension), hunt_id) not in self._leaving:
                     by_hunt.setdefault((domain, hunt_id, call_uuid), []).append(extension)
         for (domain, hunt_id, call_uuid), extensions in by_hunt.items():
-            self._outbox.put(
-                hunts.claim,
-                domain,
-                extensions,
+            acquired = ClaimAcquired(
+                domain=domain,
+                extensions=tuple(extensions),
                 hunt_id=hunt_id,
                 call_uuid=call_uuid,
                 run_id=self._run_id,
                 now=self._tick(),
                 lease_seconds=self._lease_seconds,
             )
+            self._outbox.put(acquired)
 
     def _tick(self) -> datetime:
         """Return a reading of the lease clock that is later than each before, also while the clock stands still.

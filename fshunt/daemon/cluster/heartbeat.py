@@ -124,6 +124,7 @@ class Heartbeat:
         self._earlier_lives_known = False
         self._first, self._hurry = Event(), Event()
         self._stopped = Event()
+        self._retired = False
         self._greenlet: gevent.Greenlet | None = None
 
     def start(self) -> None:
@@ -144,12 +145,16 @@ class Heartbeat:
         return self._greenlet is not None and not self._greenlet.dead
 
     def stop(self) -> None:
-        """Beat no more, and say so to the others if the database lets us."""
+        """Beat no more."""
         self._stopped.set()
         self._hurry.set()
         if self._greenlet is not None:
-            self._greenlet.join(LAST_BEAT_SECONDS)  # one that is under way would put us back among those who live
+            self._greenlet.join(LAST_BEAT_SECONDS)
             self._greenlet.kill()
+
+    def retire(self) -> None:
+        """Tell the other daemons that this run is over, if the database lets us."""
+        self._retired = True
         try:
             self._database.run(
                 lambda s: daemons.retire(s, self._run_identity.run_id), write=True, deadline=self._database.deadline()
@@ -183,7 +188,7 @@ class Heartbeat:
         status, hunt_ids, waiting_ids = self._say()
         alive = Alive(self._now(), self._clock.now(), status, hunt_ids, waiting_ids)
         began = self._seconds()
-        reached, self.rank = self._database.run(lambda s: self._beat_unless_stopped(s, alive), write=True)
+        reached, self.rank = self._database.run(lambda s: self._beat_unless_retired(s, alive), write=True)
         self._clock.catch_up(reached)
         before, self._last = self._last, (began, reached)
         if before is None:
@@ -193,9 +198,9 @@ class Heartbeat:
         passed = max(self._seconds() - before[0], (reached - before[1]).total_seconds())
         return passed > self._late_after
 
-    def _beat_unless_stopped(self, s: Session, alive: Alive) -> tuple[datetime, int]:
+    def _beat_unless_retired(self, s: Session, alive: Alive) -> tuple[datetime, int]:
         done = beat(s, self._run_identity, alive)
-        if self._stopped.is_set():
+        if self._retired:  # this beat was under way all the while, and put us back among those who live
             daemons.retire(s, self._run_identity.run_id)
         return done
 

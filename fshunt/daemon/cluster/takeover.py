@@ -15,9 +15,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from fshunt.daemon.cluster.claims import Claims
+from fshunt.daemon.data.events import (
+    CallAnswered,
+    CallFinished,
+    MemberAnswered,
+    OfferEnded,
+    OrphanClosed,
+    TalkEnded,
+)
 from fshunt.daemon.data.outbox import Outbox
 from fshunt.daemon.switches.monitor import Monitor
-from fshunt.db.queries import calls, hunts
+from fshunt.db.queries import calls
 from fshunt.db.queries.orphans import OpenOffer, UnfinishedCall
 from fshunt.freeswitch.offers import offer_of
 from fshunt.freeswitch.phones import Change
@@ -141,7 +149,7 @@ class Takeover:
     @property
     def closing(self) -> list[str]:
         """The hunts whose end is not written yet: they are no orphans, whatever their records say."""
-        return self._outbox.first_values(calls.close_call, calls.finish_call, calls.close_orphan)
+        return self._outbox.hunts_ending
 
     @property
     def can_take_over(self) -> bool:
@@ -253,28 +261,34 @@ class Takeover:
 
     def _answered(self, unfinished: UnfinishedCall, leg: str, offer: OpenOffer) -> DetachedCall:
         at = self._now()
-        self._outbox.put(calls.note_answered, unfinished.hunt_id, answered_by=offer.extension, answered_at=at)
-        self._outbox.put(calls.end_offer, offer.id, ended_at=at, outcome=Outcome.ANSWERED, member_id=offer.member_id)
+        hunt_id = unfinished.hunt_id
+        self._outbox.put(CallAnswered(hunt_id=hunt_id, answered_by=offer.extension, answered_at=at))
+        ended = OfferEnded(
+            offer_id=offer.id, hunt_id=hunt_id, ended_at=at, outcome=Outcome.ANSWERED, member_id=offer.member_id
+        )
+        self._outbox.put(ended)
         if unfinished.group_id is not None and offer.member_id is not None:
             moves = unfinished.policy in POLICIES and POLICIES[unfinished.policy].remembers is Remembers.ANSWERER
-            self._outbox.put(
-                hunts.note_answer,
-                unfinished.group_id,
-                offer.member_id,
+            answered = MemberAnswered(
+                group_id=unfinished.group_id,
+                member_id=offer.member_id,
                 call_uuid=unfinished.uuid,
                 at=at,
                 moves_answerer=moves,
             )
+            self._outbox.put(answered)
         losers = [each for each in unfinished.offers if each.outcome is None and each.id != offer.id]
         for each in losers:
-            self._outbox.put(calls.end_offer, each.id, ended_at=at, outcome=Outcome.ANSWERED_ELSEWHERE)
+            self._outbox.put(
+                OfferEnded(offer_id=each.id, hunt_id=hunt_id, ended_at=at, outcome=Outcome.ANSWERED_ELSEWHERE)
+            )
         if losers:
             self._claims.release(unfinished.hunt_id, unfinished.uuid, [each.extension for each in losers], foreign=True)
         log.info("call %s: answered by %s, while no daemon looked", unfinished.uuid, offer.extension)
         return DetachedCall(unfinished.hunt_id, unfinished.uuid, Result.ANSWERED, offer.member_id, offer.extension, leg)
 
     def _close(self, unfinished: UnfinishedCall) -> None:
-        self._outbox.put(calls.close_orphan, unfinished.hunt_id, self._now())
+        self._outbox.put(OrphanClosed(hunt_id=unfinished.hunt_id, ended_at=self._now()))
         with suppress(ValueError):  # of a daemon that knows results which we do not
             self.on_closed(Result(unfinished.result or Result.FAILED))
         log.warning(
@@ -285,10 +299,9 @@ class Takeover:
         self._calls.drop(call.hunt_id)
         at, reason = self._now(), None if end_seen else calls.END_NOT_SEEN
         if call.member_id is not None:
-            self._outbox.put(hunts.note_end, call.member_id, at=at)
-        self._outbox.put(
-            calls.finish_call, call.hunt_id, result=call.result, reason=reason, ended_at=at, end_seen=end_seen
-        )
+            self._outbox.put(TalkEnded(member_id=call.member_id, at=at))
+        finished = CallFinished(hunt_id=call.hunt_id, result=call.result, reason=reason, ended_at=at, end_seen=end_seen)
+        self._outbox.put(finished)
         self.on_closed(call.result)
         self._claims.release(call.hunt_id, call.uuid)
         words = "its end was seen" if end_seen else "no switch knows it any more"

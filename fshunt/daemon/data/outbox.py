@@ -1,9 +1,11 @@
-"""Writes down what happens, as it happens, without making a call wait for the disk.
+"""The outbox: what must reach the database, in order and once, without a call that waits for it.
 
-Everything is written in the order in which it was said, in one greenlet. What cannot be written because the database
-is away stays in the queue, and in a file should the daemon end meanwhile, and is written when it is back; every write
-may be done twice and is then one row (the store's functions are idempotent), so that a COMMIT whose answer was lost
-does no harm.
+Events go into a queue, and one writer writes them in batches. What the database cannot take stays in the queue and,
+while that lasts, in a file, so that the next run of the daemon writes it should this one end. The file is not written
+while the database takes events: that would have every call wait for the disk, for the sake of the 20 ms that a batch
+gathers, and what counts is hurried anyway.
+
+To apply an event twice has the effect of applying it once, so a COMMIT whose answer was lost does no harm.
 """
 
 from __future__ import annotations
@@ -12,276 +14,314 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Concatenate, ParamSpec
 
 import gevent
-from gevent.event import Event
+from gevent.event import Event as Flag
 from sqlalchemy.orm import Session
 
+from fshunt.daemon.backoff import Backoff
 from fshunt.daemon.data.database import Database
+from fshunt.daemon.data.events import CallEnd, Event, Key, Scope
 from fshunt.daemon.data.outbox_file import OutboxFile
-from fshunt.daemon.data.writes import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Lane, Write
 from fshunt.errors import DatabaseError, FshuntError, Locked
 
 log = logging.getLogger(__name__)
 
-P = ParamSpec("P")
-
 MAX_BATCH = 200
-"""Writes taken into one transaction: many calls then share one disk flush."""
+"""Events written in one transaction: many calls then share one disk flush."""
 
 GATHER_SECONDS = 0.02
-"""How long a write waits for others to share its transaction, which costs more than some writes do."""
+"""How long an event waits for others to share its transaction, which costs more than some events do."""
 
-MAX_WAITING = 100_000
-"""Writes kept while the database is away, about 100 MB; beyond it the oldest are lost, and that is logged."""
+MAX_PENDING = 100_000
+"""Events held while the database is away, about 100 MB; beyond it the oldest are lost, and that is logged."""
+
+MAX_KEYS_APART = 100
+"""Keys that are written one by one as a lock may hold them up. More than that is no locked row but a locked table:
+all else but claims then waits, too, and is written in batches again when the table is free."""
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
+"""Pauses between tries while the database is away, or a row is locked."""
 
 KEPT_SECONDS = 1.0
-"""How long, at a stop, the database may take for what is kept in the file: the next start writes it as well."""
+"""How long, at a stop, the database may take for what the file keeps: the next start writes it as well."""
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """An event in the queue. ``then`` is called when it is written, or when it is clear that it will be late."""
+
+    event: Event
+    then: Callable[[], None] | None = None
+    in_file: bool = False
+    """Whether the next run writes it, should this one end before it does."""
+
+
+def _backoff() -> Backoff:
+    return Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+
+
+@dataclass(slots=True)
+class Apart:
+    """The oldest events with one key, which are written by themselves as a lock may hold them up."""
+
+    entries: list[Entry] = field(default_factory=list)
+    backoff: Backoff = field(default_factory=_backoff)
+    not_before: float = 0.0
+    """When they are tried again, in seconds of the monotonic clock."""
 
 
 class Outbox:
-    """The queue of writes, and the greenlet that does them; ``outbox_file`` is where they outlive the daemon."""
+    """The queue of events and its writer, a service: ``start``, ``stop``. All state is here, none in the greenlet."""
 
-    def __init__(
-        self, database: Database, outbox_file: OutboxFile, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._database, self._spool, self._clock = database, outbox_file, clock
-        self._waiting: OrderedDict[Write, None] = OrderedDict()
-        self._held_up = False
-        """Whether a lock of somebody else holds some of them up."""
-        self._something = Event()
-        self._hurry = Event()
-        self._empty = Event()
-        self._empty.set()
-        self._try_again = Event()
-        self._lost = 0
-        self._kept = 0
+    def __init__(self, database: Database, file: OutboxFile, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database, self._file, self._clock = database, file, clock
+        self._entries: OrderedDict[Entry, None] = OrderedDict()
+        self._in_file = 0
+        """How many of the oldest entries are in the file."""
         self._keeps = False
-        """Whether each write is kept as it comes: the database is away."""
+        """Whether each event goes to the file as it comes: the database is away, or a lock holds some up."""
+        self._apart: OrderedDict[Key, Apart] = OrderedDict()
+        self._lost = 0
+        self._pause = _backoff()
+        self._arrived, self._hurry, self._database_back, self._empty = Flag(), Flag(), Flag(), Flag()
+        self._empty.set()
         self.error: str | None = None
-        """Why what waits could not be written; None: nothing hinders it."""
+        """Why events could not be written; None: nothing hinders it."""
         self._greenlet: gevent.Greenlet | None = None
 
-    def start(self) -> None:
-        """Start writing, with what an earlier life of this daemon could not write."""
-        for line in self._spool.restore():
-            self._put(Write(line.function, line.args, line.kwargs, kept=True))
-            self._kept += 1
-        if self._kept:
-            log.info("%d records of an earlier run are written now, from %s", self._kept, self._spool.path)
-        self._greenlet = gevent.spawn(self._run)
+    # What calls and others use.
 
-    def put(self, function: Callable[Concatenate[Session, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Have ``function(session, ...)`` written as soon as it can be; never waits, never fails."""
-        self._put(Write(function, args, kwargs))
+    def put(self, event: Event, then: Callable[[], None] | None = None) -> None:
+        """Have an event written as soon as it can be; never waits, never fails.
 
-    def put_then(
-        self,
-        then: Callable[[], None],
-        function: Callable[Concatenate[Session, P], object],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> None:
-        """As ``put``, and call ``then`` when it is written, or when the database turns out to be away."""
-        self._put(Write(function, args, kwargs, then))
-
-    def _put(self, write: Write) -> None:
-        if len(self._waiting) >= MAX_WAITING:
-            oldest, _ = self._waiting.popitem(last=False)
-            self._forget(oldest)
-            self._tell([oldest])
-            self._lost += 1
-            if self._lost == 1 or self._lost % 1000 == 0:
-                log.error("the database is away for too long: %d records of calls are lost", self._lost)
-        if self._keeps and self._kept == len(self._waiting):  # not before an older one: their order counts
-            self._keep(write)
-        self._waiting[write] = None
-        self._empty.clear()
-        self._something.set()
+        ``then`` is called when it is written, or when the database turns out to be away.
+        """
+        self._add(Entry(event, then))
 
     def hurry(self) -> None:
-        """Have what waits written at once: what a daemon that is killed now must not have forgotten."""
+        """Have pending events written at once: what a daemon that is killed now must not have forgotten."""
         self._hurry.set()
-
-    @property
-    def writes(self) -> bool:
-        """Whether it goes on: it ends by an error inside fshunt only, or when it is stopped."""
-        return self._greenlet is not None and not self._greenlet.dead
-
-    @property
-    def unwritten(self) -> int:
-        """How many writes wait."""
-        return len(self._waiting)
-
-    @property
-    def catches_up(self) -> bool:
-        """Whether something still waits that was kept: until then the database may not know how older calls ended."""
-        return self._kept > 0
-
-    def keep(self) -> None:
-        """The database is away: let what waits, and what comes, outlive the daemon until it is back."""
-        self._keeps = True
-        for write in self._waiting:
-            if not self._keep(write):
-                return
-
-    def first_values(self, *functions: Callable[..., object]) -> list[Any]:
-        """Return what those that wait of these functions are given first, such as the hunt whose record is closed."""
-        return [write.args[0] for write in self._waiting if write.function in functions]
-
-    def try_again(self) -> None:
-        """The database is back: do not wait for the end of the pause."""
-        self._try_again.set()
 
     def flush(self, timeout: float | None) -> bool:
         """Wait until all is written, at most ``timeout`` seconds; tell whether it is."""
         return bool(self._empty.wait(timeout))
 
-    def stop(self, timeout: float) -> None:
-        """Write what is left, and stop; what the file keeps is waited for ``KEPT_SECONDS``, all else ``timeout`` s.
+    @property
+    def pending(self) -> int:
+        """How many events wait to be written."""
+        return len(self._entries)
 
-        What neither the database nor the file has taken is lost, and logged.
+    @property
+    def hunts_ending(self) -> list[str]:
+        """The hunts whose end is pending: the database has their calls still open."""
+        return [entry.event.hunt_id for entry in self._entries if isinstance(entry.event, CallEnd)]
+
+    @property
+    def catches_up(self) -> bool:
+        """Whether an event is pending that was put into the file: the database may not know how older calls ended."""
+        return self._in_file > 0
+
+    # The service.
+
+    def start(self) -> None:
+        """Start writing, beginning with what earlier runs of this daemon could not write."""
+        for event in self._file.restore():
+            self._in_file += 1
+            self._add(Entry(event, in_file=True))
+        if self._in_file:
+            log.info("writing %d events of an earlier run from %s", self._in_file, self._file.path)
+        self._greenlet = gevent.spawn(self.run)
+
+    def stop(self, timeout: float) -> None:
+        """Write what is pending, and stop; what the file keeps gets ``KEPT_SECONDS``, all else ``timeout`` seconds.
+
+        What neither the database nor the file has taken is lost, and logged. Until then events may still come.
         """
         if not self.flush(min(timeout, KEPT_SECONDS)):
             self.keep()
-            if self._kept < len(self._waiting) and not self.flush(max(0.0, timeout - KEPT_SECONDS)):
+            if self._in_file < self.pending and not self.flush(max(0.0, timeout - KEPT_SECONDS)):
                 self.keep()
-            kept, lost = self._kept, len(self._waiting) - self._kept
+            kept, lost = self._in_file, self.pending - self._in_file
             if kept:
-                log.warning(
-                    "stopped before %d records were written: the next start does, from %s", kept, self._spool.path
-                )
+                log.warning("stopped with %d events pending: the next start writes them from %s", kept, self._file.path)
             if lost:
-                log.error("stopped before %d records could be written: they are lost", lost)
+                log.error("stopped with %d events pending: they are lost", lost)
         if self._greenlet is not None:
             self._greenlet.kill()
-        self._spool.close()
+        self._file.close()
 
-    def _run(self) -> None:
-        pause = FIRST_PAUSE_SECONDS
+    @property
+    def is_writing(self) -> bool:
+        """Whether the writer runs."""
+        return self._greenlet is not None and not self._greenlet.dead
+
+    def keep(self) -> None:
+        """The database is away: keep what is pending, and what comes, in the file until it is back."""
+        self._keeps = True
+        if self._in_file < self.pending:
+            for entry in self._entries:
+                if not self._keep(entry):
+                    return
+
+    def database_back(self) -> None:
+        """Do not wait for the end of the pause between tries."""
+        self._database_back.set()
+
+    def run(self) -> None:
+        """Write events until killed; begun anew after an error, it goes on with what is pending."""
         while True:
-            self._something.wait(self._until_next_try())
+            self._arrived.wait(self._until_work())
             self._hurry.wait(GATHER_SECONDS)
             self._hurry.clear()
-            self._something.clear()
+            self._arrived.clear()
             try:
                 self._write_some()
             except DatabaseError as error:
-                self._say_that_they_wait(error)
-                self.keep()
-                self._tell(self._some(MAX_BATCH))
-                self._try_again.wait(pause)
-                self._try_again.clear()
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-                self._something.set()
-                continue
-            pause = FIRST_PAUSE_SECONDS
-            if not self._held_up:
-                self.error, self._keeps = None, False
+                self._wait_for_database(error)
+            else:
+                self._pause.reset()
+                if not self._apart:
+                    self.error, self._keeps = None, False
+
+    # The queue and the file.
+
+    def _add(self, entry: Entry) -> None:
+        if self.pending >= MAX_PENDING:
+            self._lose_oldest()
+        if self._keeps and self._in_file == self.pending:  # not before an older one: their order counts
+            self._keep(entry)
+        self._entries[entry] = None
+        self._empty.clear()
+        self._arrived.set()
+
+    def _lose_oldest(self) -> None:
+        oldest, _ = self._entries.popitem(last=False)
+        self._leaves_file(oldest)
+        self._call_back([oldest])
+        self._lost += 1
+        if self._lost == 1 or self._lost % 1000 == 0:
+            log.error("more than %d events pending: %d events of calls are lost", MAX_PENDING, self._lost)
+
+    def _keep(self, entry: Entry) -> bool:
+        if not entry.in_file:
+            entry.in_file = self._file.append(entry.event)
+            self._in_file += entry.in_file
+        return entry.in_file
+
+    def _leaves_file(self, entry: Entry) -> None:
+        self._in_file -= entry.in_file
+        entry.in_file = False
+
+    # The writer.
+
+    def _until_work(self) -> float | None:
+        """Return the seconds until something can be tried; None: nothing is pending."""
+        if not self._apart:
+            return 0.0 if self._entries else None
+        if self._choose(1):
+            return 0.0
+        return max(0.0, min(apart.not_before for apart in self._apart.values()) - self._clock())
 
     def _write_some(self) -> None:
-        """Write the oldest in one transaction; where a lock of somebody else holds it up, what is not held up by it."""
-        if not self._held_up:
-            batch = self._some(MAX_BATCH)
-            try:
-                self._write(batch)
-            except Locked as error:
-                self._say_that_they_wait(error)
-                self._held_up = True
-            else:
-                self._done(batch)
-                return
-        self._write_around_locks()
+        """Write the oldest in one transaction; while locks hold some up, claims first, then one of these, then others.
 
-    def _write_around_locks(self) -> None:
-        """Write what can be: claims first, as others wait for these members, then records, then each stamp by itself.
-
-        A lock may hold up the records, which are written in their order, or single stamps and memories.
+        So callers who wait for a member wait for one lock of somebody else at most.
         """
-        lanes = self._lanes()
-        parts = [lanes[Lane.CLAIMS], lanes[Lane.RECORDS], *([each] for each in lanes[Lane.STAMPS])]
-        for part in parts:
-            if not part or part[0].not_before > self._clock():
-                continue
-            try:
-                self._write(part[:MAX_BATCH])
-            except Locked as error:
-                self._say_that_they_wait(error)
-                self.keep()
-                part[0].put_off(self._clock())
-                self._tell(part)
-                self._something.set()
-                return  # the claims are first again
-            self._done(part[:MAX_BATCH])
-        self._held_up = any(write.not_before for write in self._waiting)
+        if self._apart:
+            self._try(self._choose(MAX_BATCH, only_claims=True))
+            self._try_one_apart()
+        self._try(self._choose(MAX_BATCH))
 
-    def _lanes(self) -> dict[Lane, list[Write]]:
-        lanes: dict[Lane, list[Write]] = {lane: [] for lane in Lane}
-        for write in self._waiting:
-            lanes[write.lane].append(write)
-        return lanes
+    def _choose(self, most: int, *, only_claims: bool = False) -> list[Entry]:
+        """Return the oldest that nothing holds up."""
+        if not self._apart:
+            return list(islice(self._entries, most))
+        chosen = (entry for entry in self._entries if entry.event.key not in self._apart)
+        if only_claims or len(self._apart) >= MAX_KEYS_APART:
+            chosen = (entry for entry in chosen if entry.event.key.scope is Scope.CLAIMS)
+        return list(islice(chosen, most))
 
-    def _until_next_try(self) -> float | None:
-        """Seconds until something that is held up is tried again; None: nothing is."""
-        if not self._held_up:
-            return None
-        return max(0.0, min((w.not_before for w in self._waiting if w.not_before), default=0.0) - self._clock())
+    def _try(self, batch: list[Entry]) -> None:
+        """Write a batch; if it meets a lock, set its keys apart, claims first."""
+        try:
+            self._write(batch)
+        except Locked as error:
+            self._log_pending(error)
+            for entry in sorted(batch, key=lambda entry: entry.event.key.scope):
+                self._apart.setdefault(entry.event.key, Apart()).entries.append(entry)
+        else:
+            self._written(batch)
 
-    def _some(self, most: int) -> list[Write]:
-        return list(islice(self._waiting, most))
+    def _try_one_apart(self) -> None:
+        """Write the events of the key that has waited longest for it."""
+        due = next((key for key, apart in self._apart.items() if apart.not_before <= self._clock()), None)
+        if due is None:
+            return
+        apart = self._apart[due]
+        try:
+            self._write(apart.entries)
+        except Locked as error:
+            self._log_pending(error)
+            self.keep()
+            apart.not_before = self._clock() + apart.backoff.next()
+            self._apart.move_to_end(due)
+            self._call_back(apart.entries)
+        else:
+            del self._apart[due]
+            self._written(apart.entries)
 
-    def _write(self, batch: list[Write]) -> None:
-        """Do the writes of a batch in one transaction; if one of them is wrong, one by one, without that one."""
+    def _write(self, batch: list[Entry]) -> None:
+        """Write a batch in one transaction; if an event is wrong, write one by one, without that one."""
+        if not batch:
+            return
 
-        def all_of(session: Session) -> None:
-            for write in batch:
-                write(session)
+        def apply_all(session: Session) -> None:
+            for entry in batch:
+                entry.event.apply(session)
 
         try:
-            self._database.run(all_of, write=True)
+            self._database.run(apply_all, write=True)
         except DatabaseError:
             raise
         except FshuntError as error:
             if len(batch) == 1:
-                name = getattr(batch[0].function, "__name__", "?")
-                log.warning("a record could not be written and is left out: %s: %s", name, error)
+                log.warning("event %s cannot be written and is left out: %s", batch[0].event.kind, error)
                 return
-            for write in batch:
-                self._write([write])
+            for entry in batch:
+                self._write([entry])
 
-    def _say_that_they_wait(self, error: DatabaseError) -> None:
+    def _written(self, batch: list[Entry]) -> None:
+        for entry in batch:
+            self._entries.pop(entry, None)
+            self._leaves_file(entry)
+        if not self._in_file:
+            self._file.clear()
+        if not self._entries:
+            self._empty.set()
+        self._call_back(batch)
+
+    def _wait_for_database(self, error: DatabaseError) -> None:
+        self._log_pending(error)
+        self.keep()
+        self._call_back(self._entries)
+        self._database_back.wait(self._pause.next())
+        self._database_back.clear()
+
+    def _log_pending(self, error: DatabaseError) -> None:
         level = logging.DEBUG if self.error == str(error) else logging.WARNING
-        log.log(level, "%d records wait for the database: %s", len(self._waiting), error)
+        log.log(level, "%d events pending: %s", self.pending, error)
         self.error = str(error)
 
     @staticmethod
-    def _tell(batch: Iterable[Write]) -> None:
-        for write in batch:
-            then, write.then = write.then, None
-            if then is not None:
-                then()
-
-    def _done(self, batch: Iterable[Write]) -> None:
-        for write in batch:
-            self._waiting.pop(write, None)
-            self._forget(write)
-        if not self._kept:
-            self._spool.clear()
-        if self._waiting:
-            self._something.set()
-        else:
-            self._empty.set()
-        self._tell(batch)
-
-    def _keep(self, write: Write) -> bool:
-        if not write.kept:
-            write.kept = self._spool.keep(write.function, write.args, write.kwargs)
-            self._kept += write.kept
-        return write.kept
-
-    def _forget(self, write: Write) -> None:
-        self._kept -= write.kept
-        write.kept = False
+    def _call_back(entries: Iterable[Entry]) -> None:
+        """Call what is to be called after events. Whatever happens in it, the writer goes on."""
+        for entry in [entry for entry in entries if entry.then is not None]:
+            then, entry.then = entry.then, None
+            try:
+                if then is not None:
+                    then()
+            except Exception:
+                log.exception("internal error after event %s", entry.event.kind)

@@ -15,7 +15,7 @@ def database_status(deps: Dependencies) -> dict[str, Any]:
     return {
         "ok": away is None,
         "since": _iso(deps.database.away_since),
-        "unwritten": deps.outbox.unwritten,
+        "unwritten": deps.outbox.pending,
         "error": str(away) if away else deps.outbox.error,
     }
 

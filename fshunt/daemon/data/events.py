@@ -1,0 +1,530 @@
+"""The events that must reach the database: one class for each kind, and the one table of all kinds.
+
+An event says what happened; ``apply`` writes it. To apply an event twice has the effect of applying it once, so nobody
+needs to know whether the COMMIT of a transaction arrived whose answer was lost. The outbox writes events with the same
+``key`` in the order in which they happened; events with different keys do not wait for each other.
+
+An event that is kept in a file names its ``kind`` and the ``version`` of that kind. Whoever changes the fields of a
+kind, or what they mean, raises its version: an older fshunt then leaves the event alone.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum, StrEnum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, ClassVar, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
+
+from sqlalchemy.orm import Session
+
+from fshunt.db.queries import calls, hunts, orphans, queue
+from fshunt.hunting.availability import SkipReason
+from fshunt.hunting.states import Outcome, Result
+
+E = TypeVar("E", bound="Event")
+
+KINDS: dict[str, type[Event]] = {}
+"""All kinds of events, by name."""
+
+
+class Scope(IntEnum):
+    """What the id of a key is the id of. Of events that can be written at the same time, lower scopes go first."""
+
+    CLAIMS = 1
+    """A hunt's claims and queue entries: callers wait for these members."""
+    HUNT = 2
+    """The rows of a hunt: an offer belongs to a call that is there."""
+    GROUP = 3
+    MEMBER = 4
+
+
+class Key(NamedTuple):
+    """Events with the same key are written in the order in which they happened."""
+
+    scope: Scope
+    id: str | int
+
+
+class UnreadableEvent(ValueError):
+    """The JSON is not an event of this version of fshunt."""
+
+
+def register(event: type[E]) -> type[E]:
+    """Add a kind of event to the table."""
+    if event.kind in KINDS:
+        raise TypeError(f"two kinds of events are named {event.kind}")
+    KINDS[event.kind] = event
+    return event
+
+
+class Event(ABC):
+    """Something that happened and that the database must know, once."""
+
+    __slots__ = ()
+    kind: ClassVar[str]
+    version: ClassVar[int] = 1
+    durable: ClassVar[bool] = True
+    """Whether the event is still true after the daemon's end, so that the next run may write it."""
+
+    @property
+    @abstractmethod
+    def key(self) -> Key:
+        """What must stay in order."""
+
+    @abstractmethod
+    def apply(self, s: Session) -> None:
+        """Write the event in the session's transaction."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the event as plain values."""
+        fields = {name: _to_json(getattr(self, name)) for name in _types(type(self))}
+        return {"kind": self.kind, "version": self.version, "fields": fields}
+
+
+def from_json(json: object) -> Event:
+    """Return the event that ``to_json`` gave these values for; raise UnreadableEvent if there is none."""
+    if not isinstance(json, dict):
+        raise UnreadableEvent("it is no JSON object")
+    kind = json.get("kind")
+    event = KINDS.get(kind) if isinstance(kind, str) else None
+    fields = json.get("fields")
+    if event is None or json.get("version") != event.version or not isinstance(fields, dict):
+        raise UnreadableEvent(f"kind {kind!r} version {json.get('version')!r} is unknown")
+    types = _types(event)
+    if fields.keys() != types.keys():
+        raise UnreadableEvent(f"kind {kind!r} has other fields: {', '.join(fields.keys() ^ types.keys())}")
+    return event(**{name: _from_json(types[name], value) for name, value in fields.items()})
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOpened(Event):
+    """A hunt has begun."""
+
+    kind: ClassVar[str] = "call-opened"
+    hunt_id: str
+    uuid: str
+    domain: str
+    pilot: str
+    group_name: str
+    policy: str
+    caller_number: str | None
+    caller_name: str | None
+    started_at: datetime
+    policy_input: dict[str, Any] | None
+    node: str
+    run_id: str | None
+
+    @property
+    def key(self) -> Key:
+        """The hunt."""
+        return Key(Scope.HUNT, self.hunt_id)
+
+    def apply(self, s: Session) -> None:
+        """Write the row of the call."""
+        calls.open_call(s, **_values(self))
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAnswered(Event):
+    """A member talks with the caller."""
+
+    kind: ClassVar[str] = "call-answered"
+    hunt_id: str
+    answered_by: str
+    answered_at: datetime
+
+    @property
+    def key(self) -> Key:
+        """The hunt."""
+        return Key(Scope.HUNT, self.hunt_id)
+
+    def apply(self, s: Session) -> None:
+        """Write who answered."""
+        calls.note_answered(s, **_values(self))
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallLeaving(Event):
+    """Nobody took the caller, who is on the way to a destination that outlives the daemon."""
+
+    kind: ClassVar[str] = "call-leaving"
+    hunt_id: str
+    result: Result
+    reason: str
+    destination: str
+
+    @property
+    def key(self) -> Key:
+        """The hunt."""
+        return Key(Scope.HUNT, self.hunt_id)
+
+    def apply(self, s: Session) -> None:
+        """Write where the caller goes."""
+        calls.note_leaving(s, **_values(self))
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallWaited(Event):
+    """The caller waited for a busy member."""
+
+    kind: ClassVar[str] = "call-waited"
+    hunt_id: str
+    seconds: float
+
+    @property
+    def key(self) -> Key:
+        """The hunt."""
+        return Key(Scope.HUNT, self.hunt_id)
+
+    def apply(self, s: Session) -> None:
+        """Write how long."""
+        calls.note_waited(s, **_values(self))
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallClosed(Event):
+    """A hunt of this daemon has its result and its end."""
+
+    kind: ClassVar[str] = "call-closed"
+    hunt_id: str
+    result: Result
+    reason: str | None
+    destination: str | None
+    ended_at: datetime
+    end_seen: bool
+    waited_seconds: float | None
+
+    @property
+    def key(self) -> Key:
+        """The hunt."""
+        return Key(Scope.HUNT, self.hunt_id)
+
+    def apply(self, s: Session) -> None:
+        """Close the record."""
+        calls.close_call(s, **_values(self))
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFinished(Event):
+    """A call that went on without a session, or that was taken over, has ended."""
+
+    kind: ClassVar[str] = "call-finished"
+    hunt_id: str
+    result: Result
+    reason: str | None
+    ended_at: datetime
+    end_seen: bool
+
+    @property
+    def key(self) -> Key:
+        """The hunt."""
+        return Key(Scope.HUNT, self.hunt_id)
+
+    def apply(self, s: Session) -> None:
+        """Close the record."""
+        calls.finish_call(s, **_values(self))
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrphanClosed(Event):
+    """A daemon that is gone left the call open, and nobody can watch it to its end."""
+
+    kind: ClassVar[str] = "orphan-closed"
+    hunt_id: str
+    ended_at: datetime
+
+    @property
+    def key(self) -> Key:
+        """The hunt."""
+        return Key(Scope.HUNT, self.hunt_id)
+
+    def apply(self, s: Session) -> None:
+        """Close the record."""
+        calls.close_orphan(s, self.hunt_id, self.ended_at)
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferStarted(Event):
+    """The phones of a member ring."""
+
+    kind: ClassVar[str] = "offer-started"
+    offer_id: str
+    hunt_id: str
+    stage: int
+    cycle: int
+    position: int
+    extension: str
+    phones: int
+    ring_seconds: float
+    started_at: datetime
+
+    @property
+    def key(self) -> Key:
+        """The hunt."""
+        return Key(Scope.HUNT, self.hunt_id)
+
+    def apply(self, s: Session) -> None:
+        """Write the row of the offer."""
+        values = _values(self)
+        calls.add_offer(s, call_id=values.pop("hunt_id"), **values)
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferEnded(Event):
+    """An offer has its outcome.
+
+    ``member_id``, ``rang_out`` (the phone rang for its whole time) and ``missing`` (members without a phone now) are
+    for the group's ``auto_block``.
+    """
+
+    kind: ClassVar[str] = "offer-ended"
+    offer_id: str
+    hunt_id: str
+    ended_at: datetime
+    outcome: Outcome
+    cause: str | None = None
+    sip_code: int | None = None
+    detail: str | None = None
+    member_id: int | None = None
+    rang_out: bool = False
+    missing: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        """The hunt."""
+        return Key(Scope.HUNT, self.hunt_id)
+
+    def apply(self, s: Session) -> None:
+        """Write the outcome, and count it for auto-block."""
+        values = _values(self)
+        del values["hunt_id"]
+        calls.end_offer(s, **values)
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberSkipped(Event):
+    """A member was passed over."""
+
+    kind: ClassVar[str] = "member-skipped"
+    skip_id: str
+    hunt_id: str
+    stage: int
+    cycle: int
+    position: int
+    extension: str
+    reason: SkipReason
+    at: datetime
+    detail: str | None
+
+    @property
+    def key(self) -> Key:
+        """The hunt."""
+        return Key(Scope.HUNT, self.hunt_id)
+
+    def apply(self, s: Session) -> None:
+        """Write the row of the skip."""
+        values = _values(self)
+        calls.add_skip(s, call_id=values.pop("hunt_id"), **values)
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnMoved(Event):
+    """A call took the turn of a round-robin group and could not wait for the database."""
+
+    kind: ClassVar[str] = "turn-moved"
+    group_id: int
+    call_uuid: str
+    policy_input: dict[str, Any]
+    """What the order of the call was decided on."""
+
+    @property
+    def key(self) -> Key:
+        """The group."""
+        return Key(Scope.GROUP, self.group_id)
+
+    def apply(self, s: Session) -> None:
+        """Move the turn, once a call."""
+        hunts.move_turn(s, **_values(self))
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberAnswered(Event):
+    """A member answered: idle since then and, where the policy remembers it, the group's last answerer."""
+
+    kind: ClassVar[str] = "member-answered"
+    group_id: int
+    member_id: int
+    call_uuid: str
+    at: datetime
+    moves_answerer: bool
+
+    @property
+    def key(self) -> Key:
+        """The group whose last answerer moves; else the member, whose stamp alone is written."""
+        return Key(Scope.GROUP, self.group_id) if self.moves_answerer else Key(Scope.MEMBER, self.member_id)
+
+    def apply(self, s: Session) -> None:
+        """Stamp the member, and move the last answerer once a call."""
+        hunts.note_answer(s, **_values(self))
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TalkEnded(Event):
+    """A member's talk is over: the member is idle from then on."""
+
+    kind: ClassVar[str] = "talk-ended"
+    member_id: int
+    at: datetime
+
+    @property
+    def key(self) -> Key:
+        """The member."""
+        return Key(Scope.MEMBER, self.member_id)
+
+    def apply(self, s: Session) -> None:
+        """Stamp the member; a stamp never goes back."""
+        hunts.note_end(s, **_values(self))
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimReleased(Event):
+    """A hunt gave up its claims: all (``extensions`` None), or those on the extensions taken before a moment."""
+
+    kind: ClassVar[str] = "claim-released"
+    hunt_id: str
+    extensions: tuple[str, ...] | None
+    taken_before: datetime | None
+
+    @property
+    def key(self) -> Key:
+        """The claims of the hunt."""
+        return Key(Scope.CLAIMS, self.hunt_id)
+
+    def apply(self, s: Session) -> None:
+        """End the claims; whoever waits is told."""
+        hunts.release(s, **_values(self))
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimAcquired(Event):
+    """A hunt took claims while the database was away. A claim of a daemon that is gone must not come back."""
+
+    kind: ClassVar[str] = "claim-acquired"
+    durable: ClassVar[bool] = False
+    domain: str
+    extensions: tuple[str, ...]
+    hunt_id: str
+    call_uuid: str
+    run_id: str
+    now: datetime
+    lease_seconds: float
+
+    @property
+    def key(self) -> Key:
+        """The claims of the hunt."""
+        return Key(Scope.CLAIMS, self.hunt_id)
+
+    def apply(self, s: Session) -> None:
+        """Claim the members whom no other hunt has."""
+        hunts.claim(s, **_values(self))
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallsTakenBack(Event):
+    """This run still has these hunts, which another daemon may have taken over. True only while this run lives."""
+
+    kind: ClassVar[str] = "calls-taken-back"
+    durable: ClassVar[bool] = False
+    hunt_ids: tuple[str, ...]
+    node: str
+    run_id: str
+
+    @property
+    def key(self) -> Key:
+        """The run: its hunts are many."""
+        return Key(Scope.HUNT, self.run_id)
+
+    def apply(self, s: Session) -> None:
+        """Write that the calls are this run's."""
+        orphans.take_back(s, **_values(self))
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueLeft(Event):
+    """A caller waits no more."""
+
+    kind: ClassVar[str] = "queue-left"
+    hunt_id: str
+
+    @property
+    def key(self) -> Key:
+        """The claims of the hunt: those who wait behind the caller are told."""
+        return Key(Scope.CLAIMS, self.hunt_id)
+
+    def apply(self, s: Session) -> None:
+        """Remove the queue entries of the hunt."""
+        queue.leave(s, **_values(self))
+
+
+CallEnd = CallClosed | CallFinished | OrphanClosed
+"""The events that end the record of a call."""
+
+
+def _values(event: Event) -> dict[str, Any]:
+    """Return the fields of an event; most are named as the parameters of the query that writes them."""
+    return {name: getattr(event, name) for name in _types(type(event))}
+
+
+@cache
+def _types(event: type[Event]) -> dict[str, Any]:
+    return {name: hint for name, hint in get_type_hints(event).items() if get_origin(hint) is not ClassVar}
+
+
+def _to_json(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, StrEnum):
+        return value.value
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _from_json(hint: Any, value: Any) -> object:
+    """Return a value of the type ``hint``; raise UnreadableEvent."""
+    if get_origin(hint) is UnionType:
+        if value is None and NoneType in get_args(hint):
+            return None
+        (hint,) = (each for each in get_args(hint) if each is not NoneType)
+    try:
+        if hint is datetime:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        if isinstance(hint, type) and issubclass(hint, StrEnum):
+            return hint(value)
+    except (TypeError, ValueError) as error:
+        raise UnreadableEvent(str(error)) from error
+    if get_origin(hint) is tuple and isinstance(value, list):
+        return tuple(_from_json(str, each) for each in value)
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is (get_origin(hint) or hint):
+        return cast("object", value)
+    raise UnreadableEvent(f"{value!r} is no {hint}")
