@@ -13,10 +13,10 @@ def test_a_daemon_that_takes_calls_and_has_its_database_is_well(light_rig: Rig) 
     assert (told["takes_calls"], told["database"]["ok"]) == (True, True)
 
 
-@pytest.mark.parametrize("part", ["heart", "outbox"])
+@pytest.mark.parametrize("part", ["heartbeat", "outbox"])
 def test_a_daemon_that_does_not_look_after_its_claims_or_records_any_more_is_not(light_rig: Rig, part: str) -> None:
     daemon = light_rig.daemon
-    greenlet = {"heart": daemon._heart._greenlet, "outbox": daemon.deps.outbox._greenlet}[part]
+    greenlet = {"heartbeat": daemon._heartbeat._greenlet, "outbox": daemon.deps.outbox._greenlet}[part]
     assert greenlet is not None
     greenlet.kill()
     well, told = daemon._health()

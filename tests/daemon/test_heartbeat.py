@@ -122,10 +122,11 @@ def test_a_beat_that_is_under_way_at_a_stop_does_not_put_the_daemon_back(
         heart.hurry()
         rig.until(begun.is_set, "a beat is under way")
         heart.stop()
+        heart.retire()
         go_on.set()
         rig.until(lambda: not transactions, "its transaction has ended")
         with store.reading() as s:
-            assert list(s.scalars(select(DaemonRecord.run))) == []
+            assert list(s.scalars(select(DaemonRecord.run_id))) == []
     store.close()
 
 

@@ -137,7 +137,7 @@ def test_killed_between_the_answer_and_its_record_the_switch_still_knows_who_tal
         call = rig.started()
         assert rings.wait(WAIT_SECONDS)
         rig.until(lambda: rang(record(rig, call)), "the offer is written")
-        rig.daemon.deps.outbox._put = lambda _write: None
+        rig.daemon.deps.outbox.put = lambda _event, _then=None: None
         rig.pick_up(call, "1001")
         assert talks.wait(WAIT_SECONDS)
         rig.daemon.stop()
@@ -154,7 +154,7 @@ def test_killed_between_the_answer_and_its_record_the_switch_still_knows_who_tal
 
                 answerer, _ = memories(s, groups.get_group(s, DOMAIN, "5000").id)
             assert answerer is not None
-            assert answerer.place == 1, "the memory of the circular group has moved"
+            assert answerer.position == 1, "the memory of the circular group has moved"
         finally:
             following.stop()
 
@@ -255,10 +255,10 @@ def test_a_call_whose_end_is_not_written_yet_is_no_orphan(watched_rig: Rig, monk
     assert call.join(WAIT_SECONDS)
     rig.daemon.listener.calls.join(WAIT_SECONDS)
     (hunt_id,) = takeover.closing
-    rig.daemon._heart._take_orphans()
+    rig.daemon._heartbeat._take_orphans()
     assert takeover.closing == [hunt_id], "it is not closed once more"
     monkeypatch.undo()
-    outbox.try_again()
+    outbox.database_back()
     closed = rig.record(call)
     assert (closed.id, closed.result, closed.end_seen, closed.reason) == (hunt_id, "answered", True, None)
     assert takeover.closing == []

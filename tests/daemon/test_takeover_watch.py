@@ -39,14 +39,14 @@ class Switches:
 
 
 class Records:
-    """What was to be written, by the names of the store's functions; and claims that were let go."""
+    """The kinds of events that were put, each with its hunt; and claims that were released."""
 
     def __init__(self) -> None:
         self.written: list[tuple[str, str]] = []
         self.catches_up = False
 
-    def put(self, function: Any, what: str, *_args: Any, **_more: Any) -> None:
-        self.written.append((function.__name__, what))
+    def put(self, event: Any) -> None:
+        self.written.append((event.kind, getattr(event, "hunt_id", "")))
 
     def release(self, hunt_id: str, *_more: Any) -> None:
         self.written.append(("release", hunt_id))
@@ -86,10 +86,10 @@ def test_whoever_of_the_two_is_told_of_last_it_is_seen_who_picked_up(watch: Watc
     watch.takeover.take_over([watch.ringing("call", phones=2)])
     watch.switches.answered = {"call", leg}
     watch.takeover.changed(Change(channels=(told,)))
-    assert ("note_answered", "hunt of call") in watch.records.written
+    assert ("call-answered", "hunt of call") in watch.records.written
     watch.switches.live.clear()
     watch.takeover.changed(Change(ended=(leg,)))
-    assert ("finish_call", "hunt of call") in watch.records.written
+    assert ("call-finished", "hunt of call") in watch.records.written
     assert len(watch.takeover) == 0
 
 
@@ -97,7 +97,7 @@ def test_no_leg_rings_any_more_and_the_call_is_closed(watch: Watch) -> None:
     watch.takeover.take_over([watch.ringing("call")])
     watch.switches.live.discard(leg_uuid("offer of call", 1))
     watch.takeover.changed(Change(ended=(leg_uuid("offer of call", 1),)))
-    assert watch.records.written == [("close_orphan", "hunt of call")]
+    assert watch.records.written == [("orphan-closed", "hunt of call")]
     assert len(watch.takeover) == 0
 
 
@@ -107,7 +107,7 @@ def test_two_hunts_of_one_caller_are_both_finished(watch: Watch) -> None:
         watch.takeover.watch(DetachedCall(hunt, "call", Result.ANSWERED))
     watch.switches.live.clear()
     watch.takeover.changed(Change(ended=("call",)))
-    assert [what for name, what in watch.records.written if name == "finish_call"] == ["first", "second"]
+    assert [what for name, what in watch.records.written if name == "call-finished"] == ["first", "second"]
 
 
 def test_to_ask_which_hunts_are_watched_closes_none(watch: Watch) -> None:
@@ -119,7 +119,7 @@ def test_to_ask_which_hunts_are_watched_closes_none(watch: Watch) -> None:
     assert watch.takeover.hunt_ids == ["hunt"]
     assert watch.records.written == []
     watch.takeover.look_who_lives()
-    assert watch.records.written == [("finish_call", "hunt"), ("release", "hunt")]
+    assert watch.records.written == [("call-finished", "hunt"), ("release", "hunt")]
     assert watch.takeover.hunt_ids == []
 
 
@@ -128,7 +128,7 @@ def test_an_orphan_with_a_result_that_is_not_known_is_closed_and_hinders_no_othe
 ) -> None:
     caplog.set_level(logging.WARNING)
     watch.takeover.take_over([watch.ringing("odd", result="called back"), watch.ringing("call")])
-    assert watch.records.written == [("close_orphan", "hunt of odd")]
+    assert watch.records.written == [("orphan-closed", "hunt of odd")]
     assert watch.takeover.hunt_ids == ["hunt of call"]
     assert "has a result that is not known: called back" in caplog.text
 
@@ -143,5 +143,5 @@ def test_an_orphan_that_is_not_understood_is_closed_and_hinders_no_other(
 
     monkeypatch.setattr(watch.switches, "legs_of", legs_of)
     watch.takeover.take_over([watch.ringing("odd"), watch.ringing("call")])
-    assert watch.records.written == [("close_orphan", "hunt of odd")]
+    assert watch.records.written == [("orphan-closed", "hunt of odd")]
     assert watch.takeover.hunt_ids == ["hunt of call"]

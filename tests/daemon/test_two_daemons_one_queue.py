@@ -28,14 +28,14 @@ STAYS, TALKS = answers(0.02), answers(0.02, talks=0.1)
 @pytest.fixture
 def first(postgres_url: str) -> Iterator[Rig]:
     store: Store = open_store(postgres_url)
-    with running(postgres_url, store, node="first") as rig:
+    with running(postgres_url, store, node_name="first") as rig:
         yield rig
     store.close()
 
 
 @pytest.fixture
 def second(first: Rig) -> Iterator[Daemon]:
-    daemon = build(replace(first.settings, node="second"))
+    daemon = build(replace(first.settings, node_name="second"))
     daemon.start()
     yield daemon
     daemon.stop()
@@ -135,8 +135,8 @@ def test_the_calls_of_a_daemon_that_is_gone_are_closed_by_the_other(
     call = other_switch.call("5000")
     first.until(lambda: rings and rang(first_record(first, call)), "the offer is written")
     # As a killed process: it says nothing, writes nothing, and its connection is gone.
-    second.deps.outbox._put = lambda _write: None
-    second._heart._greenlet.kill()
+    second.deps.outbox.put = lambda _event, _then=None: None
+    second._heartbeat._greenlet.kill()
     with first.store.writing() as s:
         daemons.retire(s, second.deps.run_id)
     call.listener.cut()
