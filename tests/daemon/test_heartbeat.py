@@ -70,7 +70,7 @@ def kept(rig: Rig) -> set[tuple[str, str, int | None]]:
 
 def opened(rig: Rig) -> set[str | None]:
     with rig.store.reading() as s:
-        return set(s.scalars(select(CallRecord.run).where(CallRecord.ended_at.is_(None))))
+        return set(s.scalars(select(CallRecord.run_id).where(CallRecord.ended_at.is_(None))))
 
 
 def _another_takes_all(rig: Rig, run: str) -> None:
@@ -191,7 +191,7 @@ def test_what_an_earlier_run_of_the_node_left_is_closed_when_it_beats_no_more(
             node=node,
             run_id="earlier",
         )
-    with running(str(database_url), store, node=node, lease_seconds=3600.0) as rig:
+    with running(str(database_url), store, node_name=node, lease_seconds=3600.0) as rig:
         heart = rig.daemon._heartbeat
         assert not heart._earlier_lives_known
 

@@ -26,7 +26,7 @@ from tests.daemon.rig import WAIT_SECONDS, Rig, rang, running
 def runs(store: Store) -> list[str]:
     """The daemons that say that they live."""
     with store.reading() as s:
-        return list(s.scalars(select(DaemonRecord.run)))
+        return list(s.scalars(select(DaemonRecord.run_id)))
 
 
 def test_where_another_daemon_listens_a_start_touches_nothing(rig: Rig) -> None:

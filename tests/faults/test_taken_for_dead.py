@@ -78,4 +78,4 @@ def test_a_second_daemon_is_started_on_the_same_port(office: Office, processes: 
 
 def _runs(office: Office) -> list[str]:
     with office.store.reading() as s:
-        return list(s.scalars(select(DaemonRecord.run)))
+        return list(s.scalars(select(DaemonRecord.run_id)))
