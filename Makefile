@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
+# Test processes side by side; each has databases, ports and folders of its own.
+WORKERS ?= $(shell nproc)
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-faults check format test-live bench clean
@@ -22,10 +25,10 @@ demo: $(STAMP) ## show an office with five agents on a simulated FreeSWITCH, cal
 	$(BIN)/fshunt demo
 
 test: $(STAMP) ## run all tests except the long ones; live tests only if FSHUNT_LIVE_FREESWITCH is set
-	$(BIN)/python -m pytest -m "not faults" $(ARGS)
+	$(PYTEST) -m "not faults and not second_database" $(ARGS)
 
-test-faults: $(STAMP) ## run the long tests of faults: daemons killed, databases down, two daemons under load
-	$(BIN)/python -m pytest -m faults $(ARGS)
+test-faults: $(STAMP) ## run the long tests: daemons killed, databases down, load, PostgreSQL everywhere, more examples
+	$(PYTEST) -m "faults or second_database or hypothesis" --hypothesis-profile=thorough $(ARGS)
 
 check: $(STAMP) ## check format, lint, types and import layers
 	$(BIN)/ruff format --check .

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
+import pytest
 
-from tests.support import postgres
+from tests.support import examples, postgres, selection
 from tests.support.databases import (  # noqa: F401 (fixtures)
     database_url,
     empty_database_url,
@@ -17,9 +17,13 @@ from tests.support.databases import (  # noqa: F401 (fixtures)
     store,
 )
 
-# How long an example takes is the machine's: it says nothing of what is tested.
-settings.register_profile("fshunt", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("fshunt")
+examples.register_profiles()
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make test` leaves to `make test-faults`."""
+    selection.mark_second_databases(items)
 
 
 def pytest_report_header() -> str:

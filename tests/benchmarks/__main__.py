@@ -1,6 +1,6 @@
 """``make bench``."""
 
-from tests.benchmarks.hunts import main
+from tests.benchmarks.hunt_speed import main
 
 if __name__ == "__main__":
     main()

@@ -17,8 +17,7 @@ from fshunt.hunting.states import Outcome
 from fshunt.simulator.core.phones import RINGS, answers
 from fshunt.simulator.switch import SimulatedSwitch
 from tests.support.ports import held_port, number_of
-
-from .switches import simulated_switch
+from tests.support.threaded_switch import simulated_switch
 
 DOMAIN = "pbx.test"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fshunt.db.engine import Store
-from tests.daemon.rig import Rig, running, watching
+from tests.support.rig import Rig, running, watching
 
 
 @pytest.fixture

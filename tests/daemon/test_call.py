@@ -17,7 +17,7 @@ from fshunt.hunting.policy_input import PolicyInput
 from fshunt.hunting.ringtime import RingTime
 from fshunt.services import groups, members
 from fshunt.simulator.core.phones import RINGS, Behaviour, answers, refuses
-from tests.daemon.rig import DOMAIN, RING_SECONDS, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, passed, rang, running
+from tests.support.rig import DOMAIN, RING_SECONDS, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, passed, rang, running
 
 TALKS = answers(0.05, talks=0.05)
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from fshunt.daemon.data.database import READER_THREADS, Database, Deadline, _Job
 from fshunt.db.engine import open_store
 from fshunt.errors import DatabaseError
-from tests.daemon.rig import WAIT_SECONDS
+from tests.support.rig import WAIT_SECONDS
 
 TIMEOUT_SECONDS = 1.0
 

@@ -26,7 +26,7 @@ from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.states import Result
 from fshunt.services import groups, members
 from fshunt.simulator.core.phones import answers
-from tests.daemon.rig import DOMAIN, WAIT_SECONDS, rang, running
+from tests.support.rig import DOMAIN, WAIT_SECONDS, rang, running
 
 NODE = "pbx-8084"
 FAR = datetime(2036, 5, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ import pytest
 from gevent import socket
 from gevent.subprocess import PIPE, Popen
 
-from tests.esl.conversation import WAIT_SECONDS, Switch
+from tests.support.conversation import WAIT_SECONDS, Switch
 
 ROOT = Path(__file__).parents[2]
 

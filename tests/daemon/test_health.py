@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.daemon.rig import Rig
+from tests.support.rig import Rig
 
 
 def test_a_daemon_that_takes_calls_and_has_its_database_is_well(light_rig: Rig) -> None:

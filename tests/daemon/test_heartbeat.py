@@ -19,7 +19,7 @@ from fshunt.db.models import CallRecord, Claim, DaemonRecord, QueueEntry
 from fshunt.db.queries import calls, daemons, lease, orphans
 from fshunt.hunting.group import WhenBusy
 from fshunt.simulator.core.phones import answers
-from tests.daemon.rig import DOMAIN, WAIT_SECONDS, Rig, running
+from tests.support.rig import DOMAIN, WAIT_SECONDS, Rig, running
 
 A_LONG_TIME = 100.0
 

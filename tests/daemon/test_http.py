@@ -16,8 +16,8 @@ from fshunt.daemon.net.http import MAX_CONNECTIONS, MAX_HEAD_BYTES, HttpServer
 from fshunt.daemon.net.metrics import Metrics
 from fshunt.errors import FshuntError
 from fshunt.settings import Address
+from tests.support.waiting import WAIT_SECONDS
 
-WAIT_SECONDS = 30.0
 HEALTH: tuple[bool, dict[str, Any]] = (True, {"takes_calls": True})
 
 

@@ -15,7 +15,7 @@ from fshunt.daemon.net.listener import Listener
 from fshunt.errors import BadValue, FshuntError
 from fshunt.esl import frames
 from fshunt.esl.session import Session
-from tests.esl.conversation import CONNECTED, FINAL_NOTICE, UUID, WAIT_SECONDS, Switch
+from tests.support.conversation import CONNECTED, FINAL_NOTICE, UUID, WAIT_SECONDS, Switch
 
 LOOPBACK = ("127.0.0.1", 0)
 

@@ -12,7 +12,7 @@ from fshunt.hunting.availability import AUTO_BLOCKED
 from fshunt.hunting.ringtime import RingTime
 from fshunt.services import groups, members
 from fshunt.simulator.core.phones import Behaviour, answers
-from tests.daemon.rig import DOMAIN, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, passed, rang
+from tests.support.rig import DOMAIN, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, passed, rang
 
 TALKS = answers(0.02, talks=0.1)
 

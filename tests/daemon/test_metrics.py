@@ -12,8 +12,8 @@ from fshunt.daemon.net import loop_lag
 from fshunt.daemon.net.loop_lag import LoopLag
 from fshunt.daemon.net.metrics import DELAY_BUCKETS_SECONDS, Metrics, _Process
 from fshunt.hunting.states import Outcome, Result
+from tests.support.waiting import WAIT_SECONDS
 
-WAIT_SECONDS = 30.0
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 

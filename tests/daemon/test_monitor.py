@@ -9,7 +9,7 @@ import pytest
 from fshunt.hunting.ringtime import RingTime
 from fshunt.simulator.core.callers import Caller
 from fshunt.simulator.core.phones import RINGS, answers
-from tests.daemon.rig import PASSWORD, Rig, passed, rang
+from tests.support.rig import PASSWORD, Rig, passed, rang
 
 TALKS = answers(0.02, talks=0.05)
 STAYS = answers(0.02)

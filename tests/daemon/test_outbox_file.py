@@ -23,7 +23,7 @@ from fshunt.db.queries import calls, hunts
 from fshunt.errors import DatabaseError
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.states import Outcome, Result
-from tests.daemon.rig import DOMAIN, WAIT_SECONDS
+from tests.support.rig import DOMAIN, WAIT_SECONDS
 
 NODE = "pbx-8084"
 AT = datetime(2026, 3, 1, 9, 30, 0, 250, tzinfo=UTC)

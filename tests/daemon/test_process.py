@@ -25,7 +25,7 @@ from fshunt.hunting.ringtime import RingTime
 from fshunt.services import groups, members
 from fshunt.simulator.core.phones import answers
 from fshunt.simulator.switch import SimulatedSwitch
-from tests.daemon.rig import DOMAIN, WAIT_SECONDS
+from tests.support.rig import DOMAIN, WAIT_SECONDS
 
 TAKES_CALLS = re.compile(r"takes calls at 127\.0\.0\.1:(\d+)")
 

@@ -13,7 +13,7 @@ from fshunt.services import groups, members
 from fshunt.simulator.core.call import SimulatedCall
 from fshunt.simulator.core.callers import Caller
 from fshunt.simulator.core.phones import Behaviour, Phone, answers, refuses
-from tests.daemon.rig import DOMAIN, WAIT_SECONDS, Rig, passed, rang
+from tests.support.rig import DOMAIN, WAIT_SECONDS, Rig, passed, rang
 
 STAYS = answers(0.02)
 TALKS = answers(0.02, talks=0.1)

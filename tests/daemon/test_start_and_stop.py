@@ -20,7 +20,7 @@ from fshunt.db.models import DaemonRecord
 from fshunt.db.queries import calls
 from fshunt.errors import FshuntError
 from fshunt.settings import WatchedSwitch
-from tests.daemon.rig import WAIT_SECONDS, Rig, rang, running
+from tests.support.rig import WAIT_SECONDS, Rig, rang, running
 
 
 def runs(store: Store) -> list[str]:

@@ -11,7 +11,7 @@ from gevent.event import Event
 from fshunt.daemon import supervisor
 from fshunt.daemon.supervisor import Keeper
 from fshunt.simulator.core.phones import answers
-from tests.daemon.rig import WAIT_SECONDS, Rig
+from tests.support.rig import WAIT_SECONDS, Rig
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from fshunt.db.engine import open_store
 from fshunt.db.queries import calls
 from fshunt.simulator.core.faults import Cut, CutFrame, Delay, Duplicate, Fault, Garbage, Slices, Stranger
 from fshunt.simulator.core.phones import RINGS, Behaviour, answers, refuses
-from tests.daemon.rig import (
+from tests.support.rig import (
     UNREADABLE,
     WAIT_SECONDS,
     Rig,

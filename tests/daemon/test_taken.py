@@ -8,7 +8,7 @@ import pytest
 
 from fshunt.hunting.group import WhenBusy
 from fshunt.simulator.core.phones import answers
-from tests.daemon.rig import WAIT_SECONDS, Rig, rang
+from tests.support.rig import WAIT_SECONDS, Rig, rang
 
 
 @pytest.fixture

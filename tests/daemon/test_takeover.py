@@ -18,7 +18,7 @@ from fshunt.errors import DatabaseError
 from fshunt.hunting.ringtime import RingTime
 from fshunt.services import groups
 from fshunt.simulator.core.phones import answers
-from tests.daemon.rig import (
+from tests.support.rig import (
     DOMAIN,
     PASSWORD,
     WAIT_SECONDS,

@@ -20,7 +20,7 @@ from fshunt.hunting.group import WhenBusy
 from fshunt.services import members
 from fshunt.simulator.core.phones import answers
 from fshunt.simulator.switch import SimulatedSwitch
-from tests.daemon.rig import DOMAIN, WAIT_SECONDS, Rig, passed, rang, running
+from tests.support.rig import DOMAIN, WAIT_SECONDS, Rig, passed, rang, running
 
 STAYS, TALKS = answers(0.02), answers(0.02, talks=0.1)
 

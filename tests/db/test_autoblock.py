@@ -8,7 +8,7 @@ from fshunt.db.queries import calls
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.states import Outcome
 from fshunt.services import groups
-from tests.db.office import DOMAIN, NOON, PILOT, after, look, make_office
+from tests.support.small_office import DOMAIN, NOON, PILOT, after, look, make_office
 
 N = 3
 

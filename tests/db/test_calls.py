@@ -9,7 +9,8 @@ from fshunt.hunting.policy_input import PolicyInput, PolicyMember
 from fshunt.hunting.rotation import RotationPointer
 from fshunt.hunting.states import Outcome, Result
 from fshunt.services import groups
-from tests.db.office import DOMAIN, NOON, PILOT, after, make_office
+from tests.support.examples import examples
+from tests.support.small_office import DOMAIN, NOON, PILOT, after, make_office
 
 LEFT_OUT = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 GROUP = {"domain": DOMAIN, "pilot": PILOT, "group_name": "Sales", "policy": "circular"}
@@ -124,7 +125,7 @@ def test_whatever_a_caller_calls_himself_is_recorded(store, text):
 
 
 @given(name=st.text(st.characters(codec=None), max_size=300))
-@settings(max_examples=60, deadline=None, suppress_health_check=LEFT_OUT)
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=LEFT_OUT)
 def test_any_text_of_a_caller_can_be_recorded(store, name):
     with store.writing() as s:
         s.connection().exec_driver_sql("DELETE FROM calls")
@@ -308,7 +309,7 @@ STEPS = st.lists(st.sampled_from(["offer", "skip", "end", "answer", "close"]), m
 
 
 @given(hunts=st.lists(st.tuples(st.booleans(), STEPS), max_size=5))
-@settings(max_examples=40, deadline=None, suppress_health_check=LEFT_OUT)
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=LEFT_OUT)
 def test_however_far_an_orphan_was_it_is_closed_and_no_other_call(store, hunts):
     with store.writing() as s:
         s.connection().exec_driver_sql("DELETE FROM calls")

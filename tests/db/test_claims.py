@@ -12,7 +12,7 @@ from fshunt.db.models import Claim
 from fshunt.db.queries import hunts
 from fshunt.hunting.availability import MemberStatus
 from fshunt.services import groups
-from tests.db.office import DOMAIN, NOON, PILOT, addresses, after, make_office, waits_or_ends
+from tests.support.small_office import DOMAIN, NOON, PILOT, addresses, after, make_office, waits_or_ends
 
 ALL = ["1001", "1002", "1003", "1004"]
 LEASE = 60.0

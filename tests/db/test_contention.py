@@ -19,8 +19,8 @@ from fshunt.hunting.policy_input import policy_input_of
 from fshunt.hunting.rotation import next_index
 from fshunt.hunting.states import Outcome
 from fshunt.services import groups
-from tests.db.office import DOMAIN, NOON, PILOT, addresses, after, look, make_office, waits_or_ends
 from tests.db.test_claims import leases
+from tests.support.small_office import DOMAIN, NOON, PILOT, addresses, after, look, make_office, waits_or_ends
 
 LEASE = 60.0
 THREADS = 6

@@ -1,5 +1,5 @@
 from fshunt.db.queries import daemons
-from tests.db.office import NOON, after
+from tests.support.small_office import NOON, after
 
 STATUS = {"version": "1", "hunts": 3, "switches": [{"name": "h:8021", "since": None}]}
 

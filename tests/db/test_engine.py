@@ -12,7 +12,7 @@ from fshunt.db.queries import hunts
 from fshunt.errors import Conflict, DatabaseError, FshuntError
 from fshunt.hunting.addresses import MemberAddress
 from fshunt.services import groups
-from tests.db.office import DOMAIN, NOON, PILOT, look, make_office, waits_or_ends
+from tests.support.small_office import DOMAIN, NOON, PILOT, look, make_office, waits_or_ends
 
 
 def domains(store):

@@ -15,8 +15,8 @@ from fshunt.db import migrate
 from fshunt.db.engine import open_engine, open_store
 from fshunt.errors import DatabaseError
 from fshunt.services import groups
-from tests.db.office import DOMAIN, PILOT, look, make_office
 from tests.support.postgres import LOCKED_ROLE
+from tests.support.small_office import DOMAIN, PILOT, look, make_office
 
 SECRET = "hunter2-s3cret"
 

@@ -4,7 +4,7 @@ from sqlalchemy import text
 
 from fshunt.db.models import LeaseClock
 from fshunt.db.queries import lease
-from tests.db.office import NOON, after
+from tests.support.small_office import NOON, after
 
 
 def advance(store, seconds):

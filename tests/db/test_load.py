@@ -4,7 +4,7 @@ from fshunt.db.queries import hunts
 from fshunt.errors import NotFound
 from fshunt.hunting.rotation import RotationPointer
 from fshunt.services import groups
-from tests.db.office import DOMAIN, PILOT, look, make_office
+from tests.support.small_office import DOMAIN, PILOT, look, make_office
 
 
 @pytest.fixture

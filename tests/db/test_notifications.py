@@ -16,11 +16,11 @@ from fshunt.db.engine import Store, open_store
 from fshunt.db.notifications import STOP_SECONDS, Changes
 from fshunt.db.queries import hunts
 from fshunt.services import groups
-from tests.db.office import DOMAIN, PILOT, after, make_office
 from tests.db.test_autoblock import Desk
 from tests.db.test_claims import LEASE, claim, look_and_claim, release
 from tests.db.test_queue import join, leave, sweep
-from tests.faults.proxy import PostgresProxy
+from tests.support.postgres_proxy import PostgresProxy
+from tests.support.small_office import DOMAIN, PILOT, after, make_office
 
 SOON = 30.0
 """How long a test waits for what comes in some milliseconds."""

@@ -11,8 +11,8 @@ from fshunt.db.queries.orphans import OpenOffer
 from fshunt.hunting.policy_input import policy_input_of
 from fshunt.hunting.states import Outcome, Result
 from fshunt.services import groups
-from tests.db.office import DOMAIN, NOON, PILOT, after, make_office
 from tests.db.test_claims import claim, leases, renew
+from tests.support.small_office import DOMAIN, NOON, PILOT, after, make_office
 
 DEAD_AFTER = 30.0
 

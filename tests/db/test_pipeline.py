@@ -18,7 +18,7 @@ from fshunt.db.queries import calls, hunts, lease, queue
 from fshunt.errors import BadValue, Conflict, DatabaseError
 from fshunt.hunting.group import Group
 from fshunt.hunting.states import Result
-from tests.db.office import DOMAIN, NOON, PILOT, look, make_office
+from tests.support.small_office import DOMAIN, NOON, PILOT, look, make_office
 
 TIMES = 8
 

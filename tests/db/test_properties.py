@@ -13,10 +13,11 @@ from fshunt.db.queries import hunts
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.rotation import next_index
 from fshunt.services import groups
-from tests.db.office import DOMAIN, NOON, PILOT, after, look, make_office
+from tests.support.examples import examples
+from tests.support.small_office import DOMAIN, NOON, PILOT, after, look, make_office
 
 LEFT_OUT = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-PROPERTY = settings(max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=LEFT_OUT)
+PROPERTY = settings(max_examples=examples(20), stateful_step_count=20, deadline=None, suppress_health_check=LEFT_OUT)
 NAMES = [f"10{n:02}" for n in range(1, 8)]
 
 
@@ -154,8 +155,8 @@ def clear(store):
 
 def test_positions_and_memory_under_everything_that_can_be_done(store):
     office = type("OfficeHere", (Office,), {"store": store})
-    examples = 20 if store.is_sqlite else 6  # the oracle is the same; the other database is slower to ask
-    run_state_machine_as_test(office, settings=settings(PROPERTY, max_examples=examples))
+    thorough = 20 if store.is_sqlite else 6  # the oracle is the same; the other database is slower to ask
+    run_state_machine_as_test(office, settings=settings(PROPERTY, max_examples=examples(thorough)))
 
 
 @given(seconds=st.lists(st.floats(-1e6, 1e6, allow_nan=False), min_size=1, max_size=8))

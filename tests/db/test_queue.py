@@ -8,8 +8,8 @@ from fshunt.db.engine import open_store
 from fshunt.db.queries import hunts, queue
 from fshunt.hunting.availability import in_wrap_up
 from fshunt.services import groups
-from tests.db.office import DOMAIN, NOON, PILOT, after, make_office
 from tests.db.test_claims import ALL, claim, look_and_claim, release
+from tests.support.small_office import DOMAIN, NOON, PILOT, after, make_office
 
 LEASE = 60.0
 

@@ -19,8 +19,9 @@ from fshunt.db.queries import calls, daemons, hunts, lease, orphans, queue
 from fshunt.db.queries.claims import MAX_TICKET
 from fshunt.hunting.states import Result
 from fshunt.services import groups
-from tests.db.office import DOMAIN, NOON, PILOT, look, make_office
 from tests.db.test_claims import leases
+from tests.support.examples import examples
+from tests.support.small_office import DOMAIN, NOON, PILOT, look, make_office
 
 NAMES = ["1001", "1002", "1003"]
 LEASE = 30.0
@@ -384,7 +385,7 @@ def clear(store):
 @pytest.mark.timeout(600)  # a failure is made smaller before it is shown
 def test_daemons_share_members_and_a_line_whatever_happens_to_them(store):
     here = type("DaemonsHere", (Daemons,), {"store": store})
-    examples = 100 if store.is_sqlite else 20  # the model is the same; the other database is slower to ask
+    thorough = 100 if store.is_sqlite else 20  # the model is the same; the other database is slower to ask
     checks = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much]
-    how = settings(max_examples=examples, stateful_step_count=50, deadline=None, suppress_health_check=checks)
+    how = settings(max_examples=examples(thorough), stateful_step_count=50, deadline=None, suppress_health_check=checks)
     run_state_machine_as_test(here, settings=how)

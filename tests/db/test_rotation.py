@@ -8,7 +8,7 @@ from fshunt.db.engine import Store
 from fshunt.db.queries import hunts
 from fshunt.hunting.rotation import RotationPointer, next_index
 from fshunt.services import groups
-from tests.db.office import DOMAIN, NOON, PILOT, addresses, after, look, make_office
+from tests.support.small_office import DOMAIN, NOON, PILOT, addresses, after, look, make_office
 
 ONE, TWO, THREE, FOUR = addresses("1001", "1002", "1003", "1004")
 MEMBERS = ("1001", "1002", "1003", "1004")

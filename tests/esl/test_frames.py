@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fshunt.esl import frames, reader
 from fshunt.esl.frames import Frame, ProtocolError, array
 from fshunt.esl.reader import FrameReader
+from tests.support.examples import examples
 from tests.support.tapes import TAPES, switch_frames
 
 NAMES = sorted(TAPES)
@@ -52,14 +53,14 @@ def test_recorded_events_are_rendered_back_byte_for_byte(name: str) -> None:
             assert frames.render_frame(frame.items(), frame.body) == sent
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.sampled_from(NAMES), st.lists(st.integers(min_value=0), max_size=40))
 def test_slices_give_the_same_frames(name: str, cuts: list[int]) -> None:
     stream = b"".join(switch_frames(name))
     assert read(stream, cuts) == read(stream)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     st.lists(
         st.sampled_from(
@@ -88,7 +89,7 @@ def test_garbage_gives_the_same_frames_or_the_same_error_in_any_slices(parts: li
     assert read(stream, cuts) == read(stream) == read(stream, list(range(len(stream))))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.binary(max_size=400))
 def test_any_bytes_give_frames_or_one_named_error(stream: bytes) -> None:
     got, _ = read(stream)

@@ -21,8 +21,8 @@ from fshunt.esl import commands, frames, inbound
 from fshunt.esl.commands import UnsafeText
 from fshunt.esl.connection import Bounds
 from fshunt.esl.inbound import CommandRefused, Inbound, LoginRefused, ProtocolError, SwitchLost, TimedOut
-
-from .conversation import OK, WAIT_SECONDS, Switch, event
+from tests.support.conversation import OK, WAIT_SECONDS, Switch, event
+from tests.support.examples import examples
 
 PASSWORD = "pa55-of-the-lab"
 AUTH_REQUEST = frames.render_frame([("Content-Type", "auth/request")])
@@ -275,7 +275,7 @@ def _listen(data: list[bytes]) -> tuple[list[str], str]:
     return heard, end
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.lists(st.integers(0, sum(map(len, STREAM))), max_size=12))
 def test_however_it_is_sliced_it_says_the_same(cuts: list[int]) -> None:
     data = b"".join(STREAM)
@@ -292,7 +292,7 @@ def test_an_end_at_every_byte_is_one_named_error_and_the_events_before_it_are_he
         assert "the connection" in end
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.binary(min_size=1, max_size=200))
 def test_whatever_bytes_come_there_is_one_named_error(noise: bytes) -> None:
     _heard, end = _listen([noise])

@@ -11,7 +11,7 @@ from greenswitch.esl import OutboundSession
 
 from fshunt.esl import commands, frames, reader, session, transport
 from fshunt.esl.session import CallerGone, CallerTaken, CommandRefused, ProtocolError, Session, SwitchLost, TimedOut
-from tests.esl.conversation import (
+from tests.support.conversation import (
     CHANNEL,
     CONNECTED,
     FINAL_NOTICE,

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.office import Office
-from tests.faults.processes import processes  # noqa: F401 (a fixture)
-from tests.faults.proxy import PostgresProxy
+from tests.support.fault_office import Office
+from tests.support.postgres_proxy import PostgresProxy
+from tests.support.processes import processes  # noqa: F401 (a fixture)
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from fshunt.hunting.group import WhenBusy
 from fshunt.services import members
 from fshunt.simulator.core.phones import answers
 from fshunt.simulator.dialplan.routing import shipped
-from tests.daemon.rig import DOMAIN, WAIT_SECONDS, Rig, watching
-from tests.faults.proxy import PostgresProxy
+from tests.support.postgres_proxy import PostgresProxy
+from tests.support.rig import DOMAIN, WAIT_SECONDS, Rig, watching
 
 RINGS_A_MOMENT = answers(0.5)
 """Long enough for the other daemon to see it ring."""

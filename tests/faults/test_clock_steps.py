@@ -12,9 +12,9 @@ from fshunt.db.engine import open_store
 from fshunt.db.models import CallRecord
 from fshunt.hunting.ringtime import RingTime
 from fshunt.simulator.core.phones import RINGS, answers
-from tests.daemon.rig import RING_SECONDS, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, passed, rang, running
-from tests.faults.office import Office, ended, happened, phones, switch_to, until
-from tests.faults.processes import FshuntProcess
+from tests.support.fault_office import Office, ended, happened, phones, switch_to, until
+from tests.support.processes import FshuntProcess
+from tests.support.rig import RING_SECONDS, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, passed, rang, running
 
 HOUR = timedelta(hours=1)
 TALKS = answers(0.05, talks=0.05)

@@ -13,9 +13,9 @@ import pytest
 
 from fshunt.simulator.core.phones import RINGS, Phone, answers
 from fshunt.simulator.switch import SimulatedSwitch
-from tests.faults.office import Office, ended, happened, phones, switch_to, until, watched
-from tests.faults.processes import FshuntProcess
-from tests.faults.steps import Step, at
+from tests.support.call_steps import Step, at
+from tests.support.fault_office import Office, ended, happened, phones, switch_to, until, watched
+from tests.support.processes import FshuntProcess
 
 BEFORE_THE_ANSWER = [Step.GREETING, Step.PLANNED, Step.BRIDGE, Step.RINGING]
 TALK_SECONDS = 1.0

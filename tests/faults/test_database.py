@@ -18,10 +18,10 @@ from fshunt.db import pipeline
 from fshunt.db.engine import Store, open_store
 from fshunt.db.models import CallRecord, Claim, OfferRecord, RotationMove
 from fshunt.simulator.core.phones import answers, refuses
-from tests.daemon.rig import WAIT_SECONDS, Rig, rang, running
-from tests.faults import sqlite
-from tests.faults.office import until
-from tests.faults.proxy import PostgresProxy
+from tests.support import sqlite_faults
+from tests.support.fault_office import until
+from tests.support.postgres_proxy import PostgresProxy
+from tests.support.rig import WAIT_SECONDS, Rig, rang, running
 
 HUNT_SECONDS = 1.0
 """Within this time the hunt goes on from the last known group: from the caller's connection to the first ring."""
@@ -322,18 +322,18 @@ def _while_held(fault: Callable[[Rig], AbstractContextManager[None]]) -> Fault:
 
 
 def test_the_file_is_locked_by_another_process(sqlite_url: str, file_store: Store) -> None:
-    hunts_in_time(sqlite_url, file_store, _while_held(lambda _: sqlite.locked(sqlite_url)))
+    hunts_in_time(sqlite_url, file_store, _while_held(lambda _: sqlite_faults.locked(sqlite_url)))
 
 
 def test_the_file_is_locked_again_and_again(sqlite_url: str, file_store: Store) -> None:
-    hunts_in_time(sqlite_url, file_store, _while_held(lambda _: sqlite.locked(sqlite_url, held=1.0, free=0.05)))
+    hunts_in_time(sqlite_url, file_store, _while_held(lambda _: sqlite_faults.locked(sqlite_url, held=1.0, free=0.05)))
 
 
 @pytest.mark.faults
 def test_the_file_is_locked_for_ten_seconds(sqlite_url: str, file_store: Store) -> None:
     @contextmanager
     def fault(rig: Rig) -> Iterator[None]:
-        with sqlite.locked(sqlite_url):
+        with sqlite_faults.locked(sqlite_url):
             yield
             gevent.sleep(10)  # longer than any wait of the daemon for a lock
 
@@ -341,11 +341,11 @@ def test_the_file_is_locked_for_ten_seconds(sqlite_url: str, file_store: Store) 
 
 
 def test_the_file_is_read_only(sqlite_url: str, file_store: Store) -> None:
-    hunts_in_time(sqlite_url, file_store, _while_held(lambda rig: sqlite.read_only(_engine(rig))))
+    hunts_in_time(sqlite_url, file_store, _while_held(lambda rig: sqlite_faults.read_only(_engine(rig))))
 
 
 def test_the_disk_is_full(sqlite_url: str, file_store: Store) -> None:
-    hunts_in_time(sqlite_url, file_store, _while_held(lambda rig: sqlite.full(_engine(rig))))
+    hunts_in_time(sqlite_url, file_store, _while_held(lambda rig: sqlite_faults.full(_engine(rig))))
 
 
 def _engine(rig: Rig):  # type: ignore[no-untyped-def]

@@ -14,8 +14,8 @@ from fshunt.esl.frames import Frame
 from fshunt.esl.reader import FrameReader
 from fshunt.esl.session import Session, SwitchLost
 from tests.support.tapes import TAPES, switch_frames
+from tests.support.waiting import WAIT_SECONDS
 
-WAIT_SECONDS = 30.0
 SHORTEST = "controller-dies-while-ringing"
 WHOLE = ("filtered-exit-in-talk", "filtered-caller-gives-up")
 """Cut at every byte in the long run: the shortest with an answered call, and with a caller who hangs up."""

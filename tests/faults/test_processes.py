@@ -10,9 +10,9 @@ import pytest
 from gevent.subprocess import PIPE, Popen
 
 from fshunt.simulator.core.phones import answers
-from tests.faults.office import Office, ended, phones, switch_to, until
-from tests.faults.processes import FshuntProcess
-from tests.faults.steps import Step, at
+from tests.support.call_steps import Step, at
+from tests.support.fault_office import Office, ended, phones, switch_to, until
+from tests.support.processes import FshuntProcess
 
 
 def test_a_daemon_starts_takes_a_call_ends_and_starts_again_at_the_same_port(

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from tests.faults.proxy import WAIT_SECONDS, Messages, PostgresProxy
+from tests.support.postgres_proxy import WAIT_SECONDS, Messages, PostgresProxy
 
 
 def connect(url: str, **more: object) -> psycopg.Connection:

@@ -16,8 +16,8 @@ from fshunt.simulator.core.phones import answers
 from fshunt.simulator.switch import SimulatedSwitch
 from tests.faults.evidence import Run, read_hunts, read_switches
 from tests.faults.invariants import check
-from tests.faults.office import WAIT_SECONDS, Office, phones, switch_to, until, watched
-from tests.faults.processes import FshuntProcess
+from tests.support.fault_office import WAIT_SECONDS, Office, phones, switch_to, until, watched
+from tests.support.processes import FshuntProcess
 
 HUNTS_A_SECOND = 30
 READY_SECONDS = 2.0

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from fshunt.db.engine import Store, open_engine
 from fshunt.errors import DatabaseError
 from fshunt.services import groups
-from tests.faults import sqlite
+from tests.support import sqlite_faults
 
 DOMAIN = "office.test"
 
@@ -33,7 +33,9 @@ def read(store: Store) -> int:
         return len(groups.list_groups(s, DOMAIN))
 
 
-@pytest.mark.parametrize(("fault", "words"), [(sqlite.read_only, "is read-only"), (sqlite.full, "the disk is full")])
+@pytest.mark.parametrize(
+    ("fault", "words"), [(sqlite_faults.read_only, "is read-only"), (sqlite_faults.full, "the disk is full")]
+)
 def test_nothing_can_be_written_for_a_while(
     engine: Engine, fault: Callable[[Engine], AbstractContextManager[None]], words: str
 ) -> None:
@@ -50,7 +52,7 @@ def test_nothing_can_be_written_for_a_while(
 def test_a_file_is_locked_until_the_other_process_lets_go(engine: Engine, sqlite_url: str) -> None:
     store = Store(engine, busy_timeout_ms=100)
     write(store, "5000")
-    with sqlite.locked(sqlite_url):
+    with sqlite_faults.locked(sqlite_url):
         with pytest.raises(DatabaseError, match="is locked"):
             write(store, "5001")
         assert read(store) == 1
@@ -60,7 +62,7 @@ def test_a_file_is_locked_until_the_other_process_lets_go(engine: Engine, sqlite
 def test_a_file_is_locked_again_and_again(sqlite_url: str) -> None:
     engine = open_engine(sqlite_url, busy_timeout_ms=20_000)
     store = Store(engine, busy_timeout_ms=20_000)
-    with sqlite.locked(sqlite_url, held=0.2, free=0.1):
+    with sqlite_faults.locked(sqlite_url, held=0.2, free=0.1):
         for pilot in ("5000", "5001", "5002"):
             write(store, pilot)
     assert read(store) == 3

@@ -9,9 +9,9 @@ import pytest
 
 from fshunt.simulator.core.phones import answers, refuses
 from fshunt.simulator.switch import SimulatedSwitch
-from tests.faults.office import WAIT_SECONDS, Office, ended, phones, switch_to, until, watched
-from tests.faults.processes import FshuntProcess
-from tests.faults.proxy import PostgresProxy
+from tests.support.fault_office import WAIT_SECONDS, Office, ended, phones, switch_to, until, watched
+from tests.support.postgres_proxy import PostgresProxy
+from tests.support.processes import FshuntProcess
 
 FALLBACK_SECONDS = 2.0
 """Within this time a caller whose group is not known is with the fallback; the best of some callers counts."""

@@ -16,8 +16,8 @@ from fshunt.db.queries import calls
 from fshunt.simulator.core.faults import CutByte, Delay, Duplicate, Fault, Slices, Stranger
 from fshunt.simulator.core.phones import RINGS, answers, refuses
 from fshunt.simulator.switch import SimulatedSwitch
-from tests.daemon.rig import WAIT_SECONDS, Rig, rang, running, watching
-from tests.faults.office import until
+from tests.support.fault_office import until
+from tests.support.rig import WAIT_SECONDS, Rig, rang, running, watching
 
 TALKS = answers(0.05, talks=0.05)
 BYTES_OF_A_CALL = 60_000

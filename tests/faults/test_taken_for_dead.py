@@ -7,8 +7,8 @@ from sqlalchemy import select
 from fshunt.db.models import DaemonRecord
 from fshunt.hunting.group import WhenBusy
 from fshunt.simulator.core.phones import answers
-from tests.faults.office import Office, ended, phones, switch_to, until
-from tests.faults.processes import FshuntProcess, daemons
+from tests.support.fault_office import Office, ended, phones, switch_to, until
+from tests.support.processes import FshuntProcess, daemons
 
 STAYS = answers(0.02)
 

@@ -13,9 +13,9 @@ from fshunt.simulator.core.phones import answers
 from fshunt.simulator.switch import SimulatedSwitch
 from tests.faults import claim_checker
 from tests.faults.invariants import check
-from tests.faults.load import Load, make_load
-from tests.faults.office import DOMAIN, Office, ended, phones, switch_to, until, watched
-from tests.faults.processes import FshuntProcess
+from tests.faults.mixed_load import Load, make_load
+from tests.support.fault_office import DOMAIN, Office, ended, phones, switch_to, until, watched
+from tests.support.processes import FshuntProcess
 
 RATE, SECONDS = 30.0, 16.0
 MOST_AT_ONCE = 200

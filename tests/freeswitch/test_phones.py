@@ -11,8 +11,7 @@ from fshunt.esl.commands import Command
 from fshunt.esl.frames import Frame, ProtocolError
 from fshunt.freeswitch import channels, phones, registrations
 from fshunt.freeswitch.phones import EVENTS, Change, PhoneCall, PhoneState, PhoneTable, watch
-
-from .world import BEGAN, DOMAIN, World, channels_json, contact, registrations_xml, take_state
+from tests.freeswitch.world import BEGAN, DOMAIN, World, channels_json, contact, registrations_xml, take_state
 
 ID = f"1001@{DOMAIN}"
 PROFILES = (

@@ -8,8 +8,19 @@ from hypothesis import strategies as st
 
 from fshunt.esl.frames import Frame, ProtocolError
 from fshunt.freeswitch.phones import Change, PhoneTable
-
-from .world import DOMAIN, USERS, Line, Truth, World, channels_json, registrations_xml, same, settle, take_state
+from tests.freeswitch.world import (
+    DOMAIN,
+    USERS,
+    Line,
+    Truth,
+    World,
+    channels_json,
+    registrations_xml,
+    same,
+    settle,
+    take_state,
+)
+from tests.support.examples import examples
 
 LAG_MOMENTS = 5
 """How far `show channels` may be behind, in events."""
@@ -101,7 +112,7 @@ def test_every_change_that_can_be_seen_is_told(world: World) -> None:
 
 
 @given(st.data())
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_state_taken_at_any_moment_with_late_tables_never_brings_a_call_back(data: st.DataObject) -> None:
     """Subscribed at one moment, the table of channels as it was some moments before, and the rest told in any order."""
     world = data.draw(worlds(40))

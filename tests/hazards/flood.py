@@ -4,7 +4,7 @@ import socket
 import sys
 from contextlib import suppress
 
-from tests.esl.conversation import CONNECTED, event
+from tests.support.conversation import CONNECTED, event
 
 EVENTS = event("CHANNEL_PARK", ("variable_switch_r_sdp", "v=0\r\n" * 1200)) * 100
 

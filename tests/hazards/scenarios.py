@@ -18,8 +18,8 @@ from gevent import socket, subprocess
 from gevent.event import Event
 
 from fshunt.esl import frames
-from tests.esl.conversation import CONNECTED, LINGER_NOTICE, OK, Switch, completion, event
 from tests.hazards.contenders import CONTENDERS, Contender
+from tests.support.conversation import CONNECTED, LINGER_NOTICE, OK, Switch, completion, event
 
 LEG = "eac4c44b-73e8-4b72-a833-6dc07a0fed97"
 REAL = ("variable_originate_disposition", "NO_ANSWER")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.live.phones import Lab
-from tests.live.rig import DOMAIN, Daemon, Pbx, Ports, find_freeswitch
+from tests.live.machines import DOMAIN, Daemon, Pbx, Ports, find_freeswitch
+from tests.live.sip_phones import Lab
 
 HERE = Path(__file__).parent
 

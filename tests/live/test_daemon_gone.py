@@ -1,6 +1,6 @@
 """What becomes of the caller when the daemon dies or stops, at each moment."""
 
-from tests.live.rig import FALLBACK_BOX
+from tests.live.machines import FALLBACK_BOX
 from tests.live.test_destinations import leave_a_message
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from fshunt.esl.inbound import Inbound, LoginRefused
 from fshunt.freeswitch.phones import PhoneState, PhoneTable, watch
-from tests.live.phones import Lab
-from tests.live.rig import DOMAIN, ESL_PASSWORD, Pbx
+from tests.live.machines import DOMAIN, ESL_PASSWORD, Pbx
+from tests.live.sip_phones import Lab
 
 WAIT_SECONDS = 10.0
 POLL_SECONDS = 0.02

@@ -5,7 +5,7 @@ from fshunt.hunting.destinations import parse_destination
 from fshunt.hunting.group import Group
 from fshunt.hunting.ringtime import RingTime
 from fshunt.services import groups
-from tests.db.office import DOMAIN, PILOT, addresses, extensions, look, make_office
+from tests.support.small_office import DOMAIN, PILOT, addresses, extensions, look, make_office
 
 EVERYTHING = {
     "name": "Sales & more",

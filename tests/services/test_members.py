@@ -4,7 +4,7 @@ from fshunt.errors import BadValue, Conflict, NotFound, UsageError
 from fshunt.hunting.addresses import MemberAddress
 from fshunt.hunting.ringtime import RingTime
 from fshunt.services import groups
-from tests.db.office import DOMAIN, PILOT, addresses, extensions, look, make_office
+from tests.support.small_office import DOMAIN, PILOT, addresses, extensions, look, make_office
 
 ONE, TWO, THREE, FOUR = addresses("1001", "1002", "1003", "1004")
 EXTERNAL = addresses("+14155550123@carrier")[0]

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from fshunt.simulator.core.clock import VirtualClock
-
-from .controllers import Controller
+from tests.simulator.controllers import Controller
 
 
 @pytest.fixture

@@ -14,8 +14,7 @@ from fshunt.esl.frames import Frame, ProtocolError
 from fshunt.esl.reader import FrameReader
 from fshunt.simulator.core.clock import Clock
 from fshunt.simulator.switch import SimulatedSwitch
-
-from .tapes import Row, Story
+from tests.simulator.tape_story import Row, Story
 
 REAL_SECONDS = 30  # a test that waits longer than this hangs
 

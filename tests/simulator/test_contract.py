@@ -13,9 +13,8 @@ from fshunt.simulator.core.clock import VirtualClock
 from fshunt.simulator.core.phones import GONE, RINGS, Behaviour, answers, refuses
 from fshunt.simulator.dialplan.routing import Action
 from fshunt.simulator.switch import SimulatedSwitch
-
-from .controllers import Controller, replay
-from .tapes import Row, Story, caller_uuid, contacts, read_tape
+from tests.simulator.controllers import Controller, replay
+from tests.simulator.tape_story import Row, Story, caller_uuid, contacts, read_tape
 
 PLAIN = (("set", "continue_on_fail=true"), ("set", "hangup_after_bridge=true"))
 RESUMED = (*PLAIN, ("set", "socket_resume=true"), ("set", "execute_on_answer=set socket_resume=false"))

@@ -8,8 +8,7 @@ from fshunt.esl.frames import ProtocolError
 from fshunt.simulator.core.clock import VirtualClock
 from fshunt.simulator.core.faults import CutByte, CutFrame, Delay, Duplicate, Fault, Garbage, Slices, Stranger
 from fshunt.simulator.switch import SimulatedSwitch
-
-from .controllers import REAL_SECONDS, Controller
+from tests.simulator.controllers import REAL_SECONDS, Controller
 
 MARK = "CHANNEL_EXECUTE_COMPLETE"
 

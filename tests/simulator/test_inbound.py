@@ -14,9 +14,9 @@ from fshunt.simulator.core.callers import Caller
 from fshunt.simulator.core.faults import Slices
 from fshunt.simulator.core.phones import RINGS, answers
 from fshunt.simulator.switch import SimulatedSwitch
+from tests.support.waiting import WAIT_SECONDS
 
 PASSWORD = "not-the-default"
-WAIT_SECONDS = 30.0
 
 
 class Watched:

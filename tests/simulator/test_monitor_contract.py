@@ -19,10 +19,10 @@ from fshunt.simulator.core.clock import RealClock
 from fshunt.simulator.core.phones import RINGS, Phone, answers, refuses
 from fshunt.simulator.switch import SimulatedSwitch
 from tests.support.tapes import MONITOR_TAPES, Line, read_tape
+from tests.support.waiting import WAIT_SECONDS
 
 PASSWORD = "not-the-default"
 SPEED = 5.0
-WAIT_SECONDS = 30.0
 READ = (
     *("Channel-Call-State", "Answer-State", "Call-Direction", "Channel-Presence-ID", "Caller-Caller-ID-Number"),
     *("Caller-Destination-Number",),

@@ -12,8 +12,7 @@ from fshunt.simulator.core.clock import VirtualClock
 from fshunt.simulator.core.phones import RINGS, Behaviour, answers, refuses
 from fshunt.simulator.dialplan.routing import Action
 from fshunt.simulator.switch import SimulatedSwitch
-
-from .controllers import REAL_SECONDS, Controller
+from tests.simulator.controllers import REAL_SECONDS, Controller
 
 EVENTS = "event plain CHANNEL_PROGRESS CHANNEL_ANSWER CHANNEL_BRIDGE CHANNEL_EXECUTE_COMPLETE CHANNEL_HANGUP_COMPLETE"
 NO_RESUME: tuple[Action, ...] = (("set", "continue_on_fail=true"), ("set", "hangup_after_bridge=true"))

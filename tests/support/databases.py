@@ -70,7 +70,7 @@ class Databases:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[URL]:
-    """A PostgreSQL server; see tests/postgres.py."""
+    """A PostgreSQL server; see tests/support/postgres.py."""
     yield from start_or_explain()
 
 

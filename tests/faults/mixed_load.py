@@ -19,8 +19,8 @@ from fshunt.simulator.core.clock import RealClock
 from fshunt.simulator.core.phones import RINGS, Behaviour, Phone, answers, refuses
 from fshunt.simulator.switch import Fact, SimulatedSwitch
 from tests.faults.evidence import Run, read_hunts, read_switches
-from tests.faults.office import Office, switch_to
-from tests.faults.processes import FshuntProcess
+from tests.support.fault_office import Office, switch_to
+from tests.support.processes import FshuntProcess
 
 PILOTS: dict[str, dict[str, Any]] = {
     "5000": {"policy": "regular"},

@@ -1,8 +1,8 @@
 """Events read a second, by fshunt's session and by greenswitch's, of one recorded call in one run.
 
-``python -m tests.benchmarks.frames [SECONDS]``. Two figures each: what the parser does with bytes in memory, and what
-the session does with a socket, up to the code that is given the event. Of every event two headers are looked up, those
-that a hunt asks for.
+``python -m tests.benchmarks.frame_speed [SECONDS]``. Two figures each: what the parser does with bytes in memory, and
+what the session does with a socket, up to the code that is given the event. Of every event two headers are looked up,
+those that a hunt asks for.
 """
 
 import io

@@ -11,9 +11,9 @@ from queue import Queue
 import gevent
 
 from fshunt.simulator.switch import SimulatedSwitch
+from tests.support.waiting import WAIT_SECONDS
 
 PASSWORD = "of-the-simulated-switch"
-WAIT_SECONDS = 30.0
 
 
 @contextmanager

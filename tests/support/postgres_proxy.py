@@ -19,9 +19,9 @@ from typing import Self
 from sqlalchemy import URL, make_url
 
 from tests.support.ports import held_port, number_of
+from tests.support.waiting import WAIT_SECONDS
 
 RECEIVE_BYTES = 65536
-WAIT_SECONDS = 30.0
 LOOK_SECONDS = 0.05
 
 

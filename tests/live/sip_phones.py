@@ -14,11 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.live.callers import Caller
+from tests.live.sip_callers import Caller
 from tests.live.sipmessage import Message, request, sdp, sequence, token
 
 if TYPE_CHECKING:
-    from tests.live.rig import Pbx
+    from tests.live.machines import Pbx
 
 Address = tuple[str, int]
 POLL_SECONDS = 0.2

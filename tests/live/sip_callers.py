@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.live.sipmessage import Message, media_of, request, sdp, token
 
 if TYPE_CHECKING:
-    from tests.live.phones import Lab
+    from tests.live.sip_phones import Lab
 
 
 class Caller:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,20 +21,11 @@ from fshunt.hunting.ringtime import RingTime
 from fshunt.services import groups, members
 from fshunt.simulator.core.phones import RINGS, Behaviour, Phone
 from fshunt.simulator.switch import SimulatedSwitch
-from tests.faults.processes import FshuntProcess
+from tests.support.processes import FshuntProcess
+from tests.support.waiting import WAIT_SECONDS, until
 
 DOMAIN = "office.test"
 PASSWORD = "not-the-shipped-one"
-WAIT_SECONDS = 30.0
-"""How long a test waits for what must happen; it is not a measure of anything."""
-
-
-def until(found: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) -> Any:
-    """Look again and again until something is so, and return it; other greenlets run between the looks."""
-    with gevent.Timeout(seconds, AssertionError(f"not within {seconds:g} s: {what}")):
-        while not (seen := found()):
-            gevent.sleep(0.02)
-    return seen
 
 
 class Office:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import gevent
 from gevent.event import Event
 
 from fshunt.daemon.bootstrap import build
@@ -23,8 +22,10 @@ from fshunt.services import groups, members
 from fshunt.settings import Address, Settings, WatchedSwitch
 from fshunt.simulator.core.phones import RINGS, Behaviour, Phone
 from fshunt.simulator.switch import Fact, SimulatedSwitch
-from tests.esl.conversation import LINGER_NOTICE
+from tests.support import waiting
+from tests.support.conversation import LINGER_NOTICE
 from tests.support.ports import held_port, number_of
+from tests.support.waiting import WAIT_SECONDS
 
 DOMAIN = "office.test"
 RING_CYCLE = 0.1
@@ -33,9 +34,6 @@ RINGS_OUT = RingTime(rings=3)
 """Three rings of a tenth of a second, for who is to ring out: the daemon's own timers are real, so they are short."""
 
 PASSWORD = "for-the-monitor"
-
-WAIT_SECONDS = 30.0
-"""How long a test waits for what must happen; it is not a measure of anything."""
 
 RINGS_ON = RingTime(seconds=4 * WAIT_SECONDS)
 """For everybody else: longer than a test waits, so that nobody rings out because the machine is slow."""
@@ -91,12 +89,7 @@ class Rig:
 
     def until(self, done: Callable[[], object], what: str) -> None:
         """Wait until something holds."""
-        try:
-            with gevent.Timeout(WAIT_SECONDS):
-                while not done():
-                    gevent.sleep(0.005)
-        except gevent.Timeout:
-            raise AssertionError(f"it did not come to pass: {what}") from None
+        waiting.until(done, what)
 
     def let_watch(self) -> None:
         """Let the daemon's monitor in, and wait until it watches."""

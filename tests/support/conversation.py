@@ -7,10 +7,10 @@ from gevent import socket
 
 from fshunt.esl import frames
 from fshunt.esl.session import Session
+from tests.support.waiting import WAIT_SECONDS
 
 UUID = "a996eccf-4b77-49f6-80d2-b4948e9830f1"
 CHANNEL = [("Event-Name", "CHANNEL_DATA"), ("Unique-ID", UUID), ("Caller-Destination-Number", "5000")]
-WAIT_SECONDS = 30.0  # for what must come: only a test that fails waits as long
 
 LINGER_NOTICE = frames.render_frame(
     [
