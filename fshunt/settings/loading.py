@@ -33,7 +33,7 @@ class Loaded:
     sources: Mapping[str, str]
 
     def warnings(self) -> list[str]:
-        """What is dangerous in the settings, a sentence each."""
+        """Return the dangers in the settings, one sentence each."""
         said = [self._of_database(), *(_of_password_file(switch) for switch in self.settings.switch)]
         return [sentence for sentence in said if sentence]
 
@@ -42,25 +42,25 @@ class Loaded:
             return None
         if not _open_to_others(self.file):
             return None
-        return f"{self.file} holds the database's password and everybody can read it: run `chmod o-r {self.file}`."
+        return f"{self.file} holds the database's password and is world-readable: run `chmod o-r {self.file}`."
 
 
 def _of_password_file(switch: WatchedSwitch) -> str | None:
     file = switch.password_file
     if not _open_to_others(file):
         return None
-    return f"{file} holds an event socket's password and everybody can read it: run `chmod o-r {file}`."
+    return f"{file} holds an event socket's password and is world-readable: run `chmod o-r {file}`."
 
 
 def _open_to_others(file: Path) -> bool:
     try:
         return bool(file.stat().st_mode & READABLE_BY_OTHERS)
-    except OSError:  # it is not there, or not for us: whoever reads it says so
+    except OSError:  # missing or unreadable: reading it reports that
         return False
 
 
 def load(config: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Loaded:
-    """Read the settings; `config` is the file that was named on the command line.
+    """Read the settings; `config` is the file given on the command line.
 
     Raises SettingsError: a named file that does not exist, a file that cannot be read, an unknown key, a wrong value.
     """
@@ -85,18 +85,18 @@ def _read_file(named: str | Path | None) -> tuple[Path | None, dict[str, Any]]:
         return file, tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if named:
-            raise SettingsError(f"There is no settings file {file}.") from None
+            raise SettingsError(f"The settings file {file} does not exist.") from None
         return None, {}
     except OSError as error:
         raise SettingsError(f"The settings file {file} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise SettingsError(f"The settings file {file} cannot be read: it is not in UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"The settings file {file} is not right TOML: {error}.") from None
+        raise SettingsError(f"The settings file {file} is not valid TOML: {error}.") from None
 
 
 def _variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that set something; an empty one sets nothing, as is usual in unit files and containers."""
+    """Return the variables that set something; an empty one does not, as is usual in unit files and containers."""
     ours = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value}
     return {
         name: value

@@ -1,4 +1,4 @@
-"""All settings of fshunt, one field each: its default, what it may be, and what it does."""
+"""All settings of fshunt, one field each: default, kind of value, and meaning."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _about(kind: Kind, meaning: str) -> dict[str, Any]:
 
 
 def default_node_name(listen: Address) -> str:
-    """The host's name and the port: two daemons of one host do not share a node."""
+    """Return the host's name and the port, so that two daemons of one host are two nodes."""
     host, port = re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname()) or "fshunt", f"-{listen.port}"
     return host[: NODE_CHARS - len(port)] + port
 
@@ -38,113 +38,117 @@ _URL = Kind("a SQLAlchemy URL", str, check_database_url, hide_password)
 
 @dataclass(frozen=True)
 class Settings:
-    """What an administrator set, in the form the program uses; times in seconds. Its repr leaves the database out."""
+    """The settings as the program uses them; times in seconds. The repr omits the database URL and its password."""
 
     database_url: str = field(
         default="sqlite:////var/lib/fshunt/fshunt.db",
         repr=False,
         metadata=_about(
             _URL,
-            "The database, SQLite or PostgreSQL. A password in it is shown nowhere, and no option takes it.",
+            "The SQLite or PostgreSQL database. A password in it is never shown, and no option takes it.",
         ),
     )
     default_domain: str | None = field(
         default=None,
         metadata=_about(
             values.optional(values.text("a domain", validation.check_domain)),
-            "The domain of commands that name none. Without it, the only domain there is.",
+            "The domain for commands without `--domain`. If it is not set, the only domain in the database.",
         ),
     )
     shared_members: tuple[str, ...] = field(
         default=(),
         metadata=_about(
             values.texts("a list of domains", validation.check_domain),
-            "The domains in which a member may be in more than one group.",
+            "Domains in which a member may belong to more than one group.",
         ),
     )
     seconds_per_ring: float = field(
         default=6.0,
-        metadata=_about(values.seconds(0.1, 60), "How long one ring is: a ring time of 3 rings is 18 seconds."),
+        metadata=_about(
+            values.seconds(0.1, 60), "Length of one ring, in seconds: with 6, a ring time of 3 rings is 18 seconds."
+        ),
     )
     listen: Address = field(
         default=Address("127.0.0.1", 8084),
         metadata=_about(
             values.address(),
-            "Where the daemon waits for FreeSWITCH. Other than on loopback, `allowed_peers` must be set.",
+            "Address for FreeSWITCH's connections. Other than on loopback, `allowed_peers` is required.",
         ),
     )
     allowed_peers: tuple[IpNetwork, ...] = field(
         default=(),
-        metadata=_about(values.networks(), "Who may connect: the outbound socket has no other authentication."),
+        metadata=_about(
+            values.networks(), "Hosts that may connect to `listen`: the outbound socket has no other authentication."
+        ),
     )
     http_listen: Address | None = field(
         default=Address("127.0.0.1", 8085),
         metadata=_about(
             values.no_address(values.address()),
-            "Where the daemon serves metrics and health over HTTP. Off loopback, `http_allowed_peers` is required.",
+            "Address for metrics and health over HTTP. Other than on loopback, `http_allowed_peers` is required.",
         ),
     )
     http_allowed_peers: tuple[IpNetwork, ...] = field(
         default=(),
         metadata=_about(
-            values.networks(), "Who besides this machine may ask for metrics and health: the server has no passwords."
+            values.networks(), "Other hosts that may read metrics and health: the HTTP server has no passwords."
         ),
     )
     switch: tuple[WatchedSwitch, ...] = field(
         default=(),
         metadata=_about(
             switches(),
-            "The FreeSWITCHes whose event sockets the daemon watches, to know who is on the phone. Each has a `host`, "
-            "a `port` (8021 where none is said) and a `password_file`, whose one line is the event socket's password. "
-            "Without any, a hunt goes by what the phones answer.",
+            "FreeSWITCH event sockets that the daemon watches, to know which members are on a call. Each has a `host`, "
+            "a `port` (default 8021) and a `password_file`, whose only line is the event socket's password. "
+            "Without any, hunts rely on the phones' answers.",
         ),
     )
     max_calls: int = field(
-        default=1000, metadata=_about(values.whole(1, 100_000), "How many calls the daemon holds at a time.")
+        default=1000, metadata=_about(values.whole(1, 100_000), "Maximum number of calls at a time.")
     )
     stop_timeout: float = field(
         default=0.5,
         metadata=_about(
             values.seconds(0, 3600),
-            "How long a graceful stop lets the hunts under way go on, in seconds. Then phones that ring go on without "
-            "the daemon, and whoever picks up has the call; where nobody does, and where no phone rings, FreeSWITCH "
-            "takes the caller to the next daemon or to the fallback. Answered calls go on in any case.",
+            "How long a stop waits for hunts in progress, in seconds. Then ringing phones keep ringing without the "
+            "daemon, and the first to pick up gets the call; if nobody does, or no phone rings, FreeSWITCH takes the "
+            "caller to the next daemon or to the fallback. Answered calls continue in any case.",
         ),
     )
     voicemail_profile: str = field(
         default="default",
-        metadata=_about(values.text("a voicemail profile", validation.check_profile), "The profile of mod_voicemail."),
+        metadata=_about(values.text("a voicemail profile", validation.check_profile), "Profile of mod_voicemail."),
     )
     confirm_prompt: str = field(
         default="ivr/ivr-accept_reject_voicemail.wav",
         metadata=_about(
             values.text("a sound file or stream", validation.check_prompt),
-            "What a member who must confirm hears before pressing 1.",
+            "Prompt for a member who must confirm: press 1 to accept the call.",
         ),
     )
     confirm_timeout: float = field(
         default=10.0,
-        metadata=_about(values.seconds(1, 120), "How long a member who picked up may take to confirm, in seconds."),
+        metadata=_about(values.seconds(1, 120), "How long a member may take to confirm after picking up, in seconds."),
     )
     transfer_context: str | None = field(
         default=None,
         metadata=_about(
             values.optional(values.text("a dialplan context", validation.check_context)),
-            "The dialplan context of a `transfer:` destination. Empty: the caller's own.",
+            "Dialplan context of `transfer:` destinations. Empty: the caller's own context.",
         ),
     )
     log_level: str = field(
-        default="info", metadata=_about(values.one_of("debug", "info", "warning", "error"), "The least that is logged.")
+        default="info", metadata=_about(values.one_of("debug", "info", "warning", "error"), "Minimum level to log.")
     )
     log_format: str = field(
         default="text",
-        metadata=_about(values.one_of("text", "json"), "A line of text or a JSON object for each message."),
+        metadata=_about(values.one_of("text", "json"), "Log each message as a line of text or as a JSON object."),
     )
     node_name: str = field(
         default="",
         metadata=_about(
             values.text("a name", _check_node),
-            "This daemon's name in the records; each daemon on a database needs its own, the same after a restart.",
+            "Name of this daemon in the records: unique among the daemons of a database, and the same after a restart.",
         ),
     )
     lease_seconds: float = field(
@@ -157,37 +161,37 @@ class Settings:
         default=0.5,
         metadata=_about(
             values.seconds(0.05, 60),
-            "The longest that a call waits for one step of the database before it goes on without, in seconds.",
+            "Longest wait for one database step, in seconds; after that the call continues without the database.",
         ),
     )
     outbox_dir: str | None = field(
         default="/var/lib/fshunt",
         metadata=_about(
-            values.optional(values.text("a folder's whole path", values.absolute_path)),
-            "Where records that the database cannot take are kept in a file, so that a daemon that is stopped or "
-            "killed meanwhile writes them when it runs again. Empty, or no such folder: they wait in memory.",
+            values.optional(values.text("an absolute path", values.absolute_path)),
+            "Folder of the outbox file, which keeps records that the database cannot take. A daemon that is stopped or "
+            "killed meanwhile writes them at its next start. If empty or missing, they are kept in memory only.",
         ),
     )
     claim_audit_file: str | None = field(
         default=None,
         metadata=_about(
-            values.optional(values.text("a file's whole path", values.absolute_path)),
-            "A file to which the start and the end of each claim on a member are appended, a line of JSON each, for "
-            "whoever wants to prove that nobody was rung twice. It is never shortened.",
+            values.optional(values.text("an absolute path", values.absolute_path)),
+            "File to which the daemon appends the start and the end of each claim on a member, one line of JSON each, "
+            "to prove that no member is claimed twice. It is never truncated.",
         ),
     )
     fallback_box: str | None = field(
         default=None,
         metadata=_about(
             values.optional(values.text("an extension", validation.check_extension)),
-            "The voicemail box in the dialplan that `fshunt dialplan` writes, for groups without a box of their own.",
+            "Voicemail box in the dialplan of `fshunt dialplan`, for groups without a box of their own.",
         ),
     )
     controllers: tuple[Address, ...] = field(
         default=(),
         metadata=_about(
             values.controllers(),
-            "The daemons in the dialplan of `fshunt dialplan`, tried in this order. By default that of `listen`.",
+            "Daemons in the dialplan of `fshunt dialplan`, tried in this order. Default: the address of `listen`.",
         ),
     )
 
@@ -198,9 +202,9 @@ class Settings:
             object.__setattr__(self, "node_name", default_node_name(self.listen))
 
     def listening_on(self, listen: Address) -> Settings:
-        """The same settings with another address to listen on; raises SettingsError if that needs `allowed_peers`.
+        """Return the settings with another address to listen on; raise SettingsError if that needs `allowed_peers`.
 
-        What goes by the address, if nothing else was said, goes along.
+        Defaults that depend on the address change with it.
         """
         changed = replace(
             self,
@@ -212,7 +216,7 @@ class Settings:
         return changed
 
     def check(self) -> None:
-        """Refuse settings that are right one by one but not together (design, section 9)."""
+        """Refuse settings that are valid alone but not together (design, section 9)."""
         if not self.listen.loopback and not self.allowed_peers:
             raise SettingsError(
                 f"To listen on {self.listen}, which other machines can reach, "

@@ -1,4 +1,4 @@
-"""The `[[switch]]` tables: the FreeSWITCHes that the daemon watches, and their passwords, each in a file of its own."""
+"""The `[[switch]]` tables: the FreeSWITCH hosts that the daemon watches, each with a password file."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from fshunt.settings.values import (
 EVENT_SOCKET_PORT = 8021
 """Where FreeSWITCH's event socket listens, unless its configuration says otherwise."""
 
-SHIPPED_PASSWORD = "ClueCon"  # noqa: S105 (everybody knows it: that is why it is refused)
+SHIPPED_PASSWORD = "ClueCon"  # noqa: S105 (public, which is why fshunt refuses it)
 
 MAX_PASSWORD_BYTES = 1024
-"""FreeSWITCH reads no longer line."""
+"""FreeSWITCH does not read longer lines."""
 
 KEYS = ("host", "port", "password_file")
 ONE_SECRET = ("password", "secret")
@@ -35,7 +35,7 @@ FORM = "must be [[switch]] tables with `host`, `port` and `password_file`"
 
 @dataclass(frozen=True, slots=True)
 class WatchedSwitch:
-    """The event socket of a FreeSWITCH, and the file with its password, which is read when it is needed only."""
+    """The event socket of a FreeSWITCH, and the file with its password, which is read only when needed."""
 
     host: str
     port: int
@@ -43,7 +43,7 @@ class WatchedSwitch:
 
     @property
     def name(self) -> str:
-        """What it is called in logs, metrics and on screens."""
+        """Its name in logs, in metrics and on screens."""
         return str(Address(self.host, self.port))
 
     def __str__(self) -> str:
@@ -52,7 +52,7 @@ class WatchedSwitch:
     def password(self) -> str:
         """Read the password; a line feed at its end does not belong to it.
 
-        Raises SettingsError, without what the file holds.
+        Raises SettingsError, whose text never has the content of the file.
         """
         file = self.password_file
         said = self._read().removesuffix("\n").removesuffix("\r")
@@ -64,8 +64,8 @@ class WatchedSwitch:
             )
         if said == SHIPPED_PASSWORD:
             raise SettingsError(
-                f"The file {file} has the password that FreeSWITCH is shipped with, which fshunt refuses: "
-                f"set another one in event_socket.conf.xml of {self.name}, and in the file."
+                f"The file {file} has FreeSWITCH's default password, which fshunt refuses: "
+                f"set your own password in event_socket.conf.xml of {self.name} and in this file."
             )
         return said
 
@@ -77,7 +77,7 @@ class WatchedSwitch:
             with file.open("rb") as opened:
                 return opened.read(MAX_PASSWORD_BYTES + 3).decode()
         except FileNotFoundError:
-            raise SettingsError(f"There is no file {file} {whose}.") from None
+            raise SettingsError(f"The file {file} {whose} does not exist.") from None
         except OSError as error:
             raise SettingsError(f"The file {file} {whose} cannot be read: {error.strerror}.") from None
         except UnicodeDecodeError:
@@ -95,7 +95,7 @@ def _show(switches: tuple[WatchedSwitch, ...]) -> list[str]:
 
 def _check_all(value: object) -> tuple[WatchedSwitch, ...]:
     if isinstance(value, dict):
-        raise WrongValueError(f"{FORM}: two brackets at either side of the word")
+        raise WrongValueError(f"{FORM}: use two brackets on each side of the word")
     if not isinstance(value, list):
         raise WrongValueError(FORM)
     found: dict[str, WatchedSwitch] = {}
@@ -115,7 +115,7 @@ def _from_text(said: str) -> WatchedSwitch:
 
 
 def _from_table(said: object) -> WatchedSwitch:
-    # What is said is not repeated in an error: it may be a password at the wrong place.
+    # An error does not repeat the value: it may be a password in the wrong place.
     if not isinstance(said, Mapping):
         raise WrongValueError(FORM)
     for key in said:
@@ -129,9 +129,11 @@ def _from_table(said: object) -> WatchedSwitch:
 
 def _check_key(key: str) -> None:
     if key in ONE_SECRET:
-        raise WrongValueError(f"takes no `{key}`: write it into a file of its own, and name that as `password_file`")
+        raise WrongValueError(
+            f"takes no `{key}`: write the password into a file of its own and set `password_file` to its path"
+        )
     if key not in KEYS:
-        raise WrongValueError(f"has a table with `{key}`, which it does not know{nearest(key, list(KEYS))}")
+        raise WrongValueError(f"has a table with the unknown key `{key}`{nearest(key, list(KEYS))}")
 
 
 def _address(host: Any, port: Any) -> Address:

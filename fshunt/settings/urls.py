@@ -1,6 +1,6 @@
 """Database URLs, which may hold a password: checked and shown without ever printing it.
 
-SQLAlchemy is imported where it is needed only: `fshunt --help` shall not wait for it.
+SQLAlchemy is imported only where it is needed, because importing it would slow `fshunt --help` down.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def check_database_url(value: object) -> str:
     except (ArgumentError, ValueError):
         raise WrongValueError(wrong) from None
     except (NoSuchModuleError, ImportError):
-        raise WrongValueError(f"{wrong}: there is no driver for what it names") from None
+        raise WrongValueError(f"{wrong}: no driver is installed for the one given") from None
     return value
 
 
 def hide_password(value: str) -> str:
-    """The URL with *** for the password, wherever in the URL it stands."""
+    """Return the URL with *** in place of the password, wherever it is in the URL."""
     from sqlalchemy.engine import make_url
 
     url = make_url(value)
@@ -41,7 +41,7 @@ def hide_password(value: str) -> str:
 
 
 def has_password(value: str) -> bool:
-    """Whether the URL holds a password."""
+    """Tell whether the URL holds a password."""
     from sqlalchemy.engine import make_url
 
     url = make_url(value)

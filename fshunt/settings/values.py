@@ -1,4 +1,4 @@
-"""What a setting may be: each kind reads the text of an environment variable and checks the value of a file.
+"""The kinds of value: each reads the text of an environment variable and checks the value of a file.
 
 A check returns the value in the form the program uses, or raises WrongValueError,
 or the BadValue of a kind of `fshunt.hunting.validation`.
@@ -56,11 +56,10 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True)
 class Kind:
-    """How values of a setting are read.
+    """How the values of a setting are read.
 
-    `words` says what a value is, for the documents. `read` makes the value that a file would hold from the text of an
-    environment variable; `check` makes the program's value from that, or raises WrongValueError; `show` makes what goes
-    into JSON.
+    `words` describes a value in the documents. `read` converts the text of an environment variable to the value that a
+    file would hold; `check` converts that to the program's value or raises WrongValueError; `show` converts it to JSON.
     """
 
     words: str
@@ -70,13 +69,13 @@ class Kind:
 
 
 def nearest(word: str, right: list[str]) -> str:
-    """Return the question whether a near right word was meant, or nothing where none is near."""
+    """Return a question for the nearest valid word, or an empty text if none is near."""
     found = get_close_matches(word, right, n=1, cutoff=0.6)
     return f" (did you mean `{found[0]}`?)" if found else ""
 
 
 def listen_address(text: str) -> Address:
-    """Read an address that was said on the command line; raise UsageError if it is none."""
+    """Read an address from the command line; raise UsageError if it is invalid."""
     try:
         return parse_address(text)
     except WrongValueError as error:
@@ -175,7 +174,7 @@ def address() -> Kind:
 
 
 def no_address(kind: Kind) -> Kind:
-    """The kind, or the word `none` or an empty text; a variable can say only the word, as an empty one sets nothing."""
+    """Return the kind that also allows `none` or, in the file only, an empty text: an empty variable sets nothing."""
     return Kind(
         f"{kind.words}, or `none`",
         kind.read,
@@ -185,9 +184,9 @@ def no_address(kind: Kind) -> Kind:
 
 
 def absolute_path(said: str) -> str:
-    """Return the path; one that depends on where a program was started is none. Raises WrongValueError."""
+    """Return the path if it is absolute; raise WrongValueError if not."""
     if not said.startswith("/") or not said.isprintable():
-        raise WrongValueError(f"must be a whole path, from / on, not {said!r}")
+        raise WrongValueError(f"must be an absolute path, not {said!r}")
     return said
 
 
@@ -201,7 +200,7 @@ def _network(said: str) -> IpNetwork:
 def _controller(said: str) -> Address:
     address = parse_address(said, lowest_port=1)
     if ":" in address.host:
-        # A dialplan's `socket` action takes the first colon for the one in front of the port.
+        # The dialplan's `socket` action reads the port from the first colon on.
         raise WrongValueError(f"must be HOST:PORT with a name or an IPv4 address, not {said!r}")
     return address
 
@@ -216,7 +215,7 @@ def _many(words: str, check: Callable[[str], Any], show: Callable[[Any], object]
 
 
 def split(said: str) -> list[str]:
-    """The items of a variable that holds a list."""
+    """Return the items of a variable that holds a list."""
     return [item.strip() for item in said.split(",") if item.strip()]
 
 
@@ -231,5 +230,5 @@ def controllers() -> Kind:
 
 
 def texts(words: str, check: Callable[[str], str]) -> Kind:
-    """A list of texts that `check` finds right."""
+    """A list of texts, each checked by `check`."""
     return _many(words, check)

@@ -193,7 +193,7 @@ def test_a_password_file_that_is_missing_or_has_the_shipped_password_is_wrong(ch
     password_file.unlink()
     ok, message = checks(checked, exit_code=1)["switch 127.0.0.1:8021"]
     assert not ok
-    assert message.startswith(f"There is no file {password_file}")
+    assert message.startswith(f"The file {password_file}")
 
 
 def test_the_switches_are_shown_with_their_password_files(checked, password_file, free_port):
@@ -229,6 +229,6 @@ def test_a_password_in_a_file_that_everybody_can_read_is_warned_of(checked, tmp_
     file.chmod(0o644)
     result = checked.invoke("config", "check")
     assert result.exit_code == 1
-    assert f"Warning: {file} holds the database's password and everybody can read it" in result.stderr
+    assert f"Warning: {file} holds the database's password and is world-readable" in result.stderr
     assert "s3cret" not in result.output
     assert "postgresql://fshunt:***@127.0.0.1:1/fshunt" in result.stdout

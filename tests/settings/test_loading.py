@@ -62,8 +62,8 @@ def test_fshunt_config_names_the_file_and_config_is_over_it(write, tmp_path):
 
 def test_a_named_file_that_is_missing_is_an_error_but_not_the_default_one(tmp_path):
     missing = tmp_path / "no.toml"
-    assert refusal(missing) == f"There is no settings file {missing}."
-    assert refusal(None, {"FSHUNT_CONFIG": str(missing)}) == f"There is no settings file {missing}."
+    assert refusal(missing) == f"The settings file {missing} does not exist."
+    assert refusal(None, {"FSHUNT_CONFIG": str(missing)}) == f"The settings file {missing} does not exist."
 
 
 EVERY_SETTING = {
@@ -300,7 +300,7 @@ def test_a_file_with_a_password_that_everybody_can_read_is_warned_of(url, write)
     file = write(f'database_url = "{url}"')
     file.chmod(0o644)
     assert load(file, {}).warnings() == [
-        f"{file} holds the database's password and everybody can read it: run `chmod o-r {file}`."
+        f"{file} holds the database's password and is world-readable: run `chmod o-r {file}`."
     ]
     file.chmod(0o640)
     assert load(file, {}).warnings() == []

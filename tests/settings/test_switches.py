@@ -73,7 +73,7 @@ def test_the_variable_is_over_the_tables(write):
         ("port = 8021", "`switch` has a table without `host` and `password_file`."),
         (
             'host = "fs1"\npasword_file = "/x"',
-            "`switch` has a table with `pasword_file`, which it does not know (did you mean `password_file`?).",
+            "`switch` has a table with the unknown key `pasword_file` (did you mean `password_file`?).",
         ),
         (
             'host = "fs1"\nport = 0\npassword_file = "/x"',
@@ -90,7 +90,7 @@ def test_the_variable_is_over_the_tables(write):
         ('host = 1\npassword_file = "/x"', "`switch` must be a text in quotes, not 1."),
         (
             'host = "fs1"\npassword_file = "fs1.password"',
-            "`switch` must be a whole path, from / on, not 'fs1.password'.",
+            "`switch` must be an absolute path, not 'fs1.password'.",
         ),
     ],
 )
@@ -101,7 +101,7 @@ def test_a_wrong_table_is_told_in_a_sentence(table, problem, write):
 
 def test_a_password_among_the_settings_is_refused_and_not_repeated(write):
     sentence = refusal(write('[[switch]]\nhost = "fs1"\npassword = "s3cret"'))
-    assert "takes no `password`: write it into a file of its own" in sentence
+    assert "takes no `password`: write the password into a file of its own" in sentence
     assert "s3cret" not in sentence
 
 
@@ -164,7 +164,7 @@ def test_freeswitchs_shipped_password_is_refused(password_file):
 
 
 def test_a_password_file_that_is_missing_or_none_is_told(tmp_path):
-    with pytest.raises(SettingsError, match="There is no file"):
+    with pytest.raises(SettingsError, match="does not exist"):
         watched(tmp_path / "none").password()
     with pytest.raises(SettingsError, match="is not a file"):
         watched(tmp_path).password()
@@ -187,7 +187,7 @@ def test_a_password_file_that_everybody_can_read_is_warned_of(write, password_fi
     assert loaded.warnings() == []
     file.chmod(0o644)
     assert loaded.warnings() == [
-        f"{file} holds an event socket's password and everybody can read it: run `chmod o-r {file}`."
+        f"{file} holds an event socket's password and is world-readable: run `chmod o-r {file}`."
     ]
     file.unlink()
     assert loaded.warnings() == []
