@@ -1,5 +1,9 @@
-import pytest
+from contextlib import closing
 
+import pytest
+from sqlalchemy import event
+
+from fshunt.db.engine import open_store
 from fshunt.db.queries import hunts
 from fshunt.errors import NotFound
 from fshunt.hunting.rotation import RotationPointer
@@ -71,3 +75,23 @@ def test_an_unknown_pilot_is_not_found(store):
     make_office(store)
     with store.reading() as s, pytest.raises(NotFound, match="There is no group 5999"):
         hunts.load(s, pilot="5999", host=DOMAIN)
+
+
+def test_the_load_on_sqlite_searches_by_indexes_and_scans_no_groups_and_no_members(sqlite_url):
+    with closing(open_store(sqlite_url)) as store:
+        make_office(store, "1001", "1002")
+        statements = []
+        with store.reading() as s:
+            event.listen(s.connection(), "before_cursor_execute", lambda *given: statements.append(given[2:4]))
+            hunts.load(s, pilot=PILOT, host=DOMAIN)
+            [(statement, values)] = statements
+            plan = s.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+    steps = [row.detail for row in plan]
+    assert [step for step in steps if step.startswith("SCAN") and "domains" not in step] == [], steps
+    assert any("domain_id=? AND pilot=?" in step for step in steps), steps
+
+
+def test_a_domain_is_found_whatever_its_case(store):
+    make_office(store, "1001")
+    with store.reading() as s:
+        assert hunts.load(s, pilot=PILOT, fshunt_domain=DOMAIN.upper()).group.domain == DOMAIN

@@ -71,10 +71,15 @@ _GROUP_WITH_ALL = (
     .outerjoin(ROTATIONS, ROTATIONS.c.group_id == GROUPS.c.id)
     .outerjoin(MEMBERS, MEMBERS.c.group_id == GROUPS.c.id)
     .outerjoin(BLOCKS, BLOCK_OF_MEMBER)
-    .where(func.lower(DOMAINS.c.name) == bindparam("domain"), GROUPS.c.pilot == bindparam("pilot"))
+    .where(
+        # Not a condition on the joined domain: for that SQLite scans all groups.
+        GROUPS.c.domain_id.in_(select(DOMAINS.c.id).where(func.lower(DOMAINS.c.name) == bindparam("domain"))),
+        GROUPS.c.pilot == bindparam("pilot"),
+    )
     .order_by(MEMBERS.c.position)
 )
-"""A group, its memories and its members: a row for each member, or one row with none. A call waits for one answer."""
+"""A group, its rotation pointers and its members: a row for each member, or one row with none. A call waits for one
+answer."""
 _ROTATION_OF_GROUP = select(ROTATIONS).where(ROTATIONS.c.group_id == bindparam("group_id"))
 _LOCK_ROTATION = _ROTATION_OF_GROUP.with_for_update()
 _MOVE_DONE = select(MOVES.c.before_id, MOVES.c.before_position).where(
