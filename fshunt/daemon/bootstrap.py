@@ -17,7 +17,7 @@ from fshunt.daemon.cluster.clock import LeaseClock, SteadyClock
 from fshunt.daemon.cluster.queue import CallQueue
 from fshunt.daemon.cluster.takeover import Takeover
 from fshunt.daemon.daemon import Daemon
-from fshunt.daemon.data.database import Database, quiet, result_of
+from fshunt.daemon.data.database import Database, open_for_calls, quiet, result_of
 from fshunt.daemon.data.group_cache import GroupCache
 from fshunt.daemon.data.outbox import Outbox
 from fshunt.daemon.data.outbox_file import OutboxFile
@@ -28,7 +28,6 @@ from fshunt.daemon.net.metrics import Metrics
 from fshunt.daemon.net.systemd import Notifier
 from fshunt.daemon.switches.monitor import Monitor
 from fshunt.db import migrate
-from fshunt.db.engine import Store, open_engine
 from fshunt.errors import DatabaseError
 from fshunt.settings import Settings
 
@@ -40,13 +39,6 @@ THREAD_SWITCH_SECONDS = 0.0005
 DATABASE_CHECK_SECONDS = 1.0
 """How long the start waits for the database: callers are with the fallback meanwhile."""
 
-LOCK_WAIT_MS = 2000
-"""How long a statement waits for a lock. A call itself waits no longer than ``database_timeout``."""
-
-LOCK_SHARE = 0.8
-"""On PostgreSQL a statement gives a lock up before its call's patience ends: the server then says that only this one
-row is locked, and nobody takes the whole database for away."""
-
 
 def build(settings: Settings, notifier: Notifier | None = None) -> Daemon:
     """Return a daemon that is not started; raise DatabaseError if the database is not migrated.
@@ -57,9 +49,7 @@ def build(settings: Settings, notifier: Notifier | None = None) -> Daemon:
         switch.password()  # a file that cannot be read, or FreeSWITCH's default password: said now, not at night
     _check_database(settings)
     run_id, clock, lease_clock, monotonic = uuid4().hex, SteadyClock(), LeaseClock(), time.monotonic
-    lock_timeout_ms = min(LOCK_WAIT_MS, round(settings.database_timeout * LOCK_SHARE * 1000))
-    engine = open_engine(settings.database_url, busy_timeout_ms=LOCK_WAIT_MS, lock_timeout_ms=lock_timeout_ms)
-    store = Store(engine, busy_timeout_ms=LOCK_WAIT_MS)
+    store = open_for_calls(settings.database_url, settings.database_timeout)
     database = Database(store, settings.database_timeout)
     outbox, queue = Outbox(database, OutboxFile(settings.outbox_dir, settings.node_name)), CallQueue()
     claims = Claims(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, suppress
 from typing import Any, Self, TypeVar
 
@@ -23,8 +23,11 @@ BEGIN_READING = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 """One consistent picture for all statements."""
 
 SILENT_SECONDS = 15.0
-"""A server that has not said a word for so long, while an answer of it is awaited, is gone. TCP does not tell where
-something in between, such as a proxy, goes on to take our packets."""
+"""A server that has sent nothing for so long, longer than a statement may run, while we wait for its answer, is gone.
+TCP does not tell where something in between, such as a proxy, continues to take our packets."""
+
+SILENT_MARGIN_SECONDS = 1.0
+"""How long after the end of the longest statement the server has for saying so."""
 
 
 class PipedConnection(psycopg.Connection[Any]):
@@ -35,9 +38,21 @@ class PipedConnection(psycopg.Connection[Any]):
         self.cursor_factory = PipedCursor
         self.begin_with: bytes | None = None
         """How the transaction begins that has begun for everybody but the server; None: there is none."""
+        self._statement_seconds = 0.0
         self.unanswered = 0
         """How many of the next statements are sent together, without waiting for the answer of each."""
         self._pipe: ExitStack | None = None
+
+    def set_timeouts(self, milliseconds: Mapping[str, int]) -> None:
+        """Have the server keep these timeouts, ``statement_timeout`` among them."""
+        setting = ", ".join(f"set_config('{name}', '{value:d}', false)" for name, value in milliseconds.items())
+        self.execute(f"SELECT {setting}")
+        self._statement_seconds = milliseconds["statement_timeout"] / 1000
+
+    @property
+    def longest_silence_seconds(self) -> float:
+        """After how many seconds without a word, while an answer is awaited, the server is gone."""
+        return max(SILENT_SECONDS, self._statement_seconds + SILENT_MARGIN_SECONDS)
 
     def was_spoken_to(self) -> bool:
         """Tell whether the server has said something unasked, or ended the connection."""
@@ -53,7 +68,7 @@ class PipedConnection(psycopg.Connection[Any]):
 
     def _while_it_speaks(self, gen: Generator[Any, Any, R]) -> Generator[Any, Any, R]:
         """Pass on what psycopg's waiting says: what is ready, or 0 now and then where nothing is."""
-        heard = time.monotonic()
+        heard, patience = time.monotonic(), self.longest_silence_seconds
         try:
             wanted = next(gen)
             while True:
@@ -61,9 +76,9 @@ class PipedConnection(psycopg.Connection[Any]):
                 now = time.monotonic()
                 if ready:
                     heard = now
-                elif now - heard > SILENT_SECONDS:
+                elif now - heard > patience:
                     self.pgconn.finish()  # nobody shall wait for it again, be it to roll back
-                    raise psycopg.OperationalError(f"the server has said nothing for {SILENT_SECONDS:g} s")
+                    raise psycopg.OperationalError(f"the server has sent nothing for {patience:g} s")
                 wanted = gen.send(ready)
         except StopIteration as done:
             result: R = done.value

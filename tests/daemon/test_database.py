@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
 
 import gevent
 import pytest
 from gevent.event import Event
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from fshunt.daemon.data.database import READER_THREADS, Database, Deadline, _Job
+from fshunt.daemon.data.database import READER_THREADS, Database, Deadline, _Job, open_for_calls
 from fshunt.db.engine import open_store
 from fshunt.errors import DatabaseError
 from tests.support.rig import WAIT_SECONDS
@@ -183,3 +186,21 @@ def test_a_deadline_is_for_all_steps_of_a_call_together_and_says_nothing_of_the_
     assert time.monotonic() - began < WAIT_SECONDS
     deadline.extend(TIMEOUT_SECONDS)
     assert database.run(answer, deadline=deadline) == "answer"
+
+
+def timeouts(url: str, seconds: float) -> dict[str, int]:
+    """What a daemon's connection has the server keep, in milliseconds."""
+    names = ("statement_timeout", "lock_timeout")
+    query = ", ".join(f"(SELECT setting::int FROM pg_settings WHERE name = '{name}')" for name in names)
+    with closing(open_for_calls(url, seconds)) as store, store.reading() as s:
+        return dict(zip(names, s.execute(text(f"SELECT {query}")).one(), strict=True))
+
+
+@pytest.mark.parametrize("seconds", [0.5, 2.5, 4.0, 60.0])
+def test_on_postgresql_a_call_waits_as_long_as_the_setting_says(postgres_url: str, seconds: float) -> None:
+    kept = timeouts(postgres_url, seconds)
+    assert kept["statement_timeout"] > seconds * 1000, "the call ends the wait, not the server"
+    assert kept["lock_timeout"] == round(seconds * 800), "a lock is given up just before"
+    with closing(open_for_calls(postgres_url, seconds)) as store, store.reading() as s:
+        driver: Any = s.connection().connection.driver_connection
+        assert driver.longest_silence_seconds > kept["statement_timeout"] / 1000, "a long statement is no dead server"

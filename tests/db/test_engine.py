@@ -1,3 +1,4 @@
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -7,6 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import InvalidRequestError
 
+from fshunt.db import migrate
 from fshunt.db.engine import open_store
 from fshunt.db.queries import hunts
 from fshunt.errors import Conflict, DatabaseError, FshuntError
@@ -222,3 +224,26 @@ def test_a_closed_store_leaves_no_connection(postgres_databases):
         assert s.execute(text(f"{count} AND backend_type = 'client backend' AND state <> 'active'")).scalar_one() == 0
     watch.close()
     postgres_databases.drop(url)
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o000])
+def test_a_new_sqlite_database_is_for_its_owner_alone(tmp_path, umask):
+    file = tmp_path / "new.db"
+    before = os.umask(umask)
+    try:
+        migrate.upgrade(f"sqlite:///{file}")
+        with closing(open_store(f"sqlite:///{file}")) as store, store.writing() as s:
+            add_domain(s, "a")
+            s.flush()
+            rights = {each.name: each.stat().st_mode & 0o777 for each in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert rights == {"new.db": 0o600, "new.db-wal": 0o600, "new.db-shm": 0o600}
+
+
+def test_the_rights_of_a_sqlite_database_that_is_there_stay(tmp_path):
+    file = tmp_path / "shared.db"
+    file.touch()
+    file.chmod(0o660)
+    migrate.upgrade(f"sqlite:///{file}")
+    assert file.stat().st_mode & 0o777 == 0o660

@@ -22,7 +22,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from fshunt.daemon.data.circuit_breaker import CircuitBreaker
-from fshunt.db.engine import Store
+from fshunt.db.engine import Store, open_engine
 from fshunt.errors import DatabaseError, FshuntError, Locked, Mistake
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,13 @@ ENOUGH_OF_THE_TIMEOUT = 0.5
 
 THREADS_SECONDS = 1.0
 """How long a stop waits for the threads."""
+
+LEAST_WAIT_MS = 2000
+"""How long at least a transaction that has begun waits for locks and answers, also after its call has given up."""
+
+LOCK_SHARE = 0.8
+"""On PostgreSQL a statement gives a lock up before its call's deadline: the server then says that only this one row is
+locked, and nobody takes the whole database for unavailable."""
 
 LEAST_SECONDS = 0.001
 """A call with less time left does not ask: no database answers in that time."""
@@ -86,6 +93,16 @@ def result_of(done: Done[R]) -> R:
     if done.error is not None:
         raise done.error
     return cast("R", done.result)
+
+
+def open_for_calls(url: str, timeout: float) -> Store:
+    """Return the store of a daemon whose calls wait ``timeout`` seconds for a step: nothing ends the step before.
+
+    Raises DatabaseError if the URL is of no supported database.
+    """
+    wait_ms = max(LEAST_WAIT_MS, round(timeout * 1000))
+    engine = open_engine(url, busy_timeout_ms=wait_ms, lock_timeout_ms=round(timeout * LOCK_SHARE * 1000))
+    return Store(engine, busy_timeout_ms=wait_ms)
 
 
 def _select(session: Session) -> None:
