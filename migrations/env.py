@@ -10,15 +10,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from alembic import context
-from alembic.runtime.migration import MigrationInfo
+from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.script import Script
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, Table, inspect, text
 
 from fshunt.db.engine import IMMEDIATE, open_engine
-from fshunt.db.models import Base
+from fshunt.db.models import Base, Compatibility
 from fshunt.errors import DatabaseError
 
 ADVISORY_LOCK_KEY = 0x667368756E74
@@ -27,6 +27,7 @@ WAIT_FOR_OTHERS_MS = 600_000
 """How long to wait for another process that is migrating: a long migration may be under way."""
 LOCK_TIMEOUT_MS = 10_000
 """How long a migration waits for a table's lock; calls queue behind it meanwhile."""
+COMPATIBILITY = cast("Table", Compatibility.__table__)
 STATEMENT_TIMEOUT_MS = 600_000
 """How long one statement of a migration may run: an index on years of calls takes minutes, not hours."""
 
@@ -43,7 +44,7 @@ def run() -> None:
             render_as_batch=True,
             transactional_ddl=True,
             transaction_per_migration=connection.dialect.name == "postgresql",
-            on_version_apply=_report,  # type: ignore[arg-type]  # called with keywords only
+            on_version_apply=_step_done,  # type: ignore[arg-type]  # called with keywords only
         )
         with context.begin_transaction():
             context.run_migrations()
@@ -51,6 +52,22 @@ def run() -> None:
 
 def _developers_engine() -> Engine:
     return open_engine(os.environ["FSHUNT_DATABASE_URL"], create=True)
+
+
+def _step_done(*, ctx: MigrationContext, step: MigrationInfo, **rest: Any) -> None:
+    """Note which code can use the tables now, in the transaction of the migration, and report it."""
+    _note_oldest_code(ctx.connection, step)
+    _report(step=step, **rest)
+
+
+def _note_oldest_code(connection: Connection | None, step: MigrationInfo) -> None:
+    if connection is None or not inspect(connection).has_table(COMPATIBILITY.name):
+        return
+    scripts = step.up_revisions if step.is_upgrade else step.down_revisions
+    for script in scripts:
+        if isinstance(script, Script):
+            oldest = getattr(script.module, "OLDEST_CODE", script.revision)
+            connection.execute(COMPATIBILITY.update().values(oldest_code=oldest))
 
 
 def _report(*, step: MigrationInfo, **_rest: Any) -> None:

@@ -13,6 +13,10 @@ down_revision = ${repr(down_revision)}
 branch_labels = ${repr(branch_labels)}
 depends_on = ${repr(depends_on)}
 
+# The oldest revision whose code can use the tables after this migration (docs/upgrade.md): this one, or an earlier one
+# if this migration only adds what earlier code need not know.
+OLDEST_CODE = ${repr(up_revision)}
+
 
 def upgrade() -> None:
     ${upgrades if upgrades else "pass"}

@@ -12,10 +12,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import URL, Engine, make_url
+from sqlalchemy import URL, Connection, Engine, inspect, make_url, select
 
 from fshunt.db.engine import open_engine
 from fshunt.db.failures import NOT_MIGRATED, as_store_errors, where
+from fshunt.db.models import Compatibility
 from fshunt.errors import DatabaseError
 
 log = logging.getLogger(__name__)
@@ -26,19 +27,29 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where the tables are (``current``, None: nowhere), where they should be (``head``), and both in one sentence."""
+    """Where the tables are (``current``, None: nowhere), where they should be (``head``), and both in one sentence.
+
+    ``ok`` says whether this fshunt can use them: tables of a newer one it can where the newer one says so.
+    """
 
     current: str | None
     head: str
     ok: bool
     sentence: str
+    newer: bool = False
 
 
 def upgrade(url: str | URL, revision: str = "head", report: Report = log.info) -> None:
     """Bring the database up to ``revision``, making it if it is an SQLite file that is not there yet.
 
-    Several processes may do so at once: one does the work, the others wait. Raises DatabaseError.
+    Several processes may do so at once: one does the work, the others wait. A database of a newer fshunt stays as it
+    is. Raises DatabaseError.
     """
+    if revision == "head" and not is_missing(url) and (found := check(url)).newer:
+        if not found.ok:
+            raise DatabaseError(found.sentence)
+        report(found.sentence)
+        return
     _run(url, lambda config: command.upgrade(config, revision), report, create=True)
 
 
@@ -96,12 +107,25 @@ def _status(engine: Engine) -> Status:
     head = script.get_current_head() or ""
     with as_store_errors(engine.url), engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
+        oldest_code = _oldest_code(connection)
     if current is None:
         return Status(None, head, ok=False, sentence=NOT_MIGRATED)
     if current == head:
         return Status(current, head, ok=True, sentence=f"The database is up to date (revision {current}).")
-    if current not in {known.revision for known in script.walk_revisions()}:
-        sentence = f"The database is at revision {current}, made by a newer fshunt: install that one."
-    else:
+    known = {each.revision for each in script.walk_revisions()}
+    if current in known:
         sentence = f"The database is at revision {current}, this fshunt needs {head}: run `fshunt db upgrade`."
-    return Status(current, head, ok=False, sentence=sentence)
+        return Status(current, head, ok=False, sentence=sentence)
+    newer = f"The database is at revision {current}, made by a newer fshunt"
+    if oldest_code in known:
+        sentence = f"{newer}; this fshunt (revision {head}) can use it until it is upgraded."
+        return Status(current, head, ok=True, sentence=sentence, newer=True)
+    sentence = f"{newer} that this one cannot use: upgrade this fshunt."
+    return Status(current, head, ok=False, sentence=sentence, newer=True)
+
+
+def _oldest_code(connection: Connection) -> str | None:
+    """Return the oldest revision whose code can use the tables; None: they are from before this was noted."""
+    if not inspect(connection).has_table(Compatibility.__tablename__):
+        return None
+    return connection.scalar(select(Compatibility.oldest_code))

@@ -240,7 +240,8 @@ class CallRecord(Base):
     reason: Mapped[str | None] = mapped_column(SeenText)
     answered_by: Mapped[str | None]
     destination: Mapped[str | None]
-    policy_input: Mapped[dict[str, Any] | None]
+    policy_input: Mapped[dict[str, Any] | None] = mapped_column(deferred=True, deferred_raiseload=True)
+    """Long: read only where it is asked for, and by no list of calls."""
     node: Mapped[str]
     run_id: Mapped[str | None]
     waited_seconds: Mapped[float | None]
@@ -288,3 +289,12 @@ class SkipRecord(Base):
     reason: Mapped[str]
     detail: Mapped[str | None] = mapped_column(SeenText)
     at: Mapped[datetime]
+
+
+class Compatibility(Base):
+    """Which code can use the tables: fshunt whose newest migration is ``oldest_code`` or a later one. One row, id 1."""
+
+    __tablename__ = "compatibility"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    oldest_code: Mapped[str]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from fshunt.hunting.group import Group
 from fshunt.hunting.rotation import RotationPointer
+
+USED_OF_MEMBER = {"weighted": ("weight",), "uniform": ("idle_since",)}
+USED_OF_GROUP = {"circular": ("answerer",), "round-robin": ("turn",), "weighted": ("seed",)}
+"""What a policy looks at besides the members' ids. Only that is stored with a call: groups have up to a hundred members
+and years of calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,41 +46,37 @@ class PolicyInput:
         return replace(self, turn=turn)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the policy_input as plain values for the call's row."""
-        return {
-            "policy": self.policy,
-            "members": [
-                {
-                    "id": m.id,
-                    "extension": m.extension,
-                    "weight": m.weight,
-                    "idle_since": m.idle_since.astimezone(UTC).isoformat() if m.idle_since else None,
-                }
-                for m in self.members
-            ],
+        """Return what the policy uses of it, and the members' extensions, as plain values for the call's row."""
+        of_member, of_group = USED_OF_MEMBER.get(self.policy, ()), USED_OF_GROUP.get(self.policy, ())
+        group = {
             "answerer": _pointer_to_json(self.answerer),
             "turn": _pointer_to_json(self.turn),
             "seed": self.seed,
         }
+        return {
+            "policy": self.policy,
+            "members": [_member_to_json(member, of_member) for member in self.members],
+            **{name: group[name] for name in of_group},
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> PolicyInput:
-        """Read back what ``to_json`` gave; raise KeyError or ValueError if it is something else."""
+        """Read back what ``to_json`` gave: the same order comes of it. Raise KeyError or ValueError for other JSON."""
         members = tuple(
             PolicyMember(
                 id=m["id"],
                 extension=m["extension"],
-                weight=m["weight"],
-                idle_since=datetime.fromisoformat(m["idle_since"]) if m["idle_since"] else None,
+                weight=m.get("weight", 1),
+                idle_since=datetime.fromisoformat(m["idle_since"]) if m.get("idle_since") else None,
             )
             for m in data["members"]
         )
         return cls(
             policy=data["policy"],
             members=members,
-            answerer=_pointer_from_json(data["answerer"]),
-            turn=_pointer_from_json(data["turn"]),
-            seed=data["seed"],
+            answerer=_pointer_from_json(data.get("answerer")),
+            turn=_pointer_from_json(data.get("turn")),
+            seed=data.get("seed", 0),
         )
 
 
@@ -84,6 +86,15 @@ def policy_input_of(
     """Return the policy_input of a group as it is now."""
     members = tuple(PolicyMember(m.id, m.extension, m.weight, m.idle_since) for m in group.members)
     return PolicyInput(group.policy, members, answerer, turn, seed)
+
+
+def _member_to_json(member: PolicyMember, used: Collection[str]) -> dict[str, Any]:
+    known: dict[str, Any] = {"id": member.id, "extension": member.extension}
+    if "weight" in used:
+        known["weight"] = member.weight
+    if "idle_since" in used:
+        known["idle_since"] = member.idle_since.astimezone(UTC).isoformat() if member.idle_since else None
+    return known
 
 
 def _pointer_to_json(memory: RotationPointer | None) -> dict[str, Any] | None:

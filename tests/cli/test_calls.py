@@ -173,7 +173,7 @@ def test_a_call_in_json_has_its_steps_and_the_facts_to_decide_again(hunted):
         ("1003", "no-answer", 18.0),
         ("1001", "answered", 20.0),
     ]
-    assert PolicyInput.from_json(call["policy_input"]) == FACTS
+    assert call["policy_input"] == FACTS.to_json()
     assert decide(PolicyInput.from_json(call["policy_input"])) == ((2,), (3,), (1,))
     assert call["earlier"] == []
 

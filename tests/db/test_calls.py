@@ -1,10 +1,13 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
+from sqlalchemy.exc import InvalidRequestError
 
 from fshunt.db.queries import calls, hunts
 from fshunt.errors import BadValue, Conflict, NotFound
 from fshunt.hunting.availability import SkipReason
+from fshunt.hunting.policies import decide
 from fshunt.hunting.policy_input import PolicyInput, PolicyMember
 from fshunt.hunting.rotation import RotationPointer
 from fshunt.hunting.states import Outcome, Result
@@ -73,7 +76,22 @@ def test_a_call_is_written_as_it_happens(store):
 def test_the_order_can_be_decided_again_from_the_facts_in_the_row(store):
     with store.writing() as s:
         opened(s)
-    assert PolicyInput.from_json(shown(store)[0].policy_input) == FACTS
+    stored = shown(store)[0].policy_input
+    assert stored == FACTS.to_json()
+    assert decide(PolicyInput.from_json(stored)) == decide(FACTS)
+
+
+def test_a_list_of_calls_does_not_read_their_policy_input(store):
+    with store.writing() as s:
+        opened(s)
+    with store.reading() as s:
+        statements = []
+        event.listen(s.connection(), "before_cursor_execute", lambda *given: statements.append(given[2]))
+        [call] = calls.list_calls(s)
+        assert call.group_name
+        assert not any("policy_input" in statement for statement in statements)
+        with pytest.raises(InvalidRequestError):
+            _ = call.policy_input
 
 
 def test_what_is_written_twice_is_there_once_and_the_first_holds(store):

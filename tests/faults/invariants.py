@@ -157,7 +157,7 @@ def stamps_stay(run: Run) -> Iterator[str]:
     seen: dict[tuple[str, str], list[tuple[datetime, datetime]]] = defaultdict(list)
     for hunt in run.hunts:
         for member in (hunt.policy_input or {}).get("members", ()):
-            if member["idle_since"]:
+            if member.get("idle_since"):
                 key = (hunt.pilot, member["extension"])
                 seen[key].append((hunt.started, datetime.fromisoformat(member["idle_since"])))
         if hunt.answered and hunt.answered_by:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import chain, pairwise
@@ -31,6 +32,19 @@ def test_every_policy_orders_every_member_exactly_once(some: PolicyInput) -> Non
 @given(policy_inputs())
 def test_the_same_facts_always_give_the_same_order_also_after_a_way_through_json(some: PolicyInput) -> None:
     assert decide(PolicyInput.from_json(some.to_json())) == decide(some)
+
+
+@given(policy_inputs())
+def test_a_way_through_json_keeps_what_the_policy_uses_and_who_the_members_were(some: PolicyInput) -> None:
+    again = PolicyInput.from_json(some.to_json())
+    assert again.to_json() == some.to_json()
+    assert [(m.id, m.extension) for m in again.members] == [(m.id, m.extension) for m in some.members]
+
+
+def test_what_is_stored_of_a_large_group_is_short() -> None:
+    members = tuple(PolicyMember(10_000 + n, str(2000 + n), 1, NOON) for n in range(50))
+    some = PolicyInput("regular", members, RotationPointer(10_001, 2), RotationPointer(10_001, 2), 2**64 - 1)
+    assert len(json.dumps(some.to_json(), separators=(",", ":"))) < 2000, "4.9 KB with all that no policy looked at"
 
 
 @given(policy_inputs("simultaneous"))

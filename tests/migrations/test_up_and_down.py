@@ -11,6 +11,8 @@ from fshunt.db.queries import calls, daemons, hunts, lease, queue
 from fshunt.db.types import UtcDateTime
 from fshunt.errors import DatabaseError
 from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.policies import decide
+from fshunt.hunting.policy_input import PolicyInput
 from fshunt.hunting.states import Outcome
 from fshunt.services import groups
 
@@ -175,6 +177,81 @@ def test_0003_is_taken_back_without_loss(empty_database_url):
     migrate.downgrade(url, "0002")
     assert comparable(rows(url, *OLD)) == before
     assert rows(url, "claims", "waiting", "daemons") == {"claims": [], "waiting": [], "daemons": []}
+
+
+WHOLE = {
+    "circular": {"answerer": {"member_id": 1, "position": 1}, "turn": {"member_id": 2, "position": 2}, "seed": 7},
+    "weighted": {"answerer": None, "turn": None, "seed": 7},
+    "uniform": {"answerer": None, "turn": None, "seed": 7},
+}
+MEMBERS = [
+    {"id": 1, "extension": "1001", "weight": 3, "idle_since": "2026-03-01T12:00:00+00:00"},
+    {"id": 2, "extension": "1002", "weight": 0, "idle_since": None},
+]
+
+
+def fill_0003(url, policy_inputs):
+    """A call with each policy input."""
+    engine = open_engine(url)
+    insert = (
+        "INSERT INTO calls (id, uuid, domain, pilot, group_name, policy, started_at, end_seen, policy_input, node)"
+        " VALUES (:id, 'u', 'pbx.test', '5000', 'Sales', 'p', :at, true, :policy_input, 'node')"
+    )
+    with engine.begin() as connection:
+        for call, policy_input in policy_inputs.items():
+            values = {
+                "id": call,
+                "at": NOON,
+                "policy_input": None if policy_input is None else json.dumps(policy_input),
+            }
+            connection.execute(text(insert).bindparams(*at_utc(values)), values)
+    engine.dispose()
+
+
+def policy_inputs_of(url):
+    return {row["id"]: as_value(row["policy_input"]) for row in rows(url, "calls")["calls"]}
+
+
+def test_0005_keeps_of_the_policy_input_what_the_policy_used(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url, "0003")
+    whole = {policy: {"policy": policy, "members": MEMBERS} | more for policy, more in WHOLE.items()}
+    odd = {"none": None, "odd": {"members": 7}, "odder": ["1001"], "oddest": 7}
+    fill_0003(url, whole | odd)
+    migrate.upgrade(url, "0005")
+    names = [{"id": 1, "extension": "1001"}, {"id": 2, "extension": "1002"}]
+    found = policy_inputs_of(url)
+    assert found == odd | {
+        "circular": {"policy": "circular", "members": names, "answerer": {"member_id": 1, "position": 1}},
+        "weighted": {
+            "policy": "weighted",
+            "members": [names[0] | {"weight": 3}, names[1] | {"weight": 0}],
+            "seed": 7,
+        },
+        "uniform": {
+            "policy": "uniform",
+            "members": [names[0] | {"idle_since": "2026-03-01T12:00:00+00:00"}, names[1] | {"idle_since": None}],
+        },
+    }
+    for policy, stored in found.items():
+        if policy in WHOLE:
+            assert PolicyInput.from_json(stored).to_json() == stored, "today's code reads and writes the same"
+    migrate.downgrade(url, "0003")
+    back = policy_inputs_of(url)
+    assert {call: back[call] for call in odd} == odd
+    for policy in WHOLE:
+        assert set(back[policy]) == set(whole[policy])
+        assert [set(member) for member in back[policy]["members"]] == [set(member) for member in MEMBERS]
+        assert decide(PolicyInput.from_json(back[policy])) == decide(PolicyInput.from_json(whole[policy]))
+
+
+def test_0005_converts_more_calls_than_it_reads_at_once(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url, "0003")
+    many = 1001
+    fill_0003(url, {f"{n:05}": {"policy": "regular", "members": MEMBERS} | WHOLE["uniform"] for n in range(many)})
+    migrate.upgrade(url, "0005")
+    assert [each for each in policy_inputs_of(url).values() if "seed" in each or "weight" in each["members"][0]] == []
 
 
 def as_value(column):

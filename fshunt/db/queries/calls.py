@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, false, func, literal, or_, select, update
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, selectinload, undefer
 
 from fshunt.db.models import Base, CallRecord, OfferRecord, SkipRecord
 from fshunt.db.queries.auto_block import count_offer
@@ -239,7 +239,7 @@ def list_calls(
     since: datetime | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> list[CallRecord]:
-    """Return the calls, newest first, without their offers and skips."""
+    """Return the calls, newest first, without their offers, skips and policy input."""
     query = select(CallRecord).order_by(CallRecord.started_at.desc(), CallRecord.id.desc()).limit(limit)
     if domain is not None:
         query = query.where(CallRecord.domain == domain)
@@ -277,7 +277,7 @@ def show_call(s: Session, uuid: str) -> list[CallRecord]:
         select(CallRecord)
         .where(or_(CallRecord.uuid == said, CallRecord.id == said))
         .order_by(CallRecord.started_at.desc(), CallRecord.id.desc())
-        .options(selectinload(CallRecord.offers), selectinload(CallRecord.skips))
+        .options(undefer(CallRecord.policy_input), selectinload(CallRecord.offers), selectinload(CallRecord.skips))
     )
     found = list(s.scalars(query))
     if not found:
