@@ -85,6 +85,9 @@ def voicemail_fallback(profile: str, domain: str, box: str) -> list[Action]:
     return [("answer", ""), ("voicemail", f"{profile} {domain} {box}"), ("hangup", "NORMAL_CLEARING")]
 
 
+NO_BOX_COMMENT = " This pilot has no voicemail box: its fallback hangs up. "
+"""It names no pilot: the extension after it does, and two hyphens, which a pilot may have, end a comment of XML."""
+
 NO_BOX_FALLBACK: list[Action] = [("hangup", "NO_ANSWER")]
 
 
@@ -112,9 +115,7 @@ def write_dialplan(
     for group in groups:
         box = group.box() or fallback_box
         if box is None:
-            root.append(
-                ElementTree.Comment(f" {check_pilot(group.pilot)} has no voicemail box: its fallback hangs up. ")
-            )
+            root.append(ElementTree.Comment(NO_BOX_COMMENT))
         root.append(_pilot_extension(group, addresses, voicemail_profile, box, several))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode") + "\n"

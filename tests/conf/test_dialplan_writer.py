@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -57,7 +58,16 @@ def test_a_group_without_any_box_at_all_is_hung_up_and_the_file_says_so():
     text = write_dialplan([group()], controllers=CONTROLLERS, voicemail_profile="default", fallback_box=None)
     assert last_actions(ElementTree.fromstring(text))[-1] == ("hangup", "NO_ANSWER")
     assert "voicemail " not in text.replace("no voicemail box", "")
-    assert "5000 has no voicemail box" in text
+    assert "This pilot has no voicemail box" in text
+
+
+@pytest.mark.parametrize("pilot", ["5--1", "5-", "*5---"])
+def test_a_pilot_with_hyphens_does_not_spoil_the_file(pilot):
+    """Two hyphens end a comment of XML, whatever they belong to."""
+    text = write_dialplan(
+        [replace(group(), pilot=pilot)], controllers=CONTROLLERS, voicemail_profile="default", fallback_box=None
+    )
+    assert [each.get("name") for each in ElementTree.fromstring(text)] == [f"fshunt-pbx.test-{pilot}"]
 
 
 def test_both_controllers_stand_in_one_socket_action_and_there_are_two_of_these():
