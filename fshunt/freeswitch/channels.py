@@ -8,14 +8,22 @@ adds to what the events said and never takes from it; where the two differ, ther
 """
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from fshunt.esl.frames import Frame, ProtocolError
+from fshunt.freeswitch.slices import Breathe, hold_breath, in_slices
 
 ENDED_KEPT = 20_000  # uuids that a late event could bring back; at 30 calls a second and three legs each, 220 s
+
+_HEAD = re.compile(r'\s*\{\s*"row_count"\s*:\s*\d+\s*(,\s*"rows"\s*:\s*\[\s*)?')
+_COMMA = re.compile(r"\s*,\s*")
+_END_OF_ROWS = re.compile(r"\s*\]\s*\}\s*\Z")
+_END_OF_LIST = re.compile(r"\s*\}\s*\Z")
+_DECODER = json.JSONDecoder()
 
 _END = "CHANNEL_HANGUP_COMPLETE"
 _ANSWERED = ("ACTIVE", "HELD", "UNHELD")  # states of a call that only an answered one has
@@ -151,10 +159,14 @@ class ChannelTable:
             return Change(ended=(uuid,))
         return Change(self._index(channel, channel.ids, frozenset()), (uuid,))
 
-    def take(self, text: str) -> Change:
-        """Takes in ``show channels as json``. Raises ProtocolError, and then has changed nothing."""
-        rows = {row["uuid"]: row for row in _rows(text)}
-        change = Change.of(self._take_row(uuid, row) for uuid, row in rows.items() if uuid not in self.ended)
+    def take(self, text: str, breathe: Breathe = hold_breath) -> Change:
+        """Takes in ``show channels as json``. Raises ProtocolError, and then has changed nothing.
+
+        ``breathe`` is called after every few rows: a switch may have thousands.
+        """
+        rows = {row["uuid"]: row for row in in_slices(_rows(text), breathe)}
+        listed = in_slices(rows.items(), breathe)
+        change = Change.of([self._take_row(uuid, row) for uuid, row in listed if uuid not in self.ended])
         for uuid, channel in self.channels.items():
             if uuid not in rows and channel.heard < self._state:
                 self.doubts[uuid] = None
@@ -258,15 +270,35 @@ def _number(text: str | None) -> int:
     return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 20 else 0
 
 
-def _rows(text: str) -> list[dict[str, Any]]:
+def _rows(text: str) -> Iterator[dict[str, Any]]:
+    """The rows, each parsed when it is asked for: to parse thousands at once takes some ten milliseconds."""
+    head = _HEAD.match(text)
+    if head is None:
+        raise _unreadable()
+    has_rows, at = head[1] is not None, head.end()
+    more = has_rows and not text.startswith("]", at)
+    while more:
+        row, at = _parsed(text, at)
+        yield row
+        comma = _COMMA.match(text, at)
+        more, at = comma is not None, comma.end() if comma else at
+    if not (_END_OF_ROWS if has_rows else _END_OF_LIST).match(text, at):
+        raise _unreadable()
+
+
+def _parsed(text: str, at: int) -> tuple[dict[str, Any], int]:
+    """A row, and where the text goes on."""
     try:
-        said = json.loads(text)
+        row, end = _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError):
-        said = None
-    rows = said.get("rows", []) if isinstance(said, dict) and "row_count" in said else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and _text(row, "uuid") for row in rows):
-        raise ProtocolError("FreeSWITCH's list of channels cannot be read.")
-    return rows
+        raise _unreadable() from None
+    if not isinstance(row, dict) or not _text(row, "uuid"):
+        raise _unreadable()
+    return row, end
+
+
+def _unreadable() -> ProtocolError:
+    return ProtocolError("FreeSWITCH's list of channels cannot be read.")
 
 
 def _text(row: dict[str, Any], name: str) -> str:

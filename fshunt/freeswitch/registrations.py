@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from fshunt.esl.frames import Frame, ProtocolError
 from fshunt.freeswitch.channels import NOTHING, Change
+from fshunt.freeswitch.slices import Breathe, hold_breath, in_slices
 
 GONE_KEPT = 20_000  # registrations that a late event or list could bring back
 
@@ -72,22 +73,24 @@ class RegistrationTable:
         number = int(sequence) if sequence.isascii() and sequence.isdecimal() and len(sequence) < 20 else 0
         return self._say((user, domain, call_id, event.get("contact", "")), _Said(kind, number, self._state))
 
-    def take(self, text: str) -> Change:
+    def take(self, text: str, breathe: Breathe = hold_breath) -> Change:
         """Takes in the lists of all profiles, one after another. Raises ProtocolError, and then has changed nothing.
+
+        ``breathe`` is called after every few registrations: a switch may have thousands.
 
         What was said since the state was begun counts more; so does a leaving not much older, for FreeSWITCH tells of
         an expired phone before it takes it from its list.
         """
-        listed = set(_listed(text))
+        listed = set(in_slices(_listed(text), breathe))
         changes, before = [], self._state - 1
-        for key in listed:
+        for key in in_slices(listed, breathe):
             all_said = self._said.get(key[:2], {})
             # As if it were said after all that was said long ago, so that nothing of it stands against the list.
             newest = max((one.sequence for one in all_said.values() if one.state < before), default=-1)
             known = all_said.get(key)
             if known is None or (not known.alive and known.state < before):
                 changes.append(self._say(key, _Said("register", newest, before)))
-        for said in list(self._said.values()):
+        for said in in_slices(list(self._said.values()), breathe):
             for key, one in list(said.items()):
                 if one.alive and one.state <= before and key not in listed:
                     changes.append(self._say(key, _Said("expire", one.sequence, before)))
@@ -153,7 +156,7 @@ def _listed(text: str) -> Iterator[Key]:
     """The registrations in the lists. Read line by line: FreeSWITCH does not escape a Call-ID in its XML."""
     found: dict[str, str] | None = None
     depth = 0
-    for line in text.split("\n"):
+    for line in _lines(text):
         if line in ("  <registrations>", "  </registrations>"):
             depth += 1 if line == "  <registrations>" else -1
         elif line == "    <registration>":
@@ -167,3 +170,12 @@ def _listed(text: str) -> Iterator[Key]:
             found.setdefault(value[1], value[2])
     if depth or found is not None or (text and "<registrations>" not in text):
         raise ProtocolError("FreeSWITCH's list of registrations cannot be read.")
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines, each cut when it is asked for."""
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
