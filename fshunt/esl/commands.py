@@ -1,4 +1,6 @@
-"""The commands we send to FreeSWITCH. Every command is built here, so that no text can become a second command.
+"""The commands we send to FreeSWITCH. Every command is built here, and every API command in ``api``.
+
+So no text can become a second command, and no argument a second argument.
 
 FreeSWITCH reads a command line by line up to an empty line. A line feed inside an argument would therefore begin a new
 header or a new command; so text with a control character is refused, never repaired (design, section 9).
@@ -47,13 +49,34 @@ def command(*lines: str) -> Command:
     return Command(lines)
 
 
-def api(*words: str) -> Command:
-    """An API command; each word is one argument and may hold no space. Raises UnsafeText."""
-    for word in words:
-        _check(word)
-        if " " in word:
-            raise UnsafeText(f"{word!r} would be two arguments of a FreeSWITCH command.")
-    return Command((" ".join(("api", *words)),))
+def connect() -> Command:
+    """Greet FreeSWITCH on an outbound socket."""
+    return command("connect")
+
+
+def linger(seconds: int) -> Command:
+    """Have FreeSWITCH report the end of a call for so many seconds after it (fact 6)."""
+    return command(f"linger {seconds}")
+
+
+def exit_() -> Command:
+    """End the connection."""
+    return command("exit")
+
+
+def subscribe(*events: str) -> Command:
+    """Ask for events; ``CUSTOM`` is followed by subclasses."""
+    return command(f"event plain {' '.join(one_word(event) for event in events)}")
+
+
+def add_filter(uuid: str) -> Command:
+    """Ask for the events of a channel, besides those of other filters."""
+    return command(f"filter Unique-ID {one_word(uuid)}")
+
+
+def delete_filter(uuid: str) -> Command:
+    """Ask for the events of a channel no more."""
+    return command(f"filter delete Unique-ID {one_word(uuid)}")
 
 
 def execute(application: str, argument: str, event_uuid: str, lock: bool = True) -> Command:
@@ -80,6 +103,13 @@ def auth(password: str) -> Command:
         return command(f"auth {password}")
     except UnsafeText:
         raise UnsafeText("The event socket's password has a character that cannot be sent to FreeSWITCH.") from None
+
+
+def one_word(text: str) -> str:
+    """Return a text that is one argument of a command. Raises UnsafeText."""
+    if not text or " " in text:
+        raise UnsafeText(f"{text!r} is not one argument of a FreeSWITCH command.")
+    return text
 
 
 def _check(text: str) -> None:

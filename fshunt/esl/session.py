@@ -12,7 +12,7 @@ import logging
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Never
 from uuid import uuid4
@@ -88,7 +88,7 @@ class Session(OutboundSession):
         if self.session_data is not None:
             return self.session_data
         self._greeted_at = self.clock()
-        reply = self.send("connect", timeout)
+        reply = self.send(commands.connect(), timeout)
         self._greeted_at = self.clock()
         uuid = reply.get("Unique-ID", "")
         if not reply.is_connect_reply or not _UUID.fullmatch(uuid):
@@ -107,6 +107,10 @@ class Session(OutboundSession):
         TimedOut when no reply comes in ``timeout`` seconds, UnsafeText when a text is more than one line.
         """
         return self._exchange.ask([command], timeout)[0]
+
+    def send_all(self, said: Sequence[Command | str], timeout: float = REPLY_SECONDS) -> list[Frame]:
+        """Sends commands in one write, and returns their replies when all have come; raises as ``send`` does."""
+        return self._exchange.ask(said, timeout)
 
     def post(self, *said: Command | str) -> None:
         """Sends commands at once without waiting for their replies; a refusal is logged when it comes.
@@ -185,9 +189,10 @@ class Session(OutboundSession):
         if self._exchange.goodbye is not None:
             self._caller.note_gone()
 
-    def hand_back(self) -> None:
+    def hand_back(self, *last_words: Command) -> None:
         """Leaves the call to the dialplan and closes, so that FreeSWITCH goes on to its next action (fact 7).
 
+        ``last_words`` are said first, also where what FreeSWITCH sends cannot be read any more. Done again, nothing.
         Raises nothing: there is nobody left who could do more. Takes at most some seconds.
         """
         try:
@@ -197,19 +202,19 @@ class Session(OutboundSession):
             log.debug("%s: greeting a call to hand it back: %s", self.peer, error)
         try:
             if self.connected and not self._link.lost:
-                self._say_goodbye()
+                self._say_goodbye(*last_words)
         except (FshuntError, OSError) as error:
             log.debug("%s: handing back: %s", self.uuid or self.peer, error)
         finally:
             self.close()
 
-    def leave_with(self, setting: str, application: str | None = None, argument: str = "") -> None:
+    def leave_with(self, setting: Command, application: str | None = None, argument: str = "") -> None:
         """Gives a last command and, if one is named, a last application, and leaves, all in one write; closes.
 
         An application takes the caller elsewhere: if we left later, our leaving would tear the caller out of the place
         where he has arrived (fact 7). Raises SwitchLost when it cannot be sent, UnsafeText.
         """
-        words = [commands.command(setting)]
+        words = [setting]
         if application is not None:
             words.append(commands.execute(application, argument, str(uuid4())))
         try:
@@ -267,7 +272,7 @@ class Session(OutboundSession):
     def _say_goodbye(self, *last_words: Command) -> None:
         if self._greeted_at is not None:
             gevent.sleep(max(0.0, self._greeted_at + SAFE_EXIT_SECONDS - self.clock()))
-        words = (*last_words, commands.command("exit"))
+        words = (*last_words, commands.exit_())
         self._link.farewell(b"".join(command.wire for command in words), FAREWELL_SECONDS)
 
 

@@ -10,6 +10,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fshunt.errors import BadValue
+from fshunt.esl import api
+from fshunt.esl.commands import Command
 from fshunt.hunting import validation
 from fshunt.hunting.addresses import MemberAddress
 
@@ -77,13 +80,13 @@ def contacts_of(answer: str, mark: str) -> tuple[list[str], list[str]]:
     return good, [contact for contact in found if contact not in good]
 
 
-def contact_query(address: MemberAddress, domain: str, mark: str) -> str:
-    """Return the API command that asks for all phones of an extension, each with ``mark`` before it (fact 17).
+def contact_query(address: MemberAddress, domain: str, mark: str) -> Command:
+    """Return the command that asks for all phones of an extension, each with ``mark`` before it (fact 17).
 
     ``mark`` must be new for each question, and nothing that can be guessed.
     """
-    validation.check_uuid(mark)
-    return f"sofia_contact */{validation.check_extension(address.number)}@{validation.check_domain(domain)}/{mark}"
+    user = validation.check_extension(address.number)
+    return api.sofia_contact(user, validation.check_domain(domain), validation.check_uuid(mark))
 
 
 def external_endpoint(address: MemberAddress) -> str:
@@ -93,13 +96,17 @@ def external_endpoint(address: MemberAddress) -> str:
 
 
 def dial_string(legs: Sequence[LegPlan]) -> str:
-    """Return the dial string that rings all the legs at once; raise BadValue if a part does not fit its kind.
+    """Return the dial string that rings all the legs at once.
+
+    Raises BadValue if a part does not fit its kind, or there are more than ``MAX_LEGS``.
 
     ``ignore_early_media`` keeps a phone that sends 183 from winning and the caller's ringing from stopping (fact 16).
     ``outbound_redirect_fatal`` keeps a phone that forwards its calls (302) from having the switch dial what it says
     (fact 35; design, section 9): it is a phone that cannot be reached.
     """
+    if len(legs) > MAX_LEGS:
+        raise BadValue(f"A dial string takes at most {MAX_LEGS} phones, not {len(legs)}.")
     longest = max(leg.longest + (leg.confirm.timeout if leg.confirm else 0) for leg in legs)
     timeout = math.ceil(longest) + 2 * BACKSTOP_SECONDS
     head = f"{{ignore_early_media=true,outbound_redirect_fatal=true,originate_timeout={timeout}}}"
-    return head + ",".join(leg.text() for leg in legs[:MAX_LEGS])
+    return head + ",".join(leg.text() for leg in legs)

@@ -6,17 +6,18 @@ The start state is taken once the events flow, so nothing is lost between the tw
 from collections.abc import Iterator
 from typing import Protocol
 
-from fshunt.esl import commands
+from fshunt.esl import api, commands
 from fshunt.esl.commands import Command, UnsafeText
 from fshunt.esl.frames import Frame, ProtocolError
 from fshunt.freeswitch.channels import NOTHING, Change, ChannelTable, PhoneCall, PhoneState
 from fshunt.freeswitch.registrations import RegistrationTable, profile_names
+from fshunt.freeswitch.slices import Breathe, hold_breath
 
 __all__ = ["EVENTS", "Change", "PhoneCall", "PhoneState", "PhoneTable", "watch"]
 
 EVENTS = (
-    "plain CHANNEL_CREATE CHANNEL_UUID CHANNEL_CALLSTATE CHANNEL_ANSWER CHANNEL_HANGUP_COMPLETE "
-    "CUSTOM sofia::register sofia::unregister sofia::expire"
+    *("CHANNEL_CREATE", "CHANNEL_UUID", "CHANNEL_CALLSTATE", "CHANNEL_ANSWER", "CHANNEL_HANGUP_COMPLETE"),
+    *("CUSTOM", "sofia::register", "sofia::unregister", "sofia::expire"),
 )
 STATE_SECONDS = 10.0  # for a long table to be read and sent
 DOUBTS_AT_ONCE = 100
@@ -34,13 +35,13 @@ class PhoneTable:
         self._channels.begin()
         self._registrations.begin()
 
-    def take_channels(self, text: str) -> Change:
+    def take_channels(self, text: str, breathe: Breathe = hold_breath) -> Change:
         """Takes in ``show channels as json``. Raises ProtocolError, and then has changed nothing."""
-        return self._channels.take(text)
+        return self._channels.take(text, breathe)
 
-    def take_registrations(self, text: str) -> Change:
+    def take_registrations(self, text: str, breathe: Breathe = hold_breath) -> Change:
         """Takes in ``sofia xmlstatus profile NAME reg`` of every profile, one after another. Raises ProtocolError."""
-        return self._registrations.take(text)
+        return self._registrations.take(text, breathe)
 
     def doubts(self) -> list[str]:
         """The channels of which events and table differ: the switch is to be asked whether they live."""
@@ -104,22 +105,24 @@ class Connection(Protocol):
         """Sends commands in one write and waits for their replies."""
 
 
-def watch(inbound: Connection, table: PhoneTable) -> Change:
+def watch(inbound: Connection, table: PhoneTable, breathe: Breathe = hold_breath) -> Change:
     """Subscribes to the events and takes the start state; done again, takes the state anew.
+
+    ``breathe`` is called after every few rows of it, to let others run.
 
     Events that come meanwhile stay with the connection, to be given to the table as any others. Raises what the
     connection raises, and ProtocolError when the state cannot be read.
     """
     table.begin()
-    inbound.send(f"event {EVENTS}", STATE_SECONDS)
-    changes = [table.take_channels(inbound.send("api show channels as json", STATE_SECONDS).reply_text)]
-    changes.append(table.take_registrations(_registrations(inbound)))
+    inbound.send(commands.subscribe(*EVENTS), STATE_SECONDS)
+    changes = [table.take_channels(inbound.send(api.show_channels(), STATE_SECONDS).reply_text, breathe)]
+    changes.append(table.take_registrations(_registrations(inbound), breathe))
     return Change.of([*changes, *_settle_doubts(inbound, table)])
 
 
 def _registrations(inbound: Connection) -> str:
-    names = profile_names(inbound.send("api sofia xmlstatus", STATE_SECONDS).reply_text)
-    asked: list[Command | str] = [commands.api("sofia", "xmlstatus", "profile", name, "reg") for name in names]
+    names = profile_names(inbound.send(api.sofia_profiles(), STATE_SECONDS).reply_text)
+    asked: list[Command | str] = [api.sofia_registrations(name) for name in names]
     lists = [reply.reply_text for reply in inbound.send_all(asked, STATE_SECONDS)]
     if any("<registrations>" not in each for each in lists):  # a profile that is just being restarted
         raise ProtocolError("FreeSWITCH does not list the registrations of each of its SIP profiles.")
@@ -137,6 +140,6 @@ def _settle_doubts(inbound: Connection, table: PhoneTable) -> Iterator[Change]:
 
 def _question(uuid: str) -> Command | None:
     try:
-        return commands.api("uuid_exists", uuid)
+        return api.uuid_exists(uuid)
     except UnsafeText:  # FreeSWITCH can be set to take the caller's Call-ID: it is believed to live
         return None

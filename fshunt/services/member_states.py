@@ -125,7 +125,7 @@ def _finds(inbound: Inbound, member: Member, group: Group) -> bool:
     from fshunt.freeswitch.dialstring import contact_query, contacts_of
 
     mark = uuid4().hex
-    contacts, _ = contacts_of(inbound.send(f"api {contact_query(member.address, group.domain, mark)}").reply_text, mark)
+    contacts, _ = contacts_of(inbound.send(contact_query(member.address, group.domain, mark)).reply_text, mark)
     return bool(contacts)
 
 

@@ -1,13 +1,14 @@
 """Commands reach FreeSWITCH as they were meant, or are not sent at all (design, I10)."""
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fshunt.esl import commands
-from fshunt.esl.commands import UnsafeText
+from fshunt.esl import api, commands
+from fshunt.esl.commands import Command, UnsafeText
 
 TEXT = st.text(st.one_of(st.characters(), st.sampled_from("\r\n\0 :$")), max_size=30)
 
@@ -34,11 +35,66 @@ def test_an_execute_parses_back_to_what_was_meant(application: str, argument: st
         ]
 
 
-@given(st.lists(TEXT, min_size=1, max_size=4))
-def test_an_api_command_parses_back_to_its_words(words: list[str]) -> None:
+@given(TEXT, st.one_of(TEXT, st.just("ringback")), TEXT)
+def test_a_variable_of_a_channel_parses_back_to_what_was_meant(uuid: str, name: str, value: str) -> None:
     with suppress(UnsafeText):
-        ((line,),) = commands_in(commands.api(*words).wire)
-        assert line.split(" ") == ["api", *words]
+        ((line,),) = commands_in(api.uuid_setvar(uuid, name, value).wire)
+        assert line.split(" ", 4) == ["api", "uuid_setvar", uuid, name, *([value] if value else [])]
+        assert "$" not in value
+
+
+@given(TEXT, st.dictionaries(st.from_regex("[a-z_]{1,9}", fullmatch=True), TEXT, min_size=1, max_size=3))
+def test_several_variables_of_a_channel_parse_back_to_what_was_meant(uuid: str, values: dict[str, str]) -> None:
+    with suppress(UnsafeText):
+        ((line,),) = commands_in(api.uuid_setvar_multi(uuid, values).wire)
+        words = line.split(" ", 3)
+        assert words[:3] == ["api", "uuid_setvar_multi", uuid]
+        assert [tuple(pair.split("=", 1)) for pair in words[3].split(";")] == list(values.items())
+
+
+@given(TEXT, TEXT, TEXT)
+def test_a_question_for_phones_parses_back_to_one_argument(user: str, domain: str, mark: str) -> None:
+    with suppress(UnsafeText):
+        ((line,),) = commands_in(api.sofia_contact(user, domain, mark).wire)
+        assert line.split(" ") == ["api", "sofia_contact", f"*/{user}@{domain}/{mark}"]
+
+
+BUILDERS = [
+    api.uuid_break,
+    api.uuid_exists,
+    lambda text: api.uuid_kill(text, "NO_ANSWER"),
+    lambda text: api.uuid_kill("leg", text),
+    lambda text: api.uuid_setvar(text, "ringback", "x"),
+    lambda text: api.uuid_setvar("leg", text, "x"),
+    lambda text: api.uuid_setvar_multi(text, {"ringback": "x"}),
+    lambda text: api.uuid_setvar_multi("leg", {text: "x"}),
+    lambda text: api.sofia_contact(text, "pbx.test", "mark"),
+    lambda text: api.sofia_contact("1001", text, "mark"),
+    api.sofia_registrations,
+    commands.add_filter,
+    commands.delete_filter,
+    commands.subscribe,
+]
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+@pytest.mark.parametrize("text", ["", "two words", "a\nb", "mod_event_socket"])
+def test_each_argument_is_checked_where_the_command_is_built(build: Callable[[str], Command], text: str) -> None:
+    with pytest.raises(UnsafeText):
+        build(text)
+
+
+@pytest.mark.parametrize("value", ["${system(ls)}", "$$", "a\nb"])
+def test_a_value_that_freeswitch_would_expand_is_refused(value: str) -> None:
+    with pytest.raises(UnsafeText):
+        api.uuid_setvar("u", "ringback", value)
+    with pytest.raises(UnsafeText):
+        api.uuid_setvar_multi("u", {"ringback": value})
+
+
+def test_one_value_cannot_become_two() -> None:
+    with pytest.raises(UnsafeText):
+        api.uuid_setvar_multi("u", {"ringback": "x;socket_resume=false"})
 
 
 @given(st.lists(TEXT, max_size=4))
@@ -54,15 +110,13 @@ def test_ordinary_text_is_sent() -> None:
         "execute-app-arg: effective_caller_id_name=Büro: Łódź, 24 h \nEvent-UUID: u-1\n\n"
     )
     assert sent.name == "set"
-    assert commands.api("uuid_kill", "leg", "NO_ANSWER").wire == b"api uuid_kill leg NO_ANSWER\n\n"
+    assert api.uuid_kill("leg", "NO_ANSWER").wire == b"api uuid_kill leg NO_ANSWER\n\n"
 
 
 @pytest.mark.parametrize("bad", ["a\nb", "a\r", "\0", "a\tb", "\x7f", "\ud800", "unload mod_event_socket", ""])
 def test_text_that_changes_a_command_is_refused_in_every_place(bad: str) -> None:
     with pytest.raises(UnsafeText):
         commands.command("linger 5", bad)
-    with pytest.raises(UnsafeText):
-        commands.api("uuid_kill", bad)
     with pytest.raises(UnsafeText):
         commands.execute("set", "x", bad)
     with pytest.raises(UnsafeText):
@@ -76,8 +130,3 @@ def test_text_that_changes_a_command_is_refused_in_every_place(bad: str) -> None
 def test_an_argument_that_freeswitch_would_change_is_refused(argument: str) -> None:
     with pytest.raises(UnsafeText):
         commands.execute("set", argument, "u-1")
-
-
-def test_one_api_argument_cannot_become_two() -> None:
-    with pytest.raises(UnsafeText):
-        commands.api("uuid_kill", "leg NORMAL_CLEARING")

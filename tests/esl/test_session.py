@@ -9,7 +9,7 @@ import pytest
 from gevent import socket
 from greenswitch.esl import OutboundSession
 
-from fshunt.esl import commands, frames, reader, session, transport
+from fshunt.esl import api, commands, frames, reader, session, transport
 from fshunt.esl.session import CallerGone, CallerTaken, CommandRefused, ProtocolError, Session, SwitchLost, TimedOut
 from tests.support.conversation import (
     CHANNEL,
@@ -124,10 +124,10 @@ def test_replies_are_matched_in_the_order_of_the_commands() -> None:
         call.post("linger 5")
         call.execute("ring_ready")
         switch.say(OK, OK, frames.render_api_response("-ERR No such channel!\n"))
-        assert call.send(commands.api("uuid_kill", LEG)).reply_text == "-ERR No such channel!"
+        assert call.send(api.uuid_kill(LEG, "NO_ANSWER")).reply_text == "-ERR No such channel!"
         assert switch.hear() == "linger 5"
         assert "execute-app-name: ring_ready" in switch.hear()
-        assert switch.hear() == f"api uuid_kill {LEG}"
+        assert switch.hear() == f"api uuid_kill {LEG} NO_ANSWER"
 
 
 def test_a_refused_command_says_what_was_refused() -> None:
@@ -586,7 +586,9 @@ def test_a_session_leaves_no_cycle_behind() -> None:
 
 def test_the_last_application_and_the_leaving_are_one_write() -> None:
     with talking() as (call, switch):
-        leaving = gevent.spawn(call.leave_with, "api uuid_setvar u socket_resume false", "transfer", "5001 XML default")
+        leaving = gevent.spawn(
+            call.leave_with, api.uuid_setvar("u", "socket_resume", "false"), "transfer", "5001 XML default"
+        )
         said = [switch.hear() for _ in range(3)]
         switch.hang_up_rudely()
         leaving.get(timeout=WAIT_SECONDS)

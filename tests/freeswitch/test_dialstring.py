@@ -72,7 +72,7 @@ MARK = "5f0c"
 
 
 def test_an_extension_is_checked_again_when_the_switch_is_asked_for_its_phones() -> None:
-    assert contact_query(MemberAddress("1001"), "pbx.test", MARK) == "sofia_contact */1001@pbx.test/5f0c"
+    assert contact_query(MemberAddress("1001"), "pbx.test", MARK).lines == ("api sofia_contact */1001@pbx.test/5f0c",)
     with pytest.raises(BadValue):
         contact_query(MemberAddress("1001 x"), "pbx.test", MARK)
 

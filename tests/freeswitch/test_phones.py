@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from fshunt.esl.commands import Command
 from fshunt.esl.frames import Frame, ProtocolError
 from fshunt.freeswitch import channels, phones, registrations
 from fshunt.freeswitch.phones import EVENTS, Change, PhoneCall, PhoneState, PhoneTable, watch
+from fshunt.freeswitch.slices import SLICE
 from tests.freeswitch.world import BEGAN, DOMAIN, World, channels_json, contact, registrations_xml, take_state
 
 ID = f"1001@{DOMAIN}"
@@ -265,7 +268,7 @@ def test_the_start_state_is_taken_when_the_events_flow() -> None:
     table, answering = PhoneTable(), Answering(world)
     assert watch(answering, table).presence_ids == {ID}
     assert answering.asked == [
-        f"event {EVENTS}",
+        f"event plain {' '.join(EVENTS)}",
         "api show channels as json",
         "api sofia xmlstatus",
         "api sofia xmlstatus profile external reg",
@@ -346,3 +349,52 @@ def test_the_state_taken_anew_forgets_who_has_gone_unheard() -> None:
     take_state(table, World().now)
     assert not table.is_registered("1001", DOMAIN)
     assert not table.has_channel(line.uuid)
+
+
+MANY = 4000
+
+
+class Breaths:
+    """Counts the rows that are parsed between two breaths."""
+
+    def __init__(self) -> None:
+        self.rows = self.longest = self.count = 0
+
+    def row(self) -> None:
+        self.rows += 1
+        self.longest = max(self.longest, self.rows)
+
+    def breathe(self) -> None:
+        self.rows, self.count = 0, self.count + 1
+
+
+def counting(function: Callable[..., Any], breaths: Breaths) -> Callable[..., Any]:
+    def count(*args: Any) -> Any:
+        breaths.row()
+        return function(*args)
+
+    return count
+
+
+def test_thousands_of_channels_are_taken_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    breaths, table = Breaths(), PhoneTable()
+    monkeypatch.setattr(channels, "_parsed", counting(channels._parsed, breaths))
+    monkeypatch.setattr(channels.ChannelTable, "_take_row", counting(channels.ChannelTable._take_row, breaths))
+    rows = [{"uuid": f"u{number}", "direction": "inbound", "presence_id": ID} for number in range(MANY)]
+    table.take_channels(json.dumps({"row_count": MANY, "rows": rows}), breaths.breathe)
+    assert table.channels == MANY
+    assert breaths.longest <= SLICE
+    assert breaths.count == 2 * MANY // SLICE, "when they are parsed, and when they are put into the table"
+
+
+def test_thousands_of_registrations_are_taken_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    breaths, table = Breaths(), PhoneTable()
+    monkeypatch.setattr(registrations.html, "unescape", counting(registrations.html.unescape, breaths))
+    monkeypatch.setattr(
+        registrations.RegistrationTable, "_say", counting(registrations.RegistrationTable._say, breaths)
+    )
+    phones = {(f"{number}", f"c{number}", contact(f"{number}", 5060)) for number in range(MANY)}
+    table.take_registrations(registrations_xml(phones), breaths.breathe)
+    assert table.registrations == MANY
+    assert breaths.longest <= 2 * SLICE, "of each registration two texts are unescaped"
+    assert breaths.count == 3 * MANY // SLICE, "when they are read, put into the table, and compared with it"

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from fshunt.daemon.call.caller import Caller
+from fshunt.errors import FshuntError
+from fshunt.esl import api
+from fshunt.esl.commands import UnsafeText
 from fshunt.esl.session import CallerGone, Session, SwitchLost
 from fshunt.hunting import validation
 from fshunt.hunting.destinations import Destination, DestinationKind
@@ -14,7 +17,7 @@ from fshunt.hunting.states import Result
 from fshunt.settings import Settings
 
 LONGEST_TALK_SECONDS = 24 * 3600.0
-"""A talk that lasts longer is let go of: it lives on, its end is not recorded."""
+"""A talk that lasts longer is detached: it goes on, its end is not recorded."""
 
 LONGEST_VOICEMAIL_SECONDS = 3600.0
 HANGUP_SECONDS = 3.0
@@ -31,7 +34,7 @@ class Detach(BaseException):
 
 
 class LeftRinging(BaseException):
-    """A hunt whose phones ring on without us: the daemon stops."""
+    """A hunt whose phones keep ringing without us: the daemon stops."""
 
 
 class Stopped(BaseException):
@@ -44,23 +47,29 @@ def protect_talk(session: Session, caller: Caller) -> None:
     The dialplan does the same when the caller's channel is answered; a caller who was answered before the hunt, by an
     announcement say, depends on this (fact 7).
     """
-    session.post(f"api uuid_setvar_multi {caller.uuid} socket_resume=false;fshunt_answered=true")
+    session.post(api.uuid_setvar_multi(caller.uuid, {"socket_resume": "false", "fshunt_answered": "true"}))
 
 
 def leave_ringing(session: Session, caller: Caller) -> None:
-    """Leave a caller while phones ring for him: they ring on, and whoever picks up has the call.
+    """Leave a caller while phones ring: they keep ringing, and whoever picks up has the call. Raises nothing.
 
     With ``socket_resume`` the switch would end the ringing when we leave, and cut a call that is picked up at that very
     moment. Without it the bridge goes on alone; if nobody picks up, the dialplan's next action takes the caller to the
     daemon that follows (fact 7, and seen).
     """
-    session.leave_with(f"api uuid_setvar {caller.uuid} socket_resume false")
+    with suppress(FshuntError):  # then the switch has ended the ringing already
+        session.leave_with(api.uuid_setvar(caller.uuid, "socket_resume", "false"))
 
 
-def no_further_round(session: Session, caller: Caller) -> None:
-    """Have the dialplan try a second daemon at most: what failed here would fail at each of them, and cost time."""
-    with suppress(SwitchLost):
-        session.post(f"api uuid_setvar {caller.uuid} fshunt_served false")
+def give_up(session: Session, caller: Caller) -> None:
+    """Leave the caller to the dialplan, and have it try a second daemon at most: what failed here would fail there.
+
+    It is said with the goodbye, which is heard as well where FreeSWITCH can be read no more. Raises nothing.
+    """
+    last_words = []
+    with suppress(UnsafeText):  # a uuid of the caller's own choice, which cannot be said
+        last_words.append(api.uuid_setvar(caller.uuid, "fshunt_served", "false"))
+    session.hand_back(*last_words)
 
 
 def talk(session: Session, bridge_uuid: str, clock: Callable[[], float] = CLOCK) -> bool:
@@ -99,7 +108,7 @@ def leave(session: Session, caller: Caller, domain: str, destination: Destinatio
             return _transfer(session, caller, destination.value or "", settings)
         case DestinationKind.HANGUP:
             # Or the caller hears the SIP answer of the last phone that refused, whatever the cause is.
-            session.post(f"api uuid_setvar {caller.uuid} last_bridge_proto_specific_hangup_cause")
+            session.post(api.uuid_setvar(caller.uuid, "last_bridge_proto_specific_hangup_cause"))
             hang_up(session, validation.check_cause(destination.value or ""))
             return Result.REJECTED
 
@@ -119,7 +128,7 @@ def _to_voicemail(session: Session, caller: Caller, domain: str, box: str, setti
 def _transfer(session: Session, caller: Caller, number: str, settings: Settings) -> Result:
     context = validation.check_context(settings.transfer_context or caller.context)
     target = f"{validation.check_transfer_number(number)} XML {context}"
-    session.leave_with(f"api uuid_setvar {caller.uuid} socket_resume false", "transfer", target)
+    session.leave_with(api.uuid_setvar(caller.uuid, "socket_resume", "false"), "transfer", target)
     return Result.TRANSFERRED
 
 

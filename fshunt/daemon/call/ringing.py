@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from uuid import uuid4
 
 from fshunt.errors import FshuntError
+from fshunt.esl import api, commands
 from fshunt.esl.frames import Frame
 from fshunt.esl.session import Session, SwitchLost, TimedOut
 from fshunt.freeswitch.causes import CONNECTION_LOST
@@ -47,7 +49,7 @@ class StageEnd(Enum):
     CALLER_TAKEN = auto()
     """Somebody else has the caller."""
     LEFT_RINGING = auto()
-    """The daemon stops; the switch alone rings the phones on."""
+    """The daemon stops; the switch alone keeps the phones ringing."""
 
 
 @dataclass(slots=True)
@@ -58,7 +60,7 @@ class Ringing:
     legs: StageLegs
     on_ended: Callable[[Offer], None]
     clock: Callable[[], float]
-    bridge_uuid: str = ""
+    bridge_uuid: str = field(default_factory=lambda: str(uuid4()))
     winner: Offer | None = None
     _withdrawn: dict[int, SkipReason] = field(default_factory=dict)
     _stopping: bool = False
@@ -71,9 +73,8 @@ class Ringing:
     def start(self, plans: Sequence[LegPlan]) -> None:
         """Have the switch ring all legs at once, and tell us what becomes of each."""
         try:
-            for plan in plans:
-                self.session.post(f"filter Unique-ID {plan.uuid}")
-            self.bridge_uuid = self.session.execute("bridge", dial_string(plans))
+            bridge = commands.execute("bridge", dial_string(plans), self.bridge_uuid)
+            self.session.post(*(commands.add_filter(plan.uuid) for plan in plans), bridge)
         except FshuntError:
             self.legs.close_all(CONNECTION_LOST)
             self._report()
@@ -97,6 +98,8 @@ class Ringing:
                     self._caller_taken()
                 self._end_withdrawn()  # after the event: it may say that the phone was picked up
                 self._report()
+            if self._end is StageEnd.NOBODY:
+                self._delete_filters()
             return self._end
         except SwitchLost:
             if not self.session.gone:
@@ -125,9 +128,13 @@ class Ringing:
         return next((leg.uuid for leg in self.winner.legs if leg.outcome is Outcome.ANSWERED), None)
 
     def stop(self) -> None:
-        """Watch the ringing no more, from another greenlet: the daemon stops, and the phones ring on without it."""
+        """Watch the ringing no more, from another greenlet: the daemon stops, and the phones keep ringing."""
         self._stopping = True
         self.session.wake()
+
+    def _delete_filters(self) -> None:
+        """The legs of this stage are over; each filter that stayed would be compared with every event to come."""
+        self.session.post(*(commands.delete_filter(leg.uuid) for offer in self.legs.offers for leg in offer.legs))
 
     def _end_withdrawn(self) -> None:
         for offer in self.legs.offers:
@@ -218,8 +225,8 @@ class Ringing:
         self._call_off(others, "LOSE_RACE")
 
     def _call_off(self, legs: Sequence[Leg], cause: str) -> None:
-        for leg in legs:
-            self.session.post(f"api uuid_kill {leg.uuid} {cause}")
+        if legs:
+            self.session.post(*(api.uuid_kill(leg.uuid, cause) for leg in legs))
 
     def _report(self) -> None:
         for offer in self.legs.settled():

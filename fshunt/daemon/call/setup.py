@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from uuid import uuid4
 
 import gevent
 
 from fshunt.daemon.call.caller import PRESENTED, Caller
+from fshunt.esl import api, commands
 from fshunt.esl.frames import Frame
 from fshunt.esl.session import Session, TimedOut
 from fshunt.hunting import validation
@@ -16,27 +18,27 @@ LINGER_SECONDS = 5
 """How long the switch goes on telling us of a call after its end: the result of a bridge comes then (fact 6)."""
 
 EVENTS = (
-    "CHANNEL_PROGRESS CHANNEL_PROGRESS_MEDIA CHANNEL_ANSWER CHANNEL_BRIDGE CHANNEL_EXECUTE_COMPLETE "
-    "CHANNEL_HANGUP CHANNEL_HANGUP_COMPLETE"
+    *("CHANNEL_PROGRESS", "CHANNEL_PROGRESS_MEDIA", "CHANNEL_ANSWER", "CHANNEL_BRIDGE"),
+    *("CHANNEL_EXECUTE_COMPLETE", "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE"),
 )
 """The events a hunt is steered by; all others cost time only (fact 2)."""
 
-CHANNEL_VARIABLES = (
-    "continue_on_fail=true",  # or a busy member hangs the caller up (fact 16)
-    "hangup_after_bridge=true",  # or a caller whose talk has ended stays (fact 7)
-    "ignore_early_media=true",  # or a phone that sends 183 wins the race (fact 16)
-    "preserve_originated_vars=false",  # or the legs of older stages are listed again (fact 21)
-    "fail_on_single_reject=false",  # or one busy phone ends the stage (fact 22)
-    "fshunt_served=true",  # or the dialplan tries no further daemon when this one leaves
-    "bypass_media=false",  # or the bridge completes at once, while the talk goes on where nobody sees it end
+CHANNEL_VARIABLES = {
+    "continue_on_fail": "true",  # or a busy member hangs the caller up (fact 16)
+    "hangup_after_bridge": "true",  # or a caller whose talk has ended stays (fact 7)
+    "ignore_early_media": "true",  # or a phone that sends 183 wins the race (fact 16)
+    "preserve_originated_vars": "false",  # or the legs of older stages are listed again (fact 21)
+    "fail_on_single_reject": "false",  # or one busy phone ends the stage (fact 22)
+    "fshunt_served": "true",  # or the dialplan tries no further daemon when this one leaves
+    "bypass_media": "false",  # or the bridge completes at once, while the talk goes on where nobody sees it end
     # What a dialplan may have set, or exported, before the pilot, and what would end or change a hunt:
-    "park_timeout=",
-    "park_after_bridge=",
-    "group_confirm_key=",
-    "group_confirm_file=",
-    "leg_timeout=",
-    "originate_retries=",
-)
+    "park_timeout": "",
+    "park_after_bridge": "",
+    "group_confirm_key": "",
+    "group_confirm_file": "",
+    "leg_timeout": "",
+    "originate_retries": "",
+}
 
 PRESENTATION_VARIABLES = ("effective_caller_id_name", "ringback", "transfer_ringback", "instant_ringback")
 """The variables that depend on the group."""
@@ -62,15 +64,15 @@ def greet(session: Session, caller: Caller) -> None:
 
     Raises SwitchLost, TimedOut or CommandRefused if the switch does not play along.
     """
+    uuid = validation.check_uuid(caller.uuid)
     session.post(
-        # What a daemon that has died had still asked for would run in the midst of our hunt (fact 27).
-        f"api uuid_break {validation.check_uuid(caller.uuid)} all",
-        f"linger {LINGER_SECONDS}",
-        f"filter Unique-ID {validation.check_uuid(caller.uuid)}",
-        f"event plain {EVENTS}",
-        f"api uuid_setvar_multi {caller.uuid} {';'.join(CHANNEL_VARIABLES)}",
+        api.uuid_break(uuid),  # what a dead daemon had still asked for would run in the midst of our hunt (fact 27)
+        commands.linger(LINGER_SECONDS),
+        commands.add_filter(uuid),
+        commands.subscribe(*EVENTS),
+        api.uuid_setvar_multi(uuid, CHANNEL_VARIABLES),
+        commands.execute("ring_ready", "", str(uuid4())),
     )
-    session.execute("ring_ready")
 
 
 def present(session: Session, caller: Caller, group: Group) -> bool:
@@ -89,7 +91,7 @@ def present(session: Session, caller: Caller, group: Group) -> bool:
         values |= {"ringback": music, "transfer_ringback": music, "instant_ringback": "true"}
     if values:
         values[PRESENTED] = "true"
-        session.post(*(f"api uuid_setvar {caller.uuid} {name} {value}" for name, value in values.items()))
+        session.post(*(api.uuid_setvar(caller.uuid, name, value) for name, value in values.items()))
     return bool(values)
 
 
@@ -131,7 +133,7 @@ class HoldMusic:
             return
         gevent.sleep(max(0.0, self._began + SURELY_PLAYS_SECONDS - self._session.clock()))
         for _ in range(BREAKS):
-            self._session.post(f"api uuid_break {self._session.uuid} all")
+            self._session.post(api.uuid_break(self._session.uuid))
             with suppress(TimedOut):
                 self._session.wait_completion(playing, self._session.clock() + BREAK_SECONDS)
                 return
@@ -149,4 +151,4 @@ class HoldMusic:
 
 def clear_presentation(session: Session, caller: Caller) -> None:
     """Take back what ``present`` has set: it is of one group, and the caller goes on to another place."""
-    session.post(*(f"api uuid_setvar {caller.uuid} {name}" for name in (*PRESENTATION_VARIABLES, PRESENTED)))
+    session.post(*(api.uuid_setvar(caller.uuid, name) for name in (*PRESENTATION_VARIABLES, PRESENTED)))

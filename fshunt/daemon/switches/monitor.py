@@ -17,6 +17,7 @@ from gevent.event import Event
 
 from fshunt.daemon.supervisor import Keeper
 from fshunt.errors import FshuntError
+from fshunt.esl import api
 from fshunt.esl.inbound import Inbound
 from fshunt.freeswitch.offers import leg_uuid
 from fshunt.freeswitch.phones import Change, PhoneCall, PhoneTable, watch
@@ -48,6 +49,10 @@ class Seen:
 
 
 NOTHING_SEEN = Seen(None, ())
+
+
+def _breathe() -> None:
+    gevent.sleep(0)
 
 
 def _nothing(*_told: object) -> None:
@@ -128,7 +133,7 @@ class SwitchMonitor:
 
     def _begin(self, inbound: Inbound) -> None:
         self.table = PhoneTable()
-        change = watch(inbound, self.table)
+        change = watch(inbound, self.table, _breathe)
         self.watched, self.error = True, None
         self.since = self.heard_at = self._now()
         log.info(
@@ -149,12 +154,12 @@ class SwitchMonitor:
                 self.heard_at = self._now()
                 self._ears.on_change(self.table.on_event(event.event))
             elif self._monotonic() >= fresh_state_at:
-                self._ears.on_change(watch(inbound, self.table))
+                self._ears.on_change(watch(inbound, self.table, _breathe))
                 fresh_state_at = self._monotonic() + FRESH_STATE_SECONDS
                 self.heard_at = self._now()
                 self._ears.on_state()
             else:
-                inbound.send("api uptime", ANSWER_SECONDS)
+                inbound.send(api.uptime(), ANSWER_SECONDS)
                 self.heard_at = self._now()
 
     def _cut_off(self, error: str) -> None:

@@ -1,0 +1,86 @@
+"""The API commands we send, ``api NAME ARGUMENTS``: each argument is checked here (design, section 9).
+
+FreeSWITCH splits the arguments at spaces, and expands ``${...}`` in the value of a variable when it is used.
+"""
+
+import re
+from collections.abc import Mapping
+
+from fshunt.esl.commands import Command, UnsafeText, command, one_word
+
+_VARIABLE = re.compile(r"[a-z][a-z0-9_]*")
+_CAUSE = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+def uuid_break(uuid: str) -> Command:
+    """End what a channel plays, and drop what waits to be run on it (fact 27)."""
+    return _api("uuid_break", one_word(uuid), "all")
+
+
+def uuid_kill(uuid: str, cause: str) -> Command:
+    """Hang a channel up with a cause."""
+    if not _CAUSE.fullmatch(cause):
+        raise UnsafeText(f"{cause!r} is not the name of a hang-up cause.")
+    return _api("uuid_kill", one_word(uuid), cause)
+
+
+def uuid_exists(uuid: str) -> Command:
+    """Ask whether a channel lives."""
+    return _api("uuid_exists", one_word(uuid))
+
+
+def uuid_setvar(uuid: str, name: str, value: str = "") -> Command:
+    """Set a variable of a channel; without a value, unset it."""
+    arguments = [one_word(uuid), _variable(name)]
+    return _api("uuid_setvar", *arguments, *([_value(value)] if value else []))
+
+
+def uuid_setvar_multi(uuid: str, values: Mapping[str, str]) -> Command:
+    """Set several variables of a channel at once; one with an empty value is unset."""
+    pairs = []
+    for name, value in values.items():
+        if ";" in value:
+            raise UnsafeText(f"{value!r} would be two values of a FreeSWITCH command.")
+        pairs.append(f"{_variable(name)}={_value(value)}")
+    return _api("uuid_setvar_multi", one_word(uuid), ";".join(pairs))
+
+
+def sofia_contact(user: str, domain: str, mark: str) -> Command:
+    """Ask for all phones of an extension, on any profile, each with ``mark`` before it (fact 17)."""
+    return _api("sofia_contact", f"*/{one_word(user)}@{one_word(domain)}/{one_word(mark)}")
+
+
+def sofia_profiles() -> Command:
+    """Ask for the SIP profiles."""
+    return _api("sofia", "xmlstatus")
+
+
+def sofia_registrations(profile: str) -> Command:
+    """Ask for all phones that are registered at a SIP profile (fact 30)."""
+    return _api("sofia", "xmlstatus", "profile", one_word(profile), "reg")
+
+
+def show_channels() -> Command:
+    """Ask for all channels."""
+    return _api("show", "channels", "as", "json")
+
+
+def uptime() -> Command:
+    """Ask for what costs FreeSWITCH nothing, to see whether it is there."""
+    return _api("uptime")
+
+
+def _api(*words: str) -> Command:
+    return command(" ".join(("api", *words)))
+
+
+def _variable(name: str) -> str:
+    if not _VARIABLE.fullmatch(name):
+        raise UnsafeText(f"{name!r} is not the name of a channel variable of ours.")
+    return name
+
+
+def _value(text: str) -> str:
+    if "$" in text:
+        raise UnsafeText(f"{text!r} has a '$', which FreeSWITCH would expand.")
+    return text
