@@ -21,6 +21,7 @@ class SkipReason(StrEnum):
     WRAP_UP = "wrap-up"
     DECLINED = "declined"
     UNREACHABLE = "unreachable"
+    SWITCH_LIMIT = "switch-limit"
 
 
 WORDS = {
@@ -32,6 +33,7 @@ WORDS = {
     SkipReason.WRAP_UP: "is in wrap-up after the last call",
     SkipReason.DECLINED: "declined this call",
     SkipReason.UNREACHABLE: "could not be reached for this call",
+    SkipReason.SWITCH_LIMIT: "is beyond the number of phones that FreeSWITCH rings at once",
 }
 """Each reason in the words of a report."""
 

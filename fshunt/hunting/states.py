@@ -1,4 +1,4 @@
-"""The outcomes of an offer, and the results and states of a hunt, as one table.
+"""How things end: the outcomes of an offer, the results and the states of a hunt, as one table.
 
 The picture in ``docs/hunt-states.md`` is drawn from ``TRANSITIONS``; a test fails when they differ.
 """
@@ -37,7 +37,7 @@ class Result(StrEnum):
 
 
 class State(StrEnum):
-    """The state of a hunt; the first is seeking, when its order is decided."""
+    """Where a hunt is. It begins, when its order is decided, by seeking."""
 
     SEEKING = "seeking"
     RINGING = "ringing"
@@ -48,7 +48,7 @@ class State(StrEnum):
 
 
 class Event(StrEnum):
-    """The events that move a hunt from state to state."""
+    """What moves a hunt from state to state."""
 
     PASSED_OVER = "passed-over"
     RUNG = "rung"
@@ -58,7 +58,7 @@ class Event(StrEnum):
     MEMBER_FREE = "member-free"
     EXHAUSTED = "exhausted"
     TALK_ENDED = "talk-ended"
-    LET_GO = "let-go"
+    DETACHED = "detached"
     DELIVERED = "delivered"
     CALLER_GONE = "caller-gone"
     TAKEN = "taken"
@@ -79,10 +79,10 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.SEEKING, Event.EXHAUSTED): State.LEAVING,
     (State.WAITING, Event.EXHAUSTED): State.LEAVING,
     (State.TALKING, Event.TALK_ENDED): State.ENDED,
-    (State.TALKING, Event.LET_GO): State.ENDED,
-    (State.RINGING, Event.LET_GO): State.ENDED,
+    (State.TALKING, Event.DETACHED): State.ENDED,
+    (State.RINGING, Event.DETACHED): State.ENDED,
     (State.LEAVING, Event.DELIVERED): State.ENDED,
-    (State.LEAVING, Event.LET_GO): State.ENDED,
+    (State.LEAVING, Event.DETACHED): State.ENDED,
     (State.SEEKING, Event.CALLER_GONE): State.ENDED,
     (State.RINGING, Event.CALLER_GONE): State.ENDED,
     (State.WAITING, Event.CALLER_GONE): State.ENDED,
@@ -96,7 +96,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.WAITING, Event.FAILED): State.ENDED,
     (State.LEAVING, Event.FAILED): State.ENDED,
 }
-"""Every legal transition. None leads from talking back to ringing: no other phone rings then (invariant I6)."""
+"""All that can happen. What is not in it cannot: once a hunt talks, nobody else is rung (invariant I6)."""
 
 
 def after(state: State, event: Event) -> State:

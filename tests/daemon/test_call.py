@@ -342,6 +342,14 @@ def test_an_unknown_pilot_goes_to_the_fallback_and_the_record_says_why(light_rig
     assert call.ending.kind == "fallback-voicemail"
 
 
+def test_a_call_without_a_group_asks_for_no_end_of_its_claims(light_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can have none; each asking would leave a timer of a minute."""
+    expired: list[str] = []
+    monkeypatch.setattr(light_rig.daemon.deps.claims, "expire", expired.append)
+    assert light_rig.call("5999").result == "failed"
+    assert expired == []
+
+
 def test_a_group_of_another_domain_is_not_reached(light_rig: Rig) -> None:
     light_rig.group("5000", "1001")
     with light_rig.store.writing() as s:

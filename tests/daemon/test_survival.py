@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 import time
@@ -170,7 +171,7 @@ def test_an_error_inside_fshunt_hands_the_caller_on_and_the_daemon_goes_on(
         patched.setattr(call_module, "choose", lambda *_: 1 / 0)
         call = light_rig.started()
         record = light_rig.record(call)
-    assert (record.result, record.reason) == ("failed", "an error inside fshunt, see its log")
+    assert (record.result, record.reason) == ("failed", "internal error, see the log")
     assert call.ending.kind == "fallback-voicemail"
     assert light_rig.switch.dialled == 2, "no daemon could do better"
     assert light_rig.call().result == "answered"
@@ -215,7 +216,7 @@ def test_a_stop_lets_go_of_the_talk_and_of_the_hunt_that_lasts_too_long(sqlite_u
         records = {record.pilot: record for record in calls.list_calls(s)}
     assert (records["5000"].result, records["5000"].end_seen) == ("answered", False)
     assert (records["5001"].result, records["5001"].end_seen) == ("failed", False)
-    assert records["5001"].reason == "fshunt was stopped while phones rang; they rang on"
+    assert records["5001"].reason == "fshunt was stopped while phones rang; they kept ringing"
     store.close()
 
 
@@ -280,3 +281,52 @@ def test_a_talk_whose_end_nobody_will_see_holds_its_member_for_a_lease_and_no_lo
         rig.until(lambda: rang(rig.closed(rig.started())) == [("1001", "answered")], "and the member is rung again")
         call.hang_up()
     store.close()
+
+
+class AfterFrame:
+    """Spoils the connection after so many frames."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def apply(self, number: int, frame: bytes) -> Iterator[bytes]:
+        yield frame
+        if number == self.number:
+            yield UNREADABLE
+
+
+def told_in_a_sentence(caplog: pytest.LogCaptureFixture, rig: Rig, call: Any) -> None:
+    """The caller is with the fallback, and each hunt has said why in one sentence, without a traceback."""
+    assert call.join(WAIT_SECONDS)
+    rig.settle()
+    assert call.ending.kind == "fallback-voicemail"
+    assert rig.switch.dialled <= 2, "no daemon could do better"
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == []
+    with rig.store.reading() as s:
+        reasons = [record.reason for record in calls.list_calls(s)]
+    said = [record.getMessage() for record in caplog.records if "ended: failed" in record.getMessage()]
+    assert reasons
+    assert len(said) == len(reasons)
+    assert not [reason for reason in reasons if "internal error" in reason or "inside" in reason]
+
+
+@pytest.mark.parametrize("number", [1, 2, 6, 9])
+def test_a_frame_that_cannot_be_read_is_told_in_one_sentence(
+    light_rig: Rig, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    light_rig.group("5000", "1001")
+    light_rig.phones("1001")
+    with caplog.at_level(logging.INFO):
+        call = light_rig.started(faults=[AfterFrame(number)])
+        told_in_a_sentence(caplog, light_rig, call)
+
+
+@pytest.mark.parametrize("uuid", ["c0a80001@192.0.2.1", "c0a80001;b", "c0a80001'$b", "c0a80001-mod_event_socket"])
+def test_a_channel_uuid_with_other_characters_is_told_in_one_sentence(
+    light_rig: Rig, caplog: pytest.LogCaptureFixture, uuid: str
+) -> None:
+    """FreeSWITCH can be set to take the caller's Call-ID, which may be anything."""
+    light_rig.group("5000", "1001")
+    light_rig.phones("1001")
+    with caplog.at_level(logging.INFO):
+        told_in_a_sentence(caplog, light_rig, light_rig.started(uuid=uuid))

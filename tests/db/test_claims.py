@@ -217,7 +217,7 @@ def look_and_claim(store: Store, group, hunt: str, *wanted: str, now=NOON, call:
     who = {"domain": DOMAIN, "hunt_id": hunt, "call_uuid": call or f"call of {hunt}", "run_id": "n"}
     with store.writing() as s:
         flags = hunts.look_and_claim(
-            s, group.id, [ids[each] for each in wanted], **who, now=now, lease_seconds=LEASE, **how
+            s, group.id, list(ids.values()), [ids[each] for each in wanted], **who, now=now, lease_seconds=LEASE, **how
         )
     return {extension: flags[member_id] for extension, member_id in ids.items() if member_id in flags}
 

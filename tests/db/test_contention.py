@@ -70,7 +70,7 @@ class Counter:
         who = {"domain": DOMAIN, "hunt_id": hunt, "call_uuid": hunt, "run_id": "run"}
         with store.writing() as s:
             flags = hunts.look_and_claim(
-                s, self.group.id, self.ids, **who, now=NOON, lease_seconds=LEASE, ticket=ticket
+                s, self.group.id, self.ids, self.ids, **who, now=NOON, lease_seconds=LEASE, ticket=ticket
             )
         got = {member.extension for member in self.group.members if flags[member.id].acquired}
         if got:
@@ -221,7 +221,7 @@ def test_administration_between_calls_breaks_nothing(stores):
             if number > 1:
                 who = {"domain": DOMAIN, "hunt_id": hunt, "call_uuid": hunt, "run_id": "run"}
                 with store.writing() as s:
-                    hunts.look_and_claim(s, group.id, ids, **who, now=NOON, lease_seconds=LEASE)
+                    hunts.look_and_claim(s, group.id, ids, ids, **who, now=NOON, lease_seconds=LEASE)
                 with store.writing() as s:
                     record_call(s, hunt, group, member, NOON)
                     hunts.release(s, hunt)

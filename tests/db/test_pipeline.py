@@ -116,7 +116,7 @@ def test_a_hunt_waits_for_seven_answers_at_most_until_it_rings(counter, far, gro
     def claim(number):
         who = {"domain": DOMAIN, "hunt_id": number, "call_uuid": number, "run_id": "run"}
         with far.writing() as s:
-            hunts.look_and_claim(s, group.id, ids, **who, now=NOON, lease_seconds=60)
+            hunts.look_and_claim(s, group.id, ids, ids, **who, now=NOON, lease_seconds=60)
 
     assert (answers(counter, load), answers(counter, take_turn), answers(counter, claim)) == (2, 3, 2)
 

@@ -245,7 +245,13 @@ class Daemons(RuleBasedStateMachine):
         times = {"now": now, "at": self.wall, "lease_seconds": LEASE, "wrap_up_seconds": REST}
         with self.store.writing() as s:
             flags = hunts.look_and_claim(
-                s, self.group.id, [self.ids[e] for e in wanted], **who, **times, ticket=hunt.ticket
+                s,
+                self.group.id,
+                list(self.ids.values()),
+                [self.ids[e] for e in wanted],
+                **who,
+                **times,
+                ticket=hunt.ticket,
             )
         got = {e for e in NAMES if flags[self.ids[e]].acquired}
         assert got == expected

@@ -44,6 +44,8 @@ def holds(reason: SkipReason, p: MemberStatus, call_waiting: bool) -> bool:
             return p.last_outcome is Outcome.DECLINED
         case SkipReason.UNREACHABLE:
             return p.last_outcome in (Outcome.UNREACHABLE, Outcome.UNREGISTERED)
+        case SkipReason.SWITCH_LIMIT:
+            return False  # of a stage as a whole, and of no member's own status
 
 
 @given(STATUSES, st.booleans())

@@ -83,6 +83,8 @@ def test_the_picture_in_the_documents_is_drawn_from_the_table() -> None:
         ([Outcome.BUSY, SkipReason.UNREGISTERED], Case.BUSY),
         ([SkipReason.CLAIMED, SkipReason.DISABLED], Case.BUSY),
         ([SkipReason.ON_CALL], Case.BUSY),
+        ([Outcome.NO_ANSWER, SkipReason.SWITCH_LIMIT], Case.NO_ANSWER),
+        ([Outcome.UNREACHABLE, SkipReason.SWITCH_LIMIT], Case.BUSY),
         ([Outcome.DECLINED, SkipReason.ON_CALL], Case.NO_ANSWER),
         ([Outcome.CONFIRM_REFUSED], Case.NO_ANSWER),
         ([SkipReason.UNREGISTERED, SkipReason.BLOCKED, SkipReason.DISABLED], Case.UNREACHABLE),
@@ -100,7 +102,7 @@ def test_why_nobody_took_the_call(ends: list[Outcome | SkipReason], case: Case) 
     assert some.case() is case
 
 
-BUSY_ENDS = [Outcome.BUSY, SkipReason.ON_CALL, SkipReason.CLAIMED, SkipReason.WRAP_UP]
+BUSY_ENDS = [Outcome.BUSY, SkipReason.ON_CALL, SkipReason.CLAIMED, SkipReason.WRAP_UP, SkipReason.SWITCH_LIMIT]
 HAD_IT = [
     Outcome.NO_ANSWER,
     Outcome.DECLINED,

@@ -1,9 +1,9 @@
-"""The way of a call, top to bottom: greet, plan, ring stage after stage, talk or leave, close (design, section 6)."""
+"""The way of a call, top to bottom: greet, plan, ring stage after stage, queue, talk or leave (design, section 6)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
+from itertools import takewhile
 
 from gevent import getcurrent
 
@@ -13,9 +13,9 @@ from fshunt.daemon.call.finish import (
     Detach,
     LeftRinging,
     Stopped,
+    give_up,
     leave,
     leave_ringing,
-    no_further_round,
     part,
     protect_talk,
     talk,
@@ -39,8 +39,10 @@ from fshunt.hunting.hunt import Hunt, Stage
 from fshunt.hunting.states import TRANSITIONS, Event, Outcome, Result, State
 
 CALLER_HUNG_UP = "the caller hung up"
-STOPPED_RINGING = "fshunt was stopped while phones rang; they rang on"
-WENT_ON = "it went on without fshunt, its end was not seen"
+DAEMON_STOPPED = "fshunt was stopped"
+INTERNAL_ERROR = "internal error, see the log"
+STOPPED_RINGING = "fshunt was stopped while phones rang; they kept ringing"
+WENT_ON = "the call continued without fshunt, its end was not seen"
 
 NEVER_BEGUN = (BadValue, CommandRefused, UnsafeText)
 """Errors that say of a voicemail that the switch did not begin it; after any other one the caller may be in it."""
@@ -61,10 +63,12 @@ class Call:
         self.caller = caller_of(session.channel)
         self.call_log = CallLog(deps, self.caller)
         self.hunt: Hunt | None = None
-        self.deadline = float("inf")
+        self.gives_up_at = float("inf")
+        """When the time of the whole hunt is over (``hunt_timeout``), of the monotonic clock."""
         self.detached_result: Result | None = None
         """The result of a call that goes on without us, as a talk or in voicemail; None while it needs us."""
         self._deadline = Deadline(PLANNING_SECONDS, deps.monotonic)
+        """Until when the call waits for the database."""
         self._began = deps.monotonic()
         self._greenlet = getcurrent()
         self._stopping = False
@@ -72,38 +76,42 @@ class Call:
         self._destination: Destination | None = None
         self._presented = False
 
+    # The way of a call.
+
     def run(self) -> None:
         """Take the call to its one result; if that cannot be done, the dialplan's fallback takes the caller."""
         try:
-            try:
-                self._hunt()
-            except CallerTaken as taken:
-                self._taken(taken)
+            self._hunt_until_taken()
             self.session.close()
         except CallerGone:
-            self._ended_early(Event.CALLER_GONE, Result.ABANDONED, CALLER_HUNG_UP)
+            self._end(Event.CALLER_GONE, Result.ABANDONED, CALLER_HUNG_UP)
             self.session.close()
         except Detach:
             self._detach(stopping=True)
             self.session.close()
         except LeftRinging:
             self._detach(stopping=True)
-            with suppress(SwitchLost):  # then the switch has ended the ringing already
-                leave_ringing(self.session, self.caller)
+            leave_ringing(self.session, self.caller)
         except Stopped:
-            self._ended_early(Event.FAILED, Result.FAILED, "fshunt was stopped")
+            self._end(Event.FAILED, Result.FAILED, DAEMON_STOPPED)
             self.session.hand_back()
         except FshuntError as error:
-            self._hand_on(error)
+            self._failed(error)
         finally:
             if not self.call_log.is_closed:
-                no_further_round(self.session, self.caller)
-                self._ended_early(Event.FAILED, Result.FAILED, "an error inside fshunt, see its log")
+                self._end(Event.FAILED, Result.FAILED, INTERNAL_ERROR)
+                give_up(self.session, self.caller)
+
+    def _hunt_until_taken(self) -> None:
+        try:
+            self._hunt()
+        except CallerTaken as taken:
+            self._taken(taken)
 
     def _hunt(self) -> None:
         greet(self.session, self.caller)
         hunt = self._plan()
-        if any(self._ring(hunt, stage) for stage in self._stages_in_time(hunt)) or self._wait(hunt):
+        if self._ring_stages(hunt) or self._queue(hunt):
             self._talk(hunt)
         else:
             self._leave(hunt)
@@ -111,17 +119,17 @@ class Call:
     def _plan(self) -> Hunt:
         hunt = self.hunt = plan(self.caller, self.call_log.hunt_id, self.deps, self._deadline)
         if hunt.group.hunt_timeout is not None:
-            self.deadline = self.deps.monotonic() + hunt.group.hunt_timeout
+            self.gives_up_at = self.deps.monotonic() + hunt.group.hunt_timeout
         self.call_log.opened(hunt)
         self._presented = present(self.session, self.caller, hunt.group)
         return hunt
 
-    def _stages_in_time(self, hunt: Hunt) -> Iterator[Stage]:
-        """The stages of the hunt, until its time is over (``hunt_timeout``)."""
-        for stage in hunt.stages():
-            if self.deps.monotonic() >= self.deadline:
-                return
-            yield stage
+    def _ring_stages(self, hunt: Hunt) -> bool:
+        """Ring stage after stage while there is time; tell whether somebody has the call."""
+        return any(self._ring(hunt, stage) for stage in takewhile(self._is_in_time, hunt.stages()))
+
+    def _is_in_time(self, _stage: Stage) -> bool:
+        return self.deps.monotonic() < self.gives_up_at
 
     def _ring(self, hunt: Hunt, stage: Stage) -> bool:
         """Ring those of a stage who can be rung; tell whether one of them has the call."""
@@ -136,21 +144,22 @@ class Call:
             return False
         return self._ring_offers(hunt, stage, choice.chosen)
 
-    def _wait(self, hunt: Hunt) -> bool:
-        """Where callers wait for the busy: stay in the line, and ring whoever becomes free."""
-        if not hunt.waits() or self.deps.monotonic() >= self.deadline:
+    def _queue(self, hunt: Hunt) -> bool:
+        """Where callers wait for busy members: stay in the queue, and ring whoever becomes free."""
+        if not hunt.waits() or self.deps.monotonic() >= self.gives_up_at:
             return False
-        self._began = 0.0  # the time in the line is no delay of ours
-        with Queueing(self.session, hunt, self.caller, self.deps, self.call_log, self.deadline) as waiting:
-            while (found := waiting.until_free()) is not None:
+        self._began = 0.0  # the time in the queue is no delay of ours
+        with Queueing(self.session, hunt, self.caller, self.deps, self.call_log, self.gives_up_at) as queueing:
+            while (found := queueing.until_free()) is not None:
                 if self._ring_offers(hunt, *found):
                     return True
-                waiting.spare_the_busy()
+                queueing.spare_the_busy()
         return False
 
     def _ring_offers(self, hunt: Hunt, stage: Stage, chosen: list[Chosen]) -> bool:
         clock = self.deps.monotonic
-        offers, plans = make_offers(chosen, hunt.group, self.deps, max(self.deadline - clock(), SHORTEST_RING_SECONDS))
+        longest = max(self.gives_up_at - clock(), SHORTEST_RING_SECONDS)
+        offers, plans = make_offers(chosen, hunt.group, self.deps, longest)
 
         def on_ended(offer: Offer) -> None:
             self.call_log.offer_ended(hunt, offer, clock() - offer.started)
@@ -162,18 +171,21 @@ class Call:
         self.call_log.offered(stage, offers, hunt.group)
         ringing.start(plans)
         self._note_delay()
-        end = ringing.until_end()
-        if end is StageEnd.CALLER_GONE:
-            raise CallerGone(HUNG_UP)
-        if end is StageEnd.CALLER_TAKEN:
-            self.session.check_caller()
-        if end is StageEnd.LEFT_RINGING:
-            raise LeftRinging
-        if end is StageEnd.NOBODY:
-            hunt.move(Event.RANG_OUT)
-            if self._stopping:
-                raise Stopped
-            return False
+        return self._has_answered(hunt, ringing.until_end())
+
+    def _has_answered(self, hunt: Hunt, end: StageEnd) -> bool:
+        match end:
+            case StageEnd.CALLER_GONE:
+                raise CallerGone(HUNG_UP)
+            case StageEnd.CALLER_TAKEN:
+                self.session.check_caller()
+            case StageEnd.LEFT_RINGING:
+                raise LeftRinging
+            case StageEnd.NOBODY:
+                hunt.move(Event.RANG_OUT)
+                if self._stopping:
+                    raise Stopped
+                return False
         self._answered(hunt)
         return True
 
@@ -186,39 +198,25 @@ class Call:
         """From here on the call outlives us, and nobody else is rung (invariant I6)."""
         self.detached_result = Result.ANSWERED
         hunt.move(Event.ANSWERED)
-        with suppress(SwitchLost):  # it is met again at once by who waits for the end of the talk
+        with suppress(SwitchLost):  # it is met again at once by the wait for the end of the talk
             protect_talk(self.session, self.caller)
         if hunt.answered_by is not None:
             self.call_log.answered(hunt.group, hunt.answered_by)
 
     def _talk(self, hunt: Hunt) -> None:
-        end_seen = talk(self.session, self._ringing.bridge_uuid if self._ringing else "")
-        if not end_seen:
+        if not talk(self.session, self._ringing.bridge_uuid if self._ringing else ""):
             self._detach()
             return
         if hunt.answered_by is not None:
             self.call_log.talk_ended(hunt.group, hunt.answered_by)
-        hunt.finish(Event.TALK_ENDED, Result.ANSWERED)
-        self.call_log.closed(Result.ANSWERED)
-        part(self.session)
-
-    def _taken(self, taken: CallerTaken) -> None:
-        """Somebody else has the caller: the hunt is over, and nothing more is said to the switch about him.
-
-        We stay to the end of the channel, as our leaving could tear the caller out of where he is (fact 7).
-        """
-        self.detached_result = Result.TRANSFERRED
-        who = None if taken.by is None else self.deps.monitor.extension_of(taken.by)
-        picked_up = f"picked up by {who}" if who else "picked up at another phone"
-        reason = "transferred by somebody else" if taken.by is None else picked_up
-        self._ended_early(Event.TAKEN, Result.TRANSFERRED, reason)
+        self._end(Event.TALK_ENDED, Result.ANSWERED)
         part(self.session)
 
     def _leave(self, hunt: Hunt) -> None:
         """Nobody took the call: on to the destination of the case."""
         self.session.check_caller()
         hunt.move(Event.EXHAUSTED)
-        destination, case = hunt.destination(), hunt.case()
+        case, destination = hunt.case(), hunt.destination()
         self._destination = destination
         if destination.kind is DestinationKind.TRANSFER and self._presented:
             clear_presentation(self.session, self.caller)
@@ -226,8 +224,28 @@ class Call:
             self.detached_result = Result.VOICEMAIL
             self.call_log.leaving(Result.VOICEMAIL, case, destination)
         result = leave(self.session, self.caller, hunt.group.domain, destination, self.deps.settings)
-        hunt.finish(Event.DELIVERED, result, case)
-        self.call_log.closed(result, case, destination)
+        self._end(Event.DELIVERED, result, case)
+
+    def _taken(self, taken: CallerTaken) -> None:
+        """Somebody else has the caller: the hunt is over, and nothing more is said to the switch about this caller.
+
+        We stay to the end of the channel, as our leaving could tear the caller out of where he is (fact 7).
+        """
+        self.detached_result = Result.TRANSFERRED
+        who = None if taken.by is None else self.deps.monitor.extension_of(taken.by)
+        picked_up = f"picked up by {who}" if who else "picked up at another phone"
+        self._end(Event.TAKEN, Result.TRANSFERRED, "transferred by somebody else" if taken.by is None else picked_up)
+        part(self.session)
+
+    # How it ends.
+
+    def _end(self, event: Event, result: Result, reason: str | None = None, *, end_seen: bool = True) -> None:
+        """Give the hunt its one result, and close its record; once that is done, nothing."""
+        if self.call_log.is_closed:
+            return
+        if self.hunt is not None and (self.hunt.state, event) in TRANSITIONS:
+            self.hunt.finish(event, result, reason)
+        self.call_log.closed(result, reason, self._destination, end_seen=end_seen)
 
     def _detach(self, *, stopping: bool = False) -> None:
         """The call goes on without us. Its record is closed when its end is seen, where somebody watches for it."""
@@ -235,43 +253,41 @@ class Call:
         if self.call_log.is_closed:
             return
         if hunt is None or not self.deps.takeover.can_watch:
-            reason = STOPPED_RINGING if self.detached_result is None else WENT_ON
-            self._ended_early(Event.LET_GO, result, reason, end_seen=False)
+            self._end(Event.DETACHED, result, WENT_ON if self.detached_result else STOPPED_RINGING, end_seen=False)
             return
-        hunt.finish(Event.LET_GO, result, WENT_ON)
-        winner = self._ringing.winner_leg() if self._ringing is not None else None
-        member = hunt.answered_by
-        detached = DetachedCall(
-            hunt.id, self.caller.uuid, result, member.id if member else None, member.extension if member else "", winner
-        )
-        self.call_log.detach(result if self.detached_result else "phones ring on")
-        if not stopping:  # else whoever comes after us adopts it
-            self.deps.takeover.watch(detached)
+        hunt.finish(Event.DETACHED, result, WENT_ON)
+        self.call_log.detach(result if self.detached_result else "phones keep ringing")
+        if not stopping:  # else whoever comes after us takes it over
+            self.deps.takeover.watch(self._detached_call(hunt, result))
 
-    def _hand_on(self, error: FshuntError) -> None:
-        """Say why the call could not be hunted to its end, and hand the caller to the dialplan's next action."""
+    def _detached_call(self, hunt: Hunt, result: Result) -> DetachedCall:
+        member = hunt.answered_by
+        return DetachedCall(
+            hunt_id=hunt.id,
+            uuid=self.caller.uuid,
+            result=result,
+            member_id=member.id if member else None,
+            member=member.extension if member else "",
+            leg=self._ringing.winner_leg() if self._ringing else None,
+        )
+
+    def _failed(self, error: FshuntError) -> None:
+        """Say in one sentence why the call could not be hunted to its end, and leave it to the dialplan."""
         self.session.hear_out()
         if self.session.gone and self.detached_result is not Result.ANSWERED:
-            self._ended_early(Event.CALLER_GONE, Result.ABANDONED, CALLER_HUNG_UP)
-        elif self._lives_on(error):
+            self._end(Event.CALLER_GONE, Result.ABANDONED, CALLER_HUNG_UP)
+        elif self._goes_on(error):
             self._detach()
         else:
-            self._ended_early(Event.FAILED, Result.FAILED, str(error))
-            no_further_round(self.session, self.caller)
+            self._end(Event.FAILED, Result.FAILED, str(error))
+            give_up(self.session, self.caller)
         self.session.hand_back()
 
-    def _lives_on(self, error: FshuntError) -> bool:
-        """Whether the call goes on though an error keeps us from following it: its member is on the phone."""
+    def _goes_on(self, error: FshuntError) -> bool:
+        """Whether the call goes on though an error keeps us from following it."""
         if self.detached_result is Result.ANSWERED:
             return True
         return self.detached_result is not None and not isinstance(error, NEVER_BEGUN)
-
-    def _ended_early(self, event: Event, result: Result, reason: str, end_seen: bool = True) -> None:
-        if self.call_log.is_closed:
-            return
-        if self.hunt is not None and (self.hunt.state, event) in TRANSITIONS:
-            self.hunt.finish(event, result, reason)
-        self.call_log.closed(result, reason, self._destination, end_seen=end_seen)
 
     # What the daemon does with it, from other greenlets.
 
@@ -285,9 +301,9 @@ class Call:
             self._ringing.withdraw(member_id, reason)
 
     def stop(self) -> None:
-        """The daemon stops: where phones ring they ring on without it, else the caller goes on at once.
+        """The daemon stops: phones that ring keep ringing without it, else the caller goes on at once.
 
-        He goes to the daemon that follows, another one, or the fallback. Who has picked up keeps the call.
+        The caller goes to the daemon that follows, another one, or the fallback. Whoever has picked up keeps the call.
         """
         self._stopping = True
         if self._ringing is not None and self.hunt is not None and self.hunt.state is State.RINGING:

@@ -203,10 +203,8 @@ class CallLog:
             waited_seconds=self._waited_seconds,
         )
         self.deps.outbox.put(closed)
-        if end_seen and self._hunt is not None:
-            self.deps.claims.release(self.hunt_id, self.caller.uuid)
-        else:
-            self.deps.claims.expire(self.hunt_id)
+        if self._hunt is not None:  # else it never had a group, and so no claim
+            self._give_up_claims(end_seen)
         self.is_closed = True
         self.deps.metrics.hunt_ended(result)
         words = [f"ended: {result}"]
@@ -218,6 +216,12 @@ class CallLog:
         if reason is not None:
             words.append(f" ({reason})")
         self._log("%s", "".join(words))
+
+    def _give_up_claims(self, end_seen: bool) -> None:
+        if end_seen:
+            self.deps.claims.release(self.hunt_id, self.caller.uuid)
+        else:
+            self.deps.claims.expire(self.hunt_id)
 
     def _without_phone(self, hunt: Hunt, offer: Offer) -> list[str]:
         return [] if hunt.group.auto_block is None else without_phone(hunt, offer.extension, self.deps)

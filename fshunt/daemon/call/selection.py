@@ -17,6 +17,7 @@ from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.switches.monitor import NOTHING_SEEN
 from fshunt.esl.session import Session
 from fshunt.freeswitch.dialstring import (
+    MAX_LEGS,
     Confirm,
     LegPlan,
     contact_query,
@@ -82,7 +83,7 @@ def choose(
     wanted = _unhindered(members, seen, hunt.group)
     at = deps.now()
     if wanted or queued is None:
-        statuses, agreed = deps.claims.take(hunt, wanted, queued, deadline, at)
+        statuses, agreed = deps.claims.take(hunt, members, wanted, queued, deadline, at)
         if not agreed and any(each.acquired for each in statuses.values()):
             seen |= _seen_after_the_others(hunt, wanted, phones, deps)
     else:
@@ -116,17 +117,19 @@ def _sorted_out(
     at: datetime,
     deps: Dependencies,
 ) -> Choice:
-    group, choice = hunt.group, Choice([], [])
+    group, choice, legs_left = hunt.group, Choice([], []), MAX_LEGS
     for member in members:
         status = seen[member.id].with_stored(statuses.get(member.id))
         hunt.saw(member, status)
         reason = skip_reason(status, call_waiting=group.call_waiting, wrap_up_seconds=group.wrap_up_seconds, now=at)
         if reason is SkipReason.WRAP_UP and status.idle_since is not None:
             deps.wrap_ups.seen(member.id, (at - status.idle_since).total_seconds())
-        if reason is None:
-            choice.chosen.append(Chosen(member, tuple(phones[member.id])))
+        endpoints = () if reason is not None else tuple(phones[member.id][:legs_left])
+        legs_left -= len(endpoints)
+        if endpoints:
+            choice.chosen.append(Chosen(member, endpoints))
         else:
-            choice.skipped.append((member, reason))
+            choice.skipped.append((member, reason or SkipReason.SWITCH_LIMIT))
     not_rung = [
         member.extension for member, _ in choice.skipped if member.id in statuses and statuses[member.id].acquired
     ]
@@ -170,15 +173,12 @@ def without_phone(hunt: Hunt, extension: str, deps: Dependencies) -> list[str]:
 
 
 def find_phones(session: Session, domain: str, members: Sequence[Member]) -> Phones:
-    """Ask the switch for all phones of each member (fact 17); an external number is its own phone."""
-    phones: Phones = {}
-    for member in members:
-        if member.address.external:
-            phones[member.id] = [external_endpoint(member.address)]
-            continue
-        mark = uuid4().hex
-        answer = session.send(f"api {contact_query(member.address, domain, mark)}", API_SECONDS).reply_text
-        phones[member.id], refused = contacts_of(answer, mark)
+    """Ask the switch for all phones of all members at once (fact 17); an external number is its own phone."""
+    phones: Phones = {m.id: [external_endpoint(m.address)] for m in members if m.address.external}
+    asked = [(m, mark, contact_query(m.address, domain, mark)) for m, mark in _marked(members)]
+    answers = session.send_all([query for _, _, query in asked], API_SECONDS) if asked else []
+    for (member, mark, _), answer in zip(asked, answers, strict=True):
+        phones[member.id], refused = contacts_of(answer.reply_text, mark)
         for contact in refused:
             log.warning(
                 "call %s: a phone of %s is not rung: what it registered could change the dial string: %s",
@@ -187,6 +187,10 @@ def find_phones(session: Session, domain: str, members: Sequence[Member]) -> Pho
                 ascii(contact[:MAX_SHOWN_CHARS]),
             )
     return phones
+
+
+def _marked(members: Sequence[Member]) -> list[tuple[Member, str]]:
+    return [(member, uuid4().hex) for member in members if not member.address.external]
 
 
 def make_offers(

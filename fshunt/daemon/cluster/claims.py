@@ -60,9 +60,15 @@ class Claims:
         return sum(len(holders) for holders in self._held.values())
 
     def take(
-        self, hunt: Hunt, wanted: Collection[Member], queued: QueuedCaller | None, deadline: Deadline, at: datetime
+        self,
+        hunt: Hunt,
+        members: Collection[Member],
+        wanted: Collection[Member],
+        queued: QueuedCaller | None,
+        deadline: Deadline,
+        at: datetime,
     ) -> tuple[dict[int, MemberStatus], bool]:
-        """Claim those ``wanted`` whom nobody else has; return each member's status, and whether the daemons agree.
+        """Claim those ``wanted`` whom nobody else has; return the members' status, and whether the daemons agree on it.
 
         A member who was removed from the group is not in the answer. ``at`` is the wall clock, for wrap-up. Without the
         database the hunt continues with what was read at its start, and the daemons have not agreed.
@@ -71,7 +77,7 @@ class Claims:
         here = [member for member in wanted if self._take_here(hunt, member, queued)]
         agreed = True
         try:
-            statuses = self._ask_database(hunt, here, wanted, queued, deadline, at)
+            statuses = self._ask_database(hunt, members, here, wanted, queued, deadline, at)
         except DatabaseError as error:
             agreed = False
             if here:
@@ -80,7 +86,7 @@ class Claims:
             asked = {member.id for member in wanted}
             statuses = {
                 m.id: MemberStatus.of(m, claimed=m.id in asked and m.id not in got, acquired=m.id in got)
-                for m in group.members
+                for m in members
             }
         for member in here:
             if member.id in statuses and statuses[member.id].acquired:
@@ -157,6 +163,7 @@ class Claims:
     def _ask_database(
         self,
         hunt: Hunt,
+        members: Collection[Member],
         here: Collection[Member],
         wanted: Collection[Member],
         queued: QueuedCaller | None,
@@ -167,6 +174,7 @@ class Claims:
         look_and_claim = partial(
             hunts.look_and_claim,
             group_id=group.id,
+            members=[member.id for member in members],
             wanted=[member.id for member in here],
             domain=group.domain,
             hunt_id=hunt.id,

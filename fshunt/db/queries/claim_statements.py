@@ -68,9 +68,9 @@ LOOK = (
     )
     .join(GROUPS, GROUPS.c.id == MEMBERS.c.group_id)
     .outerjoin(BLOCKS, BLOCK_OF_MEMBER)
-    .where(MEMBERS.c.group_id == bindparam("of_group"))
+    .where(MEMBERS.c.group_id == bindparam("of_group"), MEMBERS.c.id.in_(bindparam("members", expanding=True)))
 )
-"""All members of a group as they are now."""
+"""Some members of a group as they are now."""
 
 # Also of an earlier hunt for this call, whose daemon has died or stopped: the caller is here now.
 _MINE = or_(QUEUE.c.hunt_id == bindparam("hunt"), QUEUE.c.call_uuid == bindparam("call"))

@@ -59,6 +59,7 @@ def claim(
 def look_and_claim(
     s: Session,
     group_id: int,
+    members: Collection[int],
     wanted: Collection[int],
     *,
     domain: str,
@@ -72,7 +73,7 @@ def look_and_claim(
     wrap_up_seconds: float = 0.0,
     ticket: int | None = None,
 ) -> dict[int, MemberStatus]:
-    """Return what is known of the group's members now, by id, having claimed those ``wanted`` who may be rung.
+    """Return what is known of these members of a group now, by id, having claimed those ``wanted`` who may be rung.
 
     Not claimed are the disabled, the blocked, those who rest at the wall time ``at``, and those for whom another hunt
     waits that came before this one (``ticket``; None: this one is in no line). A member who is gone is not in the
@@ -81,6 +82,7 @@ def look_and_claim(
     wrap_up_after, wrap_up_before = wrap_up_window(wrap_up_seconds, now if at is None else at)
     values: dict[str, Any] = {
         "of_group": group_id,
+        "members": sorted(members),
         "wanted": sorted(wanted),
         "in_domain": domain,
         "hunt": hunt_id,
