@@ -1,4 +1,4 @@
-"""Who is rung: an extension of the domain, or an external number and the gateway that carries it."""
+"""Addresses of members: an extension of the domain, or an external number and its gateway."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class MemberAddress:
 
     @property
     def external(self) -> bool:
-        """Whether this is a number external of the domain; such members must confirm (design, section 4)."""
+        """Tell whether the member is external; external members must confirm (design, section 4)."""
         return self.gateway is not None
 
     def is_same_phone(self, other: MemberAddress) -> bool:
-        """Whether both ring the same phone: an external number is one phone, whichever gateway carries it."""
+        """Tell whether both ring the same phone: an external number is one phone, whichever gateway carries it."""
         return self.number == other.number and self.external == other.external
 
     def check(self) -> MemberAddress:

@@ -1,9 +1,9 @@
-"""The causes a call may be hung up with: those that FreeSWITCH knows by name.
+"""Hang-up causes: the names that FreeSWITCH knows.
 
-From CAUSE_CHART in FreeSWITCH's src/switch_channel.c, v1.10.12. FreeSWITCH takes a name it does not know for
-NORMAL_CLEARING without a word (switch_channel_str2cause there), so a misspelt one must be found here. Not in the list
-is what no destination can mean: NONE and SUCCESS, which are no end of a call, and what FreeSWITCH notes by itself of a
-crash, a shutdown, a transfer, a lost race, a call picked up elsewhere or a leg that bows out.
+From CAUSE_CHART in FreeSWITCH's src/switch_channel.c, v1.10.12. FreeSWITCH replaces an unknown name by NORMAL_CLEARING
+without a message (switch_channel_str2cause there), so a misspelt name must be found here. The list omits causes that no
+destination can mean: NONE and SUCCESS, which end no call, and the causes that FreeSWITCH sets itself for a crash, a
+shutdown, a transfer, a lost race, a pick-up elsewhere or an attended transfer.
 """
 
 from __future__ import annotations

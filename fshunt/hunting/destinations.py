@@ -28,7 +28,7 @@ _CHECKS = {
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A kind and its value; ``voicemail`` without a value is the box of the group."""
+    """A kind and its value; ``voicemail`` without a value is the group's voicemail box."""
 
     kind: DestinationKind
     value: str | None = None
@@ -53,5 +53,5 @@ def parse_destination(text: str) -> Destination:
     """Read ``voicemail:EXT``, ``transfer:NUMBER``, ``hangup:CAUSE`` or ``voicemail``; raise BadValue if it is none."""
     kind, colon, value = text.partition(":")
     if kind not in list(DestinationKind):
-        raise BadValue(f"'{text}' is not a destination: say {FORMS}.")
+        raise BadValue(f"'{text}' is not a destination: use {FORMS}.")
     return Destination(DestinationKind(kind), value if colon else None).check()

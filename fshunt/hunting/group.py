@@ -1,4 +1,4 @@
-"""A hunt group and its members, as they are frozen at the start of a hunt."""
+"""A hunt group and its members, as they are at the start of a hunt; they do not change during it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ MIN_WEIGHT, MAX_WEIGHT = 0, 100
 MAX_CYCLES = 100
 MAX_HUNT_TIMEOUT_SECONDS = 3600.0
 MAX_WAIT_SECONDS = MAX_HUNT_TIMEOUT_SECONDS
-"""The longest that a caller waits for a busy member where the group sets no ``hunt_timeout``."""
+"""The longest wait of a queued caller if the group has no ``hunt_timeout``."""
 MIN_AUTO_BLOCK, MAX_AUTO_BLOCK = 1, 100
-"""Calls in a row that a member may let ring out before it is blocked by itself."""
+"""Unanswered calls in a row before a member is auto-blocked."""
 
 
 class WhenBusy(StrEnum):
-    """What becomes of a caller while everybody who could take the call is busy."""
+    """What happens to a caller while every member who could take the call is busy."""
 
     OVERFLOW = "overflow"
     QUEUE = "queue"
@@ -31,8 +31,8 @@ class Member:
     """An extension or external number in a group, at a position from 1.
 
     ``ring_time`` None means the group's; ``idle_since`` is when the member's last call through this group's pilot
-    ended (None: never called). ``rang_out`` counts the calls in a row that nobody took; ``auto_blocked`` says that the
-    block was not the member's own wish but came of them.
+    ended (None: never called). ``rang_out`` counts the unanswered calls in a row; ``auto_blocked`` says that the block
+    is due to them, and not set by the member.
     """
 
     id: int
@@ -49,7 +49,7 @@ class Member:
 
     @property
     def extension(self) -> str:
-        """What is shown and recorded: ``1001`` or ``+14155550123@carrier``."""
+        """The text that is shown and recorded: ``1001`` or ``+14155550123@carrier``."""
         return str(self.address)
 
 
@@ -57,7 +57,7 @@ class Member:
 class Group:
     """A hunt group: its settings and its members in order of position. Times in seconds.
 
-    ``auto_block``: after how many calls in a row that rang out a member is blocked by itself; None: never.
+    ``auto_block``: unanswered calls in a row after which a member is auto-blocked; None: never.
     """
 
     id: int
@@ -99,7 +99,7 @@ class Group:
         raise KeyError(member_id)
 
     def warnings(self) -> list[str]:
-        """Return what an administrator should know of this group, a sentence each."""
+        """Return the warnings for the administrator, one sentence each."""
         found = []
         if not self.members:
             found.append(f"Group {self.pilot} has no members: each caller goes on at once.")

@@ -1,4 +1,4 @@
-"""One hunt: its stages, what became of each member, and where the caller goes if nobody takes the call."""
+"""One hunt: its stages, the end of each offer or skip, and the caller's destination if nobody takes the call."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _HAD_THE_CALL = {
     Outcome.CONFIRM_REFUSED,
     Outcome.UNREACHABLE,
 }
-"""Who ended so, or was passed over for it, had this call; a caller who waits does not wait for that member.
+"""A member with this outcome, or this skip reason, has had the call; a queued caller does not wait for that member.
 
-The words of a skip equal those of an outcome, so `declined` and `unreachable` here mean both. A member without a phone
-is awaited: one may be registered by then.
+A skip reason equals an outcome of the same name, so `declined` and `unreachable` here mean both. A caller does wait for
+a member without a phone: the phone may register.
 """
 
 _NOT_NOW = {SkipReason.DISABLED, SkipReason.BLOCKED, SkipReason.UNREGISTERED}
 
 NO_BOX = Destination(DestinationKind.HANGUP, "NO_ANSWER")
-"""Where a caller goes whose group has no box at all: every path ends (design, section 5)."""
+"""The destination of a group that has no box at all: every path ends (design, section 5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,9 @@ def _say_nothing(_before: State, _event: Event, _now: State) -> None:
 
 @dataclass(slots=True)
 class Hunt:
-    """One hunt over a frozen group. ``log`` is told of each transition: state, event, state.
+    """One hunt over an unchanging group. ``log`` gets each transition: state, event, state.
 
-    ``id`` names the hunt in the records; ``call_uuid`` is the caller's channel. ``caller_ids`` say who calls, as
+    ``id`` names the hunt in the records; ``call_uuid`` is the caller's channel. ``caller_ids`` identify the caller, as
     ``extension@domain`` in lower case: a member who calls is on a call.
     """
 
@@ -74,15 +74,15 @@ class Hunt:
     answered_by: Member | None = None
     last_outcome: dict[int, Outcome] = field(default_factory=dict)
     last_end: dict[int, Outcome | SkipReason] = field(default_factory=dict)
-    """What became of each member at last: an outcome, or why the member was passed over."""
+    """The latest end for each member: an outcome or a skip reason."""
     caller_ids: frozenset[str] = frozenset()
     offer_ids: set[str] = field(default_factory=set)
     """The ids of all offers of this hunt."""
     _ends: set[Outcome | SkipReason] = field(default_factory=set)
     _talking: set[int] = field(default_factory=set)
-    """The members who were on a call when they were last looked at."""
+    """Members who were on a call at the latest check."""
     _was_busy: set[int] = field(default_factory=set)
-    """Those who had a phone, and were busy, at any time of this hunt."""
+    """Members who had a phone and were busy at some time of this hunt."""
     _auto_blocked: set[int] = field(default_factory=set)
 
     def stages(self) -> Iterator[Stage]:
@@ -98,32 +98,32 @@ class Hunt:
                 yield Stage(cycle, number, tuple(self.group.member(member_id) for member_id in ids))
 
     def waits(self) -> bool:
-        """Whether the caller stays for a member who is busy now (``when_busy``, design, section 4)."""
+        """Tell whether the caller waits for a member who is busy now (``when_busy``, design, section 4)."""
         if not self.group.enabled or self.group.when_busy is not WhenBusy.QUEUE:
             return False
         return any(self._is_busy(member) for member in self.awaited())
 
     def is_caller(self, member: Member) -> bool:
-        """Tell whether a member is the one who calls."""
+        """Tell whether a member is the caller."""
         return f"{member.extension}@{self.group.domain}".lower() in self.caller_ids
 
     def awaited(self) -> tuple[Member, ...]:
-        """The members whom a waiting caller is offered as soon as they are free, in order of position.
+        """Return the members for whom a queued caller waits, in order of position.
 
-        Also those who are blocked or have no phone now: if that changes before a busy one is free, they are first. Not
-        the caller, who would wait for himself.
+        They include members who are blocked or have no phone now: if that changes before a busy member is free, they
+        ring first. They do not include the caller.
         """
         members = self.group.members
         return tuple(m for m in members if self.last_end.get(m.id) not in _HAD_THE_CALL and not self.is_caller(m))
 
     def kept(self) -> tuple[Member, ...]:
-        """Those of the awaited who are kept for the caller: not who cannot be rung for him whatever others do."""
+        """Return the awaited members who are reserved for the caller: those that can ring when other calls end."""
         return tuple(m for m in self.awaited() if self.last_end.get(m.id) not in _NOT_NOW or self._is_busy(m))
 
     def stages_of_awaited(self, turn: int) -> Iterator[Stage]:
-        """Yield the stages of those awaited, in the policy's order, for the ``turn``-th time (from 1).
+        """Yield the stages of the awaited members, in the policy's order, for the ``turn``-th time (from 1).
 
-        They are counted as cycles after the last one.
+        They count as cycles after the last one.
         """
         awaited = {member.id for member in self.awaited()}
         for number, ids in enumerate(decide(self.policy_input), start=1):
@@ -137,29 +137,29 @@ class Hunt:
         self.log(before, event, self.state)
 
     def saw(self, member: Member, status: MemberStatus) -> None:
-        """Note what is seen of a member besides why it is passed over, if it is."""
+        """Note what the status of a member says besides a skip reason."""
         for members, holds in ((self._talking, status.on_call), (self._auto_blocked, status.auto_blocked)):
             (members.add if holds else members.discard)(member.id)
 
     def detail(self, member: Member, reason: SkipReason) -> str | None:
-        """Return what there is to say of a skip besides its reason."""
+        """Return the detail of a skip, if there is one."""
         blocked_by_itself = reason is SkipReason.BLOCKED and member.id in self._auto_blocked
         return AUTO_BLOCKED if blocked_by_itself else None
 
     def _is_busy(self, member: Member) -> bool:
-        """Whether a member may be free soon.
+        """Tell whether a member may be free soon.
 
-        A phone that gets a new address, or starts again, is not registered for a moment. Whoever was busy before and
-        still talks is not gone, and callers who wait do not leave for that.
+        A phone that changes its address, or restarts, is not registered for a moment. A member who was busy before and
+        is still on a call counts as busy, so that queued callers do not leave.
         """
         end = self.last_end.get(member.id)
         in_a_gap = end is SkipReason.UNREGISTERED and member.id in self._talking and member.id in self._was_busy
         return end in _BUSY or in_a_gap
 
     def skipped(self, member: Member, reason: SkipReason) -> bool:
-        """Note that a member was passed over; tell whether that is news, and not as it was the last time.
+        """Note that a member was skipped; tell whether the reason differs from the previous one.
 
-        Whether a member is on the phone by a hunt or by another call may be seen in either order: that is no news.
+        A change between on-call and claimed is no difference: the two may be seen in either order for one call.
         """
         before = self.last_end.get(member.id)
         news = before is not reason and not {before, reason} <= {SkipReason.ON_CALL, SkipReason.CLAIMED}
@@ -182,7 +182,7 @@ class Hunt:
         self.result, self.reason = result, reason
 
     def case(self) -> Case:
-        """Return why nobody took the call: a phone that rang in vain outweighs a busy one, a busy one a missing one."""
+        """Return why nobody took the call: an unanswered phone outweighs a busy one, a busy one a missing one."""
         if self._ends & _NOBODY_ANSWERED:
             return Case.NO_ANSWER
         return Case.BUSY if self._ends & _BUSY else Case.UNREACHABLE

@@ -1,4 +1,4 @@
-"""Draws the picture of a hunt's states from their table: ``python -m fshunt.hunting.picture``."""
+"""Draws the diagram of a hunt's states from the table: ``python -m fshunt.hunting.picture``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a policy decides the order of a hunt on; it is kept with the call, so that the order can be explained later."""
+"""The input of a policy. It is stored with the call, so that the order can be explained later."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ and years of calls."""
 
 @dataclass(frozen=True, slots=True)
 class PolicyMember:
-    """What a policy may know of a member: id, extension (to be read by people), weight, and since when it is idle."""
+    """A member as a policy sees it: id, extension (for people), weight, and since when it is idle."""
 
     id: int
     extension: str
@@ -28,7 +28,7 @@ class PolicyMember:
 
 @dataclass(frozen=True, slots=True)
 class PolicyInput:
-    """All that a policy may look at. Members in order of position; ``seed`` is drawn once a call."""
+    """Everything a policy may use. Members in order of position; ``seed`` is drawn once a call."""
 
     policy: str
     members: tuple[PolicyMember, ...]
@@ -42,11 +42,11 @@ class PolicyInput:
         return tuple(m.id for m in self.members)
 
     def with_turn(self, turn: RotationPointer | None) -> PolicyInput:
-        """Return the same policy_input with another turn."""
+        """Return the same input with another turn."""
         return replace(self, turn=turn)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the policy uses of it, and the members' extensions, as plain values for the call's row."""
+        """Return what the policy uses, and the members' extensions, as plain values for the call's row."""
         of_member, of_group = USED_OF_MEMBER.get(self.policy, ()), USED_OF_GROUP.get(self.policy, ())
         group = {
             "answerer": _pointer_to_json(self.answerer),
@@ -61,7 +61,7 @@ class PolicyInput:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> PolicyInput:
-        """Read back what ``to_json`` gave: the same order comes of it. Raise KeyError or ValueError for other JSON."""
+        """Read the output of ``to_json``, which gives the same order. Raise KeyError or ValueError for other JSON."""
         members = tuple(
             PolicyMember(
                 id=m["id"],
@@ -83,7 +83,7 @@ class PolicyInput:
 def policy_input_of(
     group: Group, answerer: RotationPointer | None, turn: RotationPointer | None, seed: int
 ) -> PolicyInput:
-    """Return the policy_input of a group as it is now."""
+    """Return the input for a group as it is now."""
     members = tuple(PolicyMember(m.id, m.extension, m.weight, m.idle_since) for m in group.members)
     return PolicyInput(group.policy, members, answerer, turn, seed)
 
@@ -97,8 +97,8 @@ def _member_to_json(member: PolicyMember, used: Collection[str]) -> dict[str, An
     return known
 
 
-def _pointer_to_json(memory: RotationPointer | None) -> dict[str, Any] | None:
-    return None if memory is None else {"member_id": memory.member_id, "position": memory.position}
+def _pointer_to_json(pointer: RotationPointer | None) -> dict[str, Any] | None:
+    return None if pointer is None else {"member_id": pointer.member_id, "position": pointer.position}
 
 
 def _pointer_from_json(data: dict[str, Any] | None) -> RotationPointer | None:

@@ -1,4 +1,4 @@
-"""How long a phone rings: said in rings or in seconds, shown in both (design, section 4)."""
+"""How long a phone rings: set in rings or in seconds, shown in both (design, section 4)."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class RingTime:
 
     def __post_init__(self) -> None:
         if (self.rings is None) == (self.seconds is None):
-            raise BadValue("A ring time is said in rings or in seconds, not in both and not in neither.")
+            raise BadValue("A ring time needs either rings or seconds, not both.")
         if self.rings is not None and not 1 <= self.rings <= MAX_RINGS:
-            raise BadValue(f"{self.rings} is not a ring time: it goes from 1 to {MAX_RINGS} rings.")
+            raise BadValue(f"{self.rings} is not a ring time: it must be from 1 to {MAX_RINGS} rings.")
         if self.seconds is not None and not MIN_RING_SECONDS <= self.seconds <= MAX_RING_SECONDS:
             raise BadValue(
-                f"{self.seconds:g} is not a ring time: it goes from {MIN_RING_SECONDS:g} to {MAX_RING_SECONDS:g} s."
+                f"{self.seconds:g} is not a ring time: it must be from {MIN_RING_SECONDS:g} to {MAX_RING_SECONDS:g} s."
             )
 
     def in_seconds(self, seconds_per_ring: float) -> float:
@@ -33,7 +33,7 @@ class RingTime:
         return self.seconds if self.seconds is not None else (self.rings or 0) * seconds_per_ring
 
     def describe(self, seconds_per_ring: float) -> str:
-        """Return both forms, the one that was said first: ``3 rings (18 s)`` or ``20 s (3.3 rings)``."""
+        """Return both forms, the configured one first: ``3 rings (18 s)`` or ``20 s (3.3 rings)``."""
         if self.rings is not None:
             return f"{_rings(self.rings)} ({self.in_seconds(seconds_per_ring):g} s)"
         return f"{self.seconds:g} s ({_rings(round((self.seconds or 0) / seconds_per_ring, 1))})"

@@ -1,7 +1,7 @@
-"""What circular and round-robin remember, and how it follows the members (design, section 2).
+"""The rotation pointer of circular and round-robin, and how it follows the members (design, section 2).
 
-The pointer is a member and its position. It follows the member, not the number of the position; if the member is gone,
-the position counts: whoever moved up into it comes next.
+The pointer is a member and its position. It follows the member; if the member is gone, the position counts: the member
+who moved up into it comes next.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class RotationPointer:
-    """The remembered member, or only the position (from 1) where it stood if it is gone (``member_id`` None)."""
+    """The remembered member, or only its position (from 1) if it is gone (``member_id`` None)."""
 
     member_id: int | None
     position: int
@@ -24,15 +24,15 @@ class RotationPointer:
         return replace(self, position=self.position - 1) if position < self.position else self
 
     def added(self, position: int) -> RotationPointer:
-        """Return the pointer after a member was put in at ``position``.
+        """Return the pointer after a member was added at ``position``.
 
-        Put in right at the position of a member who is gone, the new member comes next: the position does not move.
+        A member added at the position of the one who is gone comes next: the position does not move.
         """
         pushed = position < self.position or (position == self.position and self.member_id is not None)
         return replace(self, position=self.position + 1) if pushed else self
 
     def moved(self, member_id: int, old: int, new: int) -> RotationPointer:
-        """Return the pointer after a member went from position ``old`` to ``new``."""
+        """Return the pointer after a member was moved from position ``old`` to ``new``."""
         if member_id == self.member_id:
             return replace(self, position=new)
         without = replace(self, position=self.position - 1) if old < self.position else self

@@ -1,4 +1,4 @@
-"""How things end: the outcomes of an offer, the results and the states of a hunt, as one table.
+"""The outcomes of an offer, and the results and states of a hunt, as one table.
 
 The picture in ``docs/hunt-states.md`` is drawn from ``TRANSITIONS``; a test fails when they differ.
 """
@@ -37,7 +37,7 @@ class Result(StrEnum):
 
 
 class State(StrEnum):
-    """Where a hunt is. It begins, when its order is decided, by seeking."""
+    """The state of a hunt; the first is seeking, when its order is decided."""
 
     SEEKING = "seeking"
     RINGING = "ringing"
@@ -48,7 +48,7 @@ class State(StrEnum):
 
 
 class Event(StrEnum):
-    """What moves a hunt from state to state."""
+    """The events that move a hunt from state to state."""
 
     PASSED_OVER = "passed-over"
     RUNG = "rung"
@@ -96,7 +96,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.WAITING, Event.FAILED): State.ENDED,
     (State.LEAVING, Event.FAILED): State.ENDED,
 }
-"""All that can happen. What is not in it cannot: once a hunt talks, nobody else is rung (invariant I6)."""
+"""Every legal transition. None leads from talking back to ringing: no other phone rings then (invariant I6)."""
 
 
 def after(state: State, event: Event) -> State:

@@ -1,7 +1,7 @@
 """Which characters each kind of value may have (design, section 9).
 
-A value is checked when it is stored and again when it is sent. What does not fit is refused, never repaired, so
-nothing that was stored can mean more to FreeSWITCH than the one value it is.
+A value is checked when it is stored and again when it is sent. A value that does not fit is refused, never repaired, so
+no stored text can mean more to FreeSWITCH than one value.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ MAX_SOURCE_CHARS = 256
 MAX_CALLER_NAME_CHARS = 80
 
 NAME_MARKS = "._+@/&()#!-"
-"""Marks allowed in names, besides letters, digits and spaces. A colon is not among them: FreeSWITCH loses all that
-stands before a colon in a caller's name (fact 14)."""
+"""Marks allowed in names, besides letters, digits and spaces. A colon is not allowed: FreeSWITCH drops all text before
+it in a caller's name (fact 14)."""
 
 CALLER_NAME_MARKS = NAME_MARKS + "',"
 
@@ -71,7 +71,7 @@ check_domain = _pattern_kind(
     r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?",
     "letters, digits, '.' and '-', as in pbx.example.com",
 )
-check_position = _pattern_kind("a position", r"[1-9][0-9]{0,5}", "say a whole number from 1")
+check_position = _pattern_kind("a position", r"[1-9][0-9]{0,5}", "use a whole number from 1")
 check_music = _pattern_kind(
     "a music source",
     rf"(?:local_stream://[A-Za-z0-9_./-]+|tone_stream://[A-Za-z0-9%(),;=.*_-]+|{_SOUND_FILE})",
@@ -101,7 +101,7 @@ def check_cause(value: str) -> str:
     if value in HANGUP_CAUSES:
         return value
     near = difflib.get_close_matches(value[:MAX_NAME_CHARS].upper(), sorted(HANGUP_CAUSES), n=1)
-    hint = f"did you mean {near[0]}?" if near else "say one such as USER_BUSY or NO_ANSWER."
+    hint = f"did you mean {near[0]}?" if near else "use one such as USER_BUSY or NO_ANSWER."
     raise BadValue(f"{_shown(value)} is not a hang-up cause of FreeSWITCH: {hint}")
 
 
@@ -122,7 +122,7 @@ def _text_kind(what: str, marks: str, longest: int) -> Callable[[str], str]:
 
 check_name = _text_kind("a name", NAME_MARKS, MAX_NAME_CHARS)
 check_prefix = _text_kind("a caller-name prefix", NAME_MARKS, MAX_NAME_CHARS)
-check_caller_name = _text_kind("a caller's name that can be passed on", CALLER_NAME_MARKS, MAX_CALLER_NAME_CHARS)
+check_caller_name = _text_kind("a caller's name that can be sent to a phone", CALLER_NAME_MARKS, MAX_CALLER_NAME_CHARS)
 
 
 def fits(check: Callable[[str], str], value: str) -> bool:

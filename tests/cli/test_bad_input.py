@@ -122,7 +122,7 @@ def test_a_position_out_of_range(office):
 def test_a_position_that_is_none_is_told_in_words(office, word):
     many = [("member", "add", "5000", "1009", "--at", word), ("member", "move", "5000", "1001", "--", word)]
     for sentence in office.all_refused(USAGE, many):
-        assert "is not a position: say a whole number from 1" in sentence
+        assert "is not a position: use a whole number from 1" in sentence
         assert "range" not in sentence
 
 

@@ -101,7 +101,7 @@ def test_what_is_no_destination_is_refused(text: str) -> None:
     [
         ("USER_BUZY", "'USER_BUZY' is not a hang-up cause of FreeSWITCH: did you mean USER_BUSY?"),
         ("no_answer", "'no_answer' is not a hang-up cause of FreeSWITCH: did you mean NO_ANSWER?"),
-        ("17", "'17' is not a hang-up cause of FreeSWITCH: say one such as USER_BUSY or NO_ANSWER."),
+        ("17", "'17' is not a hang-up cause of FreeSWITCH: use one such as USER_BUSY or NO_ANSWER."),
         ("NONE", "'NONE' is not a hang-up cause of FreeSWITCH: "),
         ("SUCCESS", "'SUCCESS' is not a hang-up cause of FreeSWITCH: "),
     ],

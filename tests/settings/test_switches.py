@@ -143,7 +143,7 @@ def test_the_password_is_the_files_one_line(text, password_file):
         ("s3cret\x00", "alone, in one line."),
         ("s3cret" * 1000, "alone, in one line."),
         (b"s3cret\xff", "is not in UTF-8."),
-        ("ClueCon\n", "and in the file."),
+        ("ClueCon\n", "and in this file."),
     ],
 )
 def test_what_is_no_password_is_refused_and_not_repeated(text, problem, password_file):

@@ -22,7 +22,7 @@ Stages = tuple[tuple[int, ...], ...]
 
 
 class Remembers(StrEnum):
-    """What a group's memory holds for a policy."""
+    """Which rotation pointer a policy uses."""
 
     NOTHING = "nothing"
     ANSWERER = "answerer"
@@ -31,7 +31,7 @@ class Remembers(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A rule that makes the order of a hunt, and what it needs remembered."""
+    """A rule that decides the order of a hunt, and the rotation pointer that it uses."""
 
     name: str
     order: Callable[[PolicyInput], Stages]
@@ -48,12 +48,12 @@ _TABLE = (
         "round-robin",
         round_robin,
         Remembers.TURN,
-        "from the member after the one who was FIRST IN TURN on the call before, whoever answered it",
+        "from the member after the one who was FIRST IN TURN at the previous call, whoever answered it",
     ),
     Policy(
-        "simultaneous", simultaneous, Remembers.NOTHING, "all who are free at once; the first to pick up has the call"
+        "simultaneous", simultaneous, Remembers.NOTHING, "all free members at once; the first to pick up gets the call"
     ),
-    Policy("uniform", uniform, Remembers.NOTHING, "whoever is idle longest: whose last call of this group ended first"),
+    Policy("uniform", uniform, Remembers.NOTHING, "the member idle longest, by calls of this group"),
     Policy("weighted", weighted, Remembers.NOTHING, "drawn by weight for each call; weight 0 only after all others"),
 )
 POLICIES: dict[str, Policy] = {policy.name: policy for policy in _TABLE}
@@ -69,11 +69,11 @@ def policy_named(name: str) -> Policy:
 
 
 def decide(policy_input: PolicyInput) -> Stages:
-    """Return the stages for these policy_input: the same policy_input always give the same stages (invariant I7)."""
+    """Return the stages: the same input always gives the same stages (invariant I7)."""
     return policy_named(policy_input.policy).order(policy_input) if policy_input.members else ()
 
 
 def first_in_turn(policy_input: PolicyInput, turn: RotationPointer | None) -> int | None:
-    """Return who is first in the order after this turn; None: there is nobody."""
+    """Return the member who is first in the order after this turn; None if there is no member."""
     stages = decide(policy_input.with_turn(turn))
     return stages[0][0] if stages else None

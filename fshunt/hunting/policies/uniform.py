@@ -10,7 +10,7 @@ _FOR_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 def uniform(policy_input: PolicyInput) -> tuple[tuple[int, ...], ...]:
-    """The longest idle first, one member a stage; never called counts as idle for ever, ties go by position."""
+    """The member idle longest first, one a stage; a member who was never called ranks first; ties: by position."""
 
     def idle_since(member: PolicyMember) -> datetime:
         return member.idle_since or _FOR_EVER
