@@ -1,8 +1,8 @@
-"""Runs the migrations on the engine that ``fshunt.db.migrate`` hands over, or for developers on FSHUNT_DATABASE_URL.
+"""Runs the migrations on the engine of ``fshunt.db.migrate``, or for developers on FSHUNT_DATABASE_URL.
 
-PostgreSQL: an advisory lock lets one process at a time migrate, timeouts keep a migration from holding up calls
-behind a lock that it waits for itself, and each migration is one transaction. SQLite: all migrations are one
-transaction, which holds the file's write lock from the start.
+PostgreSQL: an advisory lock admits one process at a time, timeouts keep a migration that waits for a lock from blocking
+calls, and each migration is one transaction. SQLite: all migrations are one transaction, which has the file's write
+lock from the start.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from fshunt.db.models import Base, Compatibility
 from fshunt.errors import DatabaseError
 
 ADVISORY_LOCK_KEY = 0x667368756E74
-"""The letters "fshunt" as a number: any number that no other program on the same server uses will do."""
+"""The letters "fshunt" as a number; any number will do that no other program on the same server uses."""
 WAIT_FOR_OTHERS_MS = 600_000
-"""How long to wait for another process that is migrating: a long migration may be under way."""
+"""How long to wait for another process that is migrating: its migration may be long."""
 LOCK_TIMEOUT_MS = 10_000
 """How long a migration waits for a table's lock; calls queue behind it meanwhile."""
 COMPATIBILITY = cast("Table", Compatibility.__table__)
@@ -33,7 +33,7 @@ STATEMENT_TIMEOUT_MS = 600_000
 
 
 def run() -> None:
-    """Migrate with what was handed over."""
+    """Migrate with the engine and the report function of the caller."""
     engine: Engine = context.config.attributes.get("engine") or _developers_engine()
     with engine.connect().execution_options(**{IMMEDIATE: True}) as connection, _alone_on(connection):
         context.configure(
@@ -55,7 +55,7 @@ def _developers_engine() -> Engine:
 
 
 def _step_done(*, ctx: MigrationContext, step: MigrationInfo, **rest: Any) -> None:
-    """Note which code can use the tables now, in the transaction of the migration, and report it."""
+    """Store the oldest code that can use the tables, in the migration's transaction, and report the step."""
     _note_oldest_code(ctx.connection, step)
     _report(step=step, **rest)
 
@@ -105,8 +105,8 @@ def _set_timeouts(connection: Connection, lock_ms: int) -> None:
 
 @contextmanager
 def _alone_on_sqlite(connection: Connection) -> Iterator[None]:
-    # SQLite changes a table by making it anew; with foreign keys on, dropping the old one would drop the rows that
-    # refer to it. The switch works only outside of a transaction, so it is thrown on the driver's own connection.
+    # SQLite changes a table by creating a new one; with foreign keys on, dropping the old one would drop the rows that
+    # refer to it. The PRAGMA works only outside of a transaction, so it runs on the driver's own connection.
     driver = connection.connection
     driver.cursor().execute("PRAGMA foreign_keys=OFF")
     try:

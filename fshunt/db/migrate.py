@@ -1,4 +1,4 @@
-"""Brings the tables up to date or back, and says where they are. The migrations are part of fshunt: no alembic.ini."""
+"""Migrates the tables and reports their revision. The migrations are part of fshunt: no alembic.ini is needed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fshunt.errors import DatabaseError
 log = logging.getLogger(__name__)
 
 Report = Callable[[str], None]
-"""Takes one line for each migration done."""
+"""Gets one line for each migration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,12 @@ def upgrade(url: str | URL, revision: str = "head", report: Report = log.info) -
 
 
 def downgrade(url: str | URL, revision: str, report: Report = log.info) -> None:
-    """Take the database back to ``revision`` ("base": no tables, "-1": one step). Raises DatabaseError."""
+    """Downgrade the database to ``revision`` ("base": no tables, "-1": one step). Raises DatabaseError."""
     _run(url, lambda config: command.downgrade(config, revision), report, create=False)
 
 
 def check(url: str | URL) -> Status:
-    """Tell whether the database is migrated. Raises DatabaseError if it cannot be read, or is not there."""
+    """Tell whether the database is migrated. Raises DatabaseError if it cannot be read or does not exist."""
     engine = open_engine(url)
     try:
         return _status(engine)
@@ -68,7 +68,7 @@ def check(url: str | URL) -> Status:
 
 
 def is_missing(url: str | URL) -> bool:
-    """Tell whether the URL names an SQLite file that is not there: nobody has made it yet."""
+    """Tell whether the URL names an SQLite file that does not exist yet."""
     made = make_url(url)
     return made.get_backend_name() == "sqlite" and not Path(str(made.database)).exists()
 

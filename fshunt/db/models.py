@@ -1,4 +1,4 @@
-"""The tables. The words are those of design, section 1."""
+"""The tables. The terms are those of design, section 1."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ NAMING_CONVENTION = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
-"""Names of constraints: a migration can drop only what has a name it knows."""
+"""Names of constraints: a migration can drop only a constraint with a known name."""
 
 
 class Base(DeclarativeBase):
-    """What all tables share: names of constraints, and one type for each Python type."""
+    """The base of all tables: names of constraints, and one column type for each Python type."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
     type_annotation_map: ClassVar[dict[Any, Any]] = {
@@ -49,7 +49,7 @@ class HuntGroup(Base):
         UniqueConstraint("domain_id", "pilot"),
         CheckConstraint("(rings IS NULL) <> (ring_seconds IS NULL)", name="one_ring_time"),
         CheckConstraint("cycles >= 1", name="cycles"),
-        # An id is never given twice: a call under way may still name a group or member that was removed.
+        # An id is never reused: an open call may still refer to a group or member that was removed.
         {"sqlite_autoincrement": True},
     )
 
@@ -105,7 +105,7 @@ class HuntMember(Base):
 
 
 class GroupRotation(Base):
-    """What circular (``answerer``) and round-robin (``turn``) remember; one row a group, locked while it moves.
+    """The pointers of circular (``answerer``) and round-robin (``turn``); one row a group, locked while they move.
 
     ``moves`` counts the moves of both, so that old rows of ``rotation_moves`` can be told from new ones.
     """
@@ -121,7 +121,7 @@ class GroupRotation(Base):
 
 
 class RotationMove(Base):
-    """That a call has moved a memory, and what it was before: so a step tried twice moves it once (invariant I3)."""
+    """One move of a pointer by one call, and the pointer before: a step tried twice moves it once (invariant I3)."""
 
     __tablename__ = "rotation_moves"
 
@@ -134,9 +134,9 @@ class RotationMove(Base):
 
 
 class Block(Base):
-    """An extension that is taken out of all groups of the domain for now.
+    """An extension that is blocked in all groups of the domain.
 
-    ``reason`` None: by its user; ``auto``: it let too many calls ring out (``auto_block`` of a group).
+    ``reason`` None: by its user; ``auto``: by fshunt, after unanswered calls in a row (``auto_block`` of a group).
     """
 
     __tablename__ = "blocks"
@@ -148,7 +148,7 @@ class Block(Base):
 
 
 class Claim(Base):
-    """The right of one hunt to ring or hold one member, until ``expires_at`` (design, section 3).
+    """The right of one hunt to ring one member, until ``expires_at`` (design, section 3).
 
     Both times are readings of the lease clock.
     """
@@ -165,7 +165,7 @@ class Claim(Base):
 
 
 class QueueEntry(Base):
-    """That a hunt waits for one member (``when_busy``). Of two hunts the one with the smaller ``ticket`` came first.
+    """A hunt in the queue of one member (``when_busy``). Of two hunts the one with the smaller ``ticket`` came first.
 
     ``since`` is wall time, ``expires_at`` a reading of the lease clock.
     """
@@ -185,7 +185,7 @@ class QueueEntry(Base):
 
 
 class DaemonRecord(Base):
-    """One run of a daemon, as it was at its last beat. ``lease_at`` is a reading of the lease clock."""
+    """One run of a daemon, as of its latest heartbeat. ``lease_at`` is a reading of the lease clock."""
 
     __tablename__ = "daemons"
 
@@ -198,7 +198,7 @@ class DaemonRecord(Base):
 
 
 class LeaseClock(Base):
-    """How far the lease clock is (one row, ``id`` 1), and how many places in the line were given."""
+    """The lease clock (one row, ``id`` 1), and the number of tickets drawn."""
 
     __tablename__ = "lease_clock"
 
@@ -210,8 +210,8 @@ class LeaseClock(Base):
 class CallRecord(Base):
     """One hunt. ``uuid`` is the caller's channel: a transferred caller may hunt twice under one uuid.
 
-    No foreign key leads to groups: a record outlives its group. ``ended_at`` is None while the call is open; with
-    ``end_seen`` false it is when the record was closed, the end itself not having been seen. ``node`` is the
+    There is no foreign key to groups: a record stays when its group is removed. ``ended_at`` is None while the call is
+    open; with ``end_seen`` false nobody saw the end, and ``ended_at`` is when the record was closed. ``node`` is the
     daemon that writes the record, ``run_id`` its run.
     """
 
@@ -220,7 +220,7 @@ class CallRecord(Base):
         Index(None, "domain", "pilot", "started_at"),
         Index(None, "started_at"),
         Index(None, "node", "ended_at"),
-        # The calls that are open, few among years of others.
+        # Open calls: few among years of closed ones.
         Index(None, "run_id", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
     )
 
@@ -276,7 +276,7 @@ class OfferRecord(Base):
 
 
 class SkipRecord(Base):
-    """One member passed over for one stage of one call, and why."""
+    """One member skipped in one stage of one call, and the reason."""
 
     __tablename__ = "skips"
 

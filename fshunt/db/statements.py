@@ -1,4 +1,4 @@
-"""Statements that are built once and run at every hunt: putting one together costs many times what running it does."""
+"""Statements that are built once and run for every hunt: building one costs many times what running it does."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from fshunt.db.models import Base
 T = TypeVar("T")
 
 AT_END = "fshunt_at_end"
-"""Where a session keeps what is to be done at its end."""
+"""Key in a session's ``info``: jobs for its end."""
 UNSENT = "fshunt_unsent"
-"""Where it keeps what is to be sent, in order."""
+"""Key in a session's ``info``: statements to send, in order."""
 NAMES_A_STATEMENT = 500
-"""Rows named in one statement: far below the number of values that either database takes."""
+"""Rows named in one statement: far below the limit of values of either database."""
 
 
 def table(model: type[Base]) -> Table:
@@ -30,15 +30,15 @@ def table(model: type[Base]) -> Table:
 
 
 def run(s: Session, statement: Executable, values: dict[str, Any]) -> CursorResult[Any]:
-    """Execute a statement on tables in the session's transaction, past the ORM: it sees only what was flushed."""
+    """Execute a statement in the session's transaction, without the ORM: it sees only flushed changes."""
     send(s)
     return s.connection().execute(statement, values)
 
 
 def write(s: Session, statement: Executable, values: dict[str, Any]) -> None:
-    """Execute a statement of which nobody needs the answer, before the next that is ``run`` or the transaction's end.
+    """Execute a statement whose answer is not needed, before the next ``run`` or the end of the transaction.
 
-    So PostgreSQL is sent several at once, and only the answer to the last is waited for.
+    PostgreSQL then gets several at once, and only the last answer is waited for.
     """
     if dialect_of(s) == "postgresql":
         s.info.setdefault(UNSENT, []).append((statement, values))
@@ -47,7 +47,7 @@ def write(s: Session, statement: Executable, values: dict[str, Any]) -> None:
 
 
 def send(s: Session, *, until_commit: bool = False) -> None:
-    """Send what is still to be sent, and wait for the answers; where the COMMIT comes next, it may bring them."""
+    """Send the unsent statements and wait for the answers; with ``until_commit`` the COMMIT may bring them."""
     unsent = s.info.pop(UNSENT, ())
     if not unsent:
         return
@@ -68,16 +68,16 @@ class Rank(IntEnum):
 
 
 def at_end(s: Session, rank: Rank, number: int, job: Callable[[Session], object]) -> None:
-    """Have ``job`` done at the end of the transaction, with others of its kind in order of ``number``.
+    """Do ``job`` at the end of the transaction, with others of its rank in order of ``number``.
 
-    A transaction of the daemon's recorder writes many things in the order in which they happened. All of them lock the
-    rows that are not theirs alone in one order, and only at the end, so that two never wait for each other.
+    A transaction of the outbox writes many records in the order in which they happened. All transactions lock shared
+    rows in one order, and only at the end, so that two never wait for each other.
     """
     s.info.setdefault(AT_END, []).append(((rank, number), job))
 
 
 def finish(s: Session) -> None:
-    """Do what is left to be done before the COMMIT."""
+    """Do the remaining jobs before the COMMIT."""
     jobs = sorted(s.info.pop(AT_END, ()), key=itemgetter(0))
     for _, job in jobs:
         job(s)
@@ -85,28 +85,28 @@ def finish(s: Session) -> None:
 
 
 def dialect_of(s: Session) -> str:
-    """Return the name of the database's kind."""
+    """Return the name of the SQL dialect."""
     return s.connection().dialect.name
 
 
 def insert_into(s: Session, model: type[Base]) -> postgresql.Insert | sqlite.Insert:
-    """Return an INSERT that can say ON CONFLICT, made for the session's database."""
+    """Return an INSERT that supports ON CONFLICT, for the session's database."""
     return insert_for(dialect_of(s), model)
 
 
 def insert_for(dialect: str, model: type[Base]) -> postgresql.Insert | sqlite.Insert:
-    """Return an INSERT that can say ON CONFLICT: both databases can, each with a class of its own."""
+    """Return an INSERT that supports ON CONFLICT; each database has a class of its own for it."""
     return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table(model))
 
 
 @cache
 def insert_once(dialect: str, model: type[Base]) -> Executable:
-    """Return the INSERT of a row that is left alone if its id is there already."""
+    """Return the INSERT of a row that does nothing if the id exists."""
     return insert_for(dialect, model).on_conflict_do_nothing(index_elements=["id"])
 
 
 def in_parts(named: Iterable[T]) -> Iterator[list[T]]:
-    """Yield what is named in parts that one statement can take."""
+    """Yield the named rows in parts that fit one statement."""
     names = list(named)
     for start in range(0, len(names), NAMES_A_STATEMENT):
         yield names[start : start + NAMES_A_STATEMENT]

@@ -9,9 +9,9 @@ from sqlalchemy import DateTime, Dialect, String
 from sqlalchemy.types import TypeDecorator
 
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-"""NUL, which PostgreSQL refuses, and halves of surrogate pairs, which no database takes."""
+"""NUL, which PostgreSQL refuses, and single surrogates, which no database stores."""
 MAX_SEEN_CHARS = 255
-"""Characters kept of a text that the caller or the switch chose: far more than any screen shows."""
+"""Characters stored of a text from the caller or the switch: far more than any screen shows."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -24,7 +24,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a moment without a time zone: nobody could say when it was."""
+        """Refuse a moment without a time zone: it would be ambiguous."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -33,24 +33,24 @@ class UtcDateTime(TypeDecorator[datetime]):
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (given)
-        """Give back an aware moment in UTC."""
+        """Return an aware moment in UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class SeenText(TypeDecorator[str]):
-    """Text of which the caller or the switch chose the bytes: recorded whatever it is.
+    """Text from the caller or the switch, recorded whatever its bytes are.
 
-    A record must not fail, so what cannot be stored becomes U+FFFD. What is **sent** is checked by ``hunting.kinds``
-    instead, and refused (design, section 9).
+    A record must not fail, so characters that cannot be stored become U+FFFD. A value that is **sent** is checked by
+    ``hunting.validation`` instead, and refused (design, section 9).
     """
 
     impl = String()
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (given)
-        """Make the text one that a database can hold."""
+        """Return the text without characters that a database cannot store."""
         if value is None:
             return None
         return UNSTORABLE.sub("\ufffd", value[:MAX_SEEN_CHARS])

@@ -1,4 +1,4 @@
-"""Whether the database can be written now, for who wants to know and has nothing to write."""
+"""Tests whether the database can be written, for commands that have nothing to write."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from fshunt.db.statements import run
 from fshunt.errors import DatabaseError
 
 LOCK_MS = 1000
-"""How long a lock is waited for: those of fshunt last some milliseconds."""
+"""How long to wait for a lock: fshunt holds locks for some milliseconds."""
 
 _NOTHING = update(CLOCK).where(CLOCK.c.id == bindparam("nobody")).values(tickets=CLOCK.c.tickets)
-"""A write that finds no row: it needs the right to write, and the table, and holds up nobody."""
+"""A write that matches no row: it needs the permission and the table, and blocks no other process."""
 _NOBODY = -1
 
 
 def why_not_writable(url: str | URL) -> str | None:
-    """Try a write, which is rolled back; return in a sentence why it cannot be done, None if it can."""
+    """Try a write and roll it back; return the reason of a failure in a sentence, or None."""
     with closing(open_store(url, busy_timeout_ms=LOCK_MS, connections=1)) as store:
         try:
             with store.writing() as session:

@@ -1,4 +1,4 @@
-"""first tables: groups, memory, claims and records.
+"""first tables: groups, rotation, claims and records.
 
 Revision 0001, after nothing.
 """

@@ -1,7 +1,7 @@
 """the standard terms for tables, columns and values.
 
-Revision 0003, after 0002. What daemons hold for a moment (claims, queue entries, heartbeats, the lease clock) begins
-anew; all else is kept.
+Revision 0003, after 0002. Momentary rows (claims, queue entries, heartbeats, the lease clock) are dropped; all other
+rows are kept.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def downgrade() -> None:
 
 
 def _redefine_when_busy(default: str, values: dict[str, str]) -> None:
-    """Give the column a new default and new values, in place: no table is made anew, on either database."""
+    """Give the column a new default and new values, in place: no table is rebuilt, on either database."""
     op.alter_column("groups", "when_busy", new_column_name="when_busy_before")
     op.add_column("groups", sa.Column("when_busy", sa.String(), nullable=False, server_default=default))
     for old, new in values.items():
@@ -57,7 +57,7 @@ def _rename_reason(old: str, new: str) -> None:
 
 
 def _rename_rotation(old: str, old_moves: str, old_what: str, new: str, new_moves: str, new_what: str) -> None:
-    """Make the two tables anew under their new names, so that their constraints have the new names, too."""
+    """Rebuild the two tables under their new names, so that their constraints have the new names, too."""
     pointers = op.create_table(
         new,
         sa.Column("group_id", sa.Integer(), nullable=False),
@@ -104,7 +104,7 @@ def _rename_json_key(column: str, old: str, new: str) -> None:
     """Rename a key in the JSON of a column. The text ``"old":`` occurs there as a key only."""
     as_json = "::json" if op.get_context().dialect.name == "postgresql" else ""
     query = (
-        f"UPDATE calls SET {column} = replace(CAST({column} AS TEXT), :old, :new){as_json} WHERE {column} IS NOT NULL"  # noqa: S608 (names of ours)
+        f"UPDATE calls SET {column} = replace(CAST({column} AS TEXT), :old, :new){as_json} WHERE {column} IS NOT NULL"  # noqa: S608 (constant names)
     )
     op.execute(sa.text(query).bindparams(old=f'"{old}":', new=f'"{new}":'))
 

@@ -1,4 +1,4 @@
-"""Members who are blocked by themselves: those who let too many calls in a row ring out (``auto_block`` of a group)."""
+"""Auto-block: members are blocked after unanswered calls in a row (``auto_block`` of a group)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fshunt.db.statements import Rank, at_end, insert_into, run, table, write
 from fshunt.hunting.states import Outcome
 
 AUTO = "auto"
-"""The reason of such a block."""
+"""The reason of an auto-block."""
 
 OFFERS = table(OfferRecord)
 _EARLIER, _OTHERS = OFFERS.alias("earlier"), MEMBERS.alias("others")
@@ -55,7 +55,7 @@ _LAST_ONE = (
     .where(~_SOMEBODY_ELSE)
     .limit(1)
 )
-"""A group in which everybody but this extension is disabled, blocked, or not there."""
+"""A group in which all members but this extension are disabled, blocked or without a phone."""
 _BLOCKED_AT = (
     select(BLOCKS.c.since)
     .join(DOMAINS, DOMAINS.c.id == BLOCKS.c.domain_id)
@@ -64,7 +64,7 @@ _BLOCKED_AT = (
 
 
 def blocked_at(s: Session, domain: str, extension: str) -> datetime | None:
-    """Return when the extension was blocked by itself: the end of the offer that was one too many; None: it is not."""
+    """Return when the extension was auto-blocked (the end of the deciding offer), or None."""
     found: datetime | None = run(s, _BLOCKED_AT, {"domain": domain, "who": extension}).scalar()
     return found
 
@@ -72,10 +72,10 @@ def blocked_at(s: Session, domain: str, extension: str) -> datetime | None:
 def count_offer(
     s: Session, offer_id: str, member_id: int, *, rang_out: bool, at: datetime, missing: Collection[str] = ()
 ) -> None:
-    """Count a call that rang out at a member, once a hunt, and block the member if it is one too many.
+    """Count an unanswered call of a member, once a hunt, and block the member if the count is reached.
 
-    Else the member took the call, or refused it: was there. The count begins anew. ``missing`` are the extensions of
-    the domain that cannot be rung now for want of a phone: the last one who can be is not blocked.
+    If the member answered or declined, the count is reset. ``missing`` are the extensions of the domain without a phone
+    now: the last member with a phone is not blocked.
     """
     if not rang_out:
         at_end(s, Rank.MEMBER, member_id, lambda s: write(s, _RESET, {"member": member_id}))
@@ -83,7 +83,7 @@ def count_offer(
     row = run(s, _OF_MEMBER, {"member": member_id}).first()
     if row is None or row.auto_block is None:
         return
-    # Whoever blocks locks the domain: of two members who are both blocked now, one may be the last.
+    # A block locks the domain: of two members who are both blocked now, one may be the last.
     at_end(s, Rank.DOMAIN, row.domain_id, lambda s: write(s, _LOCK_DOMAIN, {"domain": row.domain_id}))
     counting = partial(_count, offer_id=offer_id, member_id=member_id, row=row, at=at, missing=missing)
     at_end(s, Rank.MEMBER, member_id, counting)

@@ -1,4 +1,4 @@
-"""Whether members may be rung, as administrators and they themselves have set it."""
+"""Disabled and blocked members."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fshunt.db.queries.rows import BLOCK_OF_MEMBER, BLOCKS, GROUPS, MEMBERS
 from fshunt.db.statements import run
 from fshunt.hunting.availability import SkipReason
 
-_STANDING = (
+_STATUS = (
     select(
         MEMBERS.c.id,
         and_(MEMBERS.c.enabled, GROUPS.c.enabled).label("enabled"),
@@ -24,8 +24,8 @@ _STANDING = (
 
 
 def may_not_ring(s: Session, member_ids: Collection[int]) -> dict[int, SkipReason]:
-    """Return those who may not be rung, and why; who was removed, or whose group is disabled, counts as disabled."""
-    rows = {row.id: row for row in run(s, _STANDING, {"ids": sorted(member_ids)})}
+    """Return the members who may not ring, and why; a removed member or group counts as disabled."""
+    rows = {row.id: row for row in run(s, _STATUS, {"ids": sorted(member_ids)})}
     reasons = {}
     for member_id in member_ids:
         row = rows.get(member_id)

@@ -1,4 +1,4 @@
-"""callers who wait, daemons, the lease clock, and members who are blocked by themselves.
+"""queued callers, daemons, the lease clock, and auto-blocked members.
 
 Revision 0002, after 0001.
 """
@@ -17,7 +17,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    # Columns that may be null, or have a default, are added in place: no table is made anew, on either database.
+    # Columns that may be null, or have a default, are added in place: no table is rebuilt, on either database.
     op.add_column("groups", sa.Column("when_busy", sa.String(), nullable=False, server_default="go-on"))
     op.add_column("groups", sa.Column("auto_block", sa.Integer()))
     op.add_column("members", sa.Column("rang_out", sa.Integer(), nullable=False, server_default="0"))
@@ -32,12 +32,12 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # The daemons of the earlier revision know no lease clock: by their clock these claims end too early or too late.
+    # Daemons of the earlier revision do not know the lease clock: by their clock these claims expire at the wrong time.
     op.execute("DELETE FROM claims")
     for table in ("lease_clock", "daemons", "waiting"):
         op.drop_table(table)
     op.drop_index("ix_calls_run", "calls")
-    # A member whom nobody but a group of ours has blocked is a member who can be rung.
+    # An auto-blocked member may ring again: the earlier revision has no auto-block.
     op.execute("DELETE FROM blocks WHERE reason IS NOT NULL")
     for table, columns in (
         ("calls", ("waited_seconds", "run")),
