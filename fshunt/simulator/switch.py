@@ -42,7 +42,7 @@ from fshunt.simulator.eventsocket.outbound import socket_application
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that happened on the switch, for those who look on."""
+    """An event on the switch, for observers."""
 
     at: float
     call: str
@@ -89,26 +89,26 @@ class SimulatedSwitch:
         self.bus = Bus(self.clock)
         self.inbound: InboundSocket | None = None
         self.inbound_faults: list[Fault] = []
-        """What goes wrong on the connections of monitors that are made from now on."""
+        """Faults on the connections that monitors open from now on."""
         self.dialled = 0
-        """Connections made to controllers, or being made; with the bytes, it says whether anything is on its way."""
+        """Connections to controllers, open or opening; with the bytes, it tells whether data is in transit."""
         self.bytes_in = 0
         self.bytes_out = 0
         self.pilot_actions = list(pilot_actions or shipped(controllers, domain, fallback_box))
         self.routes: dict[str, list[Action]] = {}
-        """Numbers with a dialplan of their own, over the pilots and the extensions."""
+        """Numbers with a dialplan of their own, which overrides pilots and extensions."""
         self.registrations.told = self._tell_registration
         self._watchers: list[Callable[[Fact], None]] = []
         self._session_ids = itertools.count(1)
 
-    # What a test or a demo does with it.
+    # The interface for tests and the demo.
 
     def phone(self, user: str, behaviour: Behaviour = RINGS, contact: str | None = None) -> Phone:
         """Registers a phone at an extension; a second one is a second contact of it."""
         return self.registrations.new_phone(user, self.domain, behaviour, contact)
 
     def user(self, user: str) -> None:
-        """An extension that nobody is registered at."""
+        """An extension without a registration."""
         self.registrations.add_user(user, self.domain)
 
     def gateway(self, name: str) -> Gateway:
@@ -116,22 +116,22 @@ class SimulatedSwitch:
         return self.gateways.setdefault(name, Gateway(name))
 
     def serve_inbound(self, password: str, port: int = 0) -> int:
-        """Lets monitors connect; gives the port on loopback."""
+        """Accepts monitors; returns the port on loopback."""
         self.inbound = InboundSocket(self, password, port)
         return self.inbound.port
 
     def drop_inbound(self) -> None:
-        """Cuts the connections of all monitors; they may come again."""
+        """Cuts the connections of all monitors; they may reconnect."""
         if self.inbound is not None:
             self.inbound.drop()
 
     def close_inbound(self) -> None:
-        """Cuts them and listens no more, as when FreeSWITCH is stopped."""
+        """Cuts them and stops listening, as when FreeSWITCH is stopped."""
         if self.inbound is not None:
             self.inbound.close()
 
     def watch(self, watcher: Callable[[Fact], None]) -> None:
-        """Calls a function, which must not block, for everything that happens."""
+        """Calls a function, which must not block, for each event."""
         self._watchers.append(watcher)
 
     def call(
@@ -145,7 +145,7 @@ class SimulatedSwitch:
         faults: Sequence[Fault] = (),
         uuid: str | None = None,
     ) -> SimulatedCall:
-        """Somebody dials a number. The call runs by itself; ``join`` waits for its end."""
+        """A caller dials a number. The call runs in the background; ``join`` waits for its end."""
         channel = self._caller_channel(number, caller_number, caller_name, uuid or str(uuids.uuid4()))
         channel.variables |= variables or {}
         call = SimulatedCall(self, channel, self.route(number), caller or Caller(), faults)
@@ -156,14 +156,14 @@ class SimulatedSwitch:
         return call
 
     def call_from(self, phone: Phone, number: str, *, caller: Caller | None = None) -> SimulatedCall:
-        """A phone of ours dials a number; it is busy meanwhile."""
+        """A phone of the switch dials a number and is busy meanwhile."""
         call = self.call(number, phone.user, f"Extension {phone.user}", caller=caller)
         phone.talking += 1
         call.on_end = lambda: setattr(phone, "talking", phone.talking - 1)
         return call
 
     def stop(self) -> None:
-        """Hangs everybody up."""
+        """Hangs up all calls."""
         for call in list(self.calls.values()):
             call.hangup("MANAGER_REQUEST")
 
@@ -251,12 +251,12 @@ class SimulatedSwitch:
         return gateway.numbers.get(number) or Phone(number, name, f"sip:{number}@{name}.invalid:5060", refuses(404))
 
     def find_leg(self, uuid: str) -> Leg | None:
-        """The leg with this uuid, while it lives."""
+        """The leg with this uuid, while it exists."""
         found = (call.legs.get(uuid) for call in self.calls.values())
         return next((leg for leg in found if leg is not None and not leg.ended), None)
 
     def find_channel(self, uuid: str) -> Channel | None:
-        """The channel with this uuid, while it lives."""
+        """The channel with this uuid, while it exists."""
         if call := self.calls.get(uuid):
             return call.channel
         leg = self.find_leg(uuid)
@@ -276,7 +276,7 @@ class SimulatedSwitch:
         self.bus.tell(f"sofia::{kind}", registration_headers(kind, phone, self.clock.epoch()))
 
     def tell(self, call: SimulatedCall, what: str, who: str, detail: str) -> None:
-        """Tells those who look on."""
+        """Notifies the observers."""
         if self._watchers:
             fact = Fact(self.clock.now(), call.uuid, call.channel.profile.caller_number, what, who, detail)
             for watcher in self._watchers:
@@ -284,7 +284,7 @@ class SimulatedSwitch:
 
 
 def _shown_name(call: SimulatedCall, variables: dict[str, str]) -> str:
-    """The name on the phone's display: what stands before a colon is lost on the way (fact 14)."""
+    """The name on the phone's display: the text before a colon is lost (fact 14)."""
     caller = call.channel
     name = variables.get("origination_caller_id_name") or caller.variables.get(
         "effective_caller_id_name", caller.profile.caller_name

@@ -1,4 +1,4 @@
-"""What a channel executes: an application with its argument, and the variables that are put into the argument."""
+"""Execution on a channel: an application, its argument, and the variables expanded in the argument."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 Action = tuple[str, str]
 """An application and its argument."""
 
-MAX_EXPANSIONS = 100  # a variable that names itself would be expanded for ever
+MAX_EXPANSIONS = 100  # a variable that refers to itself would be expanded forever
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 
 
@@ -27,7 +27,7 @@ class Message:
 
 
 def expand(text: str, variables: Mapping[str, str]) -> tuple[str, list[str]]:
-    """Puts variables into an argument, and into their values again, as FreeSWITCH does; and what it found to expand."""
+    """Expands variables in an argument and in their values, as FreeSWITCH does; also returns what it expanded."""
     names: list[str] = []
     while len(names) < MAX_EXPANSIONS and (found := _VARIABLE.search(text)):
         names.append(found[0])

@@ -1,4 +1,4 @@
-"""The way of events from the channels to the controllers and monitors that want them."""
+"""Delivers events from the channels to the controllers and monitors that subscribed to them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Bus:
         return next(self._sequence)
 
     def place(self, subscriber: Subscriber) -> None:
-        """Takes a subscriber in, or notes what it listens to now."""
+        """Adds a subscriber, or updates its subscription."""
         self.remove(subscriber)
         if subscriber.finished:
             return
@@ -57,7 +57,7 @@ class Bus:
             self._of_channel.setdefault(uuid, set()).add(subscriber)
 
     def remove(self, subscriber: Subscriber) -> None:
-        """Forgets a subscriber."""
+        """Removes a subscriber."""
         self._of_all.discard(subscriber)
         for uuid in self._scopes.pop(subscriber, ()):
             self._of_channel[uuid].discard(subscriber)

@@ -1,4 +1,4 @@
-"""A call on the simulated switch: the caller, his channel, and the thread that runs applications on it."""
+"""A call on the simulated switch: the caller, the channel, and the thread that runs applications on it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Application = Callable[["SimulatedCall", str], None]
 """Runs on the channel of a call, with an argument, until it ends."""
 
 NEED_MEDIA = frozenset({"playback", "voicemail"})
-"""Applications before which FreeSWITCH lets sound flow."""
+"""Applications before which FreeSWITCH starts media."""
 
 
 class Controller(Protocol):
@@ -63,10 +63,10 @@ class Switch(Protocol):
         """The channel of a leg that is about to be rung."""
 
     def find_leg(self, uuid: str) -> Leg | None:
-        """The leg with this uuid, while it lives."""
+        """The leg with this uuid, while it exists."""
 
     def find_channel(self, uuid: str) -> Channel | None:
-        """The channel with this uuid, while it lives."""
+        """The channel with this uuid, while it exists."""
 
     def all_channels(self) -> Iterator[Channel]:
         """Every channel there is."""
@@ -75,11 +75,11 @@ class Switch(Protocol):
         """Keeps a voicemail message."""
 
     def tell(self, call: SimulatedCall, what: str, who: str, detail: str) -> None:
-        """Tells those who look on."""
+        """Notifies the observers."""
 
 
 class SimulatedCall:
-    """One caller, from dialling to the end of his channel."""
+    """One caller, from dialling to the end of the channel."""
 
     def __init__(
         self,
@@ -97,13 +97,13 @@ class SimulatedCall:
         self.ending = Ending()
         self.ended = Event()
         self.talking = Event()
-        """Set once he has talked to a member."""
+        """Set once the caller was connected to a member."""
         self.bridge_delay: float | None = None
         """Real seconds from the controller's connection to its first ``bridge``."""
         self.reset = False
         """Taken from its application because the controller is gone: ``socket_resume`` (fact 7)."""
         self.on_end: Callable[[], None] = lambda: None
-        """Called when his channel is gone."""
+        """Called when the channel has ended."""
         self.transfer: list[Action] | None = None
         self.legs: dict[str, Leg] = {}
         self.listener: Controller | None = None
@@ -131,11 +131,11 @@ class SimulatedCall:
 
     @property
     def listening(self) -> bool:
-        """Whether an application may go on: the caller is there, and not on the way elsewhere."""
+        """Whether an application may continue: the caller is there and not being transferred."""
         return not self._gone and not self.reset and self.transfer is None
 
     def join(self, seconds: float | None = None) -> bool:
-        """Waits, in real seconds, for the call's end; says whether it came."""
+        """Waits, in real seconds, for the call's end; returns whether it came."""
         return bool(self.ended.wait(seconds))
 
     # What the caller does.
@@ -159,7 +159,7 @@ class SimulatedCall:
         self._finish()
 
     def _strand(self) -> None:
-        """A lost controller with ``socket_resume`` takes a transferred caller from his new leg, to nowhere (seen)."""
+        """A lost controller with ``socket_resume`` takes a transferred caller off the new leg: stuck (observed)."""
         self.reset = False
         self.ending.kind, self.ending.who = "stuck", ""
         self.switch.tell(self, "stuck", "", "reset after a transfer")
@@ -204,7 +204,7 @@ class SimulatedCall:
         self.wake()
 
     def answer(self) -> None:
-        """Answers the caller, and runs what ``execute_on_answer`` says."""
+        """Answers the caller, and runs ``execute_on_answer``."""
         if self.channel.answered or not self.channel.up:
             return
         self.channel.mark_answered()
@@ -212,11 +212,11 @@ class SimulatedCall:
         self.channel.settle_answer()
 
     def send_away(self, number: str) -> None:
-        """An operator sends the caller to another number (``uuid_transfer``), whatever is under way."""
+        """An operator sends the caller to another number (``uuid_transfer``), whatever runs on the channel."""
         self.switch.applications["transfer"](self, number)
 
     def pick_up(self, picker: SimulatedCall) -> None:
-        """Somebody picks the call up at another phone (``intercept``): what rings is stopped, and the two talk."""
+        """Somebody picks the call up at another phone (``intercept``): ringing stops, and the two are connected."""
         for leg in self.legs.values():
             leg.hangup(PICKED_OFF)
         self.channel.other = picker.channel
@@ -244,7 +244,7 @@ class SimulatedCall:
             self.channel.mark_early()
         argument, names = expand(message.argument, self.variables)
         self.expanded += names if message.controllers else []
-        self.broken_off = False  # FreeSWITCH forgets, at the start of an application, that it was told to break off
+        self.broken_off = False  # FreeSWITCH forgets a break when the next application starts
         self.channel.application = (message.application, argument)
         self.variables["current_application"] = message.application
         set_variable(self.variables, "current_application_data", argument)
@@ -257,7 +257,7 @@ class SimulatedCall:
         self.channel.fire("CHANNEL_EXECUTE_COMPLETE", [*said, ("Application-Response", response), named])
 
     def wait_until(self, done: Callable[[], bool], seconds: float | None = None, *, nested: bool = True) -> None:
-        """Holds up an application until something is so, the time is over, or nobody is there to go on for.
+        """Blocks an application until a condition holds, the time is over, or the caller is gone.
 
         Meanwhile the controller's messages are run, unless the application holds the event lock (fact 16) or is not
         ``nested``.
@@ -281,7 +281,7 @@ class SimulatedCall:
         self.wake()
 
     def break_off(self, *, everything: bool) -> None:
-        """Ends the sound that plays (``uuid_break``); with ``everything`` also what waits to be run is forgotten."""
+        """Ends the sound that plays (``uuid_break``); with ``everything`` it also drops queued applications."""
         if everything:
             self.private.clear()
         self.broken_off = True
@@ -296,7 +296,7 @@ class SimulatedCall:
         self._locks -= message.lock
 
     def wake(self) -> None:
-        """Makes a waiting application look again."""
+        """Makes a blocked application check its condition again."""
         self._wake.set()
 
     def later(self, seconds: float, action: Callable[[], None]) -> Timer:
@@ -319,7 +319,7 @@ class SimulatedCall:
         return leg
 
     def talks_with(self, leg: Leg) -> None:
-        """The caller has somebody on the line."""
+        """The caller is connected to a member."""
         self.ending.kind, self.ending.who = "answered", leg.phone.user
         self.talking.set()
         self.switch.tell(self, "talks with", leg.phone.user, leg.phone.contact)

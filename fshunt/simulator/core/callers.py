@@ -1,4 +1,4 @@
-"""What a simulated caller does, and how his call went."""
+"""What a simulated caller does, and how the call went."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ class Caller:
     """What the caller does. Times are seconds."""
 
     give_up_after: float | None = None
-    """When he hangs up, from dialling, if nobody has answered by then."""
+    """Seconds from dialling until the caller hangs up, if nobody has answered."""
     talk_for: float | None = None
-    """How long he talks to a member before he hangs up himself."""
+    """Seconds of a call with a member before the caller hangs up."""
     message_seconds: float | None = None
-    """How long he speaks to voicemail before he hangs up; None waits until voicemail ends."""
+    """Seconds of speech to voicemail before the caller hangs up; None waits until voicemail ends."""
 
 
 @dataclass(slots=True)

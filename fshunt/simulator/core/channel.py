@@ -71,11 +71,11 @@ class Channel:
 
     @property
     def rang(self) -> bool:
-        """Whether it was ever told that the other side rings."""
+        """Whether ringing was ever signalled on it."""
         return self.profile.times.progress > 0
 
     def fire(self, name: str, extra: Sequence[tuple[str, str]] = (), front: Sequence[tuple[str, str]] = ()) -> None:
-        """Sends an event about this channel to whoever listens."""
+        """Sends an event about this channel to its listeners."""
         sequence = self._bus.next_sequence()
         if self._bus.wanted(name, self.uuid):
             head = headers.event_head(name, self._bus.epoch(), sequence, self._bus.core_uuid)
@@ -115,13 +115,13 @@ class Channel:
     # What happens to a channel, each with its event.
 
     def announce(self) -> None:
-        """The channel is there; to a caller's own phone it sounds as if the other side rang from then on."""
+        """The channel is created; the caller's own phone hears ringing from then on."""
         self.fire("CHANNEL_CREATE")
         if self.profile.direction == "inbound":
             self._enter("RINGING")
 
     def _enter(self, call_state: str) -> None:
-        """Goes on to another state of the call, and says so."""
+        """Changes the state of the call, with an event."""
         old, self.call_state = self.call_state, call_state
         if old not in (call_state, "HANGUP"):
             number = str(CALL_STATES.index(call_state))
@@ -131,7 +131,7 @@ class Channel:
             )
 
     def mark_ringing(self) -> None:
-        """180: the caller is told that the other side rings; once a channel."""
+        """180: signals ringing to the caller; once a channel."""
         if not self.rang and not self.answered:
             self.profile.times.progress = self._bus.epoch()
             self.variables.setdefault("sip_to_tag", self.uuid[:13])
@@ -178,7 +178,7 @@ class Channel:
             self.profile.times.hangup = self._bus.epoch()
 
     def report(self, *, states: bool) -> None:
-        """The end: the last states, and CHANNEL_HANGUP_COMPLETE with everything there is to know."""
+        """The end: the last states, and CHANNEL_HANGUP_COMPLETE with all variables."""
         cause = self.hangup_cause or "NORMAL_CLEARING"
         self.state = "CS_HANGUP"
         if states:

@@ -1,4 +1,4 @@
-"""Wrong answers on demand: what a controller must survive (design, I11).
+"""Faults on demand: what a controller must survive (design, I11).
 
 A fault gets each frame with its number, from 1, and says what to send in its place: pieces of bytes, pauses, the end.
 """
@@ -28,7 +28,7 @@ class Pause:
 
 
 class Cut:
-    """The end of the connection, without a goodbye."""
+    """The end of the connection, without a notice."""
 
 
 Piece = bytes | Pause | Cut

@@ -37,7 +37,7 @@ SOURCES = {
     "sofia::expire": ("sofia_reg.c", "sofia_reg_del_callback", 726),
     "CHANNEL_STATE": ("switch_channel.c", "switch_channel_perform_set_running_state", 2408),
 }
-"""Which line of FreeSWITCH says that it sent the event."""
+"""The line of FreeSWITCH's source that sent the event."""
 
 STATE_NUMBERS = {"CS_ROUTING": 2, "CS_EXECUTE": 4, "CS_EXCHANGE_MEDIA": 5, "CS_CONSUME_MEDIA": 7, "CS_HANGUP": 10}
 STATE_NUMBERS["CS_REPORTING"] = 11
@@ -57,7 +57,7 @@ class Times:
 
 @dataclass(slots=True)
 class Profile:
-    """Who calls whom on one channel."""
+    """Caller and callee of one channel."""
 
     direction: str
     uuid: str
@@ -141,7 +141,7 @@ def _profile_times(times: Times) -> Iterator[tuple[str, str]]:
 
 
 def codec_headers() -> Headers:
-    """What a channel with media says of its codec."""
+    """The codec variables of a channel with media."""
     return [
         (f"Channel-{way}-Codec-{name}", value)
         for way in ("Read", "Write")

@@ -1,4 +1,4 @@
-"""The variables a channel gains with media, those it is left with at its end, and what a registration says.
+"""The variables a channel gains with media, those it is left with at its end, and the headers of a registration.
 
 The second half of what ``headers`` is about; the end of a call alone brings eighty of them.
 """
@@ -121,7 +121,7 @@ def _packets() -> dict[str, str]:
 
 
 def registration_headers(kind: str, phone: Phone, at: float) -> Headers:
-    """What follows the head of ``sofia::register``, ``unregister`` or ``expire``; the last names its user otherwise."""
+    """Headers of ``sofia::register``, ``unregister`` or ``expire``; the last has other names for the user."""
     contact, port = ("contact", f'"" <{phone.contact}>'), phone.address.rpartition(":")[2]
     network = [("network-ip", LOCAL_IP), ("network-port", port)]
     call_id, agent = ("call-id", phone.call_id), ("user-agent", "simulated phone")

@@ -13,7 +13,7 @@ NETWORK_SECONDS = 0.02
 """From FreeSWITCH's INVITE to the phone's first answer, and the tick in which FreeSWITCH notices things."""
 
 Tell = Callable[[str, str, str], None]
-"""Tells the switch's audience: what, who, detail."""
+"""Notifies the switch's observers: what, who, detail."""
 
 
 class Leg:
@@ -165,7 +165,7 @@ class Leg:
                 self.channel.variables["last_bridge_proto_specific_hangup_cause"] = specific
 
     def _tell_caller(self, cause: str) -> None:
-        """The caller's channel keeps the cause of the last leg that ended, as long as it lives itself."""
+        """The caller's channel keeps the cause of the last leg that ended, while the channel exists."""
         if self._caller.up:
             self._caller.variables["last_bridge_hangup_cause"] = cause
             if specific := self.channel.variables.get("proto_specific_hangup_cause"):

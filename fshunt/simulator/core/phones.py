@@ -14,10 +14,10 @@ FIRST_PORT = 42001  # the first phone's contact; the ports are names only, nothi
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """What a phone does with one call. Times are seconds, from the INVITE unless said otherwise."""
+    """What a phone does with one call. Times are seconds, from the INVITE unless noted otherwise."""
 
     answer_after: float | None = None
-    """When it is picked up; None rings for ever."""
+    """When it is picked up; None: rings forever."""
     reject: int | None = None
     """The SIP code it refuses with: 486 busy, 603 declined, 480 do not disturb, 503 for a phone that is gone."""
     reject_after: float = 0.0
@@ -32,7 +32,7 @@ class Behaviour:
 
 
 RINGS = Behaviour()
-"""Rings until it is told to stop."""
+"""Rings until the INVITE is cancelled."""
 
 
 def answers(after: float, *, talks: float | None = None, digit: str | None = None) -> Behaviour:
@@ -51,7 +51,7 @@ GONE = Behaviour(reject=503, progress=None)
 
 @dataclass(slots=True)
 class Ring:
-    """One time that a phone was rung, as its user remembers it."""
+    """One ringing of a phone, as its user remembers it."""
 
     at: float
     call: str
@@ -66,7 +66,7 @@ class Ring:
 
     @property
     def missed(self) -> bool:
-        """Whether the phone shows a missed call: cancelled, and nobody said it was answered elsewhere (fact 4)."""
+        """Whether the phone shows a missed call: cancelled, without "answered elsewhere" (fact 4)."""
         return self.outcome == "cancelled" and "Call completed elsewhere" not in self.reason
 
     @property
@@ -76,13 +76,13 @@ class Ring:
 
 
 class Phone:
-    """A telephone at an extension, or an outside number behind a gateway."""
+    """A telephone at an extension, or an external number behind a gateway."""
 
     def __init__(self, user: str, domain: str, contact: str, behaviour: Behaviour = RINGS) -> None:
         self.user = user
         self.domain = domain
         self.contact = contact
-        """What a dial string says for this phone after ``sofia/<profile>/``."""
+        """The part of a dial string for this phone after ``sofia/<profile>/``."""
         self.behaviour = behaviour
         self.busy_while_talking = True
         """Whether a second call is refused with 486, as by a phone with one line."""
@@ -111,14 +111,14 @@ class Phone:
 
 @dataclass(slots=True)
 class Gateway:
-    """A carrier: outside numbers, each a telephone."""
+    """A carrier: external numbers, each a telephone."""
 
     name: str
     up: bool = True
     numbers: dict[str, Phone] = field(default_factory=dict)
 
     def add(self, number: str, behaviour: Behaviour = RINGS) -> Phone:
-        """A telephone at an outside number."""
+        """A telephone at an external number."""
         phone = Phone(number, self.name, f"sip:{number}@{self.name}.invalid:5060", behaviour)
         self.numbers[number] = phone
         return phone
@@ -131,7 +131,7 @@ class Registrations:
         self._phones: dict[tuple[str, str], list[Phone]] = {}
         self._users: set[tuple[str, str]] = set()
         self._by_contact: dict[str, Phone] = {}
-        self.told: Callable[[str, Phone], None] = lambda kind, phone: None  # noqa: ARG005 - nobody listens
+        self.told: Callable[[str, Phone], None] = lambda kind, phone: None  # noqa: ARG005 - no listener
         """Hears of each that registers, unregisters or expires."""
         self._ports = itertools.count(FIRST_PORT)
 
@@ -174,7 +174,7 @@ class Registrations:
         return list(self._phones.get((user, domain), ()))
 
     def at(self, contact: str) -> Phone | None:
-        """The phone at a contact, whoever it belongs to."""
+        """The phone at a contact, of any extension."""
         return self._by_contact.get(contact)
 
     def all_phones(self) -> list[Phone]:

@@ -62,7 +62,7 @@ def _playback(call: SimulatedCall, argument: str) -> None:
 
 
 def _playback_seconds(source: str, otherwise: float) -> float | None:
-    """How long a source plays; None for ever."""
+    """How long a source plays; None: forever."""
     if found := _TONE.match(source):
         loops = int(found[3] or 1)
         return None if loops < 0 else loops * (int(found[1]) + int(found[2])) / 1000

@@ -27,7 +27,7 @@ CALLEE_NAME = "Outbound Call"
 
 
 def bridge(call: SimulatedCall, text: str) -> None:
-    """Runs the application, from the dial string to the end of the talk."""
+    """Runs the application, from the dial string to the end of the bridged call."""
     try:
         winner, cause = _try_groups(call, parse(text))
     except DialError as error:
@@ -52,7 +52,7 @@ def _try_groups(call: SimulatedCall, dial: Dial) -> tuple[Leg | None, str]:
 
 
 def _continues(call: SimulatedCall, cause: str) -> bool:
-    """Whether the caller lives on after a failed bridge (reference, 2.4)."""
+    """Whether the caller stays after a failed bridge (reference, 2.4)."""
     wanted = call.variables.get("continue_on_fail")
     if wanted is None or wanted == "false":
         return cause in ALWAYS_CONTINUE
@@ -95,7 +95,7 @@ class Originate:
         return self._close()
 
     def _create(self, target: Target) -> str | None:
-        """Makes the legs of a target, or says why there are none."""
+        """Makes the legs of a target, or returns the reason why there are none."""
         try:
             phones = self._call.switch.find_phones(target.endpoint, alone=len(self._targets) == 1)
         except DialError as error:
@@ -177,7 +177,7 @@ class Originate:
 
 
 def _connect(call: SimulatedCall, leg: Leg) -> None:
-    """Answers the caller, or gives him the early sound of the leg that won by it."""
+    """Answers the caller, or connects the early media of the leg that won by it."""
     profile = call.channel.profile
     profile.callee_name, profile.callee_number = CALLEE_NAME, leg.channel.profile.destination
     if leg.channel.answered:

@@ -1,4 +1,4 @@
-"""Dial strings, taken apart as FreeSWITCH takes them apart, its odd ways with quotes included (reference, 2.9).
+"""Parses dial strings as FreeSWITCH does, including its handling of quotes (reference, 2.9).
 
 The daemon never sends what is odd; the simulator knows it, so that a mistake there shows in a test.
 """
@@ -59,7 +59,7 @@ def _target(text: str, common: dict[str, str]) -> Target:
         own |= _assignments(block, quotes=False)
     if not rest or "/" not in rest or any(mark in rest for mark in "[]{}"):
         raise DialError(CHAN_NOT_IMPLEMENTED, f"The dial string's part {text!r} names no endpoint.")
-    # The braces win over the brackets, unless told not to (reference, 2.5).
+    # The braces win over the brackets, unless configured otherwise (reference, 2.5).
     both = common | own if common.get("local_var_clobber") == "true" else own | common
     return Target(rest, both)
 

@@ -14,7 +14,7 @@ OK = "+OK\n"
 
 
 def run(switch: Switch, text: str) -> str:
-    """Runs an API command and gives its output."""
+    """Runs an API command and returns its output."""
     name, _, argument = text.strip().partition(" ")
     function = _TABLE.get(name)
     return function(switch, argument.strip()) if function else f"-ERR {name} Command not found!\n"

@@ -22,7 +22,7 @@ MY_EVENTS = KNOWN_EVENTS - {"BACKGROUND_JOB", "CUSTOM", "HEARTBEAT", "CHANNEL_CA
 
 
 def handle(listener: EventSocket, text: str) -> bytes:
-    """Does what a command says, and gives the bytes of the reply."""
+    """Executes a command and returns the bytes of the reply."""
     head, _, body = text.partition("\n\n")
     first, *lines = [line.rstrip("\r") for line in head.split("\n")]
     verb, _, rest = first.partition(" ")

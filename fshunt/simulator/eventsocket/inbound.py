@@ -41,7 +41,7 @@ class Monitor(EventSocket):
         elif verb == "auth" and said == self._password:
             self._authorised = True
             self._post(render_reply("+OK accepted"))
-        else:  # whatever else is said, FreeSWITCH hangs up after a wrong password only
+        else:  # FreeSWITCH disconnects after a wrong password only
             self._leaving = verb == "auth"
             self._post(render_reply("-ERR invalid" if verb == "auth" else "-ERR command not found"))
 

@@ -1,6 +1,6 @@
 """The switch's end of one controller's connection: takes commands, sends replies, events and notices.
 
-What it says, and when, follows mod_event_socket.c of FreeSWITCH 1.10.12.
+Its replies and their timing follow mod_event_socket.c of FreeSWITCH 1.10.12.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fshunt.simulator.eventsocket import commands
 from fshunt.simulator.eventsocket.socket import GOODBYE, EventSocket
 
 CONNECT_SECONDS = 25
-"""How long FreeSWITCH waits for the first command before it gives the controller up (reference, 2.1)."""
+"""How long FreeSWITCH waits for the first command before it drops the controller (reference, 2.1)."""
 
 
 class Listener(EventSocket):
@@ -26,7 +26,7 @@ class Listener(EventSocket):
         super().__init__(call.switch, connection, call.faults)
         self.call = call
         self.connected = False
-        """Whether the controller has said ``connect``."""
+        """Whether the controller has sent ``connect``."""
         self.my_events = False
         self.linger: int | None = None
         self._opened = time.monotonic()
@@ -49,7 +49,7 @@ class Listener(EventSocket):
         return {self.call.uuid} if self.my_events else super().scope()
 
     def channel_down(self) -> None:
-        """The call is over: a notice goes out after what is still to be said."""
+        """The call has ended: a notice follows the pending output."""
         if not self._told_down:
             self._told_down = self._down = True
             self._work.set()
@@ -71,7 +71,7 @@ class Listener(EventSocket):
 
     def _accept(self, text: str) -> None:
         reply = commands.handle(self, text)
-        # FreeSWITCH runs a first command that is not `connect`, and says nothing (reference, 2.1).
+        # FreeSWITCH runs a first command that is not `connect`, without a reply (reference, 2.1).
         if reply and (self.connected or not self._first):
             self._post(reply)
         self._first = False

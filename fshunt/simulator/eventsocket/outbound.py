@@ -25,7 +25,7 @@ def socket_application(call: SimulatedCall, argument: str) -> None:
     listener.start()
     call.wait_until(lambda: listener.connected or listener.finished, nested=False)
     if listener.finished and not listener.connected and call.listening:
-        # Nobody is left to clear the channel's control: parked for ever (fact 7).
+        # No controller is left to clear the channel's control: parked forever (fact 7).
         call.ending.kind = "stuck"
         call.switch.tell(call, "stuck", "", "the controller closed without connect")
         call.wait_until(lambda: False)

@@ -77,7 +77,7 @@ class EventSocket:
         self._post(render_event(event))
 
     def leave(self) -> None:
-        """The other side said ``exit``: the replies still go out, then the connection ends."""
+        """The other side sent ``exit``: pending replies are sent, then the connection ends."""
         self._leaving = True
 
     # What the kinds differ in.
@@ -88,7 +88,7 @@ class EventSocket:
         return None
 
     def _accept(self, text: str) -> None:
-        """Does what a command says."""
+        """Executes a command."""
         raise NotImplementedError
 
     def _idle(self) -> bool:
@@ -119,7 +119,7 @@ class EventSocket:
                 self._buffer += data
                 self._take_commands()
         except OSError:
-            pass  # the other side is gone, which is what the end of this function says
+            pass  # the other side is gone, which the end of this function reports
         if not self._leaving:
             self.cut()
 
@@ -157,7 +157,7 @@ class EventSocket:
             if not self.finished and (goodbye := self._goodbye()):
                 self._send(goodbye)
         except (OSError, Broken):
-            pass  # who is gone gets no goodbye
+            pass  # the other side is gone: no disconnect notice
         self.cut()
 
     def _send(self, frame: bytes) -> None:

@@ -70,7 +70,7 @@ def run_load(
 def hold_calls(
     switch: SimulatedSwitch, pilots: Sequence[str], count: int, *, rate: float = 50.0
 ) -> tuple[list[SimulatedCall], LoadReport]:
-    """Places calls that stay until they are let go, and waits until each has somebody on the line or has ended."""
+    """Places calls that last until they are released, and waits until each is answered or has ended."""
     report, calls, began = LoadReport(), list[SimulatedCall](), time.monotonic()
     for number in range(count):
         gevent.sleep(max(0.0, began + number / rate - time.monotonic()))

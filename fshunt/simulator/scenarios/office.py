@@ -1,4 +1,4 @@
-"""A morning in a real-estate office: twelve calls to one pilot, each with another fate, as data.
+"""A morning in a real-estate office: twelve calls to one pilot, each with another outcome, as data.
 
 The group is circular: the next call begins with the agent after the one who answered last. Each call therefore says
 what every agent's phones do with it, and what a viewer should see; the whole takes about half a minute.
@@ -43,10 +43,10 @@ class OfficeCall:
     caller_number: str
     caller_name: str
     phones: Mapping[str, tuple[Behaviour, ...]] = field(default_factory=dict)
-    """What each agent's phones do; an agent who is not named rings on, one with no phones is not there."""
+    """What each agent's phones do; an agent who is not named keeps ringing; one without phones is absent."""
     caller: Caller = field(default_factory=Caller)
     expect: tuple[str, str] = ("answered", "")
-    """The kind of ending, and who."""
+    """The kind of end, and the extension or box."""
     with_previous: bool = False
     """Comes while the call before it is still ringing."""
 
@@ -73,7 +73,7 @@ CALLS = (
     ),
     OfficeCall(
         "The next agent's turn",
-        "Circular: Ana answered last, so Ben is asked first.",
+        "Circular: Ana answered last, so Ben's phone rings first.",
         "4155550102",
         "Omar Lake",
         {"1002": (answers(0.5, talks=1.0),)},
@@ -89,7 +89,7 @@ CALLS = (
     ),
     OfficeCall(
         "One agent is busy",
-        "Dev's phone says busy (486), so Eva is rung at once.",
+        "Dev's phone is busy (486), so Eva's rings at once.",
         "4155550104",
         "Quentin Hill",
         {"1004": (_BUSY,), "1005": (answers(0.6, talks=0.8),)},
@@ -97,7 +97,7 @@ CALLS = (
     ),
     OfficeCall(
         "Nobody picks up the first phone",
-        "The list wraps to Ana, who lets it ring; after her ring time Ben is asked.",
+        "The list wraps to Ana, who does not answer; after her ring time Ben's phone rings.",
         "4155550105",
         "Rosa Dale",
         {"1002": (answers(0.5, talks=0.8),)},
@@ -105,7 +105,7 @@ CALLS = (
     ),
     OfficeCall(
         "One agent declines",
-        "Chloe presses 'reject' (603) and is not asked again for this call; Dev takes it.",
+        "Chloe presses 'reject' (603) and is not rung again for this call; Dev takes it.",
         "4155550106",
         "Sam Brook",
         {"1003": (_DECLINES, _DECLINES), "1004": (answers(0.5, talks=0.8),)},
@@ -113,7 +113,7 @@ CALLS = (
     ),
     OfficeCall(
         "Nobody there",
-        "Eva's phone is not registered: she is passed over without ringing, and Ana is asked.",
+        "Eva's phone is not registered: she is skipped without ringing, and Ana's rings.",
         "4155550107",
         "Tess Moor",
         {"1005": _ABSENT, "1001": (answers(0.5, talks=0.7),)},
@@ -129,7 +129,7 @@ CALLS = (
     ),
     OfficeCall(
         "Two callers at once, the first",
-        "Ben is rung for the first caller ...",
+        "Ben's phone rings for the first caller ...",
         "4155550109",
         "Vera Cliff",
         {"1002": (answers(0.9, talks=1.6),), "1003": (answers(0.9, talks=1.2), RINGS)},
@@ -137,7 +137,7 @@ CALLS = (
     ),
     OfficeCall(
         "Two callers at once, the second",
-        "... so he is passed over for the second, who gets Chloe: no agent is ever rung for two callers.",
+        "... so Ben is skipped for the second, who gets Chloe: no agent rings for two callers.",
         "4155550110",
         "Walt Shore",
         {"1002": (answers(0.9, talks=1.6),), "1003": (answers(0.9, talks=1.2), RINGS)},
@@ -146,7 +146,7 @@ CALLS = (
     ),
     OfficeCall(
         "Nobody takes it",
-        "Everyone is asked: no answer, busy, declined, no answer twice; then comes the box of the last agent.",
+        "All phones ring: no answer, busy, declined, no answer twice; then the voicemail box of the last agent.",
         "4155550111",
         "Xena Ridge",
         {"1005": (_BUSY,), "1001": (_DECLINES,)},
@@ -189,7 +189,7 @@ class Office:
 def run_office(
     switch: SimulatedSwitch, on_event: Callable[[OfficeEvent], None], calls: Sequence[OfficeCall] = CALLS
 ) -> list[tuple[OfficeCall, SimulatedCall]]:
-    """Places the calls one after the other and tells what happens as it happens; gives them when all have ended.
+    """Places the calls one after the other and reports their events; returns the calls when all have ended.
 
     ``on_event`` runs in the switch's greenlets and must not block.
     """
@@ -197,11 +197,11 @@ def run_office(
     placed: list[tuple[OfficeCall, SimulatedCall]] = []
     plans: dict[str, OfficeCall] = {}
 
-    def told(fact: Fact) -> None:
+    def observe(fact: Fact) -> None:
         if plan := plans.get(fact.call):
             on_event(OfficeEvent("fact", plan, fact.call, fact=fact))
 
-    switch.watch(told)
+    switch.watch(observe)
     for plan in calls:
         if plan.with_previous:
             switch.clock.sleep(GAP_SECONDS)
