@@ -1,216 +1,324 @@
-"""The outbox_file: what the database could not take outlives the daemon, once, whatever is wrong with the file."""
+"""The outbox's file: what the database could not take outlives the daemon, once, whatever is wrong with the file."""
 
 from __future__ import annotations
 
-import inspect
 import json
 import logging
-import re
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from fshunt.daemon.data import outbox_file as spool_module
+from fshunt import __version__
 from fshunt.daemon.data.database import Database
+from fshunt.daemon.data.events import (
+    CallClosed,
+    CallFinished,
+    CallOpened,
+    CallWaited,
+    ClaimAcquired,
+    Event,
+    OrphanClosed,
+    TalkEnded,
+    TurnMoved,
+)
 from fshunt.daemon.data.outbox import Outbox
-from fshunt.daemon.data.outbox_file import KEPT, OutboxFile, OutboxLine
+from fshunt.daemon.data.outbox_file import FORMAT, MAX_FILES, OutboxFile
 from fshunt.db.engine import Store, open_store
-from fshunt.db.queries import calls, hunts
+from fshunt.db.queries import calls
 from fshunt.errors import DatabaseError
-from fshunt.hunting.availability import SkipReason
-from fshunt.hunting.states import Outcome, Result
+from fshunt.hunting.states import Result
 from tests.support.rig import DOMAIN, WAIT_SECONDS
 
 NODE = "pbx-8084"
+NAME = f"outbox-{NODE}.jsonl"
+SECOND = f"outbox-{NODE}~2.jsonl"
 AT = datetime(2026, 3, 1, 9, 30, 0, 250, tzinfo=UTC)
-
-VALUES = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-(2**53), 2**53),
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.text(),
-    st.lists(st.text(max_size=20), max_size=3),
-    st.dictionaries(st.text(max_size=10), st.integers() | st.text(max_size=10) | st.none(), max_size=3),
-    st.datetimes(timezones=st.just(UTC)),
-    st.sampled_from([*Outcome, *Result, *SkipReason]),
-)
+NEWER = b'{"format": 2, "fshunt": "9.9"}\nwhatever it may be'
+NEWER_KIND = b'{"kind": "call-parked", "version": 1, "fields": {"hunt_id": "h", "orbit": 7}}'
+NEWER_VERSION = b'{"kind": "call-waited", "version": 2, "fields": {"hunt_id": "h", "milliseconds": 7}}'
 
 
-def opened(hunt_id: str) -> OutboxLine:
-    values: dict[str, Any] = {
-        "uuid": f"call-{hunt_id}",
-        "domain": DOMAIN,
-        "pilot": "5000",
-        "group_name": "Sales",
-        "policy": "regular",
-        "caller_number": "0301234",
-        "caller_name": 'Zoë \u2028 "quoted"',
-        "started_at": AT,
-        "policy_input": {"seed": 7, "turn": None},
-        "node": NODE,
-        "run": "run",
-    }
-    return OutboxLine(calls.open_call, (hunt_id,), values)
+def opened(hunt_id: str) -> CallOpened:
+    return CallOpened(
+        hunt_id=hunt_id,
+        uuid=f"call-{hunt_id}",
+        domain=DOMAIN,
+        pilot="5000",
+        group_name="Sales",
+        policy="regular",
+        caller_number="0301234",
+        caller_name='Zoë \u2028 "quoted"',
+        started_at=AT,
+        policy_input={"seed": 7, "turn": None},
+        node=NODE,
+        run_id="run",
+    )
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "outbox_file"
+    made = tmp_path / "outbox"
     made.mkdir()
     return made
 
 
-def restored(folder: Path, node: str = NODE) -> list[OutboxLine]:
-    outbox_file = OutboxFile(str(folder), node)
+@pytest.fixture
+def a_file(folder: Path) -> Iterator[Callable[..., OutboxFile]]:
+    made: list[OutboxFile] = []
+
+    def make(node: str = NODE) -> OutboxFile:
+        made.append(OutboxFile(str(folder), node))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def restored(folder: Path, node: str = NODE) -> list[Event]:
+    file = OutboxFile(str(folder), node)
     try:
-        return outbox_file.restore()
+        return file.restore()
     finally:
-        outbox_file.close()
+        file.close()
 
 
-PUT = re.compile(
-    r"outbox\.put(?:_then)?\(\s*(?:[^,()]*(?:\([^()]*\))?[^,()]*,\s*)?((?:calls|hunts|waiting)\.\w+)", re.DOTALL
-)
+def left(folder: Path, *events: Event, node: str = NODE) -> Path:
+    """Leave events as a daemon does that is killed."""
+    file = OutboxFile(str(folder), node)
+    assert all(file.append(event) for event in events)
+    file.close()
+    return folder / f"outbox-{node}.jsonl"
 
 
-def test_every_write_that_the_daemon_puts_is_kept_or_is_a_claim() -> None:
-    """Whoever adds a write says here whether it may come back from a daemon that is gone."""
-    text = "\n".join(path.read_text() for path in Path(spool_module.__file__).parents[1].rglob("*.py"))
-    put = {name.partition(".")[2] for name in re.findall(PUT, text)}
-    assert {"open_call", "move_turn", "release", "leave"} <= put
-    assert put - set(KEPT) == {"claim"}
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
-def test_what_cannot_be_kept_costs_no_call(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    outbox_file = OutboxFile(str(folder), NODE)
-    assert not outbox_file.keep(hunts.move_turn, (1, "call", lambda: None), {})
-    assert "a record cannot be kept in a file: move_turn" in caplog.messages
-    outbox_file.close()
+def test_what_is_kept_is_restored_in_its_order(folder: Path) -> None:
+    events = [opened("h1"), TalkEnded(member_id=7, at=AT), opened("h2")]
+    file = left(folder, *events)
+    assert json.loads(file.read_bytes().split(b"\n")[0]) == {"format": FORMAT, "fshunt": __version__}
+    assert restored(folder) == events
+    assert restored(folder) == events, "to read it removes nothing"
 
 
-@given(lines=st.lists(st.tuples(st.sampled_from(sorted(KEPT)), st.lists(VALUES), st.dictionaries(st.text(), VALUES))))
-def test_whatever_is_kept_is_restored_in_its_order_with_its_types(
-    tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[str, list[Any], dict[str, Any]]]
-) -> None:
-    folder = tmp_path_factory.mktemp("outbox_file")
-    outbox_file = OutboxFile(str(folder), NODE)
-    meant = [OutboxLine(KEPT[name], tuple(args), kwargs) for name, args, kwargs in lines]
-    assert all(outbox_file.keep(*line) for line in meant)
-    outbox_file.close()
-    found = restored(folder)
-    assert found == meant
-    for line, other in zip(found, meant, strict=True):
-        assert [type(value) for value in line.args] == [type(value) for value in other.args]
-        assert {k: type(v) for k, v in line.kwargs.items()} == {k: type(v) for k, v in other.kwargs.items()}
+def test_a_claim_is_not_kept_as_it_must_not_come_back_from_a_daemon_that_is_gone(folder: Path, a_file: Any) -> None:
+    claim = ClaimAcquired(
+        domain=DOMAIN, extensions=("1001",), hunt_id="h", call_uuid="c", run_id="r", now=AT, lease_seconds=60.0
+    )
+    assert a_file().append(claim), "nobody will miss it"
+    assert names(folder) == []
 
 
-def test_every_function_that_is_kept_takes_a_transaction_first_and_has_a_name_of_its_own() -> None:
-    assert len(KEPT) == 15
-    for function in KEPT.values():
-        assert next(iter(inspect.signature(function).parameters)) == "s"
+def test_an_event_that_is_no_json_costs_no_call(a_file: Any, caplog: pytest.LogCaptureFixture) -> None:
+    file = a_file()
+    assert not file.append(TurnMoved(group_id=1, call_uuid="call", policy_input={"seed": lambda: None}))
+    assert not file.append(CallWaited(hunt_id="h", seconds=float("nan")))
+    assert file.append(opened("h1"))
+    assert "event turn-moved cannot be kept in a file" in caplog.messages
+    assert "event call-waited cannot be kept in a file" in caplog.messages
 
 
-def test_a_claim_is_not_kept_as_it_must_not_come_back_from_a_daemon_that_is_gone(folder: Path) -> None:
-    outbox_file = OutboxFile(str(folder), NODE)
-    assert outbox_file.keep(hunts.claim, (DOMAIN, ["1001"]), {"hunt_id": "h"})
-    assert list(folder.iterdir()) == []
-
-
-def test_the_file_is_for_its_owner_only_and_is_gone_when_all_is_written(folder: Path) -> None:
-    outbox_file = OutboxFile(str(folder), NODE)
-    outbox_file.keep(*opened("h1"))
-    (file,) = folder.iterdir()
-    assert (file.name, file.stat().st_mode & 0o777) == ("unwritten-pbx-8084.jsonl", 0o600)
-    outbox_file.clear()
-    assert list(folder.iterdir()) == []
+def test_the_file_is_for_its_owner_only_and_is_gone_when_all_is_written(folder: Path, a_file: Any) -> None:
+    file = a_file()
+    file.append(opened("h1"))
+    assert names(folder) == [NAME]
+    assert (folder / NAME).stat().st_mode & 0o777 == 0o600
+    file.clear()
+    assert names(folder) == []
+    file.append(opened("h2"))
+    file.close()
+    assert restored(folder) == [opened("h2")]
 
 
 def test_a_last_line_that_was_cut_off_is_left_out_and_hurts_no_other(
-    folder: Path, caplog: pytest.LogCaptureFixture
+    folder: Path, a_file: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    outbox_file = OutboxFile(str(folder), NODE)
-    outbox_file.keep(*opened("h1"))
-    outbox_file.keep(*opened("h2"))
-    outbox_file.close()
-    (file,) = folder.iterdir()
-    file.write_bytes(file.read_bytes()[:-20])
-    later = OutboxFile(str(folder), NODE)
+    path = left(folder, opened("h1"), opened("h2"))
+    path.write_bytes(path.read_bytes()[:-20])
+    later = a_file()
     assert later.restore() == [opened("h1")]
-    later.keep(*opened("h3"))
+    later.append(opened("h3"))
     later.close()
     assert restored(folder) == [opened("h1"), opened("h3")]
-    assert f"line 2 of {file} is not a record, and is left out" in caplog.messages
+    assert f"line 3 of {path} is not JSON, and is left out" in caplog.messages
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"\xff\xfe",
-        b"[]",
-        b"7",
-        b'{"function": "drop_all", "args": [], "kwargs": {}}',
-        b'{"function": "note_end", "args": 7, "kwargs": {}}',
-        b'{"function": "note_end", "args": [["time", "never"]], "kwargs": {}}',
-        b'{"function": "note_end", "args": [["time", 7]], "kwargs": {}}',
-        b'{"function": "note_end", "args": [["Outcome", "lost"]], "kwargs": {}}',
-        b'{"function": "note_end", "args": [["Other", "lost"]], "kwargs": {}}',
-        b'{"function": "note_end", "args": [[1, 2, 3]], "kwargs": []}',
-        b'{"function": ["note_end"], "args": [], "kwargs": {}}',
-        b"[" * 100_000,
-    ],
-)
-def test_what_is_not_a_record_is_left_out(folder: Path, line: bytes) -> None:
-    outbox_file = OutboxFile(str(folder), NODE)
-    outbox_file.keep(*opened("h1"))
-    outbox_file.close()
-    (file,) = folder.iterdir()
-    file.write_bytes(line + b"\n" + file.read_bytes())
+def test_a_header_that_was_cut_off_loses_nothing(folder: Path, a_file: Any) -> None:
+    (folder / NAME).write_bytes(b'{"for')
+    file = a_file()
+    assert file.restore() == []
+    assert file.append(opened("h1"))
+    file.close()
     assert restored(folder) == [opened("h1")]
 
 
-def test_two_daemons_of_one_name_do_not_share_it(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    first, second = OutboxFile(str(folder), NODE), OutboxFile(str(folder), NODE)
-    assert first.keep(*opened("h1"))
-    assert second.restore() == []
-    assert not second.keep(*opened("h2"))
-    assert not second.keep(*opened("h3"))
+@pytest.mark.parametrize("line", [b"\xff\xfe", b"[" * 100_000, b"{", b"word"])
+def test_a_line_that_is_no_json_is_left_out(folder: Path, line: bytes) -> None:
+    path = left(folder, opened("h1"), opened("h2"))
+    header, first, second, _ = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\n".join([header, first, line, second, b""]))
+    assert restored(folder) == [opened("h1"), opened("h2")]
+    assert names(folder) == [NAME]
+
+
+def test_a_full_disk_is_no_fault_of_the_next_line(
+    folder: Path, a_file: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Half a line is written before the disk is full; later there is room again."""
+    file = a_file()
+    assert file.append(opened("h1"))
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, text: write(fd, text[: len(text) // 2]))
+    assert not file.append(opened("h2"))
+    assert not file.append(opened("h3"))
+    monkeypatch.undo()
+    assert file.append(opened("h4"))
+    file.close()
+    assert [event.hunt_id for event in restored(folder) if isinstance(event, CallOpened)] == ["h1", "h4"]
+    expected = f"events wait for the database in memory only: {folder / NAME}: No space left on device"
+    assert [each for each in caplog.messages if "in memory only" in each] == [expected]
+
+
+def test_a_disk_that_is_full_at_the_header_leaves_a_file_that_can_be_used(
+    folder: Path, a_file: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, write = a_file(), os.write
+    monkeypatch.setattr(os, "write", lambda fd, text: write(fd, text[:7]))
+    assert not file.append(opened("h1"))
+    monkeypatch.undo()
+    assert file.append(opened("h2"))
+    file.close()
+    assert restored(folder) == [opened("h2")]
+
+
+# Files of another version.
+
+
+def test_a_file_in_another_format_is_left_as_it_is_and_said_so_and_another_one_is_used(
+    folder: Path, a_file: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / NAME).write_bytes(NEWER)
+    file = a_file()
+    assert file.restore() == []
     (said,) = caplog.messages
-    assert said.startswith("records that the database cannot take wait in memory only: ")
-    assert said.endswith("another daemon with the same `node` uses it")
-    assert OutboxFile(str(folder), "another").keep(*opened("h4"))
+    assert said == (
+        f"{folder / NAME} was written by fshunt 9.9 and is left as it is: fshunt {__version__} cannot read it, because"
+        f" its format is 2 and not {FORMAT}. Start that version once to have its events written, or remove the file."
+        f" Until then events are kept in {folder / SECOND}"
+    )
+    assert file.append(opened("h1"))
+    file.close()
+    assert names(folder) == [NAME, SECOND]
+    later = a_file()
+    assert later.restore() == [opened("h1")], "this version finds its own"
+    later.clear()
+    assert names(folder) == [NAME]
+    assert (folder / NAME).read_bytes() == NEWER
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe\n", b"7\n", b"[]\n{}\n", b"{}\n", b"[" * 100_000 + b"\n"])
+def test_a_file_that_says_no_format_is_left_as_it_is(
+    folder: Path, text: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / NAME).write_bytes(text)
+    assert restored(folder) == []
+    assert "was written by fshunt of an unknown version and is left as it is" in caplog.text
+    assert (folder / NAME).read_bytes() == text
+
+
+@pytest.mark.parametrize("line", [NEWER_KIND, NEWER_VERSION, b"{}", b"7"])
+def test_an_event_of_an_unknown_kind_is_set_aside_and_never_dropped(
+    folder: Path, a_file: Any, line: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = left(folder, opened("h1"), opened("h2"))
+    header, first, second, _ = path.read_bytes().split(b"\n")
+    header = header.replace(__version__.encode(), b"9.9")
+    path.write_bytes(b"\n".join([header, first, line, second, b""]))
+    for _ in range(2):  # the second finds the line where the first has put it
+        file = a_file()
+        assert file.restore() == [opened("h1"), opened("h2")]
+        assert names(folder) == [NAME, SECOND]
+        assert (folder / SECOND).read_bytes() == header + b"\n" + line + b"\n"
+        file.close()
+    assert (
+        f"1 events are of kinds that fshunt {__version__} does not know: moved to {folder / SECOND}. Start fshunt 9.9"
+        " once to have them written, or remove the file"
+    ) in caplog.messages
+    file = a_file()
+    file.restore()
+    file.append(opened("h3"))
+    file.clear()
+    assert names(folder) == [SECOND], "what was known is written, what was not is left"
+    assert restored(folder) == []
+    assert names(folder) == [SECOND]
+
+
+def test_where_nothing_can_be_set_aside_the_whole_file_is_left_as_it_is(folder: Path, a_file: Any) -> None:
+    path = left(folder, opened("h1"))
+    text = path.read_bytes() + NEWER_KIND + b"\n"
+    path.write_bytes(text)
+    for number in range(2, MAX_FILES + 1):
+        (folder / f"outbox-{NODE}~{number}.jsonl").write_bytes(NEWER)
+    file = a_file()
+    assert file.restore() == []
+    assert not file.append(opened("h2")), "no name is left: in memory only"
+    file.clear()
+    assert path.read_bytes() == text
+    assert len(names(folder)) == MAX_FILES
+
+
+# Other daemons, other folders.
+
+
+def test_two_daemons_of_one_name_do_not_share_it(folder: Path, a_file: Any, caplog: pytest.LogCaptureFixture) -> None:
+    first, second = a_file(), a_file()
+    assert first.append(opened("h1"))
+    assert second.restore() == []
+    assert not second.append(opened("h2"))
+    assert not second.append(opened("h3"))
+    (said,) = caplog.messages
+    assert said == (
+        f"events wait for the database in memory only: {folder / NAME}:"
+        " another daemon with the same `node_name` uses it"
+    )
+    assert a_file("another").append(opened("h4"))
     first.close()
+    assert not second.append(opened("h5")), "what the first has left is the next start's"
+    second.clear()
     assert restored(folder) == [opened("h1")]
 
 
-def test_a_file_that_leads_elsewhere_is_not_followed(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_file_that_leads_elsewhere_is_not_followed(
+    folder: Path, a_file: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     elsewhere = folder / "elsewhere"
-    (folder / f"unwritten-{NODE}.jsonl").symlink_to(elsewhere)
-    assert not OutboxFile(str(folder), NODE).keep(*opened("h1"))
+    (folder / NAME).symlink_to(elsewhere)
+    assert not a_file().append(opened("h1"))
     assert not elsewhere.exists()
-    assert "wait in memory only" in caplog.text
+    assert "in memory only" in caplog.text
 
 
 def test_without_a_folder_nothing_is_kept_and_one_line_says_so(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     assert OutboxFile(None, NODE).restore() == []
-    assert not OutboxFile(None, NODE).keep(*opened("h1"))
+    assert not OutboxFile(None, NODE).append(opened("h1"))
     assert caplog.messages == []
     assert OutboxFile(str(folder / "none"), NODE).restore() == []
-    assert caplog.messages == [
-        f"records that the database cannot take wait in memory only: there is no {folder / 'none'}"
-    ]
+    assert caplog.messages == [f"events wait for the database in memory only: there is no folder {folder / 'none'}"]
 
 
 # The outbox with it.
 
 
 class Recording:
-    """A outbox on a database that a test takes away and gives back."""
+    """An outbox on a database that a test takes away and gives back."""
 
     def __init__(self, store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.database = Database(store, 1.0)
@@ -218,46 +326,41 @@ class Recording:
         self._patch = monkeypatch
 
     def take_away(self) -> None:
-        def away(_function: object) -> None:
+        def away(_function: object, **_more: object) -> None:
             raise DatabaseError("The database is away.")
 
-        self._patch.setattr(self.database, "write_patiently", away)
+        self._patch.setattr(self.database, "run", away)
 
     def give_back(self) -> None:
         self._patch.undo()
-        self.outbox.try_again()
+        self.outbox.database_back()
 
     def put(self, *hunt_ids: str) -> None:
         for hunt_id in hunt_ids:
-            line = opened(hunt_id)
-            self.outbox.put(line.function, *line.args, **line.kwargs)
+            self.outbox.put(opened(hunt_id))
+
+    def written(self) -> list[str]:
+        with self.database.store.reading() as s:
+            return sorted(record.id for record in calls.list_calls(s))
 
 
 @pytest.fixture
-def recording(sqlite_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    stores: list[Store] = []
+def recording(sqlite_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Recording]]:
     made: list[Recording] = []
 
     def make() -> Recording:
-        stores.append(open_store(sqlite_url))
-        made.append(Recording(stores[-1], folder, monkeypatch))
+        made.append(Recording(open_store(sqlite_url), folder, monkeypatch))
         return made[-1]
 
     yield make
     for each in made:
-        each.outbox.stop(0)
-        each.database.close()
-    for store in stores:
-        store.close()
-
-
-def written(made: Recording) -> list[str]:
-    with made.database.store.reading() as s:
-        return sorted(record.id for record in calls.list_calls(s))
+        with closing(each.database.store):
+            each.outbox.stop(0)
+            each.database.close()
 
 
 def test_what_a_stopped_daemon_could_not_write_the_next_one_writes(
-    recording: Any, folder: Path, caplog: pytest.LogCaptureFixture
+    recording: Callable[[], Recording], folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     first = recording()
@@ -265,32 +368,36 @@ def test_what_a_stopped_daemon_could_not_write_the_next_one_writes(
     first.take_away()
     first.put("h1", "h2")
     first.outbox.stop(WAIT_SECONDS)
-    (file,) = folder.iterdir()
-    assert f"stopped before 2 records were written: the next start does, from {file}" in caplog.messages
+    assert names(folder) == [NAME]
+    file = folder / NAME
+    assert f"stopped with 2 events pending: the next start writes them from {file}" in caplog.messages
     first.give_back()
     second = recording()
     second.outbox.start()
     assert second.outbox.catches_up
     second.put("h3")
     assert second.outbox.flush(WAIT_SECONDS)
-    assert written(second) == ["h1", "h2", "h3"]
+    assert second.written() == ["h1", "h2", "h3"]
     assert not second.outbox.catches_up
-    assert list(folder.iterdir()) == []
-    assert f"2 records of an earlier run are written now, from {file}" in caplog.messages
+    assert names(folder) == []
+    assert f"writing 2 events of an earlier run from {file}" in caplog.messages
 
 
-def test_once_the_database_is_away_each_write_is_kept_as_it_comes(recording: Any, folder: Path) -> None:
+def test_once_the_database_is_away_each_event_is_kept_as_it_comes(
+    recording: Callable[[], Recording], folder: Path
+) -> None:
     made = recording()
     made.take_away()
     made.put("h1")
-    assert list(folder.iterdir()) == [], "nothing is known to be wrong yet"
-    made.outbox.keep()  # a gate is shut: the write under way may never come to an end
+    assert names(folder) == [], "nothing is known to be wrong yet"
+    made.outbox.keep()  # the circuit breaker trips: the write under way may never come to an end
     made.put("h2")
-    (file,) = folder.iterdir()
-    assert [json.loads(line)["args"] for line in file.read_text().splitlines()] == [[["", "h1"]], [["", "h2"]]]
+    assert _peek(folder) == [opened("h1"), opened("h2")]
 
 
-def test_when_the_database_is_back_the_file_goes_and_nothing_more_is_kept(recording: Any, folder: Path) -> None:
+def test_when_the_database_is_back_the_file_goes_and_nothing_more_is_kept(
+    recording: Callable[[], Recording], folder: Path
+) -> None:
     made = recording()
     made.take_away()
     made.put("h1")
@@ -299,41 +406,52 @@ def test_when_the_database_is_back_the_file_goes_and_nothing_more_is_kept(record
     made.outbox.start()
     assert made.outbox.flush(WAIT_SECONDS)
     made.put("h2")
-    assert list(folder.iterdir()) == []
+    assert names(folder) == []
     assert made.outbox.flush(WAIT_SECONDS)
-    assert written(made) == ["h1", "h2"]
+    assert made.written() == ["h1", "h2"]
 
 
-def test_a_record_is_not_kept_before_an_older_one(recording: Any, folder: Path) -> None:
+def test_an_event_is_not_kept_before_an_older_one(recording: Callable[[], Recording], folder: Path) -> None:
     made = recording()
     made.take_away()
-    file = folder / f"unwritten-{NODE}.jsonl"
+    file = folder / NAME
     file.symlink_to(folder / "elsewhere")
     made.put("h1")
     made.outbox.keep()
     file.unlink()
     made.put("h2")
-    assert list(folder.iterdir()) == []
+    assert names(folder) == []
     made.outbox.keep()
-    assert [line.args for line in _peek(file)] == [("h1",), ("h2",)]
+    assert _peek(folder) == [opened("h1"), opened("h2")]
 
 
-def _peek(file: Path) -> list[OutboxLine]:
-    copy = file.with_name("unwritten-copy.jsonl")
-    copy.write_bytes(file.read_bytes())
-    return restored(copy.parent, "copy")
+def test_a_hunt_whose_end_is_pending_is_named(recording: Callable[[], Recording]) -> None:
+    made = recording()
+    made.put("h0")
+    end: dict[str, Any] = {"result": Result.FAILED, "reason": None, "ended_at": AT, "end_seen": True}
+    made.outbox.put(CallClosed(hunt_id="h1", destination=None, waited_seconds=None, **end))
+    made.outbox.put(CallFinished(hunt_id="h2", **end))
+    made.outbox.put(OrphanClosed(hunt_id="h3", ended_at=AT))
+    assert made.outbox.hunts_ending == ["h1", "h2", "h3"]
 
 
-def test_what_was_written_and_kept_all_the_same_is_written_once(recording: Any, folder: Path) -> None:
+def test_what_was_written_and_kept_all_the_same_is_written_once(
+    recording: Callable[[], Recording], folder: Path
+) -> None:
     first = recording()
     first.put("h1")
     first.outbox.keep()
-    (file,) = folder.iterdir()
-    kept = file.read_bytes()
+    kept = (folder / NAME).read_bytes()
     first.outbox.start()
     assert first.outbox.flush(WAIT_SECONDS)
-    file.write_bytes(kept)  # it was killed between the COMMIT and the removal of the file
+    (folder / NAME).write_bytes(kept)  # it was killed between the COMMIT and the removal of the file
     second = recording()
     second.outbox.start()
     assert second.outbox.flush(WAIT_SECONDS)
-    assert written(second) == ["h1"]
+    assert second.written() == ["h1"]
+
+
+def _peek(folder: Path) -> list[Event]:
+    """Return what is in the file, which its daemon holds."""
+    (folder / "outbox-copy.jsonl").write_bytes((folder / NAME).read_bytes())
+    return restored(folder, "copy")
