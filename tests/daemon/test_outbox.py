@@ -16,7 +16,7 @@ from fshunt.daemon.data.events import Event, Key, Scope
 from fshunt.daemon.data.outbox import MAX_BATCH, Outbox
 from fshunt.daemon.data.outbox_file import OutboxFile
 from fshunt.errors import BadValue, DatabaseError, Locked
-from tests.support.rig import WAIT_SECONDS
+from tests.support.waiting import WAIT_SECONDS, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +93,6 @@ def of_claims(hunt: str, name: str) -> Noted:
     return Noted(Key(Scope.CLAIMS, hunt), name)
 
 
-def until(condition: Callable[[], object]) -> None:
-    with gevent.Timeout(WAIT_SECONDS):
-        while not condition():
-            gevent.sleep(0.005)
-
-
 def test_what_comes_together_is_one_transaction_in_its_order(outbox: Outbox, database: FakeDatabase) -> None:
     for number in range(5):
         outbox.put(of_hunt(f"h{number % 2}", f"{number}"))
@@ -132,7 +126,7 @@ def test_an_error_in_a_callback_does_not_end_the_writer(
     assert outbox.flush(WAIT_SECONDS)
     outbox.put(of_hunt("h", "third"), lambda: called.append("third"))
     assert outbox.flush(WAIT_SECONDS)
-    until(lambda: called == ["second", "third"])
+    until(lambda: called == ["second", "third"], "both are told")
     assert database.written == ["first", "second", "third"]
     assert outbox.is_writing
     assert "internal error after event noted" in caplog.messages
@@ -182,7 +176,7 @@ def test_while_the_database_is_away_all_waits_in_order_and_who_asked_is_told(
     outbox.database_back()
     assert outbox.flush(WAIT_SECONDS)
     assert database.written == ["first", "second", "third"]
-    until(lambda: outbox.error is None)
+    until(lambda: outbox.error is None, "nothing hinders it")
 
 
 def test_a_locked_row_holds_up_nothing_but_what_is_written_to_it(outbox: Outbox, database: FakeDatabase) -> None:
@@ -195,20 +189,20 @@ def test_a_locked_row_holds_up_nothing_but_what_is_written_to_it(outbox: Outbox,
     outbox.put(of_claims("h", "release 1"))
     outbox.start()
     assert told.wait(WAIT_SECONDS)
-    until(lambda: outbox.pending == 1)
+    until(lambda: outbox.pending == 1, "all but one are written")
     assert sorted(database.written) == ["record 1", "release 1", "stamp 2"]
     assert database.written[0] == "release 1", "claims first"
     for number in range(2, 6):  # more of all, the locked row's with them
         outbox.put(of_member(1, f"held {number}"))
         outbox.put(of_hunt("h", f"record {number}"))
         outbox.put(of_claims("h", f"release {number}"))
-    until(lambda: outbox.pending == 5)
+    until(lambda: outbox.pending == 5, "all but five are written")
     assert outbox.error == "A row is locked."
     database.locked = set()
     assert outbox.flush(WAIT_SECONDS)
     for what in ("held", "record", "release"):
         assert [name for name in database.written if name.startswith(what)] == [f"{what} {n}" for n in range(1, 6)]
-    until(lambda: outbox.error is None)
+    until(lambda: outbox.error is None, "nothing hinders it any more")
 
 
 def test_a_release_is_behind_one_locked_row_at_most(outbox: Outbox, database: FakeDatabase) -> None:
@@ -217,7 +211,7 @@ def test_a_release_is_behind_one_locked_row_at_most(outbox: Outbox, database: Fa
     for number in range(20):
         outbox.put(of_member(number, f"held {number}"))
     outbox.start()
-    until(lambda: database.tries > 5)
+    until(lambda: database.tries > 5, "locked rows are tried")
     tries: list[int] = []
     database.begins = lambda: tries.append(1)
     for number in range(10):
@@ -239,10 +233,10 @@ def test_a_locked_table_is_no_thousand_locked_rows(
     for hunt in hunts:
         outbox.put(of_hunt(hunt, f"record of {hunt}"))
     outbox.start()
-    until(lambda: database.tries > 50)
+    until(lambda: database.tries > 50, "the table is tried")
     assert len(outbox._apart) == 20, "the first batch, and no other"
     outbox.put(of_claims("h", "release"))
-    until(lambda: "release" in database.written)
+    until(lambda: "release" in database.written, "the release is written")
     database.locked = set()
     assert outbox.flush(WAIT_SECONDS)
     assert sorted(database.written) == sorted(["release", *(f"record of {hunt}" for hunt in hunts)])
