@@ -81,6 +81,10 @@ def outbox(database: FakeDatabase) -> Iterator[Outbox]:
     made.stop(0)
 
 
+def start(outbox: Outbox) -> None:
+    outbox.start()
+
+
 def of_hunt(hunt: str, name: str) -> Noted:
     return Noted(Key(Scope.HUNT, hunt), name)
 
@@ -96,7 +100,7 @@ def of_claims(hunt: str, name: str) -> Noted:
 def test_what_comes_together_is_one_transaction_in_its_order(outbox: Outbox, database: FakeDatabase) -> None:
     for number in range(5):
         outbox.put(of_hunt(f"h{number % 2}", f"{number}"))
-    outbox.start()
+    start(outbox)
     assert outbox.flush(WAIT_SECONDS)
     assert database.transactions == [["0", "1", "2", "3", "4"]]
     assert outbox.pending == 0
@@ -105,7 +109,7 @@ def test_what_comes_together_is_one_transaction_in_its_order(outbox: Outbox, dat
 def test_no_transaction_is_larger_than_a_batch(outbox: Outbox, database: FakeDatabase) -> None:
     for number in range(2 * MAX_BATCH + 1):
         outbox.put(of_hunt("h", f"{number}"))
-    outbox.start()
+    start(outbox)
     assert outbox.flush(WAIT_SECONDS)
     assert [len(each) for each in database.transactions] == [MAX_BATCH, MAX_BATCH, 1]
     assert database.written == [f"{number}" for number in range(2 * MAX_BATCH + 1)]
@@ -120,7 +124,7 @@ def test_an_error_in_a_callback_does_not_end_the_writer(
     def breaks() -> None:
         raise ZeroDivisionError("a mistake")
 
-    outbox.start()
+    start(outbox)
     outbox.put(of_hunt("h", "first"), breaks)
     outbox.put(of_hunt("h", "second"), lambda: called.append("second"))
     assert outbox.flush(WAIT_SECONDS)
@@ -154,7 +158,7 @@ def test_an_event_that_can_never_be_written_is_left_out_and_the_others_are_writt
     database.bad = {"bad"}
     for name in ("first", "bad", "last"):
         outbox.put(of_hunt("h", name))
-    outbox.start()
+    start(outbox)
     assert outbox.flush(WAIT_SECONDS)
     assert database.written == ["first", "last"]
     assert "event noted cannot be written and is left out: It does not fit." in caplog.messages
@@ -167,7 +171,7 @@ def test_while_the_database_is_away_all_waits_in_order_and_who_asked_is_told(
     database.error = DatabaseError("The database is read-only.")
     outbox.put(of_hunt("h", "first"))
     outbox.put(of_claims("h", "second"), told.set)
-    outbox.start()
+    start(outbox)
     assert told.wait(WAIT_SECONDS), "it will be late"
     assert (outbox.pending, outbox.error) == (2, "The database is read-only.")
     assert "2 events pending: The database is read-only." in caplog.messages
@@ -187,7 +191,7 @@ def test_a_locked_row_holds_up_nothing_but_what_is_written_to_it(outbox: Outbox,
     outbox.put(of_hunt("h", "record 1"))
     outbox.put(of_member(2, "stamp 2"))
     outbox.put(of_claims("h", "release 1"))
-    outbox.start()
+    start(outbox)
     assert told.wait(WAIT_SECONDS)
     until(lambda: outbox.pending == 1, "all but one are written")
     assert sorted(database.written) == ["record 1", "release 1", "stamp 2"]
@@ -210,7 +214,7 @@ def test_a_release_is_behind_one_locked_row_at_most(outbox: Outbox, database: Fa
     database.locked = {Key(Scope.MEMBER, number) for number in range(20)}
     for number in range(20):
         outbox.put(of_member(number, f"held {number}"))
-    outbox.start()
+    start(outbox)
     until(lambda: database.tries > 5, "locked rows are tried")
     tries: list[int] = []
     database.begins = lambda: tries.append(1)
@@ -232,7 +236,7 @@ def test_a_locked_table_is_no_thousand_locked_rows(
     database.locked = {Key(Scope.HUNT, hunt) for hunt in hunts}
     for hunt in hunts:
         outbox.put(of_hunt(hunt, f"record of {hunt}"))
-    outbox.start()
+    start(outbox)
     until(lambda: database.tries > 50, "the table is tried")
     assert len(outbox._apart) == 20, "the first batch, and no other"
     outbox.put(of_claims("h", "release"))
@@ -252,7 +256,7 @@ def test_what_is_held_while_the_database_is_away_is_bounded_and_the_oldest_are_l
     assert outbox.pending == 3
     assert told == [0, 1], "who waits for what is lost waits no more"
     assert caplog.messages == ["more than 3 events pending: 1 events of calls are lost"]
-    outbox.start()
+    start(outbox)
     assert outbox.flush(WAIT_SECONDS)
     assert database.written == ["2", "3", "4"]
 
@@ -267,7 +271,7 @@ def test_events_that_come_while_it_stops_are_written(outbox: Outbox, database: F
 
     database.begins = put_more
     outbox.put(of_hunt("h", "first"))
-    outbox.start()
+    start(outbox)
     outbox.stop(WAIT_SECONDS)
     assert database.written == ["first", "second", "third"]
 
@@ -277,7 +281,7 @@ def test_what_neither_the_database_nor_a_file_takes_is_lost_at_a_stop_and_logged
 ) -> None:
     database.error = DatabaseError("away")
     outbox.put(of_hunt("h", "first"))
-    outbox.start()
+    start(outbox)
     outbox.stop(0.05)
     assert "stopped with 1 events pending: they are lost" in caplog.messages
     assert [each.levelno for each in caplog.records][-1] == logging.ERROR

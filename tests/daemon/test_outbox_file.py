@@ -325,6 +325,12 @@ class Recording:
         self.outbox = Outbox(self.database, OutboxFile(str(folder), NODE))
         self._patch = monkeypatch
 
+    def start(self) -> None:
+        self.outbox.start()
+
+    def stop(self, seconds: float) -> None:
+        self.outbox.stop(seconds)
+
     def take_away(self) -> None:
         def away(_function: object, **_more: object) -> None:
             raise DatabaseError("The database is away.")
@@ -355,7 +361,7 @@ def recording(sqlite_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     yield make
     for each in made:
         with closing(each.database.store):
-            each.outbox.stop(0)
+            each.stop(0)
             each.database.close()
 
 
@@ -364,16 +370,16 @@ def test_what_a_stopped_daemon_could_not_write_the_next_one_writes(
 ) -> None:
     caplog.set_level(logging.INFO)
     first = recording()
-    first.outbox.start()
+    first.start()
     first.take_away()
     first.put("h1", "h2")
-    first.outbox.stop(WAIT_SECONDS)
+    first.stop(WAIT_SECONDS)
     assert names(folder) == [NAME]
     file = folder / NAME
     assert f"stopped with 2 events pending: the next start writes them from {file}" in caplog.messages
     first.give_back()
     second = recording()
-    second.outbox.start()
+    second.start()
     assert second.outbox.catches_up
     second.put("h3")
     assert second.outbox.flush(WAIT_SECONDS)
@@ -403,7 +409,7 @@ def test_when_the_database_is_back_the_file_goes_and_nothing_more_is_kept(
     made.put("h1")
     made.outbox.keep()
     made.give_back()
-    made.outbox.start()
+    made.start()
     assert made.outbox.flush(WAIT_SECONDS)
     made.put("h2")
     assert names(folder) == []
@@ -442,11 +448,11 @@ def test_what_was_written_and_kept_all_the_same_is_written_once(
     first.put("h1")
     first.outbox.keep()
     kept = (folder / NAME).read_bytes()
-    first.outbox.start()
+    first.start()
     assert first.outbox.flush(WAIT_SECONDS)
     (folder / NAME).write_bytes(kept)  # it was killed between the COMMIT and the removal of the file
     second = recording()
-    second.outbox.start()
+    second.start()
     assert second.outbox.flush(WAIT_SECONDS)
     assert second.written() == ["h1"]
 

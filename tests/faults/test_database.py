@@ -35,7 +35,7 @@ Fault = Callable[[Rig], AbstractContextManager[object]]
 
 STEPS = {
     "the group is read": "SELECT groups.id",
-    "the turn is taken": "UPDATE group_memory",
+    "the turn is taken": "UPDATE group_rotation",
     "the member is claimed": "INSERT INTO claims",
     "the call is written": "INSERT INTO calls",
     "the offer is written": "INSERT INTO offers",
@@ -208,7 +208,7 @@ def test_the_database_is_slow(behind: tuple[PostgresProxy, Store], seconds: floa
     hunts_in_time(proxy.url, store, fault)
 
 
-@pytest.mark.parametrize("table", ["claims", "group_memory", "calls", "members"])
+@pytest.mark.parametrize("table", ["claims", "group_rotation", "calls", "members"])
 def test_a_table_of_postgresql_is_locked(behind: tuple[PostgresProxy, Store], postgres_url: str, table: str) -> None:
     proxy, store = behind
 
@@ -227,7 +227,7 @@ def test_a_table_of_postgresql_is_locked(behind: tuple[PostgresProxy, Store], po
     "lock",
     [
         pytest.param("UPDATE members SET weight = weight WHERE extension = '1001'", id="a member's"),
-        pytest.param("SELECT * FROM group_memory WHERE group_id = {group.id} FOR UPDATE", id="a group's memory"),
+        pytest.param("SELECT * FROM group_rotation WHERE group_id = {group.id} FOR UPDATE", id="a group's rotation"),
     ],
 )
 def test_a_row_of_postgresql_is_locked_and_all_other_members_are_rung(

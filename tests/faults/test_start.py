@@ -70,12 +70,12 @@ def test_killed_or_stopped_without_the_database_the_next_start_writes_its_record
         calls.append(switch.call("5000"))
         assert ended(calls[-1]).kind == "answered", "the hunt goes on without the database"
         until(lambda: daemon.claims() == 0, "the member is free again")
-    file = tmp_path / "unwritten-first.jsonl"
-    until(lambda: file.exists() and file.read_text().count("close_call") == 3, "the ends are kept")
+    file = tmp_path / "outbox-first.jsonl"
+    until(lambda: file.exists() and file.read_text().count("call-closed") == 3, "the ends are kept")
     end(daemon)
     assert [pg_office.hunts(call.uuid) for call in calls] == [[], [], []]
     daemon.start()  # the database is still away: what was kept is kept on
-    assert daemon.said("records of an earlier run are written now")
+    assert daemon.said("events of an earlier run")
     proxy.mend()
     for call in calls:
         (hunt,) = pg_office.closed(call.uuid)
@@ -99,8 +99,8 @@ def test_killed_during_a_call_without_the_database_the_next_start_sees_its_end(
     _knows_its_group(pg_office, daemon, switch)
     proxy.refuse()
     call = switch.call("5000")
-    file = tmp_path / "unwritten-first.jsonl"
-    until(lambda: file.exists() and "note_answer" in file.read_text(), "the answer is kept")
+    file = tmp_path / "outbox-first.jsonl"
+    until(lambda: file.exists() and "member-answered" in file.read_text(), "the answer is kept")
     daemon.kill()
     daemon.start()
     proxy.mend()
