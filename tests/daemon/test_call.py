@@ -6,10 +6,10 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select, update
 
 from fshunt.db.engine import open_store
-from fshunt.db.models import Claim
+from fshunt.db.models import Claim, HuntMember
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.destinations import parse_destination
 from fshunt.hunting.policies import POLICIES, decide
@@ -420,3 +420,26 @@ def test_who_refused_is_free_also_while_the_lease_clock_stands_still(rig: Rig, m
         assert list(s.scalars(select(Claim.extension))) == ["1002"]
     call.hang_up()
     assert rig.record(call).result == "answered"
+
+
+def test_a_plain_hunt_runs_no_statement_of_auto_block(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", "1002", "1003", ring_time=RINGS_OUT)
+    _, second, third = light_rig.phones("1001", "1002", "1003")
+    second.behaviour, third.behaviour = refuses(603), TALKS
+    statements: list[str] = []
+    engine = light_rig.daemon.deps.database.store._engine
+    event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    assert light_rig.call().result == "answered"
+    assert any("INSERT INTO offers" in each for each in statements)
+    assert [each for each in statements if each.startswith("UPDATE members") and "rang_out" in each] == []
+    assert [each for each in statements if "groups.auto_block" in each and "groups.pilot" not in each] == []
+
+
+def test_an_answer_ends_the_count_of_a_time_when_auto_block_was_on(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001")
+    light_rig.phones("1001", behaviour=TALKS)
+    with light_rig.store.writing() as s:
+        s.execute(update(HuntMember).values(rang_out=2))
+    light_rig.call()
+    with light_rig.store.reading() as s:
+        assert s.scalar(select(HuntMember.rang_out)) == 0

@@ -120,7 +120,7 @@ class CallLog:
             cause=leg.cause if leg else None,
             sip_code=leg.sip_code if leg else None,
             detail=offer.detail(),
-            member_id=offer.member_id,
+            member_id=offer.member_id if self._is_counted(hunt.group, offer) else None,
             rang_out=rang_out,
             missing=tuple(self._without_phone(hunt, offer)) if rang_out else (),
         )
@@ -222,6 +222,10 @@ class CallLog:
             self.deps.claims.release(self.hunt_id, self.caller.uuid)
         else:
             self.deps.claims.expire(self.hunt_id)
+
+    def _is_counted(self, group: Group, offer: Offer) -> bool:
+        """Whether auto-block is on, or a count of when it was is to begin anew."""
+        return group.auto_block is not None or group.member(offer.member_id).rang_out > 0
 
     def _without_phone(self, hunt: Hunt, offer: Offer) -> list[str]:
         return [] if hunt.group.auto_block is None else without_phone(hunt, offer.extension, self.deps)
