@@ -119,14 +119,14 @@ def test_a_position_out_of_range(office):
 
 
 @pytest.mark.parametrize("word", ["x", "0", "-1", "1.5", "\u0661", "9" * 5000], ids=lambda word: ascii(word[:5]))
-def test_a_position_that_is_none_is_told_in_words(office, word):
+def test_an_invalid_position_is_reported(office, word):
     many = [("member", "add", "5000", "1009", "--at", word), ("member", "move", "5000", "1001", "--", word)]
     for sentence in office.all_refused(USAGE, many):
         assert "is not a position: use a whole number from 1" in sentence
         assert "range" not in sentence
 
 
-def test_a_place_out_of_range_for_a_new_member(office):
+def test_a_position_out_of_range_for_a_new_member(office):
     office.all_refused(USAGE, [("member", "add", "5000", "1009", "--at", place) for place in ("0", "5", "x")])
 
 
@@ -135,7 +135,7 @@ def test_a_member_that_cannot_be_added(office):
     office.all_refused(FAILURE, [("member", "add", "5000", *ext) for ext in wrong])
 
 
-def test_a_member_who_is_none(office):
+def test_an_invalid_member(office):
     verbs = ("remove", "enable", "disable")
     for sentence in office.all_refused(FAILURE, [("member", verb, "5000", "1004") for verb in verbs]):
         assert sentence.startswith("1004 is not a member of 5000: did you mean")
@@ -188,7 +188,7 @@ def test_a_member_setting_out_of_range(office):
         (("group", "show", "5000", "5001"), "unexpected extra argument"),
     ],
 )
-def test_a_wrong_word_names_the_nearest(office, words, hint):
+def test_an_unknown_word_suggests_the_nearest(office, words, hint):
     assert hint in office.refused(USAGE, *words)
 
 

@@ -137,7 +137,7 @@ def test_calls_of_a_group_that_was_removed_are_known_even_where_none_is_recent(h
         assert hunted.json("call", "list", *words, "--since", "1h") == []
 
 
-def test_a_call_is_told_in_order_of_time_with_reasons_in_words(hunted):
+def test_a_call_is_shown_in_order_of_time_with_reasons(hunted):
     page = hunted.run("call", "show", UUID).stdout
     head, steps, decision = page.split("\n\n")
     assert head.splitlines() == [
@@ -221,7 +221,7 @@ def test_earlier_hunts_of_the_same_caller_are_shown_below(hunted, store):
         (Result.FAILED, None, "The database was away.", "failed"),
     ],
 )
-def test_each_result_is_told_in_words(fshunt, store, result, destination, reason, words):
+def test_each_result_is_shown(fshunt, store, result, destination, reason, words):
     with store.writing() as session:
         open_call(session)
         calls.close_call(session, "h1", result=result, reason=reason, destination=destination, ended_at=at(30))
@@ -238,7 +238,7 @@ def test_each_result_is_told_in_words(fshunt, store, result, destination, reason
         (SkipReason.ON_CALL, "since noon", "is on a call, since noon (on-call)"),
     ],
 )
-def test_each_skip_is_told_in_words(fshunt, store, reason, detail, words):
+def test_each_skip_is_shown(fshunt, store, reason, detail, words):
     with store.writing() as session:
         open_call(session)
         place = {"call_id": "h1", "cycle": 1, "stage": 1, "position": 1, "extension": "1001"}
@@ -251,7 +251,7 @@ def test_every_outcome_and_result_has_words():
     assert set(RESULT_WORDS) == set(Result)
 
 
-def test_an_end_that_nobody_saw_is_told_as_such(fshunt, store):
+def test_an_end_that_nobody_saw_is_shown_as_unseen(fshunt, store):
     with store.writing() as session:
         open_call(session)
         calls.add_offer(

@@ -89,7 +89,7 @@ def neighbour(free_port):
     listening.close()
 
 
-def test_a_running_fshunt_is_told_by_its_greeting(checked, neighbour, free_port):
+def test_a_running_fshunt_is_recognized_by_its_greeting(checked, neighbour, free_port):
     neighbour(b"connect\n\n")
     assert checks(checked)["listen"] == (True, f"A running fshunt listens on 127.0.0.1:{free_port}.")
 
@@ -109,7 +109,7 @@ def test_a_fshunt_that_does_not_know_us_may_be_silent(checked, neighbour):
     assert "not in `allowed_peers`" in message
 
 
-def test_a_port_that_is_held_open_while_no_daemon_runs_is_told(checked, free_port, monkeypatch):
+def test_a_port_held_open_without_a_daemon_is_reported(checked, free_port, monkeypatch):
     monkeypatch.setattr(checks_module, "GREETING_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", free_port)):
         ok, message = checks(checked, exit_code=1)["listen"]
@@ -129,7 +129,7 @@ def test_the_address_of_the_metrics_is_tried(checked, free_port, neighbour):
     assert "is in use by another program" in message
 
 
-def test_a_running_fshunt_is_told_by_its_health(checked, free_port, neighbour):
+def test_a_running_fshunt_is_recognized_by_its_health(checked, free_port, neighbour):
     checked.env |= {"FSHUNT_HTTP_LISTEN": f"127.0.0.1:{free_port}", "FSHUNT_LISTEN": "127.0.0.1:0"}
     neighbour(b'HTTP/1.1 200 OK\r\n\r\n{"ok": true, "takes_calls": true}')
     assert checks(checked)["metrics"] == (True, f"A running fshunt serves them on 127.0.0.1:{free_port}.")
@@ -215,7 +215,7 @@ def test_a_name_that_nobody_knows_is_wrong(checked):
     assert not checks(checked, exit_code=1)["listen"][0]
 
 
-def test_what_is_doubtful_in_groups_is_told(checked):
+def test_warnings_of_groups_are_shown(checked):
     checked.run("group", "add", "6000")
     ok, message = checks(checked)["groups"]
     assert ok

@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 
-def test_upgrade_says_what_it_did_and_then_that_nothing_is_left(fshunt_on, empty_database_url):
+def test_upgrade_reports_each_migration_and_then_that_it_is_up_to_date(fshunt_on, empty_database_url):
     fshunt = fshunt_on(empty_database_url)
     first = fshunt.run("db", "upgrade").stdout.splitlines()
     assert first[0].startswith("Upgraded to 0001")

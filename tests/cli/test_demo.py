@@ -11,7 +11,7 @@ from pathlib import Path
 from fshunt.simulator.scenarios.office import CALLS
 
 
-def test_the_demo_tells_twelve_calls_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_the_demo_shows_twelve_calls_and_leaves_nothing_behind(tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path), "FSHUNT_LISTEN": "a setting of this machine's own fshunt"}
     command = [sys.executable, "-m", "fshunt", "demo"]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)

@@ -65,12 +65,12 @@ def test_a_file_that_cannot_be_written_is_left_as_it_was(office, tmp_path, monke
     assert sorted(tmp_path.glob(".*")) == []
 
 
-def test_a_folder_that_is_not_there_is_told(office, tmp_path):
+def test_a_missing_folder_is_reported(office, tmp_path):
     out = tmp_path / "no" / "fshunt.xml"
     assert office.refused(1, "dialplan", "--out", str(out)) == f"{out} cannot be written: No such file or directory."
 
 
-def test_without_groups_the_file_has_no_pilot_and_that_is_told(fshunt):
+def test_without_groups_the_file_has_no_pilot_and_a_warning_says_so(fshunt):
     del fshunt.env["FSHUNT_DEFAULT_DOMAIN"]
     result = fshunt.run("dialplan")
     assert pilots(result.stdout) == []

@@ -10,7 +10,7 @@ from fshunt.hunting.states import Outcome
 from fshunt.settings import load
 
 
-def test_a_group_is_added_with_all_that_was_said(fshunt):
+def test_a_group_is_added_with_all_its_options(fshunt):
     fshunt.run(
         *("group", "add", "5000", "--name", "Sales", "--policy", "round-robin", "--ring-seconds", "20"),
         *("--voicemail", "1005", "--cycles", "2", "--hunt-timeout", "90", "--prefix", "Sales", "--call-waiting"),
@@ -60,7 +60,7 @@ def test_the_ring_time_is_shown_in_rings_of_the_length_that_is_set(office):
     assert "20 s (4 rings)" in office.run("group", "show", "5000").stdout
 
 
-def test_the_page_of_a_group_says_whose_box_takes_the_message(office):
+def test_the_page_of_a_group_shows_its_voicemail_box(office):
     assert "nobody answers    voicemail 1003 (box of the last member)" in office.run("group", "show", "5000").stdout
     office.run("group", "set", "5000", "--on-busy", "transfer:5001", "--on-unreachable", "hangup:NORMAL_CLEARING")
     page = office.run("group", "set", "5000", "--voicemail", "1009").stdout
@@ -83,7 +83,7 @@ def test_one_member_without_another_box_is_warned_of(fshunt):
     assert fshunt.run("group", "set", "5000", "--voicemail", "1009").stderr == ""
 
 
-def test_who_waits_without_end_is_warned_of(office):
+def test_a_queue_without_a_hunt_timeout_is_warned_about(office):
     warned = office.run("group", "set", "5000", "--when-busy", "queue").stderr
     assert warned == "Warning: Group 5000 lets callers wait and has no hunt timeout: they wait for 3600 s.\n"
     assert office.json("group", "show", "5000")["warnings"] == [warned.removeprefix("Warning: ").strip()]
@@ -91,7 +91,7 @@ def test_who_waits_without_end_is_warned_of(office):
     assert office.run("group", "set", "5000", "--hunt-timeout", "none", "--when-busy", "overflow").stderr == ""
 
 
-def test_the_page_says_who_waits_and_who_is_blocked_by_itself(office, database_url):
+def test_the_page_shows_queued_callers_and_auto_blocked_members(office, database_url):
     page = office.run("group", "show", "5000").stdout
     assert "when all are busy" not in page
     assert "blocked by itself" not in page
@@ -120,7 +120,7 @@ def let_ring_out(url, extension):
         calls.end_offer(session, "o1", **ended, member_id=member.id, rang_out=True)
 
 
-def test_what_is_not_said_stays_and_none_takes_away(office):
+def test_omitted_options_keep_their_value_and_none_clears_it(office):
     office.run(
         *("group", "set", "5000", "--voicemail", "1009", "--prefix", "Sales", "--music", "local_stream://moh"),
         *("--hunt-timeout", "60", "--on-busy", "transfer:5001", "--wrap-up", "15"),
@@ -169,7 +169,7 @@ def test_a_group_is_disabled_and_enabled(office):
     assert office.json("group", "show", "5000")["enabled"] is True
 
 
-def test_a_group_is_renumbered_and_keeps_the_rest(office):
+def test_a_group_is_renumbered_and_keeps_its_other_settings(office):
     before = office.json("group", "show", "5000")
     office.run("group", "renumber", "5000", "5100")
     assert office.json("group", "show", "5100") == before | {"pilot": "5100"}
@@ -181,7 +181,7 @@ def test_a_group_is_removed(office):
     assert office.json("group", "list", "--domain", "pbx.test") == []
 
 
-def test_the_page_says_whose_turn_it_is(office, database_url):
+def test_the_page_shows_whose_turn_it_is(office, database_url):
     assert "no call yet; 1001 is first on the next call" in office.run("group", "show", "5000").stdout
     member = {each.extension: each for each in group_of(database_url).members}["1003"]
     with open_store(database_url).writing() as session:
@@ -206,7 +206,7 @@ def group_of(url):
         return get_group(session, "pbx.test", "5000")
 
 
-def test_help_tells_circular_from_round_robin(fshunt):
+def test_help_distinguishes_circular_from_round_robin(fshunt):
     words = " ".join(fshunt.run("group", "add", "--help").stdout.split())
     for name, policy in POLICIES.items():
         assert f"{name}: {policy.help}." in words
@@ -240,7 +240,7 @@ def test_the_first_domain_is_no_warning(fshunt):
     assert "second domain" not in fshunt.run("group", "add", "5000").stderr
 
 
-def test_the_only_domain_is_meant_where_none_is_said(office):
+def test_the_only_domain_is_the_default(office):
     del office.env["FSHUNT_DEFAULT_DOMAIN"]
     assert office.json("group", "show", "5000")["domain"] == "pbx.test"
     office.run("group", "add", "7000", "--domain", "b.test")

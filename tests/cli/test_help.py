@@ -98,7 +98,7 @@ def test_every_reading_command_has_json(path):
     assert "--json" in options(LEAVES[f"fshunt {path}"])
 
 
-def test_every_noun_is_told_as_by_its_own_help():
+def test_every_noun_has_the_description_of_its_own_help():
     for name, noun in NOUNS.items():
         assert noun.about == COMMANDS[f"fshunt {name}"].get_short_help_str(100), name
 
@@ -115,7 +115,7 @@ def test_the_version_is_that_of_the_package():
     assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
 
 
-def test_the_page_of_the_commands_says_what_the_code_has():
+def test_the_page_of_commands_matches_the_code():
     assert (DOCS / "cli.md").read_text() == GENERATE.renewed("cli.md"), "run `python docs/generate.py`"
 
 

@@ -59,7 +59,7 @@ def shown(office) -> dict[str, str]:
     return {line.split()[1]: line[start:end].strip() for line in lines}
 
 
-def test_who_rings_talks_dials_or_has_no_phone_is_seen(watching):
+def test_ringing_talking_dialling_and_unregistered_members_are_seen(watching):
     assert states(watching) == {
         "1001": "ringing",
         "1002": "on-call",
@@ -70,7 +70,7 @@ def test_who_rings_talks_dials_or_has_no_phone_is_seen(watching):
     assert watching.run("member", "list", "5000").stderr == ""
 
 
-def test_the_page_says_since_when_and_with_whom(watching):
+def test_the_page_shows_since_when_and_with_whom(watching):
     words = shown(watching)
     assert re.fullmatch(r"ringing for 4155550100 since \d\d:\d\d:\d\d", words["1001"])
     assert re.fullmatch(r"on call with 4155550101 since \d\d:\d\d:\d\d", words["1002"])
@@ -131,7 +131,7 @@ def _claim(office, extension: str, outcome: Outcome | None, *, offered: bool = T
     ("outcome", "offered", "state"),
     [(None, True, "ringing"), (Outcome.ANSWERED, True, "on-call"), (None, False, "claimed")],
 )
-def test_without_a_switch_the_database_tells_what_its_hunts_do(office, outcome, offered, state):
+def test_without_a_switch_the_states_come_from_the_database(office, outcome, offered, state):
     _claim(office, "1002", outcome, offered=offered)
     assert states(office) == {"1001": "unknown", "1002": state, "1003": "unknown"}
     assert shown(office)["1001"] == "enabled"
@@ -142,7 +142,7 @@ def test_without_a_switch_the_database_tells_what_its_hunts_do(office, outcome, 
 GONE_FOR_SECONDS = 3600.0
 
 
-def test_what_a_daemon_has_left_that_is_gone_is_told_as_such(office):
+def test_the_claims_of_a_dead_daemon_are_shown_as_such(office):
     """Nobody says how far the lease clock is any more, so its claims never end; and the talk may go on."""
     _claim(office, "1002", Outcome.ANSWERED, silent=GONE_FOR_SECONDS)
     assert re.fullmatch(r"on call since \d\d:\d\d:\d\d, left by a daemon that is gone", shown(office)["1002"])
@@ -150,7 +150,7 @@ def test_what_a_daemon_has_left_that_is_gone_is_told_as_such(office):
     assert (left["extension"], left["state"]) == ("1002", "on-call")
 
 
-def test_just_after_its_death_it_is_looked_whether_the_daemon_says_something_new(office, monkeypatch):
+def test_just_after_its_death_the_next_heartbeat_of_a_daemon_is_awaited(office, monkeypatch):
     looked = []
     monkeypatch.setattr(status.time, "sleep", looked.append)
     _claim(office, "1002", None, silent=12.0)
@@ -158,25 +158,25 @@ def test_just_after_its_death_it_is_looked_whether_the_daemon_says_something_new
     assert set(looked) == {status.SECOND_LOOK_SECONDS}
 
 
-def test_switches_that_know_of_no_call_are_believed_more_than_a_daemon_that_is_gone(watching):
+def test_the_switches_override_the_claims_of_a_dead_daemon(watching):
     _claim(watching, "1005", Outcome.ANSWERED, silent=GONE_FOR_SECONDS)
     assert states(watching)["1005"] == "free"
 
 
-def test_what_the_switches_see_is_left_by_nobody(watching):
+def test_a_call_that_the_switches_see_is_not_of_a_dead_daemon(watching):
     _claim(watching, "1002", Outcome.ANSWERED, silent=GONE_FOR_SECONDS)
     assert not any(one["state_left"] for one in watching.json("member", "list", "5000"))
     assert states(watching)["1002"] == "on-call"
 
 
-def test_a_claim_whose_lease_is_over_holds_nobody(office):
+def test_an_expired_claim_claims_nobody(office):
     _claim(office, "1002", None)
     with writing(office) as s:
         lease.advance(s, datetime.now(UTC) + timedelta(minutes=5))
     assert states(office)["1002"] == "unknown"
 
 
-def test_who_rests_after_a_call_is_resting(office):
+def test_a_member_is_in_wrap_up_after_a_call(office):
     office.run("group", "set", "5000", "--wrap-up", "600")
     with writing(office) as s:
         s.query(HuntMember).filter_by(extension="1001").update({"idle_since": datetime.now(UTC)})
@@ -184,7 +184,7 @@ def test_who_rests_after_a_call_is_resting(office):
     assert re.fullmatch(r"in_wrap_up since \d\d:\d\d:\d\d", shown(office)["1001"])
 
 
-def test_a_switch_that_cannot_be_asked_is_named_in_one_line_and_the_rest_is_shown(watching, tmp_path):
+def test_an_unreachable_switch_is_named_and_the_rest_is_shown(watching, tmp_path):
     with held_port() as nobody_listens:
         there, port = watching.env["FSHUNT_SWITCH"], number_of(nobody_listens)
         watching.env["FSHUNT_SWITCH"] = f"{there},127.0.0.1:{port}={tmp_path / 'password'}"
@@ -201,7 +201,7 @@ def test_a_switch_that_cannot_be_asked_is_named_in_one_line_and_the_rest_is_show
     ("password", "words"),
     [("wrong-password", "refuses the event socket's password"), ("ClueCon", "refuses: set another")],
 )
-def test_a_password_that_is_wrong_or_the_shipped_one_is_told_and_not_shown(watching, tmp_path, password, words):
+def test_a_wrong_or_default_password_is_reported_and_not_shown(watching, tmp_path, password, words):
     (tmp_path / "password").write_text(password)
     result = watching.run("member", "list", "5000")
     assert words in result.stderr

@@ -5,13 +5,13 @@ def extensions(fshunt) -> list[str]:
     return [member["extension"] for member in fshunt.json("member", "list", "5000")]
 
 
-def test_members_are_added_in_the_order_said_and_at_a_position(office):
+def test_members_are_added_in_the_given_order_and_at_a_position(office):
     office.run("member", "add", "5000", "1004", "1005", "--at", "2")
     assert extensions(office) == ["1001", "1004", "1005", "1002", "1003"]
     assert [member["position"] for member in office.json("member", "list", "5000")] == [1, 2, 3, 4, 5]
 
 
-def test_a_member_is_added_with_all_that_was_said(office):
+def test_a_member_is_added_with_all_its_options(office):
     office.run("member", "add", "5000", "1009", "--ring-seconds", "25", "--weight", "7", "--confirm")
     assert office.json("member", "list", "5000")[-1] == {
         "position": 4,
@@ -36,7 +36,7 @@ def test_a_member_is_added_with_all_that_was_said(office):
     ("words", "confirm"),
     [((), {"1009": False, "+14155550123@carrier": True}), (("--no-confirm",), {}), (("--confirm",), None)],
 )
-def test_outside_members_must_confirm_unless_it_is_said_otherwise(office, words, confirm):
+def test_external_members_must_confirm_by_default(office, words, confirm):
     office.run("member", "add", "5000", "1009", "+14155550123@carrier", *words)
     found = {member["extension"]: member["confirm"] for member in office.json("member", "list", "5000")[3:]}
     expected = confirm or dict.fromkeys(found, "--confirm" in words)
@@ -67,7 +67,7 @@ def test_the_ring_time_is_the_groups_until_the_member_has_its_own_and_after_it(o
     assert [m["ring_time"]["seconds"] for m in office.json("member", "list", "5000")] == [12.0, 12.0, 12.0]
 
 
-def test_what_is_not_said_of_a_member_stays(office):
+def test_omitted_options_of_a_member_keep_their_value(office):
     office.run("member", "set", "5000", "1002", "--weight", "9", "--confirm", "--rings", "4")
     before = office.json("member", "list", "5000")
     office.run("member", "set", "5000", "1002", "--weight", "0")
@@ -108,13 +108,13 @@ def test_a_member_is_disabled_by_the_administrator_and_blocked_by_its_user(offic
     ]
 
 
-def test_an_outside_member_is_blocked_by_its_whole_name(office):
+def test_an_external_member_is_blocked_by_number_and_gateway(office):
     office.run("member", "add", "5000", "+14155550123@carrier")
     office.run("member", "block", "+14155550123@carrier")
     assert office.json("member", "list", "5000")[-1]["blocked"] is True
 
 
-def test_a_group_without_members_says_how_to_add_one(fshunt):
+def test_a_group_without_members_shows_how_to_add_one(fshunt):
     fshunt.run("group", "add", "5000")
     assert (
         fshunt.run("member", "list", "5000").stdout

@@ -24,13 +24,13 @@ def test_the_daemon_gets_the_settings_and_gives_the_exit_code(fshunt, served, tm
     assert (settings.listen, settings.max_calls) == (Address("127.0.0.1", 9000), 5)
 
 
-def test_listen_on_the_command_line_is_over_the_setting(fshunt, served):
+def test_listen_on_the_command_line_overrides_the_setting(fshunt, served):
     fshunt.env["FSHUNT_LISTEN"] = "127.0.0.1:9000"
     fshunt.invoke("serve", "--listen", "127.0.0.1:9001")
     assert served[0].listen == Address("127.0.0.1", 9001)
 
 
-def test_an_address_that_others_reach_is_taken_with_allowed_peers(fshunt, served):
+def test_an_address_that_others_reach_is_allowed_with_allowed_peers(fshunt, served):
     fshunt.env["FSHUNT_ALLOWED_PEERS"] = "192.0.2.0/24"
     fshunt.invoke("serve", "--listen", "0.0.0.0:9001")
     assert served[0].listen == Address("0.0.0.0", 9001)

@@ -98,7 +98,7 @@ def wrong(fshunt, exit_code: int = 0) -> list[str]:
     return problems
 
 
-def test_without_any_daemon_it_says_so_and_fails(fshunt, no_second_look):
+def test_without_any_daemon_status_fails_and_says_so(fshunt, no_second_look):
     [problem] = wrong(fshunt, exit_code=1)
     assert problem.startswith("No daemon runs on this database")
 
@@ -116,7 +116,7 @@ def test_all_is_well(fshunt, beat, no_second_look):
     assert (found["ok"], found["problems"], found["notes"]) == (True, [], [])
 
 
-def test_json_has_all_that_a_daemon_says(fshunt, beat):
+def test_json_has_every_field_of_a_heartbeat(fshunt, beat):
     beat()
     [daemon] = as_json(fshunt)["daemons"]
     assert (daemon["node"], daemon["alive"], daemon["pid"], daemon["listen"]) == (
@@ -129,7 +129,7 @@ def test_json_has_all_that_a_daemon_says(fshunt, beat):
     assert 0 <= daemon["age"] <= 10
 
 
-def test_a_daemon_that_died_is_told_of_while_another_lives(fshunt, beat, no_second_look):
+def test_a_dead_daemon_is_reported_while_another_is_alive(fshunt, beat, no_second_look):
     beat("pbx2-8084", silent=3600)
     beat("pbx1-8084")
     [problem] = wrong(fshunt)
@@ -161,21 +161,21 @@ def test_a_daemon_that_was_killed_a_moment_ago_and_runs_again_is_one(fshunt, bea
     assert [(each["alive"], each["replaced"]) for each in as_json(fshunt)["daemons"]] == [(True, False), (False, True)]
 
 
-def test_two_daemons_of_one_name_are_told_of(fshunt, beat):
+def test_two_daemons_with_one_name_are_reported(fshunt, beat):
     beat("pbx1-8084", run="one")
     beat("pbx1-8084", run="other")
     assert wrong(fshunt) == ["2 daemons call themselves pbx1-8084: give each a `node` of its own."]
 
 
 @pytest.mark.parametrize("apart", [-3600, -30, 30, 300])
-def test_a_daemon_whose_clock_differs_is_alive_if_it_says_something_new(fshunt, beat, monkeypatch, apart):
+def test_a_daemon_whose_clock_differs_is_alive_if_its_heartbeat_changes(fshunt, beat, monkeypatch, apart):
     beat(apart=apart, silent=2)
     monkeypatch.setattr(status.time, "sleep", lambda _: beat(apart=apart))
     assert page(fshunt)[0].startswith("ok     1 daemon alive")
 
 
 @pytest.mark.parametrize("apart", [-3600, -30, 30, 300])
-def test_a_daemon_whose_clock_differs_is_dead_if_it_says_nothing_new(fshunt, beat, monkeypatch, apart):
+def test_a_daemon_whose_clock_differs_is_dead_if_its_heartbeat_does_not_change(fshunt, beat, monkeypatch, apart):
     beat(apart=apart)
     looked = []
     monkeypatch.setattr(status.time, "sleep", looked.append)
@@ -191,7 +191,7 @@ def test_of_two_daemons_one_whose_clock_is_behind_is_alive(fshunt, beat, no_seco
     assert len(as_json(fshunt)["daemons"]) == 2
 
 
-def test_a_switch_that_is_cut_off_is_told_of_with_the_reason(fshunt, beat):
+def test_a_switch_that_is_cut_off_is_reported_with_the_reason(fshunt, beat):
     cut_off = told()["switches"][0] | {"watched": False, "error": "FreeSWITCH at 127.0.0.1:8021 cannot be reached."}
     beat(switches=[cut_off])
     [problem] = wrong(fshunt)
@@ -200,7 +200,7 @@ def test_a_switch_that_is_cut_off_is_told_of_with_the_reason(fshunt, beat):
     assert any("CUT OFF" in line for line in page(fshunt))
 
 
-def test_a_switch_that_was_never_reached_is_told_of(fshunt, beat):
+def test_a_switch_that_was_never_reached_is_reported(fshunt, beat):
     never = told()["switches"][0] | {"watched": False, "since": None, "heard_at": None, "error": None}
     beat(switches=[never])
     [problem] = wrong(fshunt)
@@ -208,19 +208,19 @@ def test_a_switch_that_was_never_reached_is_told_of(fshunt, beat):
     assert any(line.split()[-3:] == ["CUT", "OFF", "never"] for line in page(fshunt))
 
 
-def test_a_switch_that_is_silent_is_told_of(fshunt, beat):
+def test_a_silent_switch_is_reported(fshunt, beat):
     old = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
     beat(switches=[told()["switches"][0] | {"heard_at": old}])
     assert wrong(fshunt) == ["pbx1-8084 has heard nothing of the switch 127.0.0.1:8021 for 5 min."]
 
 
-def test_without_a_switch_to_watch_it_says_what_that_means(fshunt, beat):
+def test_without_a_switch_to_watch_status_explains_the_consequence(fshunt, beat):
     beat(switches=[])
     assert wrong(fshunt) == []
     assert page(fshunt)[1].startswith("note   No [[switch]] is configured, so who is on the phone is known only from")
 
 
-def test_a_daemon_that_cannot_use_the_database_is_told_of(fshunt, beat):
+def test_a_daemon_that_cannot_use_the_database_is_reported(fshunt, beat):
     since = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
     beat(database={"ok": False, "since": since, "unwritten": 17, "error": "The database is locked."})
     [problem] = wrong(fshunt)
@@ -229,7 +229,7 @@ def test_a_daemon_that_cannot_use_the_database_is_told_of(fshunt, beat):
     assert any("AWAY, 17 unwritten" in line for line in page(fshunt))
 
 
-def test_records_that_wait_because_of_an_error_are_told_of(fshunt, beat):
+def test_records_that_wait_because_of_an_error_are_reported(fshunt, beat):
     beat(database={"ok": True, "since": None, "unwritten": 17, "error": "The disk is full."})
     assert wrong(fshunt) == ["pbx1-8084 cannot write all records; 17 records wait to be written: The disk is full."]
 
@@ -240,7 +240,7 @@ def test_different_versions_are_noted(fshunt, beat):
     assert as_json(fshunt)["notes"] == ["The daemons run different versions: 0.1.0, 0.2.0."]
 
 
-def test_who_waits_stands_in_the_order_of_the_line(office, store, beat):
+def test_queued_callers_are_listed_in_order_of_the_queue(office, store, beat):
     beat()
     with store.writing() as s:
         group = groups.get_group(s, "pbx.test", "5000")
@@ -279,7 +279,7 @@ def test_claims_are_counted_for_each_daemon_but_not_those_that_are_over(fshunt, 
     assert (found["claims"], found["daemons"][0]["claims"]) == (2, 2)
 
 
-def test_what_a_daemon_has_left_that_is_gone_is_no_claim_and_nobody_waits_there(office, store, beat):
+def test_claims_and_queue_entries_of_a_dead_daemon_are_not_counted(office, store, beat):
     """Nobody says how far the lease clock is any more, so these leases are never over."""
     beat("pbx1-8084", silent=3600)
     with store.writing() as s:
@@ -317,7 +317,7 @@ def test_the_last_errors_of_all_daemons_stand_below_the_newest_first(fshunt, bea
     assert "\x1b" not in "".join(lines)
 
 
-def test_a_daemon_of_another_version_that_says_less_is_no_error(fshunt, store, beat):
+def test_a_daemon_of_another_version_with_fewer_fields_is_no_error(fshunt, store, beat):
     now = datetime.now(UTC)
     with store.writing() as s:
         lease.advance(s, LEASE_NOW)
@@ -326,7 +326,7 @@ def test_a_daemon_of_another_version_that_says_less_is_no_error(fshunt, store, b
     assert page(fshunt)[0].startswith("ok")
 
 
-def test_a_database_that_is_away_is_one_sentence(fshunt_on, tmp_path):
+def test_a_missing_database_is_one_sentence(fshunt_on, tmp_path):
     away = fshunt_on(f"sqlite:///{tmp_path / 'none.db'}")
     result = away.invoke("status")
     assert result.exit_code == 1
@@ -335,7 +335,7 @@ def test_a_database_that_is_away_is_one_sentence(fshunt_on, tmp_path):
     assert result.stderr.count("\n") == 1
 
 
-def test_a_server_that_is_away_is_one_sentence(fshunt_on):
+def test_an_unreachable_server_is_one_sentence(fshunt_on):
     result = fshunt_on("postgresql://fshunt:s3cret@127.0.0.1:1/fshunt").invoke("status")
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
@@ -415,5 +415,5 @@ class _App:
     ("seconds", "words"),
     [(0.4, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"), (172799, "47 h"), (400000, "4 d")],
 )
-def test_spans_are_said_in_the_largest_fitting_unit(seconds, words):
+def test_durations_are_shown_in_the_largest_fitting_unit(seconds, words):
     assert span(seconds) == words

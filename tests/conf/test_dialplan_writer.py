@@ -101,7 +101,7 @@ def test_the_number_is_matched_whole_and_as_it_is():
         assert not number_matches(root, "fshunt-pbx.test-*50.0", other)
 
 
-def test_of_one_domain_no_call_is_asked_for_its_domain_and_the_daemon_is_told():
+def test_with_one_domain_the_dialplan_sets_the_domain_of_each_call():
     root = written(group("5000"), group("5001"))
     assert DOMAIN_FIELD not in [c.get("field") for c in root.iter("condition")]
     assert actions(root, "fshunt-pbx.test-5001")[0] == ("set", "fshunt_domain=pbx.test")
@@ -171,6 +171,6 @@ def test_no_address_at_all_is_refused():
         write_dialplan([group()], controllers=[], voicemail_profile="default", fallback_box=None)
 
 
-def test_the_tags_that_freeswitch_drops_a_line_for_stand_alone():
+def test_include_tags_have_a_line_of_their_own():
     text = write_dialplan([group()], controllers=CONTROLLERS, voicemail_profile="default", fallback_box=None)
     assert [line.strip() for line in text.splitlines() if "include>" in line] == ["<include>", "</include>"]

@@ -37,7 +37,7 @@ def test_the_file_is_xml(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_freeswitch_drops_no_line_of_it_for_an_include_tag(path):
+def test_freeswitch_drops_no_line_for_an_include_tag(path):
     for line in path.read_text().splitlines():
         if re.search(r"</?include>", line):
             assert re.fullmatch(r"\s*</?include>\s*", line)
@@ -71,7 +71,7 @@ def test_other_numbers_are_not(number):
         ("|", None),
     ],
 )
-def test_the_domain_of_the_fallback_is_the_first_that_is_known_and_only_a_plain_one(known, domain):
+def test_the_domain_of_the_fallback_is_the_first_plain_one(known, domain):
     found = re.search(pilots()[1].get("expression", ""), known)
     assert (found.group(1) if found else None) == domain
 

@@ -74,7 +74,7 @@ def test_how_a_phone_ends_an_offer(light_rig: Rig, behaviour: Behaviour, outcome
     assert (record.result, record.destination) == ("voicemail", "voicemail:1009")
 
 
-def test_do_not_disturb_is_told_in_words(light_rig: Rig) -> None:
+def test_do_not_disturb_is_recorded_as_such(light_rig: Rig) -> None:
     light_rig.group("5000", "1001")
     light_rig.phones("1001", behaviour=refuses(480))
     offer = light_rig.call().offers[0]
@@ -120,7 +120,7 @@ def test_in_a_simultaneous_stage_each_phone_rings_for_its_own_time(light_rig: Ri
     assert short.rings[0].seconds < long.rings[0].seconds
 
 
-def test_who_has_no_phone_is_passed_over(light_rig: Rig) -> None:
+def test_a_member_without_a_phone_is_skipped(light_rig: Rig) -> None:
     light_rig.group("5000", "1001", "1002")
     light_rig.switch.user("1001")
     light_rig.phones("1002", behaviour=TALKS)
@@ -129,7 +129,7 @@ def test_who_has_no_phone_is_passed_over(light_rig: Rig) -> None:
     assert record.answered_by == "1002"
 
 
-def test_who_is_disabled_or_blocked_is_passed_over_from_the_next_call_on(rig: Rig) -> None:
+def test_disabled_and_blocked_members_are_skipped_from_the_next_call_on(rig: Rig) -> None:
     rig.group("5000", "1001", "1002", "1003")
     rig.phones("1001", "1002", "1003", behaviour=TALKS)
     assert rig.call().answered_by == "1001"
@@ -141,7 +141,7 @@ def test_who_is_disabled_or_blocked_is_passed_over_from_the_next_call_on(rig: Ri
     assert record.answered_by == "1003"
 
 
-def test_who_is_blocked_during_the_hunt_is_passed_over_when_the_turn_comes(light_rig: Rig) -> None:
+def test_a_member_blocked_during_the_hunt_is_skipped(light_rig: Rig) -> None:
     light_rig.group("5000", "1001", "1002")
     light_rig.phones("1001", "1002", behaviour=TALKS)
     first = light_rig.switch.registrations.phones_of("1001", DOMAIN)[0]
@@ -158,7 +158,7 @@ def test_who_is_blocked_during_the_hunt_is_passed_over_when_the_turn_comes(light
     assert passed(record) == [("1002", "blocked")]
 
 
-def test_nobody_available_goes_on_at_once_and_nobody_reachable_has_its_own_destination(light_rig: Rig) -> None:
+def test_with_no_member_available_the_caller_goes_to_the_destination_of_unreachable(light_rig: Rig) -> None:
     light_rig.group("5000", "1001", "1002", on_unreachable=parse_destination("hangup:USER_BUSY"))
     call = light_rig.started()
     record = light_rig.record(call)
@@ -185,7 +185,7 @@ def test_without_its_own_box_the_group_uses_that_of_the_last_member(rig: Rig) ->
     assert [message.box for message in rig.switch.messages] == ["1002"]
 
 
-def test_the_boxs_owner_is_rung_at_its_place_all_the_same(light_rig: Rig) -> None:
+def test_the_owner_of_the_box_is_rung_at_its_position(light_rig: Rig) -> None:
     light_rig.group("5000", "1001", "1002", voicemail="1001", ring_time=RINGS_OUT)
     light_rig.phones("1001", "1002")
     assert [extension for extension, _ in rang(light_rig.call())] == ["1001", "1002"]
@@ -233,7 +233,7 @@ def test_hunt_timeout_bounds_the_whole_search(light_rig: Rig) -> None:
     assert record.offers[-1].ring_seconds <= RING_SECONDS + 1e-9
 
 
-def test_an_outside_member_must_press_one(light_rig: Rig) -> None:
+def test_an_external_member_must_press_one(light_rig: Rig) -> None:
     light_rig.group("5000", "+14155550123@carrier", "1002")
     mobile = Behaviour(answer_after=0.05, digit="1", digit_after=0.1, hangup_after=0.3)
     light_rig.switch.gateway("carrier").add("+14155550123", mobile)
@@ -241,7 +241,7 @@ def test_an_outside_member_must_press_one(light_rig: Rig) -> None:
     assert light_rig.call().answered_by == "+14155550123@carrier"
 
 
-def test_an_outside_member_who_presses_nothing_has_refused(sqlite_url: str) -> None:
+def test_an_external_member_who_presses_nothing_has_refused(sqlite_url: str) -> None:
     with closing(open_store(sqlite_url)) as store, running(sqlite_url, store, confirm_timeout=0.5) as rig:
         rig.group("5000", "+14155550123@carrier", "1002")
         rig.switch.gateway("carrier").add("+14155550123", answers(0.05))
@@ -271,7 +271,7 @@ def test_the_record_has_all_the_facts_to_decide_the_order_again(rig: Rig) -> Non
     assert [by_id[stage[0]] for stage in decide(again)] == [offer.extension for offer in record.offers]
 
 
-def test_circular_begins_after_who_answered_and_round_robin_after_who_was_first_in_turn(rig: Rig) -> None:
+def test_circular_begins_after_the_last_answerer_and_round_robin_after_the_last_turn(rig: Rig) -> None:
     rig.group("5000", "1001", "1002", "1003", policy="circular")
     rig.group("5001", "1011", "1012", "1013", policy="round-robin")
     rig.phones("1002", "1003", "1012", "1013", behaviour=TALKS)
@@ -303,7 +303,7 @@ def test_two_calls_at_once_ring_two_members(rig: Rig) -> None:
     assert sorted(rig.record(call).answered_by for call in calls) == ["1001", "1002"]
 
 
-def test_a_member_who_talks_is_claimed_and_a_group_with_call_waiting_rings_all_the_same(rig: Rig) -> None:
+def test_a_busy_member_is_claimed_and_rings_with_call_waiting_all_the_same(rig: Rig) -> None:
     rig.group("5000", "1001")
     (phone,) = rig.phones("1001", behaviour=TALKS)
     phone.script(answers(0.05))
@@ -358,7 +358,7 @@ def test_a_group_of_another_domain_is_not_reached(light_rig: Rig) -> None:
     assert (record.domain, record.destination) == ("other.test", "voicemail:1009")
 
 
-def test_who_did_not_answer_is_claimed_again_in_the_next_cycle(rig: Rig) -> None:
+def test_a_member_who_did_not_answer_is_claimed_again_in_the_next_cycle(rig: Rig) -> None:
     rig.group("5000", "1001", cycles=2, ring_time=RingTime(rings=5))
     rig.phones("1001", behaviour=Behaviour())
     claims: list[set[str]] = []
@@ -405,7 +405,9 @@ def test_names_with_quotation_marks_are_left_out_and_an_apostrophe_is_kept(light
     assert [ring.caller_name for ring in phone.rings] == ["Sales O'Brien", "Sales 4155550100"]
 
 
-def test_who_refused_is_free_also_while_the_lease_clock_stands_still(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_who_refused_is_free_while_the_lease_clock_stands_still(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It does in an outage, so that no lease ends by it; claims and releases are told apart all the same."""
     still = rig.daemon.deps.claims.clock.now()
     monkeypatch.setattr(rig.daemon.deps.claims.clock, "now", lambda: still)

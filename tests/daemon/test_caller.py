@@ -20,5 +20,5 @@ LOGIN = "variable_user_name: 1009\nvariable_domain_name: Pbx.test\n"
     ],
     ids=["the login, whatever the From says", "the From where nobody logged in", "a phone that was called", "unknown"],
 )
-def test_who_calls_is_told_as_the_monitor_tells_it(headers: str, who: set[str]) -> None:
+def test_the_caller_is_identified_as_by_the_monitor(headers: str, who: set[str]) -> None:
     assert caller_of(Frame(f"Unique-ID: u\n{headers}".encode())).presence_ids == who

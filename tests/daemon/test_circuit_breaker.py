@@ -114,7 +114,7 @@ def test_a_refusal_is_no_answer_however_quick(world: World) -> None:
     assert world.breaker.why is not None
 
 
-def test_a_second_error_while_it_is_tripped_says_nothing_new(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_second_error_while_it_is_tripped_is_not_reported(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.trip()
     world.trip()
     assert len(caplog.messages) == 1

@@ -37,7 +37,7 @@ def machine() -> Machine:
     return Machine()
 
 
-def test_set_back_an_hour_the_time_of_records_goes_on_from_where_it_was(
+def test_set_back_an_hour_the_time_of_records_continues_from_where_it_was(
     machine: Machine, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = machine.steady()
@@ -70,7 +70,7 @@ def test_whatever_is_done_to_the_machines_clock_the_time_of_records_never_goes_b
         last = now
 
 
-def test_a_stamp_from_before_the_clock_was_set_back_is_not_gone_behind(machine: Machine) -> None:
+def test_no_time_is_before_one_from_before_the_clock_was_set_back(machine: Machine) -> None:
     clock = machine.steady()
     clock.not_before(NOON + HOUR)
     machine.passes(1)

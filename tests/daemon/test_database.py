@@ -153,7 +153,7 @@ def test_a_step_that_is_given_up_while_it_is_queued_is_skipped_by_the_thread() -
     assert ran == []
 
 
-def test_while_it_is_stuck_other_greenlets_go_on(database: Database, stuck: Stuck) -> None:
+def test_while_it_is_stuck_other_greenlets_continue(database: Database, stuck: Stuck) -> None:
     ticks, stopped = 0, Event()
 
     def tick() -> None:

@@ -47,14 +47,14 @@ def test_a_group_is_found_by_the_first_domain_that_is_named(two: GroupCache) -> 
     assert found(two, calls("5001", host="one.test")) is None
 
 
-def test_the_only_domain_takes_every_call_unless_the_dialplan_says_another() -> None:
+def test_the_only_domain_takes_every_call_unless_the_dialplan_sets_another() -> None:
     known = GroupCache()
     known.keep(group("one.test", "5000", 1, "1001"))
     assert found(known, calls("5000", host="192.0.2.1")) == 1
     assert found(known, calls("5000", variable="other.test")) is None
 
 
-def test_what_calls_move_moves_here_too_and_a_member_who_has_left_moves_nothing(two: GroupCache) -> None:
+def test_the_cache_follows_the_rotation_of_calls_except_for_removed_members(two: GroupCache) -> None:
     caller = calls("5000", variable="one.test")
     for member_id in (2, 99):
         two.turn_taken(1, member_id)

@@ -66,7 +66,7 @@ def read(store: Store) -> Iterator[Reading]:
     made.database.close()
 
 
-def test_groups_are_read_some_at_a_time_and_past_the_patience_of_a_call(
+def test_groups_are_read_in_parts_and_past_the_deadline_of_a_call(
     read: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_reader, "GROUPS_AT_ONCE", 2)
@@ -83,7 +83,7 @@ def test_groups_are_read_some_at_a_time_and_past_the_patience_of_a_call(
     assert [member.extension for member in found.group.members] == ["15000"]
 
 
-def test_a_group_that_cannot_be_read_is_told_of_once_and_all_others_are_known(
+def test_an_unreadable_group_is_logged_once_and_all_others_are_cached(
     read: Reading, caplog: pytest.LogCaptureFixture
 ) -> None:
     read.add("5000", "5001", "5002", "5003", "5004")
@@ -123,7 +123,7 @@ def test_what_was_removed_is_forgotten_and_what_a_call_has_read_meanwhile_is_kep
     assert read.pilots() == ["5001", "5002"]
 
 
-def test_a_database_that_is_away_is_told_of_once_and_what_is_known_stays(
+def test_an_unavailable_database_is_logged_once_and_the_cache_stays(
     read: Reading, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     read.add("5000")
@@ -139,7 +139,7 @@ def away(*_args: object) -> None:
     raise DatabaseError("The database is away.")
 
 
-def test_the_start_waits_for_the_groups_for_a_moment_only_and_they_are_known_later(
+def test_the_start_waits_for_the_groups_for_a_moment_only(
     database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "START_STATE_SECONDS", 0.01)
@@ -162,7 +162,7 @@ def test_the_start_waits_for_the_groups_for_a_moment_only_and_they_are_known_lat
         rig.until(lambda: known.find(dials("5001")), "all groups are known")
 
 
-def test_after_a_restart_in_an_outage_the_groups_are_known_soon(
+def test_after_a_restart_in_an_outage_the_groups_are_cached_soon(
     database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_reader, "SOON_SECONDS", 0.01)
@@ -191,7 +191,9 @@ def written(store: Store, at: datetime, node: str = NODE, ends: bool = True) -> 
 
 
 @pytest.mark.parametrize("ends", [True, False], ids=["closed", "still open"])
-def test_after_the_clock_was_set_back_records_go_on_from_the_last_one_of_this_node(read: Reading, ends: bool) -> None:
+def test_after_the_clock_was_set_back_records_continue_from_the_last_one_of_this_node(
+    read: Reading, ends: bool
+) -> None:
     ahead = read.clock.now() + timedelta(hours=1)
     written(read.store, ahead - timedelta(hours=3))
     written(read.store, ahead, ends=ends)
@@ -211,7 +213,7 @@ def test_what_another_machine_has_written_moves_our_clock_not(read: Reading, cap
     assert caplog.messages == []
 
 
-def test_a_clock_that_was_wrong_once_is_not_followed_and_is_told_of(
+def test_a_clock_that_was_wrong_once_is_not_followed_but_logged(
     read: Reading, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = read.clock.now()

@@ -107,13 +107,13 @@ def test_calls_are_taken_on_the_socket_that_is_handed_over(port: socket.socket) 
         assert dial(port).hear() == "connect"
 
 
-def test_no_program_that_the_daemon_starts_gets_the_socket_or_is_told_of_it(port: socket.socket) -> None:
+def test_no_child_process_of_the_daemon_gets_the_socket(port: socket.socket) -> None:
     with daemon(port) as first:
         assert first.started["variables"] == []
         assert first.started["inherited"] is False
 
 
-def test_who_connects_between_two_daemons_is_taken_by_the_next(port: socket.socket) -> None:
+def test_a_connection_between_two_daemons_is_taken_by_the_next(port: socket.socket) -> None:
     with daemon(port) as first:
         assert dial(port).hear() == "connect"
         said = first.stop_listening()
@@ -125,7 +125,7 @@ def test_who_connects_between_two_daemons_is_taken_by_the_next(port: socket.sock
         assert after.hear() == "connect"
 
 
-def test_who_connects_after_a_daemon_was_killed_is_taken_by_the_next(port: socket.socket) -> None:
+def test_a_connection_after_a_daemon_was_killed_is_taken_by_the_next(port: socket.socket) -> None:
     with daemon(port):
         assert dial(port).hear() == "connect"
     waiting = dial(port)
@@ -170,7 +170,7 @@ def test_a_socket_that_others_reach_needs_allowed_peers() -> None:
             assert taken.started["address"] == f"0.0.0.0:{wide.getsockname()[1]}"
 
 
-def test_a_daemon_that_cannot_start_turns_away_who_waits_so_that_nobody_waits_for_nothing(tmp_path: Path) -> None:
+def test_a_daemon_that_cannot_start_refuses_the_calls_that_wait(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         waits = [socket.create_connection(listening.getsockname()) for _ in range(3)]
         command = [sys.executable, "-c", AS_SYSTEMD, "1", str(listening.fileno()), "", sys.executable, "-m", "fshunt"]

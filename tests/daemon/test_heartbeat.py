@@ -38,7 +38,7 @@ def all_clocks_of_the_machine_stood_still(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("stood_still", [the_machine_slept, all_clocks_of_the_machine_stood_still])
-def test_after_a_standstill_claims_places_and_calls_are_taken_back(rig: Rig, stood_still: Any) -> None:
+def test_after_a_pause_claims_queue_entries_and_calls_are_restored(rig: Rig, stood_still: Any) -> None:
     rig.group("5000", "1001", when_busy=WhenBusy.QUEUE)
     rig.phones("1001", behaviour=answers(0.02))
     talks = rig.happens("talks with", "1001")
@@ -102,7 +102,7 @@ def _count_beats(heart: Heartbeat, monkeypatch: pytest.MonkeyPatch) -> list[bool
     return beats
 
 
-def test_a_beat_that_is_under_way_at_a_stop_does_not_put_the_daemon_back(
+def test_a_heartbeat_in_progress_at_a_stop_does_not_restore_the_daemon(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from fshunt.db.engine import open_store
@@ -148,7 +148,7 @@ def _watch_transactions(store: Store, monkeypatch: pytest.MonkeyPatch) -> set[in
     return under_way
 
 
-def test_an_error_at_the_orphans_ends_no_beat(light_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_a_takeover_ends_no_heartbeat(light_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = []
 
     def take(*_args: Any, **_more: Any) -> list[orphans.UnfinishedCall]:
@@ -168,7 +168,7 @@ def test_an_error_at_the_orphans_ends_no_beat(light_rig: Rig, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("silent", [True, False], ids=["silent", "beats"])
-def test_what_an_earlier_run_of_the_node_left_is_closed_when_it_beats_no_more(
+def test_calls_of_an_earlier_run_are_closed_when_its_heartbeat_stops(
     database_url: str, store: Store, silent: bool
 ) -> None:
     """A few beats later, not a lease later: which here is longer than any test."""

@@ -138,7 +138,7 @@ def test_a_body_is_not_read_for_its_meaning() -> None:
         assert ask(server, request)[0].endswith("405 Method Not Allowed")
 
 
-def test_a_request_that_never_ends_is_closed_and_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_never_ends_is_closed_and_delays_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web_module, "HEAD_SECONDS", 0.5)
     with serving() as server:
         slow = [connect(server) for _ in range(MAX_CONNECTIONS)]
@@ -150,7 +150,7 @@ def test_a_request_that_never_ends_is_closed_and_holds_nobody_up(monkeypatch: py
             sock.close()
 
 
-def test_however_many_say_half_a_request_who_says_a_whole_one_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_complete_request_is_answered_among_many_incomplete_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     for seconds in ("HEAD_SECONDS", "REQUEST_SECONDS"):
         monkeypatch.setattr(web_module, seconds, 10 * WAIT_SECONDS)  # nobody's time is over
     with serving() as server:
@@ -228,7 +228,7 @@ def test_a_port_in_use_is_one_sentence() -> None:
         second.stop()
 
 
-def test_after_a_stop_the_port_is_free_and_nobody_is_waited_for() -> None:
+def test_after_a_stop_the_port_is_free_at_once() -> None:
     with serving() as server:
         idle = connect(server)
         address = server.address

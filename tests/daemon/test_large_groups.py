@@ -63,7 +63,7 @@ def test_a_member_for_some_of_whose_phones_there_is_room_is_rung_at_those(light_
     assert [offer.phones for offer in record.offers[-2:]] == [1, 2]
 
 
-def test_those_who_were_beyond_the_limit_are_the_next_for_a_caller_in_the_queue(light_rig: Rig) -> None:
+def test_members_beyond_the_limit_ring_next_for_a_queued_caller(light_rig: Rig) -> None:
     everybody = extensions(MAX_LEGS + 1)
     light_rig.group("5000", *everybody, policy="simultaneous", when_busy=WhenBusy.QUEUE)
     phones = light_rig.phones(*everybody, behaviour=refuses(603))

@@ -236,7 +236,7 @@ def test_an_address_of_another_machine_is_one_clear_sentence(host: str) -> None:
         Listener((host, 0), lambda _: None, max_calls=1).start()
 
 
-def test_after_a_stop_new_calls_are_refused_and_held_ones_go_on() -> None:
+def test_after_a_stop_new_calls_are_refused_and_current_ones_continue() -> None:
     holding = Holding()
     with listening(holding) as listener:
         switch = dial(listener)

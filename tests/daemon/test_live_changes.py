@@ -27,7 +27,7 @@ def ringing(rig: Rig, **fields: object):  # type: ignore[no-untyped-def]
     return phone, call
 
 
-def test_a_member_who_blocks_while_the_phone_rings_is_rung_no_more(rig: Rig) -> None:
+def test_a_phone_stops_ringing_when_its_member_blocks(rig: Rig) -> None:
     phone, call = ringing(rig, cycles=2)
     with rig.store.writing() as s:
         members.block(s, DOMAIN, "1001", True)
@@ -37,7 +37,7 @@ def test_a_member_who_blocks_while_the_phone_rings_is_rung_no_more(rig: Rig) -> 
     assert not phone.rings[0].missed, "no missed call is shown"
 
 
-def test_a_member_who_is_disabled_while_the_phone_rings_is_rung_no_more(rig: Rig) -> None:
+def test_a_phone_stops_ringing_when_its_member_is_disabled(rig: Rig) -> None:
     _, call = ringing(rig)
     with rig.store.writing() as s:
         groups.enable_member(s, DOMAIN, "5000", parse_member("1001"), False)
@@ -48,7 +48,7 @@ def test_a_member_who_is_disabled_while_the_phone_rings_is_rung_no_more(rig: Rig
         assert not groups.get_group(s, DOMAIN, "5000").members[0].blocked, "it does not count as a call that rang out"
 
 
-def test_a_member_who_is_removed_while_the_phone_rings_is_rung_no_more(rig: Rig) -> None:
+def test_a_phone_stops_ringing_when_its_member_is_removed(rig: Rig) -> None:
     _, call = ringing(rig)
     with rig.store.writing() as s:
         members.remove_member(s, DOMAIN, "5000", parse_member("1001"))

@@ -34,7 +34,7 @@ def test_every_line_is_written_in_order_before_it_stops():
     assert stream.getvalue().splitlines() == [f"line {number}" for number in range(1000)]
 
 
-def test_while_the_journal_stalls_lines_wait_and_the_last_are_lost(monkeypatch):
+def test_while_the_log_stream_stalls_lines_wait_and_the_last_are_lost(monkeypatch):
     monkeypatch.setattr(logs, "MAX_WAITING_LINES", 2)
     stream = Stalled()
     writer = LogWriter(stream)
@@ -47,7 +47,7 @@ def test_while_the_journal_stalls_lines_wait_and_the_last_are_lost(monkeypatch):
     assert stream.getvalue().splitlines() == ["first", "0", "1"]
 
 
-def test_a_journal_that_is_gone_ends_nothing():
+def test_a_closed_log_stream_ends_nothing():
     stream = io.StringIO()
     writer = LogWriter(stream)
     stream.close()
@@ -56,7 +56,7 @@ def test_a_journal_that_is_gone_ends_nothing():
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_line_that_cannot_be_made_ends_nothing(capsys):
+def test_a_line_that_cannot_be_formatted_ends_nothing(capsys):
     stream = io.StringIO()
     writer = LogWriter(stream)
     said(writer, "%d", "no number")

@@ -57,7 +57,7 @@ def test_every_result_and_outcome_is_there_from_the_start_with_0() -> None:
     assert {found[f"fshunt_offers_total{{outcome={outcome}}}"] for outcome in Outcome} == {0}
 
 
-def test_how_things_are_is_asked_when_somebody_looks(watched: Metrics) -> None:
+def test_gauges_are_read_when_the_page_is_requested(watched: Metrics) -> None:
     found = samples(watched)
     assert found["fshunt_hunts_in_progress"] == 3
     assert found["fshunt_talks"] == 2
@@ -98,14 +98,14 @@ def test_two_daemons_in_one_process_count_for_themselves() -> None:
     assert samples(second)["fshunt_database_errors_total"] == 0
 
 
-def test_the_process_is_told_of_too() -> None:
+def test_the_process_has_metrics_too() -> None:
     found = samples(Metrics())
     assert found["process_resident_memory_bytes"] > 1e6
     assert found["process_open_fds"] > 2
     assert found["process_cpu_seconds_total"] > 0
 
 
-def test_the_process_is_told_of_where_no_other_file_of_proc_can_be_read(tmp_path: Path) -> None:
+def test_the_process_has_metrics_where_no_other_file_of_proc_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "self").symlink_to("/proc/self")  # as the unit has it with ProcSubset=pid
     hidden = {
         sample.name for family in _Process(proc=str(tmp_path), registry=None).collect() for sample in family.samples

@@ -15,7 +15,7 @@ TALKS = answers(0.02, talks=0.05)
 STAYS = answers(0.02)
 
 
-def test_who_is_on_a_direct_call_is_passed_over(watched_rig: Rig) -> None:
+def test_a_member_on_a_direct_call_is_skipped(watched_rig: Rig) -> None:
     watched_rig.group("5000", "1001", "1002")
     watched_rig.phones("1001", behaviour=STAYS)
     watched_rig.phones("1002", behaviour=TALKS)
@@ -37,7 +37,7 @@ def seen(rig: Rig, number: str):  # type: ignore[no-untyped-def]
     return rig.daemon.deps.monitor.look("office.test", number)
 
 
-def test_who_is_making_a_call_is_passed_over_from_its_first_moment(watched_rig: Rig) -> None:
+def test_a_member_who_dials_is_skipped_from_the_first_moment(watched_rig: Rig) -> None:
     watched_rig.group("5000", "1001", "1002")
     (maker,) = watched_rig.phones("1001", behaviour=STAYS)
     watched_rig.phones("1002", behaviour=TALKS)
@@ -69,7 +69,7 @@ def test_a_member_whom_a_direct_call_rings_is_passed_over_and_one_whom_a_hunt_ri
         assert call.join(30)
 
 
-def test_a_caller_who_is_a_member_is_not_rung_by_the_own_call(watched_rig: Rig) -> None:
+def test_a_member_is_not_rung_by_their_own_call(watched_rig: Rig) -> None:
     watched_rig.group("5000", "1001", "1002")
     (member,) = watched_rig.phones("1001", behaviour=STAYS)
     watched_rig.phones("1002", behaviour=TALKS)
@@ -113,7 +113,7 @@ def test_with_call_waiting_a_member_on_a_call_is_rung(watched_rig: Rig) -> None:
     direct.hang_up()
 
 
-def test_cut_off_the_hunt_goes_by_what_the_phones_answer_and_says_so(
+def test_cut_off_the_hunt_relies_on_the_phones_answers_and_logs_it(
     watched_rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
     watched_rig.group("5000", "1001", "1002")
@@ -135,7 +135,7 @@ def test_cut_off_the_hunt_goes_by_what_the_phones_answer_and_says_so(
     direct.hang_up()
 
 
-def test_a_wrong_password_is_said_once_and_tried_again(
+def test_a_wrong_password_is_logged_once_and_tried_again(
     watched_rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fshunt.daemon.switches.monitor.FIRST_PAUSE_SECONDS", 0.01)

@@ -108,7 +108,7 @@ def test_what_is_kept_is_restored_in_its_order(folder: Path) -> None:
     assert restored(folder) == events, "to read it removes nothing"
 
 
-def test_a_claim_is_not_kept_as_it_must_not_come_back_from_a_daemon_that_is_gone(folder: Path, a_file: Any) -> None:
+def test_a_claim_is_not_stored_because_a_dead_daemon_must_not_restore_it(folder: Path, a_file: Any) -> None:
     claim = ClaimAcquired(
         domain=DOMAIN, extensions=("1001",), hunt_id="h", call_uuid="c", run_id="r", now=AT, lease_seconds=60.0
     )
@@ -125,7 +125,7 @@ def test_an_event_that_is_no_json_costs_no_call(a_file: Any, caplog: pytest.LogC
     assert "event call-waited cannot be kept in a file" in caplog.messages
 
 
-def test_the_file_is_for_its_owner_only_and_is_gone_when_all_is_written(folder: Path, a_file: Any) -> None:
+def test_the_file_is_private_and_removed_when_all_is_written(folder: Path, a_file: Any) -> None:
     file = a_file()
     file.append(opened("h1"))
     assert names(folder) == [NAME]
@@ -137,9 +137,7 @@ def test_the_file_is_for_its_owner_only_and_is_gone_when_all_is_written(folder: 
     assert restored(folder) == [opened("h2")]
 
 
-def test_a_last_line_that_was_cut_off_is_left_out_and_hurts_no_other(
-    folder: Path, a_file: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_truncated_last_line_is_ignored(folder: Path, a_file: Any, caplog: pytest.LogCaptureFixture) -> None:
     path = left(folder, opened("h1"), opened("h2"))
     path.write_bytes(path.read_bytes()[:-20])
     later = a_file()
@@ -305,7 +303,9 @@ def test_a_file_that_leads_elsewhere_is_not_followed(
     assert "in memory only" in caplog.text
 
 
-def test_without_a_folder_nothing_is_kept_and_one_line_says_so(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_folder_nothing_is_stored_and_one_line_says_so(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     assert OutboxFile(None, NODE).restore() == []
     assert not OutboxFile(None, NODE).append(opened("h1"))

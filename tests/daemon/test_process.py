@@ -78,7 +78,7 @@ def restarted(environment: dict[str, str]) -> None:
         assert process.wait(WAIT_SECONDS) == 0
 
 
-def test_killed_while_ringing_the_caller_reaches_the_fallback_and_the_next_start_says_so(
+def test_killed_while_ringing_the_caller_reaches_the_fallback_and_the_next_start_records_it(
     pbx: tuple[Store, dict[str, str]],
 ) -> None:
     store, environment = pbx
@@ -119,7 +119,7 @@ def test_killed_while_ringing_and_started_again_the_next_caller_rings_the_same_m
         assert (call.ending.kind, call.ending.who) == ("answered", "1001")
 
 
-def test_killed_in_the_talk_the_talk_lives_on_and_stays_answered(pbx: tuple[Store, dict[str, str]]) -> None:
+def test_killed_during_a_call_the_call_continues_and_stays_answered(pbx: tuple[Store, dict[str, str]]) -> None:
     store, environment = pbx
     with serving(environment) as (process, port):
         switch, talks = switch_for(port, "talks with")
@@ -139,7 +139,7 @@ def test_killed_in_the_talk_the_talk_lives_on_and_stays_answered(pbx: tuple[Stor
     assert "not seen" in str(after.reason)
 
 
-def test_told_to_stop_it_lets_the_talk_live_and_ends_with_success(pbx: tuple[Store, dict[str, str]]) -> None:
+def test_a_stop_ends_no_call_and_exits_with_success(pbx: tuple[Store, dict[str, str]]) -> None:
     store, environment = pbx
     with serving(environment) as (process, port):
         switch, talks = switch_for(port, "talks with")
@@ -171,7 +171,7 @@ def _until_written(store: Store, uuid: str, *, offers: int = 0, answered: bool =
 
 
 @pytest.mark.parametrize("abstract", [False, True])
-def test_systemd_is_told_when_it_is_ready_alive_and_stopping(
+def test_systemd_is_notified_when_it_is_ready_alive_and_stopping(
     pbx: tuple[Store, dict[str, str]], tmp_path: Path, abstract: bool
 ) -> None:
     name = f"@fshunt-test-{os.getpid()}" if abstract else str(tmp_path / "notify")

@@ -12,7 +12,7 @@ from fshunt.daemon.cluster import processes
 from fshunt.daemon.cluster.processes import has_ended, this_process
 
 
-def test_a_process_that_lives_has_not_ended() -> None:
+def test_a_live_process_has_not_ended() -> None:
     assert not has_ended(this_process())
 
 
@@ -24,7 +24,7 @@ def test_a_process_that_has_ended_is_known_to_have() -> None:
 
 
 @pytest.mark.parametrize("said", [None, 7, "", "4711", "another/machine/1 4711", "x" * 99, {"pid": 1}], ids=repr)
-def test_of_what_is_of_another_machine_or_no_name_nothing_is_known(said: object) -> None:
+def test_of_another_machine_or_without_a_name_nothing_is_known(said: object) -> None:
     assert not has_ended(said)
 
 
@@ -34,7 +34,7 @@ def test_a_number_that_is_no_process_proves_nothing(number: str) -> None:
     assert not has_ended(f"{machine} {number}")
 
 
-def test_a_process_of_another_user_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_of_another_user_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     def kill(number: int, signal: int) -> None:
         assert (number, signal) == (os.getpid(), 0)
         raise PermissionError

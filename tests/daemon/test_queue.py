@@ -33,7 +33,7 @@ def row() -> Row:
     return Row()
 
 
-def test_the_longest_waiting_who_waits_for_the_member_is_woken(row: Row) -> None:
+def test_the_longest_waiting_caller_of_the_member_is_woken(row: Row) -> None:
     row.joined("declined 1001 before", B)
     row.joined("first", A, B)
     row.joined("second", A)
@@ -56,7 +56,7 @@ def test_when_somebody_leaves_the_next_is_woken(row: Row) -> None:
     assert row.woken == ["second"]
 
 
-def test_a_newcomer_is_behind_all_who_wait(row: Row) -> None:
+def test_a_new_caller_is_behind_all_queued_callers(row: Row) -> None:
     first, second = row.joined("first", A), row.joined("second", A)
     newcomer = row.caller("newcomer")
     kept = [row.line.is_kept_for_another(A, who) for who in (first, second, newcomer, None)]
@@ -64,7 +64,7 @@ def test_a_newcomer_is_behind_all_who_wait(row: Row) -> None:
     assert not row.line.is_kept_for_another(B, None)
 
 
-def test_who_comes_back_has_the_same_place(row: Row) -> None:
+def test_a_caller_who_returns_has_the_same_ticket(row: Row) -> None:
     first, second = row.joined("first", A), row.joined("second", A)
     row.line.leave(first)
     row.line.join(first, [A])
@@ -72,7 +72,7 @@ def test_who_comes_back_has_the_same_place(row: Row) -> None:
     assert row.line.is_kept_for_another(A, second)
 
 
-def test_any_change_wakes_who_is_first_for_any_member_and_nobody_else(row: Row) -> None:
+def test_any_change_wakes_the_first_caller_of_each_member_and_nobody_else(row: Row) -> None:
     for name, keys in (("first", [A]), ("second", [A]), ("third", [A, B])):
         row.joined(name, *keys)
     row.line.something_changed("other.test")

@@ -58,7 +58,7 @@ def test_a_caller_waits_until_the_member_is_free(rig: Rig) -> None:
     assert line_in_database(rig) == []
 
 
-def test_without_it_the_caller_goes_on_at_once(rig: Rig) -> None:
+def test_without_it_the_caller_leaves_at_once(rig: Rig) -> None:
     rig.group("5000", "1001", voicemail="1009")
     first = busy_with_a_caller(rig)
     record = rig.closed(rig.started())
@@ -83,7 +83,7 @@ def test_first_come_first_served(rig: Rig) -> None:
     assert [ring.caller_number for ring in phone.rings[1:]] == [f"415555020{n}" for n in range(5)]
 
 
-def test_a_newcomer_does_not_overtake_who_waits(rig: Rig) -> None:
+def test_a_new_caller_does_not_overtake_the_queue(rig: Rig) -> None:
     waits(rig, "1001", "1002")
     first = busy_with_a_caller(rig, "1001", then=answers(0.2, talks=0.1))
     (other,) = rig.phones("1002")
@@ -104,7 +104,7 @@ def test_a_newcomer_does_not_overtake_who_waits(rig: Rig) -> None:
     second.hang_up()
 
 
-def test_a_caller_who_leaves_is_out_of_the_line_at_once(rig: Rig) -> None:
+def test_a_caller_who_leaves_is_out_of_the_queue_at_once(rig: Rig) -> None:
     waits(rig, "1001")
     first = busy_with_a_caller(rig)
     second, third = rig.started(), None
@@ -127,7 +127,7 @@ def test_the_time_of_the_hunt_ends_the_wait(rig: Rig) -> None:
     first.hang_up()
 
 
-def test_who_declined_or_did_not_answer_is_not_waited_for(rig: Rig) -> None:
+def test_a_member_who_declined_or_did_not_answer_is_not_waited_for(rig: Rig) -> None:
     waits(rig, "1001", "1002", "1003", voicemail="1009")
     first = busy_with_a_caller(rig, "1001", then=refuses(603))
     (away,) = rig.phones("1002", behaviour=refuses(603))
@@ -141,7 +141,7 @@ def test_who_declined_or_did_not_answer_is_not_waited_for(rig: Rig) -> None:
     assert len(away.rings) == 1
 
 
-def test_a_member_who_unblocks_or_comes_back_is_offered_to_who_waits(rig: Rig) -> None:
+def test_a_member_who_unblocks_or_registers_is_offered_to_the_queue(rig: Rig) -> None:
     waits(rig, "1001", "1002")
     with rig.store.writing() as s:
         members.block(s, DOMAIN, "1002", True)
@@ -155,7 +155,7 @@ def test_a_member_who_unblocks_or_comes_back_is_offered_to_who_waits(rig: Rig) -
     first.hang_up()
 
 
-def test_a_simultaneous_group_rings_whoever_is_free_first(rig: Rig) -> None:
+def test_a_simultaneous_group_rings_the_member_who_is_free_first(rig: Rig) -> None:
     waits(rig, "1001", "1002", policy="simultaneous")
     one, two = busy_with_a_caller(rig, "1001"), busy_with_a_caller(rig, "1002")
     third = rig.started()
@@ -165,7 +165,7 @@ def test_a_simultaneous_group_rings_whoever_is_free_first(rig: Rig) -> None:
     one.hang_up()
 
 
-def test_a_member_rests_and_is_then_offered_to_who_waits(rig: Rig) -> None:
+def test_a_member_is_offered_to_the_queue_after_the_wrap_up(rig: Rig) -> None:
     waits(rig, "1001", wrap_up_seconds=1.0)
     first = busy_with_a_caller(rig)
     second = rig.started()
@@ -183,7 +183,7 @@ def test_a_member_rests_and_is_then_offered_to_who_waits(rig: Rig) -> None:
     assert (record.answered_at - ended).total_seconds() >= 0.9
 
 
-def test_who_waits_hears_the_groups_music_and_it_ends_before_the_next_phone_rings(rig: Rig) -> None:
+def test_a_queued_caller_hears_the_groups_music_until_the_next_phone_rings(rig: Rig) -> None:
     waits(rig, "1001", music=MUSIC)
     first = busy_with_a_caller(rig)
     second = rig.started()
@@ -241,7 +241,7 @@ def reasons(rig: Rig) -> list[str]:
         return list(s.scalars(select(SkipRecord.reason)))
 
 
-def test_a_phone_that_is_gone_for_a_moment_while_it_talks_is_waited_for(watched_rig: Rig) -> None:
+def test_a_busy_phone_that_is_unregistered_for_a_moment_is_waited_for(watched_rig: Rig) -> None:
     phone, direct, caller = talks_while_the_phone_is_gone(watched_rig)
     in_line(watched_rig, 1)
     watched_rig.switch.registrations.register(phone)
@@ -250,7 +250,7 @@ def test_a_phone_that_is_gone_for_a_moment_while_it_talks_is_waited_for(watched_
     assert watched_rig.closed(caller).answered_by == "1001"
 
 
-def test_a_phone_that_is_gone_for_good_is_waited_for_until_its_call_is_over(watched_rig: Rig) -> None:
+def test_an_unregistered_phone_is_waited_for_until_its_call_is_over(watched_rig: Rig) -> None:
     _, direct, caller = talks_while_the_phone_is_gone(watched_rig)
     in_line(watched_rig, 1)
     direct.hang_up()
@@ -259,7 +259,7 @@ def test_a_phone_that_is_gone_for_good_is_waited_for_until_its_call_is_over(watc
     assert (record.result, record.reason) == ("voicemail", "everybody busy")
 
 
-def test_a_stop_hands_on_who_waits_and_his_place_goes_with_the_call(rig: Rig) -> None:
+def test_a_stop_returns_queued_callers_who_keep_their_ticket(rig: Rig) -> None:
     waits(rig, "1001")
     first = busy_with_a_caller(rig)
     second = rig.started()

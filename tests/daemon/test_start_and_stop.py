@@ -52,7 +52,7 @@ def _written(rig: Rig, uuid: str) -> bool:
         return any(each.uuid == uuid for each in calls.list_calls(s))
 
 
-def test_a_start_that_fails_is_told_to_the_others(
+def test_a_failed_start_is_reported_to_the_others(
     database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running(str(database_url), store) as rig:

@@ -37,7 +37,7 @@ class Work:
             self.ended.set()
 
 
-def test_work_that_breaks_down_is_begun_anew_and_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_service_is_restarted_and_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
     work, errors = Work(2), []
     kept = Keeper("counting", work, lambda: errors.append(1))
     kept.start()
@@ -51,7 +51,7 @@ def test_work_that_breaks_down_is_begun_anew_and_the_log_says_why(caplog: pytest
     assert "ZeroDivisionError: a mistake" in caplog.text
 
 
-def test_stopped_it_does_not_begin_anew_and_stopped_twice_it_is_no_error() -> None:
+def test_a_stopped_service_is_not_restarted_and_may_be_stopped_twice() -> None:
     work = Work(1)
     kept = Keeper("counting", work)
     kept.stop()
@@ -63,7 +63,7 @@ def test_stopped_it_does_not_begin_anew_and_stopped_twice_it_is_no_error() -> No
     assert work.begun == 1
 
 
-def test_a_daemon_whose_parts_break_down_goes_on(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_daemon_whose_services_fail_continues(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each part that runs beside the calls fails once, in the midst of its work."""
     deps = rig.daemon.deps
     broken: list[str] = []

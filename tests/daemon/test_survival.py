@@ -160,7 +160,7 @@ def test_without_a_database_the_caller_goes_to_the_fallback(light_rig: Rig, monk
     assert light_rig.switch.dialled == 2, "no daemon could do better"
 
 
-def test_an_error_inside_fshunt_hands_the_caller_on_and_the_daemon_goes_on(
+def test_an_internal_error_returns_the_caller_and_the_daemon_continues(
     light_rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from fshunt.daemon.call import call as call_module
@@ -192,7 +192,7 @@ def test_more_calls_than_allowed_go_to_the_fallback_at_once(sqlite_url: str) -> 
     store.close()
 
 
-def test_a_stop_lets_go_of_the_talk_and_of_the_hunt_that_lasts_too_long(sqlite_url: str) -> None:
+def test_a_stop_detaches_from_calls_and_from_hunts_that_last_too_long(sqlite_url: str) -> None:
     store = open_store(sqlite_url)
     with running(str(sqlite_url), store) as rig:
         rig.group("5000", "1001")
@@ -220,7 +220,7 @@ def test_a_stop_lets_go_of_the_talk_and_of_the_hunt_that_lasts_too_long(sqlite_u
     store.close()
 
 
-def test_a_stop_waits_for_the_hunt_under_way(sqlite_url: str) -> None:
+def test_a_stop_waits_for_the_hunt_in_progress(sqlite_url: str) -> None:
     store = open_store(sqlite_url)
     with running(str(sqlite_url), store, stop_timeout=WAIT_SECONDS) as rig:
         rig.group("5000", "1001")
@@ -262,7 +262,7 @@ class AfterEvent:
 
 
 @pytest.mark.parametrize("fault", [cut, says_what_cannot_be_read, says_goodbye_and_what_cannot_be_read])
-def test_a_talk_whose_end_nobody_will_see_holds_its_member_for_a_lease_and_no_longer(
+def test_a_call_whose_end_nobody_sees_claims_its_member_for_one_lease(
     sqlite_url: str, fault: Callable[[Any], None]
 ) -> None:
     store = open_store(sqlite_url)
@@ -311,7 +311,7 @@ def told_in_a_sentence(caplog: pytest.LogCaptureFixture, rig: Rig, call: Any) ->
 
 
 @pytest.mark.parametrize("number", [1, 2, 6, 9])
-def test_a_frame_that_cannot_be_read_is_told_in_one_sentence(
+def test_an_unreadable_frame_is_logged_in_one_sentence(
     light_rig: Rig, caplog: pytest.LogCaptureFixture, number: int
 ) -> None:
     light_rig.group("5000", "1001")
@@ -322,7 +322,7 @@ def test_a_frame_that_cannot_be_read_is_told_in_one_sentence(
 
 
 @pytest.mark.parametrize("uuid", ["c0a80001@192.0.2.1", "c0a80001;b", "c0a80001'$b", "c0a80001-mod_event_socket"])
-def test_a_channel_uuid_with_other_characters_is_told_in_one_sentence(
+def test_a_channel_uuid_with_other_characters_is_logged_in_one_sentence(
     light_rig: Rig, caplog: pytest.LogCaptureFixture, uuid: str
 ) -> None:
     """FreeSWITCH can be set to take the caller's Call-ID, which may be anything."""

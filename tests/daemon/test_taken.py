@@ -36,7 +36,7 @@ def left_alone(office: Rig, call: Any) -> None:
 
 
 @pytest.mark.parametrize("policy", ["regular", "simultaneous"])
-def test_a_call_that_rings_is_picked_up_at_another_phone_and_nobody_else_is_rung(office: Rig, policy: str) -> None:
+def test_a_call_picked_up_at_another_phone_rings_nobody_else(office: Rig, policy: str) -> None:
     office.group("5000", "1001", "1002", policy=policy)
     first, second = office.phones("1001", "1002")
     rings = office.happens("rings", "1001")
@@ -51,7 +51,7 @@ def test_a_call_that_rings_is_picked_up_at_another_phone_and_nobody_else_is_rung
     assert (len(first.rings), len(second.rings)) == ((1, 0) if policy == "regular" else (1, 1))
 
 
-def test_a_caller_who_is_transferred_while_a_phone_rings_is_left_alone(office: Rig) -> None:
+def test_a_caller_transferred_while_a_phone_rings_is_left_alone(office: Rig) -> None:
     office.group("5000", "1001", "1002")
     _, second = office.phones("1001", "1002")
     office.phones("1003", behaviour=answers(0.1))
@@ -70,7 +70,7 @@ def test_a_caller_who_is_transferred_while_a_phone_rings_is_left_alone(office: R
 
 @pytest.mark.parametrize("music", [None, "local_stream://moh"])
 @pytest.mark.parametrize("how", ["picked up", "transferred"])
-def test_a_caller_who_waits_and_is_taken_leaves_the_line_and_nobody_is_rung_for_him(
+def test_a_queued_caller_who_is_picked_up_leaves_the_queue_and_rings_nobody(
     office: Rig, music: str | None, how: str
 ) -> None:
     office.switch.playback_seconds = 3600.0
@@ -91,7 +91,7 @@ def test_a_caller_who_waits_and_is_taken_leaves_the_line_and_nobody_is_rung_for_
     assert office.record(call).result == "transferred"
 
 
-def test_a_caller_who_is_taken_out_of_voicemail_is_not_hung_up(office: Rig) -> None:
+def test_a_caller_picked_up_from_voicemail_is_not_hung_up(office: Rig) -> None:
     office.switch.voicemail_seconds = 3600.0
     office.group("5000", "1001", voicemail="1009")
     office.switch.user("1001")

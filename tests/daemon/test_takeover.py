@@ -55,7 +55,7 @@ def started_again(rig: Rig) -> Any:
     return daemon
 
 
-def test_stopped_in_the_talk_the_next_daemon_finishes_the_record(watched_rig: Rig) -> None:
+def test_stopped_during_a_call_the_next_daemon_finishes_the_record(watched_rig: Rig) -> None:
     rig = watched_rig
     call = talking(rig)
     rig.daemon.stop()
@@ -95,7 +95,7 @@ def claims_in_database(rig: Rig) -> list[Any]:
         return list(s.scalars(select(Claim)))
 
 
-def test_a_talk_that_ended_while_nobody_looked_is_closed_and_its_end_was_not_seen(watched_rig: Rig) -> None:
+def test_a_call_that_ended_unobserved_is_closed_and_its_end_was_not_seen(watched_rig: Rig) -> None:
     rig = watched_rig
     call = talking(rig)
     rig.daemon.stop()
@@ -112,7 +112,7 @@ def test_a_talk_that_ended_while_nobody_looked_is_closed_and_its_end_was_not_see
 
 
 @pytest.mark.parametrize("fault", [cut, says_what_cannot_be_read])
-def test_the_connection_lost_in_the_talk_the_same_daemon_sees_the_end(
+def test_after_a_lost_connection_during_a_call_the_same_daemon_sees_the_end(
     watched_rig: Rig, fault: Callable[[Any], None]
 ) -> None:
     rig = watched_rig
@@ -126,7 +126,7 @@ def test_the_connection_lost_in_the_talk_the_same_daemon_sees_the_end(
     assert hunts_counted(rig.daemon)["answered"] == 1
 
 
-def test_killed_between_the_answer_and_its_record_the_switch_still_knows_who_talks(
+def test_killed_between_the_answer_and_its_record_the_switch_knows_the_member(
     database_url: str, store: Store, tmp_path: Path
 ) -> None:
     """The row of the answer is held back here, as a kill in that moment would."""
@@ -159,7 +159,7 @@ def test_killed_between_the_answer_and_its_record_the_switch_still_knows_who_tal
             following.stop()
 
 
-def test_stopped_while_a_phone_rings_it_rings_on_and_the_next_daemon_sees_who_picks_up(watched_rig: Rig) -> None:
+def test_stopped_while_a_phone_rings_the_next_daemon_sees_who_picks_up(watched_rig: Rig) -> None:
     rig = watched_rig
     rig.group("5000", "1001", "1002", policy="circular")
     (phone,) = rig.phones("1001")
@@ -202,7 +202,7 @@ def test_stopped_while_a_phone_rings_that_nobody_picks_up_the_record_is_closed(w
         following.stop()
 
 
-def test_of_a_stage_that_was_adopted_only_the_one_who_picked_up_stays_claimed(watched_rig: Rig) -> None:
+def test_after_the_takeover_of_a_stage_only_the_answerer_stays_claimed(watched_rig: Rig) -> None:
     rig = watched_rig
     rig.group("5000", "1001", "1002", policy="simultaneous")
     rig.phones("1001", "1002")
@@ -240,7 +240,9 @@ def test_taken_over_before_the_switch_is_watched_a_call_is_not_closed(watched_ri
         following.stop()
 
 
-def test_a_call_whose_end_is_not_written_yet_is_no_orphan(watched_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_whose_end_is_not_written_yet_is_not_taken_over(
+    watched_rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After an outage the writes of many calls may wait for a while: their records are open, and the calls over."""
     rig = watched_rig
     monkeypatch.setattr(orphans, "LOST_SECONDS", 0.0)

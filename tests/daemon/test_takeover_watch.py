@@ -80,7 +80,7 @@ def test_an_event_of_a_channel_that_no_watched_call_has_is_not_looked_at(watch: 
 
 
 @pytest.mark.parametrize("told", ["call", leg_uuid("offer of call", 2)], ids=["the caller", "the leg"])
-def test_whoever_of_the_two_is_told_of_last_it_is_seen_who_picked_up(watch: Watch, told: str) -> None:
+def test_in_either_order_of_events_the_answerer_is_seen(watch: Watch, told: str) -> None:
     """The caller may come from external, and is nobody's presence."""
     leg = leg_uuid("offer of call", 2)
     watch.takeover.take_over([watch.ringing("call", phones=2)])
@@ -123,7 +123,7 @@ def test_to_ask_which_hunts_are_watched_closes_none(watch: Watch) -> None:
     assert watch.takeover.hunt_ids == []
 
 
-def test_an_orphan_with_a_result_that_is_not_known_is_closed_and_hinders_no_other(
+def test_a_call_with_an_unknown_result_is_closed_and_blocks_no_other_takeover(
     watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
@@ -133,7 +133,7 @@ def test_an_orphan_with_a_result_that_is_not_known_is_closed_and_hinders_no_othe
     assert "has a result that is not known: called back" in caplog.text
 
 
-def test_an_orphan_that_is_not_understood_is_closed_and_hinders_no_other(
+def test_an_unreadable_call_is_closed_and_blocks_no_other_takeover(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def legs_of(offer_id: str, phones: int) -> list[str]:

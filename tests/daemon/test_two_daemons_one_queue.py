@@ -52,7 +52,7 @@ def place_of(rig: Rig, call: Any) -> int | None:
         return next((hunt.ticket for hunt in queue.waiting_hunts(s) if hunt.call_uuid == call.uuid), None)
 
 
-def test_a_member_whom_one_daemon_frees_is_offered_by_the_other_as_soon_as_it_is_told(
+def test_a_member_freed_by_one_daemon_is_offered_by_the_other_at_once(
     first: Rig, other_switch: SimulatedSwitch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fshunt.daemon.call.queueing.LONGEST_PAUSE_SECONDS", 10 * WAIT_SECONDS)  # no look by chance
@@ -89,7 +89,7 @@ def test_first_come_first_served_whichever_daemon_has_the_caller(first: Rig, oth
     assert [ring.caller_number for ring in there.rings] == ["4155550400", "4155550402"]
 
 
-def test_a_caller_is_told_of_as_one_of_all_who_wait_for_the_same_with_whatever_daemon(
+def test_the_log_counts_the_queued_callers_of_all_daemons(
     first: Rig, other_switch: SimulatedSwitch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -125,7 +125,7 @@ def test_a_member_whom_one_daemon_rings_is_passed_over_by_the_other(first: Rig, 
     assert ringing.join(WAIT_SECONDS)
 
 
-def test_the_calls_of_a_daemon_that_is_gone_are_closed_by_the_other(
+def test_the_calls_of_a_dead_daemon_are_closed_by_the_other(
     first: Rig, second: Daemon, other_switch: SimulatedSwitch
 ) -> None:
     first.group("5000", "1001")
@@ -155,7 +155,7 @@ def first_record(rig: Rig, call: Any) -> CallRecord:
         return calls.show_call(s, call.uuid)[0]
 
 
-def test_a_daemon_that_missed_its_beats_claims_again_and_its_callers_have_their_places_again(
+def test_a_daemon_that_missed_heartbeats_restores_its_claims_and_tickets(
     first: Rig, second: Daemon, other_switch: SimulatedSwitch
 ) -> None:
     first.group("5000", "1001", "1002", when_busy=WhenBusy.QUEUE)
@@ -184,7 +184,7 @@ def test_a_daemon_that_missed_its_beats_claims_again_and_its_callers_have_their_
         assert call.join(WAIT_SECONDS)
 
 
-def test_a_member_who_left_the_group_is_not_kept_for_who_waits_there(first: Rig) -> None:
+def test_a_removed_member_is_not_reserved_for_the_queue_of_the_group(first: Rig) -> None:
     first.group("5000", "1001", "1002", when_busy=WhenBusy.QUEUE)
     first.group("5001")
     first.phones("1001", behaviour=STAYS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fshunt.daemon.data.wrap_up import MAX_KEPT, WrapUps
 
 
-def test_a_member_rests_from_the_end_of_the_call_for_so_long() -> None:
+def test_the_wrap_up_starts_at_the_end_of_the_call() -> None:
     now = 100.0
     in_wrap_up = WrapUps(lambda: now)
     assert not in_wrap_up.in_wrap_up(1, 10)
