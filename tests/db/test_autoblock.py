@@ -80,7 +80,7 @@ def test_off_is_off_and_counts_nothing(store):
 
 
 @pytest.mark.parametrize("outcome", [Outcome.ANSWERED, Outcome.DECLINED])
-def test_who_answers_or_declines_is_there_and_is_counted_from_nothing(store, desk, outcome):
+def test_an_answer_or_a_refusal_resets_the_count(store, desk, outcome):
     desk.ring_out("1001", N - 1)
     desk.offer(desk.call(), "1001", outcome, rang_out=False)
     desk.ring_out("1001", N - 1)
@@ -108,7 +108,7 @@ def test_an_end_that_is_written_twice_counts_once(store, desk):
     assert state(store, "1001") == (1, False, False)
 
 
-def test_the_last_one_who_can_be_rung_is_never_blocked(store, desk):
+def test_the_last_available_member_is_never_blocked(store, desk):
     block(store, "1002")
     with store.writing() as s:
         groups.enable_member(s, DOMAIN, PILOT, desk.members["1003"].address, False)
@@ -119,7 +119,7 @@ def test_the_last_one_who_can_be_rung_is_never_blocked(store, desk):
     assert state(store, "1001") == (2 * N + 1, True, True)
 
 
-def test_who_has_no_phone_is_not_one_who_can_be_rung_instead(store, desk):
+def test_a_member_without_a_phone_is_not_available(store, desk):
     block(store, "1002")
     for _ in range(N):
         desk.offer(desk.call(), "1001", missing=["1003"])
@@ -128,7 +128,7 @@ def test_who_has_no_phone_is_not_one_who_can_be_rung_instead(store, desk):
     assert state(store, "1001") == (N + 1, True, True), "1003 is back"
 
 
-def test_a_member_who_is_the_only_one_with_a_phone_in_another_group_is_not_blocked(store, group, desk):
+def test_the_only_member_with_a_phone_in_another_group_is_not_blocked(store, group, desk):
     with store.writing() as s:
         groups.add_group(s, DOMAIN, "5001")
         groups.add_members(s, DOMAIN, "5001", [group.members[0].address], shared=True)
@@ -138,7 +138,7 @@ def test_a_member_who_is_the_only_one_with_a_phone_in_another_group_is_not_block
     assert state(store, "1001") == (N, False, False)
 
 
-def test_a_member_who_is_the_last_one_of_another_group_is_not_blocked(store, group, desk):
+def test_the_last_member_of_another_group_is_not_blocked(store, group, desk):
     with store.writing() as s:
         groups.add_group(s, DOMAIN, "5001")
         groups.add_members(s, DOMAIN, "5001", [group.members[0].address], shared=True)
@@ -146,7 +146,7 @@ def test_a_member_who_is_the_last_one_of_another_group_is_not_blocked(store, gro
     assert state(store, "1001") == (N, False, False)
 
 
-def test_of_members_who_are_one_too_many_at_once_one_stays(store, group, desk):
+def test_of_members_who_reach_the_limit_at_once_one_stays(store, group, desk):
     hunts = []
     for extension in desk.members:
         desk.ring_out(extension, N - 1)
@@ -156,7 +156,7 @@ def test_of_members_who_are_one_too_many_at_once_one_stays(store, group, desk):
     assert sorted(state(store, extension)[1] for extension in desk.members) == [False, True, True]
 
 
-def test_who_is_put_back_is_counted_from_nothing(store, desk):
+def test_unblocking_resets_the_count(store, desk):
     desk.ring_out("1001", N)
     block(store, "1001", False)
     assert state(store, "1001") == (0, False, False)
@@ -174,7 +174,7 @@ def test_an_own_wish_stays_an_own_wish_and_is_the_stronger(store, desk):
     assert state(store, "1002") == (N, True, False)
 
 
-def test_an_offer_of_a_member_who_was_removed_counts_for_nobody(store, desk):
+def test_an_offer_of_a_removed_member_does_not_count(store, desk):
     with store.writing() as s:
         groups.remove_member(s, DOMAIN, PILOT, desk.members["1001"].address)
     desk.ring_out("1001", N)

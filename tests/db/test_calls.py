@@ -251,7 +251,7 @@ def test_a_call_cut_off_while_it_hunted_is_closed_as_failed(store):
     assert {o.id: o.outcome for o in call.offers} == {"o1": "busy", "o2": "switch-lost"}
 
 
-def test_a_call_cut_off_in_the_talk_stays_answered_and_says_that_its_end_was_not_seen(store):
+def test_a_call_cut_off_after_the_answer_stays_answered_with_its_end_not_seen(store):
     with store.writing() as s:
         opened(s)
         offered(s, "o1", extension="1002", position=2)
@@ -309,7 +309,7 @@ def test_an_offer_whose_end_was_seen_gives_way_to_no_late_answer(store):
     assert {o.outcome for o in call.offers} == {"switch-lost", "busy"}
 
 
-def test_members_whom_a_dead_hunt_rang_are_free_at_once_and_those_who_talk_stay_claimed(store):
+def test_members_rung_by_a_dead_hunt_are_free_and_those_on_a_call_stay_claimed(store):
     lease = {"run_id": "node", "now": NOON, "lease_seconds": 60.0}
     with store.writing() as s:
         for hunt, owner, extension in (("rang", "node", "1001"), ("talks", "node", "1002"), ("lives", "other", "1003")):
@@ -328,7 +328,7 @@ STEPS = st.lists(st.sampled_from(["offer", "skip", "end", "answer", "close"]), m
 
 @given(hunts=st.lists(st.tuples(st.booleans(), STEPS), max_size=5))
 @settings(max_examples=examples(40), deadline=None, suppress_health_check=LEFT_OUT)
-def test_however_far_an_orphan_was_it_is_closed_and_no_other_call(store, hunts):
+def test_a_dead_runs_call_is_closed_at_any_step_and_no_other_call(store, hunts):
     with store.writing() as s:
         s.connection().exec_driver_sql("DELETE FROM calls")
         for n, (_, steps) in enumerate(hunts):

@@ -64,11 +64,11 @@ def test_a_hunt_that_claims_again_still_has_its_claim(store):
     assert claim(store, "a", ["1001"], now=after(1)) == {"1001"}
 
 
-def test_nobody_wanted_is_no_claim(store):
+def test_no_member_wanted_is_no_claim(store):
     assert claim(store, "a", []) == set()
 
 
-def test_a_member_said_twice_is_one_claim(store):
+def test_a_member_named_twice_is_one_claim(store):
     assert claim(store, "a", ["1001", "1001"]) == {"1001"}
 
 
@@ -128,7 +128,7 @@ def test_a_later_hunt_of_the_same_caller_takes_over_what_the_earlier_holds_and_k
     assert claim(store, "c", ["1001"], now=after(2)) == set()
 
 
-def test_a_claim_is_taken_in_one_statement(store):
+def test_a_claim_is_acquired_in_one_statement(store):
     statements = []
     with store.writing() as s:
         s.connection()
@@ -181,7 +181,7 @@ def postgres_store(postgres_url):
     ],
     ids=["claim", "release", "release-some"],
 )
-def test_claims_are_locked_in_one_order_so_that_nobody_waits_in_a_ring(postgres_store, what):
+def test_claims_are_locked_in_one_order_so_that_none_deadlocks(postgres_store, what):
     """While it waits for the first in order it must not hold the last, whatever order was said or stored."""
     with ThreadPoolExecutor(1) as pool:
         with postgres_store.writing() as s:
@@ -200,7 +200,7 @@ def test_renewing_does_not_wait_for_a_batch_of_the_recorder_that_releases_in_ano
         s.execute(text("SELECT 1 FROM claims WHERE extension = '1004' FOR UPDATE NOWAIT"))
 
 
-def test_sweeping_does_not_wait_for_a_claim_that_somebody_is_taking(postgres_store):
+def test_sweeping_does_not_wait_for_a_claim_being_acquired(postgres_store):
     with postgres_store.writing() as s:
         s.execute(text("SELECT 1 FROM claims WHERE extension = '1001' FOR UPDATE"))
         assert sweep(postgres_store, after(LEASE)) == 1
@@ -222,7 +222,7 @@ def look_and_claim(store: Store, group, hunt: str, *wanted: str, now=NOON, call:
     return {extension: flags[member_id] for extension, member_id in ids.items() if member_id in flags}
 
 
-def test_looking_tells_of_all_and_claims_those_wanted(store, group):
+def test_looking_returns_all_members_and_claims_the_wanted(store, group):
     seen = look_and_claim(store, group, "a", "1001")
     nothing = MemberStatus(in_wrap_up=False)
     assert seen == dict.fromkeys(ALL, nothing) | {"1001": replace(nothing, acquired=True)}
@@ -244,7 +244,7 @@ def test_looking_sees_what_was_changed_since_the_hunt_began(store, group):
     assert claim(store, "b", ALL) == {"1001", "1002", "1003"}
 
 
-def test_looking_tells_who_is_claimed_by_another_hunt_wanted_or_not(store, group):
+def test_looking_returns_claims_of_other_hunts_wanted_or_not(store, group):
     claim(store, "other", ["1001", "1002"])
     claim(store, "a", ["1003"])
     seen = look_and_claim(store, group, "a", "1001", "1003", "1004")
@@ -265,7 +265,7 @@ def test_with_call_waiting_another_hunts_claim_is_no_hindrance(store, group):
     assert claim(store, "other", ["1001"]) == {"1001"}
 
 
-def test_a_member_who_rests_is_not_claimed(store, group):
+def test_a_member_in_wrap_up_is_not_claimed(store, group):
     with store.writing() as s:
         hunts.note_end(s, group.members[0].id, at=NOON)
     look_and_claim(store, group, "a", "1001", now=after(4.9), wrap_up_seconds=5.0)
@@ -275,7 +275,7 @@ def test_a_member_who_rests_is_not_claimed(store, group):
     assert claim(store, "b", ["1001"], now=after(5)) == set()
 
 
-def test_a_release_that_is_written_late_spares_the_claim_taken_since(store):
+def test_a_late_release_spares_a_newer_claim(store):
     claim(store, "h", ["1001"])
     ended = after(18)
     claim(store, "h", ["1001"], now=after(18.001))

@@ -110,7 +110,7 @@ class Counter:
             self.hold_and_release(store, hunt, got)
 
 
-def test_one_member_goes_to_callers_in_the_order_of_the_line(stores):
+def test_one_member_goes_to_callers_in_the_order_of_the_queue(stores):
     counter = Counter(stores, "1001")
     at_once(counter.serve)
     assert counter.passed_by == []
@@ -119,7 +119,7 @@ def test_one_member_goes_to_callers_in_the_order_of_the_line(stores):
     nothing_is_left(stores[0])
 
 
-def test_members_who_are_taken_and_let_go_all_the_time_are_never_held_twice(stores):
+def test_members_acquired_and_released_all_the_time_are_never_claimed_twice(stores):
     counter = Counter(stores, *MEMBERS)
     at_once(counter.serve)
     nothing_is_left(stores[0])
@@ -158,7 +158,7 @@ def test_recorders_that_write_in_opposite_orders_never_wait_for_each_other(store
 
 
 @pytest.mark.parametrize("change", ["put back", "moved"])
-def test_who_changes_several_members_locks_them_in_the_order_in_which_calls_are_written(stores, change):
+def test_a_change_of_several_members_locks_them_in_the_order_of_the_outbox(stores, change):
     """A daemon writes of the first and then of the second, while an administrator is at both."""
     group = make_office(stores[0], "1001", "1002")
     with stores[0].writing() as s:
@@ -231,7 +231,7 @@ def test_administration_between_calls_breaks_nothing(stores):
     assert leases(stores[0]) == set()
 
 
-def test_a_turn_that_is_taken_twice_at_once_is_taken_once(stores):
+def test_a_turn_moved_twice_at_once_moves_once(stores):
     """The first try was slow, and is not over when the second begins."""
     group = make_office(stores[0], *MEMBERS, policy="round-robin")
     ids = [member.id for member in group.members]

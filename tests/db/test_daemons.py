@@ -17,7 +17,7 @@ def known(store):
         return [each.run_id for each in daemons.list_daemons(s)]
 
 
-def test_a_daemon_is_listed_as_it_was_at_its_last_beat(store):
+def test_a_daemon_is_listed_as_of_its_latest_heartbeat(store):
     beat(store, "a", 0)
     beat(store, "a", 2)
     with store.reading() as s:
@@ -26,7 +26,7 @@ def test_a_daemon_is_listed_as_it_was_at_its_last_beat(store):
         ]
 
 
-def test_daemons_are_listed_by_node_the_newest_life_first(store):
+def test_daemons_are_listed_by_node_the_newest_run_first(store):
     beat(store, "a1", 0, "a")
     beat(store, "b1", 0, "b")
     beat(store, "a2", 1, "a")
@@ -50,7 +50,7 @@ def test_a_dead_daemon_is_listed_for_a_day_and_then_forgotten(store):
     assert known(store) == ["a"]
 
 
-def test_an_earlier_life_of_a_node_is_forgotten_soon_but_not_two_that_share_a_name(store):
+def test_an_earlier_run_of_a_node_is_forgotten_soon_but_not_two_nodes_of_one_name(store):
     beat(store, "first", 0)
     beat(store, "second", 10)
     assert known(store) == ["second", "first"]

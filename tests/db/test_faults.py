@@ -194,7 +194,7 @@ def remove_group_and_cut_the_connection(store):
         s.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
 
-def test_connections_that_were_cut_while_nobody_used_them(postgres_url):
+def test_idle_connections_that_were_cut(postgres_url):
     store = open_store(postgres_url)
     make_office(store)
     with psycopg.connect(

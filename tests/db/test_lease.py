@@ -36,7 +36,7 @@ def test_a_reading_is_published_where_the_row_is_missing(store):
     assert read(store) == after(1)
 
 
-def test_the_places_that_were_given_are_not_forgotten(store):
+def test_drawn_tickets_are_not_forgotten(store):
     with store.writing() as s:
         s.execute(text("UPDATE lease_clock SET tickets = 7"))
     advance(store, 1)

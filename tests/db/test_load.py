@@ -46,7 +46,7 @@ def test_a_calls_domain_is_the_first_that_is_named(two_domains, said, found):
         {"fshunt_domain": "nobody.test", "domain_name": DOMAIN, "host": DOMAIN},
     ],
 )
-def test_a_domain_that_cannot_be_told_is_not_guessed(two_domains, said):
+def test_an_ambiguous_domain_is_not_guessed(two_domains, said):
     with pytest.raises(NotFound, match="There is no domain"):
         domain_of(two_domains, **said)
 
@@ -56,7 +56,7 @@ def test_the_only_domain_there_is_takes_every_call(store):
     assert domain_of(store, domain_name="10.0.0.1", host="192.0.2.7") == DOMAIN
 
 
-def test_what_the_dialplan_says_is_not_overruled_by_the_only_domain(store):
+def test_the_domain_of_the_dialplan_is_not_overruled_by_the_only_domain(store):
     make_office(store)
     with pytest.raises(NotFound, match=r"There is no domain typo\.test"):
         domain_of(store, fshunt_domain="typo.test")

@@ -86,7 +86,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
-def test_what_an_administrator_or_a_member_changes_is_told(store, ears, change):
+def test_changes_by_administrators_and_members_are_announced(store, ears, change):
     change(store)
     ears.hear()
 
@@ -128,7 +128,7 @@ def heard(postgres_url, group):
         yield told
 
 
-def test_a_released_member_is_told_only_where_somebody_waits(on_postgres, heard):
+def test_a_released_member_is_announced_only_to_a_queue(on_postgres, heard):
     claim(on_postgres, "talk", ["1001"])
     assert heard(lambda: release(on_postgres, "talk")) == []
     claim(on_postgres, "talk", ["1001"])
@@ -140,12 +140,12 @@ def test_a_released_member_is_told_only_where_somebody_waits(on_postgres, heard)
     assert heard(lambda: release(on_postgres, "talk")) == [], "it was released already"
 
 
-def test_a_release_that_names_its_domain_is_told_also_where_no_claim_was_written(on_postgres, heard):
+def test_a_release_with_its_domain_is_announced_even_without_a_stored_claim(on_postgres, heard):
     join(on_postgres, "a", "1001")
     assert heard(lambda: release(on_postgres, "talk", domain=DOMAIN)) == [DOMAIN]
 
 
-def test_who_leaves_the_line_makes_way_for_who_waits_behind(on_postgres, heard):
+def test_a_caller_who_leaves_the_queue_wakes_the_next(on_postgres, heard):
     join(on_postgres, "a", "1001")
     assert heard(lambda: leave(on_postgres, "a")) == []
     join(on_postgres, "a", "1001")
@@ -154,7 +154,7 @@ def test_who_leaves_the_line_makes_way_for_who_waits_behind(on_postgres, heard):
     assert heard(lambda: leave(on_postgres, "a")) == []
 
 
-def test_who_gets_a_member_makes_way_for_who_waits_behind(on_postgres, group, heard):
+def test_a_caller_who_gets_a_member_wakes_the_next_in_the_queue(on_postgres, group, heard):
     place = join(on_postgres, "a", "1001", "1002")
     assert heard(lambda: look_and_claim(on_postgres, group, "a", "1001", ticket=place)) == []
     release(on_postgres, "a")
@@ -163,7 +163,7 @@ def test_who_gets_a_member_makes_way_for_who_waits_behind(on_postgres, group, he
     assert heard(lambda: look_and_claim(on_postgres, group, "a", "1001", ticket=place)) == [DOMAIN]
 
 
-def test_what_is_swept_is_told_where_somebody_waits_who_lives(on_postgres, heard):
+def test_swept_rows_are_announced_to_queues_of_live_daemons(on_postgres, heard):
     claim(on_postgres, "dead", ["1001"])
     join(on_postgres, "dead too", "1001")
     assert heard(lambda: sweep(on_postgres, after(LEASE))) == [], "nobody is left"
@@ -173,7 +173,7 @@ def test_what_is_swept_is_told_where_somebody_waits_who_lives(on_postgres, heard
     assert heard(lambda: write(on_postgres, hunts.sweep, after(LEASE))) == [DOMAIN]
 
 
-def test_what_was_undone_is_not_told(on_postgres, heard):
+def test_a_rolled_back_change_is_not_announced(on_postgres, heard):
     def undone():
         with pytest.raises(LookupError):
             write(on_postgres, block_and_fail)
@@ -195,7 +195,7 @@ def test_after_a_connection_was_lost_it_is_looked_again(on_postgres, group, post
         ears.hear()
 
 
-def test_a_server_that_says_nothing_any_more_is_left(on_postgres, group, postgres_url, monkeypatch):
+def test_a_silent_server_is_disconnected(on_postgres, group, postgres_url, monkeypatch):
     monkeypatch.setattr("fshunt.db.notifications.QUIET_SECONDS", 0.1)
     with PostgresProxy(postgres_url) as proxy, listening(proxy.url) as ears:
         proxy.swallow()
@@ -245,7 +245,7 @@ def test_a_stop_is_quick_and_leaves_no_thread(store, database_url, away):
     assert not ears.changes._thread.is_alive()
 
 
-def test_after_a_stop_nobody_is_told_though_the_thread_hears_on(on_postgres, postgres_url):
+def test_after_a_stop_notifications_are_dropped(on_postgres, postgres_url):
     with PostgresProxy(postgres_url) as proxy:
         ears = Ears(proxy.url)
         with proxy.trap("LISTEN", lambda: setattr(proxy, "delay", 2 * STOP_SECONDS)) as reached:

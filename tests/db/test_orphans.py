@@ -76,7 +76,7 @@ def two_daemons(store, group):
     return store
 
 
-def test_calls_of_a_daemon_that_beats_are_nobody_elses(two_daemons):
+def test_calls_of_a_live_daemon_are_not_taken_over(two_daemons):
     assert taken(two_daemons, seconds=DEAD_AFTER - 0.001) == []
 
 
@@ -86,7 +86,7 @@ def test_calls_of_a_dead_daemon_are_taken_over_once(two_daemons):
     assert taken(two_daemons) == []
 
 
-def test_calls_that_have_ended_are_no_orphans(two_daemons):
+def test_ended_calls_are_not_taken_over(two_daemons):
     with two_daemons.writing() as s:
         calls.close_call(s, "of a", result=Result.FAILED, reason="", destination=None, ended_at=NOON)
     assert taken(two_daemons) == []
@@ -98,7 +98,7 @@ def test_calls_of_a_daemon_that_stopped_are_taken_over_at_once(two_daemons):
     assert taken(two_daemons, seconds=0) == ["of a"]
 
 
-def test_the_next_life_of_a_node_takes_over_the_calls_of_the_one_before_when_it_is_over(two_daemons, group):
+def test_the_next_run_of_a_node_takes_over_the_calls_of_the_ended_one(two_daemons, group):
     beat(two_daemons, "a2", "node-a", 1, started=1)
     open_call(two_daemons, group, "of a2", "a2", "node-a", started=0.5)
     asked = []
@@ -112,19 +112,19 @@ def test_the_next_life_of_a_node_takes_over_the_calls_of_the_one_before_when_it_
 @pytest.mark.parametrize(
     "policy_input", [{"members": [{"extension": "1001"}]}, {"members": 7}, ["1001"], "1001"], ids=str
 )
-def test_an_orphan_whose_facts_cannot_be_read_hinders_no_other(two_daemons, group, policy_input):
+def test_an_unreadable_policy_input_blocks_no_other_takeover(two_daemons, group, policy_input):
     open_call(two_daemons, group, "odd", "a", "node-a", policy_input=policy_input)
     found = {each.hunt_id: each for each in take(two_daemons)}
     assert sorted(found) == ["odd", "of a"]
     assert (found["odd"].group_id, found["odd"].member_id) == (None, None)
 
 
-def test_a_daemon_that_has_not_beaten_yet_takes_none_of_its_own(two_daemons, group):
+def test_a_daemon_without_a_heartbeat_yet_takes_over_no_call_of_its_own(two_daemons, group):
     open_call(two_daemons, group, "of new", "new", "node-c")
     assert taken(two_daemons, run="new", node="node-c", seconds=0, is_over=lambda _: True) == []
 
 
-def test_calls_of_before_lives_were_written_are_told_by_their_node(store, group):
+def test_calls_without_a_run_are_found_by_their_node(store, group):
     beat(store, "b", "node-b", 50, started=10)
     open_call(store, group, "gone", None, "node-gone")
     open_call(store, group, "before", None, "node-b", started=9)
@@ -133,7 +133,7 @@ def test_calls_of_before_lives_were_written_are_told_by_their_node(store, group)
     assert taken(store, seconds=50, is_over=lambda _: True) == ["before"]
 
 
-def test_an_orphan_is_told_as_far_as_it_was_written(two_daemons, group):
+def test_a_call_is_taken_over_as_far_as_it_was_written(two_daemons, group):
     store = two_daemons
     ring(store, "of a", "1001", Outcome.NO_ANSWER)
     ring(store, "of a", "1002")
@@ -157,7 +157,7 @@ def test_an_orphan_is_told_as_far_as_it_was_written(two_daemons, group):
     ]
 
 
-def test_an_orphan_of_a_group_that_is_gone_or_of_no_group_is_told_too(two_daemons, group):
+def test_a_call_of_a_missing_group_is_taken_over_too(two_daemons, group):
     open_call(two_daemons, group, "no group", "a", "node-a", policy_input=None)
     with two_daemons.writing() as s:
         groups.remove_group(s, DOMAIN, PILOT)
@@ -166,13 +166,13 @@ def test_an_orphan_of_a_group_that_is_gone_or_of_no_group_is_told_too(two_daemon
     assert found["no group"].member_id is None
 
 
-def test_a_group_that_was_renumbered_is_still_the_orphans(two_daemons, group):
+def test_a_call_is_taken_over_with_its_group_after_a_renumbering(two_daemons, group):
     with two_daemons.writing() as s:
         groups.renumber_group(s, DOMAIN, PILOT, "5100")
     assert [each.group_id for each in take(two_daemons)] == [group.id]
 
 
-def test_claims_of_an_adopted_call_are_renewed_by_who_has_it_now(two_daemons):
+def test_claims_of_a_call_taken_over_are_renewed_by_its_new_daemon(two_daemons):
     claim(two_daemons, "of a", ["1001"], run_id="a")
     claim(two_daemons, "of b", ["1002"], run_id="b")
     take(two_daemons)
@@ -181,7 +181,7 @@ def test_claims_of_an_adopted_call_are_renewed_by_who_has_it_now(two_daemons):
     assert renew(two_daemons, after(10), "of b", run_id="b") == 1
 
 
-def test_of_several_daemons_that_look_at_once_one_has_each_orphan(two_daemons, group, database_url):
+def test_of_several_daemons_one_takes_each_call_over(two_daemons, group, database_url):
     store, count = two_daemons, 30
     for number in range(count):
         open_call(store, group, f"{number}", "a", "node-a")
@@ -193,7 +193,7 @@ def test_of_several_daemons_that_look_at_once_one_has_each_orphan(two_daemons, g
         assert sorted(hunt for each in found for hunt in each) == sorted(["of a", *map(str, range(count))])
 
 
-def test_an_orphan_that_rang_is_closed_and_its_members_are_free(two_daemons):
+def test_a_ringing_call_of_a_dead_run_is_closed_and_its_members_are_free(two_daemons):
     ring(two_daemons, "of a", "1001")
     claim(two_daemons, "of a", ["1001"], run_id="a")
     [unfinished] = take(two_daemons)
@@ -208,7 +208,7 @@ def test_an_orphan_that_rang_is_closed_and_its_members_are_free(two_daemons):
     assert owner_of(two_daemons, "of b") == ("b", "node-b")
 
 
-def test_a_daemon_that_was_taken_for_dead_takes_back_what_it_still_has(two_daemons, group):
+def test_a_daemon_that_was_presumed_dead_restores_its_calls(two_daemons, group):
     open_call(two_daemons, group, "also of a", "a", "node-a")
     assert taken(two_daemons) == ["also of a", "of a"]
     with two_daemons.writing() as s:
@@ -219,7 +219,7 @@ def test_a_daemon_that_was_taken_for_dead_takes_back_what_it_still_has(two_daemo
     assert taken(two_daemons, at=after(120), kept=["also of a", "of b"]) == ["of a"], "until it is silent again"
 
 
-def test_an_orphan_that_talked_is_finished_when_its_end_is_seen(two_daemons):
+def test_an_answered_call_of_a_dead_run_is_closed_when_its_end_is_seen(two_daemons):
     with two_daemons.writing() as s:
         calls.note_answered(s, "of a", answered_by="1001", answered_at=after(4))
     take(two_daemons)
@@ -233,7 +233,7 @@ def test_an_orphan_that_talked_is_finished_when_its_end_is_seen(two_daemons):
     assert record.end_seen
 
 
-def test_an_orphan_on_its_way_to_voicemail_keeps_its_destination(two_daemons):
+def test_a_call_taken_over_on_its_way_to_voicemail_keeps_its_destination(two_daemons):
     with two_daemons.writing() as s:
         calls.note_leaving(s, "of a", result=Result.VOICEMAIL, reason="nobody answered", destination="voicemail:1002")
     [unfinished] = take(two_daemons)
@@ -245,7 +245,7 @@ def test_an_orphan_on_its_way_to_voicemail_keeps_its_destination(two_daemons):
     assert (record.result, record.destination) == ("voicemail", "voicemail:1002")
 
 
-def test_a_caller_who_waited_is_recorded_with_how_long(two_daemons):
+def test_the_wait_of_a_queued_caller_is_recorded(two_daemons):
     end = {"result": Result.VOICEMAIL, "reason": "", "destination": "voicemail:1002", "ended_at": after(90)}
     with two_daemons.writing() as s:
         calls.close_call(s, "of b", **end, waited_seconds=12.5)
@@ -260,7 +260,7 @@ def test_an_open_call_is_swept_by_no_release_of_another(two_daemons):
     assert len(leases(two_daemons)) == 1
 
 
-def test_a_talk_is_taken_over_sooner_than_a_hunt_whose_daemon_may_only_be_cut_off(two_daemons, group):
+def test_an_answered_call_is_taken_over_sooner_than_a_hunt(two_daemons, group):
     open_call(two_daemons, group, "talk of a", "a", "node-a")
     with two_daemons.writing() as s:
         calls.note_answered(s, "talk of a", answered_by="1001", answered_at=after(2))

@@ -136,7 +136,7 @@ def test_what_only_is_written_waits_for_one_answer(counter, far, group):
         assert len(calls.list_calls(s, limit=1000)) == 6 * TIMES
 
 
-def test_a_caller_joins_the_line_in_two_answers(counter, far, group):
+def test_a_caller_joins_the_queue_in_two_round_trips(counter, far, group):
     def join(number):
         who = {"domain": DOMAIN, "group_id": group.id, "call_uuid": number, "run_id": "run"}
         with far.writing() as s:
@@ -163,7 +163,7 @@ def call_ids(store):
 
 @pytest.mark.parametrize("then", [0, 1, 50], ids=["last", "before the last", "early"])
 @pytest.mark.parametrize("before", [0, 1, 50])
-def test_of_what_is_sent_together_one_refused_is_all_undone_and_told_by_its_own_name(store, before, then):
+def test_one_refused_statement_of_a_pipeline_undoes_all_and_is_named(store, before, then):
     """A record that can never be written must not look like a database that is away: it would be tried for ever."""
 
     def block(s):
@@ -185,7 +185,7 @@ def in_one_transaction(store, block):
         block(s)
 
 
-def test_a_refused_one_is_told_by_the_next_that_is_asked(store):
+def test_a_refused_statement_is_reported_by_the_next(store):
     def block(s):
         add_offer(s, "offer", call_id="nobody's")
         lease.read(s)
@@ -225,7 +225,7 @@ def test_an_error_of_the_block_undoes_what_was_still_to_be_sent(store):
     assert call_ids(store) == set()
 
 
-def test_a_server_that_goes_while_it_is_sent_to_is_away(postgres_url):
+def test_a_server_that_dies_during_a_send_is_unavailable(postgres_url):
     def block(s):
         open_call(s, "one")
         s.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
@@ -236,7 +236,7 @@ def test_a_server_that_goes_while_it_is_sent_to_is_away(postgres_url):
         assert call_ids(store) == set()
 
 
-def test_why_a_connection_ended_is_told_and_not_that_its_pipe_cannot_be_closed(postgres_url):
+def test_the_error_of_a_lost_connection_is_its_cause(postgres_url):
     def ended():
         try:
             raise psycopg.errors.AdminShutdown("terminating connection due to administrator command")

@@ -153,7 +153,7 @@ def clear(store):
             s.connection().exec_driver_sql(f"DELETE FROM {table}")
 
 
-def test_positions_and_memory_under_everything_that_can_be_done(store):
+def test_positions_and_rotation_under_every_change(store):
     office = type("OfficeHere", (Office,), {"store": store})
     thorough = 20 if store.is_sqlite else 6  # the oracle is the same; the other database is slower to ask
     run_state_machine_as_test(office, settings=settings(PROPERTY, max_examples=examples(thorough)))

@@ -389,7 +389,7 @@ def clear(store):
 
 
 @pytest.mark.timeout(600)  # a failure is made smaller before it is shown
-def test_daemons_share_members_and_a_line_whatever_happens_to_them(store):
+def test_daemons_share_members_and_a_queue_whatever_happens_to_them(store):
     here = type("DaemonsHere", (Daemons,), {"store": store})
     thorough = 100 if store.is_sqlite else 20  # the model is the same; the other database is slower to ask
     checks = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much]

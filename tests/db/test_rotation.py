@@ -67,14 +67,14 @@ def test_a_step_tried_again_after_other_calls_moves_nothing_and_decides_the_same
     assert turn_of(store, group.id) == now
 
 
-def test_nobody_first_in_turn_moves_nothing(store):
+def test_a_group_without_members_moves_nothing(store):
     group = make_office(store)
     with store.writing() as s:
         assert hunts.take_turn(s, group.id, "a", lambda _memory: None) is None
     assert turn_of(store, group.id) is None
 
 
-def test_a_member_who_was_removed_meanwhile_moves_nothing(store):
+def test_a_removed_member_moves_nothing(store):
     group = make_office(store, *MEMBERS)
     take(store, group, "a")
     with store.writing() as s:
@@ -99,7 +99,7 @@ def test_a_member_of_another_group_is_never_remembered(store):
     assert turn_of(store, group.id) is None
 
 
-def test_the_answerer_moves_once_a_call_whoever_else_answers_meanwhile(store):
+def test_the_answerer_moves_once_a_call_whatever_else_is_answered(store):
     group = make_office(store, *MEMBERS)
     answer(store, group, 1, "a")
     answer(store, group, 3, "b")
@@ -134,7 +134,7 @@ def test_each_group_remembers_for_itself(store):
     assert turn_of(store, there.id) == RotationPointer(there.members[0].id, 1)
 
 
-def test_the_memory_survives_a_restart(database_url):
+def test_the_rotation_pointer_survives_a_restart(database_url):
     from fshunt.db.engine import open_store
 
     first = open_store(database_url)

@@ -99,7 +99,7 @@ def test_any_bytes_give_frames_or_one_named_error(stream: bytes) -> None:
         assert len(list(frame.items())) <= len(frame.head)
 
 
-def test_a_stream_cut_at_any_byte_gives_the_whole_frames_and_then_says_so() -> None:
+def test_a_stream_cut_at_any_byte_gives_the_complete_frames_and_then_an_error() -> None:
     sent = switch_frames("controller-dies-while-ringing")
     stream = b"".join(sent)
     ends = [len(b"".join(sent[:count])) for count in range(len(sent) + 1)]

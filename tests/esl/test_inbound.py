@@ -106,7 +106,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_who_cannot_log_in_is_told_why_in_one_sentence(case: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_login_is_explained_in_one_sentence(case: str, caplog: pytest.LogCaptureFixture) -> None:
     script, error, words = REFUSALS[case]
     caplog.set_level(logging.DEBUG)
     with dialled(script) as arguments, pytest.raises(error, match=words) as raised:
@@ -190,7 +190,7 @@ def test_a_refused_command_raises_when_all_were_answered() -> None:
         assert connection.send("api x", WAIT_SECONDS).reply_text == "3"
 
 
-def test_a_late_reply_is_not_taken_for_the_next_ones() -> None:
+def test_a_late_reply_is_not_mistaken_for_the_next() -> None:
     with logged_in() as (connection, switch):
         with pytest.raises(TimedOut, match="`api`"):
             connection.send("api show channels", SHORT_SECONDS)
@@ -223,7 +223,7 @@ def test_a_flood_of_events_instead_of_a_reply_is_bounded(monkeypatch: pytest.Mon
             connection.send("api status", WAIT_SECONDS)
 
 
-def test_closing_from_another_greenlet_wakes_who_waits() -> None:
+def test_closing_from_another_greenlet_wakes_the_reader() -> None:
     with logged_in() as (connection, _):
         waiting = gevent.spawn(connection.next_event, None)
         gevent.idle()
@@ -232,7 +232,7 @@ def test_closing_from_another_greenlet_wakes_who_waits() -> None:
             waiting.get(timeout=WAIT_SECONDS)
 
 
-def test_it_works_on_the_plain_socket_that_the_command_line_uses() -> None:
+def test_it_works_on_the_plain_socket_of_the_command_line() -> None:
     with plain_socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -277,7 +277,7 @@ def _listen(data: list[bytes]) -> tuple[list[str], str]:
 
 @settings(max_examples=examples(50), deadline=None)
 @given(st.lists(st.integers(0, sum(map(len, STREAM))), max_size=12))
-def test_however_it_is_sliced_it_says_the_same(cuts: list[int]) -> None:
+def test_any_slicing_gives_the_same_frames(cuts: list[int]) -> None:
     data = b"".join(STREAM)
     at = [0, *sorted(cuts), len(data)]
     assert _listen([data[a:b] for a, b in itertools.pairwise(at)]) == _listen([data])

@@ -130,7 +130,7 @@ def test_replies_are_matched_in_the_order_of_the_commands() -> None:
         assert switch.hear() == f"api uuid_kill {LEG} NO_ANSWER"
 
 
-def test_a_refused_command_says_what_was_refused() -> None:
+def test_a_refused_command_is_named_in_the_error() -> None:
     with talking() as (call, switch):
         switch.say(frames.render_reply("-ERR command not found"))
         with pytest.raises(CommandRefused, match=r"linger.*command not found"):
@@ -146,7 +146,7 @@ def test_a_late_reply_still_belongs_to_its_command() -> None:
 
 
 @pytest.mark.parametrize("part", [OK, frames.render_api_response("+OK")])
-def test_a_reply_nobody_asked_for_ends_the_session(part: bytes) -> None:
+def test_an_unexpected_reply_ends_the_session(part: bytes) -> None:
     with talking() as (call, switch):
         switch.say(part, event("CHANNEL_ANSWER"))
         for _ in range(2):
@@ -204,7 +204,7 @@ def of_socket(number: int, *headers: tuple[str, str]) -> bytes:
 
 
 @pytest.mark.parametrize("by", [None, LEG])
-def test_the_end_of_our_socket_action_says_that_somebody_else_has_the_caller(by: str | None) -> None:
+def test_the_end_of_our_socket_action_means_that_the_caller_was_taken(by: str | None) -> None:
     with talking() as (call, switch):
         call.check_caller()
         switch.say(of_socket(7, *([("Other-Leg-Unique-ID", by)] if by else [])))
@@ -217,7 +217,7 @@ def test_the_end_of_our_socket_action_says_that_somebody_else_has_the_caller(by:
             call.check_caller(WAIT_SECONDS)
 
 
-def test_the_end_of_an_earlier_daemons_socket_action_may_come_late_and_says_nothing() -> None:
+def test_a_late_end_of_an_earlier_daemons_socket_action_is_ignored() -> None:
     with talking(greeted=False) as (call, switch):
         switch.say(frames.render_connect_reply([*CHANNEL, ("Event-Sequence", "600")]))
         call.connect(WAIT_SECONDS)
@@ -460,7 +460,7 @@ class Interrupt(Exception):
     """What the hunt throws into a call's greenlet to wake it."""
 
 
-def test_an_interrupt_passes_through_a_wait_and_the_session_goes_on() -> None:
+def test_an_interrupt_passes_through_a_wait_and_the_session_continues() -> None:
     steps: list[object] = []
 
     def hunt(call: Session) -> None:
@@ -508,7 +508,7 @@ def test_a_peer_that_reads_nothing_does_not_hold_the_call_for_ever(monkeypatch: 
         call.execute("set", "x=" + "y" * 50_000_000)
 
 
-def test_handing_back_says_exit_and_waits_until_freeswitch_closes() -> None:
+def test_returning_a_caller_sends_exit_and_waits_until_freeswitch_closes() -> None:
     with talking() as (call, switch):
         handing = gevent.spawn(call.hand_back)
         assert switch.hear() == "exit"
