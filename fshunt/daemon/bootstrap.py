@@ -6,29 +6,41 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from uuid import uuid4
 
 import gevent
 from gevent.event import Event
 
+from fshunt.daemon.call.live_calls import LiveCalls
 from fshunt.daemon.cluster.claim_audit import ClaimAudit
 from fshunt.daemon.cluster.claims import Claims
 from fshunt.daemon.cluster.clock import LeaseClock, SteadyClock
+from fshunt.daemon.cluster.heartbeat import Heartbeat, Run
 from fshunt.daemon.cluster.queue import CallQueue
+from fshunt.daemon.cluster.rank import Rank
 from fshunt.daemon.cluster.takeover import Takeover
 from fshunt.daemon.daemon import Daemon
 from fshunt.daemon.data.database import Database, open_for_calls, quiet, result_of
+from fshunt.daemon.data.events import CallsTakenBack
 from fshunt.daemon.data.group_cache import GroupCache
 from fshunt.daemon.data.outbox import Outbox
 from fshunt.daemon.data.outbox_file import OutboxFile
 from fshunt.daemon.data.wrap_up import WrapUps
 from fshunt.daemon.deps import Dependencies
+from fshunt.daemon.net.listener import Listener
 from fshunt.daemon.net.logs import LastErrors, start_logging
 from fshunt.daemon.net.metrics import Metrics
+from fshunt.daemon.net.status import StatusReport
 from fshunt.daemon.net.systemd import Notifier
-from fshunt.daemon.switches.monitor import Monitor
+from fshunt.daemon.signals import Signal
+from fshunt.daemon.supervised import Parts, services
+from fshunt.daemon.supervisor import ServiceStates, Supervisor
+from fshunt.daemon.switches.monitor import Monitor, Observers
 from fshunt.db import migrate
 from fshunt.errors import DatabaseError
+from fshunt.freeswitch.phones import Change
 from fshunt.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -40,7 +52,11 @@ DATABASE_CHECK_SECONDS = 1.0
 """How long the start waits for the database: callers are with the fallback meanwhile."""
 
 
-def build(settings: Settings, notifier: Notifier | None = None) -> Daemon:
+def build(
+    settings: Settings,
+    notifier: Notifier | None = None,
+    last_errors: Callable[[], list[dict[str, str]]] = list,
+) -> Daemon:
     """Return a daemon that is not started; raise DatabaseError if the database is not migrated.
 
     A database that cannot be reached now is no reason not to start: callers go to the fallback until it can be.
@@ -48,9 +64,53 @@ def build(settings: Settings, notifier: Notifier | None = None) -> Daemon:
     for switch in settings.switch:
         switch.password()  # a file that cannot be read, or FreeSWITCH's default password: said now, not at night
     _check_database(settings)
-    run_id, clock, lease_clock, monotonic = uuid4().hex, SteadyClock(), LeaseClock(), time.monotonic
+    notifier, clock = notifier or Notifier({}), SteadyClock()
+    database_changed: Signal[[]] = Signal()
+    rank, metrics = Rank(), Metrics()
+    deps = _dependencies(settings, clock, metrics, database_changed, rank)
+    calls, states = LiveCalls(deps), ServiceStates()
+    listener = Listener(
+        (settings.listen.host, settings.listen.port),
+        calls.handle,
+        max_calls=settings.max_calls,
+        allowed_peers=[str(peer) for peer in settings.allowed_peers],
+    )
+    report = StatusReport(deps, calls, listener, states, last_errors)
+    heartbeat = Heartbeat(
+        Run(deps.run_id, settings.node_name, deps.now(), settings.lease_seconds),
+        deps.database,
+        deps.claims.clock,
+        deps.takeover,
+        deps.now,
+        report.for_heartbeat,
+        partial(_take_back, deps, calls),
+        rank,
+    )
+    database_changed.connect(partial(_database_changed, deps, heartbeat))
+    _measure(metrics, deps, calls)
+    parts = Parts(deps, calls, listener, heartbeat, report, notifier, states, clock)
+    return Daemon(
+        deps,
+        calls=calls,
+        listener=listener,
+        heartbeat=heartbeat,
+        report=report,
+        supervisor=Supervisor(services(parts), states),
+        notifier=notifier,
+    )
+
+
+def _dependencies(
+    settings: Settings, clock: SteadyClock, metrics: Metrics, database_changed: Signal[[]], rank: Rank
+) -> Dependencies:
+    """Build what every call needs."""
+    run_id = uuid4().hex
+    phones_changed: Signal[[Change]] = Signal()
+    switch_state_taken: Signal[[]] = Signal()
     store = open_for_calls(settings.database_url, settings.database_timeout)
-    database = Database(store, settings.database_timeout)
+    database = Database(
+        store, settings.database_timeout, on_change=database_changed.send, on_error=metrics.database_error
+    )
     outbox, queue = Outbox(database, OutboxFile(settings.outbox_dir, settings.node_name)), CallQueue()
     claims = Claims(
         database,
@@ -58,11 +118,16 @@ def build(settings: Settings, notifier: Notifier | None = None) -> Daemon:
         queue,
         run_id=run_id,
         lease_seconds=settings.lease_seconds,
-        clock=lease_clock,
+        clock=LeaseClock(),
         audit=ClaimAudit(settings.claim_audit_file, run_id),
+        rank=rank,
     )
-    monitor = Monitor(settings.switch, clock.now, monotonic)
-    deps = Dependencies(
+    observers = Observers(phones_changed.send, switch_state_taken.send, metrics.switch_error)
+    monitor = Monitor(settings.switch, clock.now, time.monotonic, observers)
+    takeover = Takeover(monitor, outbox, claims, clock.now, on_closed=metrics.hunt_ended)
+    phones_changed.connect(takeover.changed, partial(_wake_for_phones, queue))
+    switch_state_taken.connect(takeover.review, queue.something_changed)
+    return Dependencies(
         settings=settings,
         run_id=run_id,
         database=database,
@@ -70,14 +135,48 @@ def build(settings: Settings, notifier: Notifier | None = None) -> Daemon:
         group_cache=GroupCache(),
         claims=claims,
         queue=queue,
-        wrap_ups=WrapUps(monotonic),
+        wrap_ups=WrapUps(time.monotonic),
         monitor=monitor,
-        takeover=Takeover(monitor, outbox, claims, clock.now),
-        metrics=Metrics(),
+        takeover=takeover,
+        metrics=metrics,
         now=clock.now,
-        monotonic=monotonic,
     )
-    return Daemon(deps, clock, notifier)
+
+
+def _wake_for_phones(queue: CallQueue, change: Change) -> None:
+    for presence_id in change.presence_ids:
+        queue.presence_changed(presence_id)
+
+
+def _database_changed(deps: Dependencies, heartbeat: Heartbeat) -> None:
+    """The database went away or came back: see to it that nothing is lost, or that all is written at once."""
+    deps.claims.database_changed()
+    if deps.database.away is not None:
+        deps.outbox.keep()
+    else:
+        heartbeat.hurry()
+        deps.outbox.database_back()
+        deps.queue.something_changed()
+
+
+def _take_back(deps: Dependencies, calls: LiveCalls) -> None:
+    """What others may have taken over or swept, taking us for dead, is ours, claimed, and waited for again."""
+    hunts = [*calls.hunt_ids, *deps.takeover.hunt_ids]
+    deps.outbox.put(CallsTakenBack(hunt_ids=tuple(hunts), node=deps.settings.node_name, run_id=deps.run_id))
+    deps.claims.claim_again()
+    deps.queue.begin_again()
+
+
+def _measure(metrics: Metrics, deps: Dependencies, calls: LiveCalls) -> None:
+    metrics.watch(
+        hunts=lambda: calls.hunts,
+        talks=lambda: calls.talks,
+        waiting=lambda: len(deps.queue),
+        claims=lambda: len(deps.claims),
+        switches=lambda: {each.switch.name: each.watched for each in deps.monitor.switches},
+        database=lambda: deps.database.away is None,
+        unwritten=lambda: deps.outbox.pending,
+    )
 
 
 def serve(settings: Settings) -> int:
@@ -90,8 +189,7 @@ def serve(settings: Settings) -> int:
     errors = LastErrors()
     logging.getLogger().addHandler(errors)
     try:
-        daemon = build(settings, Notifier())
-        daemon.last_errors = errors.lines
+        daemon = build(settings, Notifier(), errors.lines)
         told_to_stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             gevent.signal_handler(number, told_to_stop.set)

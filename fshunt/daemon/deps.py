@@ -1,4 +1,4 @@
-"""What every call needs, built in one place (``build.py``) and handed over."""
+"""What every call needs, built in one place (``bootstrap.py``) and handed over."""
 
 from __future__ import annotations
 

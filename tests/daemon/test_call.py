@@ -329,7 +329,7 @@ def test_nothing_is_left_after_the_last_call(rig: Rig) -> None:
         rig.record(call)
     with rig.store.reading() as s:
         assert s.scalar(select(func.count()).select_from(Claim)) == 0
-    assert rig.daemon.calls == 0
+    assert len(rig.daemon.calls) == 0
     assert len(rig.daemon.listener.calls) == 0
 
 

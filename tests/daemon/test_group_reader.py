@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from fshunt.daemon import daemon as service
+from fshunt.daemon import supervised
 from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.cluster.clock import TRUSTED_AHEAD, SteadyClock
 from fshunt.daemon.data import group_reader
@@ -142,7 +142,7 @@ def away(*_args: object) -> None:
 def test_the_start_waits_for_the_groups_for_a_moment_only(
     database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "START_STATE_SECONDS", 0.01)
+    monkeypatch.setattr(supervised, "START_STATE_SECONDS", 0.01)
     load, go_on = store_known.load_groups, threading.Event()
 
     def load_when_told(s: Any, ids: Any) -> Any:

@@ -37,6 +37,8 @@ try:
 except FshuntError as error:
     print(json.dumps({"error": str(error)}), flush=True)
     sys.exit(1)
+import gevent
+gevent.spawn(listener.run)
 said = {
     "address": str(listener.address),
     "variables": [name for name in os.environ if name.startswith("LISTEN_")],
@@ -45,7 +47,6 @@ said = {
     ).returncode == 0,
 }
 print(json.dumps(said), flush=True)
-import gevent
 gevent.get_hub().threadpool.apply(sys.stdin.readline)
 listener.stop()
 print(json.dumps({"stopped": str(listener.address), "takes_calls": listener.takes_calls}), flush=True)

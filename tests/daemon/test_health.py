@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.rig import Rig
+from tests.support.rig import Rig, end_service
 
 
 def test_a_daemon_that_takes_calls_and_has_its_database_is_well(light_rig: Rig) -> None:
-    well, told = light_rig.daemon._health()
+    well, told = light_rig.daemon.report.health()
     assert well
     assert (told["takes_calls"], told["database"]["ok"]) == (True, True)
 
 
-@pytest.mark.parametrize("part", ["heartbeat", "outbox"])
+@pytest.mark.parametrize("part", ["heartbeat", "outbox writer"])
 def test_a_daemon_that_does_not_look_after_its_claims_or_records_any_more_is_not(light_rig: Rig, part: str) -> None:
     daemon = light_rig.daemon
-    greenlet = {"heartbeat": daemon._heartbeat._greenlet, "outbox": daemon.deps.outbox._greenlet}[part]
-    assert greenlet is not None
-    greenlet.kill()
-    well, told = daemon._health()
+    end_service(daemon, part)
+    well, told = daemon.report.health()
     assert not well
     assert not told["takes_calls"]

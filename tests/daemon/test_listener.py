@@ -21,15 +21,24 @@ LOOPBACK = ("127.0.0.1", 0)
 
 
 @contextmanager
+def accepting(listener: Listener) -> Iterator[None]:
+    listener.start()
+    running = gevent.spawn(listener.run)
+    try:
+        yield
+    finally:
+        listener.stop()
+        assert running.join(WAIT_SECONDS) is None
+        assert running.successful()
+
+
+@contextmanager
 def listening(
     handle: Callable[[Session], None] = lambda _: None, max_calls: int = 10, **more: object
 ) -> Iterator[Listener]:
     listener = Listener(LOOPBACK, handle, max_calls=max_calls, **more)  # type: ignore[arg-type]
-    listener.start()
-    try:
+    with accepting(listener):
         yield listener
-    finally:
-        listener.stop()
         listener.calls.kill()
         listener.handing_back.kill()
 
@@ -120,17 +129,16 @@ def test_it_tells_whether_a_call_would_be_taken() -> None:
     holding = Holding()
     listener = Listener(LOOPBACK, holding, max_calls=1)
     assert not listener.takes_calls
-    listener.start()
-    assert listener.takes_calls
-    switch = dial(listener)
-    greet(switch)
-    assert not listener.takes_calls
-    holding.detach.set()
-    assert switch.hear() == "exit"
-    switch.hang_up_rudely()
-    until_idle(listener)
-    assert listener.takes_calls
-    listener.stop()
+    with accepting(listener):
+        assert listener.takes_calls
+        switch = dial(listener)
+        greet(switch)
+        assert not listener.takes_calls
+        holding.detach.set()
+        assert switch.hear() == "exit"
+        switch.hang_up_rudely()
+        until_idle(listener)
+        assert listener.takes_calls
     assert not listener.takes_calls
 
 
@@ -227,13 +235,13 @@ def test_an_address_in_use_is_one_clear_sentence() -> None:
     with listening() as listener:
         port = listener.port
         with pytest.raises(FshuntError, match=rf"^127\.0\.0\.1:{port} is in use by another program; .*\.$"):
-            Listener(("127.0.0.1", port), lambda _: None, max_calls=1).start()
+            Listener(("127.0.0.1", port), lambda _: None, max_calls=1).bind()
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no such host.invalid"])
 def test_an_address_of_another_machine_is_one_clear_sentence(host: str) -> None:
     with pytest.raises(FshuntError, match="not an address of this machine"):
-        Listener((host, 0), lambda _: None, max_calls=1).start()
+        Listener((host, 0), lambda _: None, max_calls=1).bind()
 
 
 def test_after_a_stop_new_calls_are_refused_and_current_ones_continue() -> None:
@@ -250,8 +258,8 @@ def test_after_a_stop_new_calls_are_refused_and_current_ones_continue() -> None:
         assert switch.hear() == "exit"
         switch.hang_up_rudely()
         until_idle(listener)
-        listener.start()
-        greet(dial(listener))
+        with accepting(listener):
+            greet(dial(listener))
 
 
 def test_faults_of_accept_are_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:

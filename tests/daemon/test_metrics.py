@@ -133,10 +133,9 @@ def test_a_loop_that_is_held_up_is_noticed(monkeypatch: pytest.MonkeyPatch) -> N
         seen.append(seconds)
         told.set()
 
-    meter = LoopLag(note, held_up)
-    meter.start()
+    meter = gevent.spawn(LoopLag(note, held_up).run)
     assert told.wait(WAIT_SECONDS)
-    meter.stop()
+    meter.kill()
     assert seen[0] == pytest.approx(0.199)
 
 
@@ -150,11 +149,10 @@ def test_a_loop_that_is_in_time_has_no_lag_and_after_a_stop_nothing_is_measured(
         seen.append(seconds)
         told.set()
 
-    meter = LoopLag(note, lambda: 100.0)  # by a clock that is behind, a timer comes early
-    meter.start()
+    # By a clock that is behind, a timer comes early.
+    meter = gevent.spawn(LoopLag(note, lambda: 100.0).run)
     assert told.wait(WAIT_SECONDS)
-    meter.stop()
+    meter.kill()
     count = len(seen)
     gevent.sleep(0)
     assert seen == [0.0] * count
-    meter.stop()

@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from fshunt.daemon.switches.monitor import Observers
 from fshunt.hunting.ringtime import RingTime
 from fshunt.simulator.core.callers import Caller
 from fshunt.simulator.core.phones import RINGS, answers
@@ -144,7 +145,7 @@ def test_a_wrong_password_is_logged_once_and_tried_again(
     with caplog.at_level(logging.WARNING):
         watched_rig.switch.close_inbound()
         watched_rig.until(lambda: not monitor.watched, "the switch is cut off")
-        monitor._ears.on_error = lambda _switch: tries.append(monitor.error or "")
+        monkeypatch.setattr(monitor, "_observers", Observers(on_error=lambda _: tries.append(monitor.error or "")))
         watched_rig.switch.serve_inbound("another", monitor.switch.port)
         watched_rig.until(lambda: sum("refuses" in each for each in tries) >= 2, "the password is refused, again")
     said = [line for line in caplog.messages if "is not watched" in line]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 
 from fshunt import __version__
@@ -324,12 +325,16 @@ class Recording:
         self.database = Database(store, 1.0)
         self.outbox = Outbox(self.database, OutboxFile(str(folder), NODE))
         self._patch = monkeypatch
+        self._writers: list[gevent.Greenlet] = []
 
     def start(self) -> None:
         self.outbox.start()
+        self._writers.append(gevent.spawn(self.outbox.run))
 
     def stop(self, seconds: float) -> None:
         self.outbox.stop(seconds)
+        gevent.killall(self._writers)
+        self.outbox.close()
 
     def take_away(self) -> None:
         def away(_function: object, **_more: object) -> None:

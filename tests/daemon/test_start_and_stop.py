@@ -36,13 +36,13 @@ def test_where_another_daemon_listens_a_start_touches_nothing(rig: Rig) -> None:
     call = rig.started()
     assert rings.wait(WAIT_SECONDS)
     rig.until(lambda: _written(rig, call.uuid), "the hunt is written")
-    second = build(replace(rig.settings, listen=rig.daemon.listener.address, node=rig.settings.node_name))
+    second = build(replace(rig.settings, listen=rig.daemon.listener.address, node_name=rig.settings.node_name))
     with pytest.raises(FshuntError, match="in use"):
         second.start()
     assert runs(rig.store) == [rig.daemon.deps.run_id]
     with rig.store.reading() as s:
         (record,) = calls.show_call(s, call.uuid)
-    assert (record.run, record.ended_at) == (rig.daemon.deps.run_id, None)
+    assert (record.run_id, record.ended_at) == (rig.daemon.deps.run_id, None)
     call.hang_up()
     assert rig.record(call).result == "abandoned"
 
@@ -57,7 +57,7 @@ def test_a_failed_start_is_reported_to_the_others(
 ) -> None:
     with running(str(database_url), store) as rig:
         second = build(rig.settings)
-        monkeypatch.setattr(second.listener, "start", lambda: 1 / 0)
+        monkeypatch.setattr(second.heartbeat, "wait_for_the_first", lambda _seconds: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             second.start()
         assert runs(store) == [rig.daemon.deps.run_id]

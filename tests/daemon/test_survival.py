@@ -43,7 +43,7 @@ def test_the_connection_is_cut_at_any_frame(light_rig: Rig, number: int, after_b
     assert call.join(WAIT_SECONDS)
     light_rig.settle()
     assert call.ending.kind in ("answered", "fallback-voicemail", "voicemail"), "the caller is never left"
-    assert light_rig.daemon.calls == 0
+    assert len(light_rig.daemon.calls) == 0
     with light_rig.store.reading() as s:
         records = calls.list_calls(s)
     assert all(record.result for record in records), "each hunt that began has its one result"

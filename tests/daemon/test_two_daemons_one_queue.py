@@ -20,7 +20,7 @@ from fshunt.hunting.group import WhenBusy
 from fshunt.services import members
 from fshunt.simulator.core.phones import answers
 from fshunt.simulator.switch import SimulatedSwitch
-from tests.support.rig import DOMAIN, WAIT_SECONDS, Rig, passed, rang, running
+from tests.support.rig import DOMAIN, WAIT_SECONDS, Rig, end_service, passed, rang, running
 
 STAYS, TALKS = answers(0.02), answers(0.02, talks=0.1)
 
@@ -136,7 +136,7 @@ def test_the_calls_of_a_dead_daemon_are_closed_by_the_other(
     first.until(lambda: rings and rang(first_record(first, call)), "the offer is written")
     # As a killed process: it says nothing, writes nothing, and its connection is gone.
     second.deps.outbox.put = lambda _event, _then=None: None
-    second._heartbeat._greenlet.kill()
+    end_service(second, "heartbeat")
     with first.store.writing() as s:
         daemons.retire(s, second.deps.run_id)
     call.listener.cut()
@@ -173,7 +173,7 @@ def test_a_daemon_that_missed_heartbeats_restores_its_claims_and_tickets(
     with first.store.writing() as s:  # as another daemon does that takes this one for dead
         s.execute(delete(Claim))
         s.execute(delete(QueueEntry))
-    first.daemon._back_among_the_living()
+    first.daemon.heartbeat._on_return()
     first.until(lambda: place_of(first, waits) == ticket, "the caller has the same ticket again")
     newcomer = other_switch.call("5000")
     first.until(lambda: place_of(first, newcomer), "the newcomer waits behind")

@@ -40,8 +40,8 @@ def second(first: Rig) -> Iterator[Daemon]:
     daemon = build(replace(first.settings, node="second"))
     daemon.start()
     first.switch.routes["5001"] = shipped([("127.0.0.1", daemon.listener.port)], DOMAIN, "1999")
-    places = (first.daemon._heartbeat, daemon._heartbeat)
-    first.until(lambda: sorted(heart.rank for heart in places) == [0, 1], "each knows that the other one is there")
+    places = (first.daemon.heartbeat, daemon.heartbeat)
+    first.until(lambda: sorted(heart.rank() for heart in places) == [0, 1], "each knows that the other one is there")
     first.until(lambda: daemon.deps.monitor.watched, "it watches the switch")
     yield daemon
     daemon.stop()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fshunt.daemon.daemon import FAREWELL_SECONDS, FLUSH_SECONDS
 from fshunt.daemon.net.listener import BACKLOG
+from fshunt.daemon.supervised import FAREWELL_SECONDS, FLUSH_SECONDS
 from fshunt.settings.model import ROWS
 
 UNIT = Path(__file__).parents[2] / "systemd" / "fshunt.service"

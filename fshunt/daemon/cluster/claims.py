@@ -44,12 +44,13 @@ class Claims:
         lease_seconds: float,
         clock: LeaseClock,
         audit: ClaimAudit,
+        rank: Callable[[], int],
     ) -> None:
         self._database, self._outbox, self._queue = database, outbox, queue
         self._run_id, self._lease_seconds, self.clock = run_id, lease_seconds, clock
         self._audit = audit
         self._last = clock.now()
-        self.rank: Callable[[], int] = lambda: 0
+        self.rank = rank
         """How many daemons go before this one where they cannot agree in the database."""
         self._held: dict[Key, dict[str, str]] = {}
         """By member, the hunts of this daemon that hold it, and their calls."""

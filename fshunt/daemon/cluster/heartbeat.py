@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import gevent
 from gevent.event import Event
 from sqlalchemy.orm import Session
 
 from fshunt.daemon.cluster.clock import BEFORE_ANY_LEASE, LeaseClock, boot_seconds
 from fshunt.daemon.cluster.processes import has_ended
+from fshunt.daemon.cluster.rank import Rank
 from fshunt.daemon.cluster.takeover import Takeover
 from fshunt.daemon.data.database import Database
 from fshunt.db.queries import daemons, hunts, lease, orphans, queue
@@ -108,6 +108,7 @@ class Heartbeat:
         now: Callable[[], datetime],
         say: Callable[[], tuple[dict[str, Any], Sequence[str], Sequence[str]]],
         on_return: Callable[[], None],
+        rank: Rank,
         seconds: Callable[[], float] = boot_seconds,
     ) -> None:
         self._run_identity, self._database, self._clock, self._adopter = run, database, clock, takeover
@@ -119,17 +120,11 @@ class Heartbeat:
         self._first_reading: datetime | None = None
         self._last: tuple[float, datetime] | None = None
         """When the last beat that succeeded began, and how far the lease clock was."""
-        self.rank = 0
-        """How many daemons were before this one at the last beat: who lets whom go first where they cannot agree."""
+        self.rank = rank
         self._earlier_lives_known = False
         self._first, self._hurry = Event(), Event()
         self._stopped = Event()
         self._retired = False
-        self._greenlet: gevent.Greenlet | None = None
-
-    def start(self) -> None:
-        """Beat for the first time, in the background, and go on."""
-        self._greenlet = gevent.spawn(self._run)
 
     def wait_for_the_first(self, seconds: float) -> None:
         """Wait for the first beat, so that the first call can claim."""
@@ -139,21 +134,13 @@ class Heartbeat:
         """Beat now: the database is back."""
         self._hurry.set()
 
-    @property
-    def beats(self) -> bool:
-        """Whether it goes on: it ends by an error inside fshunt only, or when it is stopped."""
-        return self._greenlet is not None and not self._greenlet.dead
-
     def stop(self) -> None:
-        """Beat no more."""
+        """Let the beat that is under way be the last."""
         self._stopped.set()
         self._hurry.set()
-        if self._greenlet is not None:
-            self._greenlet.join(LAST_BEAT_SECONDS)
-            self._greenlet.kill()
 
     def retire(self) -> None:
-        """Tell the other daemons that this run is over, if the database lets us."""
+        """Tell the other daemons of the stop, if the database is there: after the last write of the outbox."""
         self._retired = True
         try:
             self._database.run(
@@ -162,7 +149,8 @@ class Heartbeat:
         except DatabaseError as error:
             log.warning("the other daemons could not be told of the stop: %s", error)
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Beat for the first time, and go on until it is stopped."""
         beats, missed = 0, False
         while not self._stopped.is_set():
             try:
@@ -188,7 +176,8 @@ class Heartbeat:
         status, hunt_ids, waiting_ids = self._say()
         alive = Alive(self._now(), self._clock.now(), status, hunt_ids, waiting_ids)
         began = self._seconds()
-        reached, self.rank = self._database.run(lambda s: self._beat_unless_retired(s, alive), write=True)
+        reached, rank = self._database.run(lambda s: self._beat_unless_retired(s, alive), write=True)
+        self.rank.note(rank)
         self._clock.catch_up(reached)
         before, self._last = self._last, (began, reached)
         if before is None:

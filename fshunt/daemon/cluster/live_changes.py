@@ -16,7 +16,6 @@ from gevent.hub import get_hub
 
 from fshunt.daemon.cluster.queue import CallQueue
 from fshunt.daemon.data.database import Database
-from fshunt.daemon.supervisor import Keeper
 from fshunt.db.notifications import Changes
 from fshunt.db.queries import member_status
 from fshunt.errors import DatabaseError
@@ -49,22 +48,20 @@ class LiveChanges:
         self._changed = Event()
         self._async = get_hub().loop.async_()
         self._changes = Changes(url, self._async.send)
-        self._keeper = Keeper("looking who may ring", self._run)
 
     def start(self) -> None:
         """Begin to listen for changes."""
         self._async.start(self._changed.set)
         self._changes.start()
-        self._keeper.start()
 
     def stop(self) -> None:
         """Listen no more."""
         self._changes.stop()
         self._async.stop()
         self._async.close()
-        self._keeper.stop()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Look whenever something has changed, until killed."""
         while True:
             told = self._changed.wait(LONGEST_PAUSE_SECONDS)
             self._changed.clear()

@@ -41,10 +41,6 @@ Leg = tuple[str, OpenOffer]
 """A channel that lives, and the offer that it is of."""
 
 
-def _nothing(_result: Result) -> None:
-    return
-
-
 @dataclass(frozen=True, slots=True)
 class DetachedCall:
     """A call that is watched to its end: the caller's channel, and the leg of the member who talks, if it is known.
@@ -117,7 +113,10 @@ class DetachedCalls:
 
 
 class Takeover:
-    """Keeps the calls that are watched, and closes their records."""
+    """Keeps the calls that are watched, and closes their records.
+
+    ``on_closed`` is told of each record that is closed here, which is where its hunt counts.
+    """
 
     def __init__(
         self,
@@ -126,11 +125,11 @@ class Takeover:
         claims: Claims,
         now: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
+        on_closed: Callable[[Result], object] = lambda _result: None,
     ) -> None:
         self._monitor, self._outbox, self._claims, self._now = monitor, outbox, claims, now
         self._monotonic = monotonic
-        self.on_closed: Callable[[Result], None] = _nothing
-        """Told of each record that is closed here, which is where its hunt counts."""
+        self._on_closed = on_closed
         self._calls = DetachedCalls()
 
     def __len__(self) -> int:
@@ -290,7 +289,7 @@ class Takeover:
     def _close(self, unfinished: UnfinishedCall) -> None:
         self._outbox.put(OrphanClosed(hunt_id=unfinished.hunt_id, ended_at=self._now()))
         with suppress(ValueError):  # of a daemon that knows results which we do not
-            self.on_closed(Result(unfinished.result or Result.FAILED))
+            self._on_closed(Result(unfinished.result or Result.FAILED))
         log.warning(
             "call %s: was left unfinished by a daemon that is not heard of any more, and is closed", unfinished.uuid
         )
@@ -302,7 +301,7 @@ class Takeover:
             self._outbox.put(TalkEnded(member_id=call.member_id, at=at))
         finished = CallFinished(hunt_id=call.hunt_id, result=call.result, reason=reason, ended_at=at, end_seen=end_seen)
         self._outbox.put(finished)
-        self.on_closed(call.result)
+        self._on_closed(call.result)
         self._claims.release(call.hunt_id, call.uuid)
         words = "its end was seen" if end_seen else "no switch knows it any more"
         log.info(

@@ -16,7 +16,6 @@ from gevent.event import Event
 from fshunt.daemon.cluster.clock import TRUSTED_AHEAD, SteadyClock
 from fshunt.daemon.data.database import Database
 from fshunt.daemon.data.group_cache import GroupCache
-from fshunt.daemon.supervisor import Keeper
 from fshunt.db.queries import groups as store
 from fshunt.db.queries.groups import Named
 from fshunt.errors import DatabaseError, FshuntError
@@ -39,7 +38,6 @@ class GroupReader:
 
     def __init__(self, database: Database, group_cache: GroupCache, clock: SteadyClock, node: str) -> None:
         self._database, self._group_cache, self._clock, self._node = database, group_cache, clock, node
-        self._keeper = Keeper("reading the groups", self._run)
         self._tried = Event()
         self._clock_is_told = False
         self._failure: str | None = None
@@ -48,17 +46,9 @@ class GroupReader:
         self._ahead: set[int] = set()
         """Groups of whose members' stamps it was told that they are far ahead."""
 
-    def start(self) -> None:
-        """Begin to read, and go on."""
-        self._keeper.start()
-
     def wait_for_the_first(self, seconds: float) -> None:
         """Wait until all groups were read once, or could not be."""
         self._tried.wait(seconds)
-
-    def stop(self) -> None:
-        """Read no more."""
-        self._keeper.stop()
 
     def read_all(self) -> bool:
         """Read all groups there are; tell whether that was possible."""
@@ -73,7 +63,8 @@ class GroupReader:
         self._failure = None
         return True
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Read all groups now and then, until killed."""
         while True:
             done = self._database.away is None and self.read_all()
             self._tried.set()

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
-import gevent
 from gevent.event import Event as Flag
 from sqlalchemy.orm import Session
 
@@ -74,7 +73,7 @@ class Apart:
 
 
 class Outbox:
-    """The queue of events and its writer, a service: ``start``, ``stop``. All state is here, none in the greenlet."""
+    """The queue of events and its writer, a service. All state is here, none in the greenlet."""
 
     def __init__(self, database: Database, file: OutboxFile, clock: Callable[[], float] = time.monotonic) -> None:
         self._database, self._file, self._clock = database, file, clock
@@ -90,7 +89,6 @@ class Outbox:
         self._empty.set()
         self.error: str | None = None
         """Why events could not be written; None: nothing hinders it."""
-        self._greenlet: gevent.Greenlet | None = None
 
     # What calls and others use.
 
@@ -127,13 +125,12 @@ class Outbox:
     # The service.
 
     def start(self) -> None:
-        """Start writing, beginning with what earlier runs of this daemon could not write."""
+        """Take in what earlier runs of this daemon could not write; ``run`` then writes it first."""
         for event in self._file.restore():
             self._in_file += 1
             self._add(Entry(event, in_file=True))
         if self._in_file:
             log.info("writing %d events of an earlier run from %s", self._in_file, self._file.path)
-        self._greenlet = gevent.spawn(self.run)
 
     def stop(self, timeout: float) -> None:
         """Write what is pending, and stop; what the file keeps gets ``KEPT_SECONDS``, all else ``timeout`` seconds.
@@ -149,14 +146,10 @@ class Outbox:
                 log.warning("stopped with %d events pending: the next start writes them from %s", kept, self._file.path)
             if lost:
                 log.error("stopped with %d events pending: they are lost", lost)
-        if self._greenlet is not None:
-            self._greenlet.kill()
-        self._file.close()
 
-    @property
-    def is_writing(self) -> bool:
-        """Whether the writer runs."""
-        return self._greenlet is not None and not self._greenlet.dead
+    def close(self) -> None:
+        """Close the file, when ``run`` has ended."""
+        self._file.close()
 
     def keep(self) -> None:
         """The database is away: keep what is pending, and what comes, in the file until it is back."""

@@ -10,14 +10,13 @@ import logging
 import time
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
-from functools import partial
 
 import gevent
 from gevent import socket
 from gevent.pool import Group
 
+from fshunt.daemon.backoff import Backoff
 from fshunt.daemon.net.sockets import address_of, handed_over, listen
-from fshunt.daemon.supervisor import Keeper
 from fshunt.errors import BadValue, FshuntError
 from fshunt.esl.session import Session, SwitchLost
 from fshunt.settings import Address
@@ -59,7 +58,7 @@ class Listener:
         self._allowed = [_network(peer) for peer in allowed_peers]
         self._greet_timeout = greet_timeout
         self._socket: socket.socket | None = None
-        self._accepting: Keeper | None = None
+        self._accepts = False
         self._notices = _Notices()
         self.calls = Group()
         """The greenlets of the calls that are held."""
@@ -81,7 +80,7 @@ class Listener:
     @property
     def takes_calls(self) -> bool:
         """Whether a call that came now would be taken."""
-        return self._accepting is not None and len(self.calls) < self._max_calls
+        return self._accepts and len(self.calls) < self._max_calls
 
     def bind(self) -> None:
         """Takes the socket that systemd hands over, or binds one: the kernel holds who connects until ``start``.
@@ -91,24 +90,29 @@ class Listener:
         self._socket = self._handed_over() or listen(self._address, BACKLOG, "with --listen")
 
     def start(self) -> None:
-        """Begins to take calls; raises as ``bind`` does, which it does unless that is done."""
+        """Say that calls are taken from now on; raises as ``bind`` does, which it does unless that is done."""
         if self._socket is None:
             self.bind()
-        self._accepting = Keeper("taking calls", partial(self._accept_all, self._socket))
-        self._accepting.start()
+        self._accepts = True
+
+    def run(self) -> None:
+        """Take calls until ``stop``; it may be called again after an exception."""
+        while self._socket is not None:
+            self._accept_all(self._socket)
 
     def stop(self) -> None:
-        """Takes no more calls; those that are held go on.
+        """Take no more calls; those that are held go on. Done twice it does nothing more.
 
         FreeSWITCH is refused and goes to its next host; where systemd has the socket, the next daemon takes its calls.
         """
-        if self._accepting is not None:
-            self._accepting.stop()
-            self._accepting = None
         if self._socket is not None:
-            self._address = self.address
-            self._socket.close()  # never shut down: systemd's would listen no more, either
-            self._socket = None
+            listening, self._address, self._socket = self._socket, self.address, None
+            self._accepts = False
+            listening.close()  # never shut down: systemd's would listen no more, either
+
+    def wait_for_calls(self, seconds: float) -> None:
+        """Wait until all held calls have ended, such as those that are being greeted."""
+        self.calls.join(seconds)
 
     def _handed_over(self) -> socket.socket | None:
         listening = handed_over()
@@ -126,17 +130,18 @@ class Listener:
         return listening
 
     def _accept_all(self, listening: socket.socket) -> None:
-        pause = FIRST_PAUSE_SECONDS
+        backoff = Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         taken = 0
         while True:
             try:
                 sock, peer = listening.accept()
             except OSError as error:
+                if self._socket is not listening:  # it was stopped
+                    return
                 self._notices.warn("accept", "No call can be taken for the moment: %s", error)
-                gevent.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                gevent.sleep(backoff.next())
                 continue
-            pause = FIRST_PAUSE_SECONDS
+            backoff.reset()
             with ExitStack() as unless_taken:
                 unless_taken.callback(sock.close)  # the caller then goes on to the next host, or to the fallback
                 self._take(sock, peer[0])

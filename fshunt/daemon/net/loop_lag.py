@@ -11,8 +11,6 @@ from collections.abc import Callable
 
 import gevent
 
-from fshunt.daemon.supervisor import Keeper
-
 PAUSE_SECONDS = 0.25
 """Between two looks: often enough to meet a loop that is held up for a quarter of a second, and too rare to cost."""
 
@@ -22,17 +20,9 @@ class LoopLag:
 
     def __init__(self, on_lag: Callable[[float], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._on_lag, self._clock = on_lag, clock
-        self._keeper = Keeper("measuring the loop", self._run)
 
-    def start(self) -> None:
-        """Begin to measure."""
-        self._keeper.start()
-
-    def stop(self) -> None:
-        """Measure no more."""
-        self._keeper.stop()
-
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Measure until killed."""
         while True:
             due = self._clock() + PAUSE_SECONDS
             gevent.sleep(PAUSE_SECONDS)

@@ -1,16 +1,76 @@
-"""What a daemon says of its database and its switches, for `fshunt status` and for ``/healthz``."""
+"""What a daemon says of itself: in ``/healthz``, and at each heartbeat for `fshunt status`."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from fshunt import __version__
+from fshunt.daemon.call.live_calls import LiveCalls
+from fshunt.daemon.cluster.processes import this_process
 from fshunt.daemon.deps import Dependencies
+from fshunt.daemon.net.listener import Listener
+from fshunt.daemon.supervisor import ServiceHealth, ServiceStates
 from fshunt.daemon.switches.monitor import SwitchMonitor
+
+HTTP_SERVICE = "metrics"
+"""The name of the service that serves `/metrics` and `/healthz`."""
+
+
+class StatusReport:
+    """Collects what is known of the daemon; ``last_errors`` returns the last warnings and errors of its log."""
+
+    def __init__(
+        self,
+        deps: Dependencies,
+        calls: LiveCalls,
+        listener: Listener,
+        services: ServiceStates,
+        last_errors: Callable[[], list[dict[str, str]]],
+    ) -> None:
+        self._deps, self._calls, self._listener = deps, calls, listener
+        self._services, self._last_errors = services, last_errors
+
+    def health(self) -> tuple[bool, dict[str, Any]]:
+        """Return whether this daemon should get calls, and what is to be known besides."""
+        database = database_status(self._deps)
+        takes_calls = self._listener.takes_calls and not self._services.stopped()
+        told = {
+            "takes_calls": takes_calls,
+            "database": database,
+            "services": [service_status(each) for each in self._services.all()],
+        }
+        return takes_calls and bool(database["ok"]), told
+
+    def for_heartbeat(self) -> tuple[dict[str, Any], Sequence[str], Sequence[str]]:
+        """Return the status for the daemon's row, the hunts that live, and those that wait in the queue."""
+        deps = self._deps
+        return self._status(), [*self._calls.hunt_ids, *deps.takeover.hunt_ids], deps.queue.hunt_ids
+
+    def _status(self) -> dict[str, Any]:
+        deps, services = self._deps, self._services.all()
+        serves_http = any(each.name == HTTP_SERVICE and each.running for each in services)
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "process": this_process(),
+            "listen": str(self._listener.address),
+            "metrics": str(deps.settings.http_listen) if serves_http else None,
+            "hunts": self._calls.hunts,
+            "talks": self._calls.talks,
+            "waiting": len(deps.queue),
+            "detached": len(deps.takeover),
+            "database": database_status(deps),
+            "switches": [switch_status(each) for each in deps.monitor.switches],
+            "services": [service_status(each) for each in services if each.restarts or not each.running],
+            "errors": self._last_errors(),
+        }
 
 
 def database_status(deps: Dependencies) -> dict[str, Any]:
-    """Whether calls can use the database, since when they cannot and why, and how many writes wait for it."""
+    """Return whether calls can use the database, since when they cannot and why, and how many writes are pending."""
     away = deps.database.away
     return {
         "ok": away is None,
@@ -21,7 +81,7 @@ def database_status(deps: Dependencies) -> dict[str, Any]:
 
 
 def switch_status(monitor: SwitchMonitor) -> dict[str, Any]:
-    """What is known of a switch, and how old that is."""
+    """Return what is known of a switch, and how old that is."""
     watched = monitor.watched
     return {
         "name": monitor.switch.name,
@@ -31,6 +91,17 @@ def switch_status(monitor: SwitchMonitor) -> dict[str, Any]:
         "registrations": monitor.table.registrations if watched else 0,
         "heard_at": _iso(monitor.heard_at),
         "error": monitor.error,
+    }
+
+
+def service_status(service: ServiceHealth) -> dict[str, Any]:
+    """Return how a service is that runs beside the calls."""
+    return {
+        "name": service.name,
+        "running": service.running,
+        "restarts": service.restarts,
+        "error": service.error,
+        "failing_since": _iso(service.failing_since),
     }
 
 

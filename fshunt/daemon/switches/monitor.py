@@ -15,7 +15,7 @@ import gevent
 from gevent import socket
 from gevent.event import Event
 
-from fshunt.daemon.supervisor import Keeper
+from fshunt.daemon.backoff import Backoff
 from fshunt.errors import FshuntError
 from fshunt.esl import api
 from fshunt.esl.inbound import Inbound
@@ -59,13 +59,16 @@ def _nothing(*_told: object) -> None:
     return
 
 
-@dataclass(slots=True)
-class Ears:
+@dataclass(frozen=True, slots=True)
+class Observers:
     """Who is told of what the switches say: each change, that a state was taken, and which switch was lost."""
 
-    on_change: Callable[[Change], None] = _nothing
-    on_state: Callable[[], None] = _nothing
-    on_error: Callable[[str], None] = _nothing
+    on_change: Callable[[Change], object] = _nothing
+    on_state: Callable[[], object] = _nothing
+    on_error: Callable[[str], object] = _nothing
+
+
+NO_OBSERVERS = Observers()
 
 
 class SwitchMonitor:
@@ -76,7 +79,7 @@ class SwitchMonitor:
         switch: WatchedSwitch,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
-        ears: Ears,
+        observers: Observers = NO_OBSERVERS,
     ) -> None:
         self.switch = switch
         self.table = PhoneTable()
@@ -87,38 +90,29 @@ class SwitchMonitor:
         self.heard_at: datetime | None = None
         self.error: str | None = None
         self._now, self._monotonic = now, monotonic
-        self._ears = ears
-        self._keeper = Keeper(f"watching {switch.name}", self._run, self._broke_down)
+        self._observers = observers
         self.tried = Event()
         """Set when the switch was reached, or could not be, once."""
 
-    def start(self) -> None:
-        """Begin to follow."""
-        self._keeper.start()
+    def broke_down(self) -> None:
+        """``run`` has raised: what the table says is true no more."""
+        self._cut_off("internal error, see the log of the daemon")
 
-    def stop(self) -> None:
-        """End the connection."""
-        self._keeper.stop()
-
-    def _broke_down(self) -> None:
-        """What the table says is true no more."""
-        self._cut_off("an error inside fshunt, see its log")
-
-    def _run(self) -> None:
-        pause = FIRST_PAUSE_SECONDS
+    def run(self) -> None:
+        """Follow the switch until killed; it is connected to again whenever the connection is lost."""
+        backoff = Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         while True:
             try:
                 inbound = self._connect()
                 try:
                     self._begin(inbound)
-                    pause = FIRST_PAUSE_SECONDS
+                    backoff.reset()
                     self._follow(inbound)
                 finally:
                     inbound.close()
             except FshuntError as error:
                 self._cut_off(str(error))
-            gevent.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            gevent.sleep(backoff.next())
 
     def _connect(self) -> Inbound:
         password = self.switch.password()
@@ -143,8 +137,8 @@ class SwitchMonitor:
             self.table.registrations,
         )
         self.tried.set()
-        self._ears.on_change(change)
-        self._ears.on_state()
+        self._observers.on_change(change)
+        self._observers.on_state()
 
     def _follow(self, inbound: Inbound) -> None:
         fresh_state_at = self._monotonic() + SETTLE_SECONDS
@@ -152,12 +146,12 @@ class SwitchMonitor:
             event = inbound.next_event(min(fresh_state_at, self._monotonic() + SIGN_OF_LIFE_SECONDS))
             if event is not None:
                 self.heard_at = self._now()
-                self._ears.on_change(self.table.on_event(event.event))
+                self._observers.on_change(self.table.on_event(event.event))
             elif self._monotonic() >= fresh_state_at:
-                self._ears.on_change(watch(inbound, self.table, _breathe))
+                self._observers.on_change(watch(inbound, self.table, _breathe))
                 fresh_state_at = self._monotonic() + FRESH_STATE_SECONDS
                 self.heard_at = self._now()
-                self._ears.on_state()
+                self._observers.on_state()
             else:
                 inbound.send(api.uptime(), ANSWER_SECONDS)
                 self.heard_at = self._now()
@@ -169,7 +163,7 @@ class SwitchMonitor:
             self.since = self._now()
         self.watched, self.error = False, error
         self.tried.set()
-        self._ears.on_error(self.switch.name)
+        self._observers.on_error(self.switch.name)
 
 
 class Monitor:
@@ -180,23 +174,13 @@ class Monitor:
         switches: Iterable[WatchedSwitch],
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
+        observers: Observers = NO_OBSERVERS,
     ) -> None:
-        self.ears = Ears()
-        self.switches = [SwitchMonitor(switch, now, monotonic, self.ears) for switch in switches]
-
-    def start(self) -> None:
-        """Begin to follow all."""
-        for each in self.switches:
-            each.start()
+        self.switches = [SwitchMonitor(switch, now, monotonic, observers) for switch in switches]
 
     def wait_until_tried(self, seconds: float) -> None:
         """Wait until each switch was reached, or could not be, once: so long for all of them together."""
         gevent.wait([each.tried for each in self.switches], timeout=seconds)
-
-    def stop(self) -> None:
-        """End all connections."""
-        for each in self.switches:
-            each.stop()
 
     @property
     def configured(self) -> bool:

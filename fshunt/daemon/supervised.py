@@ -1,0 +1,138 @@
+"""The services that run beside the calls, in the order in which they are started; they are stopped in reverse.
+
+What writes stands before what makes writes: at a stop the outbox is written out when nobody puts anything any more, and
+only then do the other daemons hear that this one has gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from fshunt.daemon.call.live_calls import LiveCalls
+from fshunt.daemon.cluster.clock import SteadyClock
+from fshunt.daemon.cluster.heartbeat import Heartbeat
+from fshunt.daemon.cluster.live_changes import LiveChanges
+from fshunt.daemon.data.group_reader import GroupReader
+from fshunt.daemon.deps import Dependencies
+from fshunt.daemon.net.http import HttpServer
+from fshunt.daemon.net.listener import Listener
+from fshunt.daemon.net.loop_lag import LoopLag
+from fshunt.daemon.net.status import HTTP_SERVICE, StatusReport
+from fshunt.daemon.net.systemd import Notifier
+from fshunt.daemon.net.watchdog import Watchdog
+from fshunt.daemon.supervisor import Service, ServiceStates
+
+FAREWELL_SECONDS = 3.0
+"""How long, at a stop, calls that were told to end may take to close their records."""
+
+FLUSH_SECONDS = 10.0
+"""How long, at a stop, the database may take for the last records, if there is nowhere else to keep them."""
+
+GREETING_SECONDS = 0.5
+"""How long, at a stop, calls that are being greeted are waited for; FreeSWITCH answers a greeting within some ms."""
+
+START_STATE_SECONDS = 0.5
+"""How long the start waits for the switches: better to know who is on the phone before the first call. It waits as long
+for the groups and the first heartbeat together; the groups of a large installation are read on while calls come."""
+
+LAST_HEARTBEAT_SECONDS = 0.5
+"""How long, at a stop, a heartbeat that is under way is waited for: its database may be away."""
+
+CLOSE_SECONDS = 3.0
+"""How long, at a stop, the threads of the database may take."""
+
+MARGIN_SECONDS = 1.0
+"""A service that keeps its own time at a stop is killed so long after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the services are made of."""
+
+    deps: Dependencies
+    calls: LiveCalls
+    listener: Listener
+    heartbeat: Heartbeat
+    report: StatusReport
+    notifier: Notifier
+    states: ServiceStates
+    clock: SteadyClock
+
+
+def services(parts: Parts) -> list[Service]:
+    """Return all services of a daemon, in their order."""
+    return [*_what_lasts(parts), *_what_watches(parts), *_what_is_seen(parts), *_what_takes_calls(parts)]
+
+
+def _what_lasts(parts: Parts) -> Iterator[Service]:
+    deps = parts.deps
+    yield Service("database", stop=deps.database.close, stop_seconds=CLOSE_SECONDS)
+    yield Service("claim audit", stop=deps.claims.close)
+    yield Service(
+        "membership", stop=parts.heartbeat.retire, stop_seconds=deps.settings.database_timeout + MARGIN_SECONDS
+    )
+    yield Service("outbox file", stop=deps.outbox.close)
+    yield Service(
+        "outbox writer",
+        deps.outbox.run,
+        start=deps.outbox.start,
+        stop=partial(deps.outbox.stop, FLUSH_SECONDS),
+        stop_seconds=FLUSH_SECONDS + MARGIN_SECONDS,
+        essential=True,
+    )
+
+
+def _what_watches(parts: Parts) -> Iterator[Service]:
+    deps, settings = parts.deps, parts.deps.settings
+    for each in deps.monitor.switches:
+        yield Service(f"switch {each.switch.name}", each.run, on_error=each.broke_down)
+    groups = GroupReader(deps.database, deps.group_cache, parts.clock, settings.node_name)
+    changes = LiveChanges(deps.database, settings.database_url, deps.queue, lambda: parts.calls)
+    yield Service("group reader", groups.run, start=partial(deps.monitor.wait_until_tried, START_STATE_SECONDS))
+    yield Service(
+        "heartbeat",
+        parts.heartbeat.run,
+        stop=parts.heartbeat.stop,
+        grace_seconds=LAST_HEARTBEAT_SECONDS,
+        essential=True,
+    )
+    yield Service("live changes", changes.run, start=changes.start, stop=changes.stop)
+    yield Service("first state", start=partial(_wait_for_the_first, deps, groups, parts.heartbeat))
+
+
+def _wait_for_the_first(deps: Dependencies, groups: GroupReader, heartbeat: Heartbeat) -> None:
+    until = deps.monotonic() + START_STATE_SECONDS
+    groups.wait_for_the_first(START_STATE_SECONDS)
+    heartbeat.wait_for_the_first(max(0.0, until - deps.monotonic()))
+
+
+def _what_is_seen(parts: Parts) -> Iterator[Service]:
+    settings, metrics, notifier = parts.deps.settings, parts.deps.metrics, parts.notifier
+    if notifier.watchdog_seconds:
+        watchdog = Watchdog(notifier, notifier.watchdog_seconds / 2, parts.states.stopped, parts.calls.__len__)
+        yield Service("watchdog", watchdog.run)
+    yield Service("loop lag", LoopLag(metrics.loop_lag).run)
+    if settings.http_listen is not None:
+        http = HttpServer(settings.http_listen, settings.http_allowed_peers, metrics, parts.report.health)
+        yield Service(HTTP_SERVICE, start=http.start, stop=http.stop, optional=True)
+
+
+def _what_takes_calls(parts: Parts) -> Iterator[Service]:
+    stop_timeout = parts.deps.settings.stop_timeout
+    yield Service("greetings", stop=partial(parts.listener.wait_for_calls, GREETING_SECONDS))
+    yield Service(
+        "calls",
+        stop=partial(parts.calls.close, stop_timeout, FAREWELL_SECONDS),
+        stop_seconds=stop_timeout + FAREWELL_SECONDS + MARGIN_SECONDS,
+    )
+    listener = parts.listener
+    yield Service(
+        "listener",
+        listener.run,
+        start=listener.start,
+        stop=listener.stop,
+        grace_seconds=MARGIN_SECONDS,
+        essential=True,
+    )
