@@ -32,9 +32,9 @@ from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.net.listener import Listener
 from fshunt.daemon.net.logs import LastErrors, start_logging
 from fshunt.daemon.net.metrics import Metrics
-from fshunt.daemon.net.status import StatusReport
 from fshunt.daemon.net.systemd import Notifier
 from fshunt.daemon.signals import Signal
+from fshunt.daemon.status import StatusReport
 from fshunt.daemon.supervised import Parts, services
 from fshunt.daemon.supervisor import ServiceStates, Supervisor
 from fshunt.daemon.switches.monitor import Monitor, Observers

@@ -9,8 +9,8 @@ from fshunt.daemon.call.live_calls import LiveCalls
 from fshunt.daemon.cluster.heartbeat import Heartbeat
 from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.net.listener import Listener
-from fshunt.daemon.net.status import StatusReport
 from fshunt.daemon.net.systemd import Notifier
+from fshunt.daemon.status import StatusReport
 from fshunt.daemon.supervisor import Supervisor
 
 log = logging.getLogger(__name__)

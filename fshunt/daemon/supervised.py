@@ -19,9 +19,9 @@ from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.net.http import HttpServer
 from fshunt.daemon.net.listener import Listener
 from fshunt.daemon.net.loop_lag import LoopLag
-from fshunt.daemon.net.status import HTTP_SERVICE, StatusReport
 from fshunt.daemon.net.systemd import Notifier
 from fshunt.daemon.net.watchdog import Watchdog
+from fshunt.daemon.status import HTTP_SERVICE, StatusReport
 from fshunt.daemon.supervisor import Service, ServiceStates
 
 FAREWELL_SECONDS = 3.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from gevent.event import Event
 
 from fshunt.daemon.data.events import OrphanClosed
 from fshunt.db.queries import calls, daemons
@@ -18,18 +19,19 @@ def test_what_the_heartbeat_puts_at_its_end_is_written(rig: Rig, monkeypatch: py
     rings = rig.happens("rings", "1001")
     call = rig.started()
     assert rings.wait(WAIT_SECONDS)
-    (ours,) = rig.daemon._calls.values()
-    heartbeat, stop = rig.daemon._heartbeat, rig.daemon._heartbeat.stop
+    (ours,) = rig.daemon.calls
+    outbox, now = rig.daemon.deps.outbox, rig.daemon.deps.now
 
-    def stop_late() -> None:
-        rig.daemon.deps.outbox.put(OrphanClosed(hunt_id="another", ended_at=rig.daemon.deps.now()))
-        stop()
+    class Late(Event):
+        def set(self) -> None:
+            outbox.put(OrphanClosed(hunt_id="another", ended_at=now()))
+            super().set()
 
     with rig.store.writing() as s:
         row = {"uuid": "another", "domain": "", "pilot": "", "group_name": "", "policy": "", "policy_input": None}
         who = {"caller_number": None, "caller_name": None, "node": "gone", "run_id": "gone"}
         calls.open_call(s, "another", **row, **who, started_at=rig.daemon.deps.now())
-    monkeypatch.setattr(heartbeat, "stop", stop_late)
+    monkeypatch.setattr(rig.daemon.heartbeat, "_stopped", Late())
     rig.daemon.stop()
     with rig.store.reading() as s:
         ended = {each.id: each.ended_at for each in calls.list_calls(s)}
@@ -54,13 +56,13 @@ def test_the_others_are_told_of_the_stop_when_the_ends_of_its_calls_are_written(
         retire(*args, **more)
 
     monkeypatch.setattr(daemons, "retire", retire_and_look)
-    outbox_stop = rig.daemon.deps.outbox.stop
+    outbox, flush = rig.daemon.deps.outbox, rig.daemon.deps.outbox.flush
 
-    def stop_with_one_more(timeout: float) -> None:
-        rig.daemon.deps.outbox.put(OrphanClosed(hunt_id="h", ended_at=rig.daemon.deps.now()))
-        outbox_stop(timeout)
+    def flush_with_one_more(timeout: float) -> bool:
+        outbox.put(OrphanClosed(hunt_id="h", ended_at=rig.daemon.deps.now()))
+        return flush(timeout)
 
-    monkeypatch.setattr(rig.daemon.deps.outbox, "stop", stop_with_one_more)
+    monkeypatch.setattr(outbox, "flush", flush_with_one_more)
     rig.daemon.stop()
     assert pending == [0]
     call.hang_up()
