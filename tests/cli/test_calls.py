@@ -88,7 +88,7 @@ def test_the_list_in_json_has_what_others_rely_on(hunted):
     assert {name: call[name] for name in relied_on} == relied_on
 
 
-def test_the_list_to_read_has_one_line_a_call(hunted):
+def test_the_list_of_calls_has_one_line_a_call(hunted):
     titles, line = hunted.run("call", "list").stdout.splitlines()
     assert titles.split() == ["started", "pilot", "caller", "result", "seconds", "uuid"]
     assert re.split(" {2,}", line) == [

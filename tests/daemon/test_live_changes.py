@@ -108,7 +108,7 @@ def test_a_member_whose_phone_rings_out_so_often_is_blocked_and_never_the_last_o
     assert said.endswith(f": 1001 is blocked from now on: {what}")
 
 
-def test_the_only_one_who_has_a_phone_is_never_blocked(rig: Rig) -> None:
+def test_the_only_member_with_a_phone_is_never_blocked(rig: Rig) -> None:
     rig.group("5000", "1001", "1002", ring_time=RINGS_OUT, auto_block=1, voicemail="1009")
     rig.phones("1002")
     for _ in range(2):

@@ -145,7 +145,7 @@ def test_an_error_in_a_callback_does_not_end_the_writer(
     assert "ZeroDivisionError: a mistake" in caplog.text
 
 
-def test_a_writer_that_broke_down_is_begun_anew_and_loses_nothing(outbox: Outbox, database: FakeDatabase) -> None:
+def test_a_failed_writer_is_restarted_and_loses_nothing(outbox: Outbox, database: FakeDatabase) -> None:
     database.error = ZeroDivisionError("a mistake")
     outbox.put(of_hunt("h", "first"))
     broken = gevent.spawn(outbox.run)
@@ -172,7 +172,7 @@ def test_an_event_that_can_never_be_written_is_left_out_and_the_others_are_writt
     assert "event noted cannot be written and is left out: It does not fit." in caplog.messages
 
 
-def test_while_the_database_is_away_all_waits_in_order_and_who_asked_is_told(
+def test_without_the_database_events_wait_in_order_and_their_senders_are_told(
     outbox: Outbox, database: FakeDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
     told = Flag()
@@ -254,7 +254,7 @@ def test_a_locked_table_is_no_thousand_locked_rows(
     assert sorted(database.written) == sorted(["release", *(f"record of {hunt}" for hunt in hunts)])
 
 
-def test_what_is_held_while_the_database_is_away_is_bounded_and_the_oldest_are_lost(
+def test_the_outbox_is_bounded_and_loses_the_oldest_first(
     outbox: Outbox, database: FakeDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(outbox_module, "MAX_PENDING", 3)

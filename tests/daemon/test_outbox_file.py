@@ -200,7 +200,7 @@ def test_a_disk_that_is_full_at_the_header_leaves_a_file_that_can_be_used(
 # Files of another version.
 
 
-def test_a_file_in_another_format_is_left_as_it_is_and_said_so_and_another_one_is_used(
+def test_a_file_in_another_format_is_kept_and_logged_and_another_one_is_used(
     folder: Path, a_file: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     (folder / NAME).write_bytes(NEWER)
@@ -223,9 +223,7 @@ def test_a_file_in_another_format_is_left_as_it_is_and_said_so_and_another_one_i
 
 
 @pytest.mark.parametrize("text", [b"\xff\xfe\n", b"7\n", b"[]\n{}\n", b"{}\n", b"[" * 100_000 + b"\n"])
-def test_a_file_that_says_no_format_is_left_as_it_is(
-    folder: Path, text: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_file_without_a_format_is_kept(folder: Path, text: bytes, caplog: pytest.LogCaptureFixture) -> None:
     (folder / NAME).write_bytes(text)
     assert restored(folder) == []
     assert "was written by fshunt of an unknown version and is left as it is" in caplog.text
@@ -394,7 +392,7 @@ def test_what_a_stopped_daemon_could_not_write_the_next_one_writes(
     assert f"writing 2 events of an earlier run from {file}" in caplog.messages
 
 
-def test_once_the_database_is_away_each_event_is_kept_as_it_comes(
+def test_without_the_database_each_event_goes_to_the_file_at_once(
     recording: Callable[[], Recording], folder: Path
 ) -> None:
     made = recording()

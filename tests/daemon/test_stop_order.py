@@ -40,7 +40,7 @@ def test_what_the_heartbeat_puts_at_its_end_is_written(rig: Rig, monkeypatch: py
     call.hang_up()
 
 
-def test_the_others_are_told_of_the_stop_when_the_ends_of_its_calls_are_written(
+def test_the_stop_is_announced_after_the_ends_of_its_calls_are_written(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before, they would take the calls over whose ends they do not see, and close them as failed."""

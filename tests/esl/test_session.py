@@ -262,7 +262,7 @@ def test_a_bridge_that_freeswitch_refuses_is_not_waited_for() -> None:
             call.wait_completion(bridge, soon())
 
 
-def test_who_waits_for_events_is_told_that_a_bridge_was_refused() -> None:
+def test_a_refused_bridge_ends_the_wait_for_events() -> None:
     with talking() as (call, switch):
         call.execute("bridge", "user/1001")
         switch.say(event("CHANNEL_PROGRESS"), frames.render_reply("-ERR invalid session id"))
@@ -293,7 +293,7 @@ def test_a_caller_who_hung_up_is_not_waited_for_when_no_completion_comes() -> No
             call.raise_if_disconnected()
 
 
-def test_the_wait_after_a_hang_up_is_bounded_even_when_freeswitch_says_nothing_more() -> None:
+def test_the_wait_after_a_hang_up_is_bounded_even_when_freeswitch_is_silent() -> None:
     now = [1000.0]
     ours, theirs = socket.socketpair()
     call = Session(ours, "test", clock=lambda: now[0])
@@ -361,7 +361,7 @@ def test_the_end_of_the_connection_wakes_every_wait(last: bytes) -> None:
                 call.raise_if_disconnected()
 
 
-def test_what_freeswitch_said_last_is_read_even_when_it_takes_no_more_commands() -> None:
+def test_the_last_frames_are_read_even_when_freeswitch_takes_no_more_commands() -> None:
     with talking() as (call, switch):
         bridge = call.execute("bridge", "user/1001")
         switch.say(OK, completion(bridge))
@@ -398,7 +398,7 @@ def test_closing_from_another_greenlet_wakes_the_wait() -> None:
             waiting.get(timeout=WAIT_SECONDS)
 
 
-def test_who_is_woken_while_the_rest_of_a_command_goes_out_does_not_wait_on() -> None:
+def test_a_session_woken_during_a_send_does_not_wait_on() -> None:
     class Slow:
         """A socket whose other end lets us wait for a moment, in which another greenlet has a turn."""
 

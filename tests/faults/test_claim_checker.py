@@ -93,7 +93,7 @@ def test_a_planted_overlap_is_found_in_any_run(seed: int, count: int) -> None:
         assert any("call planted" in words for words in check(entries + planted).overlaps)
 
 
-def test_it_is_a_program_that_reads_journals_of_several_daemons_and_says_so_by_its_end(tmp_path: Path) -> None:
+def test_it_is_a_program_that_reads_claim_audits_and_has_an_exit_code(tmp_path: Path) -> None:
     first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
     write(first, held("x", 1, 3))
     write(second, held("y", 4, 5, run="b"))

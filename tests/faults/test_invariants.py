@@ -67,7 +67,7 @@ def test_a_run_that_was_right_has_no_problems() -> None:
     assert check(right()) == []
 
 
-def test_a_phone_that_rings_for_one_call_while_it_rings_or_talks_for_another() -> None:
+def test_a_phone_that_rings_for_one_call_while_busy_with_another() -> None:
     run = right()
     run.uses.append(Use("1001", "z", 2, 2.5))
     assert names(run) == {"I1"}
@@ -99,7 +99,7 @@ def test_a_hunt_or_an_offer_that_was_never_closed() -> None:
     assert sum(problem.startswith("I9") for problem in check(run)) == 2
 
 
-def test_a_memory_that_moved_twice_or_never() -> None:
+def test_a_rotation_pointer_that_moved_twice_or_never() -> None:
     run = right()
     run.hunts = [
         answered("x", 0, policy="round-robin", policy_input=facts("round-robin")),
@@ -119,7 +119,7 @@ def test_a_caller_whose_end_is_none_or_is_not_what_the_records_say(kind: str) ->
     assert names(run) == {"I4"}
 
 
-def test_a_caller_who_never_ends_who_took_too_long_or_is_not_in_the_records() -> None:
+def test_a_call_that_never_ends_takes_too_long_or_is_not_recorded() -> None:
     run = right()
     run.callers[0].ended = None
     assert names(run) == {"I4"}
@@ -144,7 +144,7 @@ def test_a_stamp_that_went_back() -> None:
     assert names(run) == {"I5"}
 
 
-def test_a_phone_rung_after_the_answer_a_talk_cut_and_two_who_answered() -> None:
+def test_a_phone_rung_after_the_answer_a_call_cut_and_two_answers() -> None:
     run = right()
     run.callers[0].story += ("rings",)
     run.callers[1].talked = 1.0

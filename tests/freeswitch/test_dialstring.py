@@ -83,7 +83,7 @@ def test_all_phones_of_a_user_are_taken() -> None:
 
 
 @pytest.mark.parametrize("answer", ["error/user_not_registered", "", "-ERR no such command"])
-def test_who_is_not_registered_has_no_phones(answer: str) -> None:
+def test_an_unregistered_extension_has_no_phones(answer: str) -> None:
     assert contacts_of(answer, MARK) == ([], [])
 
 

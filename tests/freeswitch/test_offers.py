@@ -52,7 +52,7 @@ def test_what_a_cause_means(cause: str, sip: int | None, outcome: Outcome) -> No
     assert outcome_of(cause, sip) is outcome
 
 
-def test_do_not_disturb_and_silence_are_told_apart_in_words() -> None:
+def test_do_not_disturb_and_no_answer_have_different_details() -> None:
     assert "do not disturb" in str(detail_of("NO_USER_RESPONSE", 480))
     assert "did not respond" in str(detail_of("NO_USER_RESPONSE", None))
     assert detail_of("USER_BUSY", 486) is None
@@ -67,7 +67,7 @@ def test_the_ring_time_counts_from_the_moment_the_phone_rings() -> None:
     assert stage.next_due() == 119.5, "the first ringing counts"
 
 
-def test_a_phone_that_says_late_that_it_rings_cannot_draw_the_stage_out() -> None:
+def test_a_phone_that_rings_late_does_not_extend_the_stage() -> None:
     stage = StageLegs([offer("1", "a")])
     stage.on_leg_event(event("CHANNEL_PROGRESS", "a"), 100.0 + LATEST_RINGING_SECONDS + 0.1)
     assert stage.next_due() == 118.0

@@ -42,7 +42,7 @@ def follow(world: World, table: PhoneTable | None = None) -> PhoneTable:
     return table
 
 
-def test_a_phone_that_is_called_rings_and_then_talks_since_its_answer() -> None:
+def test_a_called_phone_rings_and_is_on_a_call_from_the_answer_on() -> None:
     world, table = World(), PhoneTable()
     line = world.dial("1001", outbound=True)
     world.enter(line, "RINGING")
@@ -55,7 +55,7 @@ def test_a_phone_that_is_called_rings_and_then_talks_since_its_answer() -> None:
     assert table.is_answered(line.uuid)
 
 
-def test_a_phone_that_calls_talks_from_its_dialling() -> None:
+def test_a_phone_that_dials_is_on_a_call_from_then_on() -> None:
     world = World()
     line = world.dial("1001", outbound=False)
     table = follow(world)
@@ -71,7 +71,7 @@ def test_a_call_on_hold_is_a_call() -> None:
     assert [call.state for call in follow(world).calls_of(ID)] == [PhoneState.TALKING]
 
 
-def test_channels_that_come_or_are_answered_are_told_whosever_they_are() -> None:
+def test_new_and_answered_channels_are_reported_for_any_owner() -> None:
     table, of = PhoneTable(), (("Unique-ID", "x"), ("Call-Direction", "inbound"))
     assert table.on_event(told(("Event-Name", "CHANNEL_CREATE"), *of)).channels == ("x",)
     assert table.on_event(told(("Event-Name", "CHANNEL_CALLSTATE"), *of)) == Change(), "nothing new"
@@ -81,7 +81,7 @@ def test_channels_that_come_or_are_answered_are_told_whosever_they_are() -> None
     assert Change.of([answer, end]) == Change(ended=("x",), channels=("x",))
 
 
-def test_a_phone_that_has_hung_up_is_free_before_all_is_said_and_done() -> None:
+def test_a_phone_is_free_at_the_hang_up() -> None:
     world = World()
     line = world.dial("1001", outbound=True)
     world.hang_up(line)
@@ -93,7 +93,7 @@ def test_a_phone_that_has_hung_up_is_free_before_all_is_said_and_done() -> None:
     assert not table.has_channel(line.uuid)
 
 
-def test_the_end_of_a_channel_that_nobody_heard_of_is_told_once() -> None:
+def test_the_end_of_an_unknown_channel_is_reported_once() -> None:
     table, end = PhoneTable(), told(("Event-Name", "CHANNEL_HANGUP_COMPLETE"), ("Unique-ID", "x"))
     assert table.on_event(end) == Change(ended=("x",))
     assert table.on_event(end) == Change()
@@ -114,7 +114,7 @@ def test_a_phone_that_logs_in_by_another_domain_is_known_by_its_account() -> Non
     assert table.calls_of(ID) == ()
 
 
-def test_who_calls_is_told_by_the_login_and_not_by_a_from_that_names_somebody_else() -> None:
+def test_a_caller_is_identified_by_the_login_and_not_by_the_from() -> None:
     table = PhoneTable()
     head = [("Event-Name", "CHANNEL_CREATE"), ("Unique-ID", "x"), ("Call-Direction", "inbound")]
     claims_to_be = ("Channel-Presence-ID", ID)
@@ -136,7 +136,7 @@ def test_a_login_that_is_known_later_takes_the_call_from_whom_the_from_named() -
     assert (len(table.calls_of(f"1009@{DOMAIN}")), table.calls_of(ID)) == (1, ())
 
 
-def test_a_leg_is_not_known_by_the_account_of_whoever_calls() -> None:
+def test_a_leg_is_not_identified_by_the_callers_account() -> None:
     table = PhoneTable()
     head = [("Event-Name", "CHANNEL_CREATE"), ("Unique-ID", "x"), ("Call-Direction", "outbound")]
     table.on_event(told(*head, ("variable_user_name", "1001"), ("variable_domain_name", DOMAIN)))
@@ -153,7 +153,7 @@ def test_calls_are_listed_oldest_first() -> None:
 
 
 @pytest.mark.parametrize("headers", [("from-user", "from-host"), ("user", "host")])
-def test_registrations_are_told_by_two_sets_of_names(headers: tuple[str, str]) -> None:
+def test_registrations_have_two_sets_of_header_names(headers: tuple[str, str]) -> None:
     table, name = PhoneTable(), ("Event-Name", "CUSTOM")
     who = [(headers[0], "1001"), (headers[1], "PBX.test"), ("call-id", "c"), ("contact", contact("1001", 5060))]
     assert table.on_event(told(name, ("Event-Subclass", "sofia::register"), *who)).presence_ids == {ID}
@@ -183,7 +183,7 @@ def test_a_phone_that_moved_stays_when_its_old_contact_expires() -> None:
     assert table.is_registered("1001", DOMAIN)
 
 
-def test_a_broken_connection_is_told_without_a_contact() -> None:
+def test_a_broken_connection_is_reported_without_a_contact() -> None:
     world = World()
     world.register("1001", "c", 5060)
     table = follow(world)
@@ -325,7 +325,7 @@ def test_a_uuid_that_cannot_be_asked_for_is_believed() -> None:
 
 
 @pytest.mark.parametrize("profiles", ["-ERR sofia Command not found!", "", "<profiles>"])
-def test_a_switch_that_tells_no_profiles_is_not_believed_to_have_no_phones(profiles: str) -> None:
+def test_a_switch_that_lists_no_profiles_is_not_one_without_phones(profiles: str) -> None:
     with pytest.raises(ProtocolError, match="SIP profiles"):
         watch(Answering(World(), profiles), PhoneTable())
 
@@ -341,7 +341,7 @@ def test_a_switch_without_profiles_has_no_phones() -> None:
     assert table.registrations == 0
 
 
-def test_the_state_taken_anew_forgets_who_has_gone_unheard() -> None:
+def test_a_new_snapshot_drops_channels_that_ended_unobserved() -> None:
     world = World()
     world.register("1001", "c", 5060)
     line = world.dial("1001", outbound=True)

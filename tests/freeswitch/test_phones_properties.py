@@ -70,7 +70,7 @@ def _step_of_phone(draw: st.DrawFn, world: World, phone: tuple[str, str, str]) -
 
 
 @given(st.data())
-def test_events_in_any_order_and_any_number_of_times_tell_what_is_so(data: st.DataObject) -> None:
+def test_events_in_any_order_and_number_give_the_true_state(data: st.DataObject) -> None:
     world = data.draw(worlds())
     again = data.draw(st.lists(st.sampled_from(world.told), max_size=10)) if world.told else []
     table = PhoneTable()
@@ -81,7 +81,7 @@ def test_events_in_any_order_and_any_number_of_times_tell_what_is_so(data: st.Da
 
 
 @given(worlds())
-def test_in_their_own_order_they_tell_all_of_it(world: World) -> None:
+def test_in_their_own_order_events_give_the_whole_state(world: World) -> None:
     table = PhoneTable()
     for event, truth in zip(world.told, world.moments[1:], strict=True):
         table.on_event(event)
@@ -97,7 +97,7 @@ def test_an_event_that_comes_again_changes_nothing(world: World) -> None:
 
 
 @given(worlds())
-def test_every_change_that_can_be_seen_is_told(world: World) -> None:
+def test_every_visible_change_is_reported(world: World) -> None:
     table, before = PhoneTable(), Truth()
     for event, truth in zip(world.told, world.moments[1:], strict=True):
         change = table.on_event(event)
@@ -158,7 +158,7 @@ def _slowly_taken_out(world: World, asked: int, heard: int) -> set[tuple[str, st
 
 
 @given(worlds(40), st.data())
-def test_the_state_taken_anew_at_any_time_changes_nothing_that_is_so(world: World, data: st.DataObject) -> None:
+def test_a_new_snapshot_at_any_time_changes_nothing(world: World, data: st.DataObject) -> None:
     table = PhoneTable()
     again = data.draw(st.sets(st.integers(0, len(world.told))))
     for number, event in enumerate(world.told):
@@ -237,7 +237,7 @@ def test_a_list_that_ends_early_raises_or_is_whole(world: World, length: int) ->
         st.tuples(st.sampled_from(["Event-Name", "Unique-ID", "call-id", "from-user", "x"]), st.text()), max_size=8
     )
 )
-def test_no_event_whatever_it_says_raises(headers: list[tuple[str, str]]) -> None:
+def test_no_event_raises_whatever_its_content(headers: list[tuple[str, str]]) -> None:
     said = "\n".join(f"{name}: {value}" for name, value in headers).encode(errors="replace")
     for name in ("CHANNEL_CREATE", "CHANNEL_UUID", "CHANNEL_HANGUP_COMPLETE", "CUSTOM", "HEARTBEAT"):
         PhoneTable().on_event(Frame(b"Event-Name: " + name.encode() + b"\n" + said))

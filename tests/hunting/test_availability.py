@@ -65,7 +65,7 @@ def test_rest_ends_with_its_last_second(idle: float, reason: SkipReason | None) 
     assert skip_reason(status, wrap_up_seconds=10, now=NOW) is reason
 
 
-def test_a_stamp_of_a_clock_that_was_set_back_since_is_no_rest_of_an_hour() -> None:
+def test_an_idle_time_from_before_a_clock_step_makes_no_wrap_up_of_an_hour() -> None:
     status = MemberStatus(idle_since=NOW + timedelta(hours=1))
     assert skip_reason(status, wrap_up_seconds=10, now=NOW) is None
 
@@ -76,7 +76,7 @@ def test_a_phone_that_a_hunt_rings_is_claimed_and_one_that_another_call_rings_is
 
 
 @pytest.mark.parametrize("outcome", [Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CONFIRM_REFUSED])
-def test_who_did_not_take_it_may_be_offered_it_again(outcome: Outcome) -> None:
+def test_a_member_who_did_not_answer_may_be_offered_the_call_again(outcome: Outcome) -> None:
     assert skip_reason(MemberStatus(last_outcome=outcome)) is None
 
 
@@ -103,7 +103,7 @@ def test_a_member_is_in_the_first_state_that_holds(status: MemberStatus, state: 
     assert member_state(status, wrap_up_seconds=10, now=NOW) is state
 
 
-def test_what_the_database_knows_is_added_to_what_the_phones_tell() -> None:
+def test_the_status_adds_the_database_to_the_phones() -> None:
     seen = MemberStatus(registered=True, ringing=True, last_outcome=Outcome.BUSY)
     stored = MemberStatus(blocked=True, auto_blocked=True, claimed=True, idle_since=NOW, in_wrap_up=False)
     both = MemberStatus(True, True, True, True, False, True, True, False, NOW, False, Outcome.BUSY)

@@ -40,7 +40,7 @@ def test_a_disabled_group_rings_nobody() -> None:
 
 
 @given(st.lists(st.sampled_from(list(Event)), max_size=12))
-def test_an_illegal_transition_changes_nothing_and_once_talking_nobody_is_rung(events: list[Event]) -> None:
+def test_an_illegal_transition_changes_nothing_and_after_the_answer_nobody_is_rung(events: list[Event]) -> None:
     some = hunt(group("1001"))
     talked = False
     for event in events:
@@ -59,7 +59,7 @@ def test_nothing_follows_the_end() -> None:
             after(State.ENDED, event)
 
 
-def test_each_transition_is_told_once() -> None:
+def test_each_transition_is_logged_once() -> None:
     told: list[tuple[State, Event, State]] = []
     some = hunt(group("1001"))
     some.log = lambda before, event, now: told.append((before, event, now))
@@ -137,7 +137,7 @@ def test_a_caller_does_not_wait_where_nobody_is_busy(end: Outcome | SkipReason) 
     assert not ended(hunt(group("1001", "1002", when_busy=WhenBusy.QUEUE)), end, end).waits()
 
 
-def test_a_caller_waits_on_for_who_talks_while_the_phone_is_not_registered_for_a_moment() -> None:
+def test_a_caller_waits_for_a_busy_member_whose_phone_is_unregistered_for_a_moment() -> None:
     some = hunt(group("1001", when_busy=WhenBusy.QUEUE))
     (member,) = some.group.members
     ended(some, SkipReason.ON_CALL)
@@ -150,13 +150,13 @@ def test_a_caller_waits_on_for_who_talks_while_the_phone_is_not_registered_for_a
     assert some.case() is Case.BUSY
 
 
-def test_nobody_waits_for_who_has_no_phone_and_makes_calls_all_the_same() -> None:
+def test_nobody_waits_for_a_member_without_a_phone_who_makes_calls() -> None:
     some = hunt(group("1001", when_busy=WhenBusy.QUEUE))
     some.saw(some.group.members[0], MemberStatus(on_call=True, registered=False))
     assert not ended(some, SkipReason.UNREGISTERED).waits()
 
 
-def test_who_had_the_call_is_not_awaited_and_who_comes_back_is() -> None:
+def test_a_member_who_had_the_call_is_not_awaited_and_one_who_returns_is() -> None:
     ends = [SkipReason.ON_CALL, *HAD_IT, *NOT_NOW]
     names = [str(1001 + i) for i in range(len(ends))]
     some = ended(hunt(group(*names, when_busy=WhenBusy.QUEUE)), *ends)

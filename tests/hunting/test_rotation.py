@@ -70,7 +70,7 @@ class MemoryMachine(RuleBasedStateMachine):
 TestMemory = MemoryMachine.TestCase
 
 
-def test_the_one_who_moved_up_comes_next() -> None:
+def test_the_member_who_moved_up_comes_next() -> None:
     memory = RotationPointer(2, 2).removed(2, 2)
     assert [1, 3, 4][next_index(memory, [1, 3, 4])] == 3
 
@@ -80,7 +80,7 @@ def test_after_the_last_one_is_gone_the_first_comes_next() -> None:
     assert next_index(memory, [1, 2]) == 0
 
 
-def test_one_put_in_at_the_place_of_one_who_is_gone_comes_next() -> None:
+def test_a_member_added_at_the_position_of_a_removed_one_comes_next() -> None:
     memory = RotationPointer(2, 2).removed(2, 2).added(2)
     assert [1, 9, 3][next_index(memory, [1, 9, 3])] == 9
 
@@ -90,5 +90,5 @@ def test_nothing_remembered_begins_with_the_first() -> None:
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9))
-def test_moving_the_remembered_member_moves_the_memory(position: int, new: int, other: int) -> None:
+def test_moving_the_remembered_member_moves_the_pointer(position: int, new: int, other: int) -> None:
     assert RotationPointer(1, position).moved(1, position, new) == RotationPointer(1, new)

@@ -66,7 +66,7 @@ def test_no_kind_lets_a_character_of_the_dial_string_through(
 
 @pytest.mark.parametrize("check", SENT)
 @given(value=st.text(max_size=40))
-def test_whatever_is_accepted_cannot_expand_break_a_line_or_switch_to_enterprise_dialling(
+def test_no_accepted_value_expands_breaks_a_line_or_enables_enterprise_dialling(
     check: Callable[[str], str], value: str
 ) -> None:
     if validation.fits(check, value):

@@ -3,7 +3,7 @@
 MOBILE = "+14155550123"
 
 
-async def test_an_outside_member_who_presses_1_has_the_call(lab, admin):
+async def test_an_external_member_who_presses_1_gets_the_call(lab, admin):
     lab.behave(MOBILE, answer_after=0.3, digits="1", digits_after=1.0)
     admin.group(members=(f"{MOBILE}@carrier",))
     caller = lab.caller("5000").dial()

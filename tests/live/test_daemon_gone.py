@@ -13,7 +13,7 @@ async def test_no_daemon_at_all_and_the_caller_hears_ringing_then_voicemail(lab,
     await lab.until_stored(pbx, FALLBACK_BOX, before + 1)
 
 
-async def test_killed_while_ringing_the_caller_goes_on_to_voicemail(lab, admin, daemon, pbx):
+async def test_killed_while_ringing_the_caller_goes_to_voicemail(lab, admin, daemon, pbx):
     admin.group(members=("1001",))
     before = len(pbx.messages(FALLBACK_BOX))
     caller = lab.caller("5000").dial()
@@ -37,7 +37,7 @@ async def test_killed_while_ringing_the_other_daemon_takes_the_caller_over(lab, 
     assert lab.rang() == ["1001", "1001", "1002"]
 
 
-async def test_killed_in_the_talk_the_talk_lives_on_and_no_voicemail_follows(lab, admin, daemon, pbx):
+async def test_killed_during_a_call_the_call_continues_and_no_voicemail_follows(lab, admin, daemon, pbx):
     admin.group(members=("1001",))
     lab.behave("1001", answer_after=0.3)
     before = len(pbx.messages(FALLBACK_BOX))
@@ -52,7 +52,7 @@ async def test_killed_in_the_talk_the_talk_lives_on_and_no_voicemail_follows(lab
     assert len(pbx.messages(FALLBACK_BOX)) == before
 
 
-async def test_killed_in_the_talk_of_a_caller_whom_an_attendant_answered_before(lab, admin, daemon):
+async def test_killed_during_a_call_that_an_attendant_answered_before(lab, admin, daemon):
     admin.group(members=("1001",))
     lab.behave("1001", answer_after=0.3)
     caller = lab.caller("85000").dial()
@@ -66,7 +66,7 @@ async def test_killed_in_the_talk_of_a_caller_whom_an_attendant_answered_before(
     assert lab.rang() == ["1001"]
 
 
-async def test_killed_while_music_plays_to_the_caller_he_goes_on_to_voicemail(lab, admin, daemon, pbx):
+async def test_killed_while_music_plays_the_caller_goes_to_voicemail(lab, admin, daemon, pbx):
     admin.group("--music", "tone_stream://%(500,500,440);loops=-1", members=("1001",))
     before = len(pbx.messages(FALLBACK_BOX))
     caller = lab.caller("5000").dial()
@@ -93,7 +93,7 @@ async def test_killed_while_the_caller_speaks_to_voicemail_the_message_is_kept_a
     assert len(pbx.messages(FALLBACK_BOX)) == before
 
 
-async def test_a_graceful_stop_lets_the_hunt_finish_and_the_talk_live_on(lab, admin, daemon, pbx):
+async def test_a_graceful_stop_lets_the_hunt_finish_and_the_call_continue(lab, admin, daemon, pbx):
     admin.group(members=("1001", "1002"))
     lab.behave("1001", answer_after=0.2)
     talking = lab.caller("5000", name="talking").dial()

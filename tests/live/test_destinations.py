@@ -30,7 +30,7 @@ async def test_everybody_busy_goes_where_busy_goes(lab, admin):
     await lab.until_closed(admin, "rejected")
 
 
-async def test_nobody_registered_goes_on_at_once_without_dead_ringing(lab, admin):
+async def test_with_no_phone_registered_the_caller_leaves_at_once_without_ringing(lab, admin):
     admin.group("--on-unreachable", "hangup:SUBSCRIBER_ABSENT", members=("1004", "1005"))
     caller = lab.caller("5000").dial()
     assert await caller.result(10) >= 400
@@ -42,7 +42,7 @@ async def test_nobody_registered_goes_on_at_once_without_dead_ringing(lab, admin
     assert reasons == ["unregistered", "unregistered"]
 
 
-async def test_a_transfer_to_an_extension_lives_without_the_daemon(lab, admin, daemon):
+async def test_a_transfer_to_an_extension_survives_the_daemon(lab, admin, daemon):
     admin.group("--ring-seconds", "1", "--on-no-answer", "transfer:1003", members=("1001",))
     lab.behave("1003", answer_after=1.0)
     caller = lab.caller("5000").dial()

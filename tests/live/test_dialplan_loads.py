@@ -34,7 +34,7 @@ async def test_each_group_falls_back_on_its_own_box(lab, admin, daemon, pbx, wri
     await lab.until_stored(pbx, "1013")
 
 
-async def test_of_several_domains_the_callers_own_decides_and_none_runs_what_he_dialled(
+async def test_of_several_domains_the_callers_own_decides_and_the_dialled_text_never_runs(
     lab, admin, daemon, pbx, written
 ):
     admin.group("--voicemail", "1014", members=("1001",))

@@ -14,7 +14,7 @@ def state_of(admin, extension):
     return found["state"]
 
 
-async def test_who_is_on_a_direct_call_or_makes_one_is_passed_over(lab, admin, watching, pbx):
+async def test_a_member_on_a_direct_call_is_skipped(lab, admin, watching, pbx):
     admin.group(members=("1001", "1002", "1003"))
     lab.behave("1001", answer_after=0.1)
     lab.behave("1002", answer_after=0.1)
@@ -43,7 +43,7 @@ async def test_who_is_on_a_direct_call_or_makes_one_is_passed_over(lab, admin, w
     assert lab.rang()[-1] == "1001", "free again"
 
 
-async def test_who_is_not_registered_is_passed_over(lab, admin, watching):
+async def test_an_unregistered_member_is_skipped(lab, admin, watching):
     admin.group(members=("1001", "1002"))
     lab.behave("1002", answer_after=0.1, hangup_after=0.2)
     await lab.unregister("1001")
@@ -114,7 +114,7 @@ async def test_stopped_while_a_phone_rings_that_nobody_picks_up_the_caller_is_hu
     caller.hang_up()
 
 
-async def test_killed_in_the_talk_the_next_daemon_finishes_the_record_when_it_ends(lab, admin, watching):
+async def test_killed_during_a_call_the_next_daemon_finishes_the_record_when_it_ends(lab, admin, watching):
     admin.group(members=("1001",))
     lab.behave("1001", answer_after=0.2)
     caller = lab.caller("5000").dial()

@@ -189,7 +189,7 @@ async def test_phones_that_come_leave_and_expire(following: Following, lab: Lab,
     await following.agrees()
 
 
-async def test_a_member_who_passes_the_caller_on_is_free(following: Following, lab: Lab) -> None:
+async def test_a_member_who_transfers_the_caller_is_free(following: Following, lab: Lab) -> None:
     lab.behave("1001", answer_after=0.1)
     lab.behave("1002", answer_after=0.5)
     caller = lab.caller("1001").dial()
@@ -205,7 +205,7 @@ async def test_a_member_who_passes_the_caller_on_is_free(following: Following, l
     await following.until(lambda: not following.table.channels)
 
 
-async def test_legs_that_are_joined_anew_stay_whose_they_were(following: Following, lab: Lab, pbx: Pbx) -> None:
+async def test_legs_of_an_attended_transfer_keep_their_owners(following: Following, lab: Lab, pbx: Pbx) -> None:
     """As by an attended transfer: two talks become one, and the two in the middle are let go."""
     lab.behave("1001", answer_after=0.1)
     lab.behave("1002", answer_after=0.1)

@@ -5,7 +5,7 @@ import pytest
 TOLERANCE_SECONDS = 0.25
 
 
-async def test_each_member_rings_as_long_as_was_told(lab, admin):
+async def test_each_member_rings_for_the_configured_time(lab, admin):
     admin.group("--ring-seconds", "2", members=("1001", "1002"))
     admin("member", "set", "5000", "1002", "--ring-seconds", "3.5")
     caller = lab.caller("5000").dial()

@@ -17,9 +17,7 @@ def dialplan(request, pbx, admin):
     pbx.load_dialplan(pbx.shipped_dialplan())
 
 
-async def test_a_caller_in_the_line_survives_one_restart_after_the_other(
-    lab, admin, daemon, second_daemon, pbx, dialplan
-):
+async def test_a_queued_caller_survives_one_restart_after_the_other(lab, admin, daemon, second_daemon, pbx, dialplan):
     admin.group("--when-busy", "queue", "--hunt-timeout", "120", members=("1001",))
     dialplan()
     for each in (daemon, second_daemon):
@@ -73,7 +71,7 @@ async def test_a_caller_may_be_transferred_in_a_further_round_too(lab, admin, da
     assert [call["result"] for call in admin.calls()] == ["transferred"]
 
 
-async def test_a_caller_whom_no_daemon_can_keep_goes_on_to_the_fallback_in_the_end(lab, pbx):
+async def test_a_caller_whom_no_daemon_can_serve_reaches_the_fallback(lab, pbx):
     async with controller(pbx, lab, serve_and_die):
         caller = lab.caller("5000").dial()
         await leave_a_message(caller)

@@ -77,7 +77,7 @@ async def test_a_caller_is_transferred_while_a_phone_rings(lab, admin, pbx):
 
 @pytest.mark.parametrize("options", [(), ("--music", "tone_stream://%(500,500,440);loops=-1")])
 @pytest.mark.parametrize("how", ["picked up", "transferred"])
-async def test_a_waiting_caller_is_taken_out_of_the_line(lab, admin, pbx, options, how):
+async def test_a_queued_caller_is_picked_up(lab, admin, pbx, options, how):
     admin.group("--when-busy", "queue", "--hunt-timeout", "20", *options, members=("1001",))
     busy = await talking(lab)
     caller = lab.caller("5000", name="waits").dial()

@@ -49,7 +49,7 @@ async def test_a_freed_member_is_rung_for_the_longest_waiting_within_a_quarter_s
     assert calls[1]["waited_seconds"] > 0
 
 
-async def test_who_waits_hears_ringing_and_with_music_the_music(lab, admin):
+async def test_a_queued_caller_hears_ringing_or_the_groups_music(lab, admin):
     admin.group("--when-busy", "queue", "--hunt-timeout", "30", members=("1001",))
     first = await talking(lab)
     ringing = lab.caller("5000", name="ringing").dial()
@@ -80,7 +80,7 @@ async def test_a_caller_whom_an_attendant_answered_waits_and_is_served(lab, admi
     attended.hang_up()
 
 
-async def test_a_caller_who_hangs_up_is_out_of_the_line_at_once(lab, admin):
+async def test_a_caller_who_hangs_up_is_out_of_the_queue_at_once(lab, admin):
     admin.group("--when-busy", "queue", "--hunt-timeout", "30", members=("1001",))
     first = await talking(lab)
     leaving = lab.caller("5000", name="leaving").dial()

@@ -140,7 +140,7 @@ def test_0002_is_taken_back_without_loss_of_what_0001_had(empty_database_url):
     assert back["claims"] == [], "their times are of a clock that 0001 does not know"
 
 
-def test_0002_taken_back_puts_back_who_was_blocked_by_the_group_only(empty_database_url):
+def test_0002_downgraded_unblocks_auto_blocked_members_only(empty_database_url):
     url = empty_database_url
     migrate.upgrade(url, "0002")
     fill_0002(url)
@@ -275,7 +275,7 @@ def test_each_migration_can_be_taken_back_and_done_again(empty_database_url):
         assert migrate.check(url).current == revision
 
 
-def test_upgrade_tells_each_migration_and_nothing_the_second_time(empty_database_url):
+def test_upgrade_reports_each_migration_and_nothing_the_second_time(empty_database_url):
     said = []
     migrate.upgrade(empty_database_url, report=said.append)
     assert [line.split(":")[0] for line in said] == [f"Upgraded to {each}" for each in revisions()]
@@ -284,7 +284,7 @@ def test_upgrade_tells_each_migration_and_nothing_the_second_time(empty_database
     assert said == []
 
 
-def test_downgrade_tells_what_it_took_back(empty_database_url):
+def test_downgrade_reports_each_migration(empty_database_url):
     migrate.upgrade(empty_database_url)
     said = []
     migrate.downgrade(empty_database_url, "base", report=said.append)

@@ -61,7 +61,7 @@ def test_the_migrations_work_from_an_installed_wheel(installed: Path, empty_data
     assert added.returncode == 0, added.stderr
 
 
-def test_a_wheel_says_what_a_checkout_says(installed: Path) -> None:
+def test_a_wheel_behaves_like_a_checkout(installed: Path) -> None:
     assert fshunt(installed, "--version").stdout == subprocess.run(
         [sys.executable, "-m", "fshunt", "--version"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout  # fmt: skip

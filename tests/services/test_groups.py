@@ -191,7 +191,7 @@ def test_groups_are_listed_by_pilot_with_their_members(store):
         ]
 
 
-def test_the_domain_is_what_was_said_else_the_setting_else_the_only_one(store):
+def test_the_domain_is_the_option_else_the_setting_else_the_only_one(store):
     with store.writing() as s:
         assert groups.resolve_domain(s, "said.test", "set.test") == "said.test"
         assert groups.resolve_domain(s, None, "set.test") == "set.test"

@@ -29,14 +29,14 @@ def test_members_are_added_at_the_end_or_at_a_position(store):
 
 
 @pytest.mark.parametrize(("at", "sentence"), [(0, "say from 1 to 3"), (4, "say from 1 to 3"), (-1, "out of range")])
-def test_a_position_out_of_range_says_which_there_are(store, at, sentence):
+def test_a_position_out_of_range_names_the_valid_ones(store, at, sentence):
     before = make_office(store, "1001", "1002")
     with pytest.raises(UsageError, match=sentence):
         add(store, THREE, at=at)
     assert look(store) == before
 
 
-def test_external_numbers_must_confirm_unless_it_is_said(store):
+def test_external_numbers_must_confirm_by_default(store):
     make_office(store)
     assert [m.confirm for m in add(store, ONE, EXTERNAL).members] == [False, True]
     said = add(store, *addresses("+4930123@carrier"), confirm=False)
@@ -158,7 +158,7 @@ def test_a_move_out_of_range_changes_nothing(store, to):
     assert look(store) == before
 
 
-def test_someone_who_is_no_member_is_named_with_those_who_are(store):
+def test_an_unknown_member_is_reported_with_the_known_ones(store):
     make_office(store, "2001", "2002")
     with pytest.raises(NotFound, match=r"^1001 is not a member of 5000: did you mean 2001"), store.writing() as s:
         groups.remove_member(s, DOMAIN, PILOT, ONE)
@@ -189,7 +189,7 @@ def test_a_block_holds_in_all_groups_of_the_domain_and_in_no_other(store):
         assert [m.blocked for g in groups.list_groups(s, DOMAIN) for m in g.members] == [False, False, False]
 
 
-def test_an_outside_member_can_be_blocked(store):
+def test_an_external_member_can_be_blocked(store):
     make_office(store, "+14155550123@carrier")
     with store.writing() as s:
         groups.block(s, DOMAIN, "+14155550123@carrier", True)

@@ -157,7 +157,7 @@ def test_a_value_of_a_wrong_type_names_the_key_and_the_file(name, write):
         ('confirm_prompt = "$${x}"', "`confirm_prompt`: '$${x}' is not a sound to play: a sound file or a stream"),
     ],
 )
-def test_a_wrong_value_is_told_in_a_sentence(line, problem, write):
+def test_a_wrong_value_is_reported_in_a_sentence(line, problem, write):
     file = write(line)
     assert refusal(file).startswith(f"{file}: {problem}")
 
@@ -195,7 +195,7 @@ def test_variables_of_others_and_empty_ones_set_nothing(write):
 
 
 @pytest.mark.parametrize("text", ["default_domain = ", "= 1", b"default_domain = '\xff'", "a = 1\na = 2"])
-def test_a_broken_file_is_told_in_a_sentence(text, write):
+def test_a_broken_file_is_reported_in_a_sentence(text, write):
     file = write(text)
     assert refusal(file).startswith(f"The settings file {file} ")
 
@@ -252,7 +252,7 @@ def test_the_node_is_by_default_the_host_and_the_port(monkeypatch, write):
     assert Settings().node_name == "h" * 59 + "-8084"
 
 
-def test_a_node_that_was_said_stays_when_it_listens_elsewhere(write):
+def test_a_configured_node_name_stays_when_it_listens_elsewhere(write):
     said = load(write('node_name = "first"\ncontrollers = ["192.0.2.1:8084"]'), {}).settings
     elsewhere = said.listening_on(Address("127.0.0.1", 9001))
     assert (elsewhere.node_name, elsewhere.controllers) == ("first", (Address("192.0.2.1", 8084),))
@@ -314,7 +314,7 @@ def test_a_readable_file_without_a_password_is_no_danger(write):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
-def test_a_file_that_may_not_be_read_is_told(write):
+def test_an_unreadable_file_is_reported(write):
     file = write("")
     file.chmod(0)
     assert refusal(file) == f"The settings file {file} cannot be read: Permission denied."

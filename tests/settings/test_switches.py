@@ -94,7 +94,7 @@ def test_the_variable_is_over_the_tables(write):
         ),
     ],
 )
-def test_a_wrong_table_is_told_in_a_sentence(table, problem, write):
+def test_a_wrong_table_is_reported_in_a_sentence(table, problem, write):
     file = write(f"[[switch]]\n{table}")
     assert refusal(file) == f"{file}: {problem}"
 
@@ -106,16 +106,16 @@ def test_a_password_among_the_settings_is_refused_and_not_repeated(write):
 
 
 @pytest.mark.parametrize("text", ['switch = "fs1"', "switch = [1]", "switch = [['a']]"])
-def test_what_are_no_tables_is_told(text, write):
+def test_other_values_than_tables_are_reported(text, write):
     assert "must be [[switch]] tables with `host`, `port` and `password_file`" in refusal(write(text))
 
 
-def test_one_bracket_too_few_is_told(write):
+def test_a_missing_bracket_is_reported(write):
     assert "two brackets" in refusal(write('[switch]\nhost = "fs1"'))
 
 
 @pytest.mark.parametrize("said", ["fs1:8021", "fs1=/x", "fs1:0=/x", "fs1:8021=x", "s3cret"])
-def test_a_wrong_variable_is_told(said, write):
+def test_a_wrong_variable_is_reported(said, write):
     assert refusal(write(""), {"FSHUNT_SWITCH": said}).startswith("the environment: `FSHUNT_SWITCH` must ")
 
 
@@ -163,7 +163,7 @@ def test_freeswitchs_shipped_password_is_refused(password_file):
         watched(password_file("ClueCon")).password()
 
 
-def test_a_password_file_that_is_missing_or_none_is_told(tmp_path):
+def test_a_missing_password_file_is_reported(tmp_path):
     with pytest.raises(SettingsError, match="does not exist"):
         watched(tmp_path / "none").password()
     with pytest.raises(SettingsError, match="is not a file"):
@@ -174,7 +174,7 @@ def test_a_password_file_that_is_missing_or_none_is_told(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
-def test_a_password_file_that_may_not_be_read_is_told(password_file):
+def test_an_unreadable_password_file_is_reported(password_file):
     file = password_file("s3cret")
     file.chmod(0)
     with pytest.raises(SettingsError, match="cannot be read: Permission denied"):

@@ -58,6 +58,6 @@ def test_commas_ring_together_and_bars_one_after_the_other() -> None:
     assert [target.variables for target in dial.groups[0]] == [{"a": "1"}, {"a": "2"}]
 
 
-def test_braces_win_over_brackets_unless_told_not_to() -> None:
+def test_braces_override_brackets_unless_configured_otherwise() -> None:
     assert value("{v=common}[v=own]user/1") == "common"
     assert value("{v=common,local_var_clobber=true}[v=own]user/1") == "own"

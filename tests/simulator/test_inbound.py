@@ -80,7 +80,7 @@ def test_the_start_state_names_the_phones_that_are_registered(watched: Watched) 
     assert not watched.table.is_registered("1003", "office.test")
 
 
-def test_a_direct_call_rings_and_then_talks_at_both_ends(watched: Watched) -> None:
+def test_a_direct_call_rings_and_then_both_ends_are_on_a_call(watched: Watched) -> None:
     call = watched.switch.call("1001", "1002")
     watched.until(lambda: watched.state("1001") is PhoneState.RINGING)
     assert watched.state("1002") is PhoneState.TALKING  # whoever dials has the phone in hand
@@ -92,7 +92,7 @@ def test_a_direct_call_rings_and_then_talks_at_both_ends(watched: Watched) -> No
     assert set(watched.ended) == {call.uuid, ringing.uuid}
 
 
-def test_an_answered_call_talks_until_its_end(watched: Watched) -> None:
+def test_an_answered_member_is_on_a_call_until_its_end(watched: Watched) -> None:
     call = watched.switch.call("1002", caller=Caller(talk_for=0.05))
     watched.until(lambda: watched.state("1002") is PhoneState.TALKING)
     (talking,) = watched.table.calls_of("1002@office.test")
@@ -139,7 +139,7 @@ def test_a_second_phone_keeps_the_extension_registered(watched: Watched) -> None
     assert watched.table.is_registered("1001", "office.test")
 
 
-def test_a_cut_connection_is_told_and_a_new_one_finds_the_state(watched: Watched) -> None:
+def test_a_cut_connection_is_reported_and_a_new_one_finds_the_state(watched: Watched) -> None:
     watched.switch.call("1002", "1001")
     watched.until(lambda: watched.state("1002") is PhoneState.TALKING)
     watched.switch.drop_inbound()
@@ -158,7 +158,7 @@ def test_a_switch_that_was_stopped_refuses_and_comes_back_at_its_port(switch: Si
     connect(switch).close()
 
 
-def test_in_slices_it_says_the_same(switch: SimulatedSwitch) -> None:
+def test_in_slices_it_gives_the_same(switch: SimulatedSwitch) -> None:
     switch.inbound_faults.append(Slices(7))
     switch.phone("1001", RINGS)
     watched = Watched(switch)
@@ -167,7 +167,7 @@ def test_in_slices_it_says_the_same(switch: SimulatedSwitch) -> None:
     watched.inbound.close()
 
 
-def test_nothing_is_said_before_the_password(switch: SimulatedSwitch) -> None:
+def test_no_event_is_sent_before_the_password(switch: SimulatedSwitch) -> None:
     assert switch.inbound is not None
     stranger = socket.create_connection(("127.0.0.1", switch.inbound.port))
     stranger.settimeout(WAIT_SECONDS)

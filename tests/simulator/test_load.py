@@ -43,7 +43,7 @@ def test_calls_at_a_rate_are_counted_and_timed(switch: SimulatedSwitch) -> None:
     assert all(delay >= 0 for delay in report.delays)
 
 
-def test_held_calls_stay_until_they_are_let_go(switch: SimulatedSwitch) -> None:
+def test_held_calls_stay_until_they_are_released(switch: SimulatedSwitch) -> None:
     calls, report = hold_calls(switch, ["5000"], 5, rate=100)
     assert report.kinds == {"answered": 5}
     gevent.sleep(0)

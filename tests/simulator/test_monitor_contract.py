@@ -201,12 +201,12 @@ def test_each_tape_is_played() -> None:
     assert sorted(SCENARIOS) == sorted(MONITOR_TAPES)
 
 
-def test_of_each_channel_the_same_is_told_in_the_same_order(told: tuple[list[Frame], list[Frame]]) -> None:
+def test_each_channel_has_the_same_events_in_the_same_order(told: tuple[list[Frame], list[Frame]]) -> None:
     ours, theirs = told
     assert stories(ours) == stories(theirs)
 
 
-def test_registrations_are_told_with_the_same_headers(told: tuple[list[Frame], list[Frame]]) -> None:
+def test_registrations_have_the_same_headers(told: tuple[list[Frame], list[Frame]]) -> None:
     ours, theirs = told
     assert registrations(ours) == registrations(theirs)
 
@@ -268,7 +268,7 @@ def understood(frames: list[Frame]) -> dict[str, list[list[PhoneState]]]:
     return seen
 
 
-def test_a_tape_told_in_slices_is_understood_alike() -> None:
+def test_a_tape_in_slices_gives_the_same_events() -> None:
     for name in MONITOR_TAPES:
         told = [line.text.encode() for line in read_tape(name) if line.sender == "switch"]
         stream = b"".join(told)

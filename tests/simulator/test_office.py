@@ -21,12 +21,12 @@ def test_every_agent_gets_a_call_and_every_phone_is_described() -> None:
         assert all(len(phones) in (0, PHONES[agent]) for agent, phones in call.phones.items())
 
 
-def test_who_answers_picks_up_within_the_ring_time() -> None:
+def test_every_answer_is_within_the_ring_time() -> None:
     for call in CALLS:
         kind, who = call.expect
         if kind == "answered":
             assert any(does.answer_after is not None and does.answer_after < RING_SECONDS for does in call.phones[who])
 
 
-def test_each_call_tells_the_viewer_something_of_its_own() -> None:
+def test_each_call_has_a_title_and_a_text_of_its_own() -> None:
     assert len({call.title for call in CALLS}) == len({call.tell for call in CALLS}) == len(CALLS)

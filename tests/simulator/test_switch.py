@@ -76,7 +76,7 @@ def test_a_controller_lost_while_ringing_stops_the_phones_and_the_next_action_ru
     assert phone.rings[0].outcome == "cancelled"
 
 
-def test_a_controller_lost_in_the_talk_leaves_the_talk_alone(
+def test_a_controller_lost_during_a_call_does_not_end_the_call(
     made: Callable[..., SimulatedSwitch], controller: Controller
 ) -> None:
     switch = made()
@@ -91,7 +91,7 @@ def test_a_controller_lost_in_the_talk_leaves_the_talk_alone(
     assert phone.rings[0].outcome == "answered"
 
 
-def test_with_resume_left_on_a_lost_controller_cuts_the_talk(
+def test_with_resume_left_on_a_lost_controller_cuts_the_call(
     made: Callable[..., SimulatedSwitch], controller: Controller
 ) -> None:
     switch = made([*NO_RESUME, ("set", "socket_resume=true"), socket_to(controller), ("hangup", "")])
@@ -105,7 +105,7 @@ def test_with_resume_left_on_a_lost_controller_cuts_the_talk(
     assert call.ending.seconds < 2
 
 
-def test_without_resume_a_controller_that_never_says_connect_leaves_the_caller_stuck(
+def test_without_resume_a_controller_that_never_connects_leaves_the_caller_stuck(
     made: Callable[..., SimulatedSwitch], controller: Controller
 ) -> None:
     switch = made([*NO_RESUME, socket_to(controller), ("voicemail", "default office.test 1999")])
