@@ -36,7 +36,7 @@ class DatabaseError(FshuntError):
 
 
 class Locked(DatabaseError):
-    """The database is there, and what is to be changed is locked by somebody else: all else may go on."""
+    """The database is available, but another client has locked this row: everything else may continue."""
 
 
 class Mistake(FshuntError):

@@ -1,4 +1,4 @@
-"""Engines and transactions: the same on SQLite and PostgreSQL as far as the rest of fshunt can see.
+"""Engines and transactions: the same on SQLite and PostgreSQL for the rest of fshunt.
 
 Any native thread may use a ``Store``; each transaction has its own connection.
 """
@@ -27,24 +27,24 @@ from fshunt.db.statements import finish, send
 from fshunt.errors import DatabaseError
 
 CONNECTIONS = 10
-"""Connections an engine may have open: above the native threads that the daemon gives to the database."""
+"""Connections that an engine may open: more than the native threads that the daemon gives to the database."""
 BUSY_TIMEOUT_MS = 5000
-"""How long a statement waits for a lock: a person at the command line waits that long without wondering."""
+"""How long a statement waits for a lock: as long as a person at the command line waits without concern."""
 PRIVATE = 0o600
 """Rights of a new SQLite file."""
 WAL_PAUSE_SECONDS = 0.01
 """Between two tries to switch a new SQLite file to its write-ahead log."""
 MIN_CONNECT_SECONDS = 2
-"""libpq takes less as this."""
+"""libpq takes a shorter timeout as this."""
 STATEMENT_MS = 1000
-"""How long a statement may run on PostgreSQL besides waiting for a lock: ours take a few milliseconds."""
+"""How long a statement may run on PostgreSQL, besides waiting for a lock: ours take a few milliseconds."""
 ABANDONED_MS = 30_000
-"""After this the server itself ends a transaction that nobody goes on with: its locks would outlive a dead machine."""
+"""After this the server itself ends an idle transaction: else its locks would outlive a dead client."""
 DEAD_PEER_MS = 20_000
 """After this a PostgreSQL server that takes packets but answers none counts as gone."""
 
 IDLE_SECONDS = 5.0
-"""A connection that was unused for so long is tried before it is used: servers and firewalls drop the idle."""
+"""A connection idle for so long is tested before it is used: servers and firewalls drop idle connections."""
 USED_AT = "fshunt_used_at"
 
 READING = "fshunt_reading"
@@ -63,7 +63,7 @@ def open_engine(
     """Return an engine; nothing is connected yet. ``create`` lets SQLite make the file, which only ``upgrade`` may.
 
     ``busy_timeout_ms`` is how long a statement waits for a lock, on PostgreSQL ``lock_timeout_ms`` if that is given.
-    Raises DatabaseError if the URL is of no supported database.
+    Raises DatabaseError if the URL names no supported database.
     """
     checked = _check_url(url)
     if checked.get_backend_name() == "sqlite":
@@ -79,9 +79,7 @@ def _check_url(url: str | URL) -> URL:
     try:
         made = make_url(url)
     except (ArgumentError, ValueError):
-        raise DatabaseError(
-            "The database URL cannot be read: it looks like sqlite:////path or postgresql://host/name."
-        ) from None
+        raise DatabaseError("The database URL cannot be read: use sqlite:////path or postgresql://host/name.") from None
     if made.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
         return made.set(drivername="postgresql+psycopg")
     if made.drivername not in ("sqlite", "sqlite+pysqlite"):
@@ -113,7 +111,7 @@ def _sqlite_engine(url: URL, busy_timeout_ms: int, connections: int, create: boo
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-        # Transactions begin by our own BEGIN: the driver's own comes too late and cannot be IMMEDIATE.
+        # Transactions begin with our own BEGIN: the driver's comes too late and cannot be IMMEDIATE.
         connection.isolation_level = None
         _use_wal(connection, busy_timeout_ms / 1000)
         connection.execute("PRAGMA synchronous=NORMAL")
@@ -134,16 +132,18 @@ def _sqlite_engine(url: URL, busy_timeout_ms: int, connections: int, create: boo
 
 
 def _make_private(path: Path) -> None:
-    """Make an empty file for its owner alone: it will hold who called whom. SQLite gives its other files its rights."""
-    with suppress(OSError):  # SQLite says it in its own words
+    """Make an empty file for its owner alone: it will say who called whom. SQLite gives its -wal and -shm
+    files the same rights.
+    """
+    with suppress(OSError):  # SQLite reports it when it opens the file
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, PRIVATE))
 
 
 def _use_wal(connection: sqlite3.Connection, seconds: float) -> None:
-    """Have the database keep a write-ahead log, which a new file does not.
+    """Switch the database to a write-ahead log, which a new file does not have.
 
-    SQLite's own waiting for locks does not cover this step: where two processes open a new file at once, one of them
-    is refused, and tries again here, for as long as a statement would wait.
+    SQLite's busy timeout does not cover this step: where two processes open a new file at once, one of them is refused,
+    and retries here for as long as a statement would wait.
     """
     deadline = time.monotonic() + seconds
     while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
@@ -197,9 +197,9 @@ def _postgresql_engine(url: URL, busy_timeout_ms: int, lock_timeout_ms: int, con
 
 
 def _ping_if_idle(engine: Engine) -> None:
-    """Have a connection tried before it is used, if the server has said something to it or it was idle for long.
+    """Test a connection before it is used, if the server has sent it something or it was idle for long.
 
-    A server that ends a connection says so; to ask it each time would cost the wait for one more answer.
+    A server that ends a connection says so; to test each time would cost one more round trip.
     """
 
     @event.listens_for(engine, "checkin")
@@ -228,25 +228,25 @@ class Store:
         self._read = sessionmaker(engine.execution_options(**{READING: True}), **options)
         self._write = sessionmaker(engine.execution_options(**{IMMEDIATE: True}), **options)
         event.listen(self._write, "do_orm_execute", lambda executing: send(executing.session))
-        # SQLite lets one writer in and makes the others poll; our own threads wait in line instead.
+        # SQLite lets one writer in and makes the others poll; our own threads wait for a lock instead.
         self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """One transaction that only reads, all of it from the same moment: a snapshot on either database."""
+        """One read-only transaction that sees one moment: a snapshot on either database."""
         with as_store_errors(self._engine.url), self._read() as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """One transaction that may write; it is undone unless the block ends well."""
+        """One transaction that may write; it is rolled back unless the block ends well."""
         with self._in_turn(), as_store_errors(self._engine.url), self._write.begin() as session:
             yield session
             finish(session)
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether there is one writer at a time only."""
+        """Whether the database is SQLite, which has one writer at a time."""
         return self._turn is not None
 
     def close(self) -> None:

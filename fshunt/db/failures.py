@@ -1,4 +1,4 @@
-"""What the database's errors mean, in one sentence each, and never with a password in it."""
+"""What the database's errors mean, in one sentence each, never with a password in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fshunt.errors import BadValue, Conflict, DatabaseError, Locked
 
 NOT_MIGRATED = "The database is not migrated: run `fshunt db upgrade`."
 BUSY = "{where} is locked by another process: try again."
-READ_ONLY = "{where} is read-only: give the user of fshunt the right to write it."
+READ_ONLY = "{where} is read-only: give the user of fshunt the right to write to it."
 SECRET_QUERY_KEYS = ("password", "sslpassword")
 
 _SQLITE = {
@@ -33,37 +33,37 @@ _SQLITE_PRIMARY_CODE = 0xFF
 _POSTGRESQL = {
     "42P01": NOT_MIGRATED,
     "42703": NOT_MIGRATED,
-    "25006": "{where} is read-only, as a standby is: name the primary in `database_url`, or let this one be written.",
-    "55P03": "{where} is locked by somebody else: try again.",
+    "25006": "{where} is read-only, as a standby is: put the primary into `database_url`, or make this one writable.",
+    "55P03": "{where} is locked by another client: try again.",
     "57014": "{where} took too long to answer: try again.",
-    "40P01": "{where} had two changes that waited for each other: try again.",
-    "40001": "{where} was changed by somebody else at the same moment: try again.",
-    "42501": "{where} does not let its user do this: grant it the tables of fshunt.",
+    "40P01": "{where} had a deadlock of two changes: try again.",
+    "40001": "{where} was changed by another client at the same moment: try again.",
+    "42501": "{where} refuses this to its user: grant them the tables of fshunt.",
     "53100": "{where} cannot grow: the disk is full.",
     "53300": "{where} has too many connections already: raise its max_connections.",
 }
 _LOCKED = {"55P03", "40P01", "40001"}
-"""The server is there, and answered, for whoever asks for anything else."""
+"""The server answered: it is available to all who need another row."""
 _POSTGRESQL_LOGIN = {
     "authentication failed": "{where} refuses the user name or the password.",
-    "no password supplied": "{where} wants a password: put it into FSHUNT_DATABASE_URL or a .pgpass file.",
+    "no password supplied": "{where} requires a password: put it into FSHUNT_DATABASE_URL or a .pgpass file.",
     '" does not exist': "{where} cannot be used: there is no such database or user on that server.",
 }
-"""A refused login has no code for the client, only the server's words (in English, or the plain sentence is used)."""
+"""A refused login has no code for the client, only the server's text, in English."""
 
 
 @contextmanager
 def as_store_errors(url: URL) -> Iterator[None]:
     """Turn the errors of SQLAlchemy and its drivers into ours, with one sentence each.
 
-    DatabaseError is what may go well when it is tried again; Locked, when somebody has let go of a lock. A row that can
-    never be stored is BadValue or Conflict instead, so that nobody tries it for ever.
+    DatabaseError may succeed on a retry, and Locked once a lock is released. A row that can never be stored is BadValue
+    or Conflict instead, so that nobody retries it for ever.
     """
     try:
         yield
     except IntegrityError as error:
         raise Conflict(
-            f"{_subject(url)} was changed by somebody else at the same moment: look, and try again."
+            f"{_subject(url)} was changed by another client at the same moment: check, and try again."
         ) from error
     except DataError as error:
         raise BadValue(f"A value does not fit into {where(url)}: {_drivers_words(url, error)}.") from error
@@ -72,14 +72,14 @@ def as_store_errors(url: URL) -> Iterator[None]:
         raise kind(_sentence(url, error)) from error
     except StatementError as error:
         raise BadValue(f"A value does not fit into {where(url)}: {_drivers_words(url, error)}.") from error
-    except OverflowError as error:  # sqlite3 says so of a whole number that is too large, external of its own errors
+    except OverflowError as error:  # sqlite3 raises it for an integer that is too large, outside its own errors
         raise BadValue(f"A value does not fit into {where(url)}: {error}.") from error
     except PoolTimeout as error:
         raise DatabaseError(f"{_subject(url)} is busy: all connections of this process are in use.") from error
 
 
 def busy(url: URL) -> str:
-    """Say that somebody else holds the database's lock."""
+    """Return the sentence for a database whose lock another process holds."""
     return BUSY.format(where=_subject(url))
 
 
@@ -126,5 +126,5 @@ def _drivers_words(url: URL, error: StatementError) -> str:
     words = (lines[0] if lines else type(error.orig).__name__).rstrip(".")
     secrets = [url.password, *(url.query.get(key) for key in SECRET_QUERY_KEYS)]
     if any(secret and str(secret) in words for secret in secrets):
-        return "the driver says why, but its words hold the password"
+        return "the driver's message is hidden because it contains the password"
     return words

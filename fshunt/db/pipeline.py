@@ -1,7 +1,8 @@
-"""Connections to PostgreSQL that wait for fewer answers: a call waits for a database that may be far away.
+"""Connections to PostgreSQL with fewer round trips: a call waits for a database that may be far away.
 
 A transaction begins together with its first statement, and statements whose answers nobody needs are sent together,
-with the COMMIT where they are the last (libpq's pipeline mode). So most transactions of a hunt wait for two answers.
+with the COMMIT if they are the last (psycopg's pipeline mode). So most transactions of a hunt wait for two answers:
+``python -m tests.benchmarks.pipelining`` measures what that saves.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ R = TypeVar("R")
 
 BEGIN = b"BEGIN"
 BEGIN_READING = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-"""One consistent picture for all statements."""
+"""One snapshot for all statements."""
 
 SILENT_SECONDS = 15.0
 """A server that has sent nothing for so long, longer than a statement may run, while we wait for its answer, is gone.
@@ -37,10 +38,10 @@ class PipedConnection(psycopg.Connection[Any]):
         super().__init__(*args, **kwargs)
         self.cursor_factory = PipedCursor
         self.begin_with: bytes | None = None
-        """How the transaction begins that has begun for everybody but the server; None: there is none."""
+        """The BEGIN that is still to be sent, with the first statement; None: none is."""
         self._statement_seconds = 0.0
         self.unanswered = 0
-        """How many of the next statements are sent together, without waiting for the answer of each."""
+        """How many of the next statements are sent together, without waiting for each answer."""
         self._pipe: ExitStack | None = None
 
     def set_timeouts(self, milliseconds: Mapping[str, int]) -> None:
@@ -55,7 +56,7 @@ class PipedConnection(psycopg.Connection[Any]):
         return max(SILENT_SECONDS, self._statement_seconds + SILENT_MARGIN_SECONDS)
 
     def was_spoken_to(self) -> bool:
-        """Tell whether the server has said something unasked, or ended the connection."""
+        """Return whether the server has sent something unasked, or ended the connection."""
         if self.closed:
             return True
         poll = select.poll()
@@ -63,11 +64,11 @@ class PipedConnection(psycopg.Connection[Any]):
         return bool(poll.poll(0))
 
     def wait(self, gen: Generator[Any, Any, R], *args: Any, **named: Any) -> R:
-        """Wait for the server as ever, but not for ever; a connection that is silent is given up."""
+        """Wait for the server as psycopg does, but give up a connection that stays silent."""
         return super().wait(self._while_it_speaks(gen), *args, **named)
 
     def _while_it_speaks(self, gen: Generator[Any, Any, R]) -> Generator[Any, Any, R]:
-        """Pass on what psycopg's waiting says: what is ready, or 0 now and then where nothing is."""
+        """Pass on what psycopg waits for: what is ready, or 0 now and then if nothing is."""
         heard, patience = time.monotonic(), self.longest_silence_seconds
         try:
             wanted = next(gen)
@@ -77,7 +78,7 @@ class PipedConnection(psycopg.Connection[Any]):
                 if ready:
                     heard = now
                 elif now - heard > patience:
-                    self.pgconn.finish()  # nobody shall wait for it again, be it to roll back
+                    self.pgconn.finish()  # nobody must wait for it again, not even to roll back
                     raise psycopg.OperationalError(f"the server has sent nothing for {patience:g} s")
                 wanted = gen.send(ready)
         except StopIteration as done:
@@ -89,7 +90,7 @@ class PipedConnection(psycopg.Connection[Any]):
         self.unanswered = statements + until_commit
 
     def open_pipe(self) -> None:
-        """Send what comes without waiting for answers."""
+        """Send the next statements without waiting for answers."""
         if self._pipe is None:
             self._pipe = ExitStack()
             self._pipe.enter_context(self.pipeline())
@@ -105,31 +106,31 @@ class PipedConnection(psycopg.Connection[Any]):
             raise _first_of(error) from None
 
     def commit(self) -> None:
-        """End the transaction well."""
+        """Commit the transaction."""
         self.begin_with = None
         if self._pipe is None:
             super().commit()
             return
-        # Not psycopg's own, which it leaves out while it has not heard that a transaction has begun.
+        # Not psycopg's own commit, which sends nothing while the answer to BEGIN is outstanding.
         psycopg.Cursor(self).execute(b"COMMIT")
         self.close_pipe()
 
     def rollback(self) -> None:
-        """Undo the transaction; where nothing can be said any more the server does so by itself.
+        """Roll the transaction back; if the connection is lost the server does so by itself.
 
-        It is called because of an error, and one of its own would stand before that.
+        It is called because of an error, which an error of its own would hide.
         """
         self.begin_with = None
         with suppress(psycopg.Error):
             self.close_pipe()
         if self.pgconn.pipeline_status != PipelineStatus.OFF:
-            self.close()  # answers are missing for good
+            self.close()  # answers will never come
         if not self.closed:
             super().rollback()
 
 
 def _first_of(error: psycopg.Error) -> psycopg.Error:
-    """Return why the statements before were refused: what follows in a pipeline is only said to be aborted."""
+    """Return the error of the first refused statement: those after it in a pipeline are only reported as aborted."""
     found = error
     while _only_follows(found) and isinstance(found.__context__, psycopg.Error):
         found = found.__context__
@@ -137,17 +138,17 @@ def _first_of(error: psycopg.Error) -> psycopg.Error:
 
 
 def _only_follows(error: psycopg.Error) -> bool:
-    """Whether an error is of the pipeline alone: it is aborted, or cannot be left while answers are missing."""
+    """Whether an error is only a consequence: the pipeline is aborted, or cannot be left while answers are missing."""
     return isinstance(error, PipelineAborted) or str(error).startswith("cannot exit pipeline mode")
 
 
 class PipedCursor(psycopg.Cursor[Any]):
-    """A cursor that begins the transaction if need be, and leaves the answer for later if its connection says so."""
+    """A cursor that sends BEGIN if it is due, and leaves the answer for later if its connection says so."""
 
     connection: PipedConnection
 
     def execute(self, query: Any, params: Any = None, **how: Any) -> Self:
-        """Send a statement; its answer is there when this returns unless the connection holds answers."""
+        """Send a statement, and wait for the answer unless the connection holds answers."""
         connection = self.connection
         begin, connection.begin_with = connection.begin_with, None
         if begin is None and not connection.unanswered:
@@ -162,7 +163,7 @@ class PipedCursor(psycopg.Cursor[Any]):
         return self
 
     def executemany(self, query: Any, params_seq: Any, **how: Any) -> None:
-        """Send a statement with many values, and wait for the answers."""
+        """Send a statement with many sets of values, and wait for the answers."""
         begin, self.connection.begin_with = self.connection.begin_with, None
         if begin is not None:
             psycopg.Cursor(self.connection).execute(begin)

@@ -16,7 +16,7 @@ from fshunt.db.notifications import announce
 from fshunt.db.queries.rows import (
     find_domain_id,
     find_group,
-    lock_memory,
+    lock_rotation,
     nearest,
     pointer_of,
 )
@@ -167,7 +167,7 @@ def forget_stray_blocks(s: Session, domain_id: int) -> None:
 def _lock(s: Session, domain: str, pilot: str) -> _Locked:
     domain_id = find_domain_id(s, domain, lock=True)
     group_id = find_group(s, domain_id, domain, pilot).id
-    memory = lock_memory(s, group_id)
+    memory = lock_rotation(s, group_id)
     if memory is None:
         raise NotFound(f"The memory of group {pilot} is missing: remove the group and add it again.")
     return _Locked(domain_id, find_group(s, domain_id, domain, pilot), memory)

@@ -117,6 +117,6 @@ def test_offers_that_are_left_ringing_at_a_stop_have_an_outcome(database_url: st
             (record,) = calls.show_call(s, call.uuid)
         assert (record.result, record.end_seen) == ("failed", False)
         assert sorted(rang(record)) == [("1001", "switch-lost"), ("1002", "switch-lost")]
-        assert {offer.detail for offer in record.offers} == {"the daemon stopped while it rang"}
+        assert {offer.detail for offer in record.offers} == {"the daemon stopped while the phone rang"}
         assert all(offer.ended_at for offer in record.offers)
         call.hang_up()

@@ -150,9 +150,9 @@ def test_killed_between_the_answer_and_its_record_the_switch_knows_the_member(
             assert (after.result, after.answered_by, after.end_seen) == ("answered", "1001", True)
             assert rang(after) == [("1001", "answered")]
             with rig.store.reading() as s:
-                from fshunt.db.queries.hunts import memories
+                from fshunt.db.queries.hunts import rotation_pointers
 
-                answerer, _ = memories(s, groups.get_group(s, DOMAIN, "5000").id)
+                answerer, _ = rotation_pointers(s, groups.get_group(s, DOMAIN, "5000").id)
             assert answerer is not None
             assert answerer.position == 1, "the memory of the circular group has moved"
         finally:

@@ -244,7 +244,7 @@ def test_a_call_cut_off_while_it_hunted_is_closed_as_failed(store):
     (call,) = shown(store)
     assert (call.result, call.reason, call.ended_at, call.end_seen) == (
         "failed",
-        "The daemon stopped while it hunted for this call.",
+        "The daemon stopped during this hunt.",
         after(500),
         False,
     )
@@ -260,7 +260,7 @@ def test_a_call_cut_off_after_the_answer_stays_answered_with_its_end_not_seen(st
     close_orphan(store)
     (call,) = shown(store)
     assert (call.result, call.answered_by, call.end_seen) == ("answered", "1002", False)
-    assert call.reason == "The end of the talk was not seen: no daemon watched it any more."
+    assert call.reason == "The end of the call was not seen: no daemon watched it."
     assert {o.id: o.outcome for o in call.offers} == {"o1": "answered", "o2": "switch-lost"}
 
 

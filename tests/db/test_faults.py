@@ -135,7 +135,7 @@ def test_a_postgresql_row_that_another_holds(postgres_url):
     make_office(store)
     with psycopg.connect(make_url(postgres_url).set(drivername="postgresql").render_as_string(False)) as other:
         other.execute("SELECT * FROM domains FOR UPDATE")
-        assert "is locked by somebody else" in fault(open_store(postgres_url, busy_timeout_ms=50), write=True)
+        assert "is locked by another client" in fault(open_store(postgres_url, busy_timeout_ms=50), write=True)
     store.close()
 
 
@@ -172,7 +172,7 @@ def test_a_user_without_rights(own_postgres, postgres_url):
     from tests.support.postgres import LOCKED_PASSWORD
 
     url = make_url(postgres_url).set(username=LOCKED_ROLE, password=LOCKED_PASSWORD)
-    assert "does not let its user do this" in fault(open_store(url))
+    assert "refuses this to its user" in fault(open_store(url))
 
 
 def test_a_database_that_the_server_does_not_have(postgres_url):

@@ -141,7 +141,7 @@ class Office(RuleBasedStateMachine):
         if not members:
             return
         with self.store.reading() as s:
-            answerer, turn = hunts.memories(s, self.group_id)
+            answerer, turn = hunts.rotation_pointers(s, self.group_id)
         ids = [m.id for m in members]
         assert members[next_index(turn, ids)].extension == self.turn.next_up()
         assert members[next_index(answerer, ids)].extension == self.answerer.next_up()

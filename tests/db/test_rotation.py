@@ -16,12 +16,12 @@ MEMBERS = ("1001", "1002", "1003", "1004")
 
 def turn_of(store: Store, group_id: int) -> RotationPointer | None:
     with store.reading() as s:
-        return hunts.memories(s, group_id)[1]
+        return hunts.rotation_pointers(s, group_id)[1]
 
 
 def answerer_of(store: Store, group_id: int) -> RotationPointer | None:
     with store.reading() as s:
-        return hunts.memories(s, group_id)[0]
+        return hunts.rotation_pointers(s, group_id)[0]
 
 
 def take(store: Store, group, uuid: str) -> RotationPointer | None:
@@ -39,7 +39,7 @@ def answer(store: Store, group, position: int, uuid: str, at=NOON, moves=True) -
 def test_a_new_group_remembers_nothing(store):
     group = make_office(store, *MEMBERS)
     with store.reading() as s:
-        assert hunts.memories(s, group.id) == (None, None)
+        assert hunts.rotation_pointers(s, group.id) == (None, None)
 
 
 def test_the_turn_moves_once_a_call(store):
@@ -113,7 +113,7 @@ def test_one_call_may_move_both_memories(store):
     take(store, group, "a")
     answer(store, group, 3, "a")
     with store.reading() as s:
-        assert hunts.memories(s, group.id) == (
+        assert hunts.rotation_pointers(s, group.id) == (
             RotationPointer(group.members[2].id, 3),
             RotationPointer(group.members[0].id, 1),
         )

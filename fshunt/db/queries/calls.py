@@ -1,9 +1,8 @@
-"""The records: one row a hunt, one row an offer, one row a skip, written as things happen.
+"""The call log: one row for each hunt, each offer and each skip, written as they happen.
 
-The caller chooses the ids, and each function may be run twice with the same values: the first time counts. Records only
-move forward: a result, an outcome or an end that is there is not written over. But for one thing: who closes the record
-of a daemon that is not heard of guesses that the hunt has failed, and an answer that it knew of, and wrote late, is no
-guess.
+The ids come from outside, and each function may be run twice with the same values: the first time counts. Rows only
+move forward: a result, an outcome or an end is never overwritten, with one exception. A takeover closes the row of a
+dead daemon's hunt as failed, which is a guess; an answer that the daemon knew of, and writes late, replaces it.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ from fshunt.errors import NotFound
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.states import Outcome, Result
 
-END_NOT_SEEN = "The end of the talk was not seen: no daemon watched it any more."
-DAEMON_STOPPED = "The daemon stopped while it hunted for this call."
-STOPPED_WHILE_RINGING = "the daemon stopped while it rang"
+END_NOT_SEEN = "The end of the call was not seen: no daemon watched it."
+DAEMON_STOPPED = "The daemon stopped during this hunt."
+STOPPED_WHILE_RINGING = "the daemon stopped while the phone rang"
 DEFAULT_LIMIT = 50
 """Calls in a list unless more are asked for: about one screen."""
 
@@ -53,7 +52,7 @@ _ANSWER_OFFER = update(OFFERS).where(
         and_(OFFERS.c.outcome == Outcome.SWITCH_LOST.value, OFFERS.c.detail == STOPPED_WHILE_RINGING),
     ),
 )
-"""What else is set is named by the values that are given."""
+"""The values that are given name the columns to set."""
 
 
 def open_call(
@@ -92,16 +91,16 @@ def open_call(
 
 
 def note_answered(s: Session, hunt_id: str, *, answered_by: str, answered_at: datetime) -> None:
-    """Write that a member talks with the caller: from now on the result is ``answered``, whatever comes.
+    """Write that a member answered: from now on the result is ``answered``, whatever comes.
 
-    A record that was closed meanwhile, as of a daemon that is gone, is open again.
+    A row that a takeover has closed meanwhile is open again.
     """
     values = {"result": Result.ANSWERED.value, "answered_by": answered_by, "answered_at": answered_at}
     write(s, _NOTE_ANSWERED, {"hunt_id": hunt_id, **values})
 
 
 def note_leaving(s: Session, hunt_id: str, *, result: Result, reason: str, destination: str) -> None:
-    """Write where the caller goes whom nobody took, before he does: there the call outlives the daemon."""
+    """Write where an unanswered caller goes, before they do: there the call continues without the daemon."""
     values = {"result": result.value, "reason": reason, "destination": destination}
     write(s, _NOTE_RESULT, {"hunt_id": hunt_id, **values})
 
@@ -117,9 +116,9 @@ def close_call(
     end_seen: bool = True,
     waited_seconds: float | None = None,
 ) -> None:
-    """Write the one result of a hunt and its end; with ``end_seen`` false, ``ended_at`` is when we looked away.
+    """Write the one result of a hunt and its end; with ``end_seen`` false, ``ended_at`` is when the daemon detached.
 
-    Offers that still ring then have their outcome now: nobody will see what becomes of them.
+    Offers that still ring then get their outcome now: nobody will see it later.
     ``waited_seconds`` is how long the caller waited for a busy member, None if never.
     """
     values = {"reason": reason, "ended_at": ended_at, "end_seen": end_seen, "unless_answered": result.value}
@@ -132,7 +131,7 @@ def close_call(
 def finish_call(
     s: Session, hunt_id: str, *, result: Result, reason: str | None, ended_at: datetime, end_seen: bool
 ) -> None:
-    """Close the record of a call that was adopted; what its first daemon has written of it stays."""
+    """Close the row of a call that was taken over; what its first daemon has written stays."""
     values: dict[str, Any] = {"ended_at": ended_at, "end_seen": end_seen, "unless_answered": result.value}
     if reason is not None:
         values["reason"] = reason
@@ -157,7 +156,7 @@ def add_offer(
     ring_seconds: float,
     started_at: datetime,
 ) -> None:
-    """Write that a member is rung on so many phones, for ``ring_seconds`` at most."""
+    """Write that so many phones of a member ring, for ``ring_seconds`` at most."""
     place = {"call_id": call_id, "stage": stage, "cycle": cycle, "position": position, "extension": extension}
     row = {"id": offer_id, **place, "phones": phones, "ring_seconds": ring_seconds, "started_at": started_at}
     _add_once(s, OfferRecord, row)
@@ -176,10 +175,10 @@ def end_offer(
     rang_out: bool = False,
     missing: Collection[str] = (),
 ) -> None:
-    """Write the one outcome of an offer; ``cause`` and ``sip_code`` are the switch's words for it.
+    """Write the one outcome of an offer; ``cause`` and ``sip_code`` are what FreeSWITCH said.
 
-    ``member_id``, ``rang_out``, that the phone rang for its whole time, and ``missing``, who has no phone now, are for
-    the group's ``auto_block``.
+    ``member_id``, ``rang_out`` (the phone rang for its whole time) and ``missing`` (members without a phone now) are
+    for the group's ``auto_block``; without ``member_id`` nothing is counted.
     """
     words = {"outcome": outcome.value, "cause": cause, "sip_code": sip_code, "detail": detail}
     values = {"offer_id": offer_id, "ended_at": ended_at, **words}
@@ -205,17 +204,17 @@ def add_skip(
     at: datetime,
     detail: str | None = None,
 ) -> None:
-    """Write that a member was passed over, and why."""
+    """Write that a member was skipped, and why."""
     place = {"call_id": call_id, "stage": stage, "cycle": cycle, "position": position, "extension": extension}
     _add_once(s, SkipRecord, {"id": skip_id, **place, "reason": reason.value, "detail": detail, "at": at})
 
 
 def close_orphan(s: Session, hunt_id: str, now: datetime) -> None:
-    """Close a call that a daemon left open when it died, saying so; one that has ended is left as it is.
+    """Close a call that a dead daemon left open; one that has ended is left as it is.
 
     A call that was answered stays answered, and its end was not seen. Any other has failed. An offer without an
-    outcome was answered if it is the one that has the call, else its phones were lost with the switch. Members whom
-    a hunt rang are free at once; of a talk nobody knows whether it goes on, so its claims stay until their lease ends.
+    outcome was answered if its member has the call, else it was lost with the switch. Members whose phones rang are
+    free at once; whether an answered call continues nobody knows, so its claims stay until they expire.
     """
     found = s.execute(select(CallRecord.result).where(*_unfinished(hunt_id)).with_for_update()).first()
     if found is None:
@@ -290,7 +289,7 @@ def _unfinished(hunt_id: str) -> tuple[ColumnElement[bool], ...]:
 
 
 def _end_open_offers(s: Session, hunt_id: str, now: datetime) -> None:
-    """The one that has the call was answered; what became of the others nobody saw, and their phones may ring on."""
+    """End the offers of a hunt: answered for the member who has the call, lost with the switch for all others."""
     answered_by = select(CallRecord.answered_by).where(CallRecord.id == hunt_id).scalar_subquery()
     outcome = case((OfferRecord.extension == answered_by, Outcome.ANSWERED.value), else_=Outcome.SWITCH_LOST.value)
     values = {"outcome": outcome, "ended_at": now, "detail": STOPPED_WHILE_RINGING}

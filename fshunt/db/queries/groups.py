@@ -1,4 +1,4 @@
-"""Reads all groups, some at a time, for a daemon that must know them when the database is away."""
+"""Reads all groups, some at a time, for the group cache of a daemon: it is used while the database is unavailable."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LAST_OPEN = select(func.max(func.coalesce(CALLS.c.answered_at, CALLS.c.started_
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A group that there is, as people call it."""
+    """A group by its domain and pilot."""
 
     id: int
     domain: str
@@ -39,14 +39,14 @@ class Named:
 
 
 def all_groups(s: Session) -> list[Named]:
-    """Return which groups there are, without reading them."""
+    """Return the names of all groups, without reading the groups."""
     return [Named(row.id, row.name, row.pilot) for row in run(s, _ALL.order_by(GROUPS.c.id), {})]
 
 
 def load_groups(s: Session, group_ids: Collection[int]) -> list[Loaded]:
-    """Return these groups with their memories; who is gone is left out.
+    """Return these groups with their rotation pointers; groups that were removed are left out.
 
-    Raises BadValue, or whatever the value leads to, if one of them was stored by hand and may not be there.
+    Raises BadValue, or another error of the value, if one of them was stored by hand and is not allowed.
     """
     rows = run(s, _THESE, {"ids": sorted(group_ids)}).all()
     members = read_members(s, [row.id for row in rows])
@@ -61,7 +61,7 @@ def load_groups(s: Session, group_ids: Collection[int]) -> list[Loaded]:
 
 
 def last_written(s: Session, node: str) -> datetime | None:
-    """Return the latest time that stands in a record of this node's calls; None: it has none."""
+    """Return the latest time in the call log of this node; None: it has no calls."""
     ended = run(s, _LAST_ENDED, {"node": node}).scalar()
     still_open = run(s, _LAST_OPEN.where(_OF_NODE, CALLS.c.ended_at.is_(None)), {"node": node}).scalar()
     return max((at for at in (ended, still_open) if at is not None), default=None)

@@ -1,5 +1,6 @@
-"""What a call needs while it hunts: the group it dialled, the group's memory, the members' stamps and, from ``claims``,
-the claims. Every function may be run twice with the same values and then has done its work once.
+"""What a call needs while it hunts: the group it dialled, the rotation pointers, the members' idle times and claims.
+
+Every function may be run twice with the same values and then has done its work once.
 """
 
 from __future__ import annotations
@@ -42,21 +43,21 @@ __all__ = [
     "find_domain",
     "load",
     "look_and_claim",
-    "memories",
     "move_turn",
     "note_answer",
     "note_end",
     "release",
     "renew",
+    "rotation_pointers",
     "sweep",
     "take_turn",
 ]
 
 KEPT_MOVES = 1000
-"""How many moves of a group's memories are remembered by call: more than the writes that can be under way or be tried
-again at one time (the daemon's recorder takes 200 at once)."""
+"""How many moves of a group's rotation pointers are remembered by call: more than the events that can be pending at one
+time (the outbox writes 200 at once)."""
 FORGET_EVERY = 100
-"""After how many moves the oldest are forgotten: not at each, for the sake of the calls that wait."""
+"""After how many moves the oldest are deleted: not at each, because calls wait for a move."""
 
 DOMAINS, ROTATIONS, MOVES = table(Domain), table(GroupRotation), table(RotationMove)
 _ROTATION_COLUMNS = (
@@ -95,7 +96,7 @@ _STAMP_MEMBER = update(MEMBERS).where(
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A group and its memories, all read at one moment."""
+    """A group and its rotation pointers, all read at one moment."""
 
     group: Group
     answerer: RotationPointer | None
@@ -113,7 +114,7 @@ def load(
         return Loaded(group_of(rows[0], members), *_pointers_of(rows[0]))
     domain_id, domain = find_domain(s, fshunt_domain=fshunt_domain, domain_name=domain_name, host=host)
     group = find_group(s, domain_id, domain, pilot)
-    return Loaded(group, *memories(s, group.id))
+    return Loaded(group, *rotation_pointers(s, group.id))
 
 
 def find_domain(
@@ -121,9 +122,9 @@ def find_domain(
 ) -> tuple[int, str]:
     """Return id and name of a call's domain, without regard to case; raise NotFound if it cannot be told.
 
-    It is the one that the dialplan says (``fshunt_domain``) and no other; else ``domain_name``, the tenant of the
-    caller's phone; else, where none is set, the ``host`` that was dialled; else, where what was named is no domain of
-    ours, the only domain there is. A caller who can dial any host reaches no other tenant's pilots by it.
+    It is the one that the dialplan names (``fshunt_domain``) and no other; else ``domain_name``, the tenant of the
+    caller's phone; else, where none is set, the ``host`` that was dialled; else, if that is no domain of ours, the only
+    domain there is. A caller who can dial any host cannot reach another tenant's pilots by it.
     """
     named = fshunt_domain or domain_name or host or ""
     row = s.execute(select(Domain.id, Domain.name).where(func.lower(Domain.name) == named.lower())).first()
@@ -136,8 +137,8 @@ def find_domain(
     raise NotFound(f"There is no domain {said}: {nearest(said, domain_names(s), 'domain')}")
 
 
-def memories(s: Session, group_id: int) -> tuple[RotationPointer | None, RotationPointer | None]:
-    """Return the memories of a group: the last answerer, and the turn."""
+def rotation_pointers(s: Session, group_id: int) -> tuple[RotationPointer | None, RotationPointer | None]:
+    """Return the rotation pointers of a group: who answered last, and who was first in turn last."""
     row = run(s, _ROTATION_OF_GROUP, {"group_id": group_id}).first()
     return (None, None) if row is None else _pointers_of(row)
 
@@ -145,11 +146,11 @@ def memories(s: Session, group_id: int) -> tuple[RotationPointer | None, Rotatio
 def take_turn(
     s: Session, group_id: int, call_uuid: str, choose: Callable[[RotationPointer | None], int | None]
 ) -> RotationPointer | None:
-    """Move the turn of a group, once a call (invariant I3), and return the memory that decides this call's order.
+    """Move a group's turn pointer, once a call (invariant I3), and return the pointer that decides this call's order.
 
-    ``choose`` is given that memory and says who is first in turn (a member's id; None: nobody, and nothing moves).
-    Two calls at once take their turns one after the other. A call that took its turn already moves nothing and is
-    given what the memory was before its move, however many calls have moved it since.
+    ``choose`` is given that pointer and returns who is first in turn (a member's id; None: nobody, and nothing moves).
+    Two calls at once move it one after the other. A call that has moved it already moves nothing and is given what the
+    pointer was before its move, however many calls have moved it since.
     """
     return _move(s, group_id, Remembers.TURN, call_uuid, choose)
 
@@ -158,7 +159,7 @@ def move_turn(s: Session, group_id: int, call_uuid: str, policy_input: dict[str,
     """Do as ``take_turn``, at the end of the transaction, for a call that could not wait for it.
 
     ``policy_input`` is what its order was decided on, as plain values: the daemon's next run may write this.
-    Raises KeyError or ValueError if they are something else.
+    Raises KeyError or ValueError for other values.
     """
     read = PolicyInput.from_json(policy_input)
     choose = partial(first_in_turn, read)
@@ -168,14 +169,14 @@ def move_turn(s: Session, group_id: int, call_uuid: str, policy_input: dict[str,
 def note_answer(
     s: Session, group_id: int, member_id: int, *, call_uuid: str, at: datetime, moves_answerer: bool
 ) -> None:
-    """Stamp the member who answered and, for a policy that remembers it, move the last answerer, once a call."""
+    """Set the answerer's idle time and, for a policy that needs it, the answerer pointer, once a call."""
     if moves_answerer:
         at_end(s, Rank.ROTATION, group_id, lambda s: _note_answerer(s, group_id, member_id, call_uuid))
     note_end(s, member_id, at=at)
 
 
 def note_end(s: Session, member_id: int, *, at: datetime) -> None:
-    """Stamp the member whose call through the pilot ended at ``at``; a stamp never goes back (invariant I5)."""
+    """Set the idle time of a member whose hunt call ended at ``at``: it never goes back (invariant I5)."""
     stamp = {"member_id": member_id, "at": at, "idle_since": at}
     at_end(s, Rank.MEMBER, member_id, lambda s: write(s, _STAMP_MEMBER, stamp))
 
@@ -206,7 +207,7 @@ def _move(
         "member": member_id,
     }
     if member_id is None or run(s, _noting_move(dialect_of(s)), move).scalar() is None:
-        # The call has moved it already, or there is nobody whom it could be moved to.
+        # The call has moved it already, or there is no member to move it to.
         done = run(s, _MOVE_DONE, {"group_id": group_id, "kind": kind.value, "uuid": call_uuid}).first()
         return before if done is None else pointer_of(done.before_id, done.before_position)
     write(s, _setting_rotation(kind), {"of_group": group_id, "member": member_id, "as_number": row.moves + 1})

@@ -1,4 +1,4 @@
-"""Reads groups, members and memory into the values of ``fshunt.hunting``, and finds what was named."""
+"""Reads groups, members and rotation pointers into the values of ``fshunt.hunting``, and finds groups by name."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def domain_names(s: Session) -> list[str]:
 
 
 def find_domain_id(s: Session, domain: str, *, lock: bool = False) -> int:
-    """Return the domain's id; ``lock`` keeps all other administration of it out. Raises NotFound."""
+    """Return the domain's id; ``lock`` keeps other administration of it waiting. Raises NotFound."""
     query = select(Domain.id).where(Domain.name == domain)
     found = s.scalar(query.with_for_update() if lock else query)
     if found is None:
@@ -75,7 +75,7 @@ def pilots(s: Session, domain_id: int) -> list[str]:
 
 
 def nearest(said: str, names: Sequence[str], what: str) -> str:
-    """Return the second half of a sentence about a name that is not there: what could have been meant."""
+    """Return the second half of a sentence about an unknown name: what could have been meant."""
     near = difflib.get_close_matches(said, names, n=3)
     if near:
         return f"did you mean {' or '.join(sorted(near))}?"
@@ -94,7 +94,7 @@ def read_members(s: Session, group_ids: Iterable[int]) -> defaultdict[int, list[
 
 
 def group_of(row: Any, members: Sequence[Member]) -> Group:
-    """Return the group of a row of ``group_query``; raise BadValue if it was stored by hand and may not be there."""
+    """Return the group of a row of ``group_query``; raise BadValue if it was stored by hand and is not allowed."""
     return Group(
         id=row.id,
         domain=row.domain,
@@ -120,15 +120,15 @@ def group_of(row: Any, members: Sequence[Member]) -> Group:
 
 
 def pointer_of(member_id: int | None, position: int | None) -> RotationPointer | None:
-    """Return the memory that two columns hold."""
+    """Return the rotation pointer that two columns hold."""
     return None if position is None else RotationPointer(member_id, position)
 
 
-def lock_memory(s: Session, group_id: int) -> GroupRotation | None:
-    """Return the memory's row, locked until the transaction ends; None if the group is gone.
+def lock_rotation(s: Session, group_id: int) -> GroupRotation | None:
+    """Return the row of the rotation pointers, locked until the transaction ends; None if the group is gone.
 
-    Whoever changes members takes this lock before he looks at them, so that a call's move and a change of the members
-    never cross. On SQLite the transaction is the lock.
+    A change of members takes this lock before it reads them, so that a call's move of a pointer and a change of the
+    members never cross. On SQLite the transaction is the lock.
     """
     query = select(GroupRotation).where(GroupRotation.group_id == group_id).with_for_update()
     return s.scalar(query.execution_options(populate_existing=True))
@@ -161,4 +161,4 @@ def _when_busy(word: str) -> WhenBusy:
     try:
         return WhenBusy(word)
     except ValueError:
-        raise BadValue(f"{word!r} is not what a group does when all are busy: say go-on or wait.") from None
+        raise BadValue(f"{word!r} is not what a group does when all are busy: use overflow or queue.") from None
