@@ -37,7 +37,7 @@ class Reading:
 
     def __init__(self, store: Store) -> None:
         self.store, self.known, self.clock = store, GroupCache(), SteadyClock()
-        # No call has the patience for any question: what is read all the same waits for as long as it takes.
+        # The deadline of a call is too short for any query: the reader does not use it.
         self.database = Database(store, timeout=0.0)
         self.reader = GroupReader(self.database, self.known, self.clock, NODE)
 

@@ -62,7 +62,7 @@ def until_idle(listener: Listener) -> None:
 
 
 class Holding:
-    """A handler that holds its calls until they are let go."""
+    """A handler that holds its calls until they are released."""
 
     def __init__(self) -> None:
         self.held: list[str] = []

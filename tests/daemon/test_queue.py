@@ -1,4 +1,4 @@
-"""Who is woken when a member may be free: the first in the line who waits for that member (design, section 4)."""
+"""When a member may be free, the first queued caller of that member is woken (design, section 4)."""
 
 from __future__ import annotations
 

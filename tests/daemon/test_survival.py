@@ -93,7 +93,7 @@ def test_garbage_hands_the_caller_to_the_fallback(light_rig: Rig, number: int) -
 
 @pytest.fixture
 def locked_database(light_rig: Rig) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds SQLite's write lock until it is told to let go."""
+    """Another process that holds SQLite's write lock until it is told to release it."""
     program = (
         "import sqlite3, sys\n"
         "c = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
@@ -204,7 +204,7 @@ def test_a_stop_detaches_from_calls_and_from_hunts_that_last_too_long(sqlite_url
         ringing = rig.started("5001")
         _until(rig, "rings")
         rig.daemon.stop()
-        assert not talking.ended.is_set(), "the talk lives on without us"
+        assert not talking.ended.is_set(), "the call continues without the daemon"
         assert ringing_phone.rings[0].outcome == "ringing", "and the phone rings on"
         rig.pick_up(ringing, "1002")
         assert ringing.join(WAIT_SECONDS)

@@ -84,7 +84,7 @@ def test_a_queued_caller_who_is_picked_up_leaves_the_queue_and_rings_nobody(
         picked_up(office, call)
     else:
         call.send_away("70")
-    office.until(lambda: len(office.daemon.deps.queue) == 0, "he is out of the line")
+    office.until(lambda: len(office.daemon.deps.queue) == 0, "the caller has left the queue")
     busy.hang_up()
     left_alone(office, call)
     assert member.rings == []

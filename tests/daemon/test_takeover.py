@@ -49,7 +49,7 @@ def record(rig: Rig, call: Any) -> CallRecord:
 
 
 def started_again(rig: Rig) -> Any:
-    """The next life of the daemon, with the same settings; it takes no calls of the switch."""
+    """The next run of the daemon, with the same settings; it takes no calls from the switch."""
     daemon = build(rig.settings)
     daemon.start()
     return daemon
@@ -215,7 +215,7 @@ def test_after_the_takeover_of_a_stage_only_the_answerer_stays_claimed(watched_r
         rig.until(lambda: len(following.deps.takeover) == 1, "the call is detached")
         rig.pick_up(call, "1001")
         assert talks.wait(WAIT_SECONDS)
-        rig.until(lambda: [c.extension for c in claims_in_database(rig)] == ["1001"], "the other's claim is let go")
+        rig.until(lambda: [c.extension for c in claims_in_database(rig)] == ["1001"], "the other claim is released")
         call.hang_up()
         assert sorted(rang(rig.closed(call))) == [("1001", "answered"), ("1002", "answered-elsewhere")]
     finally:

@@ -63,7 +63,7 @@ def test_a_member_freed_by_one_daemon_is_offered_by_the_other_at_once(
     holds = first.started()
     assert talks.wait(WAIT_SECONDS)
     waits = other_switch.call("5000")
-    first.until(lambda: place_of(first, waits), "the caller stands in the line of both")
+    first.until(lambda: place_of(first, waits), "the caller is in the queue of both")
     holds.hang_up()
     record = first.closed(waits)
     assert (record.result, passed(record)) == ("answered", [("1001", "claimed")])
@@ -80,7 +80,7 @@ def test_first_come_first_served_whichever_daemon_has_the_caller(first: Rig, oth
     callers = []
     for number, switch in enumerate([other_switch, first.switch, other_switch, first.switch]):
         callers.append(switch.call("5000", caller_number=f"415555040{number}"))
-        first.until(lambda: place_of(first, callers[-1]), "the caller stands in the line")
+        first.until(lambda: place_of(first, callers[-1]), "the caller is in the queue")
     holds.hang_up()
     records = [first.closed(call) for call in callers]
     assert {record.result for record in records} == {"answered"}
@@ -102,7 +102,7 @@ def test_the_log_counts_the_queued_callers_of_all_daemons(
         assert talks.wait(WAIT_SECONDS)
     for number, (switch, pilot) in enumerate([(first.switch, "5001"), (first.switch, "5000"), (other_switch, "5000")]):
         call = switch.call(pilot)
-        first.until(lambda call=call: place_of(first, call), "the caller stands in the line of both")
+        first.until(lambda call=call: place_of(first, call), "the caller is in the queue of both")
         first.until(lambda number=number: len(said_in_line(caplog)) == number + 1, "the log says so")
     assert said_in_line(caplog) == ["1 in the line", "1 in the line", "2 in the line"]
 
@@ -168,7 +168,7 @@ def test_a_daemon_that_missed_heartbeats_restores_its_claims_and_tickets(
         holds.append(first.started())
         assert talks.wait(WAIT_SECONDS)
     waits = first.started()
-    first.until(lambda: place_of(first, waits), "the caller stands in the line")
+    first.until(lambda: place_of(first, waits), "the caller is in the queue")
     ticket = place_of(first, waits)
     with first.store.writing() as s:  # as another daemon does that takes this one for dead
         s.execute(delete(Claim))
@@ -195,7 +195,7 @@ def test_a_removed_member_is_not_reserved_for_the_queue_of_the_group(first: Rig)
     holds = first.started()
     assert talks.wait(WAIT_SECONDS)
     waits = first.started()
-    first.until(lambda: place_of(first, waits), "the caller stands in the line")
+    first.until(lambda: place_of(first, waits), "the caller is in the queue")
     with first.store.writing() as s:
         members.remove_member(s, DOMAIN, "5000", parse_member("1002"))
         members.add_members(s, DOMAIN, "5001", [parse_member("1002")])

@@ -93,7 +93,7 @@ def test_a_claim_ends_with_its_lease_to_the_moment(store):
 
 
 def test_renewing_lengthens_the_leases_of_living_hunts_only(store):
-    """A daemon keeps its name when it starts again: what its last life claimed must run out (invariant I2)."""
+    """A daemon keeps its name when it restarts: the claims of its previous run must expire (invariant I2)."""
     claim(store, "a", ["1001"])
     claim(store, "dead", ["1002"])
     claim(store, "elsewhere", ["1003"], run_id="other node")

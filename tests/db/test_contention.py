@@ -52,7 +52,7 @@ def at_once(work: Callable[[int], None], threads: int = THREADS) -> None:
 
 
 class Counter:
-    """One hunt-group's callers: each tries, joins the line, tries until it has somebody, and releases."""
+    """Callers of one group: each tries, joins the queue, tries until a claim succeeds, and releases it."""
 
     def __init__(self, stores: list[Store], *members: str) -> None:
         self.stores = stores
@@ -65,7 +65,7 @@ class Counter:
         self.passed_by: list[tuple[str, str]] = []
 
     def try_once(self, store: Store, hunt: str, ticket: int | None) -> set[str]:
-        """Claim whoever is free; note who was in the line before it began and still is when it is done."""
+        """Claim any free member; note which callers were queued before the claim and still are after it."""
         before = dict(self.in_line)
         who = {"domain": DOMAIN, "hunt_id": hunt, "call_uuid": hunt, "run_id": "run"}
         with store.writing() as s:

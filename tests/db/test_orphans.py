@@ -1,4 +1,4 @@
-"""Calls whose daemon is gone are taken over by one that lives."""
+"""A live daemon takes over the calls of a dead one."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing

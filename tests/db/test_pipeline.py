@@ -111,7 +111,7 @@ def test_a_hunt_waits_for_seven_answers_at_most_until_it_rings(counter, far, gro
 
     def take_turn(number):
         with far.writing() as s:
-            hunts.take_turn(s, group.id, number, lambda _memory: ids[0])
+            hunts.take_turn(s, group.id, number, lambda _pointer: ids[0])
 
     def claim(number):
         who = {"domain": DOMAIN, "hunt_id": number, "call_uuid": number, "run_id": "run"}

@@ -190,7 +190,7 @@ def test_an_idle_time_in_the_future_makes_no_wrap_up_of_hours(store, group):
 
 @pytest.mark.parametrize("wrap_up_seconds", [0.0, 5.0])
 def test_the_database_and_the_rules_agree_on_the_wrap_up(store, wrap_up_seconds):
-    """Also a call that ended 50 ms from now, on a machine whose clock is ahead: else nobody rests for a moment."""
+    """Also a call that ended 50 ms from now, on a machine whose clock is ahead: else the wrap-up pauses."""
     apart = [-3600, -5.1, -5, -4.999, -0.05, 0, 0.05, 4.999, 5, 5.1, 3600]
     group = make_office(store, *(f"2{number:03}" for number in range(len(apart))))
     stamps = {member.extension: after(seconds) for member, seconds in zip(group.members, apart, strict=True)}

@@ -35,7 +35,7 @@ SOME = st.sets(st.sampled_from(NAMES), min_size=1)
 
 @dataclass
 class Run:
-    """A life of a daemon."""
+    """A run of a daemon."""
 
     id: str
     node: str
@@ -47,7 +47,7 @@ class Run:
 
 @dataclass
 class Hunt:
-    """A hunt as its daemon sees it: whom it has, and its ticket in the line."""
+    """A hunt as its daemon sees it: its claims, and its ticket in the queue."""
 
     id: str
     call: str
@@ -68,7 +68,7 @@ class Lease:
 
 
 class Daemons(RuleBasedStateMachine):
-    """Everything that daemons do to claims and the line."""
+    """Everything that daemons do to claims and the queue."""
 
     store: Store
 
@@ -266,7 +266,7 @@ class Daemons(RuleBasedStateMachine):
         return got
 
     def rows_of(self, call) -> list[Lease]:
-        """What a call has in the line, the hunts of daemons that are gone included."""
+        """The queue entries of a call, including the hunts of dead daemons."""
         return [row for row in self.line.values() if row.hunt.call == call]
 
     def may_have(self, hunt, extension, ticket, now) -> bool:

@@ -70,7 +70,7 @@ def test_a_step_tried_again_after_other_calls_moves_nothing_and_decides_the_same
 def test_a_group_without_members_moves_nothing(store):
     group = make_office(store)
     with store.writing() as s:
-        assert hunts.take_turn(s, group.id, "a", lambda _memory: None) is None
+        assert hunts.take_turn(s, group.id, "a", lambda _pointer: None) is None
     assert turn_of(store, group.id) is None
 
 
@@ -95,7 +95,7 @@ def test_a_member_of_another_group_is_never_remembered(store):
     group = make_office(store, *MEMBERS)
     other = make_office(store, "2001", pilot="5001")
     with store.writing() as s:
-        hunts.take_turn(s, group.id, "a", lambda _memory: other.members[0].id)
+        hunts.take_turn(s, group.id, "a", lambda _pointer: other.members[0].id)
     assert turn_of(store, group.id) is None
 
 

@@ -1,6 +1,6 @@
 """Looks for two calls that held one member at one time: ``python -m tests.faults.claim_checker FILE...``.
 
-It knows nothing of fshunt but the form of its claim journals: a JSON object a line with ``event`` (``start`` or
+It knows nothing of fshunt but the format of its claim audits: one JSON object a line with ``event`` (``start`` or
 ``end``), ``domain``, ``member``, ``call``, ``hunt``, ``run``, ``monotonic``, seconds of a clock that all daemons of a
 machine share, and ``shared``, true where the group lets a member have several calls. A daemon notes a start after it
 has the claim and an end before it gives it up, so what overlaps here has overlapped.
@@ -110,7 +110,7 @@ def _who(entry: Entry) -> str:
     return f"{entry.member}@{entry.domain} for call {entry.call} (hunt {entry.hunt}, run {entry.run})"
 
 
-def read_journals(paths: Iterable[Path | str]) -> list[Entry]:
+def read_audits(paths: Iterable[Path | str]) -> list[Entry]:
     """All entries of the files; the last line of a daemon that was killed may be cut off and is left out."""
     entries = []
     for path in paths:
@@ -123,10 +123,10 @@ def read_journals(paths: Iterable[Path | str]) -> list[Entry]:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Look for two calls that held one member at one time.")
-    parser.add_argument("journal", nargs="+")
+    parser.add_argument("audit", nargs="+")
     parser.add_argument("--killed", action="append", default=[], metavar="RUN", help="a run that was killed")
     said = parser.parse_args(arguments)
-    report = check(read_journals(said.call_log), said.killed)
+    report = check(read_audits(said.audit), said.killed)
     for problem in report.problems:
         print(problem)
     print(f"{report.claims} claims, {len(report.problems)} problems")

@@ -1,6 +1,6 @@
 """What is left of a run: the rows of the database and what the phones of the switches went through.
 
-It reads the tables by their names, so that the checks do not rest on what they check.
+It reads the tables by their names, so that the checks do not depend on the code under test.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Looks over a run for what must never break (docs/design.md, section 8), in the records and on the switch.
+"""Checks the invariants of a run (docs/design.md, section 8), in the records and on the switch.
 
 It decides the orders of the policies by itself, so that it does not repeat a mistake of what it checks.
 """
@@ -87,7 +87,7 @@ def nothing_left(run: Run) -> Iterator[str]:
     if run.claims_left:
         yield f"I2: {run.claims_left} claims are left"
     if run.waiting_left:
-        yield f"I9: {run.waiting_left} callers are left in the line"
+        yield f"I9: {run.waiting_left} callers are left in the queue"
     for hunt in run.hunts:
         if hunt.ended is None or hunt.result is None:
             yield f"I9: hunt {hunt.id} of {hunt.uuid} was never closed"
@@ -142,7 +142,7 @@ def one_result(run: Run) -> Iterator[str]:
 def _agrees(caller: Caller, hunts: list[Hunt], run: Run) -> Iterator[str]:
     results = [hunt.result for hunt in hunts]
     if caller.uuid in run.interrupted:
-        # A talk that was over before anybody could adopt it is in no daemon's memory.
+        # A call that ended before a daemon could take it over moved no rotation pointer.
         if caller.kind == "answered" and hunts and not {"answered", "failed"} & set(results):
             yield f"I4: {caller.who} answered {caller.uuid}, the records say {results}"
         return

@@ -36,7 +36,7 @@ MEMBERS_EACH = 4
 RINGS_EACH = 12
 TALK_SECONDS = 0.8
 MESSAGE_SECONDS = 15.0
-"""Who speaks to voicemail is on the line for so long: that makes hundreds of calls at once."""
+"""How long callers speak to voicemail: long enough for hundreds of calls at once."""
 LONGEST_SECONDS = 45.0
 """No call may take longer, on any machine: the longest hunts of these groups take six seconds."""
 

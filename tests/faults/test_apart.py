@@ -1,4 +1,4 @@
-"""Two daemons that cannot agree in the database, as it is away, and see by their monitors whom the other one rings."""
+"""Two daemons without the database see through their monitors whom the other one rings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RINGS_A_MOMENT = answers(0.5)
 
 @pytest.fixture
 def first(proxy: PostgresProxy, postgres_url: str, tmp_path: Path) -> Iterator[Rig]:
-    """The daemon of pilot 5000; whoever is in its group may be in another one, too."""
+    """The daemon of pilot 5000; its members may be in another group, too."""
     store = open_store(postgres_url)
     settings = {"database_timeout": 0.5, "shared_members": (DOMAIN,), "node_name": "first"}
     with watching(proxy.url, store, tmp_path, **settings) as rig:

@@ -107,7 +107,7 @@ def test_the_wrap_up_lasts_as_long_as_configured(rig: Rig, step: timedelta) -> N
     assert rig.call().result == "answered"
     set_clock(rig, step)
     assert passed(rig.call()) == [("1001", "wrap-up")]
-    until(lambda: rig.call().result == "answered", "the rest is over, and does not last an hour")
+    until(lambda: rig.call().result == "answered", "the wrap-up is over, and does not last an hour")
 
 
 # A whole process.

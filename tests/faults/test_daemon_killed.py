@@ -1,4 +1,4 @@
-"""``kill -9`` of the daemon at every step of a call: answered calls live on, callers go on to the standby or the
+"""``kill -9`` of the daemon at every step of a call: answered calls continue, callers reach the standby or the
 fallback, claims end, memory moves once, and the records say what happened.
 """
 
@@ -41,7 +41,7 @@ class Pair:
         self.first.until_ready()
 
     def waits(self, uuid: str) -> int:
-        """How often a caller has begun to wait, with one daemon and then the other."""
+        """How often a caller joined a queue, at one daemon and then the other."""
         lines = [line for daemon in (self.first, self.second) for line in daemon.log]
         return sum(uuid in line and "waits until a member is free" in line for line in lines)
 
@@ -88,7 +88,7 @@ def test_killed_at_the_answer_the_call_continues_and_the_standby_closes_it(pair:
     assert (len(one.rings), len(other.rings)) == (1, 0), "nobody else was rung"
     (hunt,) = pair.office.closed(call.uuid)
     assert (hunt.result, hunt.answered_by, hunt.offers[0].outcome) == ("answered", "1001", "answered")
-    assert pair.office.moves(call.uuid) == 1, "the memory is moved by who adopts the call"
+    assert pair.office.moves(call.uuid) == 1, "the daemon that takes the call over moves the pointer"
     until(lambda: not pair.office.claimed(), "the claims have ended")
 
 
@@ -256,7 +256,7 @@ def test_killed_with_queued_callers_they_reach_the_standby_and_keep_their_turn(
     first.hang_up()
     for call in [first, *waiting]:
         assert (ended(call).kind, call.ending.who) == ("answered", "1001")
-    until(lambda: pair.office.waiting() == 0, "nobody is left in the line")
+    until(lambda: pair.office.waiting() == 0, "the queue is empty")
 
 
 @pytest.mark.parametrize("how", [FshuntProcess.kill, FshuntProcess.terminate], ids=["killed", "stopped"])
@@ -277,7 +277,7 @@ def test_one_daemon_after_the_other_is_restarted_and_a_queued_caller_is_served(
 
 
 def _everybody_talks(pair: Pair) -> tuple[Phone, Any]:
-    """The only member's phone, and the caller who has it: whoever calls now waits."""
+    """The only member's phone, and the caller connected to it: further callers queue."""
     pair.office.group("5000", "1001", when_busy=_wait(), hunt_timeout=60.0)
     (phone,) = phones(pair.switch, "1001", behaviour=answers(0.05))
     talks = happened(pair.switch, "talks with")

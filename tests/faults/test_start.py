@@ -1,4 +1,4 @@
-"""A daemon that starts while its database is away, and one whose disk is full: callers go on, and it comes round."""
+"""A daemon that starts without its database, and one whose disk is full: callers are served, and it recovers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.postgres_proxy import PostgresProxy
 from tests.support.processes import FshuntProcess
 
 FALLBACK_SECONDS = 2.0
-"""Within this time a caller whose group is not known is with the fallback; the best of some callers counts."""
+"""Within this time a caller of an uncached group reaches the fallback; the fastest of some callers counts."""
 TRIES = 3
 TALKS = answers(0.05, talks=0.05)
 
@@ -115,7 +115,7 @@ def test_killed_during_a_call_without_the_database_the_next_start_sees_its_end(
 
 
 def _knows_its_group(office: Office, daemon: FshuntProcess, switch: SimulatedSwitch) -> None:
-    """Have a call hunted, and written down."""
+    """Have a call hunted and recorded."""
     call = switch.call("5000")
     assert call.talking.wait(WAIT_SECONDS)
     call.hang_up()

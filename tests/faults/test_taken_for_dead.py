@@ -1,4 +1,4 @@
-"""A daemon that lives is taken for dead: one that stood still for longer than its leases, one that is started twice."""
+"""A daemon is alive but presumed dead: one that was paused for longer than its lease, one that is started twice."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_second_daemon_is_started_on_the_same_port(office: Office, processes: 
     second.start_soon()
     assert second.wait() == 1
     until(lambda: second.said("is in use by another program"), "it says why")
-    assert _runs(office) == runs, "the first alone says that it lives"
+    assert _runs(office) == runs, "only the first sends a heartbeat"
     (hunt,) = office.hunts(call.uuid)
     assert (hunt.run, hunt.ended_at) == (*runs, None), "and has its call"
     assert [each.outcome for each in phone.rings] == ["ringing"]

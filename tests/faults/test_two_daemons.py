@@ -1,4 +1,4 @@
-"""Two daemons, one group: what must never break holds over both, with hundreds of calls at once, and when one dies."""
+"""Two daemons, one group: the invariants hold over both, with hundreds of calls at once, and when one dies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TALKS = answers(0.02, talks=0.02)
 
 
 class Two:
-    """Two daemons that write their claims down, and a load on both."""
+    """Two daemons with claim audits, and a load on both."""
 
     def __init__(self, office: Office, processes: list[FshuntProcess], folder: Path) -> None:
         self.office, self.processes, self.folder = office, processes, folder
@@ -41,7 +41,7 @@ class Two:
         for each in processes:
             each.until_ready()
 
-    def journals(self) -> list[Path]:
+    def audits(self) -> list[Path]:
         return [self.folder / f"{each.node}.jsonl" for each in self.processes]
 
     def runs(self, node: str) -> set[str]:
@@ -52,7 +52,7 @@ class Two:
         self.load.until_over()
         until(lambda: self.office.unfinished() == 0, "every hunt is closed in the records", 60.0)
         until(lambda: not self.office.claimed(), "no claim is left", 60.0)
-        until(lambda: not self.office.waiting(), "nobody is left in the line", 60.0)
+        until(lambda: not self.office.waiting(), "the queue is empty", 60.0)
 
 
 @pytest.fixture
@@ -94,14 +94,14 @@ def test_one_of_two_daemons_is_killed_under_load_and_no_invariant_breaks(two: Tw
 
 def _holds(two: Two, killed: set[str], interrupted: set[str]) -> None:
     problems = check(two.load.run(interrupted))
-    report = claim_checker.check(claim_checker.read_journals(two.journals()), killed)
+    report = claim_checker.check(claim_checker.read_audits(two.audits()), killed)
     found = problems + report.problems
     if found:
         print(
             *found, *two.load.stories(found), *(line for each in two.processes for line in each.complaints()), sep="\n"
         )
     assert not found, f"{len(found)} problems, the first: {found[0]}"
-    assert report.claims >= 200, "the journals say who was claimed"
+    assert report.claims >= 200, "the audits have the claims"
 
 
 @pytest.fixture

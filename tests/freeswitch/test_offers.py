@@ -138,7 +138,7 @@ def test_a_member_is_not_done_while_one_of_the_phones_still_rings() -> None:
     stage.on_leg_event(hangup("a", "USER_BUSY", 486), 101.0)
     assert list(stage.settled()) == []
     stage.on_leg_event(hangup("b", "NO_ANSWER"), 118.0)
-    assert [o.outcome for o in stage.settled()] == [Outcome.NO_ANSWER], "a phone that rang in vain outweighs a busy one"
+    assert [o.outcome for o in stage.settled()] == [Outcome.NO_ANSWER], "an unanswered phone outweighs a busy one"
 
 
 def test_legs_that_never_came_to_be_get_their_cause_from_what_the_bridge_left_behind() -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Caller:
-    """One call to the switch, as its caller lives it."""
+    """One call to the switch, as its caller experiences it."""
 
     def __init__(self, lab: Lab, number: str, name: str, number_shown: str, display: str) -> None:
         self.lab, self.number, self.name = lab, number, name

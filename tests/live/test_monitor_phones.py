@@ -206,7 +206,7 @@ async def test_a_member_who_transfers_the_caller_is_free(following: Following, l
 
 
 async def test_legs_of_an_attended_transfer_keep_their_owners(following: Following, lab: Lab, pbx: Pbx) -> None:
-    """As by an attended transfer: two talks become one, and the two in the middle are let go."""
+    """As by an attended transfer: two calls become one, and the two legs in the middle end."""
     lab.behave("1001", answer_after=0.1)
     lab.behave("1002", answer_after=0.1)
     callers = [lab.caller("1001", name="first").dial(), lab.caller("1002", name="second").dial()]

@@ -11,7 +11,7 @@ SLACK_SECONDS = 0.25
 
 
 async def until_waiting(admin, count):
-    """Until so many callers stand in the line."""
+    """Wait until so many callers are queued."""
     async with asyncio.timeout(10):
         while True:
             told = await asyncio.to_thread(admin, "status", "--json")

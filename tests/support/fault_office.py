@@ -83,7 +83,7 @@ class Office:
             return set(s.scalars(select(Claim.extension)))
 
     def waiting(self) -> int:
-        """How many hunts wait in the line."""
+        """Return the number of queued hunts."""
         with self.store.reading() as s:
             return s.scalar(text("SELECT count(DISTINCT hunt_id) FROM queue_entries")) or 0
 

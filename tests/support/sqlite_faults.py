@@ -37,7 +37,7 @@ def path_of(url: str) -> Path:
 
 @contextmanager
 def locked(url: str, held: float = FOR_EVER_SECONDS, free: float = 0.0) -> Iterator[None]:
-    """Another process holds the write lock; or holds it so long, again and again, and lets go for so long between."""
+    """Another process holds the write lock; or holds it again and again, with pauses between."""
     command = [sys.executable, "-c", _LOCKER, str(path_of(url)), str(held), str(free)]
     with Popen(command, stdin=PIPE, stdout=PIPE) as process:
         try:
