@@ -216,3 +216,5 @@ def _check_database(settings: Settings) -> None:
         return
     if not status.ok:
         raise DatabaseError(status.sentence)
+    if status.newer:
+        log.warning("%s", status.sentence)

@@ -229,7 +229,7 @@ class Store:
         self._write = sessionmaker(engine.execution_options(**{IMMEDIATE: True}), **options)
         event.listen(self._write, "do_orm_execute", lambda executing: send(executing.session))
         # SQLite lets one writer in and makes the others poll; our own threads wait for a lock instead.
-        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
+        self._one_writer = threading.Lock() if engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -240,30 +240,30 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """One transaction that may write; it is rolled back unless the block ends well."""
-        with self._in_turn(), as_store_errors(self._engine.url), self._write.begin() as session:
+        with self._as_only_writer(), as_store_errors(self._engine.url), self._write.begin() as session:
             yield session
             finish(session)
 
     @property
     def is_sqlite(self) -> bool:
         """Whether the database is SQLite, which has one writer at a time."""
-        return self._turn is not None
+        return self._one_writer is not None
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
 
     @contextmanager
-    def _in_turn(self) -> Iterator[None]:
-        if self._turn is None:
+    def _as_only_writer(self) -> Iterator[None]:
+        if self._one_writer is None:
             yield
             return
-        if not self._turn.acquire(timeout=self._busy_seconds):
+        if not self._one_writer.acquire(timeout=self._busy_seconds):
             raise DatabaseError(busy(self._engine.url))
         try:
             yield
         finally:
-            self._turn.release()
+            self._one_writer.release()
 
 
 def open_store(url: str | URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, connections: int = CONNECTIONS) -> Store:

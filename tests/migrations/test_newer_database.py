@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from fshunt.daemon.bootstrap import build
 from fshunt.db import migrate
 from fshunt.errors import DatabaseError
+from fshunt.settings import Settings
 
 NEWER = "9998"
 TEXT = """
@@ -108,3 +110,17 @@ def test_an_upgrade_by_code_that_is_too_old_says_so(url: str, newer: Callable[..
     newer(lambda: migrate.upgrade(url), None)
     with pytest.raises(DatabaseError, match="cannot use: upgrade this fshunt"):
         migrate.upgrade(url)
+
+
+def test_a_daemon_that_is_not_upgraded_yet_starts_on_it_with_a_line_in_the_log(
+    url: str, newer: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    newer(lambda: migrate.upgrade(url), migrate.check(url).head)
+    build(Settings(database_url=url, outbox_dir=None)).deps.database.close()
+    assert migrate.check(url).sentence in caplog.messages
+
+
+def test_a_daemon_that_is_too_old_does_not_start(url: str, newer: Callable[..., None]) -> None:
+    newer(lambda: migrate.upgrade(url), None)
+    with pytest.raises(DatabaseError, match="cannot use: upgrade this fshunt"):
+        build(Settings(database_url=url, outbox_dir=None))

@@ -164,7 +164,7 @@ class Database:
     ) -> None:
         self.store = store
         self.timeout = timeout
-        self.on_change, self.on_error = on_change, on_error
+        self._on_change, self._on_error = on_change, on_error
         writers = WRITER_THREADS_SQLITE if store.is_sqlite else WRITER_THREADS_SERVER
         self._readers = ThreadPool(READER_THREADS)
         self._writers = ThreadPool(writers)
@@ -212,7 +212,7 @@ class Database:
         return CircuitBreaker(
             lambda: self.run(probe, write=write),
             lambda: self.timeout,
-            lambda: self.on_change(),  # noqa: PLW0108 - looked up at each change, not now
+            self._on_change,
             tripped=tripped,
             was_reset=was_reset,
         )
@@ -245,7 +245,7 @@ class Database:
             error, is_away = failed, not isinstance(failed, Locked)
         finally:
             job.given_up = True  # whatever ended the wait, a hangup too: nobody takes the result any more
-        self.on_error()
+        self._on_error()
         if is_away:
             breaker.trip(error)
         raise type(error)(str(error))
@@ -256,8 +256,8 @@ class Database:
             if write:
                 self.writes.check()
         except DatabaseError:
-            self.on_error()
+            self._on_error()
             raise
         if seconds < LEAST_SECONDS:
-            self.on_error()
+            self._on_error()
             raise DatabaseError(NO_TIME)
