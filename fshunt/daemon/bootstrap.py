@@ -175,7 +175,7 @@ def _measure(metrics: Metrics, deps: Dependencies, calls: LiveCalls) -> None:
         claims=lambda: len(deps.claims),
         switches=lambda: {each.switch.name: each.watched for each in deps.monitor.switches},
         database=lambda: deps.database.away is None,
-        unwritten=lambda: deps.outbox.pending,
+        outbox_pending=lambda: deps.outbox.pending,
     )
 
 

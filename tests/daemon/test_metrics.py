@@ -27,7 +27,7 @@ def watched() -> Metrics:
         claims=lambda: 4,
         switches=lambda: {"127.0.0.1:8021": True, "fs2:8021": False},
         database=lambda: False,
-        unwritten=lambda: 7,
+        outbox_pending=lambda: 7,
     )
     return metrics
 
@@ -67,7 +67,7 @@ def test_gauges_are_read_when_the_page_is_requested(watched: Metrics) -> None:
     assert found["fshunt_switch_watched{switch=fs2:8021}"] == 0
     assert found["fshunt_switch_errors_total{switch=fs2:8021}"] == 0
     assert found["fshunt_database_up"] == 0
-    assert found["fshunt_unwritten_records"] == 7
+    assert found["fshunt_outbox_pending"] == 7
 
 
 def test_errors_are_counted(watched: Metrics) -> None:

@@ -141,7 +141,7 @@ def test_an_error_in_a_callback_does_not_end_the_writer(
     until(lambda: called == ["second", "third"], "both are told")
     assert database.written == ["first", "second", "third"]
     assert not WRITERS[-1].dead
-    assert "internal error after event noted" in caplog.messages
+    assert "internal error after write noted" in caplog.messages
     assert "ZeroDivisionError: a mistake" in caplog.text
 
 
@@ -169,7 +169,7 @@ def test_an_event_that_can_never_be_written_is_left_out_and_the_others_are_writt
     start(outbox)
     assert outbox.flush(WAIT_SECONDS)
     assert database.written == ["first", "last"]
-    assert "event noted cannot be written and is left out: It does not fit." in caplog.messages
+    assert "write noted is invalid and is dropped: It does not fit." in caplog.messages
 
 
 def test_without_the_database_events_wait_in_order_and_their_senders_are_told(
@@ -182,7 +182,7 @@ def test_without_the_database_events_wait_in_order_and_their_senders_are_told(
     start(outbox)
     assert told.wait(WAIT_SECONDS), "it will be late"
     assert (outbox.pending, outbox.error) == (2, "The database is read-only.")
-    assert "2 events pending: The database is read-only." in caplog.messages
+    assert "2 writes pending: The database is read-only." in caplog.messages
     database.error = None
     outbox.put(of_hunt("h", "third"))
     outbox.database_back()
@@ -263,7 +263,7 @@ def test_the_outbox_is_bounded_and_loses_the_oldest_first(
         outbox.put(of_hunt("h", f"{number}"), lambda number=number: told.append(number))
     assert outbox.pending == 3
     assert told == [0, 1], "who waits for what is lost waits no more"
-    assert caplog.messages == ["more than 3 events pending: 1 events of calls are lost"]
+    assert caplog.messages == ["more than 3 writes pending: the oldest are dropped, 1 so far"]
     start(outbox)
     assert outbox.flush(WAIT_SECONDS)
     assert database.written == ["2", "3", "4"]
@@ -291,5 +291,5 @@ def test_what_neither_the_database_nor_a_file_takes_is_lost_at_a_stop_and_logged
     outbox.put(of_hunt("h", "first"))
     start(outbox)
     outbox.stop(0.05)
-    assert "stopped with 1 events pending: they are lost" in caplog.messages
+    assert "stopped with 1 writes pending: they are lost" in caplog.messages
     assert [each.levelno for each in caplog.records][-1] == logging.ERROR

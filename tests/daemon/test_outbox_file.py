@@ -122,8 +122,8 @@ def test_an_event_that_is_no_json_costs_no_call(a_file: Any, caplog: pytest.LogC
     assert not file.append(TurnMoved(group_id=1, call_uuid="call", policy_input={"seed": lambda: None}))
     assert not file.append(CallWaited(hunt_id="h", seconds=float("nan")))
     assert file.append(opened("h1"))
-    assert "event turn-moved cannot be kept in a file" in caplog.messages
-    assert "event call-waited cannot be kept in a file" in caplog.messages
+    assert "write turn-moved cannot be kept in the outbox file" in caplog.messages
+    assert "write call-waited cannot be kept in the outbox file" in caplog.messages
 
 
 def test_the_file_is_private_and_removed_when_all_is_written(folder: Path, a_file: Any) -> None:
@@ -146,7 +146,7 @@ def test_a_truncated_last_line_is_ignored(folder: Path, a_file: Any, caplog: pyt
     later.append(opened("h3"))
     later.close()
     assert restored(folder) == [opened("h1"), opened("h3")]
-    assert f"line 3 of {path} is not JSON, and is left out" in caplog.messages
+    assert f"line 3 of {path} is not JSON and is dropped" in caplog.messages
 
 
 def test_a_header_that_was_cut_off_loses_nothing(folder: Path, a_file: Any) -> None:
@@ -181,7 +181,7 @@ def test_a_full_disk_is_no_fault_of_the_next_line(
     assert file.append(opened("h4"))
     file.close()
     assert [event.hunt_id for event in restored(folder) if isinstance(event, CallOpened)] == ["h1", "h4"]
-    expected = f"events wait for the database in memory only: {folder / NAME}: No space left on device"
+    expected = f"pending writes are kept in memory only: {folder / NAME}: No space left on device"
     assert [each for each in caplog.messages if "in memory only" in each] == [expected]
 
 
@@ -209,8 +209,8 @@ def test_a_file_in_another_format_is_kept_and_logged_and_another_one_is_used(
     (said,) = caplog.messages
     assert said == (
         f"{folder / NAME} was written by fshunt 9.9 and is left as it is: fshunt {__version__} cannot read it, because"
-        f" its format is 2 and not {FORMAT}. Start that version once to have its events written, or remove the file."
-        f" Until then events are kept in {folder / SECOND}"
+        f" its format is 2 and not {FORMAT}. Start that version once to write its pending writes, or remove the"
+        f" file. This run keeps its own in {folder / SECOND}"
     )
     assert file.append(opened("h1"))
     file.close()
@@ -245,8 +245,8 @@ def test_an_event_of_an_unknown_kind_is_set_aside_and_never_dropped(
         assert (folder / SECOND).read_bytes() == header + b"\n" + line + b"\n"
         file.close()
     assert (
-        f"1 events are of kinds that fshunt {__version__} does not know: moved to {folder / SECOND}. Start fshunt 9.9"
-        " once to have them written, or remove the file"
+        f"1 pending writes are of kinds that fshunt {__version__} does not know: moved to {folder / SECOND}. Start"
+        " fshunt 9.9 once to write them, or remove the file"
     ) in caplog.messages
     file = a_file()
     file.restore()
@@ -282,8 +282,7 @@ def test_two_daemons_of_one_name_do_not_share_it(folder: Path, a_file: Any, capl
     assert not second.append(opened("h3"))
     (said,) = caplog.messages
     assert said == (
-        f"events wait for the database in memory only: {folder / NAME}:"
-        " another daemon with the same `node_name` uses it"
+        f"pending writes are kept in memory only: {folder / NAME}: another daemon with the same `node_name` uses it"
     )
     assert a_file("another").append(opened("h4"))
     first.close()
@@ -310,7 +309,7 @@ def test_without_a_folder_nothing_is_stored_and_one_line_says_so(
     assert not OutboxFile(None, NODE).append(opened("h1"))
     assert caplog.messages == []
     assert OutboxFile(str(folder / "none"), NODE).restore() == []
-    assert caplog.messages == [f"events wait for the database in memory only: there is no folder {folder / 'none'}"]
+    assert caplog.messages == [f"pending writes are kept in memory only: folder {folder / 'none'} does not exist"]
 
 
 # The outbox with it.
@@ -379,7 +378,7 @@ def test_what_a_stopped_daemon_could_not_write_the_next_one_writes(
     first.stop(WAIT_SECONDS)
     assert names(folder) == [NAME]
     file = folder / NAME
-    assert f"stopped with 2 events pending: the next start writes them from {file}" in caplog.messages
+    assert f"stopped with 2 writes pending: the next start writes them from {file}" in caplog.messages
     first.give_back()
     second = recording()
     second.start()
@@ -389,7 +388,7 @@ def test_what_a_stopped_daemon_could_not_write_the_next_one_writes(
     assert second.written() == ["h1", "h2", "h3"]
     assert not second.outbox.catches_up
     assert names(folder) == []
-    assert f"writing 2 events of an earlier run from {file}" in caplog.messages
+    assert f"writing 2 pending writes of an earlier run from {file}" in caplog.messages
 
 
 def test_without_the_database_each_event_goes_to_the_file_at_once(

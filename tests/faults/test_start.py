@@ -75,7 +75,7 @@ def test_killed_or_stopped_without_the_database_the_next_start_writes_its_record
     end(daemon)
     assert [pg_office.hunts(call.uuid) for call in calls] == [[], [], []]
     daemon.start()  # the database is still away: what was kept is kept on
-    assert daemon.said("events of an earlier run")
+    assert daemon.said("pending writes of an earlier run")
     proxy.mend()
     for call in calls:
         (hunt,) = pg_office.closed(call.uuid)

@@ -130,7 +130,7 @@ class Outbox:
             self._in_file += 1
             self._add(Entry(event, in_file=True))
         if self._in_file:
-            log.info("writing %d events of an earlier run from %s", self._in_file, self._file.path)
+            log.info("writing %d pending writes of an earlier run from %s", self._in_file, self._file.path)
 
     def stop(self, timeout: float) -> None:
         """Write what is pending, and stop; what the file keeps gets ``KEPT_SECONDS``, all else ``timeout`` seconds.
@@ -143,9 +143,9 @@ class Outbox:
                 self.keep()
             kept, lost = self._in_file, self.pending - self._in_file
             if kept:
-                log.warning("stopped with %d events pending: the next start writes them from %s", kept, self._file.path)
+                log.warning("stopped with %d writes pending: the next start writes them from %s", kept, self._file.path)
             if lost:
-                log.error("stopped with %d events pending: they are lost", lost)
+                log.error("stopped with %d writes pending: they are lost", lost)
 
     def close(self) -> None:
         """Close the file, when ``run`` has ended."""
@@ -196,7 +196,7 @@ class Outbox:
         self._call_back([oldest])
         self._lost += 1
         if self._lost == 1 or self._lost % 1000 == 0:
-            log.error("more than %d events pending: %d events of calls are lost", MAX_PENDING, self._lost)
+            log.error("more than %d writes pending: the oldest are dropped, %d so far", MAX_PENDING, self._lost)
 
     def _keep(self, entry: Entry) -> bool:
         if not entry.in_file:
@@ -281,7 +281,7 @@ class Outbox:
             raise
         except FshuntError as error:
             if len(batch) == 1:
-                log.warning("event %s cannot be written and is left out: %s", batch[0].event.kind, error)
+                log.warning("write %s is invalid and is dropped: %s", batch[0].event.kind, error)
                 return
             for entry in batch:
                 self._write([entry])
@@ -305,7 +305,7 @@ class Outbox:
 
     def _log_pending(self, error: DatabaseError) -> None:
         level = logging.DEBUG if self.error == str(error) else logging.WARNING
-        log.log(level, "%d events pending: %s", self.pending, error)
+        log.log(level, "%d writes pending: %s", self.pending, error)
         self.error = str(error)
 
     @staticmethod
@@ -317,4 +317,4 @@ class Outbox:
                 if then is not None:
                     then()
             except Exception:
-                log.exception("internal error after event %s", entry.event.kind)
+                log.exception("internal error after write %s", entry.event.kind)

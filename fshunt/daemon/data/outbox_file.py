@@ -66,7 +66,7 @@ class OutboxFile:
             return []
         folder = self._paths[0].parent
         if not folder.is_dir():
-            log.info("events wait for the database in memory only: there is no folder %s", folder)
+            log.info("pending writes are kept in memory only: folder %s does not exist", folder)
             return []
         events: list[Event] = []
         try:
@@ -86,7 +86,7 @@ class OutboxFile:
         try:
             _write_lines(self._open(path), [_as_line(event.to_json())])
         except (TypeError, ValueError):  # a mistake inside fshunt, which must cost this event's safety and no call
-            log.exception("event %s cannot be kept in a file", event.kind)
+            log.exception("write %s cannot be kept in the outbox file", event.kind)
             return False
         except OSError as error:
             self._give_up(error)
@@ -154,7 +154,7 @@ class OutboxFile:
             if not unknown or (events and self._set_aside(path, header, unknown)):
                 self._ours.add(path)
                 return events
-            reason = "it does not know the kinds of events in it"
+            reason = "it does not know the kinds of writes in it"
         self._refuse(path, header, reason)
         return []
 
@@ -163,12 +163,12 @@ class OutboxFile:
         os.close(self._open_files.pop(path))
         log.error(
             "%s was written by fshunt %s and is left as it is: fshunt %s cannot read it, because %s. Start that"
-            " version once to have its events written, or remove the file. Until then events are kept in %s",
+            " version once to write its pending writes, or remove the file. This run keeps its own in %s",
             path,
             _version_of(header),
             __version__,
             reason,
-            self.path or "memory only",
+            self.path or "memory",
         )
 
     def _set_aside(self, source: Path, header: bytes, lines: list[bytes]) -> bool:
@@ -183,8 +183,8 @@ class OutboxFile:
             return False
         self._refused.add(aside)
         log.error(
-            "%d events are of kinds that fshunt %s does not know: moved to %s. Start fshunt %s once to have them"
-            " written, or remove the file",
+            "%d pending writes are of kinds that fshunt %s does not know: moved to %s. Start fshunt %s once to write"
+            " them, or remove the file",
             len(new),
             __version__,
             aside,
@@ -195,7 +195,7 @@ class OutboxFile:
     def _give_up(self, error: OSError) -> None:
         self.close()
         if not self._error_logged:
-            log.warning("events wait for the database in memory only: %s: %s", self.path, error.strerror)
+            log.warning("pending writes are kept in memory only: %s: %s", self.path, error.strerror)
         self._error_logged = True
 
 
@@ -272,11 +272,11 @@ def _parse(lines: list[bytes], path: Path) -> tuple[list[Event], list[bytes]]:
         try:
             json_value = json.loads(line)
         except (ValueError, RecursionError):
-            log.warning("line %d of %s is not JSON, and is left out", number, path)
+            log.warning("line %d of %s is not JSON and is dropped", number, path)
             continue
         try:
             events.append(from_json(json_value))
         except UnreadableEvent as error:
-            log.warning("line %d of %s is no event that this version knows: %s", number, path, error)
+            log.warning("line %d of %s is of an unknown kind: %s", number, path, error)
             unknown.append(line)
     return events, unknown

@@ -98,7 +98,7 @@ class Metrics:
         claims: Callable[[], int],
         switches: Callable[[], Mapping[str, bool]],
         database: Callable[[], bool],
-        unwritten: Callable[[], int],
+        outbox_pending: Callable[[], int],
     ) -> None:
         """Show how things are whenever somebody asks; once. ``switches`` tells of each whether it is watched."""
         for name in switches():
@@ -108,7 +108,7 @@ class Metrics:
         self._gauge("fshunt_waiting_callers", "Callers who wait for a busy member.", waiting)
         self._gauge("fshunt_claims", "Members whom this daemon rings or holds.", claims)
         self._gauge("fshunt_database_up", "Whether calls can use the database (1) or go on without (0).", database)
-        self._gauge("fshunt_unwritten_records", "Records that wait for the database.", unwritten)
+        self._gauge("fshunt_outbox_pending", "Writes that the database has not taken yet.", outbox_pending)
         self._registry.register(_Switches(switches))
 
     def page(self) -> bytes:

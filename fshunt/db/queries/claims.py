@@ -173,7 +173,7 @@ def _status(row: Any, wanted: bool, acquired: bool, call_waiting: bool) -> Membe
 def _renewing() -> Executable:
     whose = (CLAIMS.c.run_id == bindparam("by"), CLAIMS.c.hunt_id.in_(bindparam("hunts", expanding=True)))
     # A row that is locked is being released, or claimed anew: to wait for it would be to wait for a whole batch of the
-    # recorder, whose locks are in the order of what happened, and which may wait for us.
+    # outbox, whose locks are in the order of what happened, and which may wait for us.
     return update(CLAIMS).where(_locked(*whose, skip_locked=True)).values(expires_at=bindparam("until"))
 
 
