@@ -13,7 +13,7 @@ def said(writer: LogWriter, words: str, *values: object) -> None:
 
 
 class Stalled(io.StringIO):
-    """A call_log that takes nothing until it is told to."""
+    """A log stream that takes nothing until it is told to."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -20,7 +20,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a call_log."""
+    """One line of a claim audit."""
 
     event: str
     domain: str
@@ -47,7 +47,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Report:
-    """What was found. ``claims`` counts what was looked at: a call_log without claims proves nothing."""
+    """What was found. ``claims`` counts what was looked at: an audit without claims proves nothing."""
 
     claims: int = 0
     overlaps: list[str] = field(default_factory=list)

@@ -29,9 +29,9 @@ class Two:
     def __init__(self, office: Office, processes: list[FshuntProcess], folder: Path) -> None:
         self.office, self.processes, self.folder = office, processes, folder
         for node in ("first", "second"):
-            call_log = str(folder / f"{node}.jsonl")
+            audit = str(folder / f"{node}.jsonl")
             # A slow machine is no database that is away: without it two daemons may ring one member.
-            settings = {"claim_audit_file": call_log, "lease_seconds": "4", "database_timeout": "10"}
+            settings = {"claim_audit_file": audit, "lease_seconds": "4", "database_timeout": "10"}
             processes.append(FshuntProcess(office.url, node, **settings))
         self.load: Load = make_load(office, processes, SEED)
         watching = watched(folder, *self.load.switches)
