@@ -1,4 +1,4 @@
-"""What a daemon says of itself: in ``/healthz``, and at each heartbeat for `fshunt status`."""
+"""The status of a daemon: for ``/healthz``, and with each heartbeat for `fshunt status`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HTTP_SERVICE = "metrics"
 
 
 class StatusReport:
-    """Collects what is known of the daemon; ``last_errors`` returns the last warnings and errors of its log."""
+    """Collects the status of the daemon; ``last_errors`` returns the last warnings and errors of its log."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class StatusReport:
         self._services, self._last_errors = services, last_errors
 
     def health(self) -> tuple[bool, dict[str, Any]]:
-        """Return whether this daemon should get calls, and what is to be known besides."""
+        """Return whether this daemon should get calls, and the details."""
         database = database_status(self._deps)
         takes_calls = self._listener.takes_calls and not self._services.stopped()
         told = {
@@ -45,7 +45,7 @@ class StatusReport:
         return takes_calls and bool(database["ok"]), told
 
     def for_heartbeat(self) -> tuple[dict[str, Any], Sequence[str], Sequence[str]]:
-        """Return the status for the daemon's row, the hunts that live, and those that wait in the queue."""
+        """Return the status for the daemon's row, the open hunts, and the queued ones."""
         deps = self._deps
         return self._status(), [*self._calls.hunt_ids, *deps.takeover.hunt_ids], deps.queue.hunt_ids
 
@@ -81,7 +81,7 @@ def database_status(deps: Dependencies) -> dict[str, Any]:
 
 
 def switch_status(monitor: SwitchMonitor) -> dict[str, Any]:
-    """Return what is known of a switch, and how old that is."""
+    """Return the status of a switch, and the age of its latest event."""
     watched = monitor.watched
     return {
         "name": monitor.switch.name,
@@ -95,7 +95,7 @@ def switch_status(monitor: SwitchMonitor) -> dict[str, Any]:
 
 
 def service_status(service: ServiceHealth) -> dict[str, Any]:
-    """Return how a service is that runs beside the calls."""
+    """Return the status of a service."""
     return {
         "name": service.name,
         "running": service.running,

@@ -1,4 +1,4 @@
-"""The database: groups and members, memory, claims, and the records of calls. Plain synchronous SQLAlchemy.
+"""The database: groups and members, rotation, claims, and the records of calls. Plain synchronous SQLAlchemy.
 
 ``open_engine`` and ``Store`` (engine.py) give transactions; ``groups`` is administration, ``hunts`` is what a
 call needs while it hunts, ``calls`` is what is written down of it, ``migrate`` brings the tables up to date.

@@ -1,4 +1,4 @@
-"""The legs of one stage: what the switch's events say of them, and what each member's phones come to together.
+"""The legs of one stage: the switch's events about them, and the outcome of each member's phones together.
 
 Pure: events and times go in, due times and outcomes come out.
 """
@@ -13,11 +13,11 @@ from fshunt.freeswitch.causes import detail_of, outcome_of
 from fshunt.hunting.states import Outcome
 
 LATEST_RINGING_SECONDS = 4.0
-"""A ring time counts from the moment the phone rings. A phone or gateway that has not said within this time that it
-rings is counted from the start, so that a stage cannot be drawn out at will."""
+"""A ring time counts from the moment the phone rings. For a phone or gateway that does not signal ringing within this
+time it counts from the start, so that no phone can extend a stage."""
 
 CONNECT_SECONDS = 10.0
-"""A phone that was picked up is connected at once; one that still is not after this time is given up."""
+"""A phone that was picked up is connected at once; one that is not connected after this time is dropped."""
 
 _WEIGHT = (
     Outcome.ANSWERED,
@@ -35,12 +35,12 @@ _WEIGHT = (
 
 
 def leg_uuid(offer_id: str, number: int) -> str:
-    """Return the channel's uuid for a phone of an offer: whoever sees the channel knows whose it is."""
+    """Return the channel's uuid for a phone of an offer: every observer of the channel can tell its offer."""
     return f"{offer_id}-{number}"
 
 
 def offer_of(channel_uuid: str) -> str:
-    """Return the id of the offer that a channel is a leg of; of any other channel something that is no offer's id."""
+    """Return the id of the offer of a leg; for any other channel a text that is no offer's id."""
     return channel_uuid.rpartition("-")[0]
 
 
@@ -51,7 +51,7 @@ def is_leg_of(channel_uuid: str, offer_ids: Container[str]) -> bool:
 
 @dataclass(slots=True)
 class Leg:
-    """One phone that is rung, until it is ``due`` (of the session's monotonic clock, in seconds)."""
+    """One phone that rings, until it is ``due`` (of the session's monotonic clock, in seconds)."""
 
     uuid: str
     endpoint: str
@@ -91,7 +91,7 @@ class Offer:
     rang_at: float | None = None
     outcome: Outcome | None = None
     withdrawn: str | None = None
-    """Why we ended it before its time, in words; None: we did not."""
+    """Why fshunt ended it early, in words; None: it did not."""
 
     def __post_init__(self) -> None:
         for leg in self.legs:
@@ -99,7 +99,7 @@ class Offer:
             leg.confirms = self.confirm_seconds is not None
 
     def rings(self, now: float) -> None:
-        """A phone of the member rings: from here the ring time counts, unless it says so too late."""
+        """A phone of the member rings: from here the ring time counts, unless the signal is late."""
         if self.rang_at is None:
             self.rang_at = now
             if now - self.started <= LATEST_RINGING_SECONDS:
@@ -108,7 +108,7 @@ class Offer:
                         leg.due = now + self.ring_seconds
 
     def picked_up(self, leg: Leg, now: float) -> None:
-        """A phone of the member was picked up: if it must confirm, that time counts now. The others ring on."""
+        """A phone of the member was picked up: if it must confirm, that time counts now. The others keep ringing."""
         leg.picked_up = True
         leg.due = now + (CONNECT_SECONDS if self.confirm_seconds is None else self.confirm_seconds)
 
@@ -117,7 +117,7 @@ class Offer:
         return [leg for leg in self.legs if leg.outcome is None]
 
     def decisive(self) -> Leg | None:
-        """The ended leg that says what became of the offer; None if none has ended."""
+        """The ended leg that decides the outcome; None if none has ended."""
         ended = [leg for leg in self.legs if leg.outcome is not None]
         return min(ended, key=lambda leg: _WEIGHT.index(leg.outcome or Outcome.SWITCH_LOST), default=None)
 
@@ -139,7 +139,7 @@ class Offer:
 
 @dataclass(slots=True)
 class StageLegs:
-    """All offers of one stage; takes the switch's events and says what they mean."""
+    """All offers of one stage; reads the switch's events."""
 
     offers: Sequence[Offer]
     _by_leg: dict[str, tuple[Offer, Leg]] = field(default_factory=dict)
@@ -178,7 +178,7 @@ class StageLegs:
         return offer
 
     def on_bridge(self, winner_uuid: str) -> Offer | None:
-        """Note that a leg talks with the caller; the other phones of all members are called off by the switch."""
+        """Note that a leg is connected to the caller; the switch cancels the other phones of all members."""
         found = self._by_leg.get(winner_uuid)
         if found is None:
             return None

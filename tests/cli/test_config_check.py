@@ -67,7 +67,7 @@ def test_a_database_that_cannot_be_written_is_wrong(checked, unwritable):
 
 @pytest.fixture
 def neighbour(free_port):
-    """A program that listens on the port, and says something to whoever comes."""
+    """A program that listens on the port and sends a greeting."""
     listening = socket.create_server(("127.0.0.1", free_port))
 
     def start(greeting: bytes) -> None:

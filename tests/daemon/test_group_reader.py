@@ -94,7 +94,7 @@ def test_an_unreadable_group_is_logged_once_and_all_others_are_cached(
             assert read.reader.read_all()
     assert read.pilots() == ["5000", "5002", "5003"]
     assert len(caplog.messages) == 2
-    assert caplog.messages[0].startswith(f"the group 5001 of {DOMAIN} cannot be read, and is not known when")
+    assert caplog.messages[0].startswith(f"group 5001 of {DOMAIN} cannot be read and is not in the group cache")
     with read.store.writing() as s:
         groups.set_group(s, DOMAIN, "5003", name="Lab")
         s.execute(text("UPDATE groups SET on_busy = 'voicemail' WHERE pilot = '5001'"))
@@ -131,7 +131,7 @@ def test_an_unavailable_database_is_logged_once_and_the_cache_stays(
     monkeypatch.setattr(store_known, "all_groups", away)
     with caplog.at_level(logging.WARNING):
         assert [read.reader.read_all() for _ in range(2)] == [False, False]
-    assert caplog.messages == ["the groups could not be read: The database is away."]
+    assert caplog.messages == ["groups could not be read: The database is away."]
     assert read.pilots() == ["5000"]
 
 
@@ -226,7 +226,7 @@ def test_a_clock_that_was_wrong_once_is_not_followed_but_logged(
     assert read.clock.now() < now + TRUSTED_AHEAD
     of_records, of_members = caplog.messages
     assert of_records.startswith("records of this daemon are of 2036-05-01T00:00:00+00:00, far ahead of the clock")
-    assert f"in the group 5000 of {DOMAIN} the last call of 15000 is said to be in the future" in of_members
+    assert f"in group 5000 of {DOMAIN} the last call of 15000 is recorded in the future" in of_members
     assert "`fshunt member remove`" in of_members, "and what is to be done"
     with read.store.writing() as s:
         members.remove_member(s, DOMAIN, "5000", parse_member("15000"))

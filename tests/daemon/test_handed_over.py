@@ -155,7 +155,7 @@ def test_a_socket_of_another_kind_is_refused(family: int, kind: int) -> None:
 
 def test_what_is_no_socket_is_refused(tmp_path: Path) -> None:
     with (tmp_path / "file").open("w") as wrong, daemon(wrong, address=("127.0.0.1", 0)) as refused:
-        assert refused.started["error"] == "What systemd hands over is no socket."
+        assert refused.started["error"] == "systemd handed over a file that is not a socket."
 
 
 def test_two_sockets_are_refused(port: socket.socket) -> None:

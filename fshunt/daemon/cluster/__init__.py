@@ -1,1 +1,1 @@
-"""What several daemons agree on: who lives, who rings whom, and whose turn it is in the queue."""
+"""What several daemons agree on: live daemons, claims, and the call queue."""

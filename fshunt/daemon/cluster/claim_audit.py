@@ -1,7 +1,7 @@
-"""A call_log of claims, written where ``claim_audit_file`` names a file: what proves that no member was rung twice.
+"""The claim audit, written to the setting ``claim_audit_file``: it proves that no member was claimed twice.
 
-One JSON object a line, when this daemon begins to rely on a claim and when it ceases to: always within the time in
-which the database held it. ``monotonic`` is one clock for all processes of a machine, and nobody can set it.
+One JSON object a line, when this daemon begins to rely on a claim and when it stops: always within the time in which
+the claim was in the database. ``monotonic`` is one clock for all processes of a machine, and nobody can set it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class ClaimAudit:
         self._file: TextIO | None = None
         if path:
             try:
-                self._file = Path(path).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115 (open for our life)
+                self._file = Path(path).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115 (open until the daemon stops)
             except OSError as error:
-                raise FshuntError(f"The claim call_log {path} cannot be written: {error.strerror}.") from None
+                raise FshuntError(f"The claim audit {path} cannot be written: {error.strerror}.") from None
 
     def note(self, event: str, **values: Any) -> None:
         """Write one line: ``start`` or ``end``, with domain, member, call and hunt."""
@@ -38,7 +38,7 @@ class ClaimAudit:
         try:
             self._file.write(json.dumps(line) + "\n")
         except OSError as error:
-            log.warning("the claim call_log is given up: %s", error)
+            log.warning("claim audit stopped: %s", error)
             self._file = None
 
     def close(self) -> None:

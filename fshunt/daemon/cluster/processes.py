@@ -1,4 +1,4 @@
-"""Whether an earlier life of this daemon is over: a process of this machine can be asked for, whatever its row says."""
+"""Tells whether an earlier run of this daemon has ended: the kernel knows the processes of this machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 MACHINE_ID = Path("/etc/machine-id")
 PIDS = Path("/proc/self/ns/pid")
-"""Which process numbers are meant: those of a container are its own."""
+"""The namespace of process ids: a container has its own."""
 
 
 def this_process() -> str:
@@ -18,9 +18,9 @@ def this_process() -> str:
 
 
 def has_ended(process: object) -> bool:
-    """Tell whether a process has surely ended that ``this_process`` has named; False also where nobody can know.
+    """Tell whether a process named by ``this_process`` has certainly ended; False if that cannot be known.
 
-    It may be of another machine, or of a container that is gone, or its number may be another one's by now.
+    It may be on another machine, or in a container that is gone, or another process may have its id by now.
     """
     machine, _, number = process.rpartition(" ") if isinstance(process, str) else ("", "", "")
     if machine != _machine() or not number.isdecimal():
@@ -29,7 +29,7 @@ def has_ended(process: object) -> bool:
         os.kill(int(number), 0)
     except ProcessLookupError:
         return True
-    except (OSError, OverflowError):  # it lives, and is another user's
+    except (OSError, OverflowError):  # it exists, and belongs to another user
         return False
     return False
 

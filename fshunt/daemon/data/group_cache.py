@@ -1,7 +1,7 @@
-"""The groups as they were last read: what a call goes on with when the database does not answer.
+"""The group cache: the groups as last read, for calls when the database does not answer.
 
-The memories and the stamps in them move with the calls of this daemon, so that turns still go round meanwhile. What
-moved them is also written, as soon as the database can be, and that is what counts.
+The rotation pointers and idle times in it follow the calls of this daemon, so that turns rotate without the database.
+The same changes are written as soon as the database is back, and the database decides.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ class GroupCache:
     def __init__(self) -> None:
         self._groups: dict[Key, Loaded] = {}
         self._keys: dict[int, Key] = {}
-        """Where each group is, by its id."""
+        """The key of each group, by its id."""
 
     @property
     def ids(self) -> set[int]:
-        """The ids of all of them."""
+        """The ids of all groups."""
         return set(self._keys)
 
     def keep(self, loaded: Loaded) -> None:
-        """Take in a group that was just read; by a number that it does not have any more it is not found."""
+        """Add a group that was just read; it is no longer found by an earlier pilot."""
         key, group_id = _key(loaded), loaded.group.id
         self.forget_ids([group_id])
         if key in self._groups:
@@ -41,20 +41,20 @@ class GroupCache:
         self._groups[key], self._keys[group_id] = loaded, key
 
     def forget_ids(self, group_ids: Iterable[int]) -> None:
-        """These groups are not there any more."""
+        """Remove these groups."""
         for group_id in group_ids:
             key = self._keys.pop(group_id, None)
             if key is not None:
                 del self._groups[key]
 
     def forget(self, caller: Caller) -> None:
-        """The database says that no such group is there."""
+        """Remove the caller's group: the database does not have it."""
         found = self.find(caller)
         if found is not None:
             self.forget_ids([found.group.id])
 
     def find(self, caller: Caller) -> Loaded | None:
-        """Return the group that was dialled, by the rule of ``store.hunts.find_domain``; None if it is not known."""
+        """Return the dialled group, by the rule of ``store.hunts.find_domain``; None if it is not cached."""
         named = (caller.domain_variable or caller.domain_name or caller.dialled_host or "").lower()
         found = self._groups.get((named, caller.pilot))
         if found is None and not caller.domain_variable:
@@ -64,31 +64,31 @@ class GroupCache:
         return found
 
     def of_member(self, domain: str, extension: str) -> list[Group]:
-        """Return the groups of a domain that an extension is in, as far as they are known: mostly one."""
+        """Return the cached groups of a domain that have an extension as a member: mostly one."""
         of_domain = [each.group for (named, _), each in self._groups.items() if named == domain.lower()]
         return [group for group in of_domain if any(member.extension == extension for member in group.members)]
 
     def turn_taken(self, group_id: int, member_id: int) -> None:
-        """A call has moved the turn of a group."""
+        """Move the turn of a group, as a call has done."""
         each = self._with_member(group_id, member_id)
         if each is not None:
             self.keep(replace(each, turn=RotationPointer(member_id, each.group.member(member_id).position)))
 
     def answered(self, group_id: int, member_id: int) -> None:
-        """A member has answered a call of a group."""
+        """Move the last answerer of a group."""
         each = self._with_member(group_id, member_id)
         if each is not None:
             self.keep(replace(each, answerer=RotationPointer(member_id, each.group.member(member_id).position)))
 
     def idle_since(self, group_id: int, member_id: int, at: datetime) -> None:
-        """A member's call through the group's pilot was answered, or has ended."""
+        """Set when a member's call through the group's pilot was answered or ended."""
         each = self._with_member(group_id, member_id)
         if each is not None:
             members = tuple(replace(m, idle_since=at) if m.id == member_id else m for m in each.group.members)
             self.keep(replace(each, group=replace(each.group, members=members)))
 
     def _with_member(self, group_id: int, member_id: int) -> Loaded | None:
-        """The group, if it is known and the member has not been removed from it since."""
+        """Return the group, if it is cached and still has the member."""
         key = self._keys.get(group_id)
         found = None if key is None else self._groups[key]
         return found if found is not None and any(m.id == member_id for m in found.group.members) else None

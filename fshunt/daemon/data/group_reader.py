@@ -1,7 +1,7 @@
-"""Reads all groups now and then, so that a call finds its group also when the database is away.
+"""Reads all groups every minute, so that a call finds its group without the database.
 
-No call waits for it, and it holds up none: it is done in the background, a few groups at a time, however many there are
-and however long that takes. A group that cannot be read is left out, and told of once.
+No call waits for it: it reads in the background, a few groups at a time, however many there are and however long that
+takes. A group that cannot be read is left out and logged once.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from fshunt.hunting.group import Group
 log = logging.getLogger(__name__)
 
 GROUPS_AT_ONCE = 50
-"""How many are read in one transaction: some milliseconds of a thread that takes turns with the calls."""
+"""Groups read in one transaction: some milliseconds of a thread that calls share."""
 
 AGAIN_SECONDS = 60.0
 """How often all groups are read."""
 
 SOON_SECONDS = 2.0
-"""How long after a failure it is tried again: after a restart in an outage nothing is known."""
+"""Pause after a failure: after a restart in an outage no group is cached."""
 
 
 class GroupReader:
-    """Keeps ``group_cache`` as the database has it, and the clock behind no record of this ``node``."""
+    """Keeps ``group_cache`` up to date, and the clock not before the latest record of this ``node``."""
 
     def __init__(self, database: Database, group_cache: GroupCache, clock: SteadyClock, node: str) -> None:
         self._database, self._group_cache, self._clock, self._node = database, group_cache, clock, node
@@ -42,39 +42,39 @@ class GroupReader:
         self._clock_is_told = False
         self._failure: str | None = None
         self._bad: dict[int, str] = {}
-        """Groups that cannot be read, and why, as it was told."""
+        """Unreadable groups, each with the error as logged."""
         self._ahead: set[int] = set()
-        """Groups of whose members' stamps it was told that they are far ahead."""
+        """Groups whose members' idle times are far in the future, as logged."""
 
     def wait_for_the_first(self, seconds: float) -> None:
-        """Wait until all groups were read once, or could not be."""
+        """Wait until all groups were read once, or reading failed."""
         self._tried.wait(seconds)
 
     def read_all(self) -> bool:
-        """Read all groups there are; tell whether that was possible."""
+        """Read all groups; tell whether that was possible."""
         try:
             self._go_on_from_the_last_record()
             self._read_all()
         except DatabaseError as error:
             if str(error) != self._failure:
-                log.warning("the groups could not be read: %s", error)
+                log.warning("groups could not be read: %s", error)
             self._failure = str(error)
             return False
         self._failure = None
         return True
 
     def run(self) -> None:
-        """Read all groups now and then, until killed."""
+        """Read all groups every minute, until killed."""
         while True:
             done = self._database.away is None and self.read_all()
             self._tried.set()
             gevent.sleep(AGAIN_SECONDS if done else SOON_SECONDS)
 
     def _go_on_from_the_last_record(self) -> None:
-        """Once in a life: if the clock was set back since the last one, records go on from where they were.
+        """Once in a run: if the clock was set back since the last record, records continue from there.
 
-        Only what this node has written tells that. The stamps of members are of all daemons, one of which may have had
-        a wrong clock; they are kept from going back where they are written.
+        Only records of this node count. The idle times of members come from all daemons, one of which may have had a
+        wrong clock; the statements that write them keep them from going back.
         """
         if self._clock_is_told:
             return
@@ -89,17 +89,17 @@ class GroupReader:
         for first in range(0, len(groups), GROUPS_AT_ONCE):
             self._read(groups[first : first + GROUPS_AT_ONCE])
         there = {group.id for group in groups}
-        self._group_cache.forget_ids(before - there)  # not one that was made, and called, meanwhile
+        self._group_cache.forget_ids(before - there)  # but not one that was created and called meanwhile
         self._bad = {group_id: why for group_id, why in self._bad.items() if group_id in there}
         self._ahead &= there
 
     def _read(self, groups: Sequence[Named]) -> None:
-        """Read some groups; where one of them cannot be, find out which, and read the others."""
+        """Read some groups; if one of them is unreadable, find it and read the others."""
         try:
             loaded = self._database.run(lambda s: store.load_groups(s, [group.id for group in groups]))
         except DatabaseError:
             raise
-        except FshuntError as error:  # whatever stands in one row, the other groups are to be known
+        except FshuntError as error:  # an unreadable row must not hide the other groups
             if len(groups) == 1:
                 self._leave_out(groups[0], error)
                 return
@@ -115,18 +115,18 @@ class GroupReader:
 
     def _leave_out(self, group: Named, error: FshuntError) -> None:
         if self._bad.get(group.id) != str(error):
-            words = "the group %s of %s cannot be read, and is not known when the database is away: %s"
+            words = "group %s of %s cannot be read and is not in the group cache: %s"
             log.warning(words, group.pilot, group.domain, error, exc_info=not isinstance(error, FshuntError))
         self._bad[group.id] = str(error)
 
     def _look_at_stamps(self, group: Group, now: datetime) -> None:
-        """Tell once of members who are stamped far ahead: a stamp never goes back, so it takes a person to mend it."""
+        """Log once which idle times are far in the future: they never go back, so a person must correct them."""
         ahead = [m for m in group.members if m.idle_since is not None and m.idle_since - now > TRUSTED_AHEAD]
         if ahead and group.id not in self._ahead:
             log.warning(
-                "the clock of a machine is, or was, wrong: in the group %s of %s the last call of %s is said to be in "
-                "the future, at %s, and until then who has it counts as the one who was called last; if the clock of "
-                "this machine is right, `fshunt member remove` and `fshunt member add` begin anew",
+                "the clock of a machine is or was wrong: in group %s of %s the last call of %s is recorded in the "
+                "future, at %s, and until then they rank as called last; if the clock of this machine is right, remove "
+                "them with `fshunt member remove` and add them again with `fshunt member add`",
                 group.pilot,
                 group.domain,
                 ", ".join(m.extension for m in ahead),

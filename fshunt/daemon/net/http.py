@@ -1,7 +1,7 @@
-"""Metrics and health over HTTP: two pages, for who is on this machine or among the peers.
+"""Metrics and health over HTTP: two pages, for this machine and the allowed peers.
 
-Only the first line of a request is read for its meaning. gevent's own HTTP server would read megabytes of headers and
-wait for ever for the next one; here a request is small and soon over, or its connection is closed.
+Only the first line of a request matters. gevent's own HTTP server would read megabytes of headers and wait forever for
+the next one; here a request is small and short, or its connection is closed.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from fshunt.daemon.net.sockets import address_of, listen
 from fshunt.settings import Address, IpNetwork
 
 MAX_CONNECTIONS = 16
-"""Held at a time; of more, the oldest of the peer that has the most is closed. A Prometheus or load balancer needs one
-for some milliseconds, so that nobody who opens many and says nothing keeps it waiting."""
+"""Connections at a time; beyond that the oldest of the peer with the most is closed. Prometheus or a load balancer
+needs one for some milliseconds, so a peer with many idle ones does not keep them waiting."""
 
 BACKLOG = 64
 MAX_HEAD_BYTES = 8192
-"""A request's first line and headers; browsers with many cookies send more, and have no business here."""
+"""A request's first line and headers; browsers with many cookies send more, and do not belong here."""
 
 HEAD_SECONDS = 1.0
-"""For a request's head: it comes in one packet."""
+"""Time for a request's head: it arrives in one packet."""
 
 REQUEST_SECONDS = 5.0
-"""For a whole request and its answer."""
+"""Time for a whole request and its answer."""
 
 MAX_UNREAD_BYTES = 65536
-"""Read and thrown away at the end: to close with something unread would take the answer away from the peer."""
+"""Bytes read and discarded at the end: closing with unread bytes would drop the answer."""
 
 METHODS = ("GET", "HEAD")
 PLAIN = "text/plain; charset=utf-8"
@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 
 
 class Answer(NamedTuple):
-    """What a request is answered with."""
+    """The answer to a request."""
 
     status: HTTPStatus
     body: bytes
@@ -56,7 +56,7 @@ class Answer(NamedTuple):
 
 
 class HttpServer:
-    """Serves ``/metrics`` and ``/healthz``; ``health`` tells whether all is well, and the body to say it with."""
+    """Serves ``/metrics`` and ``/healthz``; ``health`` returns whether the daemon is healthy, and the body."""
 
     def __init__(
         self,
@@ -69,22 +69,22 @@ class HttpServer:
         self._metrics, self._health = metrics, health
         self._server: StreamServer | None = None
         self._held: dict[gevent.Greenlet, str] = {}
-        """Who is served now, the oldest first, and for which peer."""
+        """The greenlets in progress, the oldest first, each with its peer."""
 
     @property
     def address(self) -> Address:
-        """Where it serves; with the port that it got, once it is started."""
+        """The address; with the actual port, once it is started."""
         return self._address
 
     def start(self) -> None:
-        """Begin to serve. Raises FshuntError when the address cannot be had."""
+        """Start serving. Raises FshuntError if the address cannot be bound."""
         listening = listen(self._address, BACKLOG, "with the setting `metrics`")
         self._address = address_of(listening)
         self._server = StreamServer(listening, self._serve, spawn=Pool())
         self._server.start()
 
     def stop(self) -> None:
-        """Serve no more; what is being answered is broken off."""
+        """Stop serving; requests in progress are cut off."""
         if self._server is not None:
             self._server.stop(timeout=0)
             self._server = None
@@ -114,7 +114,7 @@ class HttpServer:
         _read_off(sock)
 
     def _make_room(self) -> None:
-        """Close a connection where too many are held; one peer's many are no reason to close another's."""
+        """Close a connection if there are too many: one of the peer that has the most."""
         if len(self._held) < MAX_CONNECTIONS:
             return
         greediest, _ = Counter(self._held.values()).most_common(1)[0]
@@ -149,7 +149,7 @@ class HttpServer:
 
 
 def _first_line(sock: socket.socket) -> str | None:
-    """Read a request up to its empty line, and return its first; "" if it is too long, None if the peer went away."""
+    """Read a request up to its empty line and return its first line; "" if too long, None if the peer is gone."""
     head = b""
     while b"\r\n\r\n" not in head and b"\n\n" not in head:
         if len(head) >= MAX_HEAD_BYTES:

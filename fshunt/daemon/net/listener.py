@@ -1,8 +1,8 @@
 """Takes FreeSWITCH's connections, one for each call, and gives each its own greenlet.
 
 greenswitch's server asks for new connections every 100 ms, dies when there is no file descriptor left, and counts calls
-too late. Here a connection is taken when it comes, faults of ``accept`` are waited out, and whoever is too many is
-handed back so that FreeSWITCH goes on to its next action (fact 7).
+too late. Here a connection is accepted when it arrives, faults of ``accept`` are retried, and calls beyond the limit
+are refused, so that FreeSWITCH continues with its next action (fact 7).
 """
 
 import ipaddress
@@ -21,14 +21,14 @@ from fshunt.errors import BadValue, FshuntError
 from fshunt.esl.session import Session, SwitchLost
 from fshunt.settings import Address
 
-BACKLOG = 1024  # connections that the kernel holds for us; FreeSWITCH waits 25 s there before it gives a call up
+BACKLOG = 1024  # connections that the kernel holds for us; FreeSWITCH waits 25 s there before it gives up
 FIRST_PAUSE_SECONDS = (
     0.05  # after a fault of accept(), doubled while it lasts: no file descriptor is free before a call ends
 )
 LONGEST_PAUSE_SECONDS = 1.0
-CONNECTIONS_BETWEEN_YIELDS = 20  # a rush of connections leaves a turn to the calls under way
-NOTICE_SECONDS = 60.0  # the same complaint is logged once in this time
-MAX_NOTICES = 1000  # complaints remembered for that
+CONNECTIONS_BETWEEN_YIELDS = 20  # during a rush of connections current calls still get their turn
+NOTICE_SECONDS = 60.0  # the same warning is logged once in this time
+MAX_NOTICES = 1000  # warnings remembered for that
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class Listener:
     """Listens at ``address`` and calls ``handle`` with the greeted session of each call, in the call's own greenlet.
 
-    At most ``max_calls`` calls are held; as many again are being handed back at a time, the rest is closed at once.
+    At most ``max_calls`` calls are served; as many again are being refused at a time, the rest is closed at once.
     Peers other than this machine must be in ``allowed_peers`` (addresses or networks). A peer that does not answer
     ``connect`` within ``greet_timeout`` seconds is closed. Raises BadValue for an allowed peer that is no address.
     """
@@ -61,15 +61,15 @@ class Listener:
         self._accepts = False
         self._notices = _Notices()
         self.calls = Group()
-        """The greenlets of the calls that are held."""
+        """The greenlets of the calls in progress."""
         self.greeting: set[gevent.Greenlet] = set()
-        """Those of them whose switch has not answered the greeting yet."""
+        """Calls whose switch has not answered the greeting yet."""
         self.handing_back = Group()
-        """The greenlets of the calls that were too many."""
+        """The greenlets that refuse calls beyond ``max_calls``."""
 
     @property
     def address(self) -> Address:
-        """Where it listens; before ``bind``, where it shall."""
+        """The address it listens on, or will listen on before ``bind``."""
         return self._address if self._socket is None else address_of(self._socket)
 
     @property
@@ -79,7 +79,7 @@ class Listener:
 
     @property
     def takes_calls(self) -> bool:
-        """Whether a call that came now would be taken."""
+        """Tell whether a new call would be accepted now."""
         return self._accepts and len(self.calls) < self._max_calls
 
     def bind(self) -> None:
@@ -90,28 +90,28 @@ class Listener:
         self._socket = self._handed_over() or listen(self._address, BACKLOG, "with --listen")
 
     def start(self) -> None:
-        """Say that calls are taken from now on; raises as ``bind`` does, which it does unless that is done."""
+        """Accept calls from now on, after a ``bind`` if there was none; raises as ``bind`` does."""
         if self._socket is None:
             self.bind()
         self._accepts = True
 
     def run(self) -> None:
-        """Take calls until ``stop``; it may be called again after an exception."""
+        """Accept calls until ``stop``; it may be called again after an exception."""
         while self._socket is not None:
             self._accept_all(self._socket)
 
     def stop(self) -> None:
-        """Take no more calls; those that are held go on. Done twice it does nothing more.
+        """Accept no more calls; current calls continue. A second call does nothing.
 
         FreeSWITCH is refused and goes to its next host; where systemd has the socket, the next daemon takes its calls.
         """
         if self._socket is not None:
             listening, self._address, self._socket = self._socket, self.address, None
             self._accepts = False
-            listening.close()  # never shut down: systemd's would listen no more, either
+            listening.close()  # never shut down: systemd's own socket would stop listening, too
 
     def wait_for_calls(self, seconds: float) -> None:
-        """Wait until all held calls have ended, such as those that are being greeted."""
+        """Wait until all current calls have ended, including those being greeted."""
         self.calls.join(seconds)
 
     def _handed_over(self) -> socket.socket | None:
@@ -126,7 +126,7 @@ class Listener:
                 "the addresses of your FreeSWITCH hosts."
             )
         if address != self._address:
-            log.warning("listens on %s as fshunt.socket says, not on %s as `listen` says", address, self._address)
+            log.warning("listening on %s (fshunt.socket), not on %s (setting `listen`)", address, self._address)
         return listening
 
     def _accept_all(self, listening: socket.socket) -> None:
@@ -136,14 +136,14 @@ class Listener:
             try:
                 sock, peer = listening.accept()
             except OSError as error:
-                if self._socket is not listening:  # it was stopped
+                if self._socket is not listening:  # stopped
                     return
                 self._notices.warn("accept", "No call can be taken for the moment: %s", error)
                 gevent.sleep(backoff.next())
                 continue
             backoff.reset()
             with ExitStack() as unless_taken:
-                unless_taken.callback(sock.close)  # the caller then goes on to the next host, or to the fallback
+                unless_taken.callback(sock.close)  # the caller then goes to the next daemon or to the fallback
                 self._take(sock, peer[0])
                 unless_taken.pop_all()
             taken += 1
@@ -174,7 +174,7 @@ class Listener:
             if self._greet(session):
                 self._handle(session)
         except Exception:
-            log.exception("%s: an error inside fshunt; the caller is handed back", session.uuid)
+            log.exception("%s: internal error; call returned to the dialplan", session.uuid)
         finally:
             session.hand_back()
 
@@ -194,7 +194,7 @@ class Listener:
 
 
 class _Notices:
-    """Warnings of which each kind is logged once a minute, so that nobody can fill the log by knocking."""
+    """Warnings, each kind logged once a minute, so that repeated connections cannot fill the log."""
 
     def __init__(self) -> None:
         self._next: dict[str, float] = {}

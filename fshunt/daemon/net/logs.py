@@ -1,6 +1,6 @@
-"""The daemon's log: lines on standard error, where systemd's call_log takes them, or a JSON object a line.
+"""The daemon's log: lines on standard error, where systemd's journal reads them, or a JSON object a line.
 
-A thread of its own writes the lines, so that a call_log that stalls does not hold up the calls.
+A thread of its own writes the lines, so that a stalled journal does not delay calls.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 MAX_WAITING_LINES = 10_000
-"""Lines kept while the call_log stalls, about 2 MB; what comes then is lost, the calls go on."""
+"""Lines kept while the journal stalls, about 2 MB; further lines are lost, calls continue."""
 
 GATHER_SECONDS = 0.05
-"""How long the thread that writes lets lines come together: each time it is woken takes time from the calls."""
+"""How long the writer thread collects lines: each time it wakes takes time from the calls."""
 
 
 KEPT_ERRORS = 10
 MAX_ERROR_CHARS = 500
-"""Of a line that is remembered: what callers wrote may be in it, and it goes into the database at every beat."""
+"""Length of a remembered line: it may have text from callers, and goes into the database with every heartbeat."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -59,7 +59,7 @@ class LogWriter(logging.Handler):
         """Put the line of a record in the queue; drop it if the queue is full."""
         try:
             line = self.format(record)
-        except (TypeError, ValueError):  # words and values that do not fit together: it ends no call
+        except (TypeError, ValueError):  # text and values that do not match: this must not end a call
             self.handleError(record)
             return
         if len(self._lines) < MAX_WAITING_LINES:
@@ -68,7 +68,7 @@ class LogWriter(logging.Handler):
                 self._something.set()
 
     def stop(self) -> None:
-        """Write what is left, and end the thread."""
+        """Write the remaining lines and end the thread."""
         self._stopped = True
         self._something.set()
         self._thread.join()
@@ -84,7 +84,7 @@ class LogWriter(logging.Handler):
 
     def _write_all(self) -> None:
         lines = [self._lines.popleft() for _ in range(len(self._lines))]
-        with suppress(OSError, ValueError):  # nobody reads any more: the calls go on
+        with suppress(OSError, ValueError):  # no reader any more: calls continue
             self._stream.write("".join(lines))
             self._stream.flush()
 
@@ -114,5 +114,5 @@ def start_logging(level: str, form: str) -> LogWriter:
     root = logging.getLogger()
     root.handlers = [writer]
     root.setLevel(level.upper())
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # at each start it would tell of its own workings
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it would log its internals at each start
     return writer

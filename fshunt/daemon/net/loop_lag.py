@@ -1,7 +1,7 @@
-"""How late the loop is: a timer that looks how long after its time it was woken.
+"""Measures how late the event loop runs its timers.
 
-Whatever holds the loop up, holds all calls up: a database call that is not in a thread, a log that blocks, a machine
-without a processor to spare.
+A delay of the loop delays all calls: a database call outside of a thread, a blocking log, a machine without a free
+processor.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Callable
 import gevent
 
 PAUSE_SECONDS = 0.25
-"""Between two looks: often enough to meet a loop that is held up for a quarter of a second, and too rare to cost."""
+"""Pause between two measurements: short enough to find a delay of a quarter of a second, long enough to be cheap."""
 
 
 class LoopLag:
-    """Tells ``on_lag``, four times a second, how many seconds late it was woken."""
+    """Calls ``on_lag`` four times a second with the delay in seconds."""
 
     def __init__(self, on_lag: Callable[[float], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._on_lag, self._clock = on_lag, clock

@@ -17,7 +17,7 @@ ABOUT_THEM = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID")
 
 
 def listen(address: Address, backlog: int, how: str) -> socket.socket:
-    """Bind and listen; raise FshuntError if it cannot be done. ``how`` says, in that, how to choose another address."""
+    """Bind and listen; raise FshuntError if that fails. ``how`` tells in the error how to choose another address."""
     host, port = address
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)[
@@ -39,7 +39,7 @@ def listen(address: Address, backlog: int, how: str) -> socket.socket:
 def handed_over(environ: MutableMapping[str, str] = os.environ) -> socket.socket | None:
     """Return the listening socket that systemd hands over, or None.
 
-    It is for this process alone: no program that this one starts gets it, or is told of it. Closing it does not end
+    It is for this process alone: no child process gets it or its variables. Closing it does not end
     it, since systemd has it, too: who connects then waits for the next daemon. Raises FshuntError if what is handed
     over is not one listening TCP socket.
     """
@@ -53,7 +53,7 @@ def handed_over(environ: MutableMapping[str, str] = os.environ) -> socket.socket
     try:
         os.set_inheritable(FIRST_HANDED_OVER, False)
         if not stat.S_ISSOCK(os.fstat(FIRST_HANDED_OVER).st_mode):
-            raise FshuntError("What systemd hands over is no socket.")
+            raise FshuntError("systemd handed over a file that is not a socket.")
         listening = socket.socket(fileno=FIRST_HANDED_OVER)
         tcp = listening.family in (socket.AF_INET, socket.AF_INET6) and listening.type == socket.SOCK_STREAM
         if not tcp or not listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
@@ -81,12 +81,12 @@ def turn_away() -> int:
             connection, _ = listening.accept()
             connection.close()
             turned += 1
-    except (FshuntError, OSError):  # nobody waits any more, or there is nothing to wait at
+    except (FshuntError, OSError):  # no caller waits, or there is no socket
         return turned
 
 
 def address_of(listening: socket.socket) -> Address:
-    """Where a socket listens."""
+    """Return the address of a socket."""
     host, port = listening.getsockname()[:2]
     return Address(host, port)
 

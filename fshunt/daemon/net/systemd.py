@@ -1,4 +1,4 @@
-"""Tells systemd how the daemon is: ready, alive, stopping (sd_notify(3)).
+"""Notifies systemd of the daemon's state: ready, alive, stopping (sd_notify(3)).
 
 The protocol is one datagram to a Unix socket; the libraries for it are either unmaintained or need libsystemd.
 """
@@ -21,10 +21,10 @@ class Notifier:
         watchdog = environment.get("WATCHDOG_USEC", "")
         for_us = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         self.watchdog_seconds = int(watchdog) / MICROSECONDS if watchdog.isdigit() and for_us else None
-        """After how many seconds without a sign of life systemd restarts us; None: it does not watch."""
+        """The watchdog's timeout in seconds; None: systemd does not watch."""
 
     def send(self, *states: str) -> None:
-        """Send states such as ``READY=1``. Never fails: the calls matter more than who watches."""
+        """Send states such as ``READY=1``. Never fails: calls matter more than the watchdog."""
         if not self._address:
             return
         try:
