@@ -52,7 +52,7 @@ def test_after_a_pause_claims_queue_entries_and_calls_are_restored(rig: Rig, sto
     assert kept(rig) == set()
     stood_still(rig)
     rig.daemon.heartbeat.hurry()
-    rig.until(lambda: kept(rig) == before, "the member is claimed and the caller has his place")
+    rig.until(lambda: kept(rig) == before, "the member is claimed and the caller has the ticket")
     rig.until(lambda: opened(rig) == {rig.daemon.deps.run_id}, "the records are this daemon's again")
     talk.hang_up()
     after = rig.closed(talk)
@@ -61,7 +61,7 @@ def test_after_a_pause_claims_queue_entries_and_calls_are_restored(rig: Rig, sto
 
 
 def kept(rig: Rig) -> set[tuple[str, str, int | None]]:
-    """Who is claimed and who waits, with his place."""
+    """The claims, and the queue entries with their tickets."""
     with rig.store.reading() as s:
         claims = s.execute(select(Claim.call_uuid, Claim.extension)).all()
         tickets = s.execute(select(QueueEntry.call_uuid, QueueEntry.extension, QueueEntry.ticket)).all()
@@ -120,7 +120,7 @@ def test_a_heartbeat_in_progress_at_a_stop_does_not_restore_the_daemon(
         monkeypatch.setattr(daemons, "beat", slow)
         heart = rig.daemon.heartbeat
         heart.hurry()
-        rig.until(begun.is_set, "a beat is under way")
+        rig.until(begun.is_set, "a heartbeat is in progress")
         heart.stop()
         heart.retire()
         go_on.set()
@@ -131,7 +131,7 @@ def test_a_heartbeat_in_progress_at_a_stop_does_not_restore_the_daemon(
 
 
 def _watch_transactions(store: Store, monkeypatch: pytest.MonkeyPatch) -> set[int]:
-    """Those that write and are under way."""
+    """Writes in progress."""
     under_way: set[int] = set()
     real = store.writing
 

@@ -231,7 +231,7 @@ def test_a_release_is_behind_one_locked_row_at_most(outbox: Outbox, database: Fa
         written = Flag()
         outbox.put(of_claims("h", f"release {number}"), written.set)
         assert written.wait(WAIT_SECONDS)
-        assert len(tries) <= 3, "the one under way, the release itself, and one before it at most"
+        assert len(tries) <= 3, "the one in progress, the release itself, and one before it at most"
     assert database.written == [f"release {number}" for number in range(10)]
 
 

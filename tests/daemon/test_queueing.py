@@ -26,7 +26,7 @@ def waits(rig: Rig, *extensions: str, **fields: object) -> None:
 
 
 def busy_with_a_caller(rig: Rig, extension: str = "1001", then: Behaviour = TALKS) -> SimulatedCall:
-    """The phone talks with a caller of the group until he is told to hang up."""
+    """The phone is on a call of the group until the caller is told to hang up."""
     (phone,) = rig.phones(extension, behaviour=then)
     phone.script(STAYS)
     talks = rig.happens("talks with", extension)
@@ -231,7 +231,7 @@ def talks_while_the_phone_is_gone(rig: Rig) -> tuple[Phone, SimulatedCall, Simul
     """A phone that is not registered any more while it talks, who talks to it, and who waits and has seen that."""
     phone, direct, caller = waits_for_a_direct_call(rig)
     rig.switch.registrations.unregister(phone)
-    rig.until(lambda: "unregistered" in reasons(rig), "he has seen that the phone is gone")
+    rig.until(lambda: "unregistered" in reasons(rig), "the hunt has seen that the phone is gone")
     return phone, direct, caller
 
 

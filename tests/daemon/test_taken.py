@@ -28,7 +28,7 @@ def picked_up(office: Rig, call: Any, by: str = "1003") -> Any:
 
 
 def left_alone(office: Rig, call: Any) -> None:
-    """The hunt is over, and the caller is where he was brought, until he hangs up himself."""
+    """The hunt is over, and the caller stays where they were transferred, until they hang up."""
     office.closed(call)
     assert not call.ended.is_set()
     call.hang_up()

@@ -1,4 +1,4 @@
-"""A call that outlives its daemon is finished in the records when it ends: the monitor of the next one sees it (I6)."""
+"""The record of a call whose daemon died is closed when the call ends: the next daemon's monitor sees it (I6)."""
 
 from __future__ import annotations
 

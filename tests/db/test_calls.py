@@ -155,7 +155,7 @@ def test_any_text_of_a_caller_can_be_recorded(store, name):
 
 
 def test_a_row_that_can_never_be_stored_is_no_store_error(store):
-    """The recorder tries again what is a DatabaseError; a row that never fits would be tried for ever."""
+    """The outbox retries after a DatabaseError; a row that never fits would be tried forever."""
     with pytest.raises(Conflict), store.writing() as s:
         offered(s, hunt="no such hunt")
     with store.writing() as s:

@@ -164,7 +164,7 @@ def call_ids(store):
 @pytest.mark.parametrize("then", [0, 1, 50], ids=["last", "before the last", "early"])
 @pytest.mark.parametrize("before", [0, 1, 50])
 def test_one_refused_statement_of_a_pipeline_undoes_all_and_is_named(store, before, then):
-    """A record that can never be written must not look like a database that is away: it would be tried for ever."""
+    """A record that can never be written must not look like an unavailable database: it would be retried forever."""
 
     def block(s):
         for number in range(before):

@@ -211,7 +211,7 @@ def test_the_end_of_our_socket_action_means_that_the_caller_was_taken(by: str | 
         with pytest.raises(CallerTaken) as taken:
             call.check_caller(WAIT_SECONDS)
         assert (call.taken, call.gone, taken.value.by) == (True, False, by)
-        assert call.next_event(past()) is not None, "what was taken in is kept for whoever waits next"
+        assert call.next_event(past()) is not None, "an event that was read is kept for the next wait"
         switch.say(event("CHANNEL_HANGUP"))
         with pytest.raises(CallerGone):
             call.check_caller(WAIT_SECONDS)

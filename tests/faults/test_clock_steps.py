@@ -153,4 +153,4 @@ def test_the_clock_of_a_running_daemon_is_set(
     after = switch.call("5000")
     assert (ended(after).kind, after.ending.who) == ("answered", "1002"), "the longest idle"
     (hunt,) = office.closed(after.uuid)
-    assert hunt.answered_at >= stamps["1001"], "a daemon that starts anew goes on from the stamps there are"
+    assert hunt.answered_at >= stamps["1001"], "a restarted daemon continues from the stored times"

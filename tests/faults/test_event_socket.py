@@ -158,4 +158,4 @@ def _listen(session: Session, recorded: Tape) -> tuple[list[Frame], SwitchLost]:
             got.append(event)
     except SwitchLost as lost:
         return got, lost
-    raise AssertionError("the session waits for ever")
+    raise AssertionError("the session waits forever")

@@ -66,7 +66,7 @@ def test_freeswitch_dies_and_restarts(sqlite_url: str, tmp_path: Path) -> None:
         rig.let_watch()
         until(lambda: rig.call("5000").result == "answered", "calls are hunted as before")
         until(lambda: rig.call("5001").result == "answered", "of every group")
-        until(lambda: all(_ended(rig, call.uuid) for call in under_way), "what was under way is closed in the records")
+        until(lambda: all(_ended(rig, call.uuid) for call in under_way), "open calls are closed in the records")
     store.close()
 
 

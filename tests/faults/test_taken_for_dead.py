@@ -31,7 +31,7 @@ def test_a_paused_daemon_that_was_presumed_dead_resumes(pg_office: Office) -> No
         first.thaw()
         until(lambda: pg_office.claimed() == {"1001"} and pg_office.waiting() == 1, "both are taken back")
         newcomer = there.call("5000")
-        until(lambda: pg_office.waiting() == 2, "whoever comes to the other waits behind")
+        until(lambda: pg_office.waiting() == 2, "the caller of the other daemon waits behind")
         assert elsewhere.rings == [], "who talks was not rung"
         talk.hang_up()
         until(lambda: _result(pg_office, waits.uuid) == "answered", "the longest waiting has the member")

@@ -167,7 +167,7 @@ def test_registrations_have_two_sets_of_header_names(headers: tuple[str, str]) -
 
 
 def test_a_row_that_expires_leaves_the_phones_newer_registration_alone() -> None:
-    """A phone that started anew has two rows for a while, where FreeSWITCH lists phones by Call-ID."""
+    """A phone that restarted has two rows for a while, where FreeSWITCH lists phones by Call-ID."""
     table, who = PhoneTable(), [("from-user", "1001"), ("from-host", DOMAIN), ("contact", contact("1001", 5060))]
     for sequence, kind, call_id in ((1, "register", "old"), (2, "register", "new"), (3, "expire", "old")):
         custom = [("Event-Name", "CUSTOM"), ("Event-Subclass", f"sofia::{kind}"), ("call-id", call_id)]

@@ -1,4 +1,4 @@
-"""The hazards, one function each: it returns when the contender is not harmed, and raises Harmed when he is.
+"""The hazards, one function each: it returns when the contender is not harmed, and raises Harmed when it is.
 
 Run in a process of its own, because bare greenswitch takes the whole process with it:
 ``python -m tests.hazards.scenarios NAME bare|ours SECONDS`` prints how it ended.
@@ -171,7 +171,7 @@ def reply_nobody_asked_for(contender: Contender) -> None:
 
 
 def accept_delay(contender: Contender) -> None:
-    """A call comes while no clock is running: whoever looks for calls by the clock never takes it."""
+    """A call arrives while no clock is running: a contender that polls for calls by the clock never takes it."""
     real_sleep = gevent.sleep
 
     def stopped_clock(seconds: float = 0, ref: bool = True) -> None:
@@ -287,7 +287,7 @@ def _end(verdict: str) -> None:
 
 
 def main(name: str, contender: str, seconds: float) -> None:
-    """Runs one scenario: unharmed, harmed, stuck (it waits for ever) or frozen (nothing else runs either)."""
+    """Runs one scenario: unharmed, harmed, stuck (it waits forever) or frozen (nothing else runs either)."""
     watch = threading.Thread(target=lambda: (time.sleep(seconds + 4), _end("frozen")), daemon=True)
     watch.start()
     try:

@@ -144,7 +144,7 @@ def test_a_caller_waits_for_a_busy_member_whose_phone_is_unregistered_for_a_mome
     some.saw(member, MemberStatus(on_call=True, registered=False))
     ended(some, SkipReason.UNREGISTERED)
     assert some.waits()
-    assert some.kept() == (member,), "and nobody who comes later has him"
+    assert some.kept() == (member,), "and no later caller gets the member"
     some.saw(member, MemberStatus(registered=False))
     assert not some.waits(), "the call is over, and there is no phone"
     assert some.case() is Case.BUSY

@@ -130,7 +130,7 @@ def test_weighted_differs_from_call_to_call_and_is_the_same_on_every_machine() -
     group = tuple(PolicyMember(i, str(1000 + i), 1) for i in range(1, 6))
     orders = [flat(PolicyInput("weighted", group, seed=seed)) for seed in range(50)]
     assert len({tuple(order) for order in orders}) > 20
-    assert orders[7] == [5, 1, 2, 3, 4], "a recorded seed must give this order for ever: old calls are decided again"
+    assert orders[7] == [5, 1, 2, 3, 4], "a recorded seed must always give this order: old calls are explained with it"
 
 
 @pytest.mark.parametrize("policy", sorted(POLICIES))

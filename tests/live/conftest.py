@@ -1,4 +1,4 @@
-"""The fixtures of the live tests: one FreeSWITCH for all of them, and phones, database and daemon anew for each."""
+"""The fixtures of the live tests: one FreeSWITCH for all of them, and new phones, database and daemon for each."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ async def test_a_graceful_stop_lets_the_hunt_finish_and_the_call_continue(lab, a
     hunting = lab.caller("5000", name="hunting").dial()
     await lab.until_seen("1002", "INVITE")
     daemon.terminate()
-    assert await hunting.result(10) == 200, "the hunt under way was not finished"
+    assert await hunting.result(10) == 200, "the hunt in progress was not finished"
     assert daemon.wait() == 0
     await talking.speak(0.5)
     assert not talking.ended.is_set()

@@ -1,4 +1,4 @@
-"""Whatever a caller writes in his call, he is a caller like any other."""
+"""A caller is a caller like any other, whatever the text in the call."""
 
 import pytest
 

@@ -250,7 +250,7 @@ async def test_many_calls_at_once_leave_nothing_behind(following: Following, lab
     await following.until(lambda: following.table.channels > 20)
     again = 0
     while following.table.channels:
-        watch(following.inbound, following.table)  # the state taken anew, in the midst of it all
+        watch(following.inbound, following.table)  # a new snapshot, in the middle of the events
         again += 1
         following.follow()
         await asyncio.sleep(POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""Somebody else takes the caller while a hunt is under way, on a real switch; and phones that forward their calls."""
+"""Pick-ups and transfers of the caller during a hunt, on a real switch; and phones that forward their calls."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_a_queued_caller_is_picked_up(lab, admin, pbx, options, how):
     before = len(lab.rang())
     busy.hang_up()
     await left_alone(lab, caller)
-    assert len(lab.rang()) == before, "1001 is free, and is not rung for him"
+    assert len(lab.rang()) == before, "1001 is free, and does not ring for this caller"
 
 
 @pytest.mark.parametrize("code", [301, 302])

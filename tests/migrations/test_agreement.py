@@ -92,7 +92,7 @@ def test_every_constraint_has_a_name_that_a_migration_can_drop(engine):
 
 
 def test_ids_of_groups_and_members_are_never_given_twice(engine):
-    """A call under way may still name a member who was removed: nobody else may get the stamp."""
+    """An open call may still refer to a removed member: no other member may get the idle time."""
     upgrade(engine)
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO domains (id, name) VALUES (1, 'pbx.test')"))

@@ -168,7 +168,7 @@ def test_a_missing_password_file_is_reported(tmp_path):
         watched(tmp_path / "none").password()
     with pytest.raises(SettingsError, match="is not a file"):
         watched(tmp_path).password()
-    os.mkfifo(tmp_path / "pipe")  # to open it would wait for ever
+    os.mkfifo(tmp_path / "pipe")  # opening it would wait forever
     with pytest.raises(SettingsError, match="is not a file"):
         watched(tmp_path / "pipe").password()
 

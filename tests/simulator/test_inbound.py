@@ -83,7 +83,7 @@ def test_the_start_state_names_the_phones_that_are_registered(watched: Watched) 
 def test_a_direct_call_rings_and_then_both_ends_are_on_a_call(watched: Watched) -> None:
     call = watched.switch.call("1001", "1002")
     watched.until(lambda: watched.state("1001") is PhoneState.RINGING)
-    assert watched.state("1002") is PhoneState.TALKING  # whoever dials has the phone in hand
+    assert watched.state("1002") is PhoneState.TALKING  # a dialling phone is in use
     (ringing,) = watched.table.calls_of("1001@office.test")
     assert ringing.other == "1002"
     call.hang_up()

@@ -34,7 +34,7 @@ class Databases:
         return self._create("template1")
 
     def migrated(self) -> str:
-        """The URL of a database with all tables and no rows: a copy, which is quicker than migrating anew."""
+        """The URL of a database with all tables and no rows: a copy, which is faster than migrating."""
         if self._template is None:
             template = self.empty()
             migrate.upgrade(template)
@@ -43,7 +43,7 @@ class Databases:
         return self._create(self._template)
 
     def drop(self, url: str) -> None:
-        """Take a database away, whoever is still connected to it."""
+        """Drop a database, even if sessions are still connected to it."""
         name = str(make_url(url).database)
         self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         self._made.remove(name)

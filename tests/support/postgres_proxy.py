@@ -1,6 +1,6 @@
 """A TCP proxy in front of PostgreSQL that can be slow, deaf, gone, or drop the answer to a COMMIT.
 
-It runs in native threads: who asks the database through it may hold up the greenlets of the test meanwhile. It reads
+It runs in native threads: a client of the database may block the greenlets of the test meanwhile. It reads
 the messages of the client, as far as it must to see the statements (PostgreSQL's documentation, "Message Flow").
 """
 
@@ -228,7 +228,7 @@ class _Pair:
         return self.is_deaf or self._proxy.is_deaf
 
     def _hold_back(self, came: float) -> None:
-        """Wait as long as answers are late now: whoever ends the fault ends the wait."""
+        """Wait as long as answers are delayed now; the end of the fault ends the wait."""
         while not self._closed.is_set() and (left := came + self._proxy.delay - time.monotonic()) > 0:
             self._closed.wait(min(left, LOOK_SECONDS))
 

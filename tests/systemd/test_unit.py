@@ -127,7 +127,7 @@ def test_what_the_daemon_needs_is_allowed():
 
 
 def test_the_daemon_can_read_its_settings():
-    assert unit()["ConfigurationDirectoryMode"] == "0755", "systemd makes this directory root's, whoever User= is"
+    assert unit()["ConfigurationDirectoryMode"] == "0755", "systemd gives this directory to root, whatever User= is"
 
 
 def test_systemd_waits_until_it_is_ready_watches_it_and_starts_it_again():
