@@ -100,14 +100,7 @@ def _sqlite_engine(url: URL, busy_timeout_ms: int, connections: int, create: boo
         json_serializer=_compact_json,
     )
 
-    @event.listens_for(engine, "do_connect")
-    def _only_what_exists(*_given: Any) -> None:
-        database = str(url.database)
-        if database.startswith("file:") or Path(database).exists():
-            return
-        if not create:
-            raise DatabaseError(f"There is no database {database}: run `fshunt db upgrade`.")
-        _make_private(Path(database))
+    _open_only_what_exists(engine, create)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
@@ -129,6 +122,19 @@ def _sqlite_engine(url: URL, busy_timeout_ms: int, connections: int, create: boo
             raise DBAPIError.instance(begin, None, error, sqlite3.Error) from error
 
     return engine
+
+
+def _open_only_what_exists(engine: Engine, create: bool) -> None:
+    """Have SQLite refuse a file that does not exist, or with ``create`` make it for its owner alone."""
+    database = str(engine.url.database)
+
+    @event.listens_for(engine, "do_connect")
+    def _check(*_given: Any) -> None:
+        if database.startswith("file:") or Path(database).exists():
+            return
+        if not create:
+            raise DatabaseError(f"There is no database {database}: run `fshunt db upgrade`.")
+        _make_private(Path(database))
 
 
 def _make_private(path: Path) -> None:
@@ -178,13 +184,14 @@ def _postgresql_engine(url: URL, busy_timeout_ms: int, lock_timeout_ms: int, con
     def _connect(_dialect: Any, _entry: ConnectionPoolEntry, args: Any, named: Any) -> PipedConnection:
         return PipedConnection.connect(*args, **named)
 
+    timeouts = {
+        "lock_timeout": lock_timeout_ms,
+        "statement_timeout": busy_timeout_ms + STATEMENT_MS,
+        "idle_in_transaction_session_timeout": ABANDONED_MS,
+    }
+
     @event.listens_for(engine, "connect")
     def _prepare(connection: PipedConnection, _entry: ConnectionPoolEntry) -> None:
-        timeouts = {
-            "lock_timeout": lock_timeout_ms,
-            "statement_timeout": busy_timeout_ms + STATEMENT_MS,
-            "idle_in_transaction_session_timeout": ABANDONED_MS,
-        }
         connection.set_timeouts(timeouts)
 
     @event.listens_for(engine, "begin")

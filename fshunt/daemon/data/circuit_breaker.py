@@ -26,8 +26,9 @@ RELAPSE_SECONDS = 60.0
 """A trip so soon after a reset says that the probe was answered more quickly than calls are. After each such relapse
 twice as many probes in a row must be answered in time, so that a slow database costs few calls their waiting."""
 
-MOST_ANSWERS = 64
-"""Probes in a row that must be answered in time at most: about a minute."""
+MOST_ANSWERS = 16
+"""Probes in a row that must be answered in time at most. While it is tripped hunts have no cluster-wide claims, so a
+database that fails for some calls only must not be left alone for longer than about 15 s."""
 
 
 class CircuitBreaker:
