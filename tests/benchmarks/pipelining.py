@@ -180,7 +180,7 @@ def _store_with(url: str, kind: type[PipedConnection]) -> Store:
 
 @contextmanager
 def away(url: str, milliseconds: float) -> Iterator[str]:
-    """The URL of the same database, so far away; 0: the server's own socket."""
+    """The URL of the same database with this delay; 0: the server's own socket."""
     if not milliseconds:
         yield url
         return

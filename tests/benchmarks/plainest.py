@@ -1,4 +1,4 @@
-"""greenswitch's own server with the plainest hunt: ring one phone, and hang up when the talk is over.
+"""greenswitch's own server with the simplest hunt: ring one phone, and hang up at the end of the call.
 
 No group, no database, no records, no claims: what fshunt's figures are set beside. Prints the port it listens on.
 """

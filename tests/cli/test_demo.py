@@ -1,4 +1,4 @@
-"""The demo, as who tries fshunt first sees it."""
+"""The demo, as a new user sees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who calls, as it is read from what the switch says of the caller's channel."""
+"""The caller, read from the variables of the channel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database in threads: no call waits for it beyond its deadline, and not every call asks one that is away."""
+"""The database in threads: no call waits for it beyond its deadline, and not every call asks an unavailable one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TIMEOUT_SECONDS = 1.0
 
 
 class Told:
-    """What a database told: whether it was there at each change, and how many steps went without it."""
+    """What a database reported: each change of availability, and the number of steps without it."""
 
     def __init__(self) -> None:
         self.changes: list[bool] = []
@@ -53,7 +53,7 @@ def database(sqlite_url: str, told: Told) -> Iterator[Database]:
 
 
 class Stuck:
-    """A function of the store that does not end before it is told to."""
+    """A database function that does not end until it is released."""
 
     def __init__(self) -> None:
         self.go = threading.Event()

@@ -71,7 +71,7 @@ def test_every_kind_comes_back_from_json_with_its_types(event: Event) -> None:
 
 
 def test_only_what_a_run_has_or_wants_for_itself_ends_with_it() -> None:
-    """A claim of a daemon that is gone must not come back. Whoever adds a kind says here which sort it is."""
+    """A claim of a dead daemon must not come back. A new kind of event must be listed here."""
     assert {kind for kind, event in KINDS.items() if not event.durable} == {"claim-acquired", "calls-taken-back"}
 
 

@@ -1,4 +1,4 @@
-"""The groups as they were last read: what a call goes on with when the database does not answer."""
+"""The group cache: the groups as last read, for calls without the database."""
 
 from __future__ import annotations
 

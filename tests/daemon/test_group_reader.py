@@ -1,4 +1,4 @@
-"""All groups are read in the background: however many there are, whatever stands in one, and whenever the start was."""
+"""All groups are read in the background: any number, unreadable ones included, and after any start."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_after_a_restart_in_an_outage_the_groups_are_cached_soon(
 
 
 def written(store: Store, at: datetime, node: str = NODE, ends: bool = True) -> None:
-    """A record of a call of this node, as it would be by a clock that says ``at``."""
+    """A record of a call of this node, by a clock that shows ``at``."""
     hunt = f"{node} {at} {ends}"
     who = {"uuid": hunt, "domain": DOMAIN, "pilot": "5000", "group_name": "", "policy": "regular", "node": node}
     with store.writing() as s:
@@ -202,7 +202,7 @@ def test_after_the_clock_was_set_back_records_continue_from_the_last_one_of_this
 
 
 def test_what_another_machine_has_written_moves_our_clock_not(read: Reading, caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever the clock of that machine said: neither in its records nor in the stamps of the members it rang."""
+    """Neither in the records of that machine nor in the idle times of its members, whatever its clock showed."""
     now = read.clock.now()
     read.add("5000")
     written(read.store, now + timedelta(hours=1), node="another")

@@ -1,4 +1,4 @@
-"""The beat: what others took for dead is taken back, a stop is final, and no row ends it."""
+"""The heartbeat: a run that was presumed dead is restored, a stop is final, and no row ends it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ A_LONG_TIME = 100.0
 
 
 def the_machine_slept(rig: Rig) -> None:
-    """Its monotonic clock says nothing of it; the one that counts from the start of the machine does."""
+    """Its monotonic clock does not show the pause; the clock since boot does."""
     rig.daemon.heartbeat._seconds = lambda: boot_seconds() + A_LONG_TIME
 
 

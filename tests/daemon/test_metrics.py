@@ -1,4 +1,4 @@
-"""What Prometheus is told, and how late the loop is."""
+"""The metrics for Prometheus, and the lag of the loop."""
 
 import re
 from pathlib import Path

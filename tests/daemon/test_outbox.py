@@ -1,4 +1,4 @@
-"""The outbox's writer: order, batches, locks and errors, on a database that a test locks and takes away."""
+"""The outbox's writer: order, batches, locks and errors, on a database that a test locks and makes unavailable."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Noted(Event):
 
 
 class FakeDatabase:
-    """Takes transactions of ``Noted``; some keys may be locked, some names bad, and all of it away."""
+    """Runs transactions of ``Noted``; some keys may be locked, some names bad, or all of it unavailable."""
 
     def __init__(self) -> None:
         self.transactions: list[list[str]] = []

@@ -316,7 +316,7 @@ def test_without_a_folder_nothing_is_stored_and_one_line_says_so(
 
 
 class Recording:
-    """An outbox on a database that a test takes away and gives back."""
+    """An outbox on a database that a test makes unavailable and available."""
 
     def __init__(self, store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.database = Database(store, 1.0)
@@ -460,6 +460,6 @@ def test_what_was_written_and_kept_all_the_same_is_written_once(
 
 
 def _peek(folder: Path) -> list[Event]:
-    """Return what is in the file, which its daemon holds."""
+    """Return the content of the file, which its daemon has locked."""
     (folder / "outbox-copy.jsonl").write_bytes((folder / NAME).read_bytes())
     return restored(folder, "copy")

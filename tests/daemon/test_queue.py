@@ -14,7 +14,7 @@ A, B = ("pbx.test", "1001"), ("pbx.test", "1002")
 
 
 class Row:
-    """A line, and who was woken."""
+    """A queue, and the callers that were woken."""
 
     def __init__(self) -> None:
         self.line, self.woken = CallQueue(), list[str]()

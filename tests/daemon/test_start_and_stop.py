@@ -1,4 +1,4 @@
-"""A start that fails has touched nothing, or is told to the others; a stop forgets no call that is being greeted."""
+"""A failed start changes nothing, or is reported to the others; a stop forgets no call that is being greeted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.rig import WAIT_SECONDS, Rig, rang, running
 
 
 def runs(store: Store) -> list[str]:
-    """The daemons that say that they live."""
+    """The daemons with a heartbeat."""
     with store.reading() as s:
         return list(s.scalars(select(DaemonRecord.run_id)))
 
@@ -64,7 +64,7 @@ def test_a_failed_start_is_reported_to_the_others(
 
 
 class AnswersWhenTold:
-    """A switch that says nothing before it is told to."""
+    """A switch that is silent until it is released."""
 
     def __init__(self) -> None:
         self.asked, self.may_answer = Event(), Event()

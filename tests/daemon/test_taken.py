@@ -13,7 +13,7 @@ from tests.support.rig import WAIT_SECONDS, Rig, rang
 
 @pytest.fixture
 def office(watched_rig: Rig) -> Rig:
-    """1003 is somebody of the house who is in no group, and 70 a number that answers and stays."""
+    """1003 is an extension without a group, and 70 a number that answers and stays."""
     watched_rig.switch.routes["70"] = [("answer", ""), ("sleep", "3600000")]
     watched_rig.phones("1003")
     return watched_rig

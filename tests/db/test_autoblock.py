@@ -1,4 +1,4 @@
-"""A member who lets too many calls in a row ring out is blocked, and never the last one."""
+"""Auto-block: unanswered calls in a row block a member, but never the last available one."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,7 +19,7 @@ def group(store):
 
 
 class Desk:
-    """Rings members, and tells how it ended."""
+    """Rings members and records the outcome."""
 
     def __init__(self, store, group):
         self.store, self.members = store, {member.extension: member for member in group.members}

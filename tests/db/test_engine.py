@@ -70,7 +70,7 @@ def test_readers_do_not_wait_for_a_writer(store):
 
 
 def test_a_session_is_of_no_use_after_its_block(store):
-    """It would begin a transaction that nobody ends, and on SQLite hold the only write lock."""
+    """It would begin a transaction without an end, and on SQLite keep the only write lock."""
     with store.writing() as s:
         add_domain(s, "a")
     with pytest.raises(InvalidRequestError):

@@ -1,4 +1,4 @@
-"""One daemon tells the others that somebody is free, or may be rung no more."""
+"""Notifications between daemons: a member is free, or may not ring any more."""
 
 from __future__ import annotations
 
@@ -109,13 +109,13 @@ def group(on_postgres):
 
 @pytest.fixture
 def heard(postgres_url, group):
-    """What PostgreSQL tells, word for word."""
+    """The notifications of PostgreSQL, verbatim."""
     plain = make_url(postgres_url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute("LISTEN fshunt")
 
         def told(act) -> list[str]:
-            """The domains that ``act`` tells of, up to a mark that is set after it."""
+            """The domains that ``act`` announces, up to a marker that is sent after it."""
             act()
             connection.execute("NOTIFY fshunt, 'mark'")
             domains = []

@@ -68,7 +68,7 @@ def owner_of(store, hunt):
 
 @pytest.fixture
 def two_daemons(store, group):
-    """``a`` has just died, ``b`` lives; each has a call."""
+    """``a`` has just died, ``b`` is alive; each has a call."""
     beat(store, "a", "node-a", 0)
     beat(store, "b", "node-b", DEAD_AFTER)
     open_call(store, group, "of a", "a", "node-a")

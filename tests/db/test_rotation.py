@@ -160,7 +160,7 @@ def test_old_moves_are_forgotten_and_new_ones_are_not(store, monkeypatch):
 
 
 def test_calls_at_once_take_their_turns_one_after_the_other(store):
-    """Round-robin with members who are always free differs by at most one (invariant I8), also in a rush."""
+    """Round-robin with members who are always free differs by at most one (invariant I8), also under load."""
     group = make_office(store, *MEMBERS)
     ids = [m.id for m in group.members]
     start = threading.Barrier(6)

@@ -1,4 +1,4 @@
-"""Looks for two calls that held one member at one time: ``python -m tests.faults.claim_checker FILE...``.
+"""Looks for two calls with a claim on one member at one time: ``python -m tests.faults.claim_checker FILE...``.
 
 It knows nothing of fshunt but the format of its claim audits: one JSON object a line with ``event`` (``start`` or
 ``end``), ``domain``, ``member``, ``call``, ``hunt``, ``run``, ``monotonic``, seconds of a clock that all daemons of a
@@ -93,7 +93,7 @@ def _check_member(entries: list[Entry], died: dict[str, float], report: Report) 
 def _meet(
     entry: Entry, other: Entry, held: dict[str, Entry], taken_over: set[str], died: dict[str, float], report: Report
 ) -> None:
-    """A claim starts while another is held: by the same call, by one whose daemon is dead, or wrongly."""
+    """A claim starts during another: of the same call, of one whose daemon is dead, or by mistake."""
     if entry.call == other.call or (other.run in died and entry.monotonic >= died[other.run]):
         taken_over.add(other.hunt)
         if other.hunt != entry.hunt:

@@ -69,7 +69,7 @@ class Move:
 
 @dataclass
 class Use:
-    """A phone of a member rings or talks for a call, on the clock of the switches."""
+    """A phone of a member rings or is on a call, by the clock of the switches."""
 
     member: str
     call: str
@@ -82,7 +82,7 @@ class Use:
 
 @dataclass
 class Caller:
-    """A call to a pilot as the switch saw it: how it ended, and whom it talked with how long."""
+    """A call to a pilot as the switch saw it: its end, the member, and the duration."""
 
     uuid: str
     kind: str
@@ -97,7 +97,7 @@ class Caller:
 
 @dataclass
 class Run:
-    """All that is known of a run. ``interrupted`` names the calls whose daemon was killed or stopped under them."""
+    """All evidence of a run. ``interrupted`` has the calls whose daemon was killed or stopped."""
 
     hunts: list[Hunt]
     callers: list[Caller]
@@ -115,7 +115,7 @@ class Run:
 
 
 def read_hunts(url: str) -> dict[str, Any]:
-    """What the database says: arguments of Run."""
+    """The evidence in the database: arguments of Run."""
     engine = create_engine(make_url(url))
     with engine.connect() as connection:
 

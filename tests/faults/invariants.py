@@ -14,7 +14,7 @@ from typing import Any
 from tests.faults.evidence import Caller, Hunt, Move, Run, Use
 
 KNOWN_LATE_SECONDS = 1.0
-"""How much later than the switch a daemon may know, on a slow machine, that a phone is in use."""
+"""How much later than the switch a daemon may see, on a slow machine, that a phone is in use."""
 MOVED_LATE_SECONDS = 5.0
 """Calls that began within this time of each other may have read the stamps in another order than they were written."""
 RESULTS = {
@@ -26,7 +26,7 @@ RESULTS = {
     # Who leaves while being sent to voicemail has left before it began, and the daemon cannot know.
     "abandoned": {"abandoned", "voicemail"},
 }
-"""How a call ended on the switch, and what the record of its last hunt may say of it."""
+"""Each end of a call on the switch, and the results that the record of its last hunt may have."""
 
 
 def check(run: Run) -> list[str]:
@@ -44,7 +44,7 @@ def check(run: Run) -> list[str]:
 
 
 def one_call_a_member(run: Run) -> Iterator[str]:
-    """I1, on the phones and in the records; and nobody is rung who was known to be on the phone."""
+    """I1, on the phones and in the records; and no member known to be on a call is rung."""
     by_member: dict[str, list[Use]] = defaultdict(list)
     for use in run.uses:
         by_member[use.member].append(use)
@@ -119,7 +119,7 @@ def memory_moves_once(run: Run) -> Iterator[str]:
 
 
 def one_result(run: Run) -> Iterator[str]:
-    """I4: every caller reaches one end, in time, and the records say the same."""
+    """I4: every caller reaches one end, in time, and the records agree."""
     for caller in run.callers:
         hunts = run.of(caller.uuid)
         if caller.ended is None:
@@ -198,7 +198,7 @@ def _index(story: tuple[str, ...], what: str) -> int:
 
 
 def order_is_the_policys(run: Run) -> Iterator[str]:
-    """I7: whom a hunt came to, stage after stage, is the beginning of the policy's order, without a gap."""
+    """I7: the members of a hunt, stage after stage, are the beginning of the policy's order, without a gap."""
     for hunt in run.hunts:
         if hunt.policy_input is None or hunt.uuid in run.interrupted:
             continue

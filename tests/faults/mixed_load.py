@@ -110,7 +110,7 @@ class Load:
         return sum(len(switch.calls) for switch in self.switches)
 
     def stories(self, problems: list[str]) -> list[str]:
-        """What happened on the switches to the calls that are named in some sentences, for who must find out why."""
+        """The events on the switches of the calls named in some sentences, to find the cause."""
         text = "\n".join(problems)
         return [
             f"{fact.at:9.3f} {fact.call[:8]} {fact.what} {fact.who} {fact.detail}"
@@ -119,7 +119,7 @@ class Load:
         ]
 
     def run(self, interrupted: set[str]) -> Run:
-        """All that is known of it."""
+        """All its evidence."""
         now = self.switches[0].clock.now()
         phones = [phone for each in self.phones.values() for phone in each]
         seen = read_switches(self.calls, phones, self.policy_input, now)

@@ -24,7 +24,7 @@ from tests.support.postgres_proxy import PostgresProxy
 from tests.support.rig import WAIT_SECONDS, Rig, rang, running
 
 HUNT_SECONDS = 1.0
-"""Within this time the hunt goes on from the last known group: from the caller's connection to the first ring."""
+"""Within this time the hunt continues from the group cache: from the caller's connection to the first ring."""
 MACHINE_SECONDS = 3.0
 """What a slow machine may add in one of several tries; one of them must stay within the time itself."""
 TRIES = 4
@@ -50,7 +50,7 @@ STEPS = {
 
 @contextmanager
 def office(url: str, store: Store) -> Iterator[Rig]:
-    """A daemon that has read its group; on the next call it is the turn of the member who is busy."""
+    """A daemon that has read its group; at the next call it is the turn of the busy member."""
     with running(url, store, database_timeout=0.5) as rig:
         with store.reading() as s:
             fresh = not s.scalar(select(func.count()).select_from(CallRecord))
@@ -262,7 +262,7 @@ def test_a_row_of_postgresql_is_locked_and_all_other_members_are_rung(
 def test_a_server_that_never_answers_a_statement_is_given_up(
     behind: tuple[PostgresProxy, Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is in between goes on to take our packets, so TCP does not tell; a new connection leads to a new server."""
+    """The proxy still accepts packets, so TCP sees no fault; a new connection leads to a new server."""
     monkeypatch.setattr(pipeline, "SILENT_SECONDS", 1.0)
     proxy, store = behind
     with office(proxy.url, store) as rig:

@@ -52,7 +52,7 @@ def tape(name: str) -> Tape:
 
 
 def cut_at(recorded: Tape, cut: int) -> None:
-    """A session that is sent the tape up to a byte gives what was whole, and then says that the switch is lost."""
+    """A session that gets the tape up to a byte gives the complete frames and then reports that the switch is lost."""
     ours, theirs = socket.socketpair()
     sending = gevent.spawn(_send, theirs, recorded.stream[:cut])
     session, whole = Session(ours, "test"), recorded.whole(cut)
@@ -149,7 +149,7 @@ def test_every_event_comes_twice(name: str) -> None:
 
 
 def _listen(session: Session, recorded: Tape) -> tuple[list[Frame], SwitchLost]:
-    """All events of a session until it says that the switch is lost, and how it says it."""
+    """All events of a session until it reports that the switch is lost, and the error."""
     got: list[Frame] = []
     try:
         session.connect(WAIT_SECONDS)

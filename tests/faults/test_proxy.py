@@ -1,4 +1,4 @@
-"""The proxy does what it says: the tests of faults rely on it."""
+"""The proxy works as documented: the tests of faults rely on it."""
 
 from __future__ import annotations
 

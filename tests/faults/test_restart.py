@@ -77,7 +77,7 @@ class Restarted:
         gevent.sleep(1.0)
 
     def holds(self) -> None:
-        """No talk was cut, nobody was rung twice, and every caller has one end."""
+        """No call was cut, no member was rung twice, and every caller has one end."""
         until(lambda: self.office.unfinished() == 0, "every hunt is closed in the records")
         seen = read_switches(
             self.calls, self.switch.registrations.all_phones(), self.policy_input, self.switch.clock.now()

@@ -1,4 +1,4 @@
-"""The faults of an SQLite file are what SQLite itself says of them."""
+"""The faults of an SQLite file give SQLite's own errors."""
 
 from __future__ import annotations
 

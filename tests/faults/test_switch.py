@@ -1,4 +1,4 @@
-"""FreeSWITCH restarts or a connection to it breaks; what it says comes in pieces, twice, late, or for another call."""
+"""FreeSWITCH restarts or a connection to it breaks; frames arrive in pieces, twice, late, or for another call."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def rig(sqlite_url: str) -> Iterator[Rig]:
 
 
 def crash(switch: SimulatedSwitch) -> None:
-    """The switch is gone at once: its connections end before it says another word, and its calls with it."""
+    """The switch dies: its connections end without another frame, and its calls with them."""
     if switch.inbound is not None:
         switch.close_inbound()
     for call in list(switch.calls.values()):

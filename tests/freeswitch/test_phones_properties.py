@@ -1,4 +1,4 @@
-"""Whatever the order in which a switch tells: what is known of its phones is what is so."""
+"""The known state of the phones is the true one, whatever the order of the events."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_every_visible_change_is_reported(world: World) -> None:
 @given(st.data())
 @settings(max_examples=examples(300))
 def test_a_state_taken_at_any_moment_with_late_tables_never_brings_a_call_back(data: st.DataObject) -> None:
-    """Subscribed at one moment, the table of channels as it was some moments before, and the rest told in any order."""
+    """A subscription, a table of channels from some moments earlier, and the other events in any order."""
     world = data.draw(worlds(40))
     last = len(world.told)
     subscribed = data.draw(st.integers(0, last))
@@ -149,7 +149,7 @@ def test_a_state_taken_at_any_moment_with_late_tables_never_brings_a_call_back(d
 
 
 def _slowly_taken_out(world: World, asked: int, heard: int) -> set[tuple[str, str, str]]:
-    """The list of phones, with those that have just expired, and of which that was told already."""
+    """The list of phones, including phones that have just expired and whose expiry was reported already."""
     expired = [
         event for event in world.told[max(0, asked - 2) : heard] if event.get("Event-Subclass") == "sofia::expire"
     ]

@@ -1,4 +1,4 @@
-"""A switch for the tests of who is on the phone: what is so, the events that tell it, the tables that list it."""
+"""A switch for the tests of phone states: the true state, its events, and its tables."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Truth:
 
 
 class World:
-    """Lives through what it is told; keeps each moment with the event that told of it."""
+    """Applies changes; keeps each state with its event."""
 
     def __init__(self) -> None:
         self.moments = [Truth()]
@@ -189,7 +189,7 @@ def settle(table: PhoneTable, truth: Truth) -> None:
 
 
 def take_state(table: PhoneTable, truth: Truth) -> None:
-    """The state taken at once, without any lag."""
+    """The snapshot of this moment, without lag."""
     table.begin()
     table.take_channels(channels_json(truth))
     table.take_registrations(registrations_xml(truth.phones))
@@ -197,7 +197,7 @@ def take_state(table: PhoneTable, truth: Truth) -> None:
 
 
 def same(table: PhoneTable, truth: Truth) -> bool:
-    """Whether the table knows what is so."""
+    """Whether the table has the true state."""
     calls = {
         user: {(call.uuid, call.state) for call in table.calls_of(f"{user}@{DOMAIN}")} == truth.calls(user)
         for user in USERS

@@ -1,4 +1,4 @@
-"""One FreeSWITCH that sends events as fast as they are taken: ``python -m tests.hazards.flood PORT``."""
+"""A FreeSWITCH that sends events as fast as they are read: ``python -m tests.hazards.flood PORT``."""
 
 import socket
 import sys

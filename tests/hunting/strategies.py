@@ -23,7 +23,7 @@ def members(draw: st.DrawFn, most: int = 12) -> tuple[PolicyMember, ...]:
 
 @st.composite
 def policy_inputs(draw: st.DrawFn, policy: str | None = None) -> PolicyInput:
-    """PolicyInput of a group whose memory may point at a member, at one who is gone, or at nothing."""
+    """PolicyInput of a group whose pointers may be at a member, at a removed one, or unset."""
     group = draw(members())
     ids = [m.id for m in group] + [None, 5000]
     memories = st.none() | st.builds(RotationPointer, st.sampled_from(ids), st.integers(1, len(group) + 1))

@@ -1,4 +1,4 @@
-"""The memory follows the member, and if the member is gone, its position counts (design, section 2)."""
+"""The rotation pointer follows the member; if the member is gone, its position counts (design, section 2)."""
 
 from __future__ import annotations
 

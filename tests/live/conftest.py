@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run a test that is a coroutine on the loop its phones live on."""
+    """Run a coroutine test on the loop of its phones."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
@@ -59,7 +59,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 @pytest.fixture
 def lab(pbx: Pbx, loop: asyncio.AbstractEventLoop) -> Iterator[Lab]:
-    """Phones 1001 to 1003, registered, that ring until they are told otherwise."""
+    """Phones 1001 to 1003, registered, that ring until a test changes that."""
     lab = loop.run_until_complete(Lab.start(pbx.sip, DOMAIN, pbx.ports.lab))
     try:
         loop.run_until_complete(lab.register("1001", "1002", "1003"))
@@ -123,7 +123,7 @@ def admin(daemon: Daemon) -> Admin:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    """Show with a failure what the phones saw and the daemon said."""
+    """Show the phones' events and the daemon's log with a failure."""
     report = yield
     values = getattr(item, "funcargs", {})
     if report.when == "call" and report.failed:

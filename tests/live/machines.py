@@ -115,7 +115,7 @@ class Pbx:
                 self.process.wait()
 
     def api(self, command: str) -> str:
-        """Run one API command through the event socket and return what it says."""
+        """Run one API command through the event socket and return its output."""
         with socket.create_connection(("127.0.0.1", self.ports.esl), timeout=10) as connection:
             stream = connection.makefile("rwb")
             _read_frame(stream)
@@ -129,7 +129,7 @@ class Pbx:
         return int(self.api("show channels count").split()[0])
 
     def until_idle(self, seconds: float = 10) -> None:
-        """Wait until no call is left; end those that stay, and say so."""
+        """Wait until no call is left; end those that stay, and fail."""
         deadline = time.monotonic() + seconds
         while self.channels():
             if time.monotonic() > deadline:

@@ -50,7 +50,7 @@ class Behaviour:
     hangup_after: float | None = None
     """Counted from the answer."""
     rings: int | None = 180
-    """What it says at first: 180, 183 (with sound), or None for nothing at all."""
+    """Its first answer: 180, 183 (with sound), or None."""
     digits: str = ""
     digits_after: float = 0.5
 
@@ -112,7 +112,7 @@ class Lab(asyncio.DatagramProtocol):
     # What a test tells the lab
 
     async def register(self, *extensions: str) -> None:
-        """Register extensions; ``1001/soft`` is a further phone of 1001, which is then told apart by that name."""
+        """Register extensions; ``1001/soft`` is a further phone of 1001, identified by that name."""
         for name in extensions:
             extension = name.partition("/")[0]
             self.phones.setdefault(name, Behaviour())
@@ -168,7 +168,7 @@ class Lab(asyncio.DatagramProtocol):
         return time.monotonic() - self.started
 
     async def until_sound(self) -> None:
-        """Wait until sound comes to somebody."""
+        """Wait until somebody receives sound."""
         before = self.sound
         await self.until(lambda: self.sound > before + 10)
 
@@ -181,7 +181,7 @@ class Lab(asyncio.DatagramProtocol):
         await self.until(lambda: len(pbx.messages(box)) >= count)
 
     async def until_closed(self, admin: Callable[..., str], result: str) -> dict[str, Any]:
-        """Wait until the record of the test's one call says this result, and return it with its offers and skips."""
+        """Wait until the record of the test's one call has this result, and return it with its offers and skips."""
 
         def newest() -> Any:
             return json.loads(admin("call", "list", "--json"))[0]
@@ -309,7 +309,7 @@ class Lab(asyncio.DatagramProtocol):
         self._in_dialog(call_id, leg, "BYE")
 
     def refer(self, phone: str, number: str) -> None:
-        """Have the user of a phone that talks transfer the other side to a number (RFC 3515)."""
+        """Have the user of a phone in a call transfer the other side to a number (RFC 3515)."""
         call_id, leg = next((c, leg) for c, leg in self.legs.items() if leg.phone == phone and leg.state == "answered")
         self.note(phone, "REFER", to=number)
         target = f"<sip:{number}@{self.domain}>"

@@ -1,4 +1,4 @@
-"""What becomes of a caller whom nobody takes, and of one who leaves."""
+"""The destination of a caller whom nobody takes, and a caller who leaves."""
 
 
 async def leave_a_message(caller):

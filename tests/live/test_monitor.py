@@ -1,4 +1,4 @@
-"""Nobody who is on the phone is rung; blocks hold at once; a stop cuts nobody: with the monitor, on a real switch."""
+"""Members on a call are not rung; blocks apply at once; a stop cuts no call: with the monitor, on a real switch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of the phones of a real switch by its events: after each step it is what a fresh start state says."""
+"""The states of phones by the events of a real switch: after each step they equal a new snapshot."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Following:
         watch(self.inbound, self.table)
 
     def follow(self) -> None:
-        """Takes in what the switch has told by now."""
+        """Reads the events that have arrived."""
         while (event := self.inbound.next_event(time.monotonic())) is not None:
             self.ended += self.table.on_event(event).ended
 
@@ -46,7 +46,7 @@ class Following:
             await asyncio.sleep(POLL_SECONDS)
 
     async def agrees(self) -> None:
-        """A start state taken now says the same; the switch's own tables need a moment to follow its events."""
+        """A snapshot taken now is the same; the switch's own tables lag a little behind its events."""
         deadline = time.monotonic() + WAIT_SECONDS
         while self.follow() or self.known(fresh(self.pbx)) != self.known(self.table):
             assert time.monotonic() < deadline, (self.known(fresh(self.pbx)), self.known(self.table))

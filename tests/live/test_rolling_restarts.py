@@ -1,4 +1,4 @@
-"""Daemons that are stopped and started one after the other, on a real switch: who waits goes from one to the next."""
+"""Daemons are restarted one after the other, on a real switch: a queued caller moves from one to the next."""
 
 import asyncio
 
@@ -40,7 +40,7 @@ async def test_a_queued_caller_survives_one_restart_after_the_other(lab, admin, 
 
 
 async def serve_and_die(reader, writer):
-    """A controller that says it serves the caller, as fshunt does, and is gone."""
+    """A controller that sets ``fshunt_served``, as fshunt does, and disconnects."""
     writer.write(b"connect\n\n")
     head = (await reader.readuntil(b"\n\n")).decode()
     uuid = next(line.split(": ")[1] for line in head.splitlines() if line.startswith("Unique-ID: "))

@@ -27,7 +27,7 @@ async def channel_of(lab, pbx, number):
 
 
 async def left_alone(lab, caller):
-    """The call goes on, whatever time passes."""
+    """The call continues for any time."""
     await asyncio.sleep(LONGER_THAN_A_STAGE)
     assert not caller.ended.is_set()
     caller.hang_up()

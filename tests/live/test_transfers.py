@@ -1,4 +1,4 @@
-"""Members who pass the caller on, and phones that register what they should not."""
+"""Members who transfer the caller, and phones with unusual registrations."""
 
 import pytest
 

@@ -27,7 +27,7 @@ def differences(engine: Engine) -> list[Any]:
 
 
 def reflected(engine: Engine) -> dict[str, Any]:
-    """All that the database itself says of the tables, in an order that does not matter."""
+    """The tables as the database describes them, in no particular order."""
     seen = inspect(engine)
     return {
         table: {

@@ -1,4 +1,4 @@
-"""Controllers for the tests: one that says what a tape says, when it says it, and one to drive by hand."""
+"""Controllers for the tests: one that replays a tape, and one to drive by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REAL_SECONDS = 30  # a test that waits longer than this hangs
 
 
 class Controller:
-    """Listens for the switch, keeps every frame, and speaks when it is told to."""
+    """Listens for the switch, keeps every frame, and sends on request."""
 
     def __init__(self) -> None:
         self._server = socket.socket()
@@ -105,7 +105,7 @@ class Controller:
         return found
 
     def until_replies(self, count: int) -> list[str]:
-        """Waits for so many replies, and gives what all of them say."""
+        """Waits for so many replies and returns their texts."""
         self.until(lambda: sum(frame.is_reply for frame in self.frames) >= count)
         return [frame.reply_text for frame in self.frames if frame.is_reply]
 

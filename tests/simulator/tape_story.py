@@ -101,7 +101,7 @@ def contacts(rows: list[Row]) -> dict[str, list[str]]:
 
 @dataclass
 class Story:
-    """What a connection said, sorted into what has an order and what has none."""
+    """The frames of a connection, sorted into ordered and unordered ones."""
 
     frames: list[Frame]
     names: dict[str, str] = field(default_factory=dict)
@@ -147,7 +147,7 @@ class Story:
         )
 
     def notices(self) -> list[str]:
-        """The disconnect notices. Where the first stands depends on when FreeSWITCH's listener thread looks (20 ms)."""
+        """The disconnect notices. The position of the first depends on the listener thread's poll (20 ms)."""
         return [
             str(one.get("Content-Disposition")) for one in self.frames if one.content_type == "text/disconnect-notice"
         ]

@@ -113,7 +113,7 @@ def set_up(name: str, rows: list[Row], controller: Controller, clock: VirtualClo
 
 
 def cut_alike(tape: Story, heard: Story, *, whole: bool) -> tuple[Story, Story]:
-    """Two recordings were stopped before the end; what the simulator said afterwards is left out too."""
+    """Two recordings were stopped before the end; later frames of the simulator are ignored too."""
     if not whole:
         size = len(tape.notices())
         later = [one for one in heard.frames if one.content_type == "text/disconnect-notice"][size:]

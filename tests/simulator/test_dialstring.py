@@ -1,4 +1,4 @@
-"""Dial strings are taken apart as FreeSWITCH does it: the table of the reference, section 2.9, and more."""
+"""Dial strings are parsed as FreeSWITCH does: the table of the reference, section 2.9, and more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The faults do what they say: a controller's tests can rely on them."""
+"""The faults work as documented: the tests of controllers rely on them."""
 
 from __future__ import annotations
 

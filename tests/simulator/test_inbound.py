@@ -20,7 +20,7 @@ PASSWORD = "not-the-default"
 
 
 class Watched:
-    """A simulated switch, a monitor's connection to it, and what that knows."""
+    """A simulated switch, a monitor's connection to it, and its state."""
 
     def __init__(self, switch: SimulatedSwitch) -> None:
         self.switch = switch

@@ -1,4 +1,4 @@
-"""The load driver counts what it says it counts."""
+"""The load driver counts correctly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulated switch tells a monitor what a real one told, as recorded; and what both tell is understood alike."""
+"""The simulated switch sends a monitor the events that a real one sent, as recorded, with the same meaning."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def _frame(line: Line) -> Frame:
 
 @pytest.fixture(scope="module", params=sorted(SCENARIOS))
 def told(request: pytest.FixtureRequest) -> tuple[list[Frame], list[Frame]]:
-    """What the simulated switch told, and what the real one did."""
+    """The events of the simulated switch, and of the real one."""
     tape = lines_of(request.param)
     switch = SimulatedSwitch([], domain="pbx.test", clock=RealClock(SPEED))
     switch.serve_inbound(PASSWORD)
@@ -172,7 +172,7 @@ def events(frames: list[Frame]) -> list[Frame]:
 
 
 def stories(frames: list[Frame]) -> list[list[tuple[str, ...]]]:
-    """What was told of each channel, in order. Between channels there is none: each has a thread of its own."""
+    """The events of each channel, in order. Between channels there is no order: each has a thread of its own."""
     found: dict[str, list[tuple[str, ...]]] = {}
     for event in events(frames):
         if uuid := event.get("Unique-ID"):

@@ -1,4 +1,4 @@
-"""The steps of a call, told by what the daemon says to the switch and what happens there."""
+"""The steps of a call, recognized by the daemon's commands and the switch's events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A FreeSWITCH at the other end of a session's socket, driven by hand: the test says what it sends and hears."""
+"""A FreeSWITCH at the other end of a session's socket, driven by hand: the test decides what it sends and expects."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,7 +56,7 @@ class Switch:
         return command.decode()
 
     def hear_end(self) -> None:
-        """The controller has closed, and said nothing more."""
+        """The controller has closed without another command."""
         assert self._received == b""
         assert self.sock.recv(1) == b""
 

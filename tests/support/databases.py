@@ -49,7 +49,7 @@ class Databases:
         self._made.remove(name)
 
     def drop_all(self) -> None:
-        """Take all away."""
+        """Drop all of them."""
         for name in list(self._made):
             self.drop(self._url(name))
 

@@ -11,7 +11,7 @@ FEWEST = 5
 
 
 def register_profiles() -> None:
-    """Make the two known to `--hypothesis-profile`, and take the fast one where nothing is said."""
+    """Register both for `--hypothesis-profile`; the fast one is the default."""
     # How long an example takes is the machine's: it says nothing of what is tested.
     common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.register_profile("fast", common, max_examples=FULL // 4)

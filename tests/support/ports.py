@@ -1,4 +1,4 @@
-"""Ports that stay ours until somebody listens there: nobody else is given them meanwhile."""
+"""Ports that stay reserved for a test until it listens there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 
 
 def held_port() -> socket.socket:
-    """A socket that holds a free port of loopback: bound, and not listening, so that who connects is refused.
+    """A socket that holds a free port of loopback: bound, and not listening, so that connections are refused.
 
     Whoever binds this port with SO_REUSEADDR may listen there, also several times one after the other; the kernel
     gives it to nobody who asks for any free one.
@@ -18,5 +18,5 @@ def held_port() -> socket.socket:
 
 
 def number_of(held: socket.socket) -> int:
-    """The port that a socket holds."""
+    """The port of a socket."""
     return int(held.getsockname()[1])

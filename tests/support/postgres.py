@@ -42,7 +42,7 @@ NO_SERVER = (
 
 @dataclass(frozen=True)
 class Binaries:
-    """Where initdb and postgres are, and who brought them."""
+    """The paths of initdb and postgres, and their origin."""
 
     folder: Path
     origin: str
@@ -122,7 +122,7 @@ class Server:
             connection.execute(f"CREATE ROLE {LOCKED_ROLE} LOGIN PASSWORD '{LOCKED_PASSWORD}'")
 
     def stop(self) -> None:
-        """Stop the server at once and take its folder away."""
+        """Stop the server at once and remove its folder."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
             try:

@@ -33,7 +33,7 @@ class PostgresProxy:
         self.delay = 0.0
         """Seconds by which each answer of the server is late."""
         self.statements: deque[str] = deque(maxlen=10_000)
-        """What the clients said, in order."""
+        """The messages of the clients, in order."""
         self.on_statement: Callable[[str], object] = lambda _statement: None
         """Told of each statement before the server is; it may cut, refuse and so on."""
         self.commits_dropped = 0
@@ -68,7 +68,7 @@ class PostgresProxy:
     # The faults.
 
     def cut(self) -> None:
-        """End all connections now; new ones are taken."""
+        """End all connections now; new ones are accepted."""
         with self._lock:
             pairs = list(self._pairs)
         for pair in pairs:
@@ -101,7 +101,7 @@ class PostgresProxy:
         self._commits_to_drop = times
 
     def mend(self) -> None:
-        """End all faults. What was swallowed is gone: its connections end."""
+        """End all faults. Swallowed packets are lost: their connections end."""
         self.delay, self._commits_to_drop, self.on_statement = 0.0, 0, lambda _statement: None
         if self._deaf.is_set():
             self._deaf.clear()
@@ -243,7 +243,7 @@ class _Pair:
 
 
 class Messages:
-    """Parts what a client sends into messages, and says which statement a message has the server run."""
+    """Splits a client's bytes into messages, and names the statement of a message."""
 
     def __init__(self) -> None:
         self._buffer = b""

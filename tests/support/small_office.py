@@ -42,7 +42,7 @@ def extensions(group: Group) -> list[str]:
 
 
 def waits_or_ends(store: Store, pending: Future[Any]) -> None:
-    """Return when the pending write waits for another's lock or is done. SQLite does not tell who waits."""
+    """Return when the pending write waits for another's lock or is done. SQLite does not report waiters."""
     here = "FROM pg_stat_activity WHERE datname = current_database()"
     waiting = text(f"SELECT count(*) {here} AND wait_event_type = 'Lock'")
     while not store.is_sqlite and not pending.done():

@@ -18,7 +18,7 @@ PASSWORD = "of-the-simulated-switch"
 
 @contextmanager
 def simulated_switch(folder: Path, setting: Callable[[SimulatedSwitch], Callable[[], bool]]) -> Iterator[str]:
-    """What FSHUNT_SWITCH says of a switch; ``setting`` makes its phones and calls, and tells when all is as meant."""
+    """The value of FSHUNT_SWITCH; ``setting`` makes phones and calls, and returns when they are in place."""
     ports: Queue[int] = Queue()
     threads_own: list[gevent.hub.Hub] = []
     stopping = gevent.event.Event()

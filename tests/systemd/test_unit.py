@@ -14,14 +14,14 @@ UNIT = Path(__file__).parents[2] / "systemd" / "fshunt.service"
 SOCKET = UNIT.with_name("fshunt.socket")
 MOST_EXPOSURE = 1.5
 STOP_OF_PARTS_SECONDS = 3.0
-"""For a stop's small steps: the threads, the metrics, and a last word to a database that is away."""
+"""For a stop's small steps: the threads, the metrics, and a last write to an unavailable database."""
 
 analyze = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze on this machine")
 systemctl = pytest.mark.skipif(shutil.which("systemctl") is None, reason="no systemctl on this machine")
 
 
 class Repeating(dict):
-    """Systemd lets a key stand more than once: each adds to it."""
+    """systemd allows a key more than once: each adds to the list."""
 
     def __setitem__(self, key, value):
         if isinstance(value, list) and key in self:
