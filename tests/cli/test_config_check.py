@@ -80,7 +80,7 @@ def neighbour(free_port):
                 with connection, suppress(OSError):
                     connection.sendall(greeting)
                     connection.shutdown(socket.SHUT_WR)
-                    connection.recv(4096)  # what came unread would take the greeting away from the other end
+                    connection.recv(4096)  # unread bytes would drop the greeting at the other end
 
         threading.Thread(target=greet, daemon=True).start()
 

@@ -296,7 +296,7 @@ def test_claims_and_queue_entries_of_a_dead_daemon_are_not_counted(office, store
     assert (found["claims"], found["left_claims"], found["waiting"], found["left_waiting"]) == (0, 1, 0, 1)
     assert (found["callers_waiting"], [hunt["uuid"] for hunt in found["callers_left"]]) == ([], ["c"])
     beat("pbx2-8084")
-    assert page(office)[1] == note, "also beside one that lives"
+    assert page(office)[1] == note, "also beside a live one"
 
 
 def test_the_last_errors_of_all_daemons_stand_below_the_newest_first(fshunt, beat):
@@ -374,7 +374,7 @@ def test_where_the_database_cannot_be_written_silence_is_no_death(fshunt, store,
     )
     assert not any("SILENT" in line for line in page(fshunt, 1 if silent else 0))
     found = as_json(fshunt, 1 if silent else 0)
-    assert (found["claims"], found["left_claims"]) == (1, 0), "nobody is gone as far as anybody knows"
+    assert (found["claims"], found["left_claims"]) == (1, 0), "no daemon is known to be dead"
 
 
 def test_a_database_that_is_not_migrated_is_one_sentence(fshunt_on, empty_database_url):

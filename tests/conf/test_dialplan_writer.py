@@ -83,7 +83,7 @@ def test_further_rounds_are_for_whom_a_daemon_had_served_and_come_to_an_end():
     last_socket = max(n for n, (application, _) in enumerate(all_of_it) if application == "socket")
     first_round = all_of_it.index(FURTHER_ROUND)
     assert all_of_it[last_socket + 1 : first_round] == [GATE]
-    assert all_of_it[first_round:-1] == [FURTHER_ROUND, GATE] * FURTHER_ROUNDS, "nobody who has talked comes around"
+    assert all_of_it[first_round:-1] == [FURTHER_ROUND, GATE] * FURTHER_ROUNDS, "an answered call gets no further round"
     values = dict(data.partition("=")[::2] for application, data in all_of_it[:last_socket] if application == "set")
     assert values["fshunt_served"] == "false"
     assert values["fshunt_round_false"] == "eval"

@@ -47,7 +47,7 @@ def test_set_back_an_hour_the_time_of_records_continues_from_where_it_was(
         assert [clock.now(), clock.now()] == [NOON + timedelta(seconds=5)] * 2
     assert [record.message for record in caplog.records] == [
         "the clock of this machine was set back by 3600 s; records go on by the time before"
-    ], "said once"
+    ], "logged once"
 
 
 def test_set_forward_an_hour_it_is_believed(machine: Machine) -> None:

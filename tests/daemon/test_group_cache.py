@@ -43,7 +43,7 @@ def test_a_group_is_found_by_the_first_domain_that_is_named(two: GroupCache) -> 
     assert found(two, calls("5000", variable="one.test", name="two.test")) == 1
     assert found(two, calls("5000", name="TWO.test", host="one.test")) == 2
     assert found(two, calls("5000", host="two.test")) == 2
-    assert found(two, calls("5000", host="192.0.2.1")) is None, "whose it is cannot be told"
+    assert found(two, calls("5000", host="192.0.2.1")) is None, "its domain is ambiguous"
     assert found(two, calls("5001", host="one.test")) is None
 
 

@@ -159,7 +159,7 @@ def test_the_start_waits_for_the_groups_for_a_moment_only(
             assert known.find(dials("5001")) is None
         finally:
             go_on.set()
-        rig.until(lambda: known.find(dials("5001")), "all groups are known")
+        rig.until(lambda: known.find(dials("5001")), "all groups are cached")
 
 
 def test_after_a_restart_in_an_outage_the_groups_are_cached_soon(
@@ -174,7 +174,7 @@ def test_after_a_restart_in_an_outage_the_groups_are_cached_soon(
 
     monkeypatch.setattr(store_known, "all_groups", away_twice)
     with running(str(database_url), store) as rig:
-        rig.until(lambda: rig.daemon.deps.group_cache.find(dials("5000")), "the group is known")
+        rig.until(lambda: rig.daemon.deps.group_cache.find(dials("5000")), "the group is cached")
 
 
 # The clock.

@@ -45,7 +45,7 @@ def test_after_a_pause_claims_queue_entries_and_calls_are_restored(rig: Rig, sto
     talk = rig.started()
     assert talks.wait(WAIT_SECONDS)
     waits = rig.started()
-    rig.until(lambda: len(kept(rig)) == 2, "one talks and one waits")
+    rig.until(lambda: len(kept(rig)) == 2, "one is on a call and one waits")
     rig.until(lambda: opened(rig) == {rig.daemon.deps.run_id}, "both are written")
     before = kept(rig)
     _another_takes_all(rig, "another's run")
@@ -200,7 +200,7 @@ def test_calls_of_an_earlier_run_are_closed_when_its_heartbeat_stops(
                 _beat_as(rig, "earlier", node)
             return heart._earlier_lives_known
 
-        rig.until(settled, "it is known which of them live")
+        rig.until(settled, "the live daemons are known")
         if silent:
             rig.until(lambda: opened(rig) == set(), "the call is closed")
         else:

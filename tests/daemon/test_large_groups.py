@@ -47,8 +47,8 @@ def test_only_the_phones_that_stand_in_the_dial_string_are_rung_and_auto_blocked
     assert record.reason == "nobody answered"
     with light_rig.store.reading() as s:
         blocked = [m.extension for m in groups.get_group(s, DOMAIN, "5000").members if m.blocked]
-    assert not set(blocked) & set(everybody[MAX_LEGS:]), "who never rang did not let it ring out"
-    assert len(light_rig.daemon.deps.claims) == 0, "and nobody is held"
+    assert not set(blocked) & set(everybody[MAX_LEGS:]), "a member who never rang has no unanswered call"
+    assert len(light_rig.daemon.deps.claims) == 0, "and no member is claimed"
 
 
 def test_a_member_for_some_of_whose_phones_there_is_room_is_rung_at_those(light_rig: Rig) -> None:

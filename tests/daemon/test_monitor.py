@@ -128,7 +128,7 @@ def test_cut_off_the_hunt_relies_on_the_phones_answers_and_logs_it(
     watched_rig.until(lambda: not monitor.watched, "the switch is cut off")
     with caplog.at_level(logging.INFO):
         record = watched_rig.call()
-    assert rang(record) == [("1001", "busy"), ("1002", "answered")], "the phone says 486"
+    assert rang(record) == [("1001", "busy"), ("1002", "answered")], "the phone answers 486"
     assert any("who is on the phone is not known: cut off from the switch" in line for line in caplog.messages)
     watched_rig.switch.serve_inbound(PASSWORD, monitor.switch.port)
     watched_rig.until(lambda: monitor.watched, "it is reached again")
@@ -150,7 +150,7 @@ def test_a_wrong_password_is_logged_once_and_tried_again(
         watched_rig.until(lambda: sum("refuses" in each for each in tries) >= 2, "the password is refused, again")
     said = [line for line in caplog.messages if "is not watched" in line]
     assert ["refuses" in line for line in said].count(True) == 1
-    assert "refuses" in said[-1], "though it was cut off, and that was said, before"
+    assert "refuses" in said[-1], "although it was cut off, and that was logged, before"
     assert PASSWORD not in caplog.text
     watched_rig.switch.close_inbound()
     watched_rig.let_watch()

@@ -138,7 +138,7 @@ def test_an_error_in_a_callback_does_not_end_the_writer(
     assert outbox.flush(WAIT_SECONDS)
     outbox.put(of_hunt("h", "third"), lambda: called.append("third"))
     assert outbox.flush(WAIT_SECONDS)
-    until(lambda: called == ["second", "third"], "both are told")
+    until(lambda: called == ["second", "third"], "both are notified")
     assert database.written == ["first", "second", "third"]
     assert not WRITERS[-1].dead
     assert "internal error after write noted" in caplog.messages
@@ -154,7 +154,7 @@ def test_a_failed_writer_is_restarted_and_loses_nothing(outbox: Outbox, database
     database.error = None
     again = gevent.spawn(outbox.run)
     try:
-        assert outbox.flush(WAIT_SECONDS), "nothing new has come: it goes on with what is pending"
+        assert outbox.flush(WAIT_SECONDS), "nothing new has come: it continues with the pending writes"
     finally:
         again.kill()
     assert database.written == ["first"]
@@ -262,7 +262,7 @@ def test_the_outbox_is_bounded_and_loses_the_oldest_first(
     for number in range(5):
         outbox.put(of_hunt("h", f"{number}"), lambda number=number: told.append(number))
     assert outbox.pending == 3
-    assert told == [0, 1], "who waits for what is lost waits no more"
+    assert told == [0, 1], "a wait for a lost event ends"
     assert caplog.messages == ["more than 3 writes pending: the oldest are dropped, 1 so far"]
     start(outbox)
     assert outbox.flush(WAIT_SECONDS)

@@ -252,7 +252,7 @@ def test_an_event_of_an_unknown_kind_is_set_aside_and_never_dropped(
     file.restore()
     file.append(opened("h3"))
     file.clear()
-    assert names(folder) == [SECOND], "what was known is written, what was not is left"
+    assert names(folder) == [SECOND], "known events are written, unknown ones stay"
     assert restored(folder) == []
     assert names(folder) == [SECOND]
 
@@ -397,7 +397,7 @@ def test_without_the_database_each_event_goes_to_the_file_at_once(
     made = recording()
     made.take_away()
     made.put("h1")
-    assert names(folder) == [], "nothing is known to be wrong yet"
+    assert names(folder) == [], "no error has been seen yet"
     made.outbox.keep()  # the circuit breaker trips: the write under way may never come to an end
     made.put("h2")
     assert _peek(folder) == [opened("h1"), opened("h2")]

@@ -53,7 +53,7 @@ def test_a_caller_waits_until_the_member_is_free(rig: Rig) -> None:
     first.hang_up()
     record = rig.closed(second)
     assert (record.result, record.answered_by) == ("answered", "1001")
-    assert passed(record) == [("1001", "claimed")], "said once, not at each try"
+    assert passed(record) == [("1001", "claimed")], "recorded once, not at each try"
     assert record.waited_seconds is not None
     assert line_in_database(rig) == []
 

@@ -83,7 +83,7 @@ def test_a_call_that_is_being_greeted_at_a_stop_is_waited_for_and_handed_back(li
     call = light_rig.started(faults=[slow])
     assert slow.asked.wait(WAIT_SECONDS)
     stopping = gevent.spawn(light_rig.daemon.stop)
-    light_rig.until(lambda: not light_rig.daemon.listener.takes_calls, "no call is taken any more")
+    light_rig.until(lambda: not light_rig.daemon.listener.takes_calls, "no call is accepted any more")
     slow.may_answer.set()
     stopping.get(timeout=WAIT_SECONDS)
     assert len(light_rig.daemon.listener.calls) == 0, "it was not forgotten"

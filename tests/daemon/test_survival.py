@@ -50,7 +50,9 @@ def test_the_connection_is_cut_at_any_frame(light_rig: Rig, number: int, after_b
     held = [record for record in records if record.result == "answered" and not record.end_seen]
     after = light_rig.call()
     if held:
-        assert passed(after) == [("1001", "claimed")], "who may still be talking is not rung before the lease is over"
+        assert passed(after) == [("1001", "claimed")], (
+            "a member who may be on a call is not rung before the lease expires"
+        )
     else:
         assert after.result == "answered", "the next call is not affected"
 
@@ -132,7 +134,7 @@ def test_a_locked_database_holds_up_no_other_greenlet_and_no_call(
     assert call.join(WAIT_SECONDS)
     light_rig.daemon.listener.calls.join(WAIT_SECONDS)
     ticking.kill()
-    assert call.ending.kind == "answered", "the hunt goes on without the claims and the turn"
+    assert call.ending.kind == "answered", "the hunt continues without claims and turn"
     assert sum(pauses) >= 1.0, "the call waited for the lock"
     assert max(pauses) < 1.0, "and other greenlets went on meanwhile"
     with light_rig.store.reading() as s:
@@ -141,7 +143,7 @@ def test_a_locked_database_holds_up_no_other_greenlet_and_no_call(
     locked_database.stdin.write("\n")
     locked_database.stdin.flush()
     record = light_rig.record(call)
-    assert (record.result, rang(record)) == ("answered", [("1001", "answered")]), "written when the lock was gone"
+    assert (record.result, rang(record)) == ("answered", [("1001", "answered")]), "written after the lock"
 
 
 def test_without_a_database_the_caller_goes_to_the_fallback(light_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ def office(watched_rig: Rig) -> Rig:
 def picked_up(office: Rig, call: Any, by: str = "1003") -> Any:
     (phone,) = office.switch.registrations.phones_of(by, office.switch.domain)
     picker = office.switch.call_from(phone, "70")
-    office.until(lambda: office.daemon.deps.monitor.extension_of(picker.uuid) == by, "who picks up is seen")
+    office.until(lambda: office.daemon.deps.monitor.extension_of(picker.uuid) == by, "the pick-up is seen")
     call.pick_up(picker)
     return picker
 

@@ -60,7 +60,7 @@ def test_stopped_during_a_call_the_next_daemon_finishes_the_record(watched_rig: 
     call = talking(rig)
     rig.daemon.stop()
     assert not call.ended.is_set()
-    assert record(rig, call).ended_at is None, "left open for who comes after"
+    assert record(rig, call).ended_at is None, "left open for the next daemon"
     following = started_again(rig)
     try:
         rig.until(lambda: len(following.deps.takeover) == 1, "the call is detached")
@@ -73,7 +73,7 @@ def test_stopped_during_a_call_the_next_daemon_finishes_the_record(watched_rig: 
             idle_since = groups.get_group(s, DOMAIN, "5000").members[0].idle_since
         assert idle_since is not None
         assert stamped is not None
-        assert idle_since > stamped, "stamped again at the end of the talk"
+        assert idle_since > stamped, "set again at the end of the call"
         rig.until(lambda: not claims_in_database(rig), "its claim is released")
         assert (hunts_counted(rig.daemon), hunts_counted(following)) == ({}, {"answered": 1}), "where it ended"
     finally:

@@ -134,7 +134,7 @@ def test_the_calls_of_a_dead_daemon_are_closed_by_the_other(
     other_switch.watch(lambda fact: rings.append(fact) if fact.what == "rings" else None)
     call = other_switch.call("5000")
     first.until(lambda: rings and rang(first_record(first, call)), "the offer is written")
-    # As a killed process: it says nothing, writes nothing, and its connection is gone.
+    # As a killed process: no frames, no writes, and its connection is closed.
     second.deps.outbox.put = lambda _event, _then=None: None
     end_service(second, "heartbeat")
     with first.store.writing() as s:
@@ -178,7 +178,7 @@ def test_a_daemon_that_missed_heartbeats_restores_its_claims_and_tickets(
     newcomer = other_switch.call("5000")
     first.until(lambda: place_of(first, newcomer), "the newcomer waits behind")
     claimed = [("1001", "claimed"), ("1002", "claimed")]
-    first.until(lambda: passed_over(first, newcomer) == claimed, "and passes over who is claimed again")
+    first.until(lambda: passed_over(first, newcomer) == claimed, "and skips the member who is claimed again")
     for call in (*holds, waits, newcomer):
         call.hang_up()
         assert call.join(WAIT_SECONDS)

@@ -215,7 +215,7 @@ def test_a_daemon_that_was_presumed_dead_restores_its_calls(two_daemons, group):
         orphans.take_back(s, ["of a", "never written"], node="node-a", run_id="a")
     assert owner_of(two_daemons, "of a") == ("a", "node-a")
     assert owner_of(two_daemons, "also of a") == ("b", "node-b"), "it had that one no more"
-    assert taken(two_daemons, run="c", kept=["of a"]) == [], "it is not taken by who has it"
+    assert taken(two_daemons, run="c", kept=["of a"]) == [], "a daemon does not take its own call over"
     assert taken(two_daemons, at=after(120), kept=["also of a", "of b"]) == ["of a"], "until it is silent again"
 
 
@@ -271,7 +271,7 @@ def test_an_answered_call_is_taken_over_sooner_than_a_hunt(two_daemons, group):
 
 def test_a_take_over_whose_answer_was_lost_is_done_again(two_daemons, group):
     assert taken(two_daemons) == ["of a"]
-    assert taken(two_daemons) == [], "it is known to be ours"
+    assert taken(two_daemons) == [], "it is our own"
     later = {"at": after(120), "kept": ["of b"]}
     assert taken(two_daemons, **later) == ["of a"], "nobody knows of it"
-    assert taken(two_daemons, at=after(30), kept=[]) == [], "one that has just begun is on its way to be known"
+    assert taken(two_daemons, at=after(30), kept=[]) == [], "a new call may not be listed yet"

@@ -348,7 +348,7 @@ class Daemons(RuleBasedStateMachine):
         with self.store.writing() as s:
             groups.block(s, DOMAIN, who, who in self.blocked)
 
-    # What always holds.
+    # Invariants.
 
     @invariant()
     def two_live_hunts_never_have_one_member(self):

@@ -70,7 +70,7 @@ def _offers_apart(run: Run) -> Iterator[str]:
     by_member: dict[str, list[tuple[datetime, datetime, str]]] = defaultdict(list)
     for hunt in run.hunts:
         if hunt.uuid in run.interrupted:
-            continue  # its offers were closed by somebody who was not there
+            continue  # another daemon closed its offers
         for offer in hunt.rung:
             until = hunt.ended if offer.outcome == "answered" and hunt.end_seen else offer.ended
             if until is not None:

@@ -84,7 +84,7 @@ class Load:
     def _place_one(self, number: int) -> None:
         switch = self.switches[number % len(self.switches)]
         members = sorted(self.phones)
-        if number % 10 == 7:  # somebody dials a member, or a member dials somebody
+        if number % 10 == 7:  # a direct call to a member, or by a member
             who = self.random.choice(members)
             if self.random.random() < 0.5:
                 call = switch.call(who, caller=Caller(give_up_after=1.0, talk_for=self.random.uniform(0.3, 1.5)))

@@ -73,13 +73,13 @@ def test_the_clock_is_set_during_a_call_and_the_claim_ends_with_the_call(rig: Ri
     until(lambda: rig.daemon.deps.outbox.flush(0), "the answer is written")
     other = rig.started()
     assert other.join(WAIT_SECONDS)
-    assert other.ending.kind == "voicemail", "who talks is not rung"
+    assert other.ending.kind == "voicemail", "a member on a call is not rung"
     talking.hang_up()
     record = rig.closed(talking)
     assert (record.result, record.end_seen) == ("answered", True)
     assert record.started_at <= record.answered_at <= record.ended_at
     rig.switch.registrations.phones_of("1001", rig.switch.domain)[0].behaviour = TALKS
-    assert rig.call().result == "answered", "and who has talked is free at once"
+    assert rig.call().result == "answered", "and the member is free at once after the call"
 
 
 def test_stamps_never_go_back_and_the_longest_idle_stays_the_longest_idle(rig: Rig, step: timedelta) -> None:
@@ -147,7 +147,7 @@ def test_the_clock_of_a_running_daemon_is_set(
     stamps = office.stamps("5000")
     daemon.terminate()
     daemon.start()
-    until(lambda: not office.claimed(), "no claim holds for an hour")
+    until(lambda: not office.claimed(), "no claim lasts an hour")
     second.behaviour = TALKS
     office.rings_for(None, "1002")
     after = switch.call("5000")

@@ -106,7 +106,7 @@ def test_killed_during_a_call_the_member_is_not_rung_until_it_ends(pair: Pair) -
         assert ended(other).kind in ("rejected", "answered")
         others += other.ending.kind == "rejected"
         if other.ending.kind == "answered":
-            assert call.ended.is_set(), "the member was rung in the talk"
+            assert call.ended.is_set(), "the member was rung during the call"
     assert ended(call).kind == "answered"
     assert call.ending.seconds >= LONGER_THAN_A_LEASE_SECONDS
     assert others
@@ -139,7 +139,7 @@ def test_killed_before_its_first_command(pair: Pair) -> None:
     phones(pair.switch, "1001", behaviour=answers(0.05, talks=0.05))
     pair.first.freeze()
     call = pair.switch.call("5000")
-    until(lambda: call.listener is not None, "the kernel has taken the connection")
+    until(lambda: call.listener is not None, "the kernel has accepted the connection")
     pair.first.kill()
     assert (ended(call).kind, call.ending.who) == ("answered", "1001")
     (hunt,) = pair.office.closed(call.uuid)
@@ -189,7 +189,7 @@ def test_killed_before_the_answer_without_a_standby_the_caller_reaches_the_fallb
         ended(call)
         assert killed.is_set()
     expected = [("fallback-voicemail", "1999")]
-    if step is Step.BRIDGE:  # FreeSWITCH may still run the command that it has taken in
+    if step is Step.BRIDGE:  # FreeSWITCH may still run the command that it has read
         expected.append(("answered", "1001"))
     assert (call.ending.kind, call.ending.who) in expected
     single.daemon.start()
@@ -203,7 +203,7 @@ def test_killed_before_the_answer_without_a_standby_the_caller_reaches_the_fallb
     until(lambda: not single.office.claimed(), "the claims have ended")
 
 
-@pytest.mark.parametrize("when", ["at the answer", "in the talk"])
+@pytest.mark.parametrize("when", ["at the answer", "during the call"])
 def test_after_a_restart_an_answered_call_is_closed_when_it_ends(single: Single, when: str) -> None:
     single.office.group("5000", "1001", "1002", policy="circular")
     one, other = phones(single.switch, "1001", "1002", behaviour=answers(0.05))

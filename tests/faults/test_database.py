@@ -244,14 +244,14 @@ def test_a_row_of_postgresql_is_locked_and_all_other_members_are_rung(
             administrator.execute(lock.format(group=group))
             held = rig.started("5000")
             assert held.join(WAIT_SECONDS)
-            assert held.ending.kind == "answered", "the hunt goes on without the row"
+            assert held.ending.kind == "answered", "the hunt continues without the row"
             for _ in range(5):
                 free = rig.started("5001")
                 assert free.join(WAIT_SECONDS)
                 assert free.ending.kind == "answered"
                 until(lambda: not _claims(store), "the claims end while the row is locked")
-            assert rig.daemon.deps.database.away is None, "it is not the database that is away"
-            assert rig.daemon.deps.outbox.error is not None, "and it is said what waits"
+            assert rig.daemon.deps.database.away is None, "the database is available"
+            assert rig.daemon.deps.outbox.error is not None, "and the error is reported"
             administrator.execute("ROLLBACK")
         rig.settle()
         with store.reading() as s:
@@ -270,7 +270,7 @@ def test_a_server_that_never_answers_a_statement_is_given_up(
             call = rig.started()
             assert call.join(WAIT_SECONDS)
             assert sprung.wait(WAIT_SECONDS)
-        assert call.ending.kind == "answered", "the hunt goes on without the database"
+        assert call.ending.kind == "answered", "the hunt continues without the database"
         until(lambda: _written(rig, call.uuid), "what could not be written is written by a new connection")
         until(lambda: rig.daemon.deps.database.away is None, "and calls use the database again")
         assert rang(rig.record(call)) == [("1002", "busy"), ("1001", "answered")]
@@ -366,7 +366,7 @@ def test_a_fault_of_the_database_holds_up_no_other_call(
         proxy.mend()  # before anything is checked: a daemon is not stopped as long as the database is silent
         assert all(over), "a call has not ended"
         kinds = {call.ending.kind for call in calls}
-        assert kinds <= {"answered", "voicemail"}, "nobody is lost, and nobody is handed back"
+        assert kinds <= {"answered", "voicemail"}, "no caller is lost or returned to the dialplan"
         assert sum(call.ending.kind == "answered" for call in calls) >= 2
         waited = [call.bridge_delay for call in calls if call.bridge_delay is not None]
         assert max(waited) < HUNT_SECONDS + MACHINE_SECONDS, "nor does one call wait for the threads of the others"

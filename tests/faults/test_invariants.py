@@ -78,7 +78,7 @@ def test_a_member_on_a_direct_call_is_not_rung_once_it_can_be_known() -> None:
     run.uses.append(Use("1001", "d", -5, 5, talks=True, direct=True))
     assert names(run) == {"busy"}
     run.uses[-1].since = 2.5
-    assert check(run) == [], "it was too late to know, and a direct call may ring whom it likes"
+    assert check(run) == [], "it was too late to see, and a direct call may ring any phone"
 
 
 def test_offers_in_the_records_that_overlap() -> None:

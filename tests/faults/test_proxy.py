@@ -25,7 +25,7 @@ def one(connection: psycopg.Connection) -> object:
 
 def test_it_passes_all_on_and_knows_the_statements(proxy: PostgresProxy) -> None:
     with connect(proxy.url) as connection:
-        for _ in range(10):  # the later ones are prepared, and their text is not said again
+        for _ in range(10):  # later ones are prepared statements, without their text
             assert connection.execute("SELECT %s + 1", (1,)).fetchone() == (2,)
         connection.execute("SELECT 'x'" + " " * 100_000)
     assert sum(s.startswith("SELECT $1 + 1") for s in proxy.statements) == 10

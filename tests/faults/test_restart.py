@@ -83,7 +83,7 @@ class Restarted:
             self.calls, self.switch.registrations.all_phones(), self.policy_input, self.switch.clock.now()
         )
         run = Run(**read_hunts(self.office.url), **seen, interrupted=frozenset(self.interrupted))
-        run.claims_left = 0  # who talks on has the claim until its lease is over
+        run.claims_left = 0  # a call that continues keeps its claim until the lease expires
         problems = check(run)
         assert not problems, f"{len(problems)} problems, the first: {problems[0]}"
         assert min(self.ready) < READY_SECONDS, self.ready
@@ -105,7 +105,7 @@ def test_a_restart_with_systemds_socket_refuses_no_caller(restarted: Restarted) 
         restarted.hunt_and_restart()
         restarted.holds()
         refused = [fact for fact in restarted.policy_input if fact.what in ("controller refuses", "no controller")]
-    assert refused == [], "who came meanwhile waited for the new process"
+    assert refused == [], "new callers waited for the new process"
     assert set(restarted.kinds()) <= {"answered", "voicemail"}, restarted.kinds()
 
 

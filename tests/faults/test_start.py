@@ -68,13 +68,13 @@ def test_killed_or_stopped_without_the_database_the_next_start_writes_its_record
     calls = []
     for _ in range(3):
         calls.append(switch.call("5000"))
-        assert ended(calls[-1]).kind == "answered", "the hunt goes on without the database"
+        assert ended(calls[-1]).kind == "answered", "the hunt continues without the database"
         until(lambda: daemon.claims() == 0, "the member is free again")
     file = tmp_path / "outbox-first.jsonl"
     until(lambda: file.exists() and file.read_text().count("call-closed") == 3, "the ends are kept")
     end(daemon)
     assert [pg_office.hunts(call.uuid) for call in calls] == [[], [], []]
-    daemon.start()  # the database is still away: what was kept is kept on
+    daemon.start()  # the database is still down: the outbox file stays
     assert daemon.said("pending writes of an earlier run")
     proxy.mend()
     for call in calls:
@@ -104,7 +104,7 @@ def test_killed_during_a_call_without_the_database_the_next_start_sees_its_end(
     daemon.kill()
     daemon.start()
     proxy.mend()
-    until(lambda: daemon.said("goes on, and is watched to its end"), "the talk is detached")
+    until(lambda: daemon.said("goes on, and is watched to its end"), "the call is detached")
     (hunt,) = pg_office.hunts(call.uuid)
     assert (hunt.result, hunt.answered_by, hunt.ended_at) == ("answered", "1001", None)
     call.hang_up()
@@ -145,7 +145,7 @@ def test_the_disk_of_a_daemon_is_full_and_is_emptied(office: Office, processes: 
     calls = []
     for _ in range(3):
         calls.append(switch.call("5000"))
-        assert ended(calls[-1]).kind == "answered", "the hunt goes on without the disk"
+        assert ended(calls[-1]).kind == "answered", "the hunt continues without the disk"
         until(lambda: daemon.claims() == 0, "the member is free again")
     assert [office.hunts(call.uuid) for call in calls] == [[], [], []]
     daemon.empty_its_disk()

@@ -58,8 +58,8 @@ def test_freeswitch_dies_and_restarts(sqlite_url: str, tmp_path: Path) -> None:
         assert rings.wait(WAIT_SECONDS)
         crash(rig.switch)
         rig.settle()
-        assert len(rig.daemon.calls) == 0, "nothing waits for a switch that is gone"
-        until(lambda: not monitor.watched, "the monitor says that it is cut off")
+        assert len(rig.daemon.calls) == 0, "nothing waits for a dead switch"
+        until(lambda: not monitor.watched, "the monitor reports that it is cut off")
         for phone in rig.switch.registrations.all_phones():
             phone.behaviour = TALKS
             phone.talking = 0

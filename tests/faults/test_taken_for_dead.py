@@ -22,17 +22,17 @@ def test_a_paused_daemon_that_was_presumed_dead_resumes(pg_office: Office) -> No
         phones(here, "1001", behaviour=STAYS)
         (elsewhere,) = phones(there, "1001", behaviour=STAYS)
         talk = here.call("5000")
-        until(lambda: _result(pg_office, talk.uuid) == "answered", "one talks")
+        until(lambda: _result(pg_office, talk.uuid) == "answered", "one is on a call")
         waits = here.call("5000")
         until(lambda: pg_office.waiting() == 1, "one waits")
         first.freeze()
         until(lambda: not pg_office.claimed() and not pg_office.waiting(), "the other has swept what was left")
         until(lambda: not pg_office.unfinished(), "and has closed the records")
         first.thaw()
-        until(lambda: pg_office.claimed() == {"1001"} and pg_office.waiting() == 1, "both are taken back")
+        until(lambda: pg_office.claimed() == {"1001"} and pg_office.waiting() == 1, "both are restored")
         newcomer = there.call("5000")
         until(lambda: pg_office.waiting() == 2, "the caller of the other daemon waits behind")
-        assert elsewhere.rings == [], "who talks was not rung"
+        assert elsewhere.rings == [], "the member on a call was not rung"
         talk.hang_up()
         until(lambda: _result(pg_office, waits.uuid) == "answered", "the longest waiting has the member")
         newcomer.hang_up()
@@ -65,7 +65,7 @@ def test_a_second_daemon_is_started_on_the_same_port(office: Office, processes: 
     runs = _runs(office)
     second.start_soon()
     assert second.wait() == 1
-    until(lambda: second.said("is in use by another program"), "it says why")
+    until(lambda: second.said("is in use by another program"), "it logs the reason")
     assert _runs(office) == runs, "only the first sends a heartbeat"
     (hunt,) = office.hunts(call.uuid)
     assert (hunt.run, hunt.ended_at) == (*runs, None), "and has its call"

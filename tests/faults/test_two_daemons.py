@@ -30,7 +30,7 @@ class Two:
         self.office, self.processes, self.folder = office, processes, folder
         for node in ("first", "second"):
             audit = str(folder / f"{node}.jsonl")
-            # A slow machine is no database that is away: without it two daemons may ring one member.
+            # A slow machine is no unavailable database: without this two daemons may ring one member.
             settings = {"claim_audit_file": audit, "lease_seconds": "4", "database_timeout": "10"}
             processes.append(FshuntProcess(office.url, node, **settings))
         self.load: Load = make_load(office, processes, SEED)

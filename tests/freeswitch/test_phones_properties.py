@@ -144,7 +144,7 @@ def test_a_state_taken_at_any_moment_with_late_tables_never_brings_a_call_back(d
             world.end(line)
             table.on_event(world.told[-1])
     take_state(table, world.now)
-    take_state(table, world.now)  # a leaving that was told counts until the second state after it
+    take_state(table, world.now)  # a reported unregistration counts until the second snapshot after it
     assert same(table, world.now)
 
 

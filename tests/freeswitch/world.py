@@ -106,7 +106,7 @@ class World:
     def expire(self, phone: tuple[str, str, str]) -> None:
         self._registration("expire", phone, frozenset(one for one in self.now.phones if one != phone))
 
-    # How it is told
+    # Its events
 
     def _clock(self) -> int:
         return BEGAN + len(self.told)

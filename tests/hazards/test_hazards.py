@@ -45,7 +45,7 @@ def run(scenario: str, contender: str, seconds: float, errors: int | None) -> su
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_bare_greenswitch_is_harmed(scenario: str) -> None:
     seconds = MANY_SECONDS if HARM[scenario] == {"harmed"} else ENDLESS_SECONDS
-    # Its complaints are thrown away: half a frame makes it write megabytes of them.
+    # Its errors are discarded: half a frame makes it write megabytes of them.
     assert run(scenario, "bare", seconds, subprocess.DEVNULL).stdout in HARM[scenario]
 
 

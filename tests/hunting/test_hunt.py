@@ -128,7 +128,7 @@ def ended(some: Hunt, *ends: Outcome | SkipReason) -> Hunt:
 def test_a_caller_waits_as_long_as_somebody_is_busy(busy: Outcome | SkipReason) -> None:
     waits = group("1001", "1002", when_busy=WhenBusy.QUEUE)
     assert ended(hunt(waits), busy, Outcome.NO_ANSWER).waits()
-    assert not ended(hunt(group("1001", "1002")), busy, Outcome.NO_ANSWER).waits(), "the default is to go on at once"
+    assert not ended(hunt(group("1001", "1002")), busy, Outcome.NO_ANSWER).waits(), "the default is overflow"
     assert not ended(hunt(replace(waits, enabled=False)), busy, busy).waits()
 
 

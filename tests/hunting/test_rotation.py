@@ -18,7 +18,7 @@ class MemoryMachine(RuleBasedStateMachine):
         self.fresh = count + 1
         remembered = data.draw(st.sampled_from(self.members))
         self.memory = RotationPointer(remembered, self.members.index(remembered) + 1)
-        self.gap: list[int] | None = None  # when the remembered one is gone: who follows the gap, in order
+        self.gap: list[int] | None = None  # when the remembered member is gone: the members after the gap, in order
 
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:

@@ -42,7 +42,7 @@ class Caller:
         await self.lab.until_seen(self.name, f"HEARS {code}", seconds=seconds)
 
     async def speak(self, seconds: float) -> None:
-        assert self.media is not None, "nobody told the caller where to send sound"
+        assert self.media is not None, "the caller has no address to send sound to"
         await self.lab.send_noise(self.media, seconds)
 
     def cancel(self) -> None:

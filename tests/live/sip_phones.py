@@ -109,7 +109,7 @@ class Lab(asyncio.DatagramProtocol):
         self.transport.close()
         await self._closed.wait()
 
-    # What a test tells the lab
+    # The interface for tests
 
     async def register(self, *extensions: str) -> None:
         """Register extensions; ``1001/soft`` is a further phone of 1001, identified by that name."""

@@ -45,7 +45,7 @@ async def test_killed_during_a_call_the_call_continues_and_no_voicemail_follows(
     assert await caller.result(10) == 200
     daemon.kill()
     await caller.speak(2)
-    assert not lab.seen("1001", "BYE"), "the talk was cut"
+    assert not lab.seen("1001", "BYE"), "the call was cut"
     assert not caller.ended.is_set()
     lab.hang_up("1001")
     await caller.until_end(5)
@@ -60,7 +60,7 @@ async def test_killed_during_a_call_that_an_attendant_answered_before(lab, admin
     await caller.speak(0.3)
     daemon.kill()
     await caller.speak(1.5)
-    assert not lab.seen("1001", "BYE"), "the talk was cut"
+    assert not lab.seen("1001", "BYE"), "the call was cut"
     lab.hang_up("1001")
     await caller.until_end(5)
     assert lab.rang() == ["1001"]

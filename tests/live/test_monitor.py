@@ -23,7 +23,7 @@ async def test_a_member_on_a_direct_call_is_skipped(lab, admin, watching, pbx):
     assert await direct.result(10) == 200
     made = lab.caller("1002", name="made", number_shown="1001").dial()
     assert await made.result(10) == 200
-    await lab.until(lambda: state_of(admin, "1002") == "on-call")  # the switch tells of it some 20 ms late (fact 29)
+    await lab.until(lambda: state_of(admin, "1002") == "on-call")  # the switch's event is some 20 ms late (fact 29)
     caller = lab.caller("5000").dial()
     assert await caller.result(10) == 200
     assert lab.rang().count("1001") == 1, "by the direct call"

@@ -89,7 +89,7 @@ async def test_a_direct_call_from_ringing_to_its_end(following: Following, lab: 
     lab.behave("1001", answer_after=1.0)
     caller = lab.caller("1001", number_shown="1002").dial()
     await following.until(lambda: following.state("1001") == [RINGING])
-    assert following.state("1002") == [TALKING], "who dials has the phone in hand"
+    assert following.state("1002") == [TALKING], "a dialling phone is in use"
     await following.agrees()
     assert await caller.result(WAIT_SECONDS) == 200
     await following.until(lambda: following.state("1001") == [TALKING])
@@ -181,7 +181,7 @@ async def test_phones_that_come_leave_and_expire(following: Following, lab: Lab,
     await lab.register("1002")  # again, as phones do, under a new Call-ID
     await following.agrees()
     assert following.table.registrations == 2
-    pbx.api(f"sofia profile internal flush_inbound_reg 1003@{DOMAIN}")  # tells sofia::expire, as the end of time does
+    pbx.api(f"sofia profile internal flush_inbound_reg 1003@{DOMAIN}")  # sends sofia::expire, as an expiry does
     await following.until(lambda: not following.table.is_registered("1003", DOMAIN))
     await following.agrees()
     await lab.register("1003")

@@ -108,7 +108,7 @@ async def test_a_phone_that_forwards_its_calls_cannot_be_reached_and_the_others_
     caller.hang_up()
     call = await closed(lab, admin)
     assert (call["result"], call["answered_by"]) == ("answered", "1002")
-    assert sorted(lab.rang()) == ["1001", "1002"], "what the phone says is not dialled"
+    assert sorted(lab.rang()) == ["1001", "1002"], "the phone's forwarding target is not dialled"
     assert [o["detail"] for o in call["offers"] if o["extension"] == "1001"] == [
         f"the phone forwards its calls, which a hunt does not follow ({code})"
     ]

@@ -151,7 +151,7 @@ def test_events_carry_the_same_results(told: tuple[Story, Story]) -> None:
 def test_events_are_as_big_as_the_real_ones(told: tuple[Story, Story]) -> None:
     tape, heard = told
     for ours, theirs in zip(heard.events() + heard.leg_ends(), tape.events() + tape.leg_ends(), strict=True):
-        # A leg whose phone has said nothing yet has fewer variables on the real switch.
+        # A leg whose phone has not answered yet has fewer variables on the real switch.
         within = 0.06 if theirs.get("Call-Direction") == "inbound" else 0.2
         assert len(ours.head) == pytest.approx(len(theirs.head), rel=within)
         assert len(list(ours.items())) == pytest.approx(len(list(theirs.items())), rel=within)

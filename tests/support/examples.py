@@ -12,7 +12,7 @@ FEWEST = 5
 
 def register_profiles() -> None:
     """Register both for `--hypothesis-profile`; the fast one is the default."""
-    # How long an example takes is the machine's: it says nothing of what is tested.
+    # The time of an example depends on the machine, not on the code under test.
     common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.register_profile("fast", common, max_examples=FULL // 4)
     settings.register_profile("thorough", common, max_examples=FULL)

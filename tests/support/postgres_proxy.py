@@ -193,7 +193,7 @@ class _Pair:
                 if not self._hears_nothing:
                     self._pass_on(data, self._server)
         except OSError:
-            pass  # one of the two is gone, and so is the other now
+            pass  # one side is closed, and so is the other now
         self.close()
 
     def _pass_on(self, data: bytes, server: socket.socket) -> None:

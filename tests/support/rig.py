@@ -130,7 +130,7 @@ class Rig:
 
     def settle(self) -> None:
         """Wait until the daemon holds no call and has written all down."""
-        assert self.daemon.listener.calls.join(WAIT_SECONDS), "the daemon holds a call"
+        assert self.daemon.listener.calls.join(WAIT_SECONDS), "the daemon still has a call"
         assert self.daemon.deps.outbox.flush(WAIT_SECONDS)
 
 
