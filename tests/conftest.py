@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support import examples, postgres, selection
-from tests.support.databases import (  # noqa: F401 (fixtures)
+from tests.support import clock
+
+clock.install()  # before anything of fshunt is imported
+
+# isort: split
+from tests.support import examples, postgres, selection  # noqa: E402 (see above)
+from tests.support.databases import (  # noqa: E402, F401 (fixtures)
     database_url,
     empty_database_url,
     migrated_sqlite_file,

@@ -227,7 +227,7 @@ def test_cycles_repeat_the_order_without_those_who_declined(light_rig: Rig) -> N
 def test_hunt_timeout_bounds_the_whole_search(light_rig: Rig) -> None:
     light_rig.group("5000", "1001", "1002", cycles=100, hunt_timeout=2.0, ring_time=RINGS_OUT)
     light_rig.phones("1001", "1002")
-    record = light_rig.call()
+    record = light_rig.call_that_takes_time()
     assert record.result == "voicemail"
     assert 2 <= len(record.offers) <= 8
     assert record.offers[-1].ring_seconds <= RING_SECONDS + 1e-9

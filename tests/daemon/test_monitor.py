@@ -82,7 +82,7 @@ def test_a_member_is_not_rung_by_their_own_call(watched_rig: Rig) -> None:
 def test_the_same_member_is_rung_again_in_the_next_cycle_though_the_last_leg_is_still_seen(watched_rig: Rig) -> None:
     watched_rig.group("5000", "1001", cycles=3, ring_time=RingTime(seconds=1))
     watched_rig.phones("1001")
-    record = watched_rig.call()
+    record = watched_rig.call_that_takes_time()
     assert rang(record) == [("1001", "no-answer")] * 3
     assert passed(record) == []
 

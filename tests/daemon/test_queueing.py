@@ -122,7 +122,9 @@ def test_a_caller_who_leaves_is_out_of_the_queue_at_once(rig: Rig) -> None:
 def test_the_time_of_the_hunt_ends_the_wait(rig: Rig) -> None:
     waits(rig, "1001", hunt_timeout=1.0, voicemail="1009")
     first = busy_with_a_caller(rig)
-    record = rig.closed(rig.started())
+    second = rig.started()
+    rig.pass_time_until(second.ended.is_set, "the hunt is over")
+    record = rig.closed(second)
     assert (record.result, record.reason, record.destination) == ("voicemail", "everybody busy", "voicemail:1009")
     first.hang_up()
 

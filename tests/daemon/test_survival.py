@@ -279,7 +279,7 @@ def test_a_call_whose_end_nobody_sees_claims_its_member_for_one_lease(
         fault(call)
         assert rig.closed(call).result == "answered"
         assert passed(rig.closed(rig.started())) == [("1001", "claimed")]
-        rig.until(lambda: len(rig.daemon.deps.claims) == 0, "the claim ends with its lease")
+        rig.pass_time_until(lambda: len(rig.daemon.deps.claims) == 0, "the claim ends with its lease")
         rig.until(lambda: rang(rig.closed(rig.started())) == [("1001", "answered")], "and the member is rung again")
         call.hang_up()
     store.close()

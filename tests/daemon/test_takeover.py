@@ -192,7 +192,7 @@ def test_stopped_while_a_phone_rings_that_nobody_picks_up_the_record_is_closed(w
     rig.daemon.stop()
     following = started_again(rig)
     try:
-        assert call.join(WAIT_SECONDS)
+        rig.pass_time_until(call.ended.is_set, "the phone rings out")
         assert call.ending.kind == "fallback-voicemail", "no daemon listens at the address of the dialplan any more"
         after = rig.closed(call)
         assert (after.result, rang(after)) == ("failed", [("1001", "switch-lost")])

@@ -12,6 +12,7 @@ from fshunt.db.engine import open_store
 from fshunt.db.models import CallRecord
 from fshunt.hunting.ringtime import RingTime
 from fshunt.simulator.core.phones import RINGS, answers
+from tests.support.clock import CLOCK
 from tests.support.fault_office import Office, ended, happened, phones, switch_to, until
 from tests.support.processes import FshuntProcess
 from tests.support.rig import RING_SECONDS, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, passed, rang, running
@@ -107,6 +108,7 @@ def test_the_wrap_up_lasts_as_long_as_configured(rig: Rig, step: timedelta) -> N
     assert rig.call().result == "answered"
     set_clock(rig, step)
     assert passed(rig.call()) == [("1001", "wrap-up")]
+    CLOCK.move(2.0)
     until(lambda: rig.call().result == "answered", "the wrap-up is over, and does not last an hour")
 
 

@@ -23,6 +23,7 @@ from fshunt.settings import Address, Settings, WatchedSwitch
 from fshunt.simulator.core.phones import RINGS, Behaviour, Phone
 from fshunt.simulator.switch import Fact, SimulatedSwitch
 from tests.support import waiting
+from tests.support.clock import CLOCK
 from tests.support.conversation import LINGER_NOTICE
 from tests.support.ports import held_port, number_of
 from tests.support.waiting import WAIT_SECONDS
@@ -90,6 +91,16 @@ class Rig:
     def until(self, done: Callable[[], object], what: str) -> None:
         """Wait until something holds."""
         waiting.until(done, what)
+
+    def pass_time_until(self, done: Callable[[], object], what: str) -> None:
+        """Let time pass, quicker than it does, until something holds."""
+        CLOCK.run_until(done, what)
+
+    def call_that_takes_time(self, number: str = "5000", **more: Any) -> CallRecord:
+        """As ``call``, where phones ring out or members are waited for: time passes quicker than it does."""
+        call = self.started(number, **more)
+        self.pass_time_until(call.ended.is_set, "the call has ended")
+        return self.record(call)
 
     def let_watch(self) -> None:
         """Let the daemon's monitor in, and wait until it watches."""
