@@ -18,6 +18,7 @@ from fshunt.db.queries import calls
 from fshunt.simulator.core.faults import Cut, CutFrame, Delay, Duplicate, Fault, Garbage, Slices, Stranger
 from fshunt.simulator.core.phones import RINGS, Behaviour, answers, refuses
 from tests.support.rig import (
+    RINGS_OUT,
     UNREADABLE,
     WAIT_SECONDS,
     Rig,
@@ -316,7 +317,7 @@ def told_in_a_sentence(caplog: pytest.LogCaptureFixture, rig: Rig, call: Any) ->
 def test_an_unreadable_frame_is_logged_in_one_sentence(
     light_rig: Rig, caplog: pytest.LogCaptureFixture, number: int
 ) -> None:
-    light_rig.group("5000", "1001")
+    light_rig.group("5000", "1001", ring_time=RINGS_OUT)  # so that the last frame comes, however replies are sent
     light_rig.phones("1001")
     with caplog.at_level(logging.INFO):
         call = light_rig.started(faults=[AfterFrame(number)])
