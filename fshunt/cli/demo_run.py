@@ -34,7 +34,7 @@ START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 NOUNS_AT_THE_END = (["group", "show", office.PILOT], ["call", "list"])
 
-_TAKES_CALLS = re.compile(r"takes calls at \S+:(\d+)")
+_TAKES_CALLS = re.compile(r"taking calls at \S+:(\d+)")
 _OF_A_CALL = re.compile(r"call (\S+): (.*)")
 _EXTENSION = re.compile(rf"\b({'|'.join(office.AGENTS)})\b")
 

@@ -29,7 +29,7 @@ from fshunt.simulator.switch import SimulatedSwitch
 from tests.support.rig import DOMAIN, WAIT_SECONDS
 from tests.support.waiting import until
 
-TAKES_CALLS = re.compile(r"takes calls at 127\.0\.0\.1:(\d+)")
+TAKES_CALLS = re.compile(r"taking calls at 127\.0\.0\.1:(\d+)")
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tests.support.ports import held_port, number_of
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
-TAKES_CALLS = re.compile(r"takes calls at 127\.0\.0\.1:(\d+)")
+TAKES_CALLS = re.compile(r"taking calls at 127\.0\.0\.1:(\d+)")
 ROOT = Path(__file__).parents[2]
 
 SETTINGS = {
