@@ -1,4 +1,7 @@
-"""What a session knows of its caller's end: he has hung up, or somebody else has taken him."""
+"""What a session knows of its caller's end: hung up, or taken by somebody else.
+
+It belongs to the wire and not to ``freeswitch``: each wait of a session ends by it, whatever the session is used for.
+"""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Command:
 
     @property
     def name(self) -> str:
-        """Its first word, or the application, for a log: arguments may hold what is nobody's business."""
+        """Its first word, or the application, for a log: arguments may be confidential."""
         word = self.lines[0].partition(" ")[0]
         return self.lines[2].partition(": ")[2] if self.event_uuid else word
 

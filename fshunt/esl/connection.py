@@ -1,7 +1,7 @@
 """What is said on one connection to FreeSWITCH: commands with their replies, and the events that come between them.
 
-Shared by the outbound session of a call and the inbound connection of a monitor. Whoever waits reads; what comes for
-others is kept in order, in bounded memory.
+Shared by the outbound session of a call and the inbound connection of a monitor. The greenlet that waits reads;
+what comes for others is buffered in order, in bounded memory.
 """
 
 import logging
@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fshunt.errors import FshuntError
-from fshunt.esl import commands, frames
+from fshunt.esl import frames
 from fshunt.esl.commands import Command
 from fshunt.esl.frames import Frame, ProtocolError
-from fshunt.esl.replies import Awaited, Replies
+from fshunt.esl.replies import PendingReply, Replies
 from fshunt.esl.transport import SwitchLost, Transport
 
 log = logging.getLogger(__name__)
@@ -25,53 +25,57 @@ class TimedOut(FshuntError):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much is kept that came while a reply was awaited; more is a flood, and ends the connection."""
+    """How much is buffered that came while a reply was pending; more is a flood, and ends the connection."""
 
     events: int
     bytes: int
 
 
 class Connection:
-    """Commands out, replies and events in. ``note`` sees each event and notice before it is kept."""
+    """Commands out, replies and events in. ``observe`` sees each event and notice before it is buffered."""
 
     def __init__(
-        self, link: Transport, clock: Callable[[], float], bounds: Bounds, note: Callable[[Frame], None], name: str = ""
+        self,
+        link: Transport,
+        clock: Callable[[], float],
+        bounds: Bounds,
+        observe: Callable[[Frame], None],
+        name: str = "",
     ) -> None:
         self.name = name
         """whose connection it is, for logs"""
         self.replies = Replies()
         self.goodbye: SwitchLost | None = None
         """what every later wait raises: FreeSWITCH has said that nothing more will come"""
-        self._link = link
+        self._transport = link
         self._clock = clock
         self._bounds = bounds
-        self._note = note
+        self._observe = observe
         self._events: deque[Frame] = deque()
-        self._kept_bytes = 0
+        self._buffered_bytes = 0
 
-    def post(self, *said: Command | str, posted: bool = True) -> list[Awaited]:
+    def post(self, *sent: Command, posted: bool = True) -> list[PendingReply]:
         """Sends commands in one write; ``posted`` when nobody waits for the replies. Raises UnsafeText, SwitchLost."""
-        sent = [commands.command(each) if isinstance(each, str) else each for each in said]
-        awaited = [self.replies.expect(command, posted) for command in sent]
-        self._link.write(b"".join(command.wire for command in sent))
-        return awaited
+        pending = [self.replies.expect(command, posted) for command in sent]
+        self._transport.write(b"".join(command.wire for command in sent))
+        return pending
 
-    def ask(self, said: Sequence[Command | str], timeout: float) -> list[Frame]:
+    def ask(self, said: Sequence[Command], timeout: float) -> list[Frame]:
         """Sends commands in one write and waits for all their replies; events that come before are kept in order.
 
         Raises CommandRefused for the first that FreeSWITCH refuses, TimedOut, UnsafeText, SwitchLost, ProtocolError.
         """
         deadline = self._clock() + timeout
-        all_awaited = self.post(*said, posted=False)
-        for awaited in all_awaited:
-            while awaited.reply is None:
+        all_pending = self.post(*said, posted=False)
+        for pending in all_pending:
+            while pending.reply is None:
                 if not self.read(deadline):
-                    raise TimedOut(f"FreeSWITCH did not answer `{awaited.command.name}` in {timeout:g} s.")
-        for awaited in all_awaited:
-            refusal = awaited.refusal()
+                    raise TimedOut(f"FreeSWITCH did not answer `{pending.command.name}` in {timeout:g} s.")
+        for pending in all_pending:
+            refusal = pending.refusal()
             if refusal is not None:
                 raise refusal
-        return [awaited.reply for awaited in all_awaited if awaited.reply is not None]
+        return [pending.reply for pending in all_pending if pending.reply is not None]
 
     def read(self, deadline: float | None, *, wakeable: bool = False) -> bool:
         """Takes in one frame; False when the deadline has passed, or ``wake`` was called.
@@ -79,24 +83,24 @@ class Connection:
         Raises SwitchLost, ProtocolError.
         """
         if self.goodbye is not None:
-            self._link.fail(self.goodbye)
-        frame = self._link.read(deadline, wakeable=wakeable)
+            self._transport.fail(self.goodbye)
+        frame = self._transport.read(deadline, wakeable=wakeable)
         if frame is None:
             return False
         self._take(frame)
-        self._link.breathe()
+        self._transport.breathe()
         return True
 
     def wake(self) -> None:
         """Ends a wakeable ``read`` early, from another greenlet: the one under way, else the next one."""
-        self._link.wake()
+        self._transport.wake()
 
-    def next_kept(self) -> Frame | None:
-        """The oldest event or notice that was kept; None when there is none."""
+    def next_buffered(self) -> Frame | None:
+        """The oldest event or notice in the buffer; None when there is none."""
         if not self._events:
             return None
         event = self._events.popleft()
-        self._kept_bytes -= event.size
+        self._buffered_bytes -= event.size
         return event
 
     def _take(self, frame: Frame) -> None:
@@ -104,18 +108,18 @@ class Connection:
         if kind in (frames.EVENT, frames.DISCONNECT_NOTICE):
             if kind == frames.DISCONNECT_NOTICE and frame.raw("Content-Disposition") != b"linger":
                 self.goodbye = SwitchLost("FreeSWITCH has ended the connection.", final=True)
-            self._note(frame.event)
-            self._keep(frame.event)
+            self._observe(frame.event)
+            self._buffer(frame.event)
         elif frame.is_reply:
             try:
                 self.replies.match(frame, self.name)
             except ProtocolError as error:
-                self._link.fail(error)
+                self._transport.fail(error)
         else:
             log.debug("%s: skipped a frame of the kind %r", self.name, kind[:80])
 
-    def _keep(self, event: Frame) -> None:
+    def _buffer(self, event: Frame) -> None:
         self._events.append(event)
-        self._kept_bytes += event.size
-        if len(self._events) > self._bounds.events or self._kept_bytes > self._bounds.bytes:
-            self._link.fail(ProtocolError("FreeSWITCH sent a flood of events instead of a reply."))
+        self._buffered_bytes += event.size
+        if len(self._events) > self._bounds.events or self._buffered_bytes > self._bounds.bytes:
+            self._transport.fail(ProtocolError("FreeSWITCH sent a flood of events instead of a reply."))

@@ -1,6 +1,7 @@
 """One inbound connection to a FreeSWITCH's event socket: login, commands, events of the whole switch.
 
-It starts no greenlet and no thread: whoever waits reads. The password is in no log, no error and no representation.
+It starts no greenlet and no thread: the greenlet that waits reads. The password is in no log, no error and no
+representation.
 
 Errors of every method that sends or waits: ``SwitchLost`` when the connection has ended, ``ProtocolError`` when what
 came cannot be read, ``TimedOut``.
@@ -24,7 +25,7 @@ __all__ = ["CommandRefused", "Inbound", "LoginRefused", "ProtocolError", "Switch
 
 REPLY_SECONDS = 5.0  # FreeSWITCH answers within milliseconds, a long table within some hundred
 MAX_BODY_BYTES = 64 * 1024 * 1024  # `show channels as json` takes 1.1 KB a channel, a list of phones 1 KB a phone
-KEPT = Bounds(events=50_000, bytes=128 * 1024 * 1024)  # FreeSWITCH itself gives a listener up after 100,000
+BUFFER = Bounds(events=50_000, bytes=128 * 1024 * 1024)  # FreeSWITCH itself gives a listener up after 100,000
 
 _AUTH_REQUEST = "auth/request"
 _RUDE_REJECTION = "text/rude-rejection"  # how FreeSWITCH sends away an address that its access list does not allow
@@ -41,8 +42,8 @@ class Inbound:
         self.name = name
         """the switch's address, for logs"""
         self._clock = clock
-        self._link = Transport(sock, clock, MAX_BODY_BYTES)
-        self._exchange = Connection(self._link, clock, KEPT, _nothing_more, name)
+        self._transport = Transport(sock, clock, MAX_BODY_BYTES)
+        self._connection = Connection(self._transport, clock, BUFFER, _ignore, name)
 
     @classmethod
     def connect(
@@ -72,42 +73,42 @@ class Inbound:
             unless_let_in.pop_all()
         return connection
 
-    def send(self, command: Command | str, timeout: float = REPLY_SECONDS) -> Frame:
-        """Sends one command and waits for its reply; events that come before it are kept in order.
+    def send(self, command: Command, timeout: float = REPLY_SECONDS) -> Frame:
+        """Sends one command and waits for its reply; events that come before it are buffered in order.
 
         Raises CommandRefused when FreeSWITCH refuses it (an API command's output is returned as it is, ``-ERR`` too),
         UnsafeText when a text is more than one line.
         """
-        return self._exchange.ask([command], timeout)[0]
+        return self._connection.ask([command], timeout)[0]
 
-    def send_all(self, said: Sequence[Command | str], timeout: float = REPLY_SECONDS) -> list[Frame]:
+    def send_all(self, said: Sequence[Command], timeout: float = REPLY_SECONDS) -> list[Frame]:
         """Sends commands in one write, and returns their replies when all have come."""
-        return self._exchange.ask(said, timeout)
+        return self._connection.ask(said, timeout)
 
     def next_event(self, deadline: float | None = None) -> Frame | None:
         """The next event, in the order they came; None when the deadline, a time of ``clock``, has passed."""
         while True:
-            while (event := self._exchange.next_kept()) is not None:
+            while (event := self._connection.next_buffered()) is not None:
                 if event.content_type != frames.DISCONNECT_NOTICE:
                     return event
-            if not self._exchange.read(deadline):
+            if not self._connection.read(deadline):
                 return None
 
     def close(self) -> None:
-        """Closes the socket; whoever waits gets SwitchLost."""
-        self._link.close()
+        """Closes the socket; a greenlet that waits gets SwitchLost."""
+        self._transport.close()
 
     def __repr__(self) -> str:
         return f"<Inbound {self.name}>"
 
     def _log_in(self, login: Command, deadline: float) -> None:
-        greeting = self._link.read(deadline)
+        greeting = self._transport.read(deadline)
         if greeting is None:
             raise TimedOut(f"FreeSWITCH at {self.name} did not ask for a password in time: is it an event socket?")
         if greeting.content_type == _RUDE_REJECTION:
             raise LoginRefused(f"FreeSWITCH at {self.name} does not let this address in: see apply-inbound-acl there.")
         if greeting.content_type != _AUTH_REQUEST:
-            self._link.fail(ProtocolError(f"What listens at {self.name} is not FreeSWITCH's event socket."))
+            self._transport.fail(ProtocolError(f"What listens at {self.name} is not FreeSWITCH's event socket."))
         try:
             reply = self.send(login, max(0.0, deadline - self._clock()))
         except CommandRefused:
@@ -119,5 +120,5 @@ class Inbound:
         raise LoginRefused(f"FreeSWITCH at {self.name} refuses the event socket's password.") from None
 
 
-def _nothing_more(_event: Frame) -> None:
-    """Nothing is noted before an event is kept."""
+def _ignore(_event: Frame) -> None:
+    """No event matters before it is read."""

@@ -16,7 +16,7 @@ class CommandRefused(FshuntError):
     """FreeSWITCH answered a command with -ERR."""
 
 
-class Awaited:
+class PendingReply:
     """A command whose reply is still to come; ``posted`` when nobody waits for it."""
 
     __slots__ = ("command", "posted", "reply")
@@ -40,29 +40,29 @@ class Replies:
     """The commands that await their reply, and the applications that FreeSWITCH refused to start."""
 
     def __init__(self) -> None:
-        self._awaited: deque[Awaited] = deque()
+        self._pending: deque[PendingReply] = deque()
         self._refused: dict[str, CommandRefused] = {}
 
-    def expect(self, command: Command, posted: bool) -> Awaited:
+    def expect(self, command: Command, posted: bool) -> PendingReply:
         """Says that the next reply, after those already expected, is this command's."""
-        awaited = Awaited(command, posted)
-        self._awaited.append(awaited)
-        return awaited
+        pending = PendingReply(command, posted)
+        self._pending.append(pending)
+        return pending
 
     def match(self, reply: Frame, uuid: str) -> None:
         """Gives a reply to its command; the refusal of a posted one is logged with the call's uuid.
 
         Raises ProtocolError when no command awaits a reply.
         """
-        if not self._awaited:
+        if not self._pending:
             raise ProtocolError("FreeSWITCH answered a command that was not sent.")
-        awaited = self._awaited.popleft()
-        awaited.reply = reply
-        refusal = awaited.refusal() if awaited.posted else None
+        pending = self._pending.popleft()
+        pending.reply = reply
+        refusal = pending.refusal() if pending.posted else None
         if refusal is not None:
             log.warning("%s: %s", uuid, refusal)
-            if awaited.command.event_uuid is not None:
-                self._refused[awaited.command.event_uuid] = refusal
+            if pending.command.event_uuid is not None:
+                self._refused[pending.command.event_uuid] = refusal
 
     def check_started(self, event_uuid: str) -> None:
         """Raises CommandRefused when FreeSWITCH refused to start the application with this uuid; once."""

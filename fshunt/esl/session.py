@@ -1,8 +1,8 @@
 """The session of one call: FreeSWITCH's outbound event socket, read by the greenlet of the call itself.
 
 greenswitch starts two greenlets and a timer for each call. Here the call's own greenlet reads the socket whenever it
-waits for something, so that a held call costs nothing, every wait has a deadline, and the end of the connection wakes
-whoever waits. Nothing is read while nobody waits: FreeSWITCH queues meanwhile.
+waits for something, so that a held call costs nothing, every wait has a deadline, and the end of the connection ends
+every wait. Nothing is read between waits: FreeSWITCH queues meanwhile.
 
 Errors of every method that sends or waits: ``SwitchLost`` when the connection has ended, ``ProtocolError`` when what
 came cannot be read. An exception thrown into the greenlet from outside passes through, and the session stays usable.
@@ -36,7 +36,7 @@ AFTER_GONE_SECONDS = 2.0  # from the caller's hang-up to the bridge's completion
 SAFE_EXIT_SECONDS = 0.05  # an `exit` sooner than 30 ms after `connect` can leave the caller parked for ever (fact 7)
 FAREWELL_SECONDS = 1.0  # for `exit` to be read and our close to be seen
 HAND_BACK_SECONDS = 2.0  # for `connect` to be answered when the call is only handed back
-KEPT = Bounds(events=1000, bytes=8 * 1024 * 1024)
+BUFFER = Bounds(events=1000, bytes=8 * 1024 * 1024)
 
 _UUID = re.compile(r"[!-~]{1,256}")  # FreeSWITCH can be set to use the caller's Call-ID: then it may be anything
 
@@ -54,8 +54,8 @@ class Session(OutboundSession):
         self.connected = True
         self.session_data: Frame | None = None
         self._caller = CallerState(clock)
-        self._link = Transport(sock, clock)
-        self._exchange = Connection(self._link, clock, KEPT, self._caller.note, peer)
+        self._transport = Transport(sock, clock)
+        self._connection = Connection(self._transport, clock, BUFFER, self._caller.note, peer)
         self._greeted_at: float | None = None
 
     @property
@@ -75,7 +75,7 @@ class Session(OutboundSession):
 
     @property
     def channel(self) -> Frame:
-        """What FreeSWITCH told of the call when it was greeted. Raises ProtocolError before ``connect``."""
+        """What FreeSWITCH said of the call when it was greeted. Raises ProtocolError before ``connect``."""
         if self.session_data is None:
             raise ProtocolError("The call was not greeted with `connect` yet.")
         return self.session_data
@@ -92,32 +92,32 @@ class Session(OutboundSession):
         self._greeted_at = self.clock()
         uuid = reply.get("Unique-ID", "")
         if not reply.is_connect_reply or not _UUID.fullmatch(uuid):
-            self._link.fail(ProtocolError("FreeSWITCH answered `connect` without a channel's data."))
+            self._transport.fail(ProtocolError("FreeSWITCH answered `connect` without a channel's data."))
         if reply.get("Socket-Mode") != "async" or reply.get("Control") != "full":
             raise CommandRefused("The dialplan's `socket` action must end with `async full`.")
         self.session_data = reply
-        self._caller.uuid = self._exchange.name = uuid
+        self._caller.uuid = self._connection.name = uuid
         self._caller.greeted = number_of(reply)
         return reply
 
-    def send(self, command: Command | str, timeout: float = REPLY_SECONDS) -> Frame:
-        """Sends one command and waits for its reply; events that come before it are kept in order.
+    def send(self, command: Command, timeout: float = REPLY_SECONDS) -> Frame:
+        """Sends one command and waits for its reply; events that come before it are buffered in order.
 
         Raises CommandRefused when FreeSWITCH refuses it (an API command's output is returned as it is, ``-ERR`` too),
         TimedOut when no reply comes in ``timeout`` seconds, UnsafeText when a text is more than one line.
         """
-        return self._exchange.ask([command], timeout)[0]
+        return self._connection.ask([command], timeout)[0]
 
-    def send_all(self, said: Sequence[Command | str], timeout: float = REPLY_SECONDS) -> list[Frame]:
+    def send_all(self, said: Sequence[Command], timeout: float = REPLY_SECONDS) -> list[Frame]:
         """Sends commands in one write, and returns their replies when all have come; raises as ``send`` does."""
-        return self._exchange.ask(said, timeout)
+        return self._connection.ask(said, timeout)
 
-    def post(self, *said: Command | str) -> None:
+    def post(self, *said: Command) -> None:
         """Sends commands at once without waiting for their replies; a refusal is logged when it comes.
 
         Raises UnsafeText.
         """
-        self._exchange.post(*said)
+        self._connection.post(*said)
 
     def execute(self, application: str, argument: str = "", event_uuid: str | None = None) -> str:
         """Has FreeSWITCH run an application on the caller's channel after those under way; does not wait.
@@ -125,7 +125,7 @@ class Session(OutboundSession):
         Returns the uuid that ``wait_completion`` takes. Raises UnsafeText.
         """
         event_uuid = event_uuid or str(uuid4())
-        self._exchange.post(commands.execute(application, argument, event_uuid))
+        self._connection.post(commands.execute(application, argument, event_uuid))
         return event_uuid
 
     def next_event(self, deadline: float | None = None, *, wakeable: bool = False) -> Frame | None:
@@ -136,16 +136,16 @@ class Session(OutboundSession):
         ``deadline`` is a time of ``clock``; None waits as long as the connection lives. Raises CommandRefused when an
         application of ours was refused and will never complete, unless that is because the caller has gone.
         """
-        while (event := self._exchange.next_kept()) is None:
+        while (event := self._connection.next_buffered()) is None:
             if not self.gone:
-                self._exchange.replies.check_all_started()
-            if not self._exchange.read(deadline, wakeable=wakeable):
+                self._connection.replies.check_all_started()
+            if not self._connection.read(deadline, wakeable=wakeable):
                 return None
         return event
 
     def wake(self) -> None:
         """Ends a wakeable wait of the call's greenlet early, from another greenlet: the one under way, or the next."""
-        self._exchange.wake()
+        self._connection.wake()
 
     def wait_completion(
         self, event_uuid: str, deadline: float | None, observer: Callable[[Frame], None] | None = None
@@ -156,12 +156,12 @@ class Session(OutboundSession):
         refused to start it, CallerGone when the caller hung up and it does not come any more, TimedOut.
         """
         while True:
-            while (event := self._exchange.next_kept()) is not None:
+            while (event := self._connection.next_buffered()) is not None:
                 if _completes(event, event_uuid):
                     return event
                 if observer is not None:
                     observer(event)
-            self._exchange.replies.check_started(event_uuid)
+            self._connection.replies.check_started(event_uuid)
             if not self._read_towards_completion(deadline):
                 raise TimedOut("The application on the caller's channel did not end in time.")
 
@@ -171,7 +171,7 @@ class Session(OutboundSession):
         Reads what has come, and waits up to so many seconds for the answer; events are kept for the next wait.
         """
         until = self.clock() + seconds
-        while not self.gone and self._exchange.read(self.clock() if self.taken else until):
+        while not self.gone and self._connection.read(self.clock() if self.taken else until):
             pass
         if self.gone:
             raise CallerGone(HUNG_UP)
@@ -184,16 +184,16 @@ class Session(OutboundSession):
         FreeSWITCH's goodbye without a word of a hang-up means the same, where ``linger`` did not reach it any more.
         """
         with suppress(FshuntError):
-            while self._exchange.read(self.clock()):
+            while self._connection.read(self.clock()):
                 pass
-        if self._exchange.goodbye is not None:
+        if self._connection.goodbye is not None:
             self._caller.note_gone()
 
     def hand_back(self, *last_words: Command) -> None:
         """Leaves the call to the dialplan and closes, so that FreeSWITCH goes on to its next action (fact 7).
 
         ``last_words`` are said first, also where what FreeSWITCH sends cannot be read any more. Done again, nothing.
-        Raises nothing: there is nobody left who could do more. Takes at most some seconds.
+        Raises nothing: no caller of this could do more. Takes at most some seconds.
         """
         try:
             if self.connected and self._greeted_at is None:
@@ -201,7 +201,7 @@ class Session(OutboundSession):
         except FshuntError as error:
             log.debug("%s: greeting a call to hand it back: %s", self.peer, error)
         try:
-            if self.connected and not self._link.lost:
+            if self.connected and not self._transport.lost:
                 self._say_goodbye(*last_words)
         except (FshuntError, OSError) as error:
             log.debug("%s: handing back: %s", self.uuid or self.peer, error)
@@ -212,7 +212,7 @@ class Session(OutboundSession):
         """Gives a last command and, if one is named, a last application, and leaves, all in one write; closes.
 
         An application takes the caller elsewhere: if we left later, our leaving would tear the caller out of the place
-        where he has arrived (fact 7). Raises SwitchLost when it cannot be sent, UnsafeText.
+        where they have arrived (fact 7). Raises SwitchLost when it cannot be sent, UnsafeText.
         """
         words = [setting]
         if application is not None:
@@ -225,9 +225,9 @@ class Session(OutboundSession):
             self.close()
 
     def close(self) -> None:
-        """Closes the socket; whoever waits gets SwitchLost. A caller who is still there is left by ``hand_back``."""
+        """Closes the socket; a greenlet that waits gets SwitchLost. ``hand_back`` leaves a caller properly."""
         self.connected = False
-        self._link.close()
+        self._transport.close()
 
     # What OutboundSession offers besides, where its own way would wait in greenlets that are not there.
 
@@ -245,8 +245,8 @@ class Session(OutboundSession):
         """Raises CallerGone when the caller has hung up, SwitchLost when the connection has ended."""
         if self.gone:
             raise CallerGone(HUNG_UP)
-        if not self.connected or self._link.failed:
-            raise SwitchLost("The connection to FreeSWITCH has ended.", self._exchange.goodbye is not None)
+        if not self.connected or self._transport.failed:
+            raise SwitchLost("The connection to FreeSWITCH has ended.", self._connection.goodbye is not None)
 
     def start_event_handlers(self, *_: Any) -> Never:
         """There are none: the call's greenlet reads. Raises NotImplementedError."""
@@ -258,12 +258,12 @@ class Session(OutboundSession):
 
     def _read_towards_completion(self, deadline: float | None) -> bool:
         """The same while an application runs: a caller who has gone leaves little to wait for. Raises CallerGone."""
-        if self._caller.over or (self.gone and self._exchange.goodbye is not None):
+        if self._caller.over or (self.gone and self._connection.goodbye is not None):
             raise CallerGone(HUNG_UP)
         if not self.gone:
-            return self._exchange.read(deadline)
+            return self._connection.read(deadline)
         last = self._caller.gone_at + AFTER_GONE_SECONDS
-        if self._exchange.read(last if deadline is None else min(deadline, last)):
+        if self._connection.read(last if deadline is None else min(deadline, last)):
             return True
         if self.clock() >= last:
             raise CallerGone(HUNG_UP)
@@ -273,7 +273,7 @@ class Session(OutboundSession):
         if self._greeted_at is not None:
             gevent.sleep(max(0.0, self._greeted_at + SAFE_EXIT_SECONDS - self.clock()))
         words = (*last_words, commands.exit_())
-        self._link.farewell(b"".join(command.wire for command in words), FAREWELL_SECONDS)
+        self._transport.farewell(b"".join(command.wire for command in words), FAREWELL_SECONDS)
 
 
 def _completes(event: Frame, event_uuid: str) -> bool:

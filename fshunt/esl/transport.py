@@ -1,4 +1,4 @@
-"""The connection under a session: frames in, commands out, each with a deadline, read by whoever waits.
+"""The connection under a session: frames in, commands out, each with a deadline, read by the greenlet that waits.
 
 It starts no greenlet. An exception thrown into the waiting greenlet from outside passes through, and leaves the link as
 it was: what was read is kept, and what is left of a half-sent command goes out with the next.
@@ -37,7 +37,7 @@ class SwitchLost(FshuntError):
 
 
 class _Awake(BaseException):
-    """Thrown into whoever waits for bytes, by ``Transport.wake``."""
+    """Thrown into the greenlet that waits for bytes, by ``Transport.wake``."""
 
 
 class Transport:

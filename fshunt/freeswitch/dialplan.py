@@ -33,16 +33,16 @@ ENDS = (
     ("execute_on_pre_bridge_fshunt_2", "set fshunt_answered=true"),
 )
 """From the answer on a talk lives without a daemon, and goes no further when it ends. The second pair is for a caller
-who was answered before the hunt, by an attendant or by music: for him it is the moment he is bridged to a member."""
+whose call was answered before the hunt, by an attendant or by music: there it is the moment of the bridge."""
 
 
 FURTHER_ROUNDS = 8
 """How often a caller is given to the controllers besides the first two times: as often as daemons may be stopped, or
-die, while he waits. It is bounded, so that no caller goes round for ever."""
+die, while they wait. It is limited, so that no caller goes round for ever."""
 
 FURTHER_ROUND = ("execute_extension", "'${fshunt_round_${fshunt_served}}' inline")
 """One more round for a caller whom a daemon had served when it left. Who has never reached one, since all are down,
-silent or at a loss, is with the fallback after two rounds: each silent one costs him 25 s."""
+silent or at a loss, is with the fallback after two rounds: each silent one costs them 25 s."""
 
 
 def recipe(controllers: str, fallback: Sequence[Action]) -> list[Action]:

@@ -98,10 +98,10 @@ class PhoneTable:
 class Connection(Protocol):
     """What ``watch`` needs of an inbound connection."""
 
-    def send(self, command: Command | str, timeout: float) -> Frame:
+    def send(self, command: Command, timeout: float) -> Frame:
         """Sends one command and waits for its reply."""
 
-    def send_all(self, commands: list[Command | str], timeout: float) -> list[Frame]:
+    def send_all(self, commands: list[Command], timeout: float) -> list[Frame]:
         """Sends commands in one write and waits for their replies."""
 
 
@@ -122,7 +122,7 @@ def watch(inbound: Connection, table: PhoneTable, breathe: Breathe = hold_breath
 
 def _registrations(inbound: Connection) -> str:
     names = profile_names(inbound.send(api.sofia_profiles(), STATE_SECONDS).reply_text)
-    asked: list[Command | str] = [api.sofia_registrations(name) for name in names]
+    asked: list[Command] = [api.sofia_registrations(name) for name in names]
     lists = [reply.reply_text for reply in inbound.send_all(asked, STATE_SECONDS)]
     if any("<registrations>" not in each for each in lists):  # a profile that is just being restarted
         raise ProtocolError("FreeSWITCH does not list the registrations of each of its SIP profiles.")

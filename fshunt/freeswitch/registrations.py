@@ -45,7 +45,7 @@ class RegistrationTable:
     count: int = 0
     _said: dict[tuple[str, str], dict[Key, _Said]] = field(default_factory=dict)
     _domains: dict[str, set[str]] = field(default_factory=dict)
-    """of each user: the domains at which he is registered"""
+    """of each user: the domains at which they are registered"""
     _gone: dict[Key, None] = field(default_factory=dict)
     """those that are registered no more, oldest first"""
     _state: int = 0

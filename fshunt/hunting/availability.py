@@ -70,7 +70,7 @@ class MemberStatus:
     """This call has the claim."""
     idle_since: datetime | None = None
     in_wrap_up: bool | None = None
-    """None: to be told from ``idle_since``."""
+    """None: ``idle_since`` decides."""
     last_outcome: Outcome | None = None
     """How the last offer of this very call to the member ended."""
 

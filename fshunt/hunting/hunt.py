@@ -101,13 +101,13 @@ class Hunt:
         """Tell whether the caller waits for a member who is busy now (``when_busy``, design, section 4)."""
         if not self.group.enabled or self.group.when_busy is not WhenBusy.QUEUE:
             return False
-        return any(self._is_busy(member) for member in self.awaited())
+        return any(self._is_busy(member) for member in self.queued_for())
 
     def is_caller(self, member: Member) -> bool:
         """Tell whether a member is the caller."""
         return f"{member.extension}@{self.group.domain}".lower() in self.caller_ids
 
-    def awaited(self) -> tuple[Member, ...]:
+    def queued_for(self) -> tuple[Member, ...]:
         """Return the members for whom a queued caller waits, in order of position.
 
         They include members who are blocked or have no phone now: if that changes before a busy member is free, they
@@ -116,20 +116,20 @@ class Hunt:
         members = self.group.members
         return tuple(m for m in members if self.last_end.get(m.id) not in _HAD_THE_CALL and not self.is_caller(m))
 
-    def kept(self) -> tuple[Member, ...]:
-        """Return the awaited members who are reserved for the caller: those that can ring when other calls end."""
-        return tuple(m for m in self.awaited() if self.last_end.get(m.id) not in _NOT_NOW or self._is_busy(m))
+    def reserved(self) -> tuple[Member, ...]:
+        """Return those of ``queued_for`` who are reserved for the caller: those that can ring when other calls end."""
+        return tuple(m for m in self.queued_for() if self.last_end.get(m.id) not in _NOT_NOW or self._is_busy(m))
 
-    def stages_of_awaited(self, turn: int) -> Iterator[Stage]:
-        """Yield the stages of the awaited members, in the policy's order, for the ``turn``-th time (from 1).
+    def queue_stages(self, attempt: int) -> Iterator[Stage]:
+        """Yield the stages of ``queued_for``, in the policy's order, for the ``attempt``-th time (from 1).
 
         They count as cycles after the last one.
         """
-        awaited = {member.id for member in self.awaited()}
+        wanted = {member.id for member in self.queued_for()}
         for number, ids in enumerate(decide(self.policy_input), start=1):
-            members = tuple(self.group.member(member_id) for member_id in ids if member_id in awaited)
+            members = tuple(self.group.member(member_id) for member_id in ids if member_id in wanted)
             if members:
-                yield Stage(self.group.cycles + turn, number, members)
+                yield Stage(self.group.cycles + attempt, number, members)
 
     def move(self, event: Event) -> None:
         """Go to the next state; raise IllegalTransition, and change nothing, if the event cannot happen now."""

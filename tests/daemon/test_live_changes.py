@@ -102,11 +102,11 @@ def test_a_member_whose_phone_rings_out_so_often_is_blocked_and_never_the_last_o
     record = rig.call()
     assert passed(record) == [("1001", "blocked")]
     assert record.skips[0].detail == AUTO_BLOCKED
-    assert any(line.endswith(": 1001 passed over: blocked, as too many calls rang out") for line in caplog.messages)
+    assert any(line.endswith(": 1001 skipped: blocked, as too many calls rang out") for line in caplog.messages)
     assert rang(record) == [("1002", "no-answer")], "the last one is rung on"
-    (said,) = [line for line in caplog.messages if "from now on" in line]
-    what = f"let {calls} call(s) in a row ring out; `fshunt member unblock` ends it"
-    assert said.endswith(f": 1001 is blocked from now on: {what}")
+    (said,) = [line for line in caplog.messages if "auto-blocked" in line]
+    what = f"after {calls} unanswered call(s) in a row; `fshunt member unblock` lifts the block"
+    assert said.endswith(f": 1001 auto-blocked {what}")
 
 
 def test_the_only_member_with_a_phone_is_never_blocked(rig: Rig) -> None:

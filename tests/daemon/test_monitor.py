@@ -129,7 +129,7 @@ def test_cut_off_the_hunt_relies_on_the_phones_answers_and_logs_it(
     with caplog.at_level(logging.INFO):
         record = watched_rig.call()
     assert rang(record) == [("1001", "busy"), ("1002", "answered")], "the phone answers 486"
-    assert any("who is on the phone is not known: cut off from the switch" in line for line in caplog.messages)
+    assert any("busy members unknown: cut off from the switch" in line for line in caplog.messages)
     watched_rig.switch.serve_inbound(PASSWORD, monitor.switch.port)
     watched_rig.until(lambda: monitor.watched, "it is reached again")
     assert passed(watched_rig.call()) == [("1001", "on-call")], "and got the whole state again"

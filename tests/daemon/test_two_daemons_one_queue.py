@@ -104,11 +104,11 @@ def test_the_log_counts_the_queued_callers_of_all_daemons(
         call = switch.call(pilot)
         first.until(lambda call=call: place_of(first, call), "the caller is in the queue of both")
         first.until(lambda number=number: len(said_in_line(caplog)) == number + 1, "the log says so")
-    assert said_in_line(caplog) == ["1 in the line", "1 in the line", "2 in the line"]
+    assert said_in_line(caplog) == [f"callers in the queue: {count}" for count in (1, 1, 2)]
 
 
 def said_in_line(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [line.rpartition(", ")[2] for line in caplog.messages if "waits until a member is free" in line]
+    return [line.rpartition(", ")[2] for line in caplog.messages if "queued until a member is free" in line]
 
 
 def test_a_member_whom_one_daemon_rings_is_passed_over_by_the_other(first: Rig, other_switch: SimulatedSwitch) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from fshunt.errors import FshuntError
 from fshunt.esl import commands, frames, inbound
-from fshunt.esl.commands import UnsafeText
+from fshunt.esl.commands import UnsafeText, command
 from fshunt.esl.connection import Bounds
 from fshunt.esl.inbound import CommandRefused, Inbound, LoginRefused, ProtocolError, SwitchLost, TimedOut
 from tests.support.conversation import OK, WAIT_SECONDS, Switch, event
@@ -160,7 +160,7 @@ def test_a_command_is_one_line(command: str) -> None:
 def test_events_before_a_reply_are_kept_in_order() -> None:
     with logged_in() as (connection, switch):
         switch.say(event("CHANNEL_CREATE"), event("CHANNEL_ANSWER"), OK, event("CHANNEL_HANGUP_COMPLETE"))
-        connection.send("event plain ALL", WAIT_SECONDS)
+        connection.send(command("event plain ALL"), WAIT_SECONDS)
         names = [connection.next_event(connection._clock() + WAIT_SECONDS) for _ in range(3)]
         assert [each and each.get("Event-Name") for each in names] == [
             "CHANNEL_CREATE",
@@ -173,7 +173,7 @@ def test_events_before_a_reply_are_kept_in_order() -> None:
 def test_replies_go_to_their_commands() -> None:
     with logged_in() as (connection, switch):
         switch.say(*(frames.render_api_response(text) for text in ("one", "two", "-ERR no")))
-        replies = connection.send_all([f"api {n}" for n in range(3)], WAIT_SECONDS)
+        replies = connection.send_all([command(f"api {n}") for n in range(3)], WAIT_SECONDS)
         assert [reply.reply_text for reply in replies] == ["one", "two", "-ERR no"]
 
 
@@ -186,16 +186,16 @@ def test_a_refused_command_raises_when_all_were_answered() -> None:
     with logged_in() as (connection, switch):
         switch.say(frames.render_reply("-ERR no keywords supplied"), OK, frames.render_api_response("3"))
         with pytest.raises(CommandRefused, match="no keywords"):
-            connection.send_all(["event", "noevents"], WAIT_SECONDS)
-        assert connection.send("api x", WAIT_SECONDS).reply_text == "3"
+            connection.send_all([command("event"), command("noevents")], WAIT_SECONDS)
+        assert connection.send(command("api x"), WAIT_SECONDS).reply_text == "3"
 
 
 def test_a_late_reply_is_not_mistaken_for_the_next() -> None:
     with logged_in() as (connection, switch):
         with pytest.raises(TimedOut, match="`api`"):
-            connection.send("api show channels", SHORT_SECONDS)
+            connection.send(command("api show channels"), SHORT_SECONDS)
         switch.say(frames.render_api_response("late"), frames.render_api_response("in time"))
-        assert connection.send("api uptime", WAIT_SECONDS).reply_text == "in time"
+        assert connection.send(command("api uptime"), WAIT_SECONDS).reply_text == "in time"
 
 
 def test_a_goodbye_ends_it_and_is_no_event() -> None:
@@ -211,16 +211,16 @@ def test_a_table_of_ten_thousand_channels_can_be_read() -> None:
     table = "x" * 12_000_000
     with logged_in() as (connection, switch):
         saying = gevent.spawn(switch.say, frames.render_api_response(table))
-        assert connection.send("api show channels as json", WAIT_SECONDS).reply_text == table
+        assert connection.send(command("api show channels as json"), WAIT_SECONDS).reply_text == table
         saying.join()
 
 
 def test_a_flood_of_events_instead_of_a_reply_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbound, "KEPT", Bounds(events=10, bytes=10**6))
+    monkeypatch.setattr(inbound, "BUFFER", Bounds(events=10, bytes=10**6))
     with logged_in() as (connection, switch):
         switch.say(event("CHANNEL_CREATE") * 11)
         with pytest.raises(ProtocolError, match="flood"):
-            connection.send("api status", WAIT_SECONDS)
+            connection.send(command("api status"), WAIT_SECONDS)
 
 
 def test_closing_from_another_greenlet_wakes_the_reader() -> None:
@@ -256,7 +256,7 @@ STREAM = [event("CHANNEL_CREATE"), OK, event("CHANNEL_ANSWER"), event("CHANNEL_H
 def _listen(data: list[bytes]) -> tuple[list[str], str]:
     """What a monitor hears of these slices, and how it ends."""
     with logged_in() as (connection, switch):
-        connection._exchange.post("event plain ALL", posted=True)
+        connection._connection.post(command("event plain ALL"), posted=True)
 
         def say() -> None:
             for piece in data:

@@ -10,6 +10,7 @@ from gevent import socket
 from greenswitch.esl import OutboundSession
 
 from fshunt.esl import api, commands, frames, reader, session, transport
+from fshunt.esl.commands import command
 from fshunt.esl.session import CallerGone, CallerTaken, CommandRefused, ProtocolError, Session, SwitchLost, TimedOut
 from tests.support.conversation import (
     CHANNEL,
@@ -73,12 +74,12 @@ def test_every_recorded_session_is_received_in_order(name: str) -> None:
     with talking(greeted=False) as (call, switch):
         gevent.spawn(lambda: (switch.say(*sent), switch.say_no_more()))
         call.connect(WAIT_SECONDS)
-        for command in [frame for frame in parsed[1:] if frame.is_reply]:
-            if command.reply_text.startswith("-ERR") and command.content_type == frames.COMMAND_REPLY:
+        for answered in [frame for frame in parsed[1:] if frame.is_reply]:
+            if answered.reply_text.startswith("-ERR") and answered.content_type == frames.COMMAND_REPLY:
                 with pytest.raises(CommandRefused):
-                    call.send("noop", WAIT_SECONDS)
+                    call.send(command("noop"), WAIT_SECONDS)
             else:
-                assert call.send("noop", WAIT_SECONDS) == command
+                assert call.send(command("noop"), WAIT_SECONDS) == answered
         expected = [frame.event for frame in parsed if not frame.is_reply]
         received, ended = events(call)
         assert received == expected
@@ -113,7 +114,7 @@ def test_a_wrong_answer_to_connect_is_a_named_error(reply: bytes, error: type[Ex
 def test_events_that_come_before_a_reply_are_kept_in_order() -> None:
     with talking() as (call, switch):
         switch.say(event("CHANNEL_PARK"), event("CHANNEL_PROGRESS"), frames.render_reply("+OK will linger"))
-        assert call.send("linger 5").reply_text == "+OK will linger"
+        assert call.send(command("linger 5")).reply_text == "+OK will linger"
         switch.say(event("CHANNEL_ANSWER"))
         switch.hang_up_rudely()
         assert names(call) == ["CHANNEL_PARK", "CHANNEL_PROGRESS", "CHANNEL_ANSWER"]
@@ -121,7 +122,7 @@ def test_events_that_come_before_a_reply_are_kept_in_order() -> None:
 
 def test_replies_are_matched_in_the_order_of_the_commands() -> None:
     with talking() as (call, switch):
-        call.post("linger 5")
+        call.post(command("linger 5"))
         call.execute("ring_ready")
         switch.say(OK, OK, frames.render_api_response("-ERR No such channel!\n"))
         assert call.send(api.uuid_kill(LEG, "NO_ANSWER")).reply_text == "-ERR No such channel!"
@@ -134,15 +135,15 @@ def test_a_refused_command_is_named_in_the_error() -> None:
     with talking() as (call, switch):
         switch.say(frames.render_reply("-ERR command not found"))
         with pytest.raises(CommandRefused, match=r"linger.*command not found"):
-            call.send("linger 5")
+            call.send(command("linger 5"))
 
 
 def test_a_late_reply_still_belongs_to_its_command() -> None:
     with talking() as (call, switch):
         with pytest.raises(TimedOut):
-            call.send("linger 5", timeout=0)
+            call.send(command("linger 5"), timeout=0)
         switch.say(frames.render_reply("-ERR late"), frames.render_reply("+OK second"))
-        assert call.send("noevents").reply_text == "+OK second"
+        assert call.send(command("noevents")).reply_text == "+OK second"
 
 
 @pytest.mark.parametrize("part", [OK, frames.render_api_response("+OK")])
@@ -157,10 +158,10 @@ def test_an_unexpected_reply_ends_the_session(part: bytes) -> None:
 def test_more_than_one_line_is_not_sent() -> None:
     with talking() as (call, switch):
         with pytest.raises(commands.UnsafeText):
-            call.send("linger 5\n\napi status")
+            call.send(command("linger 5\n\napi status"))
         with pytest.raises(commands.UnsafeText):
             call.execute("set", "x=1\n\napi status")
-        call.post("noevents")
+        call.post(command("noevents"))
         assert switch.hear() == "noevents"
 
 
@@ -342,7 +343,7 @@ def test_the_final_notice_ends_a_wait_for_a_completion() -> None:
 @pytest.mark.parametrize("last", [b"", event("CHANNEL_ANSWER")[:-20], b"Content-Le"])
 def test_the_end_of_the_connection_wakes_every_wait(last: bytes) -> None:
     waits = [
-        lambda call: call.send("linger 5"),
+        lambda call: call.send(command("linger 5")),
         lambda call: call.next_event(soon()),
         lambda call: call.wait_completion("u-1", soon()),
         lambda call: call.next_event(None),
@@ -356,7 +357,7 @@ def test_the_end_of_the_connection_wakes_every_wait(last: bytes) -> None:
                 waiting.get(timeout=WAIT_SECONDS)
             assert not ended.value.final
             with pytest.raises(SwitchLost):
-                call.post("noevents")
+                call.post(command("noevents"))
             with pytest.raises(SwitchLost):
                 call.raise_if_disconnected()
 
@@ -368,7 +369,7 @@ def test_the_last_frames_are_read_even_when_freeswitch_takes_no_more_commands() 
         switch.hang_up_rudely()
         for _ in range(3):
             with pytest.raises(SwitchLost):
-                call.post("noevents")
+                call.post(command("noevents"))
         assert call.wait_completion(bridge, soon()).get("Application") == "bridge"
         with pytest.raises(SwitchLost):
             call.next_event(soon())
@@ -414,8 +415,8 @@ def test_a_session_woken_during_a_send_does_not_wait_on() -> None:
             return self._sock.send(data)
 
     with talking() as (call, switch):
-        call._link._sock = Slow(call._link._sock)
-        call._link._outgoing += b"noevents\n\n"  # of a command whose sending was interrupted
+        call._transport._sock = Slow(call._transport._sock)
+        call._transport._outgoing += b"noevents\n\n"  # of a command whose sending was interrupted
         with gevent.Timeout(WAIT_SECONDS):
             assert call.next_event(None, wakeable=True) is None
         assert switch.hear() == "noevents"
@@ -423,10 +424,10 @@ def test_a_session_woken_during_a_send_does_not_wait_on() -> None:
 
 def test_a_flood_instead_of_a_reply_is_bounded() -> None:
     with talking() as (call, switch):
-        flood = gevent.spawn(switch.say, event("CHANNEL_PARK") * (session.KEPT.events + 1))
+        flood = gevent.spawn(switch.say, event("CHANNEL_PARK") * (session.BUFFER.events + 1))
         with pytest.raises(ProtocolError, match="flood"):
-            call.send("linger 5", WAIT_SECONDS)
-        assert len(call._exchange._events) == session.KEPT.events + 1
+            call.send(command("linger 5"), WAIT_SECONDS)
+        assert len(call._connection._events) == session.BUFFER.events + 1
         flood.kill()
 
 
@@ -435,7 +436,7 @@ def test_few_big_events_instead_of_a_reply_are_bounded_too() -> None:
     with talking() as (call, switch):
         flood = gevent.spawn(switch.say, big * 10)
         with pytest.raises(ProtocolError, match="flood"):
-            call.send("linger 5", WAIT_SECONDS)
+            call.send(command("linger 5"), WAIT_SECONDS)
         flood.kill()
 
 
@@ -448,7 +449,7 @@ def test_an_endless_flood_leaves_a_turn_to_others() -> None:
             gevent.sleep(0)
 
     with talking() as (call, _):
-        call._link._frames.push(event("CHANNEL_PARK") * 1000)  # as if the socket never ran dry
+        call._transport._frames.push(event("CHANNEL_PARK") * 1000)  # as if the socket never ran dry
         ticking = gevent.spawn(other)
         for _ in range(1000):
             assert call.next_event(past()) is not None
@@ -464,11 +465,11 @@ def test_an_interrupt_passes_through_a_wait_and_the_session_continues() -> None:
     steps: list[object] = []
 
     def hunt(call: Session) -> None:
-        for wait in (lambda: call.next_event(soon()), lambda: call.send("linger 5", WAIT_SECONDS)):
+        for wait in (lambda: call.next_event(soon()), lambda: call.send(command("linger 5"), WAIT_SECONDS)):
             with pytest.raises(Interrupt):
                 wait()
             steps.append("woken")
-        assert call.send("noevents", WAIT_SECONDS).reply_text == "+OK noevents"
+        assert call.send(command("noevents"), WAIT_SECONDS).reply_text == "+OK noevents"
         steps.append(call.next_event(soon()))
 
     with talking() as (call, switch):
@@ -491,7 +492,7 @@ def test_a_command_that_was_half_sent_when_interrupted_is_completed_by_the_next(
     def hunt(call: Session) -> None:
         with pytest.raises(Interrupt):
             call.execute("set", long, "u-1")
-        call.post("noevents")
+        call.post(command("noevents"))
 
     with talking() as (call, switch):
         greenlet = gevent.spawn(hunt, call)
@@ -524,7 +525,7 @@ def test_handing_back_a_call_that_was_not_greeted_greets_it_first_and_leaves_tim
     pauses: list[float] = []
     with talking(greeted=False) as (call, switch), pytest.MonkeyPatch.context() as patch:
         patch.setattr(session.gevent, "sleep", pauses.append)
-        patch.setattr(call._link, "farewell", lambda data, seconds: pauses.append(data))
+        patch.setattr(call._transport, "farewell", lambda data, seconds: pauses.append(data))
         switch.say(CONNECTED)
         call.hand_back()
         assert switch.hear() == "connect"

@@ -43,7 +43,7 @@ class Pair:
     def waits(self, uuid: str) -> int:
         """How often a caller joined a queue, at one daemon and then the other."""
         lines = [line for daemon in (self.first, self.second) for line in daemon.log]
-        return sum(uuid in line and "waits until a member is free" in line for line in lines)
+        return sum(uuid in line and "queued until a member is free" in line for line in lines)
 
 
 @pytest.fixture

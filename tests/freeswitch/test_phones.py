@@ -236,12 +236,12 @@ class Answering:
         self._lists = {"internal": registrations_xml(world.now.phones), "external": registrations_xml(()), **lists}
         self.on_channels: Callable[[], None] = lambda: None
 
-    def send(self, command: Command | str, timeout: float) -> Frame:
+    def send(self, command: Command, timeout: float) -> Frame:
         return self.send_all([command], timeout)[0]
 
-    def send_all(self, commands: list[Command | str], timeout: float) -> list[Frame]:
+    def send_all(self, commands: list[Command], timeout: float) -> list[Frame]:
         self.writes += 1
-        return [self._answer(each if isinstance(each, str) else each.lines[0]) for each in commands]
+        return [self._answer(each.lines[0]) for each in commands]
 
     def _answer(self, command: str) -> Frame:
         self.asked.append(command)

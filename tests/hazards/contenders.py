@@ -10,6 +10,7 @@ from gevent.event import Event
 from greenswitch.esl import OutboundESLServer, OutboundSession
 
 from fshunt.daemon.net.listener import Listener
+from fshunt.esl.commands import command
 from fshunt.esl.session import CallerGone, Session
 from tests.support.ports import held_port, number_of
 
@@ -92,7 +93,7 @@ class Ours:
         return Session(sock)
 
     def command(self, session: Session, text: str) -> None:
-        session.send(text, FOREVER_SECONDS)
+        session.send(command(text), FOREVER_SECONDS)
 
     def start(self, session: Session, application: str, argument: str) -> None:
         session.execute(application, argument)

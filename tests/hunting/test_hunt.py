@@ -144,7 +144,7 @@ def test_a_caller_waits_for_a_busy_member_whose_phone_is_unregistered_for_a_mome
     some.saw(member, MemberStatus(on_call=True, registered=False))
     ended(some, SkipReason.UNREGISTERED)
     assert some.waits()
-    assert some.kept() == (member,), "and no later caller gets the member"
+    assert some.reserved() == (member,), "and no later caller gets the member"
     some.saw(member, MemberStatus(registered=False))
     assert not some.waits(), "the call is over, and there is no phone"
     assert some.case() is Case.BUSY
@@ -161,8 +161,8 @@ def test_a_member_who_had_the_call_is_not_awaited_and_one_who_returns_is() -> No
     names = [str(1001 + i) for i in range(len(ends))]
     some = ended(hunt(group(*names, when_busy=WhenBusy.QUEUE)), *ends)
     back = ["1001", *names[len(HAD_IT) + 1 :]]
-    assert [m.extension for m in some.awaited()] == back
-    stages = list(some.stages_of_awaited(2))
+    assert [m.extension for m in some.queued_for()] == back
+    stages = list(some.queue_stages(2))
     assert [m.extension for s in stages for m in s.members] == back
     assert {s.cycle for s in stages} == {3}, "cycles of waiting are counted after the last one of the group"
 
@@ -170,7 +170,7 @@ def test_a_member_who_had_the_call_is_not_awaited_and_one_who_returns_is() -> No
 def test_those_awaited_by_a_simultaneous_group_are_one_stage() -> None:
     some = hunt(group("1001", "1002", "1003", policy="simultaneous", when_busy=WhenBusy.QUEUE))
     ended(some, SkipReason.CLAIMED, Outcome.DECLINED, Outcome.BUSY)
-    assert [[m.extension for m in s.members] for s in some.stages_of_awaited(1)] == [["1001", "1003"]]
+    assert [[m.extension for m in s.members] for s in some.queue_stages(1)] == [["1001", "1003"]]
 
 
 def test_a_skip_is_news_unless_it_is_as_the_last_time() -> None:

@@ -125,14 +125,14 @@ class Call:
         return hunt
 
     def _ring_stages(self, hunt: Hunt) -> bool:
-        """Ring stage after stage while there is time; tell whether somebody has the call."""
+        """Ring stage after stage while there is time; tell whether a member has the call."""
         return any(self._ring(hunt, stage) for stage in takewhile(self._is_in_time, hunt.stages()))
 
     def _is_in_time(self, _stage: Stage) -> bool:
         return self.deps.monotonic() < self.gives_up_at
 
     def _ring(self, hunt: Hunt, stage: Stage) -> bool:
-        """Ring those of a stage who can be rung; tell whether one of them has the call."""
+        """Ring the members of a stage who are available; tell whether one of them has the call."""
         self.session.check_caller()
         self._deadline.extend(self.deps.settings.database_timeout)  # for the claims alone, whatever came before
         choice = choose(self.session, hunt, stage.members, self.deps, self._deadline)
@@ -145,7 +145,7 @@ class Call:
         return self._ring_offers(hunt, stage, choice.chosen)
 
     def _queue(self, hunt: Hunt) -> bool:
-        """Where callers wait for busy members: stay in the queue, and ring whoever becomes free."""
+        """Where callers wait for busy members: stay in the queue, and ring the members who become free."""
         if not hunt.waits() or self.deps.monotonic() >= self.gives_up_at:
             return False
         self._began = 0.0  # the time in the queue is no delay of ours
@@ -229,7 +229,7 @@ class Call:
     def _taken(self, taken: CallerTaken) -> None:
         """Somebody else has the caller: the hunt is over, and nothing more is said to the switch about this caller.
 
-        We stay to the end of the channel, as our leaving could tear the caller out of where he is (fact 7).
+        We stay to the end of the channel, as closing could tear the caller out of where they are (fact 7).
         """
         self.detached_result = Result.TRANSFERRED
         who = None if taken.by is None else self.deps.monitor.extension_of(taken.by)
@@ -248,7 +248,7 @@ class Call:
         self.call_log.closed(result, reason, self._destination, end_seen=end_seen)
 
     def _detach(self, *, stopping: bool = False) -> None:
-        """The call goes on without us. Its record is closed when its end is seen, where somebody watches for it."""
+        """The call goes on without us. Its record is closed when its end is seen, where a switch is watched."""
         result, hunt = self.detached_result or Result.FAILED, self.hunt
         if self.call_log.is_closed:
             return
@@ -257,7 +257,7 @@ class Call:
             return
         hunt.finish(Event.DETACHED, result, WENT_ON)
         self.call_log.detach(result if self.detached_result else "phones keep ringing")
-        if not stopping:  # else whoever comes after us takes it over
+        if not stopping:  # else the next daemon takes it over
             self.deps.takeover.watch(self._detached_call(hunt, result))
 
     def _detached_call(self, hunt: Hunt, result: Result) -> DetachedCall:

@@ -63,13 +63,15 @@ class CallLog:
         self._open(group.domain, group, hunt)
         stages = (" & ".join(group.member(i).extension for i in stage) for stage in decide(hunt.policy_input))
         order = ", ".join(stages)
-        self._log("from %s to %s: %s, order %s", self.caller.number, _called(group), group.policy, order or "of nobody")
+        self._log(
+            "from %s to %s: %s, order %s", self.caller.number, _called(group), group.policy, order or "no members"
+        )
         not_seen = self.deps.monitor.why_not()
         if not_seen is not None and self.deps.monitor.configured:  # where none is, the start has said so
-            self._log("who is on the phone is not known: %s", not_seen)
+            self._log("busy members unknown: %s", not_seen)
 
     def skipped(self, stage: Stage, member: Member, reason: SkipReason) -> None:
-        """A member was passed over."""
+        """A member was skipped."""
         detail = self._hunt.detail(member, reason) if self._hunt is not None else None
         skipped = MemberSkipped(
             skip_id=uuid4().hex,
@@ -83,10 +85,10 @@ class CallLog:
             detail=detail,
         )
         self.deps.outbox.put(skipped)
-        self._log("%s passed over: %s", member.extension, words_of(reason, detail))
+        self._log("%s skipped: %s", member.extension, words_of(reason, detail))
 
     def offered(self, stage: Stage, offers: Sequence[Offer], group: Group) -> None:
-        """Members are rung."""
+        """The phones of members ring."""
         for offer in offers:
             member = group.member(offer.member_id)
             whole = (member.ring_time or group.ring_time).in_seconds(self.deps.settings.seconds_per_ring)
@@ -133,7 +135,7 @@ class CallLog:
         self._log("%s %s after %.1f s%s", offer.extension, outcome, seconds, f": {detail}" if detail else "")
 
     def answered(self, group: Group, member: Member) -> None:
-        """A member talks with the caller: stamp the member, and move the memory of a circular group."""
+        """A member talks with the caller: stamp the member, and move the rotation pointer of a circular group."""
         at = self.deps.now()
         self._answered_at = self.deps.monotonic()
         self._answered_by = member
@@ -148,20 +150,20 @@ class CallLog:
         self.deps.group_cache.idle_since(group.id, member.id, at)
 
     def talk_ended(self, group: Group, member: Member) -> None:
-        """The talk is over: the member is idle from now, and rests."""
+        """The talk is over: the member is idle from now, and in wrap-up."""
         at = self.deps.now()
         self.deps.outbox.put(TalkEnded(member_id=member.id, at=at))
         self.deps.group_cache.idle_since(group.id, member.id, at)
         self.deps.wrap_ups.began(member.id)
 
-    def waits(self, in_line: int) -> None:
-        """The caller waits for a busy member; ``in_line`` callers do for the same, this one with them."""
-        self._log("everybody is busy: waits until a member is free, %d in the line", in_line)
+    def waits(self, queued: int) -> None:
+        """The caller waits for a busy member, as one of ``queued`` callers who wait for the same members."""
+        self._log("all members busy: queued until a member is free, callers in the queue: %d", queued)
 
     def waited(self, seconds: float) -> None:
-        """The caller has waited so long, and waits no more."""
+        """The caller has left the queue after so many seconds."""
         self._waited_seconds = seconds
-        self._log("waited %.1f s", seconds)
+        self._log("waited %.1f s in the queue", seconds)
 
     def leaving(self, result: Result, case: str, destination: Destination) -> None:
         """The caller goes to a place that outlives us: if we die now, the rows say where."""
@@ -174,11 +176,11 @@ class CallLog:
         self._log("%s", words)
 
     def detach(self, what: str) -> None:
-        """The call goes on without a session of ours; whoever watches the switch closes its record."""
+        """The call goes on without a session of ours; its record is closed when the monitor sees its end."""
         self.is_closed = True
         if self._waited_seconds is not None:
             self.deps.outbox.put(CallWaited(hunt_id=self.hunt_id, seconds=self._waited_seconds))
-        self._log("goes on without us: %s", what)
+        self._log("continues without fshunt: %s", what)
 
     def closed(
         self,
@@ -187,7 +189,7 @@ class CallLog:
         destination: Destination | None = None,
         end_seen: bool = True,
     ) -> None:
-        """The hunt has its result, and holds no member any more.
+        """The hunt has its result, and no claim any more.
 
         A talk that goes on without us keeps its claim until the lease ends: the member is still on the phone.
         """
@@ -232,19 +234,19 @@ class CallLog:
 
     def _offer_written(self, group: Group, extension: str, at: datetime) -> None:
         if group.auto_block is not None:
-            gevent.spawn(self._say_if_blocked, group, extension, at)
+            gevent.spawn(self._report_auto_block, group, extension, at)
 
-    def _say_if_blocked(self, group: Group, extension: str, at: datetime) -> None:
-        """Say that a member is blocked by itself if this offer, which ended at ``at``, was one too many."""
+    def _report_auto_block(self, group: Group, extension: str, at: datetime) -> None:
+        """Report that a member is auto-blocked if this offer, which ended at ``at``, was one too many."""
         try:
             blocked_at = self.deps.database.run(
                 lambda s: auto_block.blocked_at(s, group.domain, extension), deadline=self.deps.database.deadline()
             )
         except DatabaseError as error:
-            log.debug("whether %s is blocked by itself: %s", extension, error)
+            log.debug("auto-block of %s not read: %s", extension, error)
             return
         if blocked_at == at:
-            words = "%s is blocked from now on: let %d call(s) in a row ring out; `fshunt member unblock` ends it"
+            words = "%s auto-blocked after %d unanswered call(s) in a row; `fshunt member unblock` lifts the block"
             self._log(words, extension, group.auto_block)
 
     def _open(self, domain: str, group: Group | None, hunt: Hunt | None) -> None:

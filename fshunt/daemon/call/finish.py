@@ -51,7 +51,7 @@ def protect_talk(session: Session, caller: Caller) -> None:
 
 
 def leave_ringing(session: Session, caller: Caller) -> None:
-    """Leave a caller while phones ring: they keep ringing, and whoever picks up has the call. Raises nothing.
+    """Leave a caller while phones ring: they keep ringing, and the first to pick up has the call. Raises nothing.
 
     With ``socket_resume`` the switch would end the ringing when we leave, and cut a call that is picked up at that very
     moment. Without it the bridge goes on alone; if nobody picks up, the dialplan's next action takes the caller to the

@@ -1,4 +1,4 @@
-"""From a caller to a hunt: which group was dialled, and in which order its members are rung."""
+"""From a caller to a hunt: which group was dialled, and in which order its members ring."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ log = logging.getLogger(__name__)
 
 
 def plan(caller: Caller, hunt_id: str, deps: Dependencies, deadline: Deadline) -> Hunt:
-    """Load the group that was dialled and freeze the policy_input of this hunt.
+    """Load the group that was dialled and freeze the policy input of this hunt.
 
-    Where the database does not answer, the group is taken as it was last read. Raises NotFound if no group has this
-    pilot, DatabaseError if the database does not answer and the group was never read.
+    Without the database the group comes from the group cache. Raises NotFound if no group has this
+    pilot, DatabaseError if the database does not answer and the group is not cached.
     """
     loaded = _load(caller, deps, deadline)
     policy_input = policy_input_of(loaded.group, loaded.answerer, loaded.turn, deps.seed())
@@ -59,11 +59,11 @@ def _load(caller: Caller, deps: Dependencies, deadline: Deadline) -> Loaded:
         deps.group_cache.forget(caller)
         raise
     except DatabaseError as error:
-        known = deps.group_cache.find(caller)
-        if known is None:
+        cached = deps.group_cache.find(caller)
+        if cached is None:
             raise
-        log.warning("call %s: takes the group %s as it was last read: %s", caller.uuid, known.group.pilot, error)
-        return known
+        log.warning("call %s: group %s taken from the group cache: %s", caller.uuid, cached.group.pilot, error)
+        return cached
     deps.group_cache.keep(loaded)
     return loaded
 
@@ -71,10 +71,10 @@ def _load(caller: Caller, deps: Dependencies, deadline: Deadline) -> Loaded:
 def _with_turn_taken(
     policy_input: PolicyInput, group_id: int, call_uuid: str, deps: Dependencies, deadline: Deadline
 ) -> PolicyInput:
-    """Move the turn, once a call (invariant I3), and return the policy_input with the turn this call found.
+    """Move the rotation pointer, once a call (invariant I3); return the policy input with the one this call found.
 
-    If the database does not take the move in time, the hunt goes on with the turn as it was read, and the move is
-    written later.
+    If the database does not take the move in time, the hunt continues with the pointer as it was read, and the move
+    is written later.
     """
     try:
         turn = deps.database.run(
@@ -83,7 +83,7 @@ def _with_turn_taken(
             deadline=deadline,
         )
     except DatabaseError as error:
-        log.warning("call %s: the turn is moved later: %s", call_uuid, error)
+        log.warning("call %s: rotation pointer is moved later: %s", call_uuid, error)
         deps.outbox.put(TurnMoved(group_id=group_id, call_uuid=call_uuid, policy_input=policy_input.to_json()))
         turn = policy_input.turn
     first = first_in_turn(policy_input, turn)

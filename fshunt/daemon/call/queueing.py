@@ -27,40 +27,40 @@ from fshunt.hunting.hunt import Hunt, Stage
 from fshunt.hunting.states import Event, Outcome, State
 
 LONGEST_PAUSE_SECONDS = 2.0
-"""Between two tries, should nobody have said that a member is free: a notice may be lost."""
+"""Between two attempts without a notice that a member is free: a notice may be lost."""
 
 BUSY_AGAIN_SECONDS = 5.0
-"""A phone that answered "busy" is left alone so long, whatever is known of it: it knows best."""
+"""A phone that answered "busy" is not tried again for so long, whatever the monitor says of it."""
 
 
 class Queueing(AbstractContextManager["Queueing"]):
-    """One caller's wait, from the end of the stages to the end of the time (``deadline``, of the monotonic clock)."""
+    """One caller in the call queue, from the end of the stages until ``gives_up_at`` (of the monotonic clock)."""
 
     def __init__(
-        self, session: Session, hunt: Hunt, caller: Caller, deps: Dependencies, call_log: CallLog, deadline: float
+        self, session: Session, hunt: Hunt, caller: Caller, deps: Dependencies, call_log: CallLog, gives_up_at: float
     ) -> None:
         self.session, self.hunt, self.deps, self.call_log = session, hunt, deps, call_log
         clock = deps.monotonic
         self._began = clock()
-        self._until = min(deadline, self._began + MAX_WAIT_SECONDS)
+        self._until = min(gives_up_at, self._began + MAX_WAIT_SECONDS)
         self._music = HoldMusic(session, hunt.group, caller)
         self._queued = QueuedCaller(hunt.id, hunt.group.id, session.wake)
         self._deadline = Deadline(deps.settings.database_timeout, clock)
-        self._said: frozenset[Key] = frozenset()
-        self._told = False
-        self._turn = 0
+        self._entered: frozenset[Key] = frozenset()
+        self._announced = False
+        self._attempt = 0
         self._not_before: dict[int, float] = {}
         self.spare_the_busy()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the line at once; but when the daemon stops, the ticket stays for a moment: it goes with the call."""
-        self._leave_line(kept=kind is Stopped)
+        """Leave the queue at once; a daemon that stops keeps the ticket, with which the caller goes to another one."""
+        self._leave_queue(keep_ticket=kind is Stopped)
         self.call_log.waited(self.deps.monotonic() - self._began)
 
     def __enter__(self) -> Self:
-        """Begin to wait."""
+        """Enter the queue."""
         return self
 
     def until_free(self) -> tuple[Stage, list[Chosen]] | None:
@@ -70,9 +70,9 @@ class Queueing(AbstractContextManager["Queueing"]):
         """
         while self.hunt.waits() and self.deps.monotonic() < self._until:
             self._join()
-            found = self._try()
+            found = self._attempt_stages()
             if found is not None:
-                self._leave_line(kept=not self.hunt.group.call_waiting)
+                self._leave_queue(keep_ticket=not self.hunt.group.call_waiting)
                 self.hunt.move(Event.MEMBER_FREE)
                 self._music.stop()
                 return found
@@ -83,17 +83,17 @@ class Queueing(AbstractContextManager["Queueing"]):
         return None
 
     def spare_the_busy(self) -> None:
-        """Leave those alone for a moment whose phones have just answered "busy"."""
+        """Do not try again at once the members whose phones have just answered "busy"."""
         now = self.deps.monotonic()
         for member_id, end in self.hunt.last_end.items():
             if end is Outcome.BUSY and self._not_before.get(member_id, 0.0) <= now:
                 self._not_before[member_id] = now + BUSY_AGAIN_SECONDS
 
-    def _try(self) -> tuple[Stage, list[Chosen]] | None:
-        self._turn += 1
+    def _attempt_stages(self) -> tuple[Stage, list[Chosen]] | None:
+        self._attempt += 1
         self._deadline.extend(self.deps.settings.database_timeout)
         not_now = self._who_may_not_ring()
-        for stage in self.hunt.stages_of_awaited(self._turn):
+        for stage in self.hunt.queue_stages(self._attempt):
             now = self.deps.monotonic()
             members = [m for m in stage.members if m.id not in not_now and self._not_before.get(m.id, 0.0) <= now]
             if not members:
@@ -107,8 +107,8 @@ class Queueing(AbstractContextManager["Queueing"]):
         return None
 
     def _who_may_not_ring(self) -> dict[int, SkipReason]:
-        """Return who is disabled or blocked now, or whose whole group is: nobody waits for them."""
-        ids = [member.id for member in self.hunt.awaited()]
+        """Return the members who are disabled or blocked now, or whose group is: no caller waits for them."""
+        ids = [member.id for member in self.hunt.queued_for()]
         try:
             reasons = self.deps.database.run(lambda s: member_status.may_not_ring(s, ids), deadline=self._deadline)
         except DatabaseError:
@@ -118,20 +118,22 @@ class Queueing(AbstractContextManager["Queueing"]):
         return reasons
 
     def _join(self) -> None:
-        group, awaited, kept = self.hunt.group, self.hunt.awaited(), self.hunt.kept()
-        keys = frozenset((group.domain, member.extension) for member in kept)
-        others = frozenset((group.domain, member.extension) for member in awaited if member not in kept)
+        group, reserved = self.hunt.group, self.hunt.reserved()
+        keys = frozenset((group.domain, member.extension) for member in reserved)
+        others = frozenset(
+            (group.domain, member.extension) for member in self.hunt.queued_for() if member not in reserved
+        )
         if self.hunt.state is not State.WAITING:
             self.hunt.move(Event.WAITS)
         self.deps.queue.join(self._queued, keys, others)
-        if keys != self._said or self._queued.known_in != self.deps.queue.age:
+        if keys != self._entered or self._queued.known_in != self.deps.queue.age:
             self._deadline.extend(self.deps.settings.database_timeout)
-            self._join_in_database(kept)
-        self._said = keys
+            self._join_in_database(reserved)
+        self._entered = keys
 
-    def _join_in_database(self, kept: Sequence[Member]) -> None:
+    def _join_in_database(self, reserved: Sequence[Member]) -> None:
         age = self.deps.queue.age
-        extensions = [member.extension for member in kept]
+        extensions = [member.extension for member in reserved]
         try:
             join = partial(
                 queue.join,
@@ -150,14 +152,14 @@ class Queueing(AbstractContextManager["Queueing"]):
             self.deps.queue.give_ticket(self._queued, ticket)
             self._queued.known_in = age
         except DatabaseError as error:
-            if not self._told:
-                self.call_log.note(f"waits in the line of this daemon only: {error}")
-        if not self._told:
-            self.call_log.waits(self._in_line(extensions))
-        self._told = True
+            if not self._announced:
+                self.call_log.note(f"queued at this daemon only: {error}")
+        if not self._announced:
+            self.call_log.waits(self._queue_length(extensions))
+        self._announced = True
 
-    def _in_line(self, extensions: Sequence[str]) -> int:
-        """How many wait for these members, with all daemons as far as the database tells, this caller with them."""
+    def _queue_length(self, extensions: Sequence[str]) -> int:
+        """Count the callers who wait for these members, this one included, at all daemons the database knows of."""
         domain = self.hunt.group.domain
         here = self.deps.queue.count([(domain, extension) for extension in extensions])
         try:
@@ -166,22 +168,24 @@ class Queueing(AbstractContextManager["Queueing"]):
         except DatabaseError:
             return here
 
-    def _leave_line(self, *, kept: bool = False) -> None:
-        """Leave the line, here and, unless the ticket is ``kept`` or a claim has given it up, in the database."""
+    def _leave_queue(self, *, keep_ticket: bool = False) -> None:
+        """Leave the queue, here and, unless the ticket stays or a claim has removed it, in the database."""
         self.deps.queue.leave(self._queued)
-        if self._said and not kept:
+        if self._entered and not keep_ticket:
             self.deps.outbox.put(QueueLeft(hunt_id=self.hunt.id))
             self.deps.outbox.hurry()
-        self._said, self._queued.known_in = frozenset(), 0
+        self._entered, self._queued.known_in = frozenset(), 0
 
     def _pause(self) -> None:
-        """Wait for a sign that somebody is free, the caller's end, or the time of the next try."""
+        """Wait for a notice that a member is free, the end of the caller, or the time of the next attempt."""
         self._music.start()
         now = self.deps.monotonic()
-        in_wrap_up = self.deps.wrap_ups.next_end([m.id for m in self.hunt.awaited()], self.hunt.group.wrap_up_seconds)
+        in_wrap_up = self.deps.wrap_ups.next_end(
+            [m.id for m in self.hunt.queued_for()], self.hunt.group.wrap_up_seconds
+        )
         again = [at for at in (*self._not_before.values(), *in_wrap_up) if at > now]
-        next_try = min([self._until, now + LONGEST_PAUSE_SECONDS, self._music.next_start, *again])
-        event = self.session.next_event(next_try, wakeable=True)
+        next_attempt = min([self._until, now + LONGEST_PAUSE_SECONDS, self._music.next_start, *again])
+        event = self.session.next_event(next_attempt, wakeable=True)
         self.session.check_caller()
         if event is not None:
             self._music.on_event(event.event)

@@ -18,17 +18,17 @@ from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.states import Outcome
 
 GONE_SECONDS = 2.0
-"""After the caller's hang-up the result of ``bridge`` comes within 40 ms (fact 6); for longer nobody waits."""
+"""After the caller's hang-up the result of ``bridge`` comes within 40 ms (fact 6); no call waits longer."""
 
 BRIDGE_SECONDS = 10.0
 """After the last leg's time is over the ``bridge`` ends at once; if it has not after this time, the switch is stuck."""
 
 LAST_LOOK_SECONDS = 0.05
-"""At a stop: how long it is still looked whether somebody has just picked up; the switch tells within some ten ms."""
+"""At a stop: how long a pick-up may still be reported; the switch reports it within some 10 ms."""
 
 TAKEN_SECONDS = 0.5
-"""The switch ends the ringing as the caller's, and he has not hung up: somebody else takes him, and within some ten ms
-the switch says so (fact 34)."""
+"""The switch ended the ringing as the caller's, who has not hung up: somebody else takes the call, and the switch says
+so within some 10 ms (fact 34)."""
 
 FOREVER = float("inf")
 
@@ -37,7 +37,7 @@ WITHDRAWN: dict[SkipReason, tuple[str, str]] = {
     SkipReason.BLOCKED: ("CALL_REJECTED", "the member blocked calls while it rang"),
     SkipReason.DISABLED: ("NO_ANSWER", "disabled or removed by an administrator while it rang"),
 }
-"""What an offer counts as that ends because the member may not be rung any more, and why in words."""
+"""The cause and the words of an offer that ends because the member was blocked or disabled."""
 
 
 class StageEnd(Enum):
@@ -71,7 +71,7 @@ class Ringing:
     _end: StageEnd | None = None
 
     def start(self, plans: Sequence[LegPlan]) -> None:
-        """Have the switch ring all legs at once, and tell us what becomes of each."""
+        """Have the switch ring all legs at once, and send the events of each."""
         try:
             bridge = commands.execute("bridge", dial_string(plans), self.bridge_uuid)
             self.session.post(*(commands.add_filter(plan.uuid) for plan in plans), bridge)
@@ -112,12 +112,12 @@ class Ringing:
                 self._report()
 
     def withdraw(self, member_id: int, reason: SkipReason) -> None:
-        """Stop ringing a member who may not be rung any more; from another greenlet, the call's own does it."""
+        """Stop ringing a member, at the request of another greenlet; the call's own greenlet does it."""
         self._withdrawn.setdefault(member_id, reason)
         self.session.wake()
 
     def ringing_members(self) -> list[int]:
-        """The members whose phones ring, and whom nobody has withdrawn."""
+        """The members whose phones ring, without those withdrawn."""
         live = (offer for offer in self.legs.offers if offer.live_legs())
         return [offer.member_id for offer in live if offer.member_id not in self._withdrawn]
 

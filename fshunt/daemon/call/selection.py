@@ -1,4 +1,4 @@
-"""Who of a stage can be rung now: finds their phones, asks the database, takes the claims (design, section 3)."""
+"""Which members of a stage can be rung now: finds their phones, acquires the claims (design, section 3)."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from fshunt.hunting.states import Outcome
 log = logging.getLogger(__name__)
 
 API_SECONDS = 5.0
-"""How long one question to the switch may take; it answers in a fraction of a millisecond (fact 25)."""
+"""How long the switch may take to list phones; it takes a fraction of a millisecond for each (fact 25)."""
 
 SEEN_SECONDS = 0.15
 """Within this time after one daemon has had a phone rung all others see it: an event is up to 90 ms old (fact 29)."""
 
-MOST_LET_GO_FIRST = 3
-"""A caller waits for no more daemons than so many."""
+MAX_DAEMONS_FIRST = 3
+"""A caller waits for at most so many daemons of a lower rank."""
 
 _NO_PHONE = {SkipReason.UNREGISTERED, Outcome.UNREGISTERED, SkipReason.UNREACHABLE, Outcome.UNREACHABLE}
 
@@ -58,7 +58,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What became of the members of a stage: who is rung, and who is passed over and why."""
+    """What became of the members of a stage: who is offered the call, and who is skipped and why."""
 
     chosen: list[Chosen]
     skipped: list[tuple[Member, SkipReason]]
@@ -72,14 +72,14 @@ def choose(
     deadline: Deadline,
     queued: QueuedCaller | None = None,
 ) -> Choice:
-    """Return who of ``members`` can be rung now; whoever is chosen is claimed for this hunt.
+    """Return which of ``members`` can be rung now; those chosen are claimed for this hunt.
 
-    ``queued`` is the caller's place in the line, if he waits: then the database is asked only if somebody looks free.
+    ``queued`` is a caller in the call queue: then the database is asked only if a member looks free.
     """
     seen = {m.id: _look(hunt, m, deps) for m in members}
     phones = find_phones(session, hunt.group.domain, _unhindered(members, seen, hunt.group))
     seen |= {member_id: replace(seen[member_id], registered=bool(found)) for member_id, found in phones.items()}
-    # Whether somebody is disabled or blocked now only the database knows; all else hinders before it is asked.
+    # Only the database knows who is disabled or blocked now; all other reasons count before it is asked.
     wanted = _unhindered(members, seen, hunt.group)
     at = deps.now()
     if wanted or queued is None:
@@ -88,19 +88,19 @@ def choose(
             seen |= _seen_after_the_others(hunt, wanted, phones, deps)
     else:
         statuses = {m.id: MemberStatus.of(m) for m in members}
-    return _sorted_out(hunt, members, seen, statuses, phones, at, deps)
+    return _sort_out(hunt, members, seen, statuses, phones, at, deps)
 
 
 def _seen_after_the_others(
     hunt: Hunt, members: Sequence[Member], phones: Phones, deps: Dependencies
 ) -> dict[int, MemberStatus]:
-    """Let the daemons before this one ring first, and return what is seen of the members then.
+    """Let the daemons of a lower rank ring first, and return what is seen of the members then.
 
     The daemons cannot agree in the database, and one event of a switch may have woken them all at the same moment.
     """
-    place = min(deps.claims.rank(), MOST_LET_GO_FIRST)
-    if place and deps.monitor.why_not() is None:
-        gevent.sleep(place * SEEN_SECONDS)
+    rank = min(deps.claims.rank(), MAX_DAEMONS_FIRST)
+    if rank and deps.monitor.why_not() is None:
+        gevent.sleep(rank * SEEN_SECONDS)
     return {m.id: replace(_look(hunt, m, deps), registered=bool(phones.get(m.id))) for m in members}
 
 
@@ -108,7 +108,7 @@ def _unhindered(members: Sequence[Member], seen: dict[int, MemberStatus], group:
     return [m for m in members if skip_reason(seen[m.id], call_waiting=group.call_waiting) is None]
 
 
-def _sorted_out(
+def _sort_out(
     hunt: Hunt,
     members: Sequence[Member],
     seen: dict[int, MemberStatus],
@@ -159,7 +159,7 @@ def _is_of(call: PhoneCall, hunt: Hunt) -> bool:
 
 
 def without_phone(hunt: Hunt, extension: str, deps: Dependencies) -> list[str]:
-    """Return who of a member's groups has no phone that can be rung, as the monitor knows or this hunt has met.
+    """Return which members of a member's groups have no phone to ring, as the monitor or this hunt knows.
 
     A member may be in several groups of the domain.
     """
@@ -181,7 +181,7 @@ def find_phones(session: Session, domain: str, members: Sequence[Member]) -> Pho
         phones[member.id], refused = contacts_of(answer.reply_text, mark)
         for contact in refused:
             log.warning(
-                "call %s: a phone of %s is not rung: what it registered could change the dial string: %s",
+                "call %s: a phone of %s skipped, its registered contact could change the dial string: %s",
                 session.uuid,
                 member.extension,
                 ascii(contact[:MAX_SHOWN_CHARS]),

@@ -30,7 +30,7 @@ CHANNEL_VARIABLES = {
     "preserve_originated_vars": "false",  # or the legs of older stages are listed again (fact 21)
     "fail_on_single_reject": "false",  # or one busy phone ends the stage (fact 22)
     "fshunt_served": "true",  # or the dialplan tries no further daemon when this one leaves
-    "bypass_media": "false",  # or the bridge completes at once, while the talk goes on where nobody sees it end
+    "bypass_media": "false",  # or the bridge completes at once, while the talk goes on and its end is not seen
     # What a dialplan may have set, or exported, before the pilot, and what would end or change a hunt:
     "park_timeout": "",
     "park_after_bridge": "",
@@ -44,13 +44,13 @@ PRESENTATION_VARIABLES = ("effective_caller_id_name", "ringback", "transfer_ring
 """The variables that depend on the group."""
 
 SURELY_PLAYS_SECONDS = 0.1
-"""After this a sound that was asked for plays: a parked channel looks for commands every 20 ms (fact 11)."""
+"""After this time a requested sound plays: a parked channel looks for commands every 20 ms (fact 11)."""
 
 BREAK_SECONDS, BREAKS = 0.3, 3
-"""How long music may take to break off, which it does in some 20 ms, and how often it is told to."""
+"""How long music may take to stop, which takes some 20 ms, and how often the stop is requested."""
 
 SHORTEST_MUSIC_SECONDS = 0.5
-"""A sound that ended sooner is one that is not there: to try it over and over would help nobody."""
+"""A sound that ended sooner does not exist, and is not tried again."""
 
 TAKEN_SECONDS = 0.1
 """Within this time after a sound has ended the switch has said that somebody else has the caller (fact 34)."""
@@ -62,11 +62,11 @@ RINGBACK_TONE = "%(2000,4000,440,480)"
 def greet(session: Session, caller: Caller) -> None:
     """Agree with the switch on events and behaviour, and have the caller hear ringing.
 
-    Raises SwitchLost, TimedOut or CommandRefused if the switch does not play along.
+    Raises SwitchLost, TimedOut or CommandRefused if the switch does not agree.
     """
     uuid = validation.check_uuid(caller.uuid)
     session.post(
-        api.uuid_break(uuid),  # what a dead daemon had still asked for would run in the midst of our hunt (fact 27)
+        api.uuid_break(uuid),  # what a dead daemon had requested would run in this hunt (fact 27)
         commands.linger(LINGER_SECONDS),
         commands.add_filter(uuid),
         commands.subscribe(*EVENTS),
@@ -125,8 +125,8 @@ class HoldMusic:
     def stop(self) -> None:
         """Play no more, and wait until it is quiet: what is to ring would wait behind the music.
 
-        FreeSWITCH forgets that it was told to break off when it begins to play after that (switch_core_session.c), so
-        it is told when it surely plays, and told again if it plays on.
+        FreeSWITCH forgets a break that comes before the sound begins (switch_core_session.c), so the break is sent when
+        the sound surely plays, and again if it goes on.
         """
         playing, self._playing = self._playing, ""
         if not playing:
