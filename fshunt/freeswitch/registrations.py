@@ -13,6 +13,7 @@ from fshunt.esl.frames import Frame, ProtocolError
 from fshunt.freeswitch.channels import NOTHING, Change
 from fshunt.freeswitch.slices import Breathe, hold_breath, in_slices
 
+CHUNK_CHARS = 64 * 1024  # are cut into lines at a time; a registration has 1 KB
 GONE_KEPT = 20_000  # registrations that a late event or list could bring back
 
 _PROFILE = re.compile(r"^<profile>\n<name>(.*)</name>\n<type>profile</type>$", re.MULTILINE)
@@ -173,9 +174,9 @@ def _listed(text: str) -> Iterator[Key]:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """The lines, each cut when it is asked for."""
+    """The lines, a chunk of text after the other."""
     start = 0
-    while (end := text.find("\n", start)) >= 0:
-        yield text[start:end]
+    while (end := text.find("\n", start + CHUNK_CHARS)) >= 0:
+        yield from text[start:end].split("\n")
         start = end + 1
-    yield text[start:]
+    yield from text[start:].split("\n")
