@@ -151,10 +151,10 @@ def test_neither_connection_nor_login_show_the_password() -> None:
     assert PASSWORD not in repr(commands.auth(PASSWORD))
 
 
-@pytest.mark.parametrize("command", ["api status\n\napi system rm", "event plain ALL\r", "exit\0"])
-def test_a_command_is_one_line(command: str) -> None:
+@pytest.mark.parametrize("text", ["api status\n\napi system rm", "event plain ALL\r", "exit\0"])
+def test_a_command_is_one_line(text: str) -> None:
     with logged_in() as (connection, _), pytest.raises(UnsafeText):
-        connection.send(command)
+        connection.send(command(text))
 
 
 def test_events_before_a_reply_are_kept_in_order() -> None:

@@ -64,11 +64,12 @@ def leave_ringing(session: Session, caller: Caller) -> None:
 def give_up(session: Session, caller: Caller) -> None:
     """Leave the caller to the dialplan, and have it try a second daemon at most: what failed here would fail there.
 
-    It is said with the goodbye, which is heard as well where FreeSWITCH can be read no more. Raises nothing.
+    It is said with the goodbye, which is heard as well where FreeSWITCH can be read no more. What was requested and has
+    not begun is dropped: a ``bridge`` would else ring in the midst of the fallback (fact 27). Raises nothing.
     """
     last_words = []
     with suppress(UnsafeText):  # a uuid of the caller's own choice, which cannot be said
-        last_words.append(api.uuid_setvar(caller.uuid, "fshunt_served", "false"))
+        last_words += [api.uuid_break(caller.uuid), api.uuid_setvar(caller.uuid, "fshunt_served", "false")]
     session.hand_back(*last_words)
 
 
