@@ -197,7 +197,7 @@ def _postgresql_engine(url: URL, busy_timeout_ms: int, lock_timeout_ms: int, con
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
-        driver.begin_with = BEGIN_READING if connection.get_execution_options().get(READING) else BEGIN
+        driver.begin(BEGIN_READING if connection.get_execution_options().get(READING) else BEGIN)
 
     _ping_if_idle(engine)
     return engine

@@ -32,7 +32,7 @@ SILENT_MARGIN_SECONDS = 1.0
 
 
 class PipedConnection(psycopg.Connection[Any]):
-    """A connection whose transactions begin by ``begin_with``, with the first statement."""
+    """A connection whose transactions begin with their first statement."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -84,6 +84,10 @@ class PipedConnection(psycopg.Connection[Any]):
         except StopIteration as done:
             result: R = done.value
             return result
+
+    def begin(self, statement: bytes) -> None:
+        """Begin a transaction by this statement, which is sent together with the next one."""
+        self.begin_with = statement
 
     def hold_answers(self, statements: int, *, until_commit: bool) -> None:
         """Send so many statements together, and the COMMIT with them if it is to follow."""
