@@ -47,6 +47,17 @@ def test_while_the_log_stream_stalls_lines_wait_and_the_last_are_lost(monkeypatc
     assert stream.getvalue().splitlines() == ["first", "0", "1"]
 
 
+def test_a_stop_does_not_wait_for_a_stream_that_stalls(monkeypatch):
+    monkeypatch.setattr(logs, "STOP_SECONDS", 0.01)
+    stream = Stalled()
+    writer = LogWriter(stream)
+    said(writer, "nobody takes this")
+    assert stream.reached.wait(30)
+    writer.stop()
+    assert stream.getvalue() == ""
+    stream.go_on.set()
+
+
 def test_a_closed_log_stream_ends_nothing():
     stream = io.StringIO()
     writer = LogWriter(stream)

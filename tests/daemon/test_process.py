@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -224,3 +224,30 @@ def test_a_second_signal_does_not_hurt(pbx: tuple[Store, dict[str, str]]) -> Non
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
         assert process.wait(WAIT_SECONDS) == 0
+
+
+def test_a_stalled_log_does_not_keep_a_stopped_daemon_from_ending(pbx: tuple[Store, dict[str, str]]) -> None:
+    """The reader of standard error, such as a journal, takes nothing any more."""
+    _, environment = pbx
+    reads, writes = os.pipe()
+    process = subprocess.Popen([sys.executable, "-m", "fshunt", "serve"], env=environment, stderr=writes)
+    try:
+        with open(reads, closefd=False) as log:
+            assert any(TAKES_CALLS.search(line) for line in log)
+        fill(writes)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WAIT_SECONDS) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reads)
+        os.close(writes)
+
+
+def fill(pipe: int) -> None:
+    os.set_blocking(pipe, False)
+    for size in (4096, 1):
+        with suppress(BlockingIOError):
+            while True:
+                os.write(pipe, b"." * size)
+    os.set_blocking(pipe, True)

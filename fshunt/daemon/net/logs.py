@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import threading
 import time
 from collections import deque
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Protocol
 
 MAX_WAITING_LINES = 10_000
 """Lines kept while the journal stalls, about 2 MB; further lines are lost, calls continue."""
@@ -21,6 +22,9 @@ MAX_WAITING_LINES = 10_000
 GATHER_SECONDS = 0.05
 """How long the writer thread collects lines: each time it wakes takes time from the calls."""
 
+
+STOP_SECONDS = 1.0
+"""How long, at a stop, the last lines may take: a stalled journal shall not keep the process from ending."""
 
 KEPT_ERRORS = 10
 MAX_ERROR_CHARS = 500
@@ -43,10 +47,37 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+class Stream(Protocol):
+    """Where lines go."""
+
+    def write(self, text: str, /) -> int:
+        """Write all of it."""
+
+    def flush(self) -> None:
+        """Keep nothing back."""
+
+
+class Descriptor:
+    """A file descriptor without Python's buffer, whose lock the end of the process would wait for."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def write(self, text: str, /) -> int:
+        """Write all of it, however long that takes."""
+        left = text.encode("utf-8", "backslashreplace")
+        while left:
+            left = left[os.write(self._number, left) :]
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+
 class LogWriter(logging.Handler):
     """Takes lines without waiting, and writes them to ``stream``, many at a time, in a thread of its own."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Stream) -> None:
         super().__init__()
         self._stream = stream
         self._lines: deque[str] = deque()
@@ -71,7 +102,7 @@ class LogWriter(logging.Handler):
         """Write the remaining lines and end the thread."""
         self._stopped = True
         self._something.set()
-        self._thread.join()
+        self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
         while not self._stopped:
@@ -109,7 +140,7 @@ class LastErrors(logging.Handler):
 
 def start_logging(level: str, form: str) -> LogWriter:
     """Send all that is logged to standard error; stopping the writer that is returned writes what is left."""
-    writer = LogWriter(sys.stderr)
+    writer = LogWriter(Descriptor(sys.stderr.fileno()))
     writer.setFormatter(JsonFormatter() if form == "json" else logging.Formatter("%(levelname)-7s %(message)s"))
     root = logging.getLogger()
     root.handlers = [writer]
