@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
-from pathlib import Path
 from typing import Any, TextIO
 
 from fshunt.daemon.cluster.clock import utc_now
@@ -26,7 +26,7 @@ class ClaimAudit:
         self._file: TextIO | None = None
         if path:
             try:
-                self._file = Path(path).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115 (open until the daemon stops)
+                self._file = open(path, "a", encoding="utf-8", buffering=1, opener=_private)  # noqa: SIM115
             except OSError as error:
                 raise FshuntError(f"The claim audit {path} cannot be written: {error.strerror}.") from None
 
@@ -46,3 +46,8 @@ class ClaimAudit:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _private(path: str, flags: int) -> int:
+    """Open the file; one that is made is for this user alone, since it says who is called by whom."""
+    return os.open(path, flags, 0o600)
