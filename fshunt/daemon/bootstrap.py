@@ -32,6 +32,7 @@ from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.net.listener import Listener
 from fshunt.daemon.net.logs import LastErrors, start_logging
 from fshunt.daemon.net.metrics import Metrics
+from fshunt.daemon.net.peers import Peers
 from fshunt.daemon.net.systemd import Notifier
 from fshunt.daemon.signals import Signal
 from fshunt.daemon.status import StatusReport
@@ -73,7 +74,7 @@ def build(
         (settings.listen.host, settings.listen.port),
         calls.handle,
         max_calls=settings.max_calls,
-        allowed_peers=[str(peer) for peer in settings.allowed_peers],
+        peers=Peers(settings.allowed_peers),
     )
     report = StatusReport(deps, calls, listener, states, last_errors)
     heartbeat = Heartbeat(

@@ -19,6 +19,7 @@ from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.net.http import HttpServer
 from fshunt.daemon.net.listener import Listener
 from fshunt.daemon.net.loop_lag import LoopLag
+from fshunt.daemon.net.peers import Peers
 from fshunt.daemon.net.systemd import Notifier
 from fshunt.daemon.net.watchdog import Watchdog
 from fshunt.daemon.status import HTTP_SERVICE, StatusReport
@@ -115,7 +116,7 @@ def _what_is_seen(parts: Parts) -> Iterator[Service]:
         yield Service("watchdog", watchdog.run)
     yield Service("loop lag", LoopLag(metrics.loop_lag).run)
     if settings.http_listen is not None:
-        http = HttpServer(settings.http_listen, settings.http_allowed_peers, metrics, parts.report.health)
+        http = HttpServer(settings.http_listen, Peers(settings.http_allowed_peers), metrics, parts.report.health)
         yield Service(HTTP_SERVICE, start=http.start, stop=http.stop, optional=True)
 
 

@@ -112,6 +112,10 @@ class Offer:
         leg.picked_up = True
         leg.due = now + (CONNECT_SECONDS if self.confirm_seconds is None else self.confirm_seconds)
 
+    def withdraw(self, why: str) -> None:
+        """Note, in words, why it is ended before its time."""
+        self.withdrawn = why
+
     def live_legs(self) -> list[Leg]:
         """The legs that have not ended."""
         return [leg for leg in self.legs if leg.outcome is None]

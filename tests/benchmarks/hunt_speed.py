@@ -37,7 +37,7 @@ PILOTS = 400
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 MS = 1000.0
 ANSWER_SECONDS, TALK_SECONDS = 0.02, 0.1
-TAKES_CALLS = re.compile(r"taking calls at \S+:(\d+)")
+TAKES_CALLS = re.compile(r"tak(?:ing|es) calls at \S+:(\d+)")
 
 
 @dataclass(frozen=True, slots=True)

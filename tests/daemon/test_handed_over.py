@@ -28,10 +28,13 @@ os.execvp(program[0], program)
 
 DAEMON = """
 import json, os, subprocess, sys
+from ipaddress import ip_network
+from fshunt.daemon.net.peers import Peers
 from fshunt.daemon.net.listener import Listener
 from fshunt.errors import FshuntError
 address, allowed = json.loads(sys.argv[1]), json.loads(sys.argv[2])
-listener = Listener(tuple(address), lambda session: None, max_calls=2, allowed_peers=allowed, greet_timeout=60)
+peers = Peers(map(ip_network, allowed))
+listener = Listener(tuple(address), lambda session: None, max_calls=2, peers=peers, greet_timeout=60)
 try:
     listener.start()
 except FshuntError as error:

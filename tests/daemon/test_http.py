@@ -1,6 +1,5 @@
 """Metrics and health over HTTP: what is served, to whom, and what does not hold the daemon up."""
 
-import ipaddress
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from gevent import socket
 from fshunt.daemon.net import http as web_module
 from fshunt.daemon.net.http import MAX_CONNECTIONS, MAX_HEAD_BYTES, HttpServer
 from fshunt.daemon.net.metrics import Metrics
+from fshunt.daemon.net.peers import Peers
 from fshunt.errors import FshuntError
 from fshunt.settings import Address
 from tests.support.waiting import WAIT_SECONDS
@@ -23,7 +23,7 @@ HEALTH: tuple[bool, dict[str, Any]] = (True, {"takes_calls": True})
 
 @contextmanager
 def serving(health: tuple[bool, dict[str, Any]] = HEALTH, **more: Any) -> Iterator[HttpServer]:
-    server = HttpServer(Address("127.0.0.1", 0), more.pop("peers", ()), Metrics(), lambda: health)
+    server = HttpServer(Address("127.0.0.1", 0), Peers(), Metrics(), lambda: health)
     server.start()
     try:
         yield server
@@ -206,24 +206,16 @@ def test_a_peer_that_goes_away_leaves_nothing() -> None:
             server._server.pool.join()  # type: ignore[union-attr]
 
 
-def test_only_this_machine_and_peers_may_ask() -> None:
-    peers = [ipaddress.ip_network("192.0.2.0/24"), ipaddress.ip_network("fd00::/8")]
-    may = HttpServer(Address("127.0.0.1", 0), peers, Metrics(), lambda: HEALTH)._may_ask
-    assert all(map(may, ["127.0.0.1", "::1", "::ffff:127.0.0.1", "192.0.2.7", "::ffff:192.0.2.7", "fd00::1%eth0"]))
-    assert not any(map(may, ["198.51.100.1", "2001:db8::1", "::ffff:198.51.100.1"]))
-
-
 def test_others_are_closed_without_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving() as server:
-        monkeypatch.setattr(server, "_may_ask", lambda _: False)
-        with connect(server) as sock:
-            assert read_all(sock) == b""
+    monkeypatch.setattr(Peers, "__contains__", lambda *_: False)
+    with serving() as server, connect(server) as sock:
+        assert read_all(sock) == b""
 
 
 def test_a_port_in_use_is_one_sentence() -> None:
     with serving() as server:
-        second = HttpServer(server.address, (), Metrics(), lambda: HEALTH)
-        with pytest.raises(FshuntError, match=r"in use by another program; .* with the setting `metrics`\.$"):
+        second = HttpServer(server.address, Peers(), Metrics(), lambda: HEALTH)
+        with pytest.raises(FshuntError, match=r"in use by another program; .* with the setting `http_listen`\.$"):
             second.start()
         second.stop()
 
@@ -236,6 +228,6 @@ def test_after_a_stop_the_port_is_free_at_once() -> None:
         with gevent.Timeout(WAIT_SECONDS):
             server.stop()
         assert read_all(idle) == b""
-        again = HttpServer(address, (), Metrics(), lambda: HEALTH)
+        again = HttpServer(address, Peers(), Metrics(), lambda: HEALTH)
         again.start()
         again.stop()

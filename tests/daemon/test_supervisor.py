@@ -231,7 +231,7 @@ SERVICES_AND_WHAT_THEY_CALL: dict[str, Callable[[Rig], tuple[object, str]]] = {
     "heartbeat": lambda rig: (rig.daemon.heartbeat, "_beat"),
     "live changes": lambda rig: (rig.daemon.deps.queue, "something_changed"),
     "loop lag": lambda rig: (rig.daemon.deps.metrics._loop_lag, "observe"),
-    "listener": lambda rig: (rig.daemon.listener, "_may_connect"),
+    "listener": lambda rig: (rig.daemon.listener, "_take"),
 }
 
 

@@ -141,7 +141,8 @@ class Ringing:
             reason = self._withdrawn.get(offer.member_id)
             others = [leg for leg in offer.live_legs() if leg.confirms or not leg.picked_up]
             if reason is not None and others:
-                cause, offer.withdrawn = WITHDRAWN[reason]
+                cause, why = WITHDRAWN[reason]
+                offer.withdraw(why)
                 for leg in others:
                     leg.end(cause)
                 self._call_off(others, "LOSE_RACE")  # no phone shows a missed call

@@ -6,11 +6,10 @@ the next one; here a request is small and short, or its connection is closed.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -21,8 +20,9 @@ from gevent.pool import Pool
 from gevent.server import StreamServer
 
 from fshunt.daemon.net.metrics import CONTENT_TYPE, Metrics
+from fshunt.daemon.net.peers import Peers
 from fshunt.daemon.net.sockets import address_of, listen
-from fshunt.settings import Address, IpNetwork
+from fshunt.settings import Address
 
 MAX_CONNECTIONS = 16
 """Connections at a time; beyond that the oldest of the peer with the most is closed. Prometheus or a load balancer
@@ -61,7 +61,7 @@ class HttpServer:
     def __init__(
         self,
         address: Address,
-        peers: Collection[IpNetwork],
+        peers: Peers,
         metrics: Metrics,
         health: Callable[[], tuple[bool, dict[str, Any]]],
     ) -> None:
@@ -77,8 +77,8 @@ class HttpServer:
         return self._address
 
     def start(self) -> None:
-        """Start serving. Raises FshuntError if the address cannot be bound."""
-        listening = listen(self._address, BACKLOG, "with the setting `metrics`")
+        """Begin to serve. Raises FshuntError when the address cannot be had."""
+        listening = listen(self._address, BACKLOG, "with the setting `http_listen`")
         self._address = address_of(listening)
         self._server = StreamServer(listening, self._serve, spawn=Pool())
         self._server.start()
@@ -90,8 +90,8 @@ class HttpServer:
             self._server = None
 
     def _serve(self, sock: socket.socket, peer: tuple[Any, ...]) -> None:
-        if not self._may_ask(peer[0]):
-            log.debug("%s asked for metrics, and is not among `http_allowed_peers`", peer[0])
+        if peer[0] not in self._peers:
+            log.debug("connection from %s closed: it is not in `http_allowed_peers`", peer[0])
             return
         self._make_room()
         me = gevent.getcurrent()
@@ -121,11 +121,6 @@ class HttpServer:
         oldest = next(serving for serving, peer in self._held.items() if peer == greediest)
         del self._held[oldest]
         oldest.kill(block=False)  # its socket is closed as it ends
-
-    def _may_ask(self, peer: str) -> bool:
-        address = ipaddress.ip_address(peer.partition("%")[0])
-        address = getattr(address, "ipv4_mapped", None) or address
-        return address.is_loopback or any(address in network for network in self._peers)
 
     def _answer(self, line: str) -> tuple[str, Answer]:
         words = line.split(" ")

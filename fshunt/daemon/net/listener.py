@@ -5,10 +5,9 @@ too late. Here a connection is accepted when it arrives, faults of ``accept`` ar
 are refused, so that FreeSWITCH continues with its next action (fact 7).
 """
 
-import ipaddress
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import gevent
@@ -16,8 +15,9 @@ from gevent import socket
 from gevent.pool import Group
 
 from fshunt.daemon.backoff import Backoff
+from fshunt.daemon.net.peers import Peers
 from fshunt.daemon.net.sockets import address_of, handed_over, listen
-from fshunt.errors import BadValue, FshuntError
+from fshunt.errors import FshuntError
 from fshunt.esl.session import Session, SwitchLost
 from fshunt.settings import Address
 
@@ -32,15 +32,15 @@ MAX_NOTICES = 1000  # warnings remembered for that
 
 log = logging.getLogger(__name__)
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+ONLY_THIS_MACHINE = Peers()
 
 
 class Listener:
     """Listens at ``address`` and calls ``handle`` with the greeted session of each call, in the call's own greenlet.
 
-    At most ``max_calls`` calls are served; as many again are being refused at a time, the rest is closed at once.
-    Peers other than this machine must be in ``allowed_peers`` (addresses or networks). A peer that does not answer
-    ``connect`` within ``greet_timeout`` seconds is closed. Raises BadValue for an allowed peer that is no address.
+    At most ``max_calls`` calls are held; as many again are being handed back at a time, the rest is closed at once.
+    Others than the ``peers`` are closed, and so is a peer that does not answer ``connect`` within ``greet_timeout``
+    seconds.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class Listener:
         handle: Callable[[Session], None],
         *,
         max_calls: int,
-        allowed_peers: Collection[str] = (),
+        peers: Peers = ONLY_THIS_MACHINE,
         greet_timeout: float = 5.0,
     ) -> None:
         self._address = Address(*address)
         self._handle = handle
         self._max_calls = max_calls
-        self._allowed = [_network(peer) for peer in allowed_peers]
+        self._peers = peers
         self._greet_timeout = greet_timeout
         self._socket: socket.socket | None = None
         self._accepts = False
@@ -119,7 +119,7 @@ class Listener:
         if listening is None:
             return None
         address = address_of(listening)
-        if not address.loopback and not self._allowed:
+        if not address.loopback and not self._peers:
             listening.close()
             raise FshuntError(
                 f"systemd's fshunt.socket listens on {address}, which other machines can reach: set `allowed_peers` to "
@@ -138,7 +138,7 @@ class Listener:
             except OSError as error:
                 if self._socket is not listening:  # stopped
                     return
-                self._notices.warn("accept", "No call can be taken for the moment: %s", error)
+                self._notices.warn("accept", "cannot accept calls for the moment: %s", error)
                 gevent.sleep(backoff.next())
                 continue
             backoff.reset()
@@ -151,22 +151,23 @@ class Listener:
                 gevent.sleep(0)
 
     def _take(self, sock: socket.socket, peer: str) -> None:
-        if not self._may_connect(peer):
-            self._notices.warn(peer, "A connection from %s was closed: it is not among the allowed peers.", peer)
+        if peer not in self._peers:
+            self._notices.warn(peer, "connection from %s closed: it is not in `allowed_peers`", peer)
             sock.close()
         elif len(self.calls) < self._max_calls:
             self.calls.spawn(self._serve, sock, peer)
         elif len(self.handing_back) < self._max_calls:
-            self._notices.warn("full", "%d calls are held, the most allowed; more are handed back.", self._max_calls)
+            self._notices.warn(
+                "full",
+                "`max_calls` reached: %d calls in progress; further calls are returned to the dialplan",
+                self._max_calls,
+            )
             self.handing_back.spawn(Session(sock, peer).hand_back)
         else:
-            self._notices.warn("flood", "Far more than %d calls came; some were closed at once.", self._max_calls)
+            self._notices.warn(
+                "flood", "more than twice `max_calls` (%d) calls came; some connections were closed", self._max_calls
+            )
             sock.close()
-
-    def _may_connect(self, peer: str) -> bool:
-        address = ipaddress.ip_address(peer.partition("%")[0])
-        address = getattr(address, "ipv4_mapped", None) or address
-        return address.is_loopback or any(address in network for network in self._allowed)
 
     def _serve(self, sock: socket.socket, peer: str) -> None:
         session = Session(sock, peer)
@@ -186,7 +187,7 @@ class Listener:
             log.debug("%s: connected and went away: %s", session.peer, error)
             return False
         except FshuntError as error:
-            self._notices.warn(f"greet {session.peer}", "A call from %s was not taken: %s", session.peer, error)
+            self._notices.warn(f"greet {session.peer}", "call from %s not taken: %s", session.peer, error)
             return False
         finally:
             self.greeting.discard(gevent.getcurrent())
@@ -208,10 +209,3 @@ class _Notices:
             self._next.clear()
         self._next[kind] = now + NOTICE_SECONDS
         log.warning(sentence, *values)
-
-
-def _network(text: str) -> Network:
-    try:
-        return ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        raise BadValue(f"{text!r} among the allowed peers is neither an address nor a network.") from None
