@@ -1,6 +1,10 @@
 import json
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.sql
+
 
 def test_upgrade_reports_each_migration_and_then_that_it_is_up_to_date(fshunt_on, empty_database_url):
     fshunt = fshunt_on(empty_database_url)

@@ -21,6 +21,8 @@ from fshunt.hunting.group import WhenBusy
 from fshunt.simulator.core.phones import answers
 from tests.support.rig import DOMAIN, WAIT_SECONDS, Rig, running
 
+pytestmark = pytest.mark.sql
+
 A_LONG_TIME = 100.0
 
 

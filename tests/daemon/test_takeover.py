@@ -30,6 +30,8 @@ from tests.support.rig import (
     watching,
 )
 
+pytestmark = pytest.mark.sql
+
 STAYS = answers(0.02)
 
 

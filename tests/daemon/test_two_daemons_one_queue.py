@@ -22,6 +22,8 @@ from fshunt.simulator.core.phones import answers
 from fshunt.simulator.switch import SimulatedSwitch
 from tests.support.rig import DOMAIN, WAIT_SECONDS, Rig, end_service, passed, rang, running
 
+pytestmark = pytest.mark.sql
+
 STAYS, TALKS = answers(0.02), answers(0.02, talks=0.1)
 
 

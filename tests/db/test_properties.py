@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -153,6 +154,7 @@ def clear(store):
             s.connection().exec_driver_sql(f"DELETE FROM {table}")
 
 
+@pytest.mark.hypothesis  # a state machine has no @given
 def test_positions_and_rotation_under_every_change(store):
     office = type("OfficeHere", (Office,), {"store": store})
     thorough = 20 if store.is_sqlite else 6  # the oracle is the same; the other database is slower to ask

@@ -388,6 +388,7 @@ def clear(store):
         s.connection().exec_driver_sql("UPDATE lease_clock SET reached = NULL")
 
 
+@pytest.mark.hypothesis  # a state machine has no @given
 @pytest.mark.timeout(600)  # a failure is made smaller before it is shown
 def test_daemons_share_members_and_a_queue_whatever_happens_to_them(store):
     here = type("DaemonsHere", (Daemons,), {"store": store})
