@@ -14,9 +14,9 @@ import gevent
 from gevent.event import Event
 
 from fshunt.daemon.call.live_calls import LiveCalls
+from fshunt.daemon.clock import LeaseClock, SteadyClock
 from fshunt.daemon.cluster.claim_audit import ClaimAudit
 from fshunt.daemon.cluster.claims import Claims
-from fshunt.daemon.cluster.clock import LeaseClock, SteadyClock
 from fshunt.daemon.cluster.heartbeat import Heartbeat, Run
 from fshunt.daemon.cluster.queue import CallQueue
 from fshunt.daemon.cluster.rank import Rank

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from fshunt.daemon.call.live_calls import LiveCalls
-from fshunt.daemon.cluster.clock import SteadyClock
+from fshunt.daemon.clock import SteadyClock
 from fshunt.daemon.cluster.heartbeat import Heartbeat
 from fshunt.daemon.cluster.live_changes import LiveChanges
 from fshunt.daemon.data.group_reader import GroupReader

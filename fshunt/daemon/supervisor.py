@@ -11,7 +11,7 @@ from datetime import datetime
 import gevent
 
 from fshunt.daemon.backoff import Backoff
-from fshunt.daemon.cluster.clock import utc_now
+from fshunt.daemon.clock import utc_now
 from fshunt.errors import FshuntError
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fshunt.daemon.cluster.clock import AHEAD_SECONDS, BEFORE_ANY_LEASE, LeaseClock, SteadyClock
+from fshunt.daemon.clock import AHEAD_SECONDS, BEFORE_ANY_LEASE, LeaseClock, SteadyClock
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from fshunt.daemon import supervised
 from fshunt.daemon.call.caller import Caller
-from fshunt.daemon.cluster.clock import TRUSTED_AHEAD, SteadyClock
+from fshunt.daemon.clock import TRUSTED_AHEAD, SteadyClock
 from fshunt.daemon.data import group_reader
 from fshunt.daemon.data.database import Database
 from fshunt.daemon.data.group_cache import GroupCache

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from fshunt.daemon.cluster.clock import boot_seconds
+from fshunt.daemon.clock import boot_seconds
 from fshunt.daemon.cluster.heartbeat import Heartbeat
 from fshunt.db.engine import Store
 from fshunt.db.models import CallRecord, Claim, DaemonRecord, QueueEntry

@@ -13,7 +13,7 @@ from gevent.event import Event
 from sqlalchemy import select
 
 from fshunt.daemon.bootstrap import build
-from fshunt.daemon.cluster.clock import utc_now
+from fshunt.daemon.clock import utc_now
 from fshunt.daemon.switches.monitor import Monitor
 from fshunt.db.engine import Store
 from fshunt.db.models import DaemonRecord

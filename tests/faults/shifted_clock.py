@@ -35,7 +35,7 @@ def main() -> None:
     time.time = lambda: _time() + _offset()
     ours = [module for name, module in sys.modules.items() if name.startswith("fshunt.")]
     shifted = [module for module in ours if vars(module).get("datetime") is datetime]
-    assert "fshunt.daemon.cluster.clock" in {module.__name__ for module in shifted}
+    assert "fshunt.daemon.clock" in {module.__name__ for module in shifted}
     for module in shifted:
         module.datetime = ShiftedDatetime  # type: ignore[attr-defined]
     sys.argv[:] = ["fshunt", *sys.argv[2:]]

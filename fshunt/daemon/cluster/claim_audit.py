@@ -12,7 +12,7 @@ import os
 import time
 from typing import Any, TextIO
 
-from fshunt.daemon.cluster.clock import utc_now
+from fshunt.daemon.clock import utc_now
 from fshunt.errors import FshuntError
 
 log = logging.getLogger(__name__)

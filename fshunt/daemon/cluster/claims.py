@@ -14,8 +14,8 @@ from functools import partial
 
 import gevent
 
+from fshunt.daemon.clock import LeaseClock
 from fshunt.daemon.cluster.claim_audit import ClaimAudit
-from fshunt.daemon.cluster.clock import LeaseClock
 from fshunt.daemon.cluster.queue import CallQueue, Key, QueuedCaller
 from fshunt.daemon.data.database import Database, Deadline
 from fshunt.daemon.data.events import ClaimAcquired, ClaimReleased

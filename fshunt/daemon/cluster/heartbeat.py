@@ -16,7 +16,7 @@ from typing import Any
 from gevent.event import Event
 from sqlalchemy.orm import Session
 
-from fshunt.daemon.cluster.clock import BEFORE_ANY_LEASE, LeaseClock, boot_seconds
+from fshunt.daemon.clock import BEFORE_ANY_LEASE, LeaseClock, boot_seconds
 from fshunt.daemon.cluster.processes import has_ended
 from fshunt.daemon.cluster.rank import Rank
 from fshunt.daemon.cluster.takeover import Takeover

@@ -11,7 +11,7 @@ import gevent
 from gevent.event import Event
 
 from fshunt.daemon.backoff import Backoff
-from fshunt.daemon.cluster.clock import utc_now
+from fshunt.daemon.clock import utc_now
 from fshunt.errors import DatabaseError, FshuntError, Locked
 
 log = logging.getLogger(__name__)

@@ -9,14 +9,34 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from typing import Protocol
 
-from fshunt.daemon.call.caller import Caller
 from fshunt.db.queries.hunts import Loaded
 from fshunt.hunting.group import Group
 from fshunt.hunting.rotation import RotationPointer
 
 Key = tuple[str, str]
 """A domain in lower case, and a pilot."""
+
+
+class Dialled(Protocol):
+    """What the channel of a caller says of the group that was dialled."""
+
+    @property
+    def pilot(self) -> str:
+        """The number that was dialled."""
+
+    @property
+    def domain_variable(self) -> str | None:
+        """The domain that the dialplan sets for fshunt."""
+
+    @property
+    def domain_name(self) -> str | None:
+        """The domain of the channel."""
+
+    @property
+    def dialled_host(self) -> str | None:
+        """The host of the address that was dialled."""
 
 
 class GroupCache:
@@ -47,14 +67,14 @@ class GroupCache:
             if key is not None:
                 del self._groups[key]
 
-    def forget(self, caller: Caller) -> None:
+    def forget(self, caller: Dialled) -> None:
         """Remove the caller's group: the database does not have it."""
         found = self.find(caller)
         if found is not None:
             self.forget_ids([found.group.id])
 
-    def find(self, caller: Caller) -> Loaded | None:
-        """Return the dialled group, by the rule of ``store.hunts.find_domain``; None if it is not cached."""
+    def find(self, caller: Dialled) -> Loaded | None:
+        """Return the dialled group, by the rule of ``hunts.find_domain``; None if it is not cached."""
         named = (caller.domain_variable or caller.domain_name or caller.dialled_host or "").lower()
         found = self._groups.get((named, caller.pilot))
         if found is None and not caller.domain_variable:

@@ -13,7 +13,7 @@ from datetime import datetime
 import gevent
 from gevent.event import Event
 
-from fshunt.daemon.cluster.clock import TRUSTED_AHEAD, SteadyClock
+from fshunt.daemon.clock import TRUSTED_AHEAD, SteadyClock
 from fshunt.daemon.data.database import Database
 from fshunt.daemon.data.group_cache import GroupCache
 from fshunt.db.queries import groups as store
