@@ -10,7 +10,7 @@ from gevent import socket
 from gevent.server import StreamServer
 
 from fshunt.simulator.core.clock import RealClock
-from fshunt.simulator.scenarios.load import LoadReport, add_phones, hold_calls, let_go, run_load
+from fshunt.simulator.scenarios.load import LoadReport, add_phones, hold_calls, release_calls, run_load
 from fshunt.simulator.switch import SimulatedSwitch
 
 BRIDGE = (
@@ -48,7 +48,7 @@ def test_held_calls_stay_until_they_are_released(switch: SimulatedSwitch) -> Non
     assert report.kinds == {"answered": 5}
     gevent.sleep(0)
     assert len(switch.calls) == 5
-    assert let_go(calls).kinds == {"answered": 5}
+    assert release_calls(calls).kinds == {"answered": 5}
     assert not switch.calls
 
 

@@ -85,7 +85,7 @@ def hold_calls(
     return calls, report
 
 
-def let_go(calls: Sequence[SimulatedCall]) -> LoadReport:
+def release_calls(calls: Sequence[SimulatedCall]) -> LoadReport:
     """The callers of held calls hang up; waits for the ends."""
     report = LoadReport()
     began = time.monotonic()
