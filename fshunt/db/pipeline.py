@@ -69,7 +69,7 @@ class PipedConnection(psycopg.Connection[Any]):
 
     def _while_it_speaks(self, gen: Generator[Any, Any, R]) -> Generator[Any, Any, R]:
         """Pass on what psycopg waits for: what is ready, or 0 now and then if nothing is."""
-        heard, patience = time.monotonic(), self.longest_silence_seconds
+        heard, longest_silence = time.monotonic(), self.longest_silence_seconds
         try:
             wanted = next(gen)
             while True:
@@ -77,9 +77,9 @@ class PipedConnection(psycopg.Connection[Any]):
                 now = time.monotonic()
                 if ready:
                     heard = now
-                elif now - heard > patience:
+                elif now - heard > longest_silence:
                     self.pgconn.finish()  # nobody must wait for it again, not even to roll back
-                    raise psycopg.OperationalError(f"the server has sent nothing for {patience:g} s")
+                    raise psycopg.OperationalError(f"the server has sent nothing for {longest_silence:g} s")
                 wanted = gen.send(ready)
         except StopIteration as done:
             result: R = done.value

@@ -25,7 +25,7 @@ def uuid_kill(uuid: str, cause: str) -> Command:
 
 
 def uuid_exists(uuid: str) -> Command:
-    """Ask whether a channel lives."""
+    """Ask whether a channel exists."""
     return _api("uuid_exists", one_word(uuid))
 
 

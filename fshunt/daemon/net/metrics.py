@@ -66,7 +66,7 @@ class Metrics:
         )
 
     def hunt_ended(self, result: Result) -> None:
-        """Count a hunt; whoever closes its record does, so that over all daemons and their lives it counts once."""
+        """Count a hunt. The daemon that closes its record does, so that it counts once over all daemons and runs."""
         self._hunts.labels(result).inc()
 
     def offer_ended(self, outcome: Outcome) -> None:

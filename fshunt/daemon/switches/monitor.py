@@ -213,7 +213,7 @@ class Monitor:
         return Seen(False if self.watched and not elsewhere else None, calls)
 
     def has_channel(self, uuid: str) -> bool | None:
-        """Tell whether a channel lives; None: a switch that may have it is cut off."""
+        """Tell whether a channel exists; None: a switch that may have it is cut off."""
         if any(each.watched and each.table.has_channel(uuid) for each in self.switches):
             return True
         return False if self.watched else None
