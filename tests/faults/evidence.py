@@ -58,7 +58,7 @@ class Hunt:
 
 @dataclass
 class Move:
-    """A row of ``rotation_moves``: a call has moved a memory, which was ``before`` (a member's id)."""
+    """A row of ``rotation_moves``: a call has moved a pointer, which was ``before`` (a member's id)."""
 
     pilot: str
     kind: str

@@ -111,7 +111,7 @@ def memory_moves_once(run: Run) -> Iterator[str]:
         ):
             yield f"I3: call {hunt.uuid} to {hunt.pilot} never moved the turn"
         if hunt.policy == "circular" and hunt.result == "answered" and not moved["answerer", hunt.uuid]:
-            yield f"I3: call {hunt.uuid} to {hunt.pilot} was answered and never moved the memory"
+            yield f"I3: call {hunt.uuid} to {hunt.pilot} was answered and never moved the pointer"
     numbers = Counter((move.pilot, move.number) for move in run.moves)
     for (pilot, number), count in numbers.items():
         if count > 1:
@@ -237,13 +237,13 @@ def order_of(policy_input: dict[str, Any]) -> list[list[str]] | None:
             since = {e: datetime.fromisoformat(stamp) if stamp else never for e, stamp in idle.items()}
             return [[extension] for extension in sorted(members, key=lambda e: since[e])]
         case "circular" | "round-robin":
-            memory = policy_input["answerer" if policy_input["policy"] == "circular" else "turn"]
-            if memory is None or not members:
+            pointer = policy_input["answerer" if policy_input["policy"] == "circular" else "turn"]
+            if pointer is None or not members:
                 first = 0
-            elif memory["member_id"] in ids:
-                first = ids.index(memory["member_id"]) + 1
+            elif pointer["member_id"] in ids:
+                first = ids.index(pointer["member_id"]) + 1
             else:
-                first = memory["position"] - 1
+                first = pointer["position"] - 1
             first %= len(members) or 1
             return [[extension] for extension in members[first:] + members[:first]]
     return None

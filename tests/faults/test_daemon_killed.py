@@ -1,5 +1,5 @@
 """``kill -9`` of the daemon at every step of a call: answered calls continue, callers reach the standby or the
-fallback, claims end, memory moves once, and the records say what happened.
+fallback, claims end, the rotation pointer moves once, and the records agree.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def test_killed_before_the_answer_the_caller_reaches_the_standby(pair: Pair, ste
     assert pair.office.moves(call.uuid) == 1
     until(lambda: not pair.office.claimed(), "the claims have ended")
     after = pair.switch.call("5000")
-    assert (ended(after).kind, after.ending.who) == ("answered", "1002"), "the memory moved once"
+    assert (ended(after).kind, after.ending.who) == ("answered", "1002"), "the pointer moved once"
 
 
 @pytest.mark.faults

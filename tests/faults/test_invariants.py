@@ -28,8 +28,8 @@ def facts(policy: str, turn: int | None = None, idle: dict[str, str] | None = No
         }
         for number in (1, 2, 3)
     ]
-    memory = turn and {"member_id": turn, "position": turn}
-    return {"policy": policy, "members": members, "turn": memory, "answerer": memory, "seed": 1}
+    pointer = turn and {"member_id": turn, "position": turn}
+    return {"policy": policy, "members": members, "turn": pointer, "answerer": pointer, "seed": 1}
 
 
 def answered(uuid: str, start: float, who: str = "1001", **more: Any) -> Hunt:

@@ -26,7 +26,7 @@ def policy_inputs(draw: st.DrawFn, policy: str | None = None) -> PolicyInput:
     """PolicyInput of a group whose pointers may be at a member, at a removed one, or unset."""
     group = draw(members())
     ids = [m.id for m in group] + [None, 5000]
-    memories = st.none() | st.builds(RotationPointer, st.sampled_from(ids), st.integers(1, len(group) + 1))
+    pointers = st.none() | st.builds(RotationPointer, st.sampled_from(ids), st.integers(1, len(group) + 1))
     return PolicyInput(
-        policy or draw(st.sampled_from(sorted(POLICIES))), group, draw(memories), draw(memories), draw(SEEDS)
+        policy or draw(st.sampled_from(sorted(POLICIES))), group, draw(pointers), draw(pointers), draw(SEEDS)
     )

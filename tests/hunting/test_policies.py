@@ -63,14 +63,14 @@ def test_regular_goes_down_the_list(some: PolicyInput) -> None:
     assert flat(some) == list(some.ids)
 
 
-@pytest.mark.parametrize(("policy", "memory"), [("circular", "answerer"), ("round-robin", "turn")])
+@pytest.mark.parametrize(("policy", "pointer"), [("circular", "answerer"), ("round-robin", "turn")])
 @given(group=members(), data=st.data())
 def test_the_wrapping_policies_begin_after_the_remembered_member(
-    policy: str, memory: str, group: tuple[PolicyMember, ...], data: st.DataObject
+    policy: str, pointer: str, group: tuple[PolicyMember, ...], data: st.DataObject
 ) -> None:
     ids = [m.id for m in group]
     position = data.draw(st.integers(1, len(ids)))
-    some = PolicyInput(policy, group, **{memory: RotationPointer(ids[position - 1], position)})
+    some = PolicyInput(policy, group, **{pointer: RotationPointer(ids[position - 1], position)})
     assert flat(some) == ids[position:] + ids[:position]
 
 

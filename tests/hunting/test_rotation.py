@@ -17,7 +17,7 @@ class MemoryMachine(RuleBasedStateMachine):
         self.members = list(range(1, count + 1))
         self.fresh = count + 1
         remembered = data.draw(st.sampled_from(self.members))
-        self.memory = RotationPointer(remembered, self.members.index(remembered) + 1)
+        self.pointer = RotationPointer(remembered, self.members.index(remembered) + 1)
         self.gap: list[int] | None = None  # when the remembered member is gone: the members after the gap, in order
 
     @rule(data=st.data())
@@ -26,20 +26,20 @@ class MemoryMachine(RuleBasedStateMachine):
             return
         gone = data.draw(st.sampled_from(self.members))
         position = self.members.index(gone) + 1
-        if gone == self.memory.member_id:
+        if gone == self.pointer.member_id:
             self.gap = self.members[position:] + self.members[: position - 1]
         elif self.gap is not None:
             self.gap.remove(gone)
         self.members.remove(gone)
-        self.memory = self.memory.removed(gone, position)
+        self.pointer = self.pointer.removed(gone, position)
 
     @rule(data=st.data())
     def add_at_the_end(self, data: st.DataObject) -> None:
         self.members.append(self.fresh)
         if self.gap is not None:
-            in_front = self.members[: self.memory.position - 1]
+            in_front = self.members[: self.pointer.position - 1]
             self.gap.insert(len(self.gap) - len(in_front), self.fresh)
-        self.memory = self.memory.added(len(self.members))
+        self.pointer = self.pointer.added(len(self.members))
         self.fresh += 1
 
     @rule(data=st.data())
@@ -50,39 +50,39 @@ class MemoryMachine(RuleBasedStateMachine):
             return
         self.members.remove(moving)
         self.members.insert(new - 1, moving)
-        self.memory = self.memory.moved(moving, old, new)
+        self.pointer = self.pointer.moved(moving, old, new)
 
     @invariant()
     def the_next_member_is_right(self) -> None:
         expected = (
             self.gap[0]
             if self.gap is not None
-            else self.members[(self.members.index(self.memory.member_id) + 1) % len(self.members)]
+            else self.members[(self.members.index(self.pointer.member_id) + 1) % len(self.members)]
         )
-        assert self.members[next_index(self.memory, self.members)] == expected
+        assert self.members[next_index(self.pointer, self.members)] == expected
 
     @invariant()
     def a_living_members_place_is_where_it_stands(self) -> None:
-        if self.memory.member_id is not None:
-            assert self.members[self.memory.position - 1] == self.memory.member_id
+        if self.pointer.member_id is not None:
+            assert self.members[self.pointer.position - 1] == self.pointer.member_id
 
 
 TestMemory = MemoryMachine.TestCase
 
 
 def test_the_member_who_moved_up_comes_next() -> None:
-    memory = RotationPointer(2, 2).removed(2, 2)
-    assert [1, 3, 4][next_index(memory, [1, 3, 4])] == 3
+    pointer = RotationPointer(2, 2).removed(2, 2)
+    assert [1, 3, 4][next_index(pointer, [1, 3, 4])] == 3
 
 
 def test_after_the_last_one_is_gone_the_first_comes_next() -> None:
-    memory = RotationPointer(3, 3).removed(3, 3)
-    assert next_index(memory, [1, 2]) == 0
+    pointer = RotationPointer(3, 3).removed(3, 3)
+    assert next_index(pointer, [1, 2]) == 0
 
 
 def test_a_member_added_at_the_position_of_a_removed_one_comes_next() -> None:
-    memory = RotationPointer(2, 2).removed(2, 2).added(2)
-    assert [1, 9, 3][next_index(memory, [1, 9, 3])] == 9
+    pointer = RotationPointer(2, 2).removed(2, 2).added(2)
+    assert [1, 9, 3][next_index(pointer, [1, 9, 3])] == 9
 
 
 def test_nothing_remembered_begins_with_the_first() -> None:

@@ -24,16 +24,16 @@ async def test_a_queued_caller_survives_one_restart_after_the_other(lab, admin, 
         each.watch(pbx)
         each.restart(FSHUNT_STOP_TIMEOUT="0")
     first = await talking(lab)
-    waiter = lab.caller("5000", name="waiter").dial()
+    queued = lab.caller("5000", name="queued").dial()
     await until_waiting(admin, 1)
     for number, restarted in enumerate((daemon, second_daemon) * 2, start=2):
         restarted.stop()
         await lab.until(lambda number=number: daemon.log().count("waits until") == number)
         restarted.start()
-    assert waiter.heard == [180]
+    assert queued.heard == [180]
     first.hang_up()
-    assert await waiter.result(10) == 200
-    waiter.hang_up()
+    assert await queued.result(10) == 200
+    queued.hang_up()
     await lab.until_closed(admin, "answered")
     last = admin.calls()[-1]
     assert [call["reason"] for call in last["earlier"]] == ["fshunt was stopped"] * 4

@@ -73,7 +73,7 @@ class Office:
         return until(found, f"{count} hunts of call {uuid} are closed in the records")  # type: ignore[no-any-return]
 
     def moves(self, uuid: str) -> int:
-        """How often a call moved a memory."""
+        """How often a call moved a pointer."""
         with self.store.reading() as s:
             return s.scalar(select(func.count()).select_from(RotationMove).where(RotationMove.call_uuid == uuid)) or 0
 
