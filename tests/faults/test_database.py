@@ -259,6 +259,31 @@ def test_a_row_of_postgresql_is_locked_and_all_other_members_are_rung(
             assert s.scalar(select(func.count()).select_from(CallRecord).where(CallRecord.end_seen)) == 6
 
 
+def test_the_row_of_a_call_is_locked_and_all_other_calls_are_written(
+    behind: tuple[PostgresProxy, Store], postgres_url: str
+) -> None:
+    proxy, store = behind
+    with running(proxy.url, store, database_timeout=0.5) as rig:
+        rig.group("5000", "1001")
+        rig.group("5001", "1002")
+        rig.phones("1001")
+        rig.phones("1002", behaviour=answers(0.02, talks=0.02))
+        rings = rig.happens("rings", "1001")
+        held = rig.started("5000")
+        assert rings.wait(WAIT_SECONDS)
+        assert rig.daemon.deps.outbox.flush(WAIT_SECONDS), "the call is written"
+        with _administrator(postgres_url) as administrator:
+            administrator.execute("BEGIN")
+            administrator.execute(f"SELECT * FROM calls WHERE uuid = '{held.uuid}' FOR UPDATE")
+            held.hang_up()
+            assert held.join(WAIT_SECONDS)
+            until(lambda: rig.daemon.deps.outbox.error, "its end cannot be written")
+            for _ in range(3):
+                assert rig.closed(rig.started("5001")).result == "answered"
+            administrator.execute("ROLLBACK")
+        assert rig.closed(held).result == "abandoned"
+
+
 def test_a_server_that_never_answers_a_statement_is_given_up(
     behind: tuple[PostgresProxy, Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
