@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -20,6 +22,8 @@ ESL_PASSWORD = "live-test-only"
 USERS = range(1001, 1021)
 FALLBACK_BOX = "1020"
 """No member's box, so that a message in it came by the dialplan's fallback."""
+OWN_PORTS = (10000, 20000)
+"""Below those that the kernel gives, and below the media ports."""
 RTP_PORTS = 400
 START_SECONDS = 60
 STOP_SECONDS = 20
@@ -57,9 +61,11 @@ def find_freeswitch() -> Installation | str:
 
 
 def free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A free port below those that the kernel gives to whoever asks for any: no test beside this one is given it."""
+    while True:
+        with socket.socket(socket.AF_INET, kind) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", random.randrange(*OWN_PORTS)))
+            return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)
@@ -171,7 +177,7 @@ class Pbx:
         (conf / "dialplan" / "fshunt.xml").write_text(self.shipped_dialplan())
 
     def _rtp_first(self) -> int:
-        return 30000 + self.ports.sip % 20000 // RTP_PORTS * RTP_PORTS
+        return OWN_PORTS[1] + (self.ports.sip - OWN_PORTS[0]) // RTP_PORTS * RTP_PORTS
 
     def shipped_dialplan(self, **head: str) -> str:
         """The dialplan as it is shipped, with other values at its head."""
