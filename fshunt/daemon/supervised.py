@@ -99,7 +99,8 @@ def _what_watches(parts: Parts) -> Iterator[Service]:
         grace_seconds=LAST_HEARTBEAT_SECONDS,
         essential=True,
     )
-    yield Service("live changes", changes.run, start=changes.start, stop=changes.stop)
+    yield Service("live changes", changes.run, start=changes.start)
+    yield Service("notifications", changes.listen, stop=changes.stop)
     yield Service("first state", start=partial(_wait_for_the_first, deps, groups, parts.heartbeat))
 
 

@@ -88,8 +88,15 @@ class Changes:
         self._thread = threading.Thread(target=self._run, name="fshunt-changes", daemon=True)
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Begin to listen, also again after the thread has ended by an exception."""
+        if self._thread.ident is not None:
+            self._thread = threading.Thread(target=self._run, name=self._thread.name, daemon=True)
         self._thread.start()
+
+    @property
+    def listens(self) -> bool:
+        """Whether the thread lives."""
+        return self._thread.is_alive()
 
     def stop(self) -> None:
         """Listen no more; returns within a second. ``on_change`` is not called any more after that."""

@@ -18,7 +18,7 @@ from fshunt.daemon.cluster.queue import CallQueue
 from fshunt.daemon.data.database import Database
 from fshunt.db.notifications import Changes
 from fshunt.db.queries import member_status
-from fshunt.errors import DatabaseError
+from fshunt.errors import DatabaseError, FshuntError
 from fshunt.hunting.availability import SkipReason
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,10 @@ LEAST_PAUSE_SECONDS = 0.05
 
 LONGEST_PAUSE_SECONDS = 0.5
 """While phones ring it is looked so often also without a word, should a notice be lost."""
+
+
+THREAD_LOOK_SECONDS = 1.0
+"""Between two looks whether the thread lives that listens for changes."""
 
 
 class Rings(Protocol):
@@ -50,15 +54,21 @@ class LiveChanges:
         self._changes = Changes(url, self._async.send)
 
     def start(self) -> None:
-        """Begin to listen for changes."""
+        """Let the thread that listens wake the loop."""
         self._async.start(self._changed.set)
-        self._changes.start()
 
     def stop(self) -> None:
         """Listen no more."""
         self._changes.stop()
         self._async.stop()
         self._async.close()
+
+    def listen(self) -> None:
+        """Listen for changes in a native thread, until killed; raise FshuntError if the thread ends before."""
+        self._changes.start()
+        while self._changes.listens:
+            gevent.sleep(THREAD_LOOK_SECONDS)
+        raise FshuntError("the thread that listens for changes has ended")
 
     def run(self) -> None:
         """Look whenever something has changed, until killed."""
