@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import click
 
+from fshunt.cli import output
 from fshunt.settings import Loaded, Settings, load
 
 if TYPE_CHECKING:
@@ -18,11 +19,28 @@ if TYPE_CHECKING:
 
 
 class App:
-    """One run of the command line. `config` and `said_domain` are the options that go with every command."""
+    """One run of the command line. `config`, `said_domain` and `as_json` are the options of every command."""
 
     def __init__(self) -> None:
         self.config: str | None = None
         self.said_domain: str | None = None
+        self.as_json = False
+        self._warnings: list[str] = []
+
+    def warn(self, sentence: str) -> None:
+        """Keep a warning for the end: it goes to stderr, or into the JSON."""
+        self._warnings.append(sentence)
+
+    def show(self, kind: str, value: Callable[[], object], page: Callable[[], None]) -> None:
+        """Print what a command answers: JSON under its kind, or the page to read."""
+        if self.as_json:
+            from fshunt.services.serialize import document
+
+            output.emit_json(document(kind, value(), self._warnings))
+            return
+        page()
+        for sentence in self._warnings:
+            output.warn(sentence)
 
     @cached_property
     def loaded(self) -> Loaded:

@@ -14,14 +14,16 @@ import click
 from fshunt.cli import output
 from fshunt.cli.app import App
 from fshunt.cli.params import DOMAIN
-from fshunt.errors import FshuntError
-from fshunt.settings.values import nearest
+from fshunt.errors import FshuntError, UsageError
+from fshunt.hunting.suggestions import did_you_mean
 
 EXIT_INTERRUPTED = 130
 """What a shell gives for a program that Ctrl-C ended."""
 
+INTERNAL = "internal"
+"""The code of an error that nobody has foreseen."""
+
 pass_app = click.make_pass_decorator(App, ensure=True)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a page to read.")
 
 
 def _keep_config(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
@@ -34,6 +36,17 @@ def _keep_domain(ctx: click.Context, _param: click.Parameter, value: str | None)
     app.said_domain = value or app.said_domain
 
 
+def _keep_json(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    app = ctx.ensure_object(App)
+    app.as_json = value or app.as_json
+
+
+def _json_option() -> click.Option:
+    return click.Option(
+        ["--json"], is_flag=True, expose_value=False, callback=_keep_json, help="Print JSON (docs/json.md)."
+    )
+
+
 def _common() -> list[click.Parameter]:
     return [
         click.Option(
@@ -42,7 +55,7 @@ def _common() -> list[click.Parameter]:
             metavar="D",
             expose_value=False,
             callback=_keep_domain,
-            help="The domain meant. Without it: the setting `domain`, or the only domain there is.",
+            help="Domain to work on. Without it: the setting `default_domain`, or the only domain there is.",
         ),
         click.Option(
             ["--config"],
@@ -50,17 +63,20 @@ def _common() -> list[click.Parameter]:
             metavar="FILE",
             expose_value=False,
             callback=_keep_config,
-            help="The settings file. Without it: $FSHUNT_CONFIG, or /etc/fshunt/fshunt.toml.",
+            help="Settings file. Without it: $FSHUNT_CONFIG, or /etc/fshunt/fshunt.toml.",
         ),
     ]
 
 
 class Command(click.Command):
-    """A command with `--domain`, `--config` and an example at the end of its help."""
+    """A command with `--json`, `--domain`, `--config` and an example at the end of its help.
 
-    def __init__(self, *args: Any, example: str = "", **options: Any) -> None:
+    ``json`` False: the command prints nothing that a program would read.
+    """
+
+    def __init__(self, *args: Any, example: str = "", json: bool = True, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.params += _common()
+        self.params += [_json_option(), *_common()] if json else _common()
         self.example = example
         self.epilog = f"\b\nExample:\n  {example}" if example else None
 
@@ -94,7 +110,9 @@ class Group(click.Group):
         word = args[0]
         if not ctx.resilient_parsing and not word.startswith("-") and word not in self.list_commands(ctx):
             path = ctx.command_path
-            raise click.UsageError(f"`{path}` has no command `{word}`{nearest(word, self.list_commands(ctx))}", ctx)
+            raise click.UsageError(
+                f"`{path}` has no command `{word}`{did_you_mean(word, self.list_commands(ctx))}", ctx
+            )
         return super().resolve_command(ctx, args)
 
 
@@ -145,26 +163,31 @@ class Root(Group):
 
         if not standalone_mode:
             return run()
-        sys.exit(outcome_of(run))
+        as_json = "--json" in (sys.argv[1:] if args is None else args)
+        sys.exit(outcome_of(run, as_json))
 
 
-def outcome_of(run: Callable[[], Any]) -> int:
-    """Run a command and return its exit code; whatever goes wrong becomes one sentence on stderr, never a traceback."""
+def outcome_of(run: Callable[[], Any], as_json: bool = False) -> int:
+    """Run a command and return its exit code; whatever goes wrong becomes one sentence on stderr, never a traceback.
+
+    The exit codes: 0 done, 1 failed, 2 usage error, 130 interrupted. ``as_json``: the sentence is in a JSON object.
+    """
+    fail = _fail_in_json if as_json else _fail
     try:
         code = run()
         sys.stdout.flush()
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except click.UsageError as error:
-        return _fail(_usage_sentence(error), error.exit_code)
+        return fail(_usage_sentence(error), UsageError.code, error.exit_code)
     except click.ClickException as error:
-        return _fail(error.format_message(), error.exit_code)
+        return fail(error.format_message(), FshuntError.code, error.exit_code)
     except FshuntError as error:
-        return _fail(str(error), error.exit_code)
+        return fail(str(error), error.code, error.exit_code)
     except BrokenPipeError:
         return _reader_is_gone()
     except Exception as error:  # noqa: BLE001 the outermost frame: the user gets a sentence, FSHUNT_DEBUG=1 the traceback
-        return _unexpected(error)
+        return fail(_unexpected(error), INTERNAL, 1)
     return code if isinstance(code, int) else 0
 
 
@@ -175,9 +198,14 @@ def _usage_sentence(error: click.UsageError) -> str:
     return f"{message.rstrip('.')}; see `{error.ctx.command_path} --help`."
 
 
-def _fail(message: str, code: int) -> int:
+def _fail(message: str, _code: str, exit_code: int) -> int:
     output.error(message)
-    return code
+    return exit_code
+
+
+def _fail_in_json(message: str, code: str, exit_code: int) -> int:
+    output.json_error(code, message)
+    return exit_code
 
 
 def _reader_is_gone() -> int:
@@ -186,11 +214,8 @@ def _reader_is_gone() -> int:
     return 1
 
 
-def _unexpected(error: Exception) -> int:
+def _unexpected(error: Exception) -> str:
     if os.environ.get("FSHUNT_DEBUG"):
         traceback.print_exception(error)
     said = " ".join(str(error).split())
-    output.error(
-        f"fshunt met something it did not expect, {type(error).__name__}: {said} (FSHUNT_DEBUG=1 shows where)."
-    )
-    return 1
+    return f"Internal error: {type(error).__name__}: {said}. Please report it; FSHUNT_DEBUG=1 shows the traceback."

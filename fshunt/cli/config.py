@@ -1,4 +1,4 @@
-"""`fshunt config`: the settings, and whether everything is in order."""
+"""`fshunt config`: the settings, and whether the daemon can run with them."""
 
 from __future__ import annotations
 
@@ -9,34 +9,32 @@ import click
 from fshunt.cli import output
 from fshunt.cli.app import App
 from fshunt.cli.base import Group as Noun
-from fshunt.cli.base import json_option, pass_app
+from fshunt.cli.base import pass_app
 from fshunt.cli.checks import Check, all_checks
 from fshunt.settings import DEFAULT_FILE, ROWS, Loaded
 
-MARKS = {True: "ok", False: "WRONG"}
+MARKS = {True: "OK", False: "PROBLEM"}
 
 
 @click.group("config", cls=Noun, example="fshunt config check")
 def config() -> None:
-    """The settings, and whether everything is in order."""
+    """Show the settings and check them."""
 
 
 @config.command("check", example="fshunt config check --config /etc/fshunt/fshunt.toml")
-@json_option
 @pass_app
-def check(app: App, as_json: bool) -> int:
-    """Show the settings, and whether the daemon could run with them.
+def check(app: App) -> int:
+    """Show the settings, and check whether the daemon can run with them.
 
-    Each setting stands there with where it comes from: default, file or environment. The database's password is not
-    shown. Each [[switch]] is tried: its password file, and whether it lets fshunt in. The exit code is 1 if something
-    is wrong.
+    Each setting is listed with its source: default, file or environment. The database password is hidden. Each
+    [[switch]] is tried: its password file, and whether it accepts the connection. The exit code is 1 if there is a
+    problem.
     """
     loaded = app.loaded
     checks = all_checks(app)
-    if as_json:
-        output.emit_json(_json(loaded, checks))
-    else:
-        _print(loaded, checks)
+    for warning in loaded.warnings():
+        app.warn(warning)
+    app.show("config", lambda: _json(loaded, checks), lambda: _print(loaded, checks))
     return 0 if all(each.ok for each in checks) else 1
 
 
@@ -47,9 +45,10 @@ def _values(loaded: Loaded) -> dict[str, Any]:
 def _json(loaded: Loaded, checks: list[Check]) -> dict[str, Any]:
     return {
         "file": None if loaded.file is None else str(loaded.file),
-        "settings": {name: {"value": value, "source": loaded.sources[name]} for name, value in _values(loaded).items()},
+        "settings": [
+            {"name": name, "value": value, "source": loaded.sources[name]} for name, value in _values(loaded).items()
+        ],
         "checks": [each._asdict() for each in checks],
-        "warnings": loaded.warnings(),
         "ok": all(each.ok for each in checks),
     }
 
@@ -61,9 +60,7 @@ def _print(loaded: Loaded, checks: list[Check]) -> None:
     output.table(("setting", "value", "from"), rows)
     output.say()
     for each in checks:
-        output.say(f"{MARKS[each.ok]:5}  {each.name}: {each.message}", fg="green" if each.ok else "red")
-    for warning in loaded.warnings():
-        output.warn(warning)
+        output.say(f"{MARKS[each.ok]:7}  {each.name}: {each.message}", fg="green" if each.ok else "red")
 
 
 def _shown(value: object) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from fshunt.cli import output
 from fshunt.cli.app import App
 from fshunt.cli.base import Group as Noun
-from fshunt.cli.base import json_option, pass_app
+from fshunt.cli.base import pass_app
 from fshunt.cli.checks import check_database
 from fshunt.db import migrate
 from fshunt.settings import hide_password
@@ -15,7 +17,7 @@ from fshunt.settings import hide_password
 
 @click.group("db", cls=Noun, example="fshunt db upgrade")
 def db() -> None:
-    """Bring the database up to date, and check it.
+    """Create, upgrade and check the database.
 
     Its address is the setting `database_url`.
     """
@@ -26,27 +28,28 @@ def db() -> None:
 def upgrade(app: App) -> None:
     """Create the database's tables, or bring them up to date.
 
-    What is up to date already is left alone, and what is in the tables is kept.
+    An up-to-date database is left alone; existing data are kept.
     """
-    migrate.upgrade(app.settings.database_url, report=output.say)
-    output.say(f"The database {hide_password(app.settings.database_url)} is up to date.")
+    url, shown = app.settings.database_url, hide_password(app.settings.database_url)
+    done: list[str] = []
+    migrate.upgrade(url, report=done.append if app.as_json else output.say)
+    message = f"The database {shown} is up to date."
+    app.show("database", lambda: _json(shown, True, message, done), lambda: output.say(message))
+
+
+def _json(url: str, ok: bool, message: str, done: list[str]) -> dict[str, Any]:
+    return {"url": url, "ok": ok, "message": message, "steps": done}
 
 
 @db.command("check", example="fshunt db check")
-@json_option
 @pass_app
-def check(app: App, as_json: bool) -> int:
-    """Say whether the database can be reached, and used.
+def check(app: App) -> int:
+    """Check whether the database can be reached and used.
 
-    It must be up to date, and writable: a write is tried, and taken back. The exit code is 1 if not.
+    It must be up to date and writable: a write is tried and rolled back. The exit code is 1 if not.
     """
     found = check_database(app.settings)
-    if as_json:
-        output.emit_json(
-            {"database": hide_password(app.settings.database_url), "ok": found.ok, "message": found.message}
-        )
-    elif found.ok:
-        output.say(found.message)
-    else:
-        output.error(found.message)
+    shown = hide_password(app.settings.database_url)
+    say = output.say if found.ok else output.error
+    app.show("database", lambda: _json(shown, found.ok, found.message, []), lambda: say(found.message))
     return 0 if found.ok else 1

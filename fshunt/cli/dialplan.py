@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,6 +17,7 @@ from fshunt.cli.base import Command, pass_app
 from fshunt.db.queries.rows import domain_names
 from fshunt.errors import FshuntError
 from fshunt.freeswitch.dialplan import write_dialplan
+from fshunt.hunting.group import Group
 from fshunt.services.groups import list_groups
 
 FILE_MODE = 0o644
@@ -23,17 +26,19 @@ FILE_MODE = 0o644
 
 @click.command("dialplan", cls=Command, example="fshunt dialplan --out /etc/freeswitch/dialplan/default/10_fshunt.xml")
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Without it: standard output."
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="File to write. Without it: standard output.",
 )
 @pass_app
 def dialplan(app: App, out: Path | None) -> None:
     """Write FreeSWITCH's dialplan for the pilots of the database.
 
-    For each group: `socket` actions to the setting `controllers`, two, and more for a caller whose daemons are
-    restarted one after the other, then voicemail in the group's own box, so that no caller is dropped while the daemon
-    is down. Put the file into a context and say `reloadxml` to FreeSWITCH. It has to be written again when groups are
-    added, renumbered or removed, or their boxes change. Where neither --domain nor the setting `domain` names one, it
-    has the pilots of all domains.
+    For each group: `socket` actions to the setting `controllers`, two, and more for a caller whose daemons restart one
+    after the other, then voicemail in the group's own box, so that no caller is dropped while no daemon runs. Put the
+    file into a dialplan context and run `fs_cli -x reloadxml`. Write it again when groups are added, renumbered or
+    removed, or their boxes change. Without --domain and the setting `default_domain`: the pilots of all domains.
     """
     settings = app.settings
     named = app.said_domain or settings.default_domain
@@ -50,12 +55,26 @@ def dialplan(app: App, out: Path | None) -> None:
         several_domains=several,
     )
     if not groups:
-        output.warn("There is no group yet, and so no pilot in the dialplan.")
-    if out is None:
-        click.echo(text, nl=not text.endswith("\n"))
-        return
-    write_whole(out, text)
-    output.say(f"Wrote the dialplan of {', '.join(group.pilot for group in groups) or 'no pilot'} to {out}.")
+        app.warn("No groups yet, so the dialplan has no pilot.")
+    if out is not None:
+        write_whole(out, text)
+    pilots = ", ".join(group.pilot for group in groups) or "no pilot"
+
+    def page() -> None:
+        if out is None:
+            click.echo(text, nl=not text.endswith("\n"))
+        else:
+            output.say(f"Wrote the dialplan of {pilots} to {out}.")
+
+    app.show("dialplan", lambda: _json(groups, out, text), page)
+
+
+def _json(groups: Sequence[Group], out: Path | None, text: str) -> dict[str, Any]:
+    return {
+        "file": None if out is None else str(out),
+        "pilots": [{"domain": group.domain, "pilot": group.pilot} for group in groups],
+        "xml": text if out is None else None,
+    }
 
 
 def write_whole(out: Path, text: str) -> None:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fshunt.cli import output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import Group as Noun
-from fshunt.cli.base import json_option, pass_app
-from fshunt.cli.options import group_options, said
-from fshunt.cli.views import Shown, group_json, print_group, warn_of
-from fshunt.db.models import GroupRotation
-from fshunt.db.queries.rows import domain_names, pointer_of
+from fshunt.cli.base import pass_app
+from fshunt.cli.group_page import print_group, warn_of
+from fshunt.cli.options import given_group, group_options
+from fshunt.db.queries.rows import domain_names
 from fshunt.errors import UsageError
 from fshunt.hunting.group import Group
 from fshunt.services import groups
+from fshunt.services.groups import GroupDetails, details_of
+from fshunt.services.serialize import group_json
+
+LIST_TITLES = ("pilot", "name", "policy", "ring time", "members", "state")
 
 pilot_argument = click.argument("pilot", type=params.PILOT)
 
@@ -29,22 +31,24 @@ def group() -> None:
     """Hunt groups and their settings."""
 
 
-def _pages(session: Session, found: Sequence[Group], app: App) -> list[Shown]:
-    """The groups with what each remembers."""
-    ids = [each.id for each in found]
-    rows = {row.group_id: row for row in session.scalars(select(GroupRotation).where(GroupRotation.group_id.in_(ids)))}
-    return [_page(each, rows.get(each.id), app.settings.seconds_per_ring) for each in found]
+def _details(session: Session, found: Group) -> GroupDetails:
+    [details] = details_of(session, [found])
+    return details
 
 
-def _page(found: Group, memory: GroupRotation | None, seconds_per_ring: float) -> Shown:
-    if memory is None:
-        return Shown(found, None, None, seconds_per_ring)
-    answerer = pointer_of(memory.answerer_id, memory.answerer_position)
-    return Shown(found, answerer, pointer_of(memory.turn_id, memory.turn_position), seconds_per_ring)
+def _show(app: App, details: GroupDetails, page: Callable[[], None]) -> None:
+    app.show("group", lambda: group_json(details, app.settings.seconds_per_ring), page)
 
 
-def _tell(changed: Group, what: str) -> None:
-    output.say(f"Group {changed.pilot} of {changed.domain} {what}.")
+def _tell(app: App, details: GroupDetails, what: str, *, warn: bool = False) -> None:
+    """Say in one line what was done; in JSON, the group as it is now."""
+
+    def page() -> None:
+        output.say(what)
+        if warn:
+            warn_of(details.group)
+
+    _show(app, details, page)
 
 
 @group.command("add", example="fshunt group add 5000 --name Sales --policy circular --rings 3 --voicemail 1005")
@@ -52,62 +56,62 @@ def _tell(changed: Group, what: str) -> None:
 @group_options(clearable=False)
 @pass_app
 def add(app: App, /, pilot: str, **options: Any) -> None:
-    """Add a group that the number PILOT reaches."""
-    fields = said(options)
+    """Add a group that callers reach at the number PILOT."""
+    fields = given_group(options)
     with app.writing() as (session, domain):
         before = domain_names(session)
-        [page] = _pages(session, [groups.add_group(session, domain, pilot, **fields)], app)
-    _tell(page.group, "is added")
-    print_group(page)
-    _warn_of_second_domain(domain, before, app.settings.default_domain)
+        details = _details(session, groups.add_group(session, domain, pilot, **fields))
+    _warn_of_second_domain(app, domain, before)
+
+    def page() -> None:
+        output.say(f"Group {pilot} of {domain} is added.")
+        print_group(details, app.settings.seconds_per_ring)
+
+    _show(app, details, page)
 
 
-def _warn_of_second_domain(domain: str, before: list[str], setting: str | None) -> None:
-    """It may be a slip of the pen, and it changes what commands without `--domain` mean."""
+def _warn_of_second_domain(app: App, domain: str, before: Sequence[str]) -> None:
+    """It may be a typing mistake, and it changes what commands without `--domain` mean."""
     if len(before) != 1 or domain in before:
         return
-    then = f"commands without --domain mean {setting}, as is set"
+    setting = app.settings.default_domain
+    then = f"commands without --domain mean {setting}, the setting `default_domain`"
     if setting is None:
-        then = "from now on commands need --domain, or the setting `domain`"
-    output.warn(f"This makes a second domain, {domain}, besides {before[0]}: {then}.")
+        then = "from now on commands need --domain, or the setting `default_domain`"
+    app.warn(f"This makes a second domain, {domain}, besides {before[0]}: {then}.")
 
 
 @group.command("list", example="fshunt group list --json")
-@json_option
 @pass_app
-def list_(app: App, as_json: bool) -> None:
+def list_(app: App) -> None:
     """List the groups of the domain."""
     with app.reading_all() as (session, domains):
-        found = [each for domain in domains for each in groups.list_groups(session, domain)]
-        pages = _pages(session, found, app)
-    if as_json:
-        output.emit_json([group_json(page) for page in pages])
-    elif not pages:
-        output.say("There is no group yet: `fshunt group add PILOT --domain D` adds one.")
-    else:
-        titles = ("pilot", "name", "policy", "ring time", "members", "state")
-        output.table(titles, [_list_row(page) for page in pages])
+        found = details_of(session, [each for domain in domains for each in groups.list_groups(session, domain)])
+    seconds_per_ring = app.settings.seconds_per_ring
+
+    def page() -> None:
+        if found:
+            output.table(LIST_TITLES, [_list_row(details.group, seconds_per_ring) for details in found])
+        else:
+            output.say("No groups yet: `fshunt group add PILOT --domain D` adds one.")
+
+    app.show("groups", lambda: [group_json(details, seconds_per_ring) for details in found], page)
 
 
-def _list_row(page: Shown) -> tuple[str, ...]:
-    found = page.group
+def _list_row(found: Group, seconds_per_ring: float) -> tuple[str, ...]:
     members = " ".join(member.extension for member in found.members)
     state = "enabled" if found.enabled else "disabled"
-    return found.pilot, found.name, found.policy, found.ring_time.describe(page.seconds_per_ring), members, state
+    return found.pilot, found.name, found.policy, found.ring_time.describe(seconds_per_ring), members, state
 
 
 @group.command("show", example="fshunt group show 5000")
 @pilot_argument
-@json_option
 @pass_app
-def show(app: App, pilot: str, as_json: bool) -> None:
-    """Show a group: settings, members, memory, and what is doubtful."""
+def show(app: App, pilot: str) -> None:
+    """Show a group: settings, members, rotation and warnings."""
     with app.reading() as (session, domain):
-        [page] = _pages(session, [groups.get_group(session, domain, pilot)], app)
-    if as_json:
-        output.emit_json(group_json(page))
-    else:
-        print_group(page)
+        details = _details(session, groups.get_group(session, domain, pilot))
+    _show(app, details, lambda: print_group(details, app.settings.seconds_per_ring))
 
 
 @group.command("set", example="fshunt group set 5000 --policy round-robin --ring-seconds 20 --prefix none")
@@ -117,14 +121,14 @@ def show(app: App, pilot: str, as_json: bool) -> None:
 def set_(app: App, /, pilot: str, **options: Any) -> None:
     """Change a group's settings.
 
-    What is not said stays as it is.
+    Omitted options keep their current value.
     """
-    fields = said(options)
+    fields = given_group(options)
     if not fields:
-        raise UsageError("Say what to set, such as --policy circular; `fshunt group set --help` lists all there is.")
+        raise UsageError("Nothing to set: use an option such as --policy circular; see `fshunt group set --help`.")
     with app.writing() as (session, domain):
-        [page] = _pages(session, [groups.set_group(session, domain, pilot, **fields)], app)
-    print_group(page)
+        details = _details(session, groups.set_group(session, domain, pilot, **fields))
+    _show(app, details, lambda: print_group(details, app.settings.seconds_per_ring))
 
 
 @group.command("enable", example="fshunt group enable 5000")
@@ -133,22 +137,21 @@ def set_(app: App, /, pilot: str, **options: Any) -> None:
 def enable(app: App, pilot: str) -> None:
     """Let the group take calls again."""
     with app.writing() as (session, domain):
-        changed = groups.enable_group(session, domain, pilot, True)
-    _tell(changed, "is enabled")
-    warn_of(changed)
+        details = _details(session, groups.enable_group(session, domain, pilot, True))
+    _tell(app, details, f"Group {pilot} of {domain} is enabled.", warn=True)
 
 
 @group.command("disable", example="fshunt group disable 5000")
 @pilot_argument
 @pass_app
 def disable(app: App, pilot: str) -> None:
-    """Ring nobody of the group until it is enabled.
+    """Ring no member of the group until it is enabled.
 
-    Its callers go on at once, as when nobody can be reached.
+    Its callers go straight to the 'unreachable' destination.
     """
     with app.writing() as (session, domain):
-        changed = groups.enable_group(session, domain, pilot, False)
-    _tell(changed, "is disabled")
+        details = _details(session, groups.enable_group(session, domain, pilot, False))
+    _tell(app, details, f"Group {pilot} of {domain} is disabled.")
 
 
 @group.command("renumber", example="fshunt group renumber 5000 5100")
@@ -158,18 +161,23 @@ def disable(app: App, pilot: str) -> None:
 def renumber(app: App, pilot: str, new: str) -> None:
     """Give the group another pilot number.
 
-    Its members, memory and settings stay.
+    Its members, rotation and settings stay.
     """
     with app.writing() as (session, domain):
-        groups.renumber_group(session, domain, pilot, new)
-    output.say(f"Group {pilot} of {domain} is now {new}.")
+        details = _details(session, groups.renumber_group(session, domain, pilot, new))
+    _tell(app, details, f"Group {pilot} of {domain} is now {new}.")
 
 
 @group.command("remove", example="fshunt group remove 5000")
 @pilot_argument
 @pass_app
 def remove(app: App, pilot: str) -> None:
-    """Remove a group and its members; the records of its calls stay."""
+    """Remove a group and its members; the records of its calls stay.
+
+    With --json: the group as it was.
+    """
     with app.writing() as (session, domain):
+        details = _details(session, groups.get_group(session, domain, pilot))
         groups.remove_group(session, domain, pilot)
-    output.say(f"Group {pilot} of {domain} is removed; the records of its calls stay.")
+    sentence = f"Group {pilot} of {domain} is removed; the records of its calls stay."
+    app.show("removed", lambda: group_json(details, app.settings.seconds_per_ring), lambda: output.say(sentence))

@@ -11,14 +11,14 @@ from fshunt import __version__
 from fshunt.cli.base import Noun, Root
 
 NOUNS = {
-    "db": Noun("fshunt.cli.db", "Bring the database up to date, and check it."),
+    "db": Noun("fshunt.cli.db", "Create, upgrade and check the database."),
     "group": Noun("fshunt.cli.group", "Hunt groups and their settings."),
-    "member": Noun("fshunt.cli.member", "The members of a group: who is rung, where and how long."),
-    "call": Noun("fshunt.cli.call", "The calls that were hunted: who was rung or not, and why."),
+    "member": Noun("fshunt.cli.member", "The members of a group: whose phones ring, in which order and how long."),
+    "call": Noun("fshunt.cli.call", "Calls to hunt groups: which phones rang or not, and why."),
     "dialplan": Noun("fshunt.cli.dialplan", "Write FreeSWITCH's dialplan for the pilots of the database."),
     "serve": Noun("fshunt.cli.serve", "Run the daemon that FreeSWITCH connects to."),
-    "status": Noun("fshunt.cli.status", "Show the daemons, the switches, who waits, and what is wrong."),
-    "config": Noun("fshunt.cli.config", "The settings, and whether everything is in order."),
+    "status": Noun("fshunt.cli.status", "Show problems, daemons, watched switches and queued callers."),
+    "config": Noun("fshunt.cli.config", "Show the settings and check them."),
     "demo": Noun("fshunt.cli.demo", "Show a hunt group at work, without FreeSWITCH."),
 }
 
@@ -28,10 +28,10 @@ NOUNS = {
 def cli() -> None:
     """Hunt groups for FreeSWITCH.
 
-    A caller dials a pilot number; the members of its group ring in the order of the group's policy, and when nobody
-    takes the call, the caller goes on to voicemail.
+    A caller dials a pilot number; the members of its group ring in the order of the group's policy; if nobody
+    answers, the caller goes to voicemail.
 
-    What is changed here holds for the next call; the daemon needs no restart.
+    Changes apply from the next call; the daemon needs no restart.
     """
 
 

@@ -1,197 +1,102 @@
-"""Options that more than one command takes, and what their values make together."""
+"""Options of groups and members, made from the tables in ``hunting.group_fields``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from fshunt.cli import params
-from fshunt.cli.params import AnyType, Cleared, OrNone, Seconds
-from fshunt.errors import UsageError
-from fshunt.hunting.destinations import GROUP_BOX
-from fshunt.hunting.group import (
-    MAX_AUTO_BLOCK,
-    MAX_CYCLES,
-    MAX_HUNT_TIMEOUT_SECONDS,
-    MAX_WAIT_SECONDS,
-    MAX_WEIGHT,
-    MIN_AUTO_BLOCK,
-    MIN_WEIGHT,
-    WhenBusy,
-)
-from fshunt.hunting.policies import POLICIES
-from fshunt.hunting.ringtime import MAX_RING_SECONDS, MAX_RINGS, MIN_RING_SECONDS, RingTime
+from fshunt.cli.params import AnyType
+from fshunt.errors import FshuntError, UsageError
+from fshunt.hunting.group_fields import GROUP_FIELDS, MEMBER_FIELDS, Field, Kind, model_values, options
 
 Decorated = Callable[..., Any]
-OfKind = Callable[[AnyType], AnyType]
-"""What makes the type of an option's value one that can also be taken away."""
-
-MIN_HUNT_TIMEOUT_SECONDS = 1.0
-MAX_WRAP_UP_SECONDS = 3600.0
-CASES = ("on_no_answer", "on_busy", "on_unreachable")
-
-POLICY_HELP = " ".join(["The order of ringing.", *(f"{row.name}: {row.help}." for row in POLICIES.values())])
 
 
-def ring_options(command: Decorated) -> Decorated:
-    """`--rings N` or `--ring-seconds S`."""
-    seconds = click.option(
-        "--ring-seconds",
-        type=Seconds(MIN_RING_SECONDS, MAX_RING_SECONDS),
-        metavar="S",
-        help="How long a phone rings, in seconds (instead of --rings).",
-    )
-    rings = click.option(
-        "--rings",
-        type=click.IntRange(1, MAX_RINGS),
-        metavar="N",
-        help="How long a phone rings, in rings (one is the setting `seconds_per_ring`, 6 seconds).",
-    )
-    return rings(seconds(command))
+class FieldValue(AnyType):
+    """The value of a field, in its JSON form; ``clearable``: the word `none` clears it."""
+
+    def __init__(self, field: Field, clearable: bool) -> None:
+        self.field = field
+        self.clearable = clearable
+        self.name = field.metavar.lower()
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the word; what may not be stored is a usage error that names the option."""
+        if not isinstance(value, str):
+            return value
+        if self.clearable and self.field.clears(value):
+            return Cleared
+        try:
+            return self.field.json_of_text(value, self.field.option)
+        except FshuntError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The words that the field knows."""
+        del ctx, param
+        known = self.field.completions or dict.fromkeys(self.field.choices, "")
+        return [CompletionItem(word, help=about) for word, about in known.items() if word.startswith(incomplete)]
 
 
-def member_options(command: Decorated) -> Decorated:
-    """What can be said of a member when it is added and later."""
-    confirm = click.option(
-        "--confirm/--no-confirm",
-        default=None,
-        help="Whether the member must press 1 to take a call. External numbers must, unless --no-confirm is said.",
-    )
-    weight = click.option(
-        "--weight",
-        type=click.IntRange(MIN_WEIGHT, MAX_WEIGHT),
-        metavar="N",
-        help="The share of first calls under the policy weighted, 0 to 100; 0 is rung only after all others.",
-    )
-    return ring_options(weight(confirm(command)))
+class Cleared:
+    """Stands for `none`: None would be an option that was not given."""
 
 
 def group_options(clearable: bool) -> Callable[[Decorated], Decorated]:
-    """What can be said of a group; where `clearable`, the word `none` takes a setting away."""
+    """Return the options of a group; where ``clearable``, the word `none` clears a setting."""
+    return _options(GROUP_FIELDS, clearable)
 
-    def kind(of: AnyType) -> AnyType:
-        return OrNone(of) if clearable else of
 
-    none = " `none` takes it away." if clearable else ""
-    rows = [*_ringing(kind, none), *_caller_hears(kind, none), *_when_busy(kind, none), *_cases(kind, clearable)]
+def member_options(command: Decorated) -> Decorated:
+    """Add the options of a member to a command."""
+    return _options(MEMBER_FIELDS, clearable=False)(command)
 
+
+def _options(fields: Mapping[str, Field], clearable: bool) -> Callable[[Decorated], Decorated]:
     def decorate(command: Decorated) -> Decorated:
-        for row in reversed(rows):
-            command = row(command)
+        for field in reversed(options(fields.values())):
+            command = _option(field, clearable)(command)
         return command
 
     return decorate
 
 
-def _ringing(kind: OfKind, none: str) -> list[Decorated]:
-    hunt_timeout = Seconds(MIN_HUNT_TIMEOUT_SECONDS, MAX_HUNT_TIMEOUT_SECONDS)
-    return [
-        click.option("--name", type=params.NAME, metavar="N", help="The group's name."),
-        click.option("--policy", type=params.POLICY, metavar="P", help=POLICY_HELP),
-        ring_options,
-        click.option(
-            "--voicemail",
-            type=kind(params.BOX),
-            metavar="EXT",
-            help=f"The voicemail box. Without one: that of the last member.{none}",
-        ),
-        click.option(
-            "--cycles",
-            type=click.IntRange(1, MAX_CYCLES),
-            metavar="N",
-            help="How many times the members are gone through for one call.",
-        ),
-        click.option(
-            "--hunt-timeout",
-            type=kind(hunt_timeout),
-            metavar="S",
-            help=f"The longest time for the whole search, in seconds.{none}",
-        ),
-    ]
+def _option(field: Field, clearable: bool) -> Decorated:
+    assert field.option is not None
+    if field.kind is Kind.FLAG:
+        return click.option(
+            f"{field.option}/--no-{field.option.removeprefix('--')}", field.name, default=None, help=field.help
+        )
+    clearing = f" {field.cleared_help}" if clearable and field.clearable else ""
+    return click.option(
+        field.option,
+        field.name,
+        type=FieldValue(field, clearable and field.clearable),
+        metavar=field.metavar,
+        help=f"{field.help}{clearing}",
+    )
 
 
-def _caller_hears(kind: OfKind, none: str) -> list[Decorated]:
-    return [
-        click.option(
-            "--prefix",
-            type=kind(params.PREFIX),
-            metavar="TEXT",
-            help=f"Text in front of the caller's name on the members' phones.{none}",
-        ),
-        click.option(
-            "--music",
-            type=kind(params.MUSIC),
-            metavar="SOURCE",
-            help=f"What the caller hears instead of ringing, such as local_stream://moh.{none}",
-        ),
-    ]
+def given_group(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a group that were given; raise UsageError where they contradict each other."""
+    return _given(GROUP_FIELDS, values)
 
 
-def _when_busy(kind: OfKind, none: str) -> list[Decorated]:
-    return [
-        click.option(
-            "--call-waiting/--no-call-waiting", default=None, help="Whether members who are on a call are rung, too."
-        ),
-        click.option(
-            "--wrap-up",
-            type=Seconds(0, MAX_WRAP_UP_SECONDS),
-            metavar="S",
-            help="How long a member is left alone after a call of this group.",
-        ),
-        click.option(
-            "--when-busy",
-            type=click.Choice([each.value for each in WhenBusy]),
-            metavar="|".join(WhenBusy),
-            help=(
-                "What a caller does while everybody who could answer is busy: go on to the destination, or wait for a "
-                f"member, first come first served, until the hunt timeout (without one {MAX_WAIT_SECONDS:g} seconds)."
-            ),
-        ),
-        click.option(
-            "--auto-block",
-            type=kind(click.IntRange(MIN_AUTO_BLOCK, MAX_AUTO_BLOCK)),
-            metavar="N",
-            help=(
-                "Block a member who has let N calls in a row ring out, until `fshunt member unblock`; never the last "
-                f"one who can be rung.{none}"
-            ),
-        ),
-    ]
+def given_member(values: Mapping[str, Any], *, group_ring: bool = False) -> dict[str, Any]:
+    """Return the fields of a member that were given; ``group_ring``: it is to ring as long as the group says."""
+    _check_one_ring_time(values, "--rings, --ring-seconds and --group-ring", group_ring)
+    return _given(MEMBER_FIELDS, values) | ({"ring_time": None} if group_ring else {})
 
 
-def _cases(kind: OfKind, clearable: bool) -> list[Decorated]:
-    return [
-        _case("--on-no-answer", "nobody answered", kind, clearable),
-        _case("--on-busy", "everybody is busy", kind, clearable),
-        _case("--on-unreachable", "everybody is disabled, blocked or without a phone", kind, clearable),
-    ]
+def _given(fields: Mapping[str, Field], values: Mapping[str, Any]) -> dict[str, Any]:
+    _check_one_ring_time(values, "--rings and --ring-seconds")
+    given = {name: value for name, value in values.items() if value is not None}
+    return model_values(fields, {name: None if value is Cleared else value for name, value in given.items()})
 
 
-def _case(name: str, when: str, kind: OfKind, clearable: bool) -> Decorated:
-    ending = " `none`: the group's box." if clearable else " Without it: the group's box."
-    about = f"Where the caller goes when {when}: voicemail:EXT, transfer:NUMBER or hangup:CAUSE.{ending}"
-    return click.option(name, type=kind(params.DESTINATION), metavar="DEST", help=about)
-
-
-def ring_time(rings: int | None, seconds: float | None, *others: bool) -> RingTime | None:
-    """The ring time that was said, None if none was; raises UsageError when more than one way to say it was used."""
-    if sum([rings is not None, seconds is not None, *others]) > 1:
-        raise UsageError("Say the ring time once: in rings, in seconds, or as the group's.")
-    return RingTime(rings=rings, seconds=seconds) if rings is not None or seconds is not None else None
-
-
-def said(options: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a group or member that were said: ring time in one field, what was cleared as its default."""
-    fields = {name: _cleared(name, value) for name, value in options.items() if value is not None}
-    if "when_busy" in fields:
-        fields["when_busy"] = WhenBusy(fields["when_busy"])
-    time = ring_time(fields.pop("rings", None), fields.pop("ring_seconds", None))
-    return fields if time is None else fields | {"ring_time": time}
-
-
-def _cleared(name: str, value: Any) -> Any:
-    if value is not Cleared.CLEARED:
-        return value
-    return GROUP_BOX if name in CASES else None
+def _check_one_ring_time(values: Mapping[str, Any], names: str, *others: bool) -> None:
+    if sum([values["rings"] is not None, values["ring_seconds"] is not None, *others]) > 1:
+        raise UsageError(f"Use only one of {names}.")

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TextIO
 
 import click
@@ -40,8 +40,12 @@ def warn(text: str) -> None:
 
 def error(text: str) -> None:
     """Print an error on stderr, in one line, with a full stop."""
+    _line(sys.stderr, f"Error: {_sentence(text)}", fg="red")
+
+
+def _sentence(text: str) -> str:
     sentence = " ".join(text.split())
-    _line(sys.stderr, f"Error: {sentence}" if sentence.endswith((".", "?", "!")) else f"Error: {sentence}.", fg="red")
+    return sentence if sentence.endswith((".", "?", "!")) else f"{sentence}."
 
 
 def _line(stream: TextIO, text: str, **style: Any) -> None:
@@ -50,14 +54,15 @@ def _line(stream: TextIO, text: str, **style: Any) -> None:
 
 
 def emit_json(value: object) -> None:
-    """Print a value as JSON; times are ISO 8601 in UTC."""
-    click.echo(json.dumps(value, indent=2, default=_plain))
+    """Print plain values as JSON."""
+    click.echo(json.dumps(value, indent=2))
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
+def json_error(code: str, message: str) -> None:
+    """Print an error as JSON, in one line on stderr: standard output is a whole document or nothing."""
+    from fshunt.services.serialize import error_document
+
+    click.echo(json.dumps(error_document(code, _sentence(message))), err=True)
 
 
 def local(when: datetime | None, seconds: bool = True) -> str:

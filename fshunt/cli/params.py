@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from contextlib import suppress
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,8 +13,6 @@ from fshunt.cli.app import App
 from fshunt.errors import FshuntError
 from fshunt.hunting import validation
 from fshunt.hunting.addresses import MemberAddress, parse_member
-from fshunt.hunting.destinations import parse_destination
-from fshunt.hunting.policies import POLICIES, policy_named
 from fshunt.settings import listen_address
 
 if TYPE_CHECKING:
@@ -28,14 +24,8 @@ else:
     AnyType = click.ParamType
 
 
-class Cleared(Enum):
-    """What `none` means: the setting is taken away."""
-
-    CLEARED = "none"
-
-
 class Word(AnyType):
-    """A word that `read` understands; its FshuntError becomes a usage error that names the word's place."""
+    """A word that `read` understands; its FshuntError becomes a usage error that names the argument."""
 
     def __init__(self, name: str, read: Callable[[str], Any]) -> None:
         self.name = name
@@ -49,31 +39,6 @@ class Word(AnyType):
             return self.read(value)
         except FshuntError as error:
             self.fail(str(error), param, ctx)
-
-
-class OrNone(AnyType):
-    """A kind, or the word `none`."""
-
-    def __init__(self, kind: AnyType) -> None:
-        self.kind = kind
-        self.name = kind.name
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read the word `none` or what the kind reads."""
-        return Cleared.CLEARED if value == "none" else self.kind.convert(value, param, ctx)
-
-
-class Seconds(click.FloatRange):
-    """Seconds within bounds; `nan` is in no bounds."""
-
-    name = "seconds"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read a number."""
-        number = super().convert(value, param, ctx)
-        if math.isnan(number):
-            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
-        return number
 
 
 class FromDatabase(Word):
@@ -126,24 +91,4 @@ POSITION = Word("position", lambda word: int(validation.check_position(word)))
 MEMBER = FromDatabase("ext", _address, _members)
 NEW_MEMBER = Word("ext", _address)
 BLOCKABLE = FromDatabase("ext", _extension_or_external, _members)
-BOX = Word("ext", validation.check_extension)
-DESTINATION = Word("dest", parse_destination)
-NAME = Word("text", validation.check_name)
-PREFIX = Word("text", validation.check_prefix)
-MUSIC = Word("source", validation.check_music)
-
-
-class PolicyWord(Word):
-    """A policy's name, completed from the table of policies."""
-
-    def __init__(self) -> None:
-        super().__init__("policy", lambda word: policy_named(word).name)
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The names of the policies."""
-        del ctx, param
-        return [CompletionItem(name, help=row.help) for name, row in POLICIES.items() if name.startswith(incomplete)]
-
-
-POLICY = PolicyWord()
 LISTEN = Word("address", listen_address)

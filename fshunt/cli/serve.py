@@ -11,17 +11,21 @@ from fshunt.errors import FshuntError
 from fshunt.settings import Address
 
 
-@click.command("serve", cls=Command, example="fshunt serve --listen 127.0.0.1:8084")
+@click.command("serve", cls=Command, json=False, example="fshunt serve --listen 127.0.0.1:8084")
 @click.option(
-    "--listen", type=LISTEN, metavar="ADDR:PORT", help="Where to wait for FreeSWITCH. Without it: the setting `listen`."
+    "--listen",
+    type=LISTEN,
+    metavar="ADDR:PORT",
+    help="Address that FreeSWITCH connects to. Without it: the setting `listen`.",
 )
 @pass_app
 def serve(app: App, listen: Address | None) -> int:
     """Run the daemon that FreeSWITCH connects to.
 
-    It does so for each call to a pilot, and the daemon decides who is rung.
-    SIGTERM stops it gently: no new calls; the hunts under way have the setting `stop_timeout` to end, then their phones
-    ring on without it; answered calls live on.
+    FreeSWITCH connects once for each call to a pilot; the daemon decides which phones ring.
+
+    SIGTERM stops it gracefully: it takes no new calls; hunts in progress have the setting `stop_timeout` to end, then
+    their phones keep ringing without it; answered calls continue.
     """
     # Imported here, and no other command does: they bring gevent, which the rest of the command line has no use for.
     from fshunt.daemon.bootstrap import serve as run

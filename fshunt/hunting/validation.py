@@ -6,12 +6,12 @@ no stored text can mean more to FreeSWITCH than one value.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 
 from fshunt.errors import BadValue
 from fshunt.hunting.causes import HANGUP_CAUSES
+from fshunt.hunting.suggestions import or_nearest
 
 MAX_NUMBER_CHARS = 32
 MAX_NAME_CHARS = 64
@@ -31,16 +31,17 @@ def _pattern_kind(what: str, pattern: str, form: str) -> Callable[[str], str]:
 
     def check(value: str) -> str:
         if not compiled.fullmatch(value) or ":_:" in value:
-            raise BadValue(f"{_shown(value)} is not {what}: {form}.")
+            raise BadValue(f"{shown(value)} is not {what}: {form}.")
         return value
 
     check.__doc__ = f"Return the value if it is {what} ({form}); raise BadValue if not."
     return check
 
 
-def _shown(value: str) -> str:
-    shown = value if len(value) <= MAX_NAME_CHARS else value[:MAX_NAME_CHARS] + "..."
-    return ascii(shown) if not shown.isprintable() else f"'{shown}'"
+def shown(value: str) -> str:
+    """Return a value as a sentence quotes it: shortened, and without characters that a terminal acts on."""
+    text = value if len(value) <= MAX_NAME_CHARS else value[:MAX_NAME_CHARS] + "..."
+    return ascii(text) if not text.isprintable() else f"'{text}'"
 
 
 _SOUND_FILE = rf"/?[A-Za-z0-9_-][A-Za-z0-9_./-]{{0,{MAX_SOURCE_CHARS - 1}}}"
@@ -100,20 +101,19 @@ def check_cause(value: str) -> str:
     """Return the value if it is a hang-up cause of FreeSWITCH; raise BadValue, naming the nearest, if not."""
     if value in HANGUP_CAUSES:
         return value
-    near = difflib.get_close_matches(value[:MAX_NAME_CHARS].upper(), sorted(HANGUP_CAUSES), n=1)
-    hint = f"did you mean {near[0]}?" if near else "use one such as USER_BUSY or NO_ANSWER."
-    raise BadValue(f"{_shown(value)} is not a hang-up cause of FreeSWITCH: {hint}")
+    hint = or_nearest(value.upper(), sorted(HANGUP_CAUSES), "use one such as USER_BUSY or NO_ANSWER.")
+    raise BadValue(f"{shown(value)} is not a hang-up cause of FreeSWITCH: {hint}")
 
 
 def _text_kind(what: str, marks: str, longest: int) -> Callable[[str], str]:
     def check(value: str) -> str:
         if value != value.strip() or not value:
-            raise BadValue(f"{_shown(value)} is not {what}: it is empty or has spaces at an end.")
+            raise BadValue(f"{shown(value)} is not {what}: it is empty or has spaces at an end.")
         if len(value) > longest:
-            raise BadValue(f"{_shown(value)} is not {what}: it is longer than {longest} characters.")
+            raise BadValue(f"{shown(value)} is not {what}: it is longer than {longest} characters.")
         wrong = [c for c in value if not (c.isalnum() or c == " " or c in marks)]
         if wrong:
-            raise BadValue(f"{_shown(value)} is not {what}: {_shown(wrong[0])} is not allowed in it.")
+            raise BadValue(f"{shown(value)} is not {what}: {shown(wrong[0])} is not allowed in it.")
         return value
 
     check.__doc__ = f"Return the value if it is {what} (letters, digits, spaces and {marks}); raise BadValue if not."

@@ -6,7 +6,8 @@ lock the domain's row, so that two administrators of one domain come one after t
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import delete, exists, func, select, update
@@ -14,12 +15,14 @@ from sqlalchemy.orm import Session
 
 from fshunt.db.models import Domain, GroupRotation, HuntGroup, HuntMember
 from fshunt.db.notifications import announce
-from fshunt.db.queries.rows import domain_names, find_domain_id, find_group, read_groups
+from fshunt.db.queries.rows import domain_names, find_domain_id, find_group, pointer_of, read_groups
 from fshunt.db.statements import insert_into
 from fshunt.errors import Conflict, NotFound, UsageError
 from fshunt.hunting import validation
-from fshunt.hunting.group import Group
-from fshunt.services.group_rows import check_group, group_columns
+from fshunt.hunting.group import Group, Member
+from fshunt.hunting.group_fields import check_destinations, check_stored, columns_of
+from fshunt.hunting.policies import POLICIES, Remembers
+from fshunt.hunting.rotation import RotationPointer, next_index
 from fshunt.services.members import (
     add_members,
     block,
@@ -34,6 +37,7 @@ __all__ = [
     "add_group",
     "add_members",
     "block",
+    "details_of",
     "enable_group",
     "enable_member",
     "get_group",
@@ -48,6 +52,41 @@ __all__ = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class GroupDetails:
+    """A group and its rotation: who answered last, and who was first in turn on the last call."""
+
+    group: Group
+    answerer: RotationPointer | None = None
+    turn: RotationPointer | None = None
+
+    @property
+    def pointer(self) -> RotationPointer | None:
+        """What the group's policy goes by; None before the first call, and for a policy without a rotation."""
+        remembers = POLICIES[self.group.policy].remembers
+        return {Remembers.ANSWERER: self.answerer, Remembers.TURN: self.turn}.get(remembers)
+
+    def next_in_rotation(self) -> Member | None:
+        """Return who is first on the next call; None where the policy has no rotation, or the group no members."""
+        if POLICIES[self.group.policy].remembers is Remembers.NOTHING or not self.group.members:
+            return None
+        return self.group.members[next_index(self.pointer, [member.id for member in self.group.members])]
+
+
+def details_of(s: Session, found: Sequence[Group]) -> list[GroupDetails]:
+    """Return the groups with their rotation."""
+    rotations = select(GroupRotation).where(GroupRotation.group_id.in_([group.id for group in found]))
+    rows = {row.group_id: row for row in s.scalars(rotations)}
+    return [_details(group, rows.get(group.id)) for group in found]
+
+
+def _details(group: Group, row: GroupRotation | None) -> GroupDetails:
+    if row is None:
+        return GroupDetails(group)
+    answerer = pointer_of(row.answerer_id, row.answerer_position)
+    return GroupDetails(group, answerer, pointer_of(row.turn_id, row.turn_position))
+
+
 def resolve_domain(s: Session, said: str | None, setting: str | None) -> str:
     """Return the domain that was said, else the setting, else the only domain there is; raise UsageError if unclear."""
     named = said or setting
@@ -56,8 +95,8 @@ def resolve_domain(s: Session, said: str | None, setting: str | None) -> str:
     known = domain_names(s)
     if len(known) == 1:
         return known[0]
-    what_there_is = f"there are {', '.join(known)}" if known else "there is none yet"
-    raise UsageError(f"Say which domain with --domain: {what_there_is}.")
+    known_domains = f"there are {', '.join(known)}" if known else "there is none yet"
+    raise UsageError(f"Name the domain with --domain: {known_domains}.")
 
 
 def list_groups(s: Session, domain: str) -> list[Group]:
@@ -76,10 +115,10 @@ def add_group(s: Session, domain: str, pilot: str, **fields: Any) -> Group:
     Raises BadValue or UsageError for what may not be stored, Conflict if the number is taken.
     """
     group = replace(Group(id=0, domain=domain, pilot=pilot), **fields)
-    check_group(group)
+    _check(group)
     domain_id = _lock_or_add_domain(s, domain)
     _check_number_is_free(s, domain_id, domain, pilot)
-    row = HuntGroup(domain_id=domain_id, **group_columns(group))
+    row = HuntGroup(domain_id=domain_id, **columns_of(group))
     s.add(row)
     s.flush()
     s.add(GroupRotation(group_id=row.id, moves=0))
@@ -98,7 +137,7 @@ def enable_group(s: Session, domain: str, pilot: str, enabled: bool) -> Group:
 
 
 def renumber_group(s: Session, domain: str, pilot: str, new: str) -> Group:
-    """Give the group another pilot; its members, memory and settings stay. Raises NotFound, BadValue or Conflict."""
+    """Give the group another pilot; its members, rotation and settings stay. Raises NotFound, BadValue or Conflict."""
     validation.check_pilot(new)
     group = _locked(s, domain, pilot)
     if new != pilot:
@@ -106,8 +145,11 @@ def renumber_group(s: Session, domain: str, pilot: str, new: str) -> Group:
     return _changed(s, group, pilot=new)
 
 
-def remove_group(s: Session, domain: str, pilot: str) -> None:
-    """Remove the group, and its domain if this was its last one. The records of its calls stay. Raises NotFound."""
+def remove_group(s: Session, domain: str, pilot: str) -> Group:
+    """Remove the group, and its domain if this was its last one, and return it as it was; raise NotFound.
+
+    The records of its calls stay.
+    """
     domain_id = find_domain_id(s, domain, lock=True)
     group = find_group(s, domain_id, domain, pilot)
     s.execute(delete(HuntGroup).where(HuntGroup.id == group.id))
@@ -116,12 +158,19 @@ def remove_group(s: Session, domain: str, pilot: str) -> None:
     none_left = ~exists().where(HuntGroup.domain_id == domain_id)
     s.execute(delete(Domain).where(Domain.id == domain_id, none_left))
     announce(s, domain)
+    return group
+
+
+def _check(group: Group) -> None:
+    validation.check_domain(group.domain)
+    check_stored(group)
+    check_destinations(group)
 
 
 def _changed(s: Session, group: Group, **fields: Any) -> Group:
     changed = replace(group, **fields)
-    check_group(changed)
-    s.execute(update(HuntGroup).where(HuntGroup.id == changed.id).values(group_columns(changed)))
+    _check(changed)
+    s.execute(update(HuntGroup).where(HuntGroup.id == changed.id).values(columns_of(changed)))
     announce(s, changed.domain)
     return changed
 
@@ -133,7 +182,7 @@ def _locked(s: Session, domain: str, pilot: str) -> Group:
 def _lock_or_add_domain(s: Session, domain: str) -> int:
     same = s.scalar(select(Domain.name).where(func.lower(Domain.name) == domain.lower()))
     if same not in (None, domain):
-        raise Conflict(f"{domain} is there already, written {same}: say it that way.")
+        raise Conflict(f"{domain} exists already, written {same}: use that.")
     while True:
         s.execute(insert_into(s, Domain).values(name=domain).on_conflict_do_nothing())
         try:
@@ -145,9 +194,9 @@ def _lock_or_add_domain(s: Session, domain: str) -> int:
 def _check_number_is_free(s: Session, domain_id: int, domain: str, pilot: str) -> None:
     in_domain = select(HuntGroup.pilot).where(HuntGroup.domain_id == domain_id)
     if s.scalar(in_domain.where(HuntGroup.pilot == pilot)) is not None:
-        raise Conflict(f"There is a group {pilot} in {domain} already: choose another number, or change that one.")
+        raise Conflict(f"Group {pilot} of {domain} exists already: choose another number, or change that group.")
     group_of_member = s.scalar(
         in_domain.join(HuntMember, HuntMember.group_id == HuntGroup.id).where(HuntMember.extension == pilot)
     )
     if group_of_member is not None:
-        raise Conflict(f"{pilot} is an extension, a member of {group_of_member}: it cannot be a pilot, too.")
+        raise Conflict(f"{pilot} is an extension, a member of {group_of_member}: it cannot also be a pilot.")

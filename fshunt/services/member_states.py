@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from fshunt.errors import FshuntError
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 2.0
 """For a switch to let us in: one that is there takes milliseconds."""
 
-NOT_CONFIGURED = "No [[switch]] is configured: what is shown of phones is what the database knows."
+NOT_CONFIGURED = "No [[switch]] is configured: states of phones are only what the database knows."
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """What a member does: one word of design, section 3, since when, and with whom; each None where it is not known.
+class MemberState:
+    """What a member does: one of ``WORDS``, since when, and with whom; each None where it is not known.
 
-    ``left``: a daemon has written it that is gone since; nobody would have written that it is over.
+    ``left``: a daemon has written it that is gone since, so nobody would have written its end.
     """
 
     word: str
@@ -36,26 +36,13 @@ class State:
     other: str | None = None
     left: bool = False
 
-    def json(self) -> dict[str, Any]:
-        """For programs."""
-        return {"state": self.word, "state_since": self.since, "state_left": self.left, "other_end": self.other}
-
-    def words(self, now: datetime) -> str:
-        """For people."""
-        shown = WORDS[self.word]
-        if self.other:
-            shown += f" with {self.other}" if self.word == "on-call" else f" for {self.other}"
-        if self.since:
-            shown += f" since {_clock(self.since, now)}"
-        return f"{shown}, left by a daemon that is gone" if self.left else shown
-
 
 WORDS = {
     "free": "free",
     "unknown": "enabled",
     "ringing": "ringing",
     "on-call": "on call",
-    "claimed": "about to be rung",
+    "claimed": "about to ring",
     "unregistered": "unregistered",
     "wrap-up": "wrap-up",
     "disabled": "disabled",
@@ -91,13 +78,13 @@ class Phones:
 
 
 def ask(switches: Iterable[WatchedSwitch], group: Group) -> tuple[Phones, list[str]]:
-    """Ask each switch what the phones of a group do; who cannot be asked is told in a sentence."""
+    """Ask each switch what the phones of a group do; each that cannot be asked is a sentence."""
     told, sentences, asked = [], [], list(switches)
     for switch in asked:
         try:
             told.append(_ask(switch, group))
         except FshuntError as error:
-            sentences.append(f"{switch.name} is not asked: {error}")
+            sentences.append(f"Switch {switch.name} was not asked: {error}")
     return Phones(told, bool(asked) and not sentences), sentences if asked else [NOT_CONFIGURED]
 
 
@@ -131,7 +118,7 @@ def _finds(inbound: Inbound, member: Member, group: Group) -> bool:
 
 def states(
     group: Group, phones: Phones, held: Mapping[str, Held], now: datetime, living: Collection[str]
-) -> dict[int, State]:
+) -> dict[int, MemberState]:
     """What each member of a group does, by its id; ``living`` are the runs of daemons that are alive."""
     return {
         member.id: _state(member, group, phones, held.get(member.extension), now, living) for member in group.members
@@ -140,37 +127,32 @@ def states(
 
 def _state(
     member: Member, group: Group, phones: Phones, held: Held | None, now: datetime, living: Collection[str]
-) -> State:
+) -> MemberState:
     if not member.enabled:
-        return State("disabled")
+        return MemberState("disabled")
     if member.blocked:
-        return State("blocked")
+        return MemberState("blocked")
     external = member.address.external
     calls = [] if external else phones.calls(member.address.number, group.domain)
     registered = True if external else phones.registered(member.address.number, group.domain)
     if registered is False and not calls:
-        return State("unregistered")
+        return MemberState("unregistered")
     left = held is not None and held.run_id not in living
     if busy := _busy(calls, None if left and phones.complete else held):  # the switches know of no such call
         return replace(busy, left=left and not calls)
     if in_wrap_up(member.idle_since, group.wrap_up_seconds, now):
-        return State("wrap-up", member.idle_since)
-    return State("free" if phones.complete or registered else "unknown")
+        return MemberState("wrap-up", member.idle_since)
+    return MemberState("free" if phones.complete or registered else "unknown")
 
 
-def _busy(calls: list[PhoneCall], held: Held | None) -> State | None:
+def _busy(calls: list[PhoneCall], held: Held | None) -> MemberState | None:
     """Talk before ringing, and what the phones do before what a hunt has written of them."""
     for word, state in (("on-call", "talking"), ("ringing", "ringing")):
         found = next((call for call in calls if call.state == state), None)
         if found is not None:
-            return State(word, datetime.fromtimestamp(found.since, UTC), found.other or None)
+            return MemberState(word, datetime.fromtimestamp(found.since, UTC), found.other or None)
     if held is None:
         return None
     if held.answered is None:
-        return State("claimed")
-    return State("on-call" if held.answered else "ringing", held.since)
-
-
-def _clock(when: datetime, now: datetime) -> str:
-    there, here = when.astimezone(), now.astimezone()
-    return there.strftime("%H:%M:%S" if there.date() == here.date() else "%Y-%m-%d %H:%M:%S")
+        return MemberState("claimed")
+    return MemberState("on-call" if held.answered else "ringing", held.since)

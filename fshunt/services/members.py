@@ -1,4 +1,4 @@
-"""Administration of the members of a group. Positions are always 1 to n; the group's memory follows every change."""
+"""Administration of the members of a group. Positions are always 1 to n; the group's rotation follows every change."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from fshunt.db.queries.rows import (
     find_domain_id,
     find_group,
     lock_rotation,
-    nearest,
     pointer_of,
 )
 from fshunt.db.statements import insert_into
 from fshunt.errors import Conflict, NotFound, UsageError
 from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.group import Group, Member
+from fshunt.hunting.group_fields import check_stored, columns_of
 from fshunt.hunting.rotation import RotationPointer
-from fshunt.services.group_rows import check_member, member_columns
+from fshunt.hunting.suggestions import what_there_is
 
 KEY = ("domain_id", "extension")
 """Of a block."""
@@ -33,22 +33,22 @@ KEY = ("domain_id", "extension")
 
 @dataclass(frozen=True, slots=True)
 class _Locked:
-    """A group that nobody else can change, and no call can move the memory of, until the transaction ends."""
+    """A group that nobody else can change, and no call can move the rotation of, until the transaction ends."""
 
     domain_id: int
     group: Group
-    memory: GroupRotation
+    rotation: GroupRotation
 
     def find(self, address: MemberAddress) -> Member:
         for member in self.group.members:
             if member.address == address:
                 return member
         names = [member.extension for member in self.group.members]
-        hint = nearest(str(address), names, "member")
+        hint = what_there_is(str(address), names, "member")
         raise NotFound(f"{address} is not a member of {self.group.pilot}: {hint}")
 
-    def memory_follows(self, change: Callable[[RotationPointer], RotationPointer]) -> None:
-        row = self.memory
+    def rotation_follows(self, change: Callable[[RotationPointer], RotationPointer]) -> None:
+        row = self.rotation
         answerer, turn = pointer_of(row.answerer_id, row.answerer_position), pointer_of(row.turn_id, row.turn_position)
         if answerer is not None:
             moved = change(answerer)
@@ -82,12 +82,12 @@ def add_members(
         for i, address in enumerate(addresses)
     ]
     for i, member in enumerate(new):
-        check_member(member)
+        check_stored(member)
         _check_may_join(s, locked, member.address, [m.address for m in new[:i]], shared=shared)
     shifted = [m.id for m in locked.group.members if m.position >= first]
     _renumber(s, locked.group, {member_id: first + len(new) + i for i, member_id in enumerate(shifted)})
-    s.add_all(HuntMember(group_id=locked.group.id, position=m.position, **member_columns(m)) for m in new)
-    locked.memory_follows(lambda memory: reduce(RotationPointer.added, [m.position for m in new], memory))
+    s.add_all(HuntMember(group_id=locked.group.id, position=m.position, **columns_of(m)) for m in new)
+    locked.rotation_follows(lambda pointer: reduce(RotationPointer.added, [m.position for m in new], pointer))
     return _as_it_is_now(s, locked)
 
 
@@ -98,7 +98,7 @@ def remove_member(s: Session, domain: str, pilot: str, address: MemberAddress) -
     s.execute(delete(HuntMember).where(HuntMember.id == gone.id))
     behind = {m.id: m.position - 1 for m in locked.group.members if m.position > gone.position}
     _renumber(s, locked.group, behind)
-    locked.memory_follows(lambda memory: memory.removed(gone.id, gone.position))
+    locked.rotation_follows(lambda pointer: pointer.removed(gone.id, gone.position))
     forget_stray_blocks(s, locked.domain_id)
     return _as_it_is_now(s, locked)
 
@@ -112,7 +112,7 @@ def move_member(s: Session, domain: str, pilot: str, address: MemberAddress, pos
     order.insert(position - 1, moved.id)
     old = {m.id: m.position for m in locked.group.members}
     _renumber(s, locked.group, {member_id: i for i, member_id in enumerate(order, 1) if old[member_id] != i})
-    locked.memory_follows(lambda memory: memory.moved(moved.id, moved.position, position))
+    locked.rotation_follows(lambda pointer: pointer.moved(moved.id, moved.position, position))
     return _as_it_is_now(s, locked)
 
 
@@ -120,8 +120,8 @@ def set_member(s: Session, domain: str, pilot: str, address: MemberAddress, **fi
     """Change the fields that are named (``ring_time`` None: the group's); raise NotFound or BadValue."""
     locked = _lock(s, domain, pilot)
     changed = replace(locked.find(address), **fields)
-    check_member(changed)
-    s.execute(update(HuntMember).where(HuntMember.id == changed.id).values(member_columns(changed)))
+    check_stored(changed)
+    s.execute(update(HuntMember).where(HuntMember.id == changed.id).values(columns_of(changed)))
     return _as_it_is_now(s, locked)
 
 
@@ -130,16 +130,17 @@ def enable_member(s: Session, domain: str, pilot: str, address: MemberAddress, e
     return set_member(s, domain, pilot, address, enabled=enabled)
 
 
-def block(s: Session, domain: str, extension: str, blocked: bool, *, now: datetime | None = None) -> None:
+def block(s: Session, domain: str, extension: str, blocked: bool, *, now: datetime | None = None) -> list[str]:
     """Take the extension (or ``number@gateway``) out of all groups of the domain for now, or put it back.
 
-    Put back, it may let as many calls ring out as if it never had (``auto_block``).
+    Put back, it may let as many calls ring out as if it never had (``auto_block``). Returns the pilots of its groups.
     Raises BadValue, or NotFound if it is in no group of the domain.
     """
     address = parse_member(extension)
     key = str(address)
     domain_id = find_domain_id(s, domain, lock=True)
-    if address not in [member for _, member in _memberships(s, domain_id, address)]:
+    pilots = [pilot for pilot, member in _memberships(s, domain_id, address) if member == address]
+    if not pilots:
         raise NotFound(f"{key} is in no group of {domain}: only a member can be blocked.")
     if blocked:
         row = {"domain_id": domain_id, "extension": key, "since": now or datetime.now(UTC)}
@@ -152,6 +153,7 @@ def block(s: Session, domain: str, extension: str, blocked: bool, *, now: dateti
         counts = update(HuntMember).where(HuntMember.id.in_(theirs))
         s.execute(counts.values(rang_out=0).execution_options(synchronize_session=False))
     announce(s, domain)
+    return pilots
 
 
 def forget_stray_blocks(s: Session, domain_id: int) -> None:
@@ -167,10 +169,10 @@ def forget_stray_blocks(s: Session, domain_id: int) -> None:
 def _lock(s: Session, domain: str, pilot: str) -> _Locked:
     domain_id = find_domain_id(s, domain, lock=True)
     group_id = find_group(s, domain_id, domain, pilot).id
-    memory = lock_rotation(s, group_id)
-    if memory is None:
-        raise NotFound(f"The memory of group {pilot} is missing: remove the group and add it again.")
-    return _Locked(domain_id, find_group(s, domain_id, domain, pilot), memory)
+    rotation = lock_rotation(s, group_id)
+    if rotation is None:
+        raise NotFound(f"The rotation of group {pilot} is missing: remove the group and add it again.")
+    return _Locked(domain_id, find_group(s, domain_id, domain, pilot), rotation)
 
 
 def _as_it_is_now(s: Session, locked: _Locked) -> Group:
@@ -181,8 +183,8 @@ def _as_it_is_now(s: Session, locked: _Locked) -> Group:
 
 def _checked_position(position: int, last: int) -> int:
     if not 1 <= position <= last:
-        allowed = f"from 1 to {last}" if last > 1 else "1"
-        raise UsageError(f"Position {position} is out of range: say {allowed}.")
+        allowed = f"1 to {last}" if last > 1 else "1"
+        raise UsageError(f"Position {position} does not exist: use {allowed}.")
     return position
 
 
@@ -195,7 +197,7 @@ def _check_may_join(
         raise Conflict(f"{address} is already a member of {pilot}{_unless_equal(', as {}', there, address)}.")
     said = _same_phone(address, before)
     if said is not None:
-        raise Conflict(f"{address} is said twice{_unless_equal(', once as {}', said, address)}.")
+        raise Conflict(f"{address} is listed twice{_unless_equal(', once as {}', said, address)}.")
     is_pilot = select(HuntGroup.id).where(HuntGroup.domain_id == locked.domain_id, HuntGroup.pilot == str(address))
     if s.scalar(is_pilot) is not None:
         raise Conflict(f"{address} is the pilot of a group: a member is an extension or an external number.")

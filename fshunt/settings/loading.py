@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from fshunt.errors import FshuntError
+from fshunt.hunting.suggestions import did_you_mean
 from fshunt.settings.model import ROWS, Row, Settings
 from fshunt.settings.switches import WatchedSwitch
 from fshunt.settings.urls import has_password
-from fshunt.settings.values import SettingsError, WrongValueError, nearest
+from fshunt.settings.values import SettingsError, WrongValueError
 
 DEFAULT_FILE = Path("/etc/fshunt/fshunt.toml")
 PREFIX = "FSHUNT_"
@@ -107,7 +108,7 @@ def _variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _row_of_key(key: str, file: Path | None) -> Row:
     if key not in ROWS:
-        raise SettingsError(f"{file}: `{key}` is not a setting{nearest(key, list(ROWS))}.")
+        raise SettingsError(f"{file}: `{key}` is not a setting{did_you_mean(key, list(ROWS))}.")
     return ROWS[key]
 
 
@@ -116,7 +117,7 @@ def _row_of_variable(variable: str) -> Row:
     if row is None or row.variable != variable:
         known = [row.variable for row in ROWS.values()] + list(OTHER_VARIABLES)
         raise SettingsError(
-            f"The environment variable `{variable}` is not a setting of fshunt{nearest(variable.upper(), known)}."
+            f"The environment variable `{variable}` is not a setting of fshunt{did_you_mean(variable.upper(), known)}."
         )
     return row
 

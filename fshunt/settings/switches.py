@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fshunt.hunting.suggestions import did_you_mean
 from fshunt.settings.values import (
     Address,
     Kind,
     SettingsError,
     WrongValueError,
     absolute_path,
-    nearest,
     parse_address,
     split,
     text_of,
@@ -133,7 +133,7 @@ def _check_key(key: str) -> None:
             f"takes no `{key}`: write the password into a file of its own and set `password_file` to its path"
         )
     if key not in KEYS:
-        raise WrongValueError(f"has a table with the unknown key `{key}`{nearest(key, list(KEYS))}")
+        raise WrongValueError(f"has a table with the unknown key `{key}`{did_you_mean(key, list(KEYS))}")
 
 
 def _address(host: Any, port: Any) -> Address:

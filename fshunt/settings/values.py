@@ -10,10 +10,10 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from fshunt.errors import FshuntError, UsageError
+from fshunt.hunting.suggestions import did_you_mean
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -22,6 +22,8 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 class SettingsError(FshuntError):
     """The settings cannot be used: a file that cannot be read, an unknown key, or a wrong value."""
+
+    code = "settings"
 
 
 class WrongValueError(ValueError):
@@ -66,12 +68,6 @@ class Kind:
     read: Callable[[str], object]
     check: Callable[[Any], Any]
     show: Callable[[Any], object] = lambda value: value
-
-
-def nearest(word: str, right: list[str]) -> str:
-    """Return a question for the nearest valid word, or an empty text if none is near."""
-    found = get_close_matches(word, right, n=1, cutoff=0.6)
-    return f" (did you mean `{found[0]}`?)" if found else ""
 
 
 def listen_address(text: str) -> Address:
@@ -121,7 +117,7 @@ def one_of(*words: str) -> Kind:
 
     def check(value: str) -> str:
         if value not in words:
-            raise WrongValueError(f"must be one of {', '.join(words)}, not {value!r}{nearest(value, list(words))}")
+            raise WrongValueError(f"must be one of {', '.join(words)}, not {value!r}{did_you_mean(value, list(words))}")
         return value
 
     return text("one of " + ", ".join(words), check)

@@ -268,7 +268,7 @@ def test_a_database_of_a_kind_that_is_not_supported(fshunt_on):
     ("text", "problem"),
     [
         ("domain = ", "is not valid TOML"),
-        ('doman = "pbx.test"', "`doman` is not a setting (did you mean `domain`?)."),
+        ('default_doman = "pbx.test"', "`default_doman` is not a setting (did you mean `default_domain`?)."),
         ("seconds_per_ring = 'six'", "`seconds_per_ring` must be seconds from 0.1 to 60, not 'six'."),
     ],
 )

@@ -20,7 +20,7 @@ def free_port() -> Iterator[int]:
 def checked(office, free_port, tmp_path):
     """`fshunt config check` with a file that says where to listen."""
     file = tmp_path / "fshunt.toml"
-    file.write_text(f'listen = "127.0.0.1:{free_port}"\nmetrics = "127.0.0.1:0"\nring_cycle = 5\n')
+    file.write_text(f'listen = "127.0.0.1:{free_port}"\nhttp_listen = "127.0.0.1:0"\nseconds_per_ring = 5\n')
     office.env["FSHUNT_CONFIG"] = str(file)
     return office
 
@@ -34,11 +34,11 @@ def checks(fshunt, exit_code: int = 0) -> dict[str, tuple[bool, str]]:
 def test_each_setting_stands_there_with_where_it_comes_from(checked, database_url):
     settings = checked.json("config", "check")["settings"]
     assert settings["seconds_per_ring"] == {"value": 5.0, "source": "file"}
-    assert settings["domain"] == {"value": "pbx.test", "source": "environment"}
+    assert settings["default_domain"] == {"value": "pbx.test", "source": "environment"}
     assert settings["max_calls"] == {"value": 1000, "source": "default"}
     lines = [line.split() for line in checked.run("config", "check").stdout.splitlines()]
     assert ["seconds_per_ring", "5", "file"] in lines
-    assert ["domain", "pbx.test", "environment"] in lines
+    assert ["default_domain", "pbx.test", "environment"] in lines
 
 
 def test_all_is_well(checked, free_port):

@@ -17,12 +17,13 @@ from sqlalchemy.orm import Session, selectinload, undefer
 from fshunt.db.models import Base, CallRecord, OfferRecord, SkipRecord
 from fshunt.db.queries.auto_block import count_offer
 from fshunt.db.queries.claims import release_all
-from fshunt.db.queries.rows import domain_names, find_domain_id, nearest, pilots
+from fshunt.db.queries.rows import domain_names, find_domain_id, pilots
 from fshunt.db.statements import dialect_of, insert_once, run, table, write
 from fshunt.db.types import SeenText
 from fshunt.errors import NotFound
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.states import Outcome, Result
+from fshunt.hunting.suggestions import what_there_is
 
 END_NOT_SEEN = "The end of the call was not seen: no daemon watched it."
 DAEMON_STOPPED = "The daemon stopped during this hunt."
@@ -256,13 +257,13 @@ def check_known(s: Session, domain: str | None, pilot: str | None) -> None:
     known = domain_names(s)
     if domain is not None and domain not in known:
         raise NotFound(
-            f"There is no domain {domain}, and no record of a call in it: {nearest(domain, known, 'domain')}"
+            f"There is no domain {domain}, and no record of a call in it: {what_there_is(domain, known, 'domain')}"
         )
     there = sorted({each for name in ([domain] if domain else known) for each in pilots(s, find_domain_id(s, name))})
     if pilot is not None and pilot not in there:
         where = f" in {domain}" if domain else ""
         raise NotFound(
-            f"There is no group {pilot}{where}, and no record of a call to it: {nearest(pilot, there, 'group')}"
+            f"There is no group {pilot}{where}, and no record of a call to it: {what_there_is(pilot, there, 'group')}"
         )
 
 

@@ -27,7 +27,6 @@ from fshunt.db.queries.rows import (
     group_of,
     group_query,
     member_of,
-    nearest,
     pointer_of,
 )
 from fshunt.db.statements import Rank, at_end, dialect_of, insert_for, run, table, write
@@ -36,6 +35,7 @@ from fshunt.hunting.group import Group
 from fshunt.hunting.policies import Remembers, first_in_turn
 from fshunt.hunting.policy_input import PolicyInput
 from fshunt.hunting.rotation import RotationPointer
+from fshunt.hunting.suggestions import what_there_is
 
 __all__ = [
     "Loaded",
@@ -134,7 +134,7 @@ def find_domain(
     if len(everywhere) == 1 and not fshunt_domain:
         return everywhere[0].id, everywhere[0].name
     said = named or "(none was said)"
-    raise NotFound(f"There is no domain {said}: {nearest(said, domain_names(s), 'domain')}")
+    raise NotFound(f"There is no domain {said}: {what_there_is(said, domain_names(s), 'domain')}")
 
 
 def rotation_pointers(s: Session, group_id: int) -> tuple[RotationPointer | None, RotationPointer | None]:

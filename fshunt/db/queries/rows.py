@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,15 +11,11 @@ from sqlalchemy.orm import Session
 
 from fshunt.db.models import Block, Domain, GroupRotation, HuntGroup, HuntMember
 from fshunt.db.statements import run, table
-from fshunt.errors import BadValue, NotFound
-from fshunt.hunting.addresses import parse_member
-from fshunt.hunting.destinations import parse_destination
-from fshunt.hunting.group import Group, Member, WhenBusy
-from fshunt.hunting.ringtime import RingTime
+from fshunt.errors import NotFound
+from fshunt.hunting.group import Group, Member
+from fshunt.hunting.group_fields import GROUP_FIELDS, MEMBER_FIELDS, stored_values
 from fshunt.hunting.rotation import RotationPointer
-
-MAX_NAMED = 8
-"""How many names a sentence lists at most."""
+from fshunt.hunting.suggestions import what_there_is
 
 DOMAINS, GROUPS, MEMBERS, BLOCKS = table(Domain), table(HuntGroup), table(HuntMember), table(Block)
 MEMBER_COLUMNS = (
@@ -49,7 +44,7 @@ def find_domain_id(s: Session, domain: str, *, lock: bool = False) -> int:
     query = select(Domain.id).where(Domain.name == domain)
     found = s.scalar(query.with_for_update() if lock else query)
     if found is None:
-        raise NotFound(f"There is no domain {domain}: {nearest(domain, domain_names(s), 'domain')}")
+        raise NotFound(f"There is no domain {domain}: {what_there_is(domain, domain_names(s), 'domain')}")
     return found
 
 
@@ -65,24 +60,13 @@ def find_group(s: Session, domain_id: int, domain: str, pilot: str) -> Group:
     """Return the group with this pilot; raise NotFound, naming the nearest, if there is none."""
     found = read_groups(s, domain_id, pilot)
     if not found:
-        raise NotFound(f"There is no group {pilot} in {domain}: {nearest(pilot, pilots(s, domain_id), 'group')}")
+        raise NotFound(f"There is no group {pilot} in {domain}: {what_there_is(pilot, pilots(s, domain_id), 'group')}")
     return found[0]
 
 
 def pilots(s: Session, domain_id: int) -> list[str]:
     """Return all pilots of the domain."""
     return list(s.scalars(select(HuntGroup.pilot).where(HuntGroup.domain_id == domain_id).order_by(HuntGroup.pilot)))
-
-
-def nearest(said: str, names: Sequence[str], what: str) -> str:
-    """Return the second half of a sentence about an unknown name: what could have been meant."""
-    near = difflib.get_close_matches(said, names, n=3)
-    if near:
-        return f"did you mean {' or '.join(sorted(near))}?"
-    if not names:
-        return f"there is no {what} yet."
-    more = ", ..." if len(names) > MAX_NAMED else ""
-    return f"there is {', '.join(names[:MAX_NAMED])}{more or '.'}"
 
 
 def read_members(s: Session, group_ids: Iterable[int]) -> defaultdict[int, list[Member]]:
@@ -94,29 +78,9 @@ def read_members(s: Session, group_ids: Iterable[int]) -> defaultdict[int, list[
 
 
 def group_of(row: Any, members: Sequence[Member]) -> Group:
-    """Return the group of a row of ``group_query``; raise BadValue if it was stored by hand and is not allowed."""
-    return Group(
-        id=row.id,
-        domain=row.domain,
-        pilot=row.pilot,
-        name=row.name,
-        policy=row.policy,
-        ring_time=RingTime(row.rings, row.ring_seconds),
-        voicemail=row.voicemail,
-        cycles=row.cycles,
-        hunt_timeout=row.hunt_timeout,
-        prefix=row.prefix,
-        music=row.music,
-        call_waiting=row.call_waiting,
-        wrap_up_seconds=row.wrap_up_seconds,
-        when_busy=_when_busy(row.when_busy),
-        auto_block=row.auto_block,
-        on_no_answer=parse_destination(row.on_no_answer),
-        on_busy=parse_destination(row.on_busy),
-        on_unreachable=parse_destination(row.on_unreachable),
-        enabled=row.enabled,
-        members=tuple(members),
-    )
+    """Return the group of a row of ``group_query``; raise BadValue if it was stored by hand and may not be there."""
+    values = stored_values(GROUP_FIELDS, row)
+    return Group(id=row.id, domain=row.domain, members=tuple(members), **values)
 
 
 def pointer_of(member_id: int | None, position: int | None) -> RotationPointer | None:
@@ -141,24 +105,12 @@ def group_query(*more: ColumnElement[Any]) -> Select[Any]:
 
 def member_of(row: Any) -> Member:
     """Return the member of a row of ``MEMBER_COLUMNS``."""
-    rings, ring_seconds = row.member_rings, row.member_ring_seconds
     return Member(
         id=row.member_id,
         position=row.member_position,
-        address=parse_member(row.member_extension),
-        ring_time=None if rings is None and ring_seconds is None else RingTime(rings, ring_seconds),
-        weight=row.member_weight,
-        confirm=row.member_confirm,
-        enabled=row.member_enabled,
         blocked=row.member_blocked,
         idle_since=row.member_idle_since,
         rang_out=row.member_rang_out,
         auto_blocked=row.member_block_reason is not None,
+        **stored_values(MEMBER_FIELDS, row, "member_"),
     )
-
-
-def _when_busy(word: str) -> WhenBusy:
-    try:
-        return WhenBusy(word)
-    except ValueError:
-        raise BadValue(f"{word!r} is not what a group does when all are busy: use overflow or queue.") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +15,7 @@ from fshunt.hunting.policies.uniform import uniform
 from fshunt.hunting.policies.weighted import weighted
 from fshunt.hunting.policy_input import PolicyInput
 from fshunt.hunting.rotation import RotationPointer
+from fshunt.hunting.suggestions import or_nearest
 
 Stages = tuple[tuple[int, ...], ...]
 """The stages of a hunt: the ids of the members rung together, stage after stage."""
@@ -63,8 +63,7 @@ def policy_named(name: str) -> Policy:
     """Return the policy with this name; raise UsageError, naming the nearest, if there is none."""
     if name in POLICIES:
         return POLICIES[name]
-    near = difflib.get_close_matches(name, POLICIES, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(POLICIES)}."
+    hint = or_nearest(name, list(POLICIES), f"there are {', '.join(POLICIES)}.")
     raise UsageError(f"'{name}' is not a policy: {hint}")
 
 

@@ -1,0 +1,161 @@
+"""The story of a call, for who asks "why did my phone not ring?": whom it rang or skipped, when and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from fshunt.db.models import CallRecord, OfferRecord, SkipRecord
+from fshunt.errors import FshuntError, UsageError
+from fshunt.hunting.availability import SkipReason, words_of
+from fshunt.hunting.policies import POLICIES, Policy, Remembers, decide
+from fshunt.hunting.policy_input import PolicyInput, PolicyMember
+from fshunt.hunting.states import Outcome, Result
+
+MIN_PREFIX_CHARS = 6
+MAX_NAMED_UUIDS = 5
+"""How many uuids with the same beginning are named."""
+
+OUTCOME_WORDS = {
+    Outcome.ANSWERED: "answered",
+    Outcome.NO_ANSWER: "did not answer",
+    Outcome.BUSY: "was busy",
+    Outcome.DECLINED: "declined",
+    Outcome.UNREGISTERED: "had no phone registered",
+    Outcome.UNREACHABLE: "could not be reached",
+    Outcome.ANSWERED_ELSEWHERE: "stopped ringing, another member had answered",
+    Outcome.CALLER_GONE: "stopped ringing, the caller had hung up",
+    Outcome.CONFIRM_REFUSED: "picked up, but did not press 1 to take the call",
+    Outcome.SWITCH_LOST: "was ringing when the connection to FreeSWITCH was lost",
+}
+RESULT_WORDS = {
+    Result.ANSWERED: "answered by {by}",
+    Result.VOICEMAIL: "{to}",
+    Result.TRANSFERRED: "transferred, {to}",
+    Result.ABANDONED: "caller hung up",
+    Result.REJECTED: "rejected, {to}",
+    Result.FAILED: "failed",
+}
+
+
+class Moment(NamedTuple):
+    """One line of a call's story: a member rang or was skipped."""
+
+    at: datetime
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """On what the order of a hunt was decided, and the order.
+
+    ``remembered`` is the member that the rotation pointed at, None where the policy has no rotation; ``order`` are the
+    stages, by their members' extensions.
+    """
+
+    policy: Policy
+    members: tuple[PolicyMember, ...]
+    remembered: str | None
+    seed: int
+    order: tuple[tuple[str, ...], ...]
+
+
+def whole_uuid(s: Session, said: str) -> str:
+    """Return the uuid that begins with what was said; raise UsageError if that is too short or begins several."""
+    if len(said) < MIN_PREFIX_CHARS:
+        raise UsageError(f"'{said}' is too short: use at least {MIN_PREFIX_CHARS} characters of the call's uuid.")
+    named = CallRecord.uuid.startswith(said, autoescape=True)
+    found = list(s.scalars(select(CallRecord.uuid).where(named).distinct().limit(MAX_NAMED_UUIDS)))
+    if said in found or not found:
+        return said
+    if len(found) > 1:
+        raise UsageError(f"More than one call's uuid begins with {said}: {', '.join(sorted(found))}.")
+    return found[0]
+
+
+def caller_words(record: CallRecord) -> str:
+    """Return the caller's number, and the name where it says more."""
+    number, name = record.caller_number or "", record.caller_name or ""
+    if not name or name == number:
+        return number or "unknown"
+    return f"{name} <{number}>"
+
+
+def result_words(record: CallRecord) -> str:
+    """Return how the call ended, and with whom."""
+    if record.result is None:
+        return "in progress"
+    if record.result not in RESULT_WORDS:
+        return record.result
+    to = record.destination or record.result
+    return RESULT_WORDS[Result(record.result)].format(by=record.answered_by or "a member", to=to.replace(":", " "))
+
+
+def story(record: CallRecord) -> list[Moment]:
+    """Return the offers and skips in order of time; of one moment, in the order of the hunt."""
+    steps: list[OfferRecord | SkipRecord] = [*record.offers, *record.skips]
+    told = [Moment(_time(step), _words(step)) for step in sorted(steps, key=_hunt_order)]
+    return sorted(told, key=lambda moment: moment.at)
+
+
+def decision(record: CallRecord) -> Decision | None:
+    """Return how the order was decided; None where the call has no policy input that this version can read."""
+    try:
+        policy_input = PolicyInput.from_json(record.policy_input or {})
+        names = {member.id: member.extension for member in policy_input.members}
+        order = tuple(tuple(names[member] for member in stage) for stage in decide(policy_input))
+        policy = POLICIES[policy_input.policy]
+    except (FshuntError, KeyError, TypeError, ValueError):
+        return None
+    return Decision(policy, policy_input.members, _remembered(policy, policy_input, names), policy_input.seed, order)
+
+
+def _remembered(policy: Policy, policy_input: PolicyInput, names: dict[int, str]) -> str | None:
+    if policy.remembers is Remembers.NOTHING:
+        return None
+    pointer = policy_input.answerer if policy.remembers is Remembers.ANSWERER else policy_input.turn
+    if pointer is None:
+        return "nobody yet"
+    gone = f"a member who has left, at position {pointer.position}"
+    return gone if pointer.member_id is None else names.get(pointer.member_id, gone)
+
+
+def _time(step: OfferRecord | SkipRecord) -> datetime:
+    return step.at if isinstance(step, SkipRecord) else step.started_at
+
+
+def _hunt_order(step: OfferRecord | SkipRecord) -> tuple[int, int, int]:
+    return step.cycle, step.stage, step.position
+
+
+def _words(step: OfferRecord | SkipRecord) -> str:
+    return skip_words(step) if isinstance(step, SkipRecord) else offer_words(step)
+
+
+def skip_words(skip: SkipRecord) -> str:
+    """Return who was skipped and why."""
+    if skip.reason in list(SkipReason):
+        why = words_of(SkipReason(skip.reason), skip.detail)
+    else:  # of a newer fshunt
+        why = ", ".join(said for said in (skip.reason, skip.detail) if said)
+    return f"{skip.extension} skipped: {why} ({skip.reason})"
+
+
+def offer_words(offer: OfferRecord) -> str:
+    """Return who rang, for how long, and how that ended."""
+    phones = "" if offer.phones == 1 else f" on {offer.phones} phones"
+    if offer.outcome is None or offer.ended_at is None:
+        return f"{offer.extension} rings{phones}, for up to {offer.ring_seconds:g} s"
+    words = OUTCOME_WORDS[Outcome(offer.outcome)] if offer.outcome in list(Outcome) else offer.outcome
+    rang = (offer.ended_at - offer.started_at).total_seconds()
+    notes = ", ".join(note for note in _notes(offer) if note)
+    return f"{offer.extension} rang{phones}: {words} after {rang:.1f} of {offer.ring_seconds:g} s ({notes})"
+
+
+def _notes(offer: OfferRecord) -> tuple[str, ...]:
+    sip = f"SIP {offer.sip_code}" if offer.sip_code else ""
+    return offer.outcome or "", sip, offer.cause or "", offer.detail or ""

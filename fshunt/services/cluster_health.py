@@ -1,0 +1,333 @@
+"""Which daemons are alive, and what is wrong, from the last heartbeat of each.
+
+A daemon writes its status every two seconds. How long ago that was is told by two clocks: the lease clock, which nobody
+can set, tells how far one daemon is behind another; the wall clocks, which may differ between hosts, tell whether any
+is alive. Where they are too far apart to tell, a second look does: a daemon that is alive has written again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from fshunt.db.queries.daemons import DaemonRow
+from fshunt.db.queries.overview import Overview
+from fshunt.db.queries.queue import QueuedHunt
+from fshunt.services.serialize import moment
+
+SECOND_LOOK_SECONDS = 2.5
+"""Heartbeats are 2 s apart: a daemon without a new one after this is dead."""
+
+ALIVE_SECONDS = 10.0
+"""A daemon with a heartbeat within this time is alive."""
+
+AHEAD_SECONDS = 1.0
+"""By how much the clocks of two hosts that are in order may differ."""
+
+CLOCKS_APART_SECONDS = 600.0
+"""A daemon without a heartbeat for longer is dead, whatever the clocks say."""
+
+STALE_SECONDS = 30.0
+"""A switch that is alive is heard of every 10 s."""
+
+
+class Code(StrEnum):
+    """What a finding is about; the names are part of the JSON schema."""
+
+    DATABASE_UNREADABLE = "database-unreadable"
+    DATABASE_UNWRITABLE = "database-unwritable"
+    NO_DAEMON = "no-daemon"
+    NO_DAEMON_ALIVE = "no-daemon-alive"
+    NODE_NAME_TWICE = "node-name-twice"
+    NO_HEARTBEAT = "no-heartbeat"
+    DAEMON_WITHOUT_DATABASE = "daemon-without-database"
+    WRITES_PENDING = "writes-pending"
+    SWITCH_NOT_WATCHED = "switch-not-watched"
+    SWITCH_SILENT = "switch-silent"
+    LEFT_BEHIND = "left-behind"
+    NO_SWITCH_CONFIGURED = "no-switch-configured"
+    VERSIONS_DIFFER = "versions-differ"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A problem or a note: one sentence for people, and for programs what it is about and since when."""
+
+    code: Code
+    message: str
+    node: str | None = None
+    switch: str | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonNow:
+    """A daemon, the age of its last heartbeat in seconds, and the status that it wrote."""
+
+    row: DaemonRow
+    alive: bool
+    age: float
+    claims: int
+    told: dict[str, Any]
+    replaced: bool = False
+    """Whether a daemon of the same name began after its last heartbeat: it is over, and runs again."""
+
+    @property
+    def node(self) -> str:
+        """Its name."""
+        return self.row.node
+
+    @property
+    def database(self) -> dict[str, Any]:
+        """What it says of its database."""
+        return dict(self.told.get("database") or {})
+
+    @property
+    def switches(self) -> list[dict[str, Any]]:
+        """What it says of the switches that it watches."""
+        return list(self.told.get("switches") or [])
+
+    @property
+    def queued(self) -> int | None:
+        """How many queued callers it has."""
+        return self.told.get("queued", self.told.get("waiting"))
+
+    @property
+    def taken_over(self) -> int | None:
+        """How many calls it has taken over from daemons that are gone."""
+        return self.told.get("taken_over", self.told.get("adopted"))
+
+    @property
+    def http_listen(self) -> str | None:
+        """Where it serves metrics and health."""
+        return self.told.get("http_listen", self.told.get("metrics"))
+
+    def heard(self, switch: dict[str, Any]) -> float | None:
+        """How old what it knows of a switch is, in seconds; None: it never heard of it."""
+        at = moment(switch.get("heard_at"))
+        return None if at is None else self.age + max(0.0, (self.row.heartbeat_at - at).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The state of all daemons on a database. ``notes`` are worth knowing and no fault.
+
+    ``queued`` and ``claims`` are those of daemons that are alive. What a daemon that is gone has left stands apart: its
+    callers are in the queue no more, and nobody ends its leases before a daemon runs.
+
+    ``unwritable`` says why the database cannot be written, if it cannot: then no daemon can write a heartbeat.
+    """
+
+    at: datetime
+    daemons: list[DaemonNow]
+    queued: list[QueuedHunt]
+    claims: int
+    left_queued: list[QueuedHunt] = field(default_factory=list)
+    left_claims: int = 0
+    problems: list[Finding] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
+    unwritable: str | None = None
+
+    @property
+    def living(self) -> list[DaemonNow]:
+        """The daemons that are alive."""
+        return [daemon for daemon in self.daemons if daemon.alive]
+
+    @property
+    def there(self) -> list[DaemonNow]:
+        """Those that are alive, and, where none can write that, those that may be."""
+        return [each for each in self.daemons if each.alive or (self.unwritable is not None and not each.replaced)]
+
+    def total(self, what: str) -> int:
+        """How many ``hunts``, ``talks`` or such all living daemons have together."""
+        return sum(int(daemon.told.get(what) or 0) for daemon in self.living)
+
+    def errors(self) -> list[tuple[DaemonNow, dict[str, Any]]]:
+        """The last errors and warnings of all daemons, the newest first."""
+        found = [(daemon, error) for daemon in self.daemons for error in daemon.told.get("errors") or []]
+        return sorted(found, key=lambda each: str(each[1].get("at")), reverse=True)
+
+    def node_of(self, run: str) -> str:
+        """The name of the daemon of a run."""
+        return next((daemon.node for daemon in self.daemons if daemon.row.run_id == run), "")
+
+
+def look(
+    overview: Callable[[], Overview], why_not_writable: Callable[[], str | None], pause: Callable[[float], None]
+) -> State:
+    """Look at the database; where the clocks leave in doubt which daemons are alive, twice, with a pause between."""
+    first, at = overview(), datetime.now(UTC)
+    unwritable = why_not_writable()
+    if unwritable is not None or not in_doubt(first, at):
+        return state_of(first, at, unwritable=unwritable)
+    pause(SECOND_LOOK_SECONDS)
+    return state_of(overview(), datetime.now(UTC), before=first, unwritable=unwritable)
+
+
+def unreadable(reason: str) -> Finding:
+    """Return the one problem there is where the database cannot be read."""
+    return Finding(Code.DATABASE_UNREADABLE, reason)
+
+
+def in_doubt(seen: Overview, at: datetime) -> bool:
+    """Whether the clocks leave open if any daemon is alive."""
+    age = min((abs(_age(row, at)) for row in seen.daemons), default=None)
+    ahead = any(_age(row, at) < -AHEAD_SECONDS for row in seen.daemons)
+    return age is not None and (ahead or ALIVE_SECONDS <= age < CLOCKS_APART_SECONDS)
+
+
+def state_of(seen: Overview, at: datetime, before: Overview | None = None, unwritable: str | None = None) -> State:
+    """Say who is alive and what is wrong; ``before`` is a look two seconds earlier; for ``unwritable`` see State."""
+    heard = _moved_since(before, seen) if before is not None else _living_by_clocks(seen, at)
+    replaced = _replaced(seen)
+    living = heard - replaced
+    daemons = [
+        DaemonNow(
+            row=row,
+            alive=row.run_id in living,
+            age=_plausible(_age(row, at), row.run_id in living),
+            claims=seen.claims.get(row.run_id, 0),
+            told=row.status,
+            replaced=row.run_id in replaced,
+        )
+        for row in seen.daemons
+    ]
+    daemons.sort(key=lambda daemon: (not daemon.alive, daemon.node))
+    # Where nobody can write, nobody knows who is gone.
+    there = living if unwritable is None else {row.run_id for row in seen.daemons} - replaced
+    claims = sum(number for run, number in seen.claims.items() if run in there)
+    state = State(
+        at,
+        daemons,
+        queued=[hunt for hunt in seen.waiting if hunt.run_id in there],
+        claims=claims,
+        left_queued=[hunt for hunt in seen.waiting if hunt.run_id not in there],
+        left_claims=sum(seen.claims.values()) - claims,
+        unwritable=unwritable,
+    )
+    state.problems.extend(_problems(state))
+    state.notes.extend(_notes(state))
+    return state
+
+
+def span(seconds: float) -> str:
+    """A length of time in words: `40 s`, `12 min`, `5 h`, `3 d`."""
+    for most, unit, words in ((120, 1, "s"), (7200, 60, "min"), (172800, 3600, "h")):
+        if seconds < most:
+            return f"{int(seconds / unit)} {words}"
+    return f"{int(seconds / 86400)} d"
+
+
+def _age(row: DaemonRow, at: datetime) -> float:
+    return (at - row.heartbeat_at).total_seconds()
+
+
+def _plausible(age: float, alive: bool) -> float:
+    """An age that two clocks which differ cannot make absurd."""
+    return min(max(0.0, age), ALIVE_SECONDS) if alive else max(0.0, age)
+
+
+def _living_by_clocks(seen: Overview, at: datetime) -> set[str]:
+    rows = seen.daemons
+    if not any(_age(row, at) < ALIVE_SECONDS for row in rows):
+        return set()
+    newest = max(row.lease_at for row in rows)
+    return {row.run_id for row in rows if newest - row.lease_at < timedelta(seconds=ALIVE_SECONDS)}
+
+
+def _moved_since(before: Overview, seen: Overview) -> set[str]:
+    then = {row.run_id: row.lease_at for row in before.daemons}
+    return {row.run_id for row in seen.daemons if row.lease_at != then.get(row.run_id)}
+
+
+def _replaced(seen: Overview) -> set[str]:
+    """The runs after whose last word a daemon of the same name began: they are over, however short a time ago."""
+    rows = seen.daemons
+    return {row.run_id for row in rows if any(o.node == row.node and o.started_at > row.heartbeat_at for o in rows)}
+
+
+def _problems(state: State) -> Iterator[Finding]:
+    if state.unwritable is not None:
+        yield Finding(Code.DATABASE_UNWRITABLE, state.unwritable)
+    if not state.daemons:
+        yield Finding(Code.NO_DAEMON, "No daemon runs on this database: start one with `systemctl start fshunt`.")
+    elif not state.living and state.unwritable is not None:
+        yield Finding(
+            Code.NO_DAEMON_ALIVE, "No daemon can write its heartbeat, but hunts may continue: see `/healthz` of each."
+        )
+    elif not state.living:
+        yield Finding(
+            Code.NO_DAEMON_ALIVE,
+            "No daemon is alive: see `systemctl status fshunt` and `journalctl -u fshunt` on its host.",
+        )
+    alive = Counter(daemon.node for daemon in state.living)
+    for node, number in alive.items():
+        if number > 1:
+            message = f"{number} daemons are named {node}: set a different `node_name` for each."
+            yield Finding(Code.NODE_NAME_TWICE, message, node)
+    for daemon in state.daemons:
+        if daemon.alive:
+            yield from _problems_of(daemon, state.at)
+        elif daemon.node not in alive and not daemon.replaced and state.unwritable is None:
+            message = f"{daemon.node}: no heartbeat for {span(daemon.age)}."
+            yield Finding(Code.NO_HEARTBEAT, message, daemon.node, since=daemon.row.heartbeat_at)
+
+
+def _problems_of(daemon: DaemonNow, at: datetime) -> Iterator[Finding]:
+    node, database = daemon.node, daemon.database
+    since, unwritten = moment(database.get("since")), database.get("unwritten")
+    pending = f", {count(unwritten, 'write')} pending" if unwritten else ""
+    if not database.get("ok", True):
+        message = f"{node}: database unavailable{_for(since, at)}{pending}{_because(database)}"
+        yield Finding(Code.DAEMON_WITHOUT_DATABASE, message, node, since=since)
+    elif pending and database.get("error"):
+        message = f"{node}: cannot write to the database{pending}{_because(database)}"
+        yield Finding(Code.WRITES_PENDING, message, node, since=since)
+    for switch in daemon.switches:
+        name, heard, since = str(switch.get("name")), daemon.heard(switch), moment(switch.get("since"))
+        if not switch.get("watched"):
+            message = (
+                f"{node}: switch {name} not watched{_for(since, at)}, busy members are detected only when their phones "
+                f"answer 486{_because(switch)}"
+            )
+            yield Finding(Code.SWITCH_NOT_WATCHED, message, node, name, since)
+        elif heard is not None and heard > STALE_SECONDS:
+            message = f"{node}: nothing heard from switch {name} for {span(heard)}."
+            yield Finding(Code.SWITCH_SILENT, message, node, name, moment(switch.get("heard_at")))
+
+
+def _for(since: datetime | None, at: datetime) -> str:
+    return f" for {span(max(0.0, (at - since).total_seconds()))}" if since else ""
+
+
+def _because(told: dict[str, Any]) -> str:
+    return f": {told['error']}" if told.get("error") else "."
+
+
+def count(number: int, what: str) -> str:
+    """Return so many, in words: `1 claim`, `2 claims`."""
+    if number == 1:
+        return f"1 {what}"
+    return f"{number} {what[:-1]}ies" if what.endswith("y") else f"{number} {what}s"
+
+
+def _notes(state: State) -> Iterator[Finding]:
+    left = ((state.left_claims, "claim"), (len(state.left_queued), "queue entry"))
+    words = [count(number, what) for number, what in left if number]
+    if words:
+        several = state.left_claims + len(state.left_queued) > 1
+        message = (
+            f"{' and '.join(words)} left by a daemon that is gone; a running daemon removes "
+            f"{'them' if several else 'it'} when the lease ends."
+        )
+        yield Finding(Code.LEFT_BEHIND, message)
+    if state.living and not any(daemon.switches for daemon in state.living):
+        message = "No [[switch]] is configured: busy members are detected only when their phones answer 486."
+        yield Finding(Code.NO_SWITCH_CONFIGURED, message)
+    versions = sorted({str(daemon.told.get("version")) for daemon in state.living})
+    if len(versions) > 1:
+        yield Finding(Code.VERSIONS_DIFFER, f"The daemons run different versions: {', '.join(versions)}.")

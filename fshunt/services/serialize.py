@@ -1,0 +1,262 @@
+"""What programs read: each kind of thing as plain JSON values, under the names that docs/json.md lists.
+
+The command line's `--json` and other entrances use the same forms. Names are flat, times are UTC in one form, and a
+name once given keeps its meaning: what would break a reader raises ``SCHEMA``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from fshunt.db.models import CallRecord, OfferRecord, SkipRecord
+from fshunt.hunting.group import Group, Member
+from fshunt.hunting.group_fields import columns_of
+from fshunt.hunting.rotation import RotationPointer
+
+if TYPE_CHECKING:
+    from fshunt.db.queries.queue import QueuedHunt
+    from fshunt.services.cluster_health import DaemonNow, Finding, State
+    from fshunt.services.groups import GroupDetails
+    from fshunt.services.member_states import MemberState
+
+SCHEMA = 1
+"""The version of all forms below. It grows when a name goes or changes its meaning, not when one is added."""
+
+CALL_KEYS = (
+    "uuid",
+    "domain",
+    "pilot",
+    "group_name",
+    "policy",
+    "caller_number",
+    "caller_name",
+    "started_at",
+    "answered_at",
+    "ended_at",
+    "end_seen",
+    "waited_seconds",
+    "result",
+    "reason",
+    "answered_by",
+    "destination",
+)
+OFFER_KEYS = (
+    "cycle",
+    "stage",
+    "position",
+    "extension",
+    "phones",
+    "ring_seconds",
+    "started_at",
+    "ended_at",
+    "outcome",
+    "cause",
+    "sip_code",
+    "detail",
+)
+SKIP_KEYS = ("cycle", "stage", "position", "extension", "reason", "detail", "at")
+
+
+def document(kind: str, value: object, warnings: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what a command or a request answers: the schema, one thing or list under its kind, and warnings."""
+    return {"schema": SCHEMA, kind: value, "warnings": list(warnings)}
+
+
+def error_document(code: str, message: str) -> dict[str, Any]:
+    """Return what stands in place of a document when something failed."""
+    return {"schema": SCHEMA, "error": {"code": code, "message": message}}
+
+
+def utc(at: datetime | None) -> str | None:
+    """Return a time in UTC: ``2026-03-31T07:00:00.000Z``, always of this length."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def moment(iso: object) -> datetime | None:
+    """Return a time as daemons write it in their status; None for what is none."""
+    try:
+        at = datetime.fromisoformat(str(iso))
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def group_json(details: GroupDetails, seconds_per_ring: float) -> dict[str, Any]:
+    """Return a group with its members; times in seconds."""
+    group = details.group
+    settings = columns_of(group)
+    return {
+        "domain": group.domain,
+        **settings,
+        "effective_ring_seconds": group.ring_time.in_seconds(seconds_per_ring),
+        "box": group.box(),
+        "members": [member_json(member, group, seconds_per_ring) for member in group.members],
+        **_pointer_json("last_answered", details.answerer, group),
+        **_pointer_json("last_turn", details.turn, group),
+        "warnings": group.warnings(),
+    }
+
+
+def member_json(member: Member, group: Group, seconds_per_ring: float) -> dict[str, Any]:
+    """Return a member; its ``rings`` and ``ring_seconds`` are None where it rings as long as the group says."""
+    return {
+        "position": member.position,
+        **columns_of(member),
+        "effective_ring_seconds": (member.ring_time or group.ring_time).in_seconds(seconds_per_ring),
+        "blocked": member.blocked,
+        "auto_blocked": member.auto_blocked,
+        "rang_out": member.rang_out,
+        "idle_since": utc(member.idle_since),
+    }
+
+
+def member_state_json(state: MemberState) -> dict[str, Any]:
+    """Return what a member does now."""
+    return {
+        "state": state.word,
+        "state_since": utc(state.since),
+        "state_left": state.left,
+        "other_end": state.other,
+    }
+
+
+def _pointer_json(name: str, pointer: RotationPointer | None, group: Group) -> dict[str, Any]:
+    """The rotation: who, and at which position; the member is None where it has left the group."""
+    who = None if pointer is None else pointed_at(pointer, group)
+    return {f"{name}_member": who, f"{name}_position": None if pointer is None else pointer.position}
+
+
+def pointed_at(pointer: RotationPointer, group: Group) -> str | None:
+    """Return the member that a rotation pointer means; None if it has left the group."""
+    return next((member.extension for member in group.members if member.id == pointer.member_id), None)
+
+
+def block_json(domain: str, extension: str, blocked: bool, pilots: Sequence[str]) -> dict[str, Any]:
+    """Return whether an extension is blocked, and in which groups."""
+    return {"domain": domain, "extension": extension, "blocked": blocked, "pilots": list(pilots)}
+
+
+def call_json(record: CallRecord) -> dict[str, Any]:
+    """Return a call without its offers and skips."""
+    return _picked(record, CALL_KEYS)
+
+
+def whole_call_json(record: CallRecord, earlier: Sequence[CallRecord]) -> dict[str, Any]:
+    """Return a call with its offers, skips and policy input, and the earlier hunts of the same caller's channel."""
+    return _with_steps(record) | {"earlier": [_with_steps(other) for other in earlier]}
+
+
+def _with_steps(record: CallRecord) -> dict[str, Any]:
+    offers: list[OfferRecord] = record.offers
+    skips: list[SkipRecord] = record.skips
+    return call_json(record) | {
+        "offers": [_picked(offer, OFFER_KEYS) for offer in offers],
+        "skips": [_picked(skip, SKIP_KEYS) for skip in skips],
+        "policy_input": record.policy_input,
+    }
+
+
+def _picked(row: object, names: Sequence[str]) -> dict[str, Any]:
+    values = ((name, getattr(row, name)) for name in names)
+    return {name: utc(value) if isinstance(value, datetime) else value for name, value in values}
+
+
+def status_json(state: State) -> dict[str, Any]:
+    """Return all that is known of the daemons on a database; ages in seconds."""
+    return {
+        "ok": not state.problems,
+        "problems": [finding_json(each) for each in state.problems],
+        "notes": [finding_json(each) for each in state.notes],
+        "hunts": state.total("hunts"),
+        "talks": state.total("talks"),
+        "queued": len(state.queued),
+        "claims": state.claims,
+        "left_queued": len(state.left_queued),
+        "left_claims": state.left_claims,
+        "daemons": [_daemon_json(daemon) for daemon in state.daemons],
+        "switches": [_switch_json(daemon, switch) for daemon in state.living for switch in daemon.switches],
+        "queued_callers": [_queued_json(hunt, ticket, state) for ticket, hunt in enumerate(state.queued, 1)],
+        "left_callers": [_queued_json(hunt, None, state) for hunt in state.left_queued],
+        "errors": [
+            {"node": daemon.node, "at": utc(moment(error.get("at"))), **_texts(error, "level", "message")}
+            for daemon, error in state.errors()
+        ],
+    }
+
+
+def nothing_known_json(problem: Finding) -> dict[str, Any]:
+    """Return the same where the database cannot be read: nothing is known but why."""
+    counts = dict.fromkeys(("hunts", "talks", "queued", "claims", "left_queued", "left_claims"))
+    names = ("daemons", "switches", "queued_callers", "left_callers", "errors")
+    empty: dict[str, list[Any]] = {name: [] for name in names}
+    return {"ok": False, "problems": [finding_json(problem)], "notes": [], **counts, **empty}
+
+
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """Return a problem or note."""
+    return {
+        "code": finding.code.value,
+        "message": finding.message,
+        "node": finding.node,
+        "switch": finding.switch,
+        "since": utc(finding.since),
+    }
+
+
+def _daemon_json(daemon: DaemonNow) -> dict[str, Any]:
+    told, database = daemon.told, daemon.database
+    return {
+        "node": daemon.node,
+        "run_id": daemon.row.run_id,
+        "alive": daemon.alive,
+        "replaced": daemon.replaced,
+        "started_at": utc(daemon.row.started_at),
+        "heartbeat_at": utc(daemon.row.heartbeat_at),
+        "heartbeat_age": round(daemon.age, 1),
+        "version": told.get("version"),
+        "pid": told.get("pid"),
+        "listen": told.get("listen"),
+        "http_listen": daemon.http_listen,
+        "hunts": told.get("hunts"),
+        "talks": told.get("talks"),
+        "queued": daemon.queued,
+        "taken_over": daemon.taken_over,
+        "claims": daemon.claims,
+        "database_ok": database.get("ok"),
+        "database_since": utc(moment(database.get("since"))),
+        "database_unwritten": database.get("unwritten"),
+        "database_error": database.get("error"),
+    }
+
+
+def _switch_json(daemon: DaemonNow, switch: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": switch.get("name"),
+        "node": daemon.node,
+        "watched": bool(switch.get("watched")),
+        "since": utc(moment(switch.get("since"))),
+        "channels": switch.get("channels"),
+        "registrations": switch.get("registrations"),
+        "heard_at": utc(moment(switch.get("heard_at"))),
+        "error": switch.get("error"),
+    }
+
+
+def _queued_json(hunt: QueuedHunt, ticket: int | None, state: State) -> dict[str, Any]:
+    return {
+        "domain": hunt.domain,
+        "pilot": hunt.pilot,
+        "position": ticket,
+        "since": utc(hunt.since),
+        "uuid": hunt.call_uuid,
+        "members": list(hunt.extensions),
+        "node": state.node_of(hunt.run_id) or None,
+    }
+
+
+def _texts(told: dict[str, Any], *names: str) -> dict[str, str | None]:
+    return {name: None if told.get(name) is None else str(told[name]) for name in names}
