@@ -24,7 +24,7 @@ def config() -> None:
 @config.command("check", example="fshunt config check --config /etc/fshunt/fshunt.toml")
 @pass_app
 def check(app: App) -> int:
-    """Show the settings, and check whether the daemon can run with them.
+    """Show the settings and check if the daemon can run with them.
 
     Each setting is listed with its source: default, file or environment. The database password is hidden. Each
     [[switch]] is tried: its password file, and whether it accepts the connection. The exit code is 1 if there is a

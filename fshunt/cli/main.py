@@ -13,7 +13,7 @@ from fshunt.cli.base import Noun, Root
 NOUNS = {
     "db": Noun("fshunt.cli.db", "Create, upgrade and check the database."),
     "group": Noun("fshunt.cli.group", "Hunt groups and their settings."),
-    "member": Noun("fshunt.cli.member", "The members of a group: whose phones ring, in which order and how long."),
+    "member": Noun("fshunt.cli.member", "The members of a group, their order and ring time."),
     "call": Noun("fshunt.cli.call", "Calls to hunt groups: which phones rang or not, and why."),
     "dialplan": Noun("fshunt.cli.dialplan", "Write FreeSWITCH's dialplan for the pilots of the database."),
     "serve": Noun("fshunt.cli.serve", "Run the daemon that FreeSWITCH connects to."),

@@ -30,7 +30,7 @@ member_argument = click.argument("ext", type=params.MEMBER)
 
 @click.group("member", cls=Noun, example="fshunt member add 5000 1001 1002 +14155550123@carrier")
 def member() -> None:
-    """The members of a group: whose phones ring, in which order and how long.
+    """The members of a group, their order and ring time.
 
     EXT is an extension of the domain, or an external number with the gateway that carries it: +14155550123@carrier.
     """

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fshunt.cli import output
-from fshunt.services.cluster_health import DaemonNow, State, count, span
-from fshunt.services.serialize import moment
+from fshunt.services.cluster_health import DaemonNow, State, count, moment, span
 
 MAX_QUEUED, MAX_ERRORS = 8, 5
 """Rows of these tables, so that all of it stays on one screen; --json has all."""

@@ -17,7 +17,6 @@ from typing import Any
 from fshunt.db.queries.daemons import DaemonRow
 from fshunt.db.queries.overview import Overview
 from fshunt.db.queries.queue import QueuedHunt
-from fshunt.services.serialize import moment
 
 SECOND_LOOK_SECONDS = 2.5
 """Heartbeats are 2 s apart: a daemon without a new one after this is dead."""
@@ -212,6 +211,15 @@ def state_of(seen: Overview, at: datetime, before: Overview | None = None, unwri
     state.problems.extend(_problems(state))
     state.notes.extend(_notes(state))
     return state
+
+
+def moment(iso: object) -> datetime | None:
+    """Return a time as daemons write it in their status; None for what is none."""
+    try:
+        at = datetime.fromisoformat(str(iso))
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def span(seconds: float) -> str:

@@ -14,10 +14,10 @@ from fshunt.db.models import CallRecord, OfferRecord, SkipRecord
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import columns_of
 from fshunt.hunting.rotation import RotationPointer
+from fshunt.services.cluster_health import DaemonNow, Finding, State, moment
 
 if TYPE_CHECKING:
     from fshunt.db.queries.queue import QueuedHunt
-    from fshunt.services.cluster_health import DaemonNow, Finding, State
     from fshunt.services.groups import GroupDetails
     from fshunt.services.member_states import MemberState
 
@@ -74,15 +74,6 @@ def utc(at: datetime | None) -> str | None:
     if at is None:
         return None
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
-
-
-def moment(iso: object) -> datetime | None:
-    """Return a time as daemons write it in their status; None for what is none."""
-    try:
-        at = datetime.fromisoformat(str(iso))
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def group_json(details: GroupDetails, seconds_per_ring: float) -> dict[str, Any]:

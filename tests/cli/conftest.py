@@ -14,6 +14,14 @@ from sqlalchemy import make_url
 from fshunt.cli.main import cli
 
 
+def content_of(text: str) -> Any:
+    """What a document of schema 1 holds under its kind."""
+    document = json.loads(text)
+    [kind] = set(document) - {"schema", "warnings"}
+    assert document["schema"] == 1
+    return document[kind]
+
+
 @dataclass
 class Fshunt:
     """The command line on one database. `run` is for what shall go well, `refused` for what shall not."""
@@ -29,7 +37,8 @@ class Fshunt:
         return result
 
     def json(self, *words: str) -> Any:
-        return json.loads(self.run(*words, "--json").stdout)
+        """The thing or the list in the document that a command prints."""
+        return content_of(self.run(*words, "--json").stdout)
 
     def refused(self, exit_code: int, *words: str) -> str:
         """Run what shall be refused: one sentence on stderr, no traceback, and nothing changed."""
@@ -39,6 +48,8 @@ class Fshunt:
         result = self.invoke(*words)
         assert result.exit_code == exit_code, result.output
         sentence = result.stderr.removesuffix("\n")
+        if "--json" in words:
+            sentence = f"Error: {json.loads(sentence)['error']['message']}"
         assert sentence.startswith("Error: ")
         assert "\n" not in sentence
         assert sentence.endswith((".", "?"))

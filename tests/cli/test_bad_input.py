@@ -147,8 +147,8 @@ def test_somebody_in_no_group_cannot_be_blocked(office):
 
 def test_a_pilot_that_is_taken(office):
     office.run("group", "add", "5100")
-    assert "There is a group 5000 in pbx.test already" in office.refused(FAILURE, "group", "add", "5000")
-    assert "There is a group 5100" in office.refused(FAILURE, "group", "renumber", "5000", "5100")
+    assert "Group 5000 of pbx.test exists already" in office.refused(FAILURE, "group", "add", "5000")
+    assert "Group 5100 of pbx.test exists already" in office.refused(FAILURE, "group", "renumber", "5000", "5100")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_ring_time_that_is_none(office, whose):
 
 
 def test_a_members_ring_time_is_its_own_or_the_groups(office):
-    assert "Say the ring time once" in office.refused(
+    assert "Use only one of --rings" in office.refused(
         USAGE, "member", "set", "5000", "1001", "--rings", "3", "--group-ring"
     )
 
@@ -223,7 +223,7 @@ def test_a_limit_that_is_none(office):
 
 def test_a_uuid_that_is_too_short(office):
     assert office.refused(USAGE, "call", "show", "3f2a9") == (
-        "'3f2a9' is too short: say at least 6 characters of the call's uuid."
+        "'3f2a9' is too short: use at least 6 characters of the call's uuid."
     )
 
 
@@ -282,11 +282,11 @@ def test_a_broken_config_file(office, tmp_path, words, text, problem):
 
 
 def test_a_misspelt_variable(office):
-    office.env["FSHUNT_RINGCYCLE"] = "5"
+    office.env["FSHUNT_SECONDSPERRING"] = "5"
     result = office.invoke("group", "list")
     assert (result.exit_code, result.stdout) == (FAILURE, "")
     assert result.stderr == (
-        "Error: The environment variable `FSHUNT_RINGCYCLE` is not a setting of fshunt"
+        "Error: The environment variable `FSHUNT_SECONDSPERRING` is not a setting of fshunt"
         " (did you mean `FSHUNT_SECONDS_PER_RING`?).\n"
     )
 

@@ -1,16 +1,15 @@
-import json
 import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fshunt.cli.records import OUTCOME_WORDS, RESULT_WORDS
 from fshunt.db.queries import calls
 from fshunt.hunting.availability import AUTO_BLOCKED, SkipReason
 from fshunt.hunting.policies import decide
 from fshunt.hunting.policy_input import PolicyInput, PolicyMember
 from fshunt.hunting.rotation import RotationPointer
 from fshunt.hunting.states import Outcome, Result
+from fshunt.services.call_story import OUTCOME_WORDS, RESULT_WORDS
 
 START = datetime(2025, 3, 31, 9, 0, 0, tzinfo=UTC)
 UUID = "3f2a9c41-0000-4000-8000-000000000001"
@@ -80,8 +79,8 @@ def test_the_list_in_json_has_what_others_rely_on(hunted):
         "domain": "pbx.test",
         "pilot": "5000",
         "caller_number": "+14155550100",
-        "started_at": "2025-03-31T09:00:00+00:00",
-        "ended_at": "2025-03-31T09:01:20+00:00",
+        "started_at": "2025-03-31T09:00:00.000Z",
+        "ended_at": "2025-03-31T09:01:20.000Z",
         "result": "answered",
         "answered_by": "1001",
     }
@@ -103,7 +102,7 @@ def test_the_list_of_calls_has_one_line_a_call(hunted):
 
 def test_without_calls_the_list_is_empty(fshunt):
     assert fshunt.json("call", "list") == []
-    assert fshunt.run("call", "list").stdout == "There is no such call.\n"
+    assert fshunt.run("call", "list").stdout == "No calls yet.\n"
 
 
 def test_the_list_is_newest_first_and_can_be_narrowed(fshunt, store):
@@ -149,9 +148,9 @@ def test_a_call_is_shown_in_order_of_time_with_reasons(hunted):
         "result    answered by 1001",
     ]
     assert steps.splitlines() == [
-        "09:00:00    +0.1 s  1002 passed over: is rung or held by another hunt (claimed)",
-        "09:00:00    +0.2 s  1003 rung on 2 phones: did not answer after 18.0 of 18 s (no-answer, NO_ANSWER)",
-        "09:00:18   +18.3 s  1001 rung: answered after 3.5 of 20 s (answered)",
+        "09:00:00    +0.1 s  1002 skipped: is rung or held by another hunt (claimed)",
+        "09:00:00    +0.2 s  1003 rang on 2 phones: did not answer after 18.0 of 18 s (no-answer, NO_ANSWER)",
+        "09:00:18   +18.3 s  1001 rang: answered after 3.5 of 20 s (answered)",
     ]
     assert "last answered  1001" in decision
     assert "order          1002, then 1003, then 1001" in decision
@@ -167,7 +166,7 @@ def test_a_call_in_json_has_its_steps_and_the_facts_to_decide_again(hunted):
         "extension": "1002",
         "reason": "claimed",
         "detail": None,
-        "at": "2025-03-31T09:00:00.100000+00:00",
+        "at": "2025-03-31T09:00:00.100Z",
     }
     assert [(offer["extension"], offer["outcome"], offer["ring_seconds"]) for offer in call["offers"]] == [
         ("1003", "no-answer", 18.0),
@@ -203,10 +202,10 @@ def test_earlier_hunts_of_the_same_caller_are_shown_below(hunted, store):
         open_call(session, "h2", started_at=at(100), pilot="5001", caller_name=None)
     page = hunted.run("call", "show", UUID).stdout
     assert page.startswith(f"Call {UUID} to 5001")
-    assert "result   under way" in page
-    assert "Nobody was rung." in page
+    assert "result   in progress" in page
+    assert "No phone rang." in page
     assert "Earlier, at 2025-03-31 09:00:00, the same caller's call to 5000:" in page
-    assert "1002 passed over" in page
+    assert "1002 skipped" in page
     [earlier] = hunted.json("call", "show", UUID)["earlier"]
     assert len(earlier["offers"]) == 2
 
@@ -243,7 +242,7 @@ def test_each_skip_is_shown(fshunt, store, reason, detail, words):
         open_call(session)
         place = {"call_id": "h1", "cycle": 1, "stage": 1, "position": 1, "extension": "1001"}
         calls.add_skip(session, "s1", **place, reason=reason, at=at(0.1), detail=detail)
-    assert f"1001 passed over: {words}\n" in fshunt.run("call", "show", UUID).stdout
+    assert f"1001 skipped: {words}\n" in fshunt.run("call", "show", UUID).stdout
 
 
 def test_every_outcome_and_result_has_words():
@@ -277,7 +276,7 @@ def test_an_end_that_nobody_saw_is_shown_as_unseen(fshunt, store):
 def test_facts_that_cannot_be_read_spoil_nothing_else(fshunt, store):
     with store.writing() as session:
         open_call(session, policy_input={"policy": "of a later version"})
-    assert "they cannot be read" in fshunt.run("call", "show", UUID).stdout
+    assert "this version cannot read it" in fshunt.run("call", "show", UUID).stdout
 
 
 def test_a_hostile_name_cannot_act_on_the_terminal(fshunt, store):
@@ -287,4 +286,4 @@ def test_a_hostile_name_cannot_act_on_the_terminal(fshunt, store):
         page = fshunt.run(*words).stdout
         assert all(char.isprintable() or char == "\n" for char in page)
         assert "\nresult  answered" not in page
-    assert json.loads(fshunt.run("call", "list", "--json").stdout)[0]["caller_name"]
+    assert fshunt.json("call", "list")[0]["caller_name"]

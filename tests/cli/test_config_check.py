@@ -1,4 +1,3 @@
-import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -8,6 +7,8 @@ import pytest
 
 from fshunt.cli import checks as checks_module
 from tests.support.ports import held_port, number_of
+
+from .conftest import content_of
 
 
 @pytest.fixture
@@ -28,14 +29,15 @@ def checked(office, free_port, tmp_path):
 def checks(fshunt, exit_code: int = 0) -> dict[str, tuple[bool, str]]:
     result = fshunt.invoke("config", "check", "--json")
     assert result.exit_code == exit_code, result.output
-    return {check["name"]: (check["ok"], check["message"]) for check in json.loads(result.stdout)["checks"]}
+    return {check["name"]: (check["ok"], check["message"]) for check in content_of(result.stdout)["checks"]}
 
 
 def test_each_setting_stands_there_with_where_it_comes_from(checked, database_url):
-    settings = checked.json("config", "check")["settings"]
-    assert settings["seconds_per_ring"] == {"value": 5.0, "source": "file"}
-    assert settings["default_domain"] == {"value": "pbx.test", "source": "environment"}
-    assert settings["max_calls"] == {"value": 1000, "source": "default"}
+    rows = checked.json("config", "check")["settings"]
+    settings = {row["name"]: (row["value"], row["source"]) for row in rows}
+    assert settings["seconds_per_ring"] == (5.0, "file")
+    assert settings["default_domain"] == ("pbx.test", "environment")
+    assert settings["max_calls"] == (1000, "default")
     lines = [line.split() for line in checked.run("config", "check").stdout.splitlines()]
     assert ["seconds_per_ring", "5", "file"] in lines
     assert ["default_domain", "pbx.test", "environment"] in lines
@@ -56,7 +58,7 @@ def test_a_database_that_is_not_migrated_is_wrong(checked, empty_database_url):
     assert "groups" not in found
     result = checked.invoke("config", "check")
     assert result.exit_code == 1
-    assert "WRONG  database: " in result.stdout
+    assert "PROBLEM  database: " in result.stdout
 
 
 def test_a_database_that_cannot_be_written_is_wrong(checked, unwritable):

@@ -1,7 +1,8 @@
-import json
 from pathlib import Path
 
 import pytest
+
+from .conftest import content_of
 
 pytestmark = pytest.mark.sql
 
@@ -45,4 +46,4 @@ def test_upgrade_in_a_folder_that_is_not_there(fshunt_on, tmp_path):
 def test_check_of_a_database_that_cannot_be_written(fshunt, unwritable):
     assert unwritable in fshunt.refused(1, "db", "check")
     result = fshunt.invoke("db", "check", "--json")
-    assert (result.exit_code, json.loads(result.stdout)["ok"]) == (1, False)
+    assert (result.exit_code, content_of(result.stdout)["ok"]) == (1, False)

@@ -74,7 +74,7 @@ def test_without_groups_the_file_has_no_pilot_and_a_warning_says_so(fshunt):
     del fshunt.env["FSHUNT_DEFAULT_DOMAIN"]
     result = fshunt.run("dialplan")
     assert pilots(result.stdout) == []
-    assert "There is no group yet" in result.stderr
+    assert "No groups yet" in result.stderr
 
 
 @pytest.mark.parametrize("broken", ["FSHUNT_CONTROLLERS", "FSHUNT_FALLBACK_BOX"])

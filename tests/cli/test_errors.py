@@ -30,8 +30,8 @@ def test_what_was_not_expected_is_one_sentence_without_a_traceback(broken):
     result = CliRunner().invoke(broken(body), ["fall"])
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        "Error: fshunt met something it did not expect, RuntimeError: first line second line"
-        " (FSHUNT_DEBUG=1 shows where).\n"
+        "Error: Internal error: RuntimeError: first line second line. Please report it;"
+        " FSHUNT_DEBUG=1 shows the traceback.\n"
     )
 
 

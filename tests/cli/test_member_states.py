@@ -14,6 +14,7 @@ from fshunt.db.engine import open_store
 from fshunt.db.models import HuntMember
 from fshunt.db.queries import calls, claims, daemons, lease
 from fshunt.hunting.states import Outcome
+from fshunt.services import cluster_health
 from fshunt.simulator.core.phones import RINGS, answers
 from fshunt.simulator.switch import SimulatedSwitch
 from tests.support.ports import held_port, number_of
@@ -136,7 +137,7 @@ def test_without_a_switch_the_states_come_from_the_database(office, outcome, off
     assert states(office) == {"1001": "unknown", "1002": state, "1003": "unknown"}
     assert shown(office)["1001"] == "enabled"
     warning = office.run("member", "list", "5000").stderr
-    assert warning == "Warning: No [[switch]] is configured: what is shown of phones is what the database knows.\n"
+    assert warning == "Warning: No [[switch]] is configured: states of phones are only what the database knows.\n"
 
 
 GONE_FOR_SECONDS = 3600.0
@@ -155,7 +156,7 @@ def test_just_after_its_death_the_next_heartbeat_of_a_daemon_is_awaited(office, 
     monkeypatch.setattr(status.time, "sleep", looked.append)
     _claim(office, "1002", None, silent=12.0)
     assert shown(office)["1002"].endswith(", left by a daemon that is gone")
-    assert set(looked) == {status.SECOND_LOOK_SECONDS}
+    assert set(looked) == {cluster_health.SECOND_LOOK_SECONDS}
 
 
 def test_the_switches_override_the_claims_of_a_dead_daemon(watching):
@@ -181,7 +182,7 @@ def test_a_member_is_in_wrap_up_after_a_call(office):
     with writing(office) as s:
         s.query(HuntMember).filter_by(extension="1001").update({"idle_since": datetime.now(UTC)})
     assert states(office)["1001"] == "wrap-up"
-    assert re.fullmatch(r"in_wrap_up since \d\d:\d\d:\d\d", shown(office)["1001"])
+    assert re.fullmatch(r"wrap-up since \d\d:\d\d:\d\d", shown(office)["1001"])
 
 
 def test_an_unreachable_switch_is_named_and_the_rest_is_shown(watching, tmp_path):
@@ -190,7 +191,7 @@ def test_an_unreachable_switch_is_named_and_the_rest_is_shown(watching, tmp_path
         watching.env["FSHUNT_SWITCH"] = f"{there},127.0.0.1:{port}={tmp_path / 'password'}"
         warnings = watching.run("member", "list", "5000").stderr.splitlines()
         assert len(warnings) == 1
-        assert f"127.0.0.1:{port} is not asked" in warnings[0]
+        assert f"127.0.0.1:{port} was not asked" in warnings[0]
         found = states(watching)
     assert found["1002"] == "on-call"
     assert found["1003"] == "unknown"  # its phone may be registered at the other switch
@@ -199,7 +200,7 @@ def test_an_unreachable_switch_is_named_and_the_rest_is_shown(watching, tmp_path
 
 @pytest.mark.parametrize(
     ("password", "words"),
-    [("wrong-password", "refuses the event socket's password"), ("ClueCon", "refuses: set another")],
+    [("wrong-password", "refuses the event socket's password"), ("ClueCon", "which fshunt refuses")],
 )
 def test_a_wrong_or_default_password_is_reported_and_not_shown(watching, tmp_path, password, words):
     (tmp_path / "password").write_text(password)

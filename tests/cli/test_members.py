@@ -16,8 +16,9 @@ def test_a_member_is_added_with_all_its_options(office):
     assert office.json("member", "list", "5000")[-1] == {
         "position": 4,
         "extension": "1009",
-        "ring_time": {"rings": None, "ring_seconds": 25.0, "seconds": 25.0},
-        "own_ring_time": True,
+        "rings": None,
+        "ring_seconds": 25.0,
+        "effective_ring_seconds": 25.0,
         "weight": 7,
         "confirm": True,
         "enabled": True,
@@ -62,9 +63,9 @@ def test_the_ring_time_is_the_groups_until_the_member_has_its_own_and_after_it(o
     office.run("member", "set", "5000", "1001", "--rings", "5")
     assert "5 rings (30 s)" in office.run("member", "list", "5000").stdout.splitlines()[1]
     office.run("group", "set", "5000", "--rings", "2")
-    assert [m["ring_time"]["seconds"] for m in office.json("member", "list", "5000")] == [30.0, 12.0, 12.0]
+    assert [m["effective_ring_seconds"] for m in office.json("member", "list", "5000")] == [30.0, 12.0, 12.0]
     office.run("member", "set", "5000", "1001", "--group-ring")
-    assert [m["ring_time"]["seconds"] for m in office.json("member", "list", "5000")] == [12.0, 12.0, 12.0]
+    assert [m["effective_ring_seconds"] for m in office.json("member", "list", "5000")] == [12.0, 12.0, 12.0]
 
 
 def test_omitted_options_of_a_member_keep_their_value(office):

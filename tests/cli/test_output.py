@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from fshunt.cli import output
+from fshunt.services.serialize import utc
 
 
 class Terminal(io.StringIO):
@@ -69,9 +70,10 @@ def test_what_a_terminal_would_act_on_is_replaced(on_terminal, char):
     assert out.getvalue().count("Bob\N{REPLACEMENT CHARACTER}by") == 2
 
 
-def test_times_in_json_are_in_utc(capsys):
-    output.emit_json({"at": datetime.fromisoformat("2025-03-31T09:00:00+02:00")})
-    assert '"2025-03-31T07:00:00+00:00"' in capsys.readouterr().out
+def test_times_in_json_are_in_utc_and_of_one_form():
+    assert utc(datetime.fromisoformat("2025-03-31T09:00:00+02:00")) == "2025-03-31T07:00:00.000Z"
+    assert utc(datetime.fromisoformat("2025-03-31T07:00:00.1234567+00:00")) == "2025-03-31T07:00:00.123Z"
+    assert utc(None) is None
 
 
 def test_what_has_no_form_in_json_is_an_error():

@@ -1,16 +1,17 @@
 """`fshunt status`: who is alive, what is wrong first, and what there is."""
 
-import json
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from fshunt.cli import health, status
-from fshunt.cli.health import span
+from fshunt.cli import status
 from fshunt.db.queries import claims, daemons, lease, queue
-from fshunt.services import groups
+from fshunt.services import cluster_health, groups
+from fshunt.services.cluster_health import span
+
+from .conftest import content_of
 
 LEASE_NOW = datetime(2020, 1, 1, tzinfo=UTC)
 """A reading of the lease clock: it has nothing to do with the time of day."""
@@ -86,15 +87,19 @@ def page(fshunt, exit_code: int = 0) -> list[str]:
 def as_json(fshunt, exit_code: int = 0) -> dict[str, Any]:
     result = fshunt.invoke("status", "--json")
     assert result.exit_code == exit_code, result.output
-    return json.loads(result.stdout)
+    return content_of(result.stdout)
+
+
+def messages(findings: list[dict[str, Any]]) -> list[str]:
+    return [finding["message"] for finding in findings]
 
 
 def wrong(fshunt, exit_code: int = 0) -> list[str]:
     """What is wrong: it stands first, and nothing else does."""
     lines = page(fshunt, exit_code)
-    problems = [line.removeprefix("WRONG  ") for line in lines if line.startswith("WRONG  ")]
-    assert lines[: len(problems)] == [f"WRONG  {problem}" for problem in problems]
-    assert as_json(fshunt, exit_code)["problems"] == problems
+    problems = [line.removeprefix("PROBLEM  ") for line in lines if line.startswith("PROBLEM  ")]
+    assert lines[: len(problems)] == [f"PROBLEM  {problem}" for problem in problems]
+    assert messages(as_json(fshunt, exit_code)["problems"]) == problems
     return problems
 
 
@@ -106,9 +111,9 @@ def test_without_any_daemon_status_fails_and_says_so(fshunt, no_second_look):
 def test_all_is_well(fshunt, beat, no_second_look):
     beat()
     lines = page(fshunt)
-    assert lines[0] == "ok     1 daemon alive, 3 hunts in progress, 0 callers waiting, 0 claims."
+    assert lines[0] == "OK       1 daemon alive, 3 hunts in progress, 0 callers queued, 0 claims."
     assert lines[1] == ""
-    assert lines[2].split() == ["daemon", "state", "hunts", "talks", "waiting", "claims", "database", "version"]
+    assert lines[2].split() == ["daemon", "state", "hunts", "talks", "queued", "claims", "database", "version"]
     assert lines[3].split() == ["pbx1-8084", "up", "5", "h", "3", "11", "1", "0", "ok", "0.1.0"]
     assert lines[5].split() == ["switch", "seen", "by", "state", "channels", "registrations", "last", "heard"]
     assert lines[6].split()[:5] == ["127.0.0.1:8021", "pbx1-8084", "watched", "12", "85"]
@@ -125,15 +130,16 @@ def test_json_has_every_field_of_a_heartbeat(fshunt, beat):
         4711,
         "127.0.0.1:8084",
     )
-    assert daemon["switches"][0]["registrations"] == 85
-    assert 0 <= daemon["age"] <= 10
+    [switch] = as_json(fshunt)["switches"]
+    assert (switch["name"], switch["node"], switch["registrations"]) == ("127.0.0.1:8021", "pbx1-8084", 85)
+    assert 0 <= daemon["heartbeat_age"] <= 10
 
 
 def test_a_dead_daemon_is_reported_while_another_is_alive(fshunt, beat, no_second_look):
     beat("pbx2-8084", silent=3600)
     beat("pbx1-8084")
     [problem] = wrong(fshunt)
-    assert problem.startswith("pbx2-8084 has been silent for 60 min, since ")
+    assert problem == "pbx2-8084: no heartbeat for 60 min."
     assert [daemon["alive"] for daemon in as_json(fshunt)["daemons"]] == [True, False]
     assert as_json(fshunt)["hunts"] == 3, "what the dead one last had is not there any more"
 
@@ -141,8 +147,8 @@ def test_a_dead_daemon_is_reported_while_another_is_alive(fshunt, beat, no_secon
 def test_when_all_are_dead_it_fails(fshunt, beat, no_second_look):
     beat("pbx1-8084", silent=7300)
     problems = wrong(fshunt, exit_code=1)
-    assert problems[0].startswith("No daemon is alive; `systemctl status fshunt`")
-    assert problems[1].startswith("pbx1-8084 has been silent for 2 h")
+    assert problems[0].startswith("No daemon is alive: see `systemctl status fshunt`")
+    assert problems[1] == "pbx1-8084: no heartbeat for 2 h."
 
 
 def test_a_daemon_that_was_started_again_is_not_missed(fshunt, beat, no_second_look):
@@ -155,7 +161,7 @@ def test_a_daemon_that_was_killed_a_moment_ago_and_runs_again_is_one(fshunt, bea
     beat("pbx1-8084", run="before", silent=4)
     beat("pbx1-8084", run="after", started=2)
     lines = page(fshunt)
-    assert lines[0].startswith("ok     1 daemon alive, 3 hunts in progress")
+    assert lines[0].startswith("OK       1 daemon alive, 3 hunts in progress")
     assert [line.split()[:3] for line in lines[3:5]] == [["pbx1-8084", "up", "2"], ["pbx1-8084", "an", "earlier"]]
     assert "an earlier run, until 4 s ago" in lines[4]
     assert [(each["alive"], each["replaced"]) for each in as_json(fshunt)["daemons"]] == [(True, False), (False, True)]
@@ -164,14 +170,14 @@ def test_a_daemon_that_was_killed_a_moment_ago_and_runs_again_is_one(fshunt, bea
 def test_two_daemons_with_one_name_are_reported(fshunt, beat):
     beat("pbx1-8084", run="one")
     beat("pbx1-8084", run="other")
-    assert wrong(fshunt) == ["2 daemons call themselves pbx1-8084: give each a `node` of its own."]
+    assert wrong(fshunt) == ["2 daemons are named pbx1-8084: set a different `node_name` for each."]
 
 
 @pytest.mark.parametrize("apart", [-3600, -30, 30, 300])
 def test_a_daemon_whose_clock_differs_is_alive_if_its_heartbeat_changes(fshunt, beat, monkeypatch, apart):
     beat(apart=apart, silent=2)
     monkeypatch.setattr(status.time, "sleep", lambda _: beat(apart=apart))
-    assert page(fshunt)[0].startswith("ok     1 daemon alive")
+    assert page(fshunt)[0].startswith("OK       1 daemon alive")
 
 
 @pytest.mark.parametrize("apart", [-3600, -30, 30, 300])
@@ -181,7 +187,7 @@ def test_a_daemon_whose_clock_differs_is_dead_if_its_heartbeat_does_not_change(f
     monkeypatch.setattr(status.time, "sleep", looked.append)
     assert wrong(fshunt, exit_code=1)[0].startswith("No daemon is alive")
     assert looked
-    assert set(looked) == {status.SECOND_LOOK_SECONDS}
+    assert set(looked) == {cluster_health.SECOND_LOOK_SECONDS}
 
 
 def test_of_two_daemons_one_whose_clock_is_behind_is_alive(fshunt, beat, no_second_look):
@@ -195,49 +201,49 @@ def test_a_switch_that_is_cut_off_is_reported_with_the_reason(fshunt, beat):
     cut_off = told()["switches"][0] | {"watched": False, "error": "FreeSWITCH at 127.0.0.1:8021 cannot be reached."}
     beat(switches=[cut_off])
     [problem] = wrong(fshunt)
-    assert problem.startswith("pbx1-8084 does not watch the switch 127.0.0.1:8021 since ")
-    assert problem.endswith("hunts by what its phones answer: FreeSWITCH at 127.0.0.1:8021 cannot be reached.")
-    assert any("CUT OFF" in line for line in page(fshunt))
+    assert problem.startswith("pbx1-8084: switch 127.0.0.1:8021 not watched for 60 min, ")
+    assert problem.endswith("their phones answer 486: FreeSWITCH at 127.0.0.1:8021 cannot be reached.")
+    assert any("not watched " in line for line in page(fshunt))
 
 
 def test_a_switch_that_was_never_reached_is_reported(fshunt, beat):
     never = told()["switches"][0] | {"watched": False, "since": None, "heard_at": None, "error": None}
     beat(switches=[never])
     [problem] = wrong(fshunt)
-    assert problem.endswith("the switch 127.0.0.1:8021, and hunts by what its phones answer.")
-    assert any(line.split()[-3:] == ["CUT", "OFF", "never"] for line in page(fshunt))
+    assert problem.endswith("not watched, busy members are detected only when their phones answer 486.")
+    assert any(line.split()[-3:] == ["not", "watched", "never"] for line in page(fshunt))
 
 
 def test_a_silent_switch_is_reported(fshunt, beat):
     old = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
     beat(switches=[told()["switches"][0] | {"heard_at": old}])
-    assert wrong(fshunt) == ["pbx1-8084 has heard nothing of the switch 127.0.0.1:8021 for 5 min."]
+    assert wrong(fshunt) == ["pbx1-8084: nothing heard from switch 127.0.0.1:8021 for 5 min."]
 
 
 def test_without_a_switch_to_watch_status_explains_the_consequence(fshunt, beat):
     beat(switches=[])
     assert wrong(fshunt) == []
-    assert page(fshunt)[1].startswith("note   No [[switch]] is configured, so who is on the phone is known only from")
+    assert page(fshunt)[1].startswith("NOTE     No [[switch]] is configured: busy members are detected only")
 
 
 def test_a_daemon_that_cannot_use_the_database_is_reported(fshunt, beat):
     since = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
     beat(database={"ok": False, "since": since, "unwritten": 17, "error": "The database is locked."})
     [problem] = wrong(fshunt)
-    assert problem.startswith("pbx1-8084 cannot use the database since ")
-    assert problem.endswith("; 17 records wait to be written: The database is locked.")
-    assert any("AWAY, 17 unwritten" in line for line in page(fshunt))
+    assert problem.startswith("pbx1-8084: database unavailable for ")
+    assert problem.endswith(", 17 writes pending: The database is locked.")
+    assert any("unavailable, 17 writes pending" in line for line in page(fshunt))
 
 
 def test_records_that_wait_because_of_an_error_are_reported(fshunt, beat):
     beat(database={"ok": True, "since": None, "unwritten": 17, "error": "The disk is full."})
-    assert wrong(fshunt) == ["pbx1-8084 cannot write all records; 17 records wait to be written: The disk is full."]
+    assert wrong(fshunt) == ["pbx1-8084: cannot write to the database, 17 writes pending: The disk is full."]
 
 
 def test_different_versions_are_noted(fshunt, beat):
     beat("pbx1-8084")
     beat("pbx2-8084", version="0.2.0")
-    assert as_json(fshunt)["notes"] == ["The daemons run different versions: 0.1.0, 0.2.0."]
+    assert messages(as_json(fshunt)["notes"]) == ["The daemons run different versions: 0.1.0, 0.2.0."]
 
 
 def test_queued_callers_are_listed_in_order_of_the_queue(office, store, beat):
@@ -262,8 +268,8 @@ def test_queued_callers_are_listed_in_order_of_the_queue(office, store, beat):
     start = next(at for at, line in enumerate(lines) if line.startswith("#"))
     assert lines[start + 1].split() == ["1", "5000,", "pbx.test", "2", "members", "3", "min", "pbx1-8084"]
     assert lines[start + 2].split() == ["2", "5000,", "pbx.test", "1003", "3", "min", "pbx1-8084"]
-    assert "... 3 more callers wait." in lines
-    found = as_json(office)["callers_waiting"]
+    assert "... 3 more callers are queued." in lines
+    found = as_json(office)["queued_callers"]
     assert [hunt["uuid"] for hunt in found] == [f"call-{number}" for number in range(1, 12)]
     assert found[0]["members"] == ["1001", "1002"]
     assert found[0]["node"] == "pbx1-8084"
@@ -288,13 +294,13 @@ def test_claims_and_queue_entries_of_a_dead_daemon_are_not_counted(office, store
         claims.claim(s, hunt_id="h", extensions=["1001"], now=LEASE_NOW, **who)
         at = datetime.now(UTC) - timedelta(hours=1)
         queue.join(s, "w", ["1001", "1002"], group_id=group.id, ticket=None, at=at, now=LEASE_NOW, **who)
-    note = "1 claim and 1 place in the line are left by a daemon that is gone"
-    note = f"note   {note}; a daemon that runs ends them with the lease."
+    note = "1 claim and 1 queue entry left by a daemon that is gone"
+    note = f"NOTE     {note}; a running daemon removes them when the lease ends."
     assert note in page(office, exit_code=1)
     assert not any(line.startswith("#") for line in page(office, exit_code=1)), "nobody waits"
     found = as_json(office, exit_code=1)
-    assert (found["claims"], found["left_claims"], found["waiting"], found["left_waiting"]) == (0, 1, 0, 1)
-    assert (found["callers_waiting"], [hunt["uuid"] for hunt in found["callers_left"]]) == ([], ["c"])
+    assert (found["claims"], found["left_claims"], found["queued"], found["left_queued"]) == (0, 1, 0, 1)
+    assert (found["queued_callers"], [hunt["uuid"] for hunt in found["left_callers"]]) == ([], ["c"])
     beat("pbx2-8084")
     assert page(office)[1] == note, "also beside a live one"
 
@@ -323,7 +329,7 @@ def test_a_daemon_of_another_version_with_fewer_fields_is_no_error(fshunt, store
         lease.advance(s, LEASE_NOW)
         daemons.beat(s, "old", node="old", started_at=now, at=now, now=LEASE_NOW, status={"errors": [{"at": "?"}]})
     assert as_json(fshunt)["daemons"][0]["alive"]
-    assert page(fshunt)[0].startswith("ok")
+    assert page(fshunt)[0].startswith("OK")
 
 
 def test_a_missing_database_is_one_sentence(fshunt_on, tmp_path):
@@ -347,7 +353,7 @@ def test_an_unreachable_server_is_one_sentence(fshunt_on):
 )
 def test_json_is_json_also_where_the_database_cannot_be_reached(fshunt_on, url):
     result = fshunt_on(url).invoke("status", "--json")
-    found = json.loads(result.stdout)
+    found = content_of(result.stdout)
     assert (result.exit_code, result.stderr) == (1, "")
     assert (found["ok"], found["daemons"], found["hunts"]) == (False, [], None)
     assert len(found["problems"]) == 1
@@ -357,7 +363,7 @@ def test_json_is_json_also_where_the_database_cannot_be_reached(fshunt_on, url):
 def test_json_has_the_same_names_whatever_is_known(fshunt_on, fshunt, beat):
     beat()
     away = fshunt_on("sqlite:////no/such/folder/fshunt.db").invoke("status", "--json")
-    assert set(json.loads(away.stdout)) == set(as_json(fshunt))
+    assert set(content_of(away.stdout)) == set(as_json(fshunt))
 
 
 @pytest.mark.parametrize("silent", [0, 30])
@@ -369,10 +375,10 @@ def test_where_the_database_cannot_be_written_silence_is_no_death(fshunt, store,
     words = request.getfixturevalue("unwritable")
     first, *others = wrong(fshunt, exit_code=1 if silent else 0)
     assert words in first
-    assert [other.startswith("So no daemon can say that it lives, and may hunt all the same") for other in others] == (
+    assert [other.startswith("No daemon can write its heartbeat, but hunts may continue") for other in others] == (
         [True] if silent else []
     )
-    assert not any("SILENT" in line for line in page(fshunt, 1 if silent else 0))
+    assert not any("no heartbeat" in line for line in page(fshunt, 1 if silent else 0))
     found = as_json(fshunt, 1 if silent else 0)
     assert (found["claims"], found["left_claims"]) == (1, 0), "no daemon is known to be dead"
 
@@ -391,14 +397,14 @@ def test_on_a_terminal_what_is_wrong_is_red(fshunt, beat, monkeypatch):
             return True
 
     beat(silent=3600)
-    found = health.state_of(status._overview(_App(fshunt)), datetime.now(UTC))
+    found = cluster_health.state_of(status._overview(_App(fshunt)), datetime.now(UTC))
     screen = Terminal()
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys, "stdout", screen)
     status.print_status(found)
     lines = screen.getvalue().splitlines()
-    assert lines[0].startswith("\x1b[31m\x1b[1mWRONG  No daemon is alive")
+    assert lines[0].startswith("\x1b[31m\x1b[1mPROBLEM  No daemon is alive")
     assert len(lines) < 24
 
 

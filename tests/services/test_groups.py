@@ -110,7 +110,7 @@ def test_an_unknown_domain_names_the_nearest(store):
 
 def test_a_pilot_is_taken_once_in_a_domain_and_again_in_another(store):
     make_office(store)
-    with pytest.raises(Conflict, match=r"^There is a group 5000 in pbx\.test already"):
+    with pytest.raises(Conflict, match=r"^Group 5000 of pbx\.test exists already"):
         make_office(store)
     with store.writing() as s:
         groups.add_group(s, "other.test", PILOT)
@@ -200,7 +200,7 @@ def test_the_domain_is_the_option_else_the_setting_else_the_only_one(store):
         groups.add_group(s, DOMAIN, PILOT)
         assert groups.resolve_domain(s, None, None) == DOMAIN
         groups.add_group(s, "other.test", PILOT)
-        with pytest.raises(UsageError, match=r"^Say which domain with --domain: there are other\.test, pbx\.test\.$"):
+        with pytest.raises(UsageError, match=r"^Name the domain with --domain: there are other\.test, pbx\.test\.$"):
             groups.resolve_domain(s, None, None)
 
 

@@ -28,7 +28,7 @@ def test_members_are_added_at_the_end_or_at_a_position(store):
     assert look(store) == changed
 
 
-@pytest.mark.parametrize(("at", "sentence"), [(0, "say from 1 to 3"), (4, "say from 1 to 3"), (-1, "out of range")])
+@pytest.mark.parametrize(("at", "sentence"), [(0, "use 1 to 3"), (4, "use 1 to 3"), (-1, "does not exist")])
 def test_a_position_out_of_range_names_the_valid_ones(store, at, sentence):
     before = make_office(store, "1001", "1002")
     with pytest.raises(UsageError, match=sentence):
@@ -58,7 +58,7 @@ def test_a_member_keeps_every_setting(store):
 @pytest.mark.parametrize("weight", [-1, 101])
 def test_a_weight_out_of_range_is_refused(store, weight):
     before = make_office(store, "1001")
-    with pytest.raises(BadValue, match="it goes from 0 to 100"):
+    with pytest.raises(BadValue, match="must be from 0 to 100"):
         add(store, TWO, weight=weight)
     with pytest.raises(BadValue), store.writing() as s:
         groups.set_member(s, DOMAIN, PILOT, ONE, weight=weight)
@@ -70,7 +70,7 @@ REFUSED = [
     (MemberAddress("1003,1004"), BadValue, "is not an extension"),
     (MemberAddress("1003", "${gateway}"), BadValue, "is not a gateway"),
     (ONE, Conflict, r"^1001 is already a member of 5000\.$"),
-    (FOUR, Conflict, r"^1004 is said twice\.$"),
+    (FOUR, Conflict, r"^1004 is listed twice\.$"),
     (MemberAddress("5001"), Conflict, "5001 is the pilot of a group"),
     (
         MemberAddress("1009"),
@@ -109,7 +109,7 @@ ONE_WAY, OTHER_WAY, LONGER = addresses("+4930123@one", "+4930123@two", "+4930123
 
 def test_one_number_over_two_gateways_is_one_member(store):
     before = make_office(store, "1001")
-    with pytest.raises(Conflict, match=r"^\+4930123@two is said twice, once as \+4930123@one\.$"):
+    with pytest.raises(Conflict, match=r"^\+4930123@two is listed twice, once as \+4930123@one\.$"):
         add(store, ONE_WAY, OTHER_WAY)
     assert look(store) == before
     assert extensions(add(store, ONE_WAY, LONGER)) == ["1001", "+4930123@one", "+49301234@two"]
@@ -153,7 +153,7 @@ def test_a_member_is_moved(store, who, to, order):
 @pytest.mark.parametrize("to", [0, 3, 99])
 def test_a_move_out_of_range_changes_nothing(store, to):
     before = make_office(store, "1001", "1002")
-    with pytest.raises(UsageError, match="from 1 to 2"), store.writing() as s:
+    with pytest.raises(UsageError, match="use 1 to 2"), store.writing() as s:
         groups.move_member(s, DOMAIN, PILOT, ONE, to)
     assert look(store) == before
 
