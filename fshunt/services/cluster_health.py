@@ -97,8 +97,8 @@ class DaemonNow:
 
     @property
     def taken_over(self) -> int | None:
-        """How many calls it has taken over from daemons that are gone."""
-        return self.told.get("taken_over", self.told.get("adopted"))
+        """How many calls go on without a hunt of its own: taken over, or detached by an earlier run."""
+        return self.told.get("taken_over", self.told.get("detached"))
 
     @property
     def http_listen(self) -> str | None:

@@ -184,10 +184,10 @@ class Lab(asyncio.DatagramProtocol):
         """Wait until the record of the test's one call has this result, and return it with its offers and skips."""
 
         def newest() -> Any:
-            return json.loads(admin("call", "list", "--json"))[0]
+            return json.loads(admin("call", "list", "--json"))["calls"][0]
 
         await self.until(lambda: newest()["result"] is not None)
-        call: dict[str, Any] = json.loads(admin("call", "show", newest()["uuid"], "--json"))
+        call: dict[str, Any] = json.loads(admin("call", "show", newest()["uuid"], "--json"))["call"]
         assert call["result"] == result, call
         return call
 

@@ -10,7 +10,9 @@ WITHIN_SECONDS = 1.0
 
 
 def state_of(admin, extension):
-    (found,) = [m for m in json.loads(admin("member", "list", "5000", "--json")) if m["extension"] == extension]
+    (found,) = [
+        m for m in json.loads(admin("member", "list", "5000", "--json"))["members"] if m["extension"] == extension
+    ]
     return found["state"]
 
 
@@ -93,11 +95,11 @@ async def test_stopped_while_a_phone_rings_it_rings_on_and_the_next_daemon_finis
     await asyncio.to_thread(watching.start)
     assert await caller.result(10) == 200
     assert lab.seen("1001", "CANCEL") == [], "the phone rang on"
-    await lab.until(lambda: json.loads(admin("call", "list", "--json"))[0]["answered_by"] == "1001")
+    await lab.until(lambda: json.loads(admin("call", "list", "--json"))["calls"][0]["answered_by"] == "1001")
     assert state_of(admin, "1001") == "on-call"
     caller.hang_up()
     call = await lab.until_closed(admin, "answered")
-    await lab.until(lambda: json.loads(admin("call", "show", call["uuid"], "--json"))["end_seen"])
+    await lab.until(lambda: json.loads(admin("call", "show", call["uuid"], "--json"))["call"]["end_seen"])
     assert lab.rang() == ["1001"]
 
 
@@ -119,9 +121,9 @@ async def test_killed_during_a_call_the_next_daemon_finishes_the_record_when_it_
     lab.behave("1001", answer_after=0.2)
     caller = lab.caller("5000").dial()
     assert await caller.result(10) == 200
-    await lab.until(lambda: json.loads(admin("call", "list", "--json"))[0]["answered_by"] == "1001")
+    await lab.until(lambda: json.loads(admin("call", "list", "--json"))["calls"][0]["answered_by"] == "1001")
     watching.kill()
     await asyncio.to_thread(watching.start)
     caller.hang_up()
     call = await lab.until_closed(admin, "answered")
-    await lab.until(lambda: json.loads(admin("call", "show", call["uuid"], "--json"))["end_seen"])
+    await lab.until(lambda: json.loads(admin("call", "show", call["uuid"], "--json"))["call"]["end_seen"])

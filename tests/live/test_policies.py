@@ -13,7 +13,7 @@ async def call_and_talk(lab, admin, name):
     assert await caller.result(20) == 200
     await caller.until_end(10)
     rang = lab.rang()[before:]
-    await lab.until(lambda: all(call["ended_at"] for call in json.loads(admin("call", "list", "--json"))))
+    await lab.until(lambda: all(call["ended_at"] for call in json.loads(admin("call", "list", "--json"))["calls"]))
     return rang
 
 

@@ -15,7 +15,7 @@ async def until_waiting(admin, count):
     async with asyncio.timeout(10):
         while True:
             told = await asyncio.to_thread(admin, "status", "--json")
-            if json.loads(told)["waiting"] == count:
+            if json.loads(told)["status"]["queued"] == count:
                 return
             await asyncio.sleep(0.1)
 
