@@ -200,8 +200,8 @@ def test_the_page_shows_whose_turn_it_is(office, database_url):
         in office.run("group", "show", "5000").stdout
     )
     shown = office.json("group", "show", "5000")
-    assert shown["last_answered_member"] == "1003"
-    assert shown["last_turn_member"] == None
+    assert (shown["last_answered_member"], shown["last_answered_position"]) == ("1003", 3)
+    assert (shown["last_turn_member"], shown["last_turn_position"]) == (None, 2)
 
 
 def group_of(url):

@@ -1,0 +1,106 @@
+"""The documents of `--json`: every name stands in docs/json.md, and every name there is printed."""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fshunt.db.queries import calls
+from fshunt.hunting.availability import SkipReason
+from fshunt.hunting.states import Outcome
+
+from .conftest import content_of
+
+PAGE = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+def documented(kind: str) -> set[str]:
+    section = PAGE.split(f"\n## {kind}\n")[1].split("\n## ")[0]
+    return set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+
+
+def assert_flat(value: dict[str, Any]) -> None:
+    for name, each in value.items():
+        assert not isinstance(each, dict) or name == "policy_input", name
+        if name == "at" or name.endswith(("_at", "since")):
+            assert each is None or TIME.fullmatch(each), (name, each)
+
+
+@pytest.fixture
+def hunted(office, store):
+    at = datetime.now(UTC)
+    place = {"call_id": "h1", "cycle": 1, "stage": 1, "position": 1, "extension": "1001"}
+    group = {"domain": "pbx.test", "pilot": "5000", "group_name": "Sales", "policy": "circular"}
+    caller = {"uuid": "uuid-1", "caller_number": None, "caller_name": None, "node": "node"}
+    with store.writing() as session:
+        calls.open_call(session, "h1", **caller, **group, started_at=at, policy_input=None)
+        calls.add_offer(session, "o1", **place, phones=1, ring_seconds=18.0, started_at=at)
+        calls.end_offer(session, "o1", ended_at=at, outcome=Outcome.NO_ANSWER)
+        calls.add_skip(session, "s1", **place, reason=SkipReason.CLAIMED, at=at)
+    return office
+
+
+CHANGES = [
+    ("group", "set", "5000", "--name", "Shop"),
+    ("group", "disable", "5000"),
+    ("group", "enable", "5000"),
+    ("member", "add", "5000", "1004"),
+    ("member", "move", "5000", "1004", "1"),
+    ("member", "set", "5000", "1004", "--weight", "3"),
+    ("member", "disable", "5000", "1004"),
+    ("member", "enable", "5000", "1004"),
+    ("member", "remove", "5000", "1004"),
+    ("group", "renumber", "5000", "5100"),
+    ("group", "add", "5000"),
+]
+
+
+def test_a_change_prints_the_group_as_it_is_now(office):
+    for words in CHANGES:
+        changed = office.json(*words)
+        assert set(changed) == documented("group"), words
+        assert_flat(changed)
+        assert changed == office.json("group", "show", changed["pilot"]), words
+    before = office.json("group", "show", "5100")
+    assert office.json("group", "remove", "5100") == before
+
+
+def test_the_page_names_what_each_kind_has(hunted):
+    [group] = hunted.json("group", "list")
+    assert set(group["members"][0]) == documented("member")
+    [member, *_] = hunted.json("member", "list", "5000")
+    assert set(member) == documented("member") | documented("member state")
+    assert set(hunted.json("member", "block", "1001")) == documented("block")
+    [listed] = hunted.json("call", "list")
+    assert set(listed) == documented("call")
+    call = hunted.json("call", "show", "uuid-1")
+    assert set(call) == documented("call") | {"offers", "skips", "policy_input", "earlier"}
+    assert set(call["offers"][0]) == documented("offer")
+    assert set(call["skips"][0]) == documented("skip")
+    status = content_of(hunted.invoke("status", "--json").stdout)
+    assert set(status) == documented("status")
+    assert set(status["problems"][0]) == documented("finding")
+    assert set(content_of(hunted.invoke("config", "check", "--json").stdout)) == documented("config")
+    assert set(hunted.json("db", "check")) == documented("database")
+    assert set(hunted.json("dialplan")) == documented("dialplan")
+    for value in (group, member, listed, call, *call["offers"], *call["skips"], *status["problems"]):
+        assert_flat(value)
+
+
+def test_an_error_is_one_object_on_standard_error(office):
+    for words, code, exit_code in (
+        (("group", "show", "5999"), "not-found", 1),
+        (("group", "add", "5000"), "conflict", 1),
+        (("group", "set", "5000"), "usage", 2),
+        (("group", "set", "5000", "--cycles", "0"), "usage", 2),
+    ):
+        result = office.invoke(*words, "--json")
+        assert (result.exit_code, result.stdout) == (exit_code, "")
+        error = json.loads(result.stderr)
+        assert set(error) == {"schema", "error"}
+        assert error["error"]["code"] == code
+        assert f"`{code}`" in PAGE
