@@ -26,12 +26,13 @@ class Watchdog:
         withheld = False
         while True:
             gevent.sleep(self._pause)
-            if not self._stopped():
+            stopped = self._stopped()
+            if not stopped:
                 withheld = False
                 self._notifier.send("WATCHDOG=1", f"STATUS=taking calls, {self._calls()} in progress")
             elif not withheld:
                 withheld = True
                 log.error(
                     "%s stopped; withholding the watchdog ping so that systemd restarts fshunt",
-                    " and ".join(self._stopped()),
+                    " and ".join(stopped),
                 )
