@@ -21,7 +21,7 @@ from fshunt.hunting.addresses import MemberAddress
 from fshunt.hunting.group import Group, Member
 from fshunt.services import groups, member_states
 from fshunt.services.groups import GroupDetails, details_of
-from fshunt.services.member_states import WORDS, MemberState
+from fshunt.services.member_states import WORDS, StateOfMember
 from fshunt.services.serialize import block_json, group_json, member_json, member_state_json
 
 pilot_argument = click.argument("pilot", type=params.PILOT)
@@ -92,7 +92,7 @@ def list_(app: App, pilot: str) -> None:
         found = groups.get_group(session, domain, pilot)
         held = held_members(session, domain)
     now = datetime.now(UTC)
-    states: dict[int, MemberState] = {}
+    states: dict[int, StateOfMember] = {}
     if found.members:
         seen, sentences = member_states.ask(app.settings.switch, found)
         for sentence in sentences:
@@ -115,7 +115,7 @@ def list_(app: App, pilot: str) -> None:
     app.show("members", values, page)
 
 
-def _state_words(each: Member, state: MemberState, now: datetime) -> str:
+def _state_words(each: Member, state: StateOfMember, now: datetime) -> str:
     if state.word in ("disabled", "blocked"):
         return state_words(each)
     shown = WORDS[state.word]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from fshunt.errors import FshuntError
-from fshunt.hunting.availability import in_wrap_up
+from fshunt.hunting.availability import MemberState, MemberStatus, member_state
 
 if TYPE_CHECKING:
     from fshunt.db.queries.claimed_members import Held
@@ -25,28 +25,28 @@ NOT_CONFIGURED = "No [[switch]] is configured: states of phones are only what th
 
 
 @dataclass(frozen=True, slots=True)
-class MemberState:
-    """What a member does: one of ``WORDS``, since when, and with whom; each None where it is not known.
+class StateOfMember:
+    """What a member does: in one word, since when, and with whom; each None where it is not known.
 
     ``left``: a daemon has written it that is gone since, so nobody would have written its end.
     """
 
-    word: str
+    word: MemberState
     since: datetime | None = None
     other: str | None = None
     left: bool = False
 
 
 WORDS = {
-    "free": "free",
-    "unknown": "enabled",
-    "ringing": "ringing",
-    "on-call": "on call",
-    "claimed": "about to ring",
-    "unregistered": "unregistered",
-    "wrap-up": "wrap-up",
-    "disabled": "disabled",
-    "blocked": "blocked",
+    MemberState.FREE: "free",
+    MemberState.UNKNOWN: "enabled",
+    MemberState.RINGING: "ringing",
+    MemberState.ON_CALL: "on call",
+    MemberState.CLAIMED: "about to ring",
+    MemberState.UNREGISTERED: "unregistered",
+    MemberState.WRAP_UP: "wrap-up",
+    MemberState.DISABLED: "disabled",
+    MemberState.BLOCKED: "blocked",
 }
 """The words of a state in JSON, and how people read them; unknown: nothing hinders it, but no switch was asked."""
 
@@ -118,7 +118,7 @@ def _finds(inbound: Inbound, member: Member, group: Group) -> bool:
 
 def states(
     group: Group, phones: Phones, held: Mapping[str, Held], now: datetime, living: Collection[str]
-) -> dict[int, MemberState]:
+) -> dict[int, StateOfMember]:
     """What each member of a group does, by its id; ``living`` are the runs of daemons that are alive."""
     return {
         member.id: _state(member, group, phones, held.get(member.extension), now, living) for member in group.members
@@ -127,32 +127,37 @@ def states(
 
 def _state(
     member: Member, group: Group, phones: Phones, held: Held | None, now: datetime, living: Collection[str]
-) -> MemberState:
-    if not member.enabled:
-        return MemberState("disabled")
-    if member.blocked:
-        return MemberState("blocked")
+) -> StateOfMember:
     external = member.address.external
     calls = [] if external else phones.calls(member.address.number, group.domain)
     registered = True if external else phones.registered(member.address.number, group.domain)
-    if registered is False and not calls:
-        return MemberState("unregistered")
     left = held is not None and held.run_id not in living
-    if busy := _busy(calls, None if left and phones.complete else held):  # the switches know of no such call
-        return replace(busy, left=left and not calls)
-    if in_wrap_up(member.idle_since, group.wrap_up_seconds, now):
-        return MemberState("wrap-up", member.idle_since)
-    return MemberState("free" if phones.complete or registered else "unknown")
+    # What the phones do counts before a claim, and a claim that was left only where not all switches were asked.
+    claim = None if calls or registered is False or (left and phones.complete) else held
+    status = replace(
+        MemberStatus.of(member, claimed=claim is not None and claim.answered is None),
+        registered=registered,
+        on_call=_first(calls, "talking") is not None or (claim is not None and claim.answered is True),
+        ringing=_first(calls, "ringing") is not None or (claim is not None and claim.answered is False),
+    )
+    word = member_state(status, wrap_up_seconds=group.wrap_up_seconds, now=now)
+    return _in_detail(word, member, calls, claim, left)
 
 
-def _busy(calls: list[PhoneCall], held: Held | None) -> MemberState | None:
-    """Talk before ringing, and what the phones do before what a hunt has written of them."""
-    for word, state in (("on-call", "talking"), ("ringing", "ringing")):
-        found = next((call for call in calls if call.state == state), None)
-        if found is not None:
-            return MemberState(word, datetime.fromtimestamp(found.since, UTC), found.other or None)
-    if held is None:
-        return None
-    if held.answered is None:
-        return MemberState("claimed")
-    return MemberState("on-call" if held.answered else "ringing", held.since)
+def _in_detail(
+    word: MemberState, member: Member, calls: list[PhoneCall], claim: Held | None, left: bool
+) -> StateOfMember:
+    """Add since when, and with whom."""
+    if word is MemberState.WRAP_UP:
+        return StateOfMember(word, member.idle_since)
+    if word not in (MemberState.ON_CALL, MemberState.RINGING, MemberState.CLAIMED):
+        return StateOfMember(word)
+    call = _first(calls, "talking" if word is MemberState.ON_CALL else "ringing")
+    if call is not None:
+        return StateOfMember(word, datetime.fromtimestamp(call.since, UTC), call.other or None)
+    since = claim.since if claim is not None and word is not MemberState.CLAIMED else None
+    return StateOfMember(word, since, left=left)
+
+
+def _first(calls: list[PhoneCall], state: str) -> PhoneCall | None:
+    return next((call for call in calls if call.state == state), None)

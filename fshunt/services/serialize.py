@@ -19,7 +19,7 @@ from fshunt.services.cluster_health import DaemonNow, Finding, State, moment
 if TYPE_CHECKING:
     from fshunt.db.queries.queue import QueuedHunt
     from fshunt.services.groups import GroupDetails
-    from fshunt.services.member_states import MemberState
+    from fshunt.services.member_states import StateOfMember
 
 SCHEMA = 1
 """The version of all forms below. It grows when a name goes or changes its meaning, not when one is added."""
@@ -105,10 +105,10 @@ def member_json(member: Member, group: Group, seconds_per_ring: float) -> dict[s
     }
 
 
-def member_state_json(state: MemberState) -> dict[str, Any]:
+def member_state_json(state: StateOfMember) -> dict[str, Any]:
     """Return what a member does now."""
     return {
-        "state": state.word,
+        "state": state.word.value,
         "state_since": utc(state.since),
         "state_left": state.left,
         "other_end": state.other,
