@@ -14,16 +14,15 @@ import gevent
 from gevent.event import Event
 
 from fshunt.daemon.call.live_calls import LiveCalls
-from fshunt.daemon.clock import LeaseClock, SteadyClock
+from fshunt.daemon.clock import SteadyClock
 from fshunt.daemon.cluster.claim_audit import ClaimAudit
 from fshunt.daemon.cluster.claims import Claims
-from fshunt.daemon.cluster.heartbeat import Heartbeat, Run
+from fshunt.daemon.cluster.heartbeat import Heartbeat
 from fshunt.daemon.cluster.queue import CallQueue
-from fshunt.daemon.cluster.rank import Rank
+from fshunt.daemon.cluster.reconcile import Run
 from fshunt.daemon.cluster.takeover import Takeover
 from fshunt.daemon.daemon import Daemon
 from fshunt.daemon.data.database import Database, open_for_calls, quiet, result_of
-from fshunt.daemon.data.events import CallsTakenBack
 from fshunt.daemon.data.group_cache import GroupCache
 from fshunt.daemon.data.outbox import Outbox
 from fshunt.daemon.data.outbox_file import OutboxFile
@@ -67,8 +66,8 @@ def build(
     _check_database(settings)
     notifier, clock = notifier or Notifier({}), SteadyClock()
     database_changed: Signal[[]] = Signal()
-    rank, metrics = Rank(), Metrics()
-    deps = _dependencies(settings, clock, metrics, database_changed, rank)
+    metrics = Metrics()
+    deps = _dependencies(settings, clock, metrics, database_changed)
     calls, states = LiveCalls(deps), ServiceStates()
     listener = Listener(
         (settings.listen.host, settings.listen.port),
@@ -78,14 +77,13 @@ def build(
     )
     report = StatusReport(deps, calls, listener, states, last_errors)
     heartbeat = Heartbeat(
-        Run(deps.run_id, settings.node_name, deps.now(), settings.lease_seconds),
+        Run(deps.run_id, settings.node_name, deps.now()),
         deps.database,
-        deps.claims.clock,
+        deps.claims,
+        deps.queue,
         deps.takeover,
         deps.now,
         report.for_heartbeat,
-        partial(_take_back, deps, calls),
-        rank,
     )
     database_changed.connect(partial(_database_changed, deps, heartbeat))
     _measure(metrics, deps, calls)
@@ -102,7 +100,7 @@ def build(
 
 
 def _dependencies(
-    settings: Settings, clock: SteadyClock, metrics: Metrics, database_changed: Signal[[]], rank: Rank
+    settings: Settings, clock: SteadyClock, metrics: Metrics, database_changed: Signal[[]]
 ) -> Dependencies:
     """Build what every call needs."""
     run_id = uuid4().hex
@@ -118,10 +116,7 @@ def _dependencies(
         outbox,
         queue,
         run_id=run_id,
-        lease_seconds=settings.lease_seconds,
-        clock=LeaseClock(),
         audit=ClaimAudit(settings.claim_audit_file, run_id),
-        rank=rank,
     )
     observers = Observers(phones_changed.send, switch_state_taken.send, metrics.switch_error)
     monitor = Monitor(settings.switch, clock.now, time.monotonic, observers)
@@ -158,14 +153,6 @@ def _database_changed(deps: Dependencies, heartbeat: Heartbeat) -> None:
         heartbeat.hurry()
         deps.outbox.database_back()
         deps.queue.something_changed()
-
-
-def _take_back(deps: Dependencies, calls: LiveCalls) -> None:
-    """What others may have taken over or swept, taking us for dead, is ours, claimed, and waited for again."""
-    hunts = [*calls.hunt_ids, *deps.takeover.hunt_ids]
-    deps.outbox.put(CallsTakenBack(hunt_ids=tuple(hunts), node=deps.settings.node_name, run_id=deps.run_id))
-    deps.claims.claim_again()
-    deps.queue.begin_again()
 
 
 def _measure(metrics: Metrics, deps: Dependencies, calls: LiveCalls) -> None:

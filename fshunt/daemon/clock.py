@@ -1,7 +1,7 @@
-"""The clocks of the daemon. Timers run by the monotonic clock alone; these two are for what is written down.
+"""The wall clock of the daemon, for what is written down. Timers run by the monotonic clock alone.
 
-An administrator, or a time server, may set the clock of the machine at any moment. Nobody's lease may end by that, and
-no stamp may go back (invariants I2 and I5).
+An administrator, or a time server, may set the clock of the machine at any moment. No stamp may go back by that
+(invariant I5).
 """
 
 from __future__ import annotations
@@ -12,12 +12,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 log = logging.getLogger(__name__)
-
-BEFORE_ANY_LEASE = datetime(2000, 1, 1, tzinfo=UTC)
-"""Where the lease clock stands until the database has said how far it is: earlier than any lease."""
-
-AHEAD_SECONDS = 6.0
-"""How far the lease clock runs ahead of what was published: three beats."""
 
 WORTH_A_WORD_SECONDS = 60.0
 """A clock that is set back by more than this is told of; less is what a time server does every day."""
@@ -30,11 +24,6 @@ TRUSTED_AHEAD = timedelta(hours=2)
 def utc_now() -> datetime:
     """The wall clock as the machine has it."""
     return datetime.now(UTC)
-
-
-def boot_seconds() -> float:
-    """Seconds since the machine was started, those in which it slept too: the monotonic clock leaves them out."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class SteadyClock:
@@ -72,26 +61,3 @@ class SteadyClock:
             )
             return
         self._last, self._at = max(self.now(), moment), self._monotonic()
-
-
-class LeaseClock:
-    """The time by which leases end: it passes only while a daemon runs, and is agreed on in the database.
-
-    Its readings look like wall time and are not: no clock that somebody sets has a say in it. A daemon takes the
-    farthest reading that any daemon has published, and goes on from there by its own monotonic clock.
-    """
-
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
-        self._reached, self._at = BEFORE_ANY_LEASE, monotonic()
-        self.is_set = False
-        """Whether the database has said how far it is."""
-
-    def now(self) -> datetime:
-        """The reading now. It stands still where nothing can be published: else all leases would end in an outage."""
-        return self._reached + timedelta(seconds=min(self._monotonic() - self._at, AHEAD_SECONDS))
-
-    def catch_up(self, reached: datetime) -> None:
-        """Go on from ``reached``, which the database knows, unless this clock is farther."""
-        self._reached, self._at = max(self.now(), reached), self._monotonic()
-        self.is_set = True

@@ -26,7 +26,7 @@ class Dependencies:
 
     settings: Settings
     run_id: str
-    """Names this run of the daemon on its claims: those of an earlier run are not renewed, and end by their lease."""
+    """Names this run of the daemon on its claims: those of a run that is gone are ended by another one."""
     database: Database
     outbox: Outbox
     group_cache: GroupCache

@@ -44,10 +44,9 @@ class StatusReport:
         }
         return takes_calls and bool(database["ok"]), told
 
-    def for_heartbeat(self) -> tuple[dict[str, Any], Sequence[str], Sequence[str]]:
-        """Return the status for the daemon's row, the open hunts, and the queued ones."""
-        deps = self._deps
-        return self._status(), [*self._calls.hunt_ids, *deps.takeover.hunt_ids], deps.queue.hunt_ids
+    def for_heartbeat(self) -> tuple[dict[str, Any], Sequence[str]]:
+        """Return the status for the daemon's row, and the hunts that live here."""
+        return self._status(), self._calls.hunt_ids
 
     def _status(self) -> dict[str, Any]:
         deps, services = self._deps, self._services.all()

@@ -2,6 +2,6 @@
 
 ``open_engine`` and ``Store`` (engine.py) give transactions; ``groups`` is administration, ``hunts`` is what a
 call needs while it hunts, ``calls`` is what is written down of it, ``migrate`` brings the tables up to date.
-What daemons share besides: ``claims`` and ``waiting`` (the line), both leases of the clock in ``lease``; ``daemons``,
-who lives, and ``orphans``, whose calls nobody has; ``changes``, how one tells the others.
+What daemons share besides: ``claims`` and ``queue``; ``daemons``, the runs and their heartbeats; ``cluster``, their one
+timing; ``takeover``, calls whose daemon is gone; and ``notifications``, how one daemon tells the others.
 """

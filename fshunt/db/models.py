@@ -148,9 +148,9 @@ class Block(Base):
 
 
 class Claim(Base):
-    """The right of one hunt to ring one member, until ``expires_at`` (design, section 3).
+    """The right of one hunt to ring or hold one member, for as long as the row is there (design, section 3).
 
-    Both times are readings of the lease clock.
+    ``sequence`` orders the claims of one run: it tells a release that is written late from a later claim.
     """
 
     __tablename__ = "claims"
@@ -160,14 +160,13 @@ class Claim(Base):
     call_uuid: Mapped[str]
     hunt_id: Mapped[str] = mapped_column(index=True)
     run_id: Mapped[str]
-    claimed_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
+    sequence: Mapped[int]
 
 
 class QueueEntry(Base):
     """A hunt in the queue of one member (``when_busy``). Of two hunts the one with the smaller ``ticket`` came first.
 
-    ``since`` is wall time, ``expires_at`` a reading of the lease clock.
+    ``since`` is wall time.
     """
 
     __tablename__ = "queue_entries"
@@ -181,11 +180,13 @@ class QueueEntry(Base):
     run_id: Mapped[str]
     ticket: Mapped[int]
     since: Mapped[datetime]
-    expires_at: Mapped[datetime]
 
 
 class DaemonRecord(Base):
-    """One run of a daemon, as of its latest heartbeat. ``lease_at`` is a reading of the lease clock."""
+    """One run of a daemon, as it was at its last heartbeat, which is the ``counter``-th.
+
+    ``lost``: another daemon has presumed it dead since. ``heartbeat_at`` is wall time, for display only.
+    """
 
     __tablename__ = "daemons"
 
@@ -193,18 +194,37 @@ class DaemonRecord(Base):
     node: Mapped[str]
     started_at: Mapped[datetime]
     heartbeat_at: Mapped[datetime]
-    lease_at: Mapped[datetime]
+    counter: Mapped[int]
+    lost: Mapped[bool]
     status: Mapped[dict[str, Any]]
 
 
-class LeaseClock(Base):
-    """The lease clock (one row, ``id`` 1), and the number of tickets drawn."""
+class Cluster(Base):
+    """What holds for all daemons on this database (one row, ``id`` 1).
 
-    __tablename__ = "lease_clock"
+    The number of heartbeats of its own after which a daemon presumes a run dead whose counter stands still: for its
+    queue entries, for calls that have their result, and for all else. ``tickets`` were given to queued callers.
+    """
+
+    __tablename__ = "cluster"
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    reached: Mapped[datetime | None]
-    tickets: Mapped[int]
+    heartbeat_seconds: Mapped[float] = mapped_column(server_default="1")
+    queue_heartbeats: Mapped[int] = mapped_column(server_default="4")
+    talk_heartbeats: Mapped[int] = mapped_column(server_default="9")
+    dead_heartbeats: Mapped[int] = mapped_column(server_default="59")
+    tickets: Mapped[int] = mapped_column(server_default="0")
+
+
+class Announcement(Base):
+    """SQLite only: that something has changed for a member (PostgreSQL has notifications)."""
+
+    __tablename__ = "announcements"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    domain: Mapped[str]
+    extension: Mapped[str]
 
 
 class CallRecord(Base):

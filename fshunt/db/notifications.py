@@ -1,7 +1,7 @@
 """Who may be rung has changed, or somebody is free: how one daemon tells the others.
 
-On PostgreSQL it is a notification, which is sent when its transaction has ended well. SQLite has none: whoever listens
-looks whether the file has changed.
+On PostgreSQL it is a notification, which is sent when its transaction has ended well. SQLite has none: there it is a
+row of a table, and whoever listens looks into the table when the file has changed.
 """
 
 from __future__ import annotations
@@ -11,25 +11,27 @@ import os
 import select
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import psycopg
 from psycopg.pq.abc import PGconn
-from sqlalchemy import URL, ColumnElement, Delete, Executable, bindparam, exists, func
+from sqlalchemy import URL, ColumnElement, Executable, FromClause, Table, bindparam, delete, exists, func, insert
 from sqlalchemy import select as select_
 from sqlalchemy.orm import Session
 
 from fshunt.db.engine import open_engine
 from fshunt.db.failures import as_store_errors
-from fshunt.db.models import QueueEntry
+from fshunt.db.models import Announcement, QueueEntry
 from fshunt.db.statements import dialect_of, table, write
 from fshunt.errors import DatabaseError, FshuntError
 
 log = logging.getLogger(__name__)
 
 CHANNEL = "fshunt"
-"""The channel of the notifications; what is sent is the domain."""
+"""The channel of the notifications."""
+SEPARATOR = "\t"
+"""Between the domain and the extensions in a notification; neither has one."""
 
 POLL_SECONDS = 0.2
 """How often it is looked whether an SQLite file has changed: it costs some microseconds."""
@@ -40,45 +42,74 @@ QUIET_SECONDS = 5.0
 STOP_SECONDS = 0.9
 """How long ``stop`` waits for the thread; one that is just connecting ends by itself, later."""
 
-QUEUE = table(QueueEntry)
-_NOTIFY = select_(func.pg_notify(CHANNEL, bindparam("domain")))
+PAYLOAD_BYTES = 7900
+"""PostgreSQL takes less than 8000."""
+KEPT_ANNOUNCEMENTS = 1000
+"""How many the table has at most: far more than come between two looks."""
+
+QUEUE, ANNOUNCEMENTS = table(QueueEntry), table(Announcement)
+WAITERS = QUEUE.alias("waiters")
+"""The queue entries of whoever is to be told."""
+_NOTIFY = select_(func.pg_notify(CHANNEL, bindparam("payload")))
+_ANNOUNCE = insert(ANNOUNCEMENTS)
+_LAST = select_(func.coalesce(func.max(ANNOUNCEMENTS.c.id), 0)).scalar_subquery()
+_FORGET = delete(ANNOUNCEMENTS).where(ANNOUNCEMENTS.c.id <= _LAST - KEPT_ANNOUNCEMENTS)
+
+Changed = tuple[str, str | None]
+"""What has changed: a domain and an extension; None: any of the domain."""
 
 
-def announce(s: Session, domain: str) -> None:
-    """Tell all daemons, when the transaction ends well, that something has changed in a domain."""
+def announce(s: Session, domain: str, extensions: Collection[str]) -> None:
+    """Tell all daemons, when the transaction ends well, that something has changed for these members of a domain."""
     if dialect_of(s) == "postgresql":
-        write(s, _NOTIFY, {"domain": domain})
+        payload = SEPARATOR.join((domain, *sorted(extensions)))
+        write(s, _NOTIFY, {"payload": payload if len(payload.encode()) <= PAYLOAD_BYTES else domain})
+        return
+    for extension in sorted(extensions):
+        write(s, _ANNOUNCE, {"domain": domain, "extension": extension})
+    write(s, _FORGET, {})
 
 
-def announcing(
-    dialect: str,
-    deleting: Delete,
-    domain: ColumnElement[str],
-    in_domain: ColumnElement[str] | None = None,
-    *,
-    who_waits: ColumnElement[bool] | None = None,
-) -> Executable:
-    """Return the DELETE, made to tell the daemons if somebody waits in one of the domains of the rows it deletes.
+def payload_of(domain: ColumnElement[str], extension: ColumnElement[str]) -> ColumnElement[str]:
+    """Return the payload of a notification for one member."""
+    return func.concat_ws(SEPARATOR, domain, extension)
 
-    ``in_domain`` names one domain instead. ``who_waits`` says which rows of the line count; all parts of a statement
-    see the tables as they were before it.
+
+def deletion(
+    rows: Table, which: ColumnElement[bool], *who_waits: ColumnElement[bool]
+) -> dict[str, tuple[Executable, ...]]:
+    """Return the statements, by dialect, that delete rows of a member each and tell those who wait for the member.
+
+    ``who_waits`` says which of WAITERS count; all parts of a statement see the tables as they were before it.
     """
-    if dialect != "postgresql":
-        return deleting
-    gone = deleting.returning(domain.label("domain")).cte("gone")
-    said = gone.c.domain if in_domain is None else in_domain
-    waits = exists().where(QUEUE.c.domain == said)
-    told = select_(func.pg_notify(CHANNEL, said)).where(waits if who_waits is None else waits.where(who_waits))
-    return told if in_domain is None else told.add_cte(gone)
+    gone = delete(rows).where(which).returning(rows.c.domain, rows.c.extension).cte("gone")
+
+    def waits(row: FromClause) -> ColumnElement[bool]:
+        same = (WAITERS.c.domain == row.c.domain, WAITERS.c.extension == row.c.extension)
+        return exists().where(*same, *who_waits)
+
+    told = select_(rows.c.domain, rows.c.extension).where(which, waits(rows)).distinct()
+    return {
+        "postgresql": (
+            select_(func.pg_notify(CHANNEL, payload_of(gone.c.domain, gone.c.extension))).where(waits(gone)),
+        ),
+        "sqlite": (insert(ANNOUNCEMENTS).from_select(["domain", "extension"], told), delete(rows).where(which)),
+    }
+
+
+def delete_and_announce(s: Session, statements: dict[str, tuple[Executable, ...]], values: dict[str, Any]) -> None:
+    """Do a ``deletion``."""
+    for statement in statements[dialect_of(s)]:
+        write(s, statement, values)
 
 
 class Changes:
-    """Listens, in a native thread of its own, and calls ``on_change`` there whenever something may have changed.
+    """Listens, in a native thread of its own, and calls ``on_change`` there with what has changed.
 
-    It is called as well once a connection is made, for what was said while there was none.
+    It is called with None once a connection is made: anything may have changed while there was none.
     """
 
-    def __init__(self, url: str | URL, on_change: Callable[[], None]) -> None:
+    def __init__(self, url: str | URL, on_change: Callable[[Collection[Changed] | None], None]) -> None:
         self._engine = open_engine(url, connections=1)
         self._on_change = on_change
         self._stopped = threading.Event()
@@ -127,36 +158,43 @@ class Changes:
     def _poll(self, connection: Any) -> None:
         """SQLite: the number changes with every transaction of any other connection."""
         seen = None
+        (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM announcements").fetchone()
+        self._tell(None)
         while not self._stopped.is_set():
             version = connection.execute("PRAGMA data_version").fetchone()
             self._pause = FIRST_PAUSE_SECONDS
             if version != seen:
                 seen = version
-                self._tell()
+                news = "SELECT id, domain, extension FROM announcements WHERE id > ? ORDER BY id"
+                rows = connection.execute(news, (last,)).fetchall()
+                if rows:
+                    last = rows[-1][0]
+                    self._tell([(domain, extension) for _, domain, extension in rows])
             self._readable(POLL_SECONDS)
 
     def _listen(self, connection: Any) -> None:
         connection.autocommit = True
         connection.execute(f"LISTEN {CHANNEL}")
         self._pause = FIRST_PAUSE_SECONDS
-        self._tell()
+        self._tell(None)
         pgconn, asked = connection.pgconn, False
         while not self._stopped.is_set():
             if self._readable(QUIET_SECONDS, pgconn.socket):
                 pgconn.consume_input()
                 asked = asked and not _answered(pgconn)
-                if _notified(pgconn):
-                    self._tell()
+                changed = _notified(pgconn)
+                if changed:
+                    self._tell(changed)
             elif asked:
                 raise DatabaseError("The database server does not answer any more.")
             else:
                 pgconn.send_query(b"SELECT 1")
                 asked = True
 
-    def _tell(self) -> None:
+    def _tell(self, changed: Collection[Changed] | None) -> None:
         with self._telling:
             if not self._stopped.is_set():
-                self._on_change()
+                self._on_change(changed)
 
     def _readable(self, seconds: float, *descriptors: int) -> bool:
         """Wait, and tell whether there is something to read; being stopped ends the wait."""
@@ -174,8 +212,9 @@ def _answered(pgconn: PGconn) -> bool:
     return False
 
 
-def _notified(pgconn: PGconn) -> bool:
-    told = False
-    while pgconn.notifies() is not None:
-        told = True
-    return told
+def _notified(pgconn: PGconn) -> list[Changed]:
+    changed: list[Changed] = []
+    while (notice := pgconn.notifies()) is not None:
+        domain, *extensions = notice.extra.decode(errors="replace").split(SEPARATOR)
+        changed += [(domain, extension) for extension in extensions or (None,)]
+    return changed

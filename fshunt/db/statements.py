@@ -64,7 +64,6 @@ class Rank(IntEnum):
     DOMAIN = 1
     ROTATION = 2
     MEMBER = 3
-    CLOCK = 4
 
 
 def at_end(s: Session, rank: Rank, number: int, job: Callable[[Session], object]) -> None:

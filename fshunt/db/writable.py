@@ -7,15 +7,15 @@ from contextlib import closing
 from sqlalchemy import URL, bindparam, update
 
 from fshunt.db.engine import open_store
-from fshunt.db.queries.lease import CLOCK
+from fshunt.db.queries.cluster import CLUSTER
 from fshunt.db.statements import run
 from fshunt.errors import DatabaseError
 
 LOCK_MS = 1000
 """How long to wait for a lock: fshunt holds locks for some milliseconds."""
 
-_NOTHING = update(CLOCK).where(CLOCK.c.id == bindparam("nobody")).values(tickets=CLOCK.c.tickets)
-"""A write that matches no row: it needs the permission and the table, and blocks no other process."""
+_NOTHING = update(CLUSTER).where(CLUSTER.c.id == bindparam("nobody")).values(tickets=CLUSTER.c.tickets)
+"""A write that finds no row: it needs the right to write, and the table, and holds up nobody."""
 _NOBODY = -1
 
 

@@ -1,8 +1,7 @@
 """Which daemons are alive, and what is wrong, from the last heartbeat of each.
 
-A daemon writes its status every two seconds. How long ago that was is told by two clocks: the lease clock, which nobody
-can set, tells how far one daemon is behind another; the wall clocks, which may differ between hosts, tell whether any
-is alive. Where they are too far apart to tell, a second look does: a daemon that is alive has written again.
+A daemon writes its status every second. How long ago that was is told by the wall clocks, which may differ between
+machines. Where they are too far apart to tell, a second look does: a live daemon has counted another heartbeat.
 """
 
 from __future__ import annotations
@@ -116,7 +115,7 @@ class State:
     """The state of all daemons on a database. ``notes`` are worth knowing and no fault.
 
     ``queued`` and ``claims`` are those of daemons that are alive. What a daemon that is gone has left stands apart: its
-    callers are in the queue no more, and nobody ends its leases before a daemon runs.
+    callers are in the queue no more, and nobody ends its claims before a daemon runs.
 
     ``unwritable`` says why the database cannot be written, if it cannot: then no daemon can write a heartbeat.
     """
@@ -243,13 +242,14 @@ def _living_by_clocks(seen: Overview, at: datetime) -> set[str]:
     rows = seen.daemons
     if not any(_age(row, at) < ALIVE_SECONDS for row in rows):
         return set()
-    newest = max(row.lease_at for row in rows)
-    return {row.run_id for row in rows if newest - row.lease_at < timedelta(seconds=ALIVE_SECONDS)}
+    newest = max(row.heartbeat_at for row in rows)
+    alive = timedelta(seconds=ALIVE_SECONDS)
+    return {row.run_id for row in rows if not row.lost and newest - row.heartbeat_at < alive}
 
 
 def _moved_since(before: Overview, seen: Overview) -> set[str]:
-    then = {row.run_id: row.lease_at for row in before.daemons}
-    return {row.run_id for row in seen.daemons if row.lease_at != then.get(row.run_id)}
+    then = {row.run_id: row.counter for row in before.daemons}
+    return {row.run_id for row in seen.daemons if row.counter != then.get(row.run_id)}
 
 
 def _replaced(seen: Overview) -> set[str]:
@@ -330,7 +330,7 @@ def _notes(state: State) -> Iterator[Finding]:
         several = state.left_claims + len(state.left_queued) > 1
         message = (
             f"{' and '.join(words)} left by a daemon that is gone; a running daemon removes "
-            f"{'them' if several else 'it'} when the lease ends."
+            f"{'them' if several else 'it'} within a minute."
         )
         yield Finding(Code.LEFT_BEHIND, message)
     if state.living and not any(daemon.switches for daemon in state.living):

@@ -157,7 +157,7 @@ def remove_group(s: Session, domain: str, pilot: str) -> Group:
     # A domain without groups would keep the only other one from being "the only domain there is".
     none_left = ~exists().where(HuntGroup.domain_id == domain_id)
     s.execute(delete(Domain).where(Domain.id == domain_id, none_left))
-    announce(s, domain)
+    announce(s, domain, [member.extension for member in group.members])
     return group
 
 
@@ -171,7 +171,7 @@ def _changed(s: Session, group: Group, **fields: Any) -> Group:
     changed = replace(group, **fields)
     _check(changed)
     s.execute(update(HuntGroup).where(HuntGroup.id == changed.id).values(columns_of(changed)))
-    announce(s, changed.domain)
+    announce(s, changed.domain, [member.extension for member in changed.members])
     return changed
 
 

@@ -152,7 +152,7 @@ def block(s: Session, domain: str, extension: str, blocked: bool, *, now: dateti
         theirs = _lock_members(s, HuntMember.extension == key, HuntMember.group_id.in_(in_domain))
         counts = update(HuntMember).where(HuntMember.id.in_(theirs))
         s.execute(counts.values(rang_out=0).execution_options(synchronize_session=False))
-    announce(s, domain)
+    announce(s, domain, [key])
     return pilots
 
 
@@ -177,8 +177,9 @@ def _lock(s: Session, domain: str, pilot: str) -> _Locked:
 
 def _as_it_is_now(s: Session, locked: _Locked) -> Group:
     s.flush()
-    announce(s, locked.group.domain)
-    return find_group(s, locked.domain_id, locked.group.domain, locked.group.pilot)
+    changed = find_group(s, locked.domain_id, locked.group.domain, locked.group.pilot)
+    announce(s, changed.domain, {member.extension for member in (*locked.group.members, *changed.members)})
+    return changed
 
 
 def _checked_position(position: int, last: int) -> int:

@@ -151,12 +151,6 @@ class Settings:
             "Name of this daemon in the records: unique among the daemons of a database, and the same after a restart.",
         ),
     )
-    lease_seconds: float = field(
-        default=60.0,
-        metadata=_about(
-            values.seconds(1, 3600), "How long a claim on a member outlives a daemon that died, in seconds."
-        ),
-    )
     database_timeout: float = field(
         default=0.5,
         metadata=_about(

@@ -1,6 +1,6 @@
 """which code can use the tables; policy input without what the policy did not use.
 
-Revision 0005, after 0003. Taken back, the policy input of calls has what 0003 expects, with the values of a group
+Revision 0005, after 0004. Taken back, the policy input of calls has what 0003 expects, with the values of a group
 where nothing was known: the order of the members comes out the same.
 """
 
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -131,7 +131,7 @@ def hunt(store: Store, group: Group, number: str) -> Iterator[Callable[[], objec
 
     def claim() -> None:
         with store.writing() as s:
-            hunts.look_and_claim(s, group.id, ids[:1], domain=DOMAIN, **who, now=NOON, lease_seconds=60)
+            hunts.look_and_claim(s, group.id, ids[:1], domain=DOMAIN, **who, at=NOON, sequence=1)
 
     def write() -> None:
         with store.writing() as s:

@@ -7,14 +7,11 @@ from typing import Any
 import pytest
 
 from fshunt.cli import status
-from fshunt.db.queries import claims, daemons, lease, queue
+from fshunt.db.queries import claims, daemons, queue
 from fshunt.services import cluster_health, groups
 from fshunt.services.cluster_health import span
 
 from .conftest import content_of
-
-LEASE_NOW = datetime(2020, 1, 1, tzinfo=UTC)
-"""A reading of the lease clock: it has nothing to do with the time of day."""
 
 
 def told(now: datetime | None = None, **others: Any) -> dict[str, Any]:
@@ -57,16 +54,13 @@ def beat(store):
         **others: Any,
     ) -> None:
         at = datetime.now(UTC) - timedelta(seconds=silent + apart)
-        now = LEASE_NOW - timedelta(seconds=silent)
         with store.writing() as s:
-            lease.advance(s, now)
             daemons.beat(
                 s,
                 run or f"run-{node}",
                 node=node,
                 started_at=at - timedelta(seconds=started),
                 at=at,
-                now=now,
                 status=told(at, **others),
             )
 
@@ -261,8 +255,6 @@ def test_queued_callers_are_listed_in_order_of_the_queue(office, store, beat):
                 run_id="run-pbx1-8084",
                 ticket=None,
                 at=datetime.now(UTC) - timedelta(seconds=200 - number),
-                now=LEASE_NOW,
-                lease_seconds=60,
             )
     lines = page(office)
     start = next(at for at, line in enumerate(lines) if line.startswith("#"))
@@ -275,27 +267,25 @@ def test_queued_callers_are_listed_in_order_of_the_queue(office, store, beat):
     assert found[0]["node"] == "pbx1-8084"
 
 
-def test_claims_are_counted_for_each_daemon_but_not_those_that_are_over(fshunt, store, beat):
+def test_claims_are_counted_for_each_daemon(fshunt, store, beat):
     beat()
     with store.writing() as s:
-        owner = {"hunt_id": "h", "call_uuid": "c", "run_id": "run-pbx1-8084", "lease_seconds": 60}
-        claims.claim(s, "pbx.test", ["1001", "1002"], now=LEASE_NOW, **owner)
-        claims.claim(s, "pbx.test", ["1003"], now=LEASE_NOW - timedelta(minutes=2), **owner)
+        owner = {"hunt_id": "h", "call_uuid": "c", "run_id": "run-pbx1-8084"}
+        claims.claim(s, "pbx.test", ["1001", "1002"], sequence=1, **owner)
     found = as_json(fshunt)
     assert (found["claims"], found["daemons"][0]["claims"]) == (2, 2)
 
 
 def test_claims_and_queue_entries_of_a_dead_daemon_are_not_counted(office, store, beat):
-    """Nobody says how far the lease clock is any more, so these leases are never over."""
     beat("pbx1-8084", silent=3600)
     with store.writing() as s:
         group = groups.get_group(s, "pbx.test", "5000")
-        who = {"domain": "pbx.test", "call_uuid": "c", "run_id": "run-pbx1-8084", "lease_seconds": 60}
-        claims.claim(s, hunt_id="h", extensions=["1001"], now=LEASE_NOW, **who)
+        who = {"domain": "pbx.test", "call_uuid": "c", "run_id": "run-pbx1-8084"}
+        claims.claim(s, hunt_id="h", extensions=["1001"], sequence=1, **who)
         at = datetime.now(UTC) - timedelta(hours=1)
-        queue.join(s, "w", ["1001", "1002"], group_id=group.id, ticket=None, at=at, now=LEASE_NOW, **who)
+        queue.join(s, "w", ["1001", "1002"], group_id=group.id, ticket=None, at=at, **who)
     note = "1 claim and 1 queue entry left by a daemon that is gone"
-    note = f"NOTE     {note}; a running daemon removes them when the lease ends."
+    note = f"NOTE     {note}; a running daemon removes them within a minute."
     assert note in page(office, exit_code=1)
     assert not any(line.startswith("#") for line in page(office, exit_code=1)), "nobody waits"
     found = as_json(office, exit_code=1)
@@ -326,8 +316,7 @@ def test_the_last_errors_of_all_daemons_stand_below_the_newest_first(fshunt, bea
 def test_a_daemon_of_another_version_with_fewer_fields_is_no_error(fshunt, store, beat):
     now = datetime.now(UTC)
     with store.writing() as s:
-        lease.advance(s, LEASE_NOW)
-        daemons.beat(s, "old", node="old", started_at=now, at=now, now=LEASE_NOW, status={"errors": [{"at": "?"}]})
+        daemons.beat(s, "old", node="old", started_at=now, at=now, status={"errors": [{"at": "?"}]})
     assert as_json(fshunt)["daemons"][0]["alive"]
     assert page(fshunt)[0].startswith("OK")
 
@@ -370,8 +359,8 @@ def test_json_has_the_same_names_whatever_is_known(fshunt_on, fshunt, beat):
 def test_where_the_database_cannot_be_written_silence_is_no_death(fshunt, store, beat, request, no_second_look, silent):
     beat(silent=silent)
     with store.writing() as s:
-        owner = {"hunt_id": "h", "call_uuid": "c", "run_id": "run-pbx1-8084", "lease_seconds": 60}
-        claims.claim(s, "pbx.test", ["1001"], now=LEASE_NOW, **owner)
+        owner = {"hunt_id": "h", "call_uuid": "c", "run_id": "run-pbx1-8084"}
+        claims.claim(s, "pbx.test", ["1001"], sequence=1, **owner)
     words = request.getfixturevalue("unwritable")
     first, *others = wrong(fshunt, exit_code=1 if silent else 0)
     assert words in first

@@ -405,12 +405,7 @@ def test_names_with_quotation_marks_are_left_out_and_an_apostrophe_is_kept(light
     assert [ring.caller_name for ring in phone.rings] == ["Sales O'Brien", "Sales 4155550100"]
 
 
-def test_a_member_who_refused_is_free_while_the_lease_clock_stands_still(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It does in an outage, so that no lease ends by it; claims and releases are told apart all the same."""
-    still = rig.daemon.deps.claims.clock.now()
-    monkeypatch.setattr(rig.daemon.deps.claims.clock, "now", lambda: still)
+def test_a_member_who_refused_is_free(rig: Rig) -> None:
     rig.group("5000", "1001", "1002", policy="regular")
     rig.phones("1001", behaviour=refuses(486))
     rig.phones("1002", behaviour=answers(0.02))

@@ -1,4 +1,4 @@
-"""The clock of the machine is set while the daemon runs: no stamp goes back, no lease ends (invariants I2, I5)."""
+"""The clock of the machine is set while the daemon runs: no stamp goes back (invariant I5)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fshunt.daemon.clock import AHEAD_SECONDS, BEFORE_ANY_LEASE, LeaseClock, SteadyClock
+from fshunt.daemon.clock import SteadyClock
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -27,9 +27,6 @@ class Machine:
 
     def steady(self) -> SteadyClock:
         return SteadyClock(lambda: self.wall, lambda: self.uptime)
-
-    def leases(self) -> LeaseClock:
-        return LeaseClock(lambda: self.uptime)
 
 
 @pytest.fixture
@@ -77,28 +74,3 @@ def test_no_time_is_before_one_from_before_the_clock_was_set_back(machine: Machi
     assert clock.now() == NOON + HOUR + timedelta(seconds=1)
     clock.not_before(NOON)
     assert clock.now() == NOON + HOUR + timedelta(seconds=1)
-
-
-def test_the_lease_clock_knows_no_wall_clock(machine: Machine) -> None:
-    clock = machine.leases()
-    assert clock.now() == BEFORE_ANY_LEASE
-    clock.catch_up(NOON)
-    machine.wall += 24 * HOUR
-    machine.passes(5)
-    assert clock.now() == NOON + timedelta(seconds=5)
-    clock.catch_up(NOON)
-    assert clock.now() == NOON + timedelta(seconds=5), "it never goes back"
-
-
-def test_the_lease_clock_stands_still_while_nobody_can_publish_it_so_that_no_outage_ends_a_lease(
-    machine: Machine,
-) -> None:
-    clock = machine.leases()
-    assert not clock.is_set
-    clock.catch_up(NOON)
-    assert clock.is_set
-    machine.passes(3600)
-    assert clock.now() == NOON + timedelta(seconds=AHEAD_SECONDS)
-    clock.catch_up(clock.now())
-    machine.passes(1)
-    assert clock.now() == NOON + timedelta(seconds=AHEAD_SECONDS + 1)

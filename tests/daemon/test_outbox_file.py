@@ -110,9 +110,7 @@ def test_what_is_kept_is_restored_in_its_order(folder: Path) -> None:
 
 
 def test_a_claim_is_not_stored_because_a_dead_daemon_must_not_restore_it(folder: Path, a_file: Any) -> None:
-    claim = ClaimAcquired(
-        domain=DOMAIN, extensions=("1001",), hunt_id="h", call_uuid="c", run_id="r", now=AT, lease_seconds=60.0
-    )
+    claim = ClaimAcquired(domain=DOMAIN, extensions=("1001",), hunt_id="h", call_uuid="c", run_id="r", sequence=1)
     assert a_file().append(claim), "nobody will miss it"
     assert names(folder) == []
 

@@ -75,10 +75,21 @@ def test_a_caller_who_returns_has_the_same_ticket(row: Row) -> None:
 def test_any_change_wakes_the_first_caller_of_each_member_and_nobody_else(row: Row) -> None:
     for name, keys in (("first", [A]), ("second", [A]), ("third", [A, B])):
         row.joined(name, *keys)
-    row.line.something_changed("other.test")
+    row.line.domain_changed("other.test")
+    row.line.member_may_be_free(("other.test", "1001"))
     assert row.woken == []
-    row.line.something_changed("pbx.test")
+    row.line.domain_changed("PBX.test")
     assert row.woken == ["first", "third"]
+    row.line.something_changed()
+    assert row.woken == ["first", "third"] * 2
+
+
+def test_callers_whose_entries_the_database_has_lost_join_again(row: Row) -> None:
+    known, unknown = row.joined("known", A), row.joined("unknown", A)
+    known.joined = True
+    assert row.line.joined == {"known"}
+    row.line.join_again(["known", "unknown", "gone"])
+    assert (row.woken, known.joined, unknown.joined) == (["known"], False, False)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["join", "leave"]), st.integers(0, 5), st.sets(st.sampled_from([A, B])))))

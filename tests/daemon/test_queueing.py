@@ -281,3 +281,33 @@ def test_many_wait_for_few_and_everybody_is_served_in_order(rig: Rig) -> None:
         assert {rig.closed(call).result for call in callers} == {"answered"}
     assert sum(len(phone.rings) for phone in phones) == 30, "nobody was rung for nothing"
     rig.until(lambda: len(rig.daemon.deps.claims) == 0, "no claim is left")
+
+
+def test_calls_of_another_group_wake_no_queued_caller(rig: Rig) -> None:
+    """A wake is a look into the database: what happens elsewhere must not cost one for each queued caller."""
+    waits(rig, "1001")
+    rig.group("5001", "1002")
+    rig.phones("1002", behaviour=TALKS)
+    talks = busy_with_a_caller(rig)
+    queued = rig.started()
+    in_line(rig, 1)
+    (caller,) = rig.daemon.deps.queue._waiting.values()
+    woken: list[str] = []
+    wake, caller.wake = caller.wake, lambda: woken.append("woken")
+    with rig.store.writing() as s:
+        members.block(s, DOMAIN, "1001", False)
+    rig.until(lambda: woken, "a change of the member wakes the caller, after all that was said before")
+    woken.clear()
+    for _ in range(3):
+        assert rig.closed(rig.started("5001")).result == "answered"
+    with rig.store.writing() as s:
+        members.block(s, DOMAIN, "1002", True)
+    assert woken == []
+    with rig.store.writing() as s:
+        members.block(s, DOMAIN, "1001", False)
+    rig.until(lambda: woken, "all that happened elsewhere was heard by now")
+    assert woken == ["woken"]
+    caller.wake = wake
+    for call in (talks, queued):
+        call.hang_up()
+        assert call.join(WAIT_SECONDS)

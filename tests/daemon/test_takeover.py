@@ -10,10 +10,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from fshunt.daemon.bootstrap import build
+from fshunt.daemon.cluster import reconcile
 from fshunt.daemon.daemon import Daemon
 from fshunt.db.engine import Store
 from fshunt.db.models import CallRecord
-from fshunt.db.queries import calls, orphans
+from fshunt.db.queries import calls
 from fshunt.errors import DatabaseError
 from fshunt.hunting.ringtime import RingTime
 from fshunt.services import groups
@@ -247,7 +248,7 @@ def test_a_call_whose_end_is_not_written_yet_is_not_taken_over(
 ) -> None:
     """After an outage the writes of many calls may wait for a while: their records are open, and the calls over."""
     rig = watched_rig
-    monkeypatch.setattr(orphans, "LOST_SECONDS", 0.0)
+    monkeypatch.setattr(reconcile, "LOST_SECONDS", 0.0)
     outbox, takeover = rig.daemon.deps.outbox, rig.daemon.deps.takeover
 
     def not_now(_batch: object) -> None:
@@ -259,7 +260,7 @@ def test_a_call_whose_end_is_not_written_yet_is_not_taken_over(
     assert call.join(WAIT_SECONDS)
     rig.daemon.listener.calls.join(WAIT_SECONDS)
     (hunt_id,) = takeover.closing
-    rig.daemon.heartbeat._take_orphans()
+    rig.daemon.heartbeat._beat()
     assert takeover.closing == [hunt_id], "it is not closed once more"
     monkeypatch.undo()
     outbox.database_back()

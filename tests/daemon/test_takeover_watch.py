@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fshunt.daemon.cluster.takeover import CUT_OFF_SECONDS, DetachedCall, Takeover
-from fshunt.db.queries.orphans import OpenOffer, UnfinishedCall
+from fshunt.db.queries.takeover import OpenOffer, UnfinishedCall
 from fshunt.freeswitch.offers import leg_uuid
 from fshunt.freeswitch.phones import Change
 from fshunt.hunting.states import Result
@@ -47,6 +47,9 @@ class Records:
 
     def put(self, event: Any) -> None:
         self.written.append((event.kind, getattr(event, "hunt_id", "")))
+
+    def expire(self, hunt_id: str, *, foreign: bool) -> None:
+        assert foreign
 
     def release(self, hunt_id: str, *_more: Any) -> None:
         self.written.append(("release", hunt_id))

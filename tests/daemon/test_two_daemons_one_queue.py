@@ -175,7 +175,7 @@ def test_a_daemon_that_missed_heartbeats_restores_its_claims_and_tickets(
     with first.store.writing() as s:  # as another daemon does that takes this one for dead
         s.execute(delete(Claim))
         s.execute(delete(QueueEntry))
-    first.daemon.heartbeat._on_return()
+    first.daemon.heartbeat.hurry()
     first.until(lambda: place_of(first, waits) == ticket, "the caller has the same ticket again")
     newcomer = other_switch.call("5000")
     first.until(lambda: place_of(first, newcomer), "the newcomer waits behind")

@@ -310,17 +310,17 @@ def test_an_offer_whose_end_was_seen_gives_way_to_no_late_answer(store):
 
 
 def test_members_rung_by_a_dead_hunt_are_free_and_those_on_a_call_stay_claimed(store):
-    lease = {"run_id": "node", "now": NOON, "lease_seconds": 60.0}
+    run = {"run_id": "node", "sequence": 1}
     with store.writing() as s:
         for hunt, owner, extension in (("rang", "node", "1001"), ("talks", "node", "1002"), ("lives", "other", "1003")):
             opened(s, hunt, node=owner)
-            hunts.claim(s, DOMAIN, [extension], hunt_id=hunt, call_uuid=hunt, **lease)
+            hunts.claim(s, DOMAIN, [extension], hunt_id=hunt, call_uuid=hunt, **run)
         calls.note_answered(s, "talks", answered_by="1002", answered_at=after(3))
     for hunt in ("rang", "talks"):
         close_orphan(store, hunt, after(4))
     with store.writing() as s:
         everybody = ["1001", "1002", "1003"]
-        assert hunts.claim(s, DOMAIN, everybody, hunt_id="next", call_uuid="next", **lease) == {"1001"}
+        assert hunts.claim(s, DOMAIN, everybody, hunt_id="next", call_uuid="next", **run) == {"1001"}
 
 
 STEPS = st.lists(st.sampled_from(["offer", "skip", "end", "answer", "close"]), max_size=6)

@@ -14,15 +14,14 @@ from sqlalchemy import text, update
 
 from fshunt.db.engine import Store, open_store
 from fshunt.db.models import HuntMember
-from fshunt.db.queries import calls, daemons, hunts, lease, queue
+from fshunt.db.queries import calls, claims, daemons, hunts, queue
 from fshunt.hunting.policy_input import policy_input_of
 from fshunt.hunting.rotation import next_index
 from fshunt.hunting.states import Outcome
 from fshunt.services import groups
-from tests.db.test_claims import leases
+from tests.db.test_claims import held
 from tests.support.small_office import DOMAIN, NOON, PILOT, addresses, after, look, make_office, waits_or_ends
 
-LEASE = 60.0
 THREADS = 6
 CALLS_A_THREAD = 15
 MORE_ON_A_SERVER = 5
@@ -70,7 +69,7 @@ class Counter:
         who = {"domain": DOMAIN, "hunt_id": hunt, "call_uuid": hunt, "run_id": "run"}
         with store.writing() as s:
             flags = hunts.look_and_claim(
-                s, self.group.id, self.ids, self.ids, **who, now=NOON, lease_seconds=LEASE, ticket=ticket
+                s, self.group.id, self.ids, self.ids, **who, at=NOON, sequence=1, ticket=ticket
             )
         got = {member.extension for member in self.group.members if flags[member.id].acquired}
         if got:
@@ -85,14 +84,14 @@ class Counter:
     def join(self, store: Store, hunt: str, ticket: int | None) -> int:
         who = {"domain": DOMAIN, "group_id": self.group.id, "call_uuid": hunt, "run_id": "run", "ticket": ticket}
         with store.writing() as s:
-            given = queue.join(s, hunt, MEMBERS, **who, at=NOON, now=NOON, lease_seconds=LEASE)
+            given = queue.join(s, hunt, MEMBERS, **who, at=NOON)
         self.in_line[hunt] = given
         return given
 
     def hold_and_release(self, store: Store, hunt: str, got: set[str]) -> None:
         with store.writing() as s:
-            hunts.renew(s, "run", NOON, LEASE, [hunt])
-        assert {extension for _, extension, _ in leases(store, hunt)} == got
+            claims.drop_stale(s, "run", [claims.ClaimRow(DOMAIN, "nobody", hunt, 1)])
+        assert {extension for _, extension, _ in held(store, hunt)} == got
         for extension in got:
             assert self.held.pop(extension) == hunt
         with store.writing() as s:
@@ -126,7 +125,7 @@ def test_members_acquired_and_released_all_the_time_are_never_claimed_twice(stor
 
 
 def nothing_is_left(store: Store) -> None:
-    assert leases(store) == set()
+    assert held(store) == set()
     with store.reading() as s:
         assert queue.waiting_hunts(s) == []
 
@@ -147,9 +146,8 @@ def test_recorders_that_write_in_opposite_orders_never_wait_for_each_other(store
                 for group, member in dice.sample(members, len(members)):
                     record_call(s, f"{next(numbers)}", group, member, NOON if dice.random() < 0.5 else after(batch))
             with stores[number % 2].writing() as s:
-                reached = lease.advance(s, after(batch))
-                daemons.beat(s, f"{number}", node=f"{number}", started_at=NOON, at=NOON, now=reached, status={})
-                hunts.sweep(s, NOON)
+                daemons.beat(s, f"{number}", node=f"{number}", started_at=NOON, at=NOON, status={})
+                claims.drop_run(s, "gone")
 
     at_once(record, 4)
     assert all(member.idle_since >= NOON for member in look(stores[0], PILOT).members)
@@ -221,14 +219,14 @@ def test_administration_between_calls_breaks_nothing(stores):
             if number > 1:
                 who = {"domain": DOMAIN, "hunt_id": hunt, "call_uuid": hunt, "run_id": "run"}
                 with store.writing() as s:
-                    hunts.look_and_claim(s, group.id, ids, ids, **who, now=NOON, lease_seconds=LEASE)
+                    hunts.look_and_claim(s, group.id, ids, ids, **who, at=NOON, sequence=1)
                 with store.writing() as s:
                     record_call(s, hunt, group, member, NOON)
                     hunts.release(s, hunt)
 
     at_once(work)
     assert [member.position for member in look(stores[0]).members] == [1, 2, 3, 4]
-    assert leases(stores[0]) == set()
+    assert held(stores[0]) == set()
 
 
 def test_a_turn_moved_twice_at_once_moves_once(stores):

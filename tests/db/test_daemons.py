@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from fshunt.db.queries import daemons
 from tests.support.small_office import NOON, after
 
@@ -5,32 +7,28 @@ STATUS = {"version": "1", "hunts": 3, "switches": [{"name": "h:8021", "since": N
 
 
 def beat(store, run, seconds, node="node"):
-    """The wall clock is an hour ahead of the lease clock."""
     with store.writing() as s:
-        daemons.beat(
-            s, run, node=node, started_at=NOON, at=after(seconds + 3600), now=after(seconds), status=STATUS | {"n": run}
-        )
+        daemons.beat(s, run, node=node, started_at=NOON, at=after(seconds), status=STATUS | {"n": run})
+
+
+def presume_dead(store, run, counter=1):
+    with store.writing() as s:
+        if daemons.lock_if_still(s, run, counter):
+            daemons.mark_lost(s, run, counter)
 
 
 def known(store):
     with store.reading() as s:
-        return [each.run_id for each in daemons.list_daemons(s)]
+        return {each.run_id: each.lost for each in daemons.list_daemons(s)}
 
 
-def test_a_daemon_is_listed_as_of_its_latest_heartbeat(store):
+def test_a_daemon_is_listed_as_it_was_at_its_last_heartbeat(store):
     beat(store, "a", 0)
     beat(store, "a", 2)
     with store.reading() as s:
         assert daemons.list_daemons(s) == [
-            daemons.DaemonRow("a", "node", NOON, after(3602), after(2), STATUS | {"n": "a"})
+            daemons.DaemonRow("a", "node", NOON, after(2), 2, False, STATUS | {"n": "a"})
         ]
-
-
-def test_daemons_are_listed_by_node_the_newest_run_first(store):
-    beat(store, "a1", 0, "a")
-    beat(store, "b1", 0, "b")
-    beat(store, "a2", 1, "a")
-    assert known(store) == ["a2", "a1", "b1"]
 
 
 def test_a_daemon_that_stops_is_out_of_the_list(store):
@@ -39,20 +37,40 @@ def test_a_daemon_that_stops_is_out_of_the_list(store):
     for _ in range(2):
         with store.writing() as s:
             daemons.retire(s, "a")
-    assert known(store) == ["b"]
+    assert known(store) == {"b": False}
 
 
-def test_a_dead_daemon_is_listed_for_a_day_and_then_forgotten(store):
+def test_a_run_is_marked_lost_only_while_its_counter_stands_still(store):
+    beat(store, "a", 0)
+    beat(store, "a", 1)
+    presume_dead(store, "a", counter=1)
+    assert known(store) == {"a": False}
+    presume_dead(store, "a", counter=2)
+    assert known(store) == {"a": True}
+    beat(store, "a", 90)
+    assert known(store) == {"a": False}, "it lives after all"
+
+
+def test_a_lost_daemon_is_listed_for_a_day_and_then_forgotten(store):
     beat(store, "dead", 0, "other")
-    beat(store, "a", daemons.KEPT_SECONDS)
-    assert known(store) == ["a", "dead"]
-    beat(store, "a", daemons.KEPT_SECONDS + 1)
-    assert known(store) == ["a"]
+    beat(store, "silent", 0, "other")
+    presume_dead(store, "dead")
+    for at, expected in (
+        (after(daemons.KEPT_SECONDS), {"dead", "silent"}),
+        (after(daemons.KEPT_SECONDS + 1), {"silent"}),
+    ):
+        with store.reading() as s:
+            told = {each.run_id for each in daemons.list_daemons(s) if daemons.is_forgotten(each, "node", at)}
+        with store.writing() as s:
+            daemons.forget(s, "a", "node", at)
+        assert known(store).keys() == expected
+        assert told == {"dead", "silent"} - expected
 
 
-def test_an_earlier_run_of_a_node_is_forgotten_soon_but_not_two_nodes_of_one_name(store):
-    beat(store, "first", 0)
-    beat(store, "second", 10)
-    assert known(store) == ["second", "first"]
-    beat(store, "second", daemons.REPLACED_SECONDS + 1)
-    assert known(store) == ["second"]
+def test_a_lost_run_of_this_node_is_forgotten_but_not_two_that_share_a_name(store):
+    for run in ("first", "other", "here"):
+        beat(store, run, 0)
+    presume_dead(store, "first")
+    with store.writing() as s:
+        daemons.forget(s, "here", "node", NOON + timedelta(seconds=1))
+    assert known(store).keys() == {"other", "here"}

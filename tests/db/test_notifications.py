@@ -1,4 +1,4 @@
-"""Notifications between daemons: a member is free, or may not ring any more."""
+"""One daemon tells the others that somebody is free, or may be rung no more."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pytest
 from sqlalchemy import make_url
 
 from fshunt.db.engine import Store, open_store
-from fshunt.db.notifications import STOP_SECONDS, Changes
-from fshunt.db.queries import hunts
+from fshunt.db.notifications import STOP_SECONDS, Changes, announce
 from fshunt.services import groups
 from tests.db.test_autoblock import Desk
-from tests.db.test_claims import LEASE, claim, look_and_claim, release
-from tests.db.test_queue import join, leave, sweep
+from tests.db.test_claims import claim, drop_run, look_and_claim, release
+from tests.db.test_queue import drop_run as drop_queue
+from tests.db.test_queue import join, leave
 from tests.support.postgres_proxy import PostgresProxy
-from tests.support.small_office import DOMAIN, PILOT, after, make_office
+from tests.support.small_office import DOMAIN, PILOT, make_office
 
 SOON = 30.0
 """How long a test waits for what comes in some milliseconds."""
@@ -33,7 +33,12 @@ class Ears:
 
     def __init__(self, url: str) -> None:
         self.heard: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self.changes = Changes(url, lambda: self.heard.put(threading.get_ident()))
+        self.said: list[object] = []
+        self.changes = Changes(url, self._hear)
+
+    def _hear(self, changed) -> None:
+        self.said.append(changed)
+        self.heard.put(threading.get_ident())
 
     def hear(self) -> int:
         return self.heard.get(timeout=SOON)
@@ -86,7 +91,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
-def test_changes_by_administrators_and_members_are_announced(store, ears, change):
+def test_what_an_administrator_or_a_member_changes_is_told(store, ears, change):
     change(store)
     ears.hear()
 
@@ -109,13 +114,13 @@ def group(on_postgres):
 
 @pytest.fixture
 def heard(postgres_url, group):
-    """The notifications of PostgreSQL, verbatim."""
+    """What PostgreSQL tells, word for word."""
     plain = make_url(postgres_url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute("LISTEN fshunt")
 
         def told(act) -> list[str]:
-            """The domains that ``act`` announces, up to a marker that is sent after it."""
+            """The payloads that ``act`` sends, up to a mark that is set after it."""
             act()
             connection.execute("NOTIFY fshunt, 'mark'")
             domains = []
@@ -128,52 +133,67 @@ def heard(postgres_url, group):
         yield told
 
 
-def test_a_released_member_is_announced_only_to_a_queue(on_postgres, heard):
+def test_a_released_member_is_told_only_where_somebody_waits(on_postgres, heard):
     claim(on_postgres, "talk", ["1001"])
     assert heard(lambda: release(on_postgres, "talk")) == []
     claim(on_postgres, "talk", ["1001"])
     join(on_postgres, "elsewhere", "1001", domain="other.test")
-    assert heard(lambda: release(on_postgres, "talk", ["1001"], domain=DOMAIN)) == []
+    assert heard(lambda: release(on_postgres, "talk", ["1001"])) == []
     claim(on_postgres, "talk", ["1001"])
     join(on_postgres, "a", "1001")
-    assert heard(lambda: release(on_postgres, "talk", ["1001"])) == [DOMAIN]
+    assert heard(lambda: release(on_postgres, "talk", ["1001"])) == [f"{DOMAIN}\t1001"]
     assert heard(lambda: release(on_postgres, "talk")) == [], "it was released already"
 
 
-def test_a_release_with_its_domain_is_announced_even_without_a_stored_claim(on_postgres, heard):
-    join(on_postgres, "a", "1001")
-    assert heard(lambda: release(on_postgres, "talk", domain=DOMAIN)) == [DOMAIN]
-
-
-def test_a_caller_who_leaves_the_queue_wakes_the_next(on_postgres, heard):
+def test_who_leaves_the_line_makes_way_for_who_waits_behind(on_postgres, heard):
     join(on_postgres, "a", "1001")
     assert heard(lambda: leave(on_postgres, "a")) == []
     join(on_postgres, "a", "1001")
     join(on_postgres, "b", "1001")
-    assert heard(lambda: leave(on_postgres, "a")) == [DOMAIN]
+    assert heard(lambda: leave(on_postgres, "a")) == [f"{DOMAIN}\t1001"]
     assert heard(lambda: leave(on_postgres, "a")) == []
 
 
-def test_a_caller_who_gets_a_member_wakes_the_next_in_the_queue(on_postgres, group, heard):
+def test_who_gets_a_member_makes_way_for_who_waits_behind(on_postgres, group, heard):
     place = join(on_postgres, "a", "1001", "1002")
     assert heard(lambda: look_and_claim(on_postgres, group, "a", "1001", ticket=place)) == []
     release(on_postgres, "a")
     place = join(on_postgres, "a", "1001", "1002")
     join(on_postgres, "b", "1002")
-    assert heard(lambda: look_and_claim(on_postgres, group, "a", "1001", ticket=place)) == [DOMAIN]
+    assert heard(lambda: look_and_claim(on_postgres, group, "a", "1001", ticket=place)) == [f"{DOMAIN}\t1002"]
 
 
-def test_swept_rows_are_announced_to_queues_of_live_daemons(on_postgres, heard):
+def test_what_a_dead_run_leaves_is_told_where_somebody_waits_who_lives(on_postgres, heard):
     claim(on_postgres, "dead", ["1001"])
-    join(on_postgres, "dead too", "1001")
-    assert heard(lambda: sweep(on_postgres, after(LEASE))) == [], "nobody is left"
-    join(on_postgres, "dead too", "1001")
-    join(on_postgres, "lives", "1001", now=after(30))
-    assert heard(lambda: sweep(on_postgres, after(LEASE))) == [DOMAIN]
-    assert heard(lambda: write(on_postgres, hunts.sweep, after(LEASE))) == [DOMAIN]
+    join(on_postgres, "dead too", "1001", run_id="node")
+    assert heard(lambda: drop_queue(on_postgres, "node")) == [], "nobody is left"
+    join(on_postgres, "dead too", "1001", run_id="node")
+    join(on_postgres, "lives", "1001")
+    assert heard(lambda: drop_queue(on_postgres, "node")) == [f"{DOMAIN}\t1001"]
+    assert heard(lambda: drop_run(on_postgres, "node")) == [f"{DOMAIN}\t1001"]
 
 
-def test_a_rolled_back_change_is_not_announced(on_postgres, heard):
+def test_a_change_names_the_members_or_where_they_are_too_many_their_domain(on_postgres, heard):
+    assert heard(lambda: write(on_postgres, announce, DOMAIN, ["1002", "1001"])) == [f"{DOMAIN}\t1001\t1002"]
+    many = [f"{number:05}" for number in range(2000)]
+    assert heard(lambda: write(on_postgres, announce, DOMAIN, many)) == [DOMAIN]
+
+
+def test_what_has_changed_is_named_also_where_it_comes_from_a_file(store, ears):
+    CHANGES["block"](store)
+    ears.hear()
+    assert ears.said == [None, [(DOMAIN, "1001")]]
+
+
+def test_a_write_that_changes_nothing_for_anybody_is_not_told(store, ears):
+    claim(store, "talk", ["1001"])
+    release(store, "talk")
+    CHANGES["unblock"](store)
+    ears.hear()
+    assert ears.said == [None, [(DOMAIN, "1003")]]
+
+
+def test_what_was_undone_is_not_told(on_postgres, heard):
     def undone():
         with pytest.raises(LookupError):
             write(on_postgres, block_and_fail)
@@ -195,7 +215,7 @@ def test_after_a_connection_was_lost_it_is_looked_again(on_postgres, group, post
         ears.hear()
 
 
-def test_a_silent_server_is_disconnected(on_postgres, group, postgres_url, monkeypatch):
+def test_a_server_that_says_nothing_any_more_is_left(on_postgres, group, postgres_url, monkeypatch):
     monkeypatch.setattr("fshunt.db.notifications.QUIET_SECONDS", 0.1)
     with PostgresProxy(postgres_url) as proxy, listening(proxy.url) as ears:
         proxy.swallow()
@@ -245,7 +265,7 @@ def test_a_stop_is_quick_and_leaves_no_thread(store, database_url, away):
     assert not ears.changes._thread.is_alive()
 
 
-def test_after_a_stop_notifications_are_dropped(on_postgres, postgres_url):
+def test_after_a_stop_nobody_is_told_though_the_thread_hears_on(on_postgres, postgres_url):
     with PostgresProxy(postgres_url) as proxy:
         ears = Ears(proxy.url)
         with proxy.trap("LISTEN", lambda: setattr(proxy, "delay", 2 * STOP_SECONDS)) as reached:
@@ -259,4 +279,4 @@ def test_after_a_stop_notifications_are_dropped(on_postgres, postgres_url):
 
 
 def test_a_stop_before_the_start_is_no_error(database_url):
-    Changes(database_url, lambda: None).stop()
+    Changes(database_url, lambda _changed: None).stop()

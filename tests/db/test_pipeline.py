@@ -14,7 +14,7 @@ from sqlalchemy import make_url, text
 
 from fshunt.db.engine import Store, open_store
 from fshunt.db.models import CallRecord
-from fshunt.db.queries import calls, hunts, lease, queue
+from fshunt.db.queries import calls, cluster, hunts, queue
 from fshunt.errors import BadValue, Conflict, DatabaseError
 from fshunt.hunting.group import Group
 from fshunt.hunting.states import Result
@@ -116,7 +116,7 @@ def test_a_hunt_waits_for_seven_answers_at_most_until_it_rings(counter, far, gro
     def claim(number):
         who = {"domain": DOMAIN, "hunt_id": number, "call_uuid": number, "run_id": "run"}
         with far.writing() as s:
-            hunts.look_and_claim(s, group.id, ids, ids, **who, now=NOON, lease_seconds=60)
+            hunts.look_and_claim(s, group.id, ids, ids, **who, at=NOON, sequence=1)
 
     assert (answers(counter, load), answers(counter, take_turn), answers(counter, claim)) == (2, 3, 2)
 
@@ -140,7 +140,7 @@ def test_a_caller_joins_the_queue_in_two_round_trips(counter, far, group):
     def join(number):
         who = {"domain": DOMAIN, "group_id": group.id, "call_uuid": number, "run_id": "run"}
         with far.writing() as s:
-            queue.join(s, number, ["1001", "1002"], **who, ticket=None, at=NOON, now=NOON, lease_seconds=60)
+            queue.join(s, number, ["1001", "1002"], **who, ticket=None, at=NOON)
 
     assert answers(counter, join) == 2
 
@@ -188,7 +188,7 @@ def in_one_transaction(store, block):
 def test_a_refused_statement_is_reported_by_the_next(store):
     def block(s):
         add_offer(s, "offer", call_id="nobody's")
-        lease.read(s)
+        cluster.timing(s)
 
     with pytest.raises(Conflict):
         in_one_transaction(store, block)

@@ -1,7 +1,5 @@
 """Whatever is done in whatever order: positions, memory, stamps and claims hold (invariants I1, I2, I3 and I5)."""
 
-from datetime import timedelta
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,7 +8,7 @@ from sqlalchemy import select
 
 from fshunt.db.engine import Store
 from fshunt.db.models import Claim
-from fshunt.db.queries import hunts
+from fshunt.db.queries import claims, hunts
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.rotation import next_index
 from fshunt.services import groups
@@ -182,51 +180,37 @@ CLAIM_STEPS = st.lists(
         st.tuples(st.just("claim"), HUNTS, SOME),
         st.tuples(st.just("release"), HUNTS, SOME),
         st.tuples(st.just("release all"), HUNTS, st.just(set())),
-        st.tuples(st.just("renew"), HUNTS, st.just(set())),
-        st.tuples(st.just("sweep"), st.just(""), st.just(set())),
-        st.tuples(st.just("wait"), st.just(""), st.integers(0, 70)),
+        st.tuples(st.just("drop"), HUNTS, st.just(set())),
     ),
     max_size=20,
 )
-LEASE_SECONDS = 60.0
 
 
 @given(steps=CLAIM_STEPS)
 @PROPERTY
-def test_no_two_hunts_ever_hold_one_member_while_their_leases_last(store, steps):
+def test_no_two_hunts_ever_hold_one_member(store, steps):
     clear(store)
-    now, leases = NOON, {}
-    for step, hunt, what in steps:
-        if step == "wait":
-            now += timedelta(seconds=what)
-            continue
+    claimed: dict[str, str] = {}
+    for number, (step, hunt, what) in enumerate(steps):
         with store.writing() as s:
-            done = act(s, step, hunt, what, now)
+            done = act(s, step, hunt, what, number)
         if step == "claim":
-            free = {e for e in what if e not in leases or leases[e][0] == hunt or leases[e][1] <= now}
+            free = {e for e in what if claimed.get(e, hunt) == hunt}
             assert done == free
-            leases |= dict.fromkeys(free, (hunt, now + timedelta(seconds=LEASE_SECONDS)))
-        elif step == "renew":
-            mine = [e for e, (holder, _) in leases.items() if holder == hunt]
-            leases |= dict.fromkeys(mine, (hunt, now + timedelta(seconds=LEASE_SECONDS)))
-        elif step == "sweep":
-            leases = {e: lease for e, lease in leases.items() if lease[1] > now}
+            claimed |= dict.fromkeys(free, hunt)
         else:
-            leases = {e: x for e, x in leases.items() if x[0] != hunt or (step == "release" and e not in what)}
+            claimed = {e: x for e, x in claimed.items() if x != hunt or (step == "release" and e not in what)}
         with store.reading() as s:
-            rows = s.scalars(select(Claim))
-            assert {row.extension: (row.hunt_id, row.expires_at) for row in rows} == leases
+            assert {row.extension: row.hunt_id for row in s.scalars(select(Claim))} == claimed
 
 
-def act(s, step, hunt, what, now):
+def act(s, step, hunt, what, number):
+    """Each hunt is of a run of its own."""
     if step == "claim":
-        who = {"hunt_id": hunt, "call_uuid": hunt, "run_id": "node"}
-        return hunts.claim(s, DOMAIN, what, **who, now=now, lease_seconds=LEASE_SECONDS)
-    if step == "renew":
-        return hunts.renew(s, "node", now, LEASE_SECONDS, [hunt])
-    if step == "sweep":
-        return hunts.sweep(s, now)
-    return hunts.release(s, hunt, what if step == "release" else None)
+        return claims.claim(s, DOMAIN, what, hunt_id=hunt, call_uuid=hunt, run_id=hunt, sequence=number)
+    if step == "drop":
+        return claims.drop_run(s, hunt)
+    return claims.release(s, hunt, what if step == "release" else None)
 
 
 @given(calls=st.lists(st.integers(0, 5), max_size=20))

@@ -11,13 +11,11 @@ from fshunt.services import groups
 from tests.db.test_claims import ALL, claim, look_and_claim, release
 from tests.support.small_office import DOMAIN, NOON, PILOT, after, make_office
 
-LEASE = 60.0
 
-
-def join(store, hunt, *extensions, now=NOON, ticket=None, at=NOON, run_id="run", domain=DOMAIN, call=None, group_id=1):
+def join(store, hunt, *extensions, ticket=None, at=NOON, run_id="run", domain=DOMAIN, call=None, group_id=1):
     who = {"domain": domain, "group_id": group_id, "call_uuid": call or f"call of {hunt}", "run_id": run_id}
     with store.writing() as s:
-        return queue.join(s, hunt, extensions, **who, ticket=ticket, at=at, now=now, lease_seconds=LEASE)
+        return queue.join(s, hunt, extensions, **who, ticket=ticket, at=at)
 
 
 def leave(store, hunt):
@@ -25,9 +23,9 @@ def leave(store, hunt):
         queue.leave(s, hunt)
 
 
-def sweep(store, now):
+def drop_run(store, run_id):
     with store.writing() as s:
-        queue.sweep(s, now)
+        queue.drop_run(s, run_id)
 
 
 def line(store):
@@ -51,7 +49,7 @@ def test_places_are_given_in_the_order_of_coming(store):
     assert [hunt for hunt, _ in line(store)] == ["c", "a", "b"]
 
 
-def test_a_hunt_that_joins_twice_keeps_its_ticket(store):
+def test_a_hunt_that_joins_twice_keeps_its_place_whether_it_knows_it_or_not(store):
     first = join(store, "a", "1001")
     join(store, "b", "1001")
     assert join(store, "a", "1001") == first
@@ -59,28 +57,28 @@ def test_a_hunt_that_joins_twice_keeps_its_ticket(store):
     assert line(store) == [("a", ("1002", "1003")), ("b", ("1001",))]
 
 
-def test_a_swept_hunt_returns_with_its_old_ticket(store):
+def test_a_hunt_that_was_swept_comes_back_to_its_old_place(store):
     ticket = join(store, "a", "1001")
-    join(store, "b", "1001", now=after(1))
-    sweep(store, after(LEASE))
+    join(store, "b", "1001", run_id="other")
+    drop_run(store, "run")
     assert line(store) == [("b", ("1001",))]
-    join(store, "a", "1001", now=after(LEASE), ticket=ticket)
+    join(store, "a", "1001", ticket=ticket)
     assert [hunt for hunt, _ in line(store)] == ["a", "b"]
 
 
 def test_places_are_given_where_the_counter_is_missing(store):
     with store.writing() as s:
-        s.execute(text("DELETE FROM lease_clock"))
+        s.execute(text("DELETE FROM cluster"))
     assert join(store, "a", "1001") < join(store, "b", "1001")
 
 
-def test_a_caller_who_waits_for_no_member_leaves_the_queue(store):
+def test_who_waits_for_nobody_is_out_of_the_line(store):
     ticket = join(store, "a", "1001")
     join(store, "a", ticket=ticket)
     assert line(store) == []
 
 
-def test_a_caller_leaves_the_queue_at_once_and_may_leave_twice(store):
+def test_who_leaves_is_out_of_the_line_at_once_and_may_leave_twice(store):
     join(store, "a", "1001")
     join(store, "b", "1001")
     leave(store, "a")
@@ -88,17 +86,7 @@ def test_a_caller_leaves_the_queue_at_once_and_may_leave_twice(store):
     assert line(store) == [("b", ("1001",))]
 
 
-def test_renewing_lengthens_the_leases_of_the_owners_living_hunts_only(store):
-    join(store, "a", "1001")
-    join(store, "ended", "1001")
-    join(store, "b", "1001", run_id="other")
-    with store.writing() as s:
-        queue.renew(s, "run", after(50), LEASE, ["a", "b"])
-    sweep(store, after(LEASE))
-    assert line(store) == [("a", ("1001",))]
-
-
-def test_the_queue_is_listed_in_order_with_its_details(store, group):
+def test_the_line_is_shown_in_order_with_what_a_person_asks(store, group):
     join(store, "b", "1002", "1001", group_id=group.id, at=after(-5))
     join(store, "b", "1003", "1001", group_id=group.id, at=after(9))
     join(store, "gone", "1001", group_id=99, run_id="other")
@@ -110,7 +98,7 @@ def test_the_queue_is_listed_in_order_with_its_details(store, group):
     assert second.pilot is None
 
 
-def test_a_freed_member_goes_to_no_caller_behind_a_queued_one(store, group):
+def test_a_freed_member_goes_to_nobody_who_came_after_one_who_waits(store, group):
     claim(store, "talk", ["1001"])
     first, second = join(store, "a", "1001"), join(store, "b", "1001")
     release(store, "talk")
@@ -120,12 +108,12 @@ def test_a_freed_member_goes_to_no_caller_behind_a_queued_one(store, group):
     assert got(store, group, "a", "1001", ticket=first) == {"1001"}
 
 
-def test_members_without_a_queue_are_free_for_all(store, group):
+def test_members_nobody_waits_for_are_free_for_all(store, group):
     join(store, "a", "1001")
     assert got(store, group, "new", "1001", "1002") == {"1002"}
 
 
-def test_a_caller_who_gets_a_member_leaves_the_queue(store, group):
+def test_who_gets_a_member_is_out_of_the_line(store, group):
     ticket = join(store, "a", "1001", "1002")
     later = join(store, "b", "1001", "1002")
     assert got(store, group, "a", "1002", ticket=ticket) == {"1002"}
@@ -133,37 +121,31 @@ def test_a_caller_who_gets_a_member_leaves_the_queue(store, group):
     assert got(store, group, "b", "1001", ticket=later) == {"1001"}
 
 
-def test_a_caller_who_gets_no_member_stays_in_the_queue(store, group):
+def test_who_gets_nobody_stays_in_the_line(store, group):
     ticket = join(store, "a", "1001")
     claim(store, "talk", ["1001"])
     assert got(store, group, "a", "1001", ticket=ticket) == set()
     assert line(store) == [("a", ("1001",))]
 
 
-def test_an_expired_queue_entry_blocks_no_member(store, group):
-    join(store, "dead", "1001")
-    assert got(store, group, "new", "1001", now=after(LEASE - 0.000001)) == set()
-    assert got(store, group, "new", "1001", now=after(LEASE)) == {"1001"}
-
-
-def test_an_earlier_hunt_of_the_same_caller_does_not_block_the_later(store, group):
+def test_an_earlier_hunt_of_the_same_caller_keeps_nobody_from_the_later(store, group):
     """Another daemon took the caller over: the first hunt waits no more."""
     join(store, "dead", "1001", call="the caller")
     assert got(store, group, "b", "1001", call="the caller") == {"1001"}
 
 
-def test_each_domain_has_its_own_queue(store, group):
+def test_the_line_of_another_domain_is_another_line(store, group):
     join(store, "a", "1001", domain="other.test")
     assert got(store, group, "new", "1001") == {"1001"}
 
 
-def test_with_call_waiting_the_queue_blocks_no_caller(store, group):
+def test_with_call_waiting_the_line_is_no_hindrance(store, group):
     join(store, "a", "1001")
     flags = look_and_claim(store, group, "new", "1001", call_waiting=True)["1001"]
     assert (flags.claimed, flags.may_ring) == (False, True)
 
 
-def test_a_member_of_two_groups_is_reserved_for_the_queue_of_the_other(store, group):
+def test_a_member_of_two_groups_is_kept_for_who_waits_in_the_other(store, group):
     with store.writing() as s:
         groups.add_group(s, DOMAIN, "5001")
         other = groups.add_members(s, DOMAIN, "5001", [group.members[0].address], shared=True)
@@ -171,7 +153,7 @@ def test_a_member_of_two_groups_is_reserved_for_the_queue_of_the_other(store, gr
     assert got(store, group, "new", "1001") == set()
 
 
-def test_a_queued_caller_gets_no_disabled_blocked_or_wrap_up_member(store, group):
+def test_who_waits_gets_nobody_who_is_disabled_blocked_or_rests(store, group):
     with store.writing() as s:
         groups.enable_member(s, DOMAIN, PILOT, group.members[0].address, False)
         groups.block(s, DOMAIN, "1002", True)
@@ -181,7 +163,7 @@ def test_a_queued_caller_gets_no_disabled_blocked_or_wrap_up_member(store, group
     assert got(store, group, "a", *ALL[:3], ticket=ticket, at=after(5), wrap_up_seconds=5.0) == {"1003"}
 
 
-def test_an_idle_time_in_the_future_makes_no_wrap_up_of_hours(store, group):
+def test_a_stamp_in_the_future_lets_nobody_rest_for_the_hours_between(store, group):
     with store.writing() as s:
         hunts.note_end(s, group.members[0].id, at=after(3600))
     seen = look_and_claim(store, group, "a", "1001", at=NOON, wrap_up_seconds=5.0)["1001"]
@@ -189,8 +171,8 @@ def test_an_idle_time_in_the_future_makes_no_wrap_up_of_hours(store, group):
 
 
 @pytest.mark.parametrize("wrap_up_seconds", [0.0, 5.0])
-def test_the_database_and_the_rules_agree_on_the_wrap_up(store, wrap_up_seconds):
-    """Also a call that ended 50 ms from now, on a machine whose clock is ahead: else the wrap-up pauses."""
+def test_the_database_says_who_rests_as_the_core_does_whatever_the_clocks_of_others(store, wrap_up_seconds):
+    """Also a call that ended 50 ms from now, on a machine whose clock is ahead: else nobody rests for a moment."""
     apart = [-3600, -5.1, -5, -4.999, -0.05, 0, 0.05, 4.999, 5, 5.1, 3600]
     group = make_office(store, *(f"2{number:03}" for number in range(len(apart))))
     stamps = {member.extension: after(seconds) for member, seconds in zip(group.members, apart, strict=True)}
@@ -204,21 +186,13 @@ def test_the_database_and_the_rules_agree_on_the_wrap_up(store, wrap_up_seconds)
     assert len(expected) == (5 if wrap_up_seconds else 0)
 
 
-def test_rest_is_by_the_wall_and_leases_by_the_lease_clock(store, group):
-    claim(store, "over", ["1001"])
-    with store.writing() as s:
-        hunts.note_end(s, group.members[1].id, at=after(7200))
-    seen = look_and_claim(store, group, "a", "1001", "1002", now=after(LEASE), at=after(7201), wrap_up_seconds=5.0)
-    assert (seen["1001"].acquired, seen["1002"].acquired, seen["1002"].in_wrap_up) == (True, False, True)
-
-
-def test_callers_who_join_at_once_from_two_daemons_have_different_tickets(store, database_url):
+def test_callers_who_join_at_once_from_two_daemons_have_places_of_their_own(store, database_url):
     with closing(open_store(database_url)) as other, ThreadPoolExecutor(8) as pool:
         tickets = list(pool.map(lambda n: join((store, other)[n % 2], f"h{n}", "1001", "1002"), range(40)))
     assert sorted(tickets) == list(range(min(tickets), min(tickets) + 40))
 
 
-def test_a_caller_of_a_dead_daemon_keeps_the_ticket_and_queues_once(store):
+def test_a_caller_whose_daemon_is_gone_has_the_place_again_and_stands_in_the_line_once(store):
     for hunt in ("dead", "other"):
         join(store, hunt, "1001")
     assert join(store, "again", "1001", call="call of dead", run_id="second") == 1

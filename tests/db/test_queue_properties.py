@@ -1,4 +1,4 @@
-"""Several daemons on one database, with claims, a line, leases, deaths and clocks that jump, beside a plain model.
+"""Several daemons on one database, with claims, a queue, deaths and clocks that jump, beside a plain model.
 
 What is held: two live hunts never have one member (I1); every claim ends (I2); a free member goes to nobody who came
 after one who waits for that member and lives; a stamp never goes back (I5).
@@ -14,20 +14,20 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from fshunt.daemon.cluster.membership import Membership
+from fshunt.daemon.cluster.reconcile import Run as Identity
+from fshunt.daemon.cluster.reconcile import Wanted, reconcile
 from fshunt.db.engine import Store
-from fshunt.db.queries import calls, daemons, hunts, lease, orphans, queue
+from fshunt.db.queries import calls, claims, hunts, queue
 from fshunt.db.queries.claims import MAX_TICKET
 from fshunt.hunting.states import Result
 from fshunt.services import groups
-from tests.db.test_claims import leases
+from tests.db.test_claims import held
 from tests.support.examples import examples
 from tests.support.small_office import DOMAIN, NOON, PILOT, look, make_office
 
 NAMES = ["1001", "1002", "1003"]
-LEASE = 30.0
-BEAT = LEASE / 3
-LAG = 2.0
-"""How far the lease clock of a daemon is behind the farthest, at most: the time between two of its beats."""
+QUEUE_BEATS, TALK_BEATS, DEAD_BEATS = 2, 3, 4
 REST = 5.0
 
 SOME = st.sets(st.sampled_from(NAMES), min_size=1)
@@ -35,19 +35,25 @@ SOME = st.sets(st.sampled_from(NAMES), min_size=1)
 
 @dataclass
 class Run:
-    """A run of a daemon."""
+    """One process life of a daemon. A frozen one lives, and does nothing."""
 
     id: str
     node: str
-    lag: float
     alive: bool = True
-    missed: int = 0
-    heartbeat_at: object = NOON
+    frozen: bool = False
+    missed: bool = False
+    membership: Membership = field(default_factory=Membership)
+    silent: dict[str, int] = field(default_factory=dict)
+    """By other run, how often this one has beaten since the other did."""
+    moved: set[str] = field(default_factory=set)
+    """The other runs that have beaten while this one looked."""
+    watched: set[str] = field(default_factory=set)
+    """The hunts that it has taken over."""
 
 
 @dataclass
 class Hunt:
-    """A hunt as its daemon sees it: its claims, and its ticket in the queue."""
+    """A hunt as its daemon sees it: whom it has, and its ticket in the queue."""
 
     id: str
     call: str
@@ -57,12 +63,11 @@ class Hunt:
 
 
 @dataclass
-class Lease:
-    """A row of the model: a claim on one member, or a wait for some; ``owner`` renews it."""
+class Row:
+    """A row of the model: a claim on one member, or a wait for some; ``owner`` is the run that it names."""
 
     hunt: Hunt
     owner: Run
-    until: object
     ticket: int = 0
     extensions: set[str] = field(default_factory=set)
 
@@ -77,122 +82,172 @@ class Daemons(RuleBasedStateMachine):
         clear(self.store)
         self.group = make_office(self.store, *NAMES)
         self.ids = {member.extension: member.id for member in self.group.members}
-        self.now, self.wall, self.numbers = NOON, NOON, 0
+        self.wall, self.numbers = NOON, 0
         self.runs: list[Run] = []
         self.hunts: dict[str, Hunt] = {}
         self.lost: dict[str, Hunt] = {}
         """Of daemons that are gone, still open in the records."""
-        self.claims: dict[str, Lease] = {}
-        self.line: dict[str, Lease] = {}
+        self.owner: dict[str, Run] = {}
+        """By hunt, the run that its record names."""
+        self.wants: dict[str, set[str]] = {}
+        self.claims: dict[str, Row] = {}
+        self.line: dict[str, Row] = {}
         self.blocked: set[str] = set()
         self.stamps: dict[str, object] = {}
         for node in ("north", "south"):
-            self.begin(node, 0.0)
+            self.begin(node)
 
     # Daemons.
 
     @property
     def alive(self) -> list[Run]:
-        return [run for run in self.runs if run.alive]
+        return [run for run in self.runs if run.alive and not run.frozen]
 
-    def begin(self, node, lag):
-        self.runs.append(Run(f"{node} {self.number()}", node, lag))
-        self.beat(self.runs[-1])
+    def begin(self, node):
+        run = Run(f"{node} {self.number()}", node)
+        self.runs.append(run)
+        self.beat(run)
 
     def number(self) -> int:
         self.numbers += 1
         return self.numbers
 
-    def clock(self, run: Run):
-        return self.now - timedelta(seconds=run.lag)
-
-    def beat(self, run: Run, sweeps: bool = True):
-        mine = [hunt.id for hunt in self.hunts.values() if hunt.run is run]
+    def beat(self, run: Run):
+        mine = {hunt.id: hunt for hunt in self.hunts.values() if hunt.run is run}
+        has = frozenset((DOMAIN, e, hunt.id) for hunt in mine.values() for e in hunt.has)
+        queued = frozenset(hunt.id for hunt in mine.values() if hunt.ticket is not None)
+        wanted = Wanted(
+            at=self.wall,
+            hunts=frozenset(mine),
+            claimed=has,
+            claiming=has,
+            watched=frozenset(run.watched & mine.keys()),
+            queued=queued,
+            joined=queued,
+            takes_over=True,
+        )
         with self.store.writing() as s:
-            reached = lease.advance(s, self.clock(run))
-            times = {"started_at": self.wall, "at": self.wall, "now": reached}
-            daemons.beat(s, run.id, node=run.node, **times, status={})
-            hunts.renew(s, run.id, reached, LEASE, mine)
-            queue.renew(s, run.id, reached, LEASE, mine)
-            if sweeps:
-                hunts.sweep(s, reached)
-                queue.sweep(s, reached)
-        assert reached <= self.now
-        run.missed, run.heartbeat_at = 0, reached
-        until = reached + timedelta(seconds=LEASE)
-        for rows in (self.claims, self.line):
-            for row in rows.values():
-                if row.owner is run and row.hunt.id in mine:
-                    row.until = until
-            for key in [key for key, row in rows.items() if sweeps and row.until <= reached]:
-                del rows[key]
+            found = reconcile(s, Identity(run.id, run.node, self.wall), wanted, run.membership)
+        run.membership, run.missed = found.membership, False
+        self.count(run)
+        self.take(run, found.taken, mine)
+        self.write_missing(run, found.missing_claims, found.missing_entries, mine)
 
-    @rule(seconds=st.sampled_from([1.0, BEAT / 2, BEAT]), silent=st.booleans(), sweeps=st.booleans(), data=st.data())
-    def time_passes(self, seconds, silent, sweeps, data):
-        """All who live beat; one may miss a beat, but no second one after it."""
-        self.now += timedelta(seconds=seconds)
+    def count(self, run: Run):
+        for other in self.runs:
+            if other is run:
+                continue
+            run.silent[other.id] = run.silent.get(other.id, 0) + 1
+            if run.id in other.silent:
+                other.moved.add(run.id)
+                other.silent[run.id] = 0
+
+    def take(self, run: Run, taken, mine):
+        """Whom this run may presume dead, and no others, and what of it goes."""
+        expected = set()
+        for other in self.runs:
+            still = run.silent.get(other.id, 0) - 1
+            if other is run or still < QUEUE_BEATS:
+                continue
+            self.line = {name: row for name, row in self.line.items() if row.owner is not other}
+            over = other.node == run.node and other.id not in run.moved
+            if not over and still < DEAD_BEATS:
+                continue
+            assert not other.alive or other.frozen, "who beats is not presumed dead"
+            hunts = [hunt for hunt in (*self.lost.values(), *self.hunts.values()) if self.owner[hunt.id] is other]
+            expected |= {hunt.id for hunt in hunts}
+            for hunt in hunts:
+                self.owner[hunt.id] = run
+            for extension, row in list(self.claims.items()):
+                if row.hunt in hunts:
+                    row.owner = run
+                elif row.owner is other:
+                    del self.claims[extension]
+            if still >= DEAD_BEATS:
+                run.silent[other.id] = 1
+        assert {each.hunt_id for each in taken} == expected - mine.keys()
+        for hunt_id in sorted(expected):
+            self.goes_on_or_ends(run, hunt_id)
+
+    def goes_on_or_ends(self, run: Run, hunt_id: str):
+        """Of those that are taken over every other one talks."""
+        hunt = self.lost.pop(hunt_id, None)
+        if hunt is None:
+            hunt = self.hunts[hunt_id]  # of a daemon that is frozen, and has it still
+        elif self.number() % 2 and not any(other.call == hunt.call for other in self.hunts.values()):
+            self.hunts[hunt.id], hunt.run, hunt.ticket = hunt, run, None
+            hunt.has = {extension for extension, row in self.claims.items() if row.hunt is hunt}
+            run.watched.add(hunt.id)
+            return
+        with self.store.writing() as s:
+            calls.close_orphan(s, hunt_id, self.wall)
+        self.claims = {name: row for name, row in self.claims.items() if row.hunt is not hunt}
+
+    def write_missing(self, run, missing_claims, missing_entries, mine):
+        """What others have taken from a run that they presumed dead, and nobody has since, is its own again."""
+        for hunt in mine.values():
+            self.owner[hunt.id] = run
+        expected = {
+            (DOMAIN, e, hunt.id)
+            for hunt in mine.values()
+            for e in hunt.has
+            if e not in self.claims or (self.claims[e].hunt is hunt and self.claims[e].owner is not run)
+        }
+        assert missing_claims == expected
+        for domain, extension, hunt_id in missing_claims:
+            hunt = mine[hunt_id]
+            who = {"hunt_id": hunt_id, "call_uuid": hunt.call, "run_id": run.id, "sequence": self.number()}
+            with self.store.writing() as s:
+                assert claims.claim(s, domain, [extension], **who) == {extension}
+            self.claims[extension] = Row(hunt, run)
+        for hunt in mine.values():
+            hunt.has = {e for e in hunt.has if self.claims[e].hunt is hunt}
+        assert missing_entries == {h.id for h in mine.values() if h.ticket is not None and h.id not in self.line}
+        for hunt_id in missing_entries:
+            self.waits(mine[hunt_id], self.wants[hunt_id])
+
+    @rule(silent=st.booleans(), data=st.data())
+    def all_beat(self, silent, data):
+        """All who live; one may miss a heartbeat, but no second one after it."""
         quiet = data.draw(st.sampled_from(self.alive)) if silent and self.alive else None
         for run in self.alive:
             if run is quiet and not run.missed:
-                run.missed += 1
+                run.missed = True
             else:
-                self.beat(run, sweeps)
+                self.beat(run)
+
+    @precondition(lambda self: self.alive)
+    @rule(data=st.data())
+    def a_daemon_is_frozen(self, data):
+        data.draw(st.sampled_from(self.alive)).frozen = True
+
+    @precondition(lambda self: any(run.frozen and run.alive for run in self.runs))
+    @rule(data=st.data())
+    def a_daemon_goes_on(self, data):
+        run = data.draw(st.sampled_from([run for run in self.runs if run.frozen and run.alive]))
+        run.frozen = False
+        for each in self.alive:
+            self.beat(each)
 
     @rule(seconds=st.sampled_from([-3600.0, -REST, 1.0, REST, 3600.0]))
     def the_wall_clock_jumps(self, seconds):
         self.wall += timedelta(seconds=seconds)
 
-    @precondition(lambda self: len(self.alive) < 3)
-    @rule(node=st.sampled_from(["north", "south", "west"]), lag=st.sampled_from([0.0, 1.0, LAG]))
-    def a_daemon_starts(self, node, lag):
-        if not any(run.node == node for run in self.alive):
-            self.begin(node, lag)
+    @precondition(lambda self: sum(run.alive for run in self.runs) < 3)
+    @rule(node=st.sampled_from(["north", "south", "west"]))
+    def a_daemon_starts(self, node):
+        if not any(run.node == node for run in self.runs if run.alive):
+            self.begin(node)
 
-    @precondition(lambda self: self.alive)
+    @precondition(lambda self: any(run.alive for run in self.runs))
     @rule(data=st.data())
     def a_daemon_is_killed(self, data):
-        run = data.draw(st.sampled_from(self.alive))
+        run = data.draw(st.sampled_from([run for run in self.runs if run.alive]))
         run.alive = False
         for hunt in [hunt for hunt in self.hunts.values() if hunt.run is run]:
-            self.lost[hunt.id] = self.hunts.pop(hunt.id)
-
-    @precondition(lambda self: self.alive)
-    @rule(data=st.data(), own_node=st.booleans(), talks=st.booleans())
-    def a_daemon_takes_over(self, data, own_node, talks):
-        """What it takes over either talks and goes on, or is closed."""
-        run = data.draw(st.sampled_from(self.alive))
-        dead_before = self.clock(run) - timedelta(seconds=LEASE)
-        own = {hunt.id for hunt in self.lost.values() if own_node and hunt.run.node == run.node}
-        expected = own | {hunt.id for hunt in self.lost.values() if hunt.run.heartbeat_at <= dead_before}
-        with self.store.writing() as s:
-            found = orphans.take(
-                s,
-                node=run.node,
-                run_id=run.id,
-                now=self.clock(run),
-                dead_after_seconds=LEASE,
-                is_over=(lambda row: any(row.run_id == hunt.run.id for hunt in self.lost.values()))
-                if own_node
-                else None,
-            )
-        assert {orphan.hunt_id for orphan in found} == expected
-        for hunt_id in expected:
-            hunt = self.lost.pop(hunt_id)
-            if talks and not any(other.call == hunt.call for other in self.hunts.values()):
-                self.goes_on(hunt, run)
-                continue
-            with self.store.writing() as s:
-                calls.close_orphan(s, hunt_id, self.wall)
-            self.claims = {name: row for name, row in self.claims.items() if row.hunt is not hunt}
-
-    def goes_on(self, hunt, run):
-        """With the claims that last until the daemon beats again."""
-        self.hunts[hunt.id], hunt.run, hunt.ticket, hunt.has = hunt, run, None, set()
-        for extension, row in self.claims.items():
-            if row.hunt is hunt:
-                row.owner = run
-                if row.until > self.now + timedelta(seconds=2 * BEAT + LAG):
-                    hunt.has.add(extension)
+            del self.hunts[hunt.id]
+            if self.owner[hunt.id] is run:
+                self.lost[hunt.id] = hunt
 
     # Hunts.
 
@@ -210,15 +265,21 @@ class Daemons(RuleBasedStateMachine):
         hunt = self.hunts[f"h{number}"] = Hunt(f"h{number}", call, run)
         pilot = {"domain": DOMAIN, "pilot": PILOT, "group_name": "", "policy": "regular"}
         caller = {"uuid": call, "caller_number": None, "caller_name": None, "policy_input": None}
+        self.owner[hunt.id] = run
         with self.store.writing() as s:
             calls.open_call(s, hunt.id, **pilot, **caller, started_at=self.wall, node=run.node, run_id=run.id)
         if not self.tries(hunt, wanted) and waits:
             self.waits(hunt, wanted)
 
-    def some_hunt(self, data) -> Hunt:
-        return self.hunts[data.draw(st.sampled_from(sorted(self.hunts)))]
+    @property
+    def active(self) -> list[str]:
+        """Hunts whose daemon is not frozen."""
+        return sorted(hunt.id for hunt in self.hunts.values() if not hunt.run.frozen)
 
-    @precondition(lambda self: self.hunts)
+    def some_hunt(self, data) -> Hunt:
+        return self.hunts[data.draw(st.sampled_from(self.active))]
+
+    @precondition(lambda self: self.active)
     @rule(data=st.data(), wanted=SOME)
     def a_hunt_tries(self, data, wanted):
         self.tries(self.some_hunt(data), wanted)
@@ -227,7 +288,7 @@ class Daemons(RuleBasedStateMachine):
     @rule()
     def the_first_in_the_line_tries(self):
         """Whoever lives and waits the longest has each free member whom it waits for."""
-        living = [row for row in self.line.values() if row.hunt.id in self.hunts and row.hunt.ticket is not None]
+        living = [row for row in self.line.values() if row.hunt.id in self.active and row.hunt.ticket is not None]
         for row in sorted(living, key=lambda row: row.ticket)[:1]:
             hunt, wanted = row.hunt, set(row.extensions)
             dead = {e for other in self.line.values() if other.hunt.id not in self.hunts for e in other.extensions}
@@ -238,11 +299,10 @@ class Daemons(RuleBasedStateMachine):
             )
 
     def tries(self, hunt: Hunt, wanted) -> set[str]:
-        now = self.clock(hunt.run)
         ticket = MAX_TICKET if hunt.ticket is None else hunt.ticket
-        expected = {e for e in wanted if self.may_have(hunt, e, ticket, now)}
+        expected = {e for e in wanted if self.may_have(hunt, e, ticket)}
         who = {"domain": DOMAIN, "hunt_id": hunt.id, "call_uuid": hunt.call, "run_id": hunt.run.id}
-        times = {"now": now, "at": self.wall, "lease_seconds": LEASE, "wrap_up_seconds": REST}
+        times = {"at": self.wall, "sequence": self.number(), "wrap_up_seconds": REST}
         with self.store.writing() as s:
             flags = hunts.look_and_claim(
                 s,
@@ -257,7 +317,7 @@ class Daemons(RuleBasedStateMachine):
         assert got == expected
         for extension in got:
             self.nobody_is_passed_by(hunt, extension, ticket)
-            self.claims[extension] = Lease(hunt, hunt.run, now + timedelta(seconds=LEASE))
+            self.claims[extension] = Row(hunt, hunt.run)
         hunt.has |= got
         if got:
             for row in self.rows_of(hunt.call):
@@ -265,31 +325,31 @@ class Daemons(RuleBasedStateMachine):
             hunt.ticket = None
         return got
 
-    def rows_of(self, call) -> list[Lease]:
-        """The queue entries of a call, including the hunts of dead daemons."""
+    def rows_of(self, call) -> list[Row]:
+        """What a call has in the line, the hunts of daemons that are gone included."""
         return [row for row in self.line.values() if row.hunt.call == call]
 
-    def may_have(self, hunt, extension, ticket, now) -> bool:
+    def may_have(self, hunt, extension, ticket) -> bool:
         if extension in self.blocked or extension in self.resting():
             return False
         claim = self.claims.get(extension)
-        if claim is not None and claim.until > now and claim.hunt.call != hunt.call:
+        if claim is not None and claim.hunt.call != hunt.call:
             return False
         return not any(
-            extension in row.extensions and row.until > now and row.hunt.call != hunt.call and row.ticket < ticket
+            extension in row.extensions and row.hunt.call != hunt.call and row.ticket < ticket
             for row in self.line.values()
         )
 
     def nobody_is_passed_by(self, hunt, extension, ticket):
         """Told from what the daemons know, not from leases."""
         for other in self.hunts.values():
-            if other is not hunt and other.ticket is not None and other.ticket < ticket:
+            if other is not hunt and not other.run.frozen and other.ticket is not None and other.ticket < ticket:
                 assert extension not in self.line[other.id].extensions
 
     def resting(self) -> set[str]:
         return {e for e, stamp in self.stamps.items() if abs(self.wall - stamp) < timedelta(seconds=REST)}
 
-    @precondition(lambda self: self.hunts)
+    @precondition(lambda self: self.active)
     @rule(data=st.data(), wanted=SOME)
     def a_hunt_waits(self, data, wanted):
         hunt = self.some_hunt(data)
@@ -297,12 +357,10 @@ class Daemons(RuleBasedStateMachine):
             self.waits(hunt, wanted)
 
     def waits(self, hunt, wanted):
-        now = self.clock(hunt.run)
+        self.wants[hunt.id] = set(wanted)
         who = {"domain": DOMAIN, "group_id": self.group.id, "call_uuid": hunt.call, "run_id": hunt.run.id}
         with self.store.writing() as s:
-            ticket = queue.join(
-                s, hunt.id, wanted, **who, ticket=hunt.ticket, at=self.wall, now=now, lease_seconds=LEASE
-            )
+            ticket = queue.join(s, hunt.id, wanted, **who, ticket=hunt.ticket, at=self.wall)
         before = self.rows_of(hunt.call)
         if before or hunt.ticket is not None:
             assert ticket == (hunt.ticket or min(row.ticket for row in before)), "the ticket goes with the call"
@@ -311,12 +369,12 @@ class Daemons(RuleBasedStateMachine):
         for row in before:
             del self.line[row.hunt.id]
         hunt.ticket = ticket
-        self.line[hunt.id] = Lease(hunt, hunt.run, now + timedelta(seconds=LEASE), ticket, set(wanted))
+        self.line[hunt.id] = Row(hunt, hunt.run, ticket, set(wanted))
 
-    @precondition(lambda self: any(hunt.has for hunt in self.hunts.values()))
+    @precondition(lambda self: any(self.hunts[each].has for each in self.active))
     @rule(data=st.data(), which=SOME)
     def a_hunt_releases(self, data, which):
-        hunt = self.hunts[data.draw(st.sampled_from(sorted(hunt.id for hunt in self.hunts.values() if hunt.has)))]
+        hunt = self.hunts[data.draw(st.sampled_from([each for each in self.active if self.hunts[each].has]))]
         with self.store.writing() as s:
             hunts.release(s, hunt.id, which)
         self.released(hunt, which)
@@ -325,7 +383,7 @@ class Daemons(RuleBasedStateMachine):
         hunt.has -= which
         self.claims = {e: row for e, row in self.claims.items() if row.hunt is not hunt or e not in which}
 
-    @precondition(lambda self: self.hunts)
+    @precondition(lambda self: self.active)
     @rule(data=st.data(), twice=st.booleans())
     def a_hunt_ends(self, data, twice):
         hunt = self.hunts.pop(self.some_hunt(data).id)
@@ -353,17 +411,17 @@ class Daemons(RuleBasedStateMachine):
     @invariant()
     def two_live_hunts_never_have_one_member(self):
         for extension in NAMES:
-            assert sum(extension in hunt.has for hunt in self.hunts.values()) <= 1
+            assert sum(extension in self.hunts[each].has for each in self.active) <= 1
 
     @invariant()
     def who_lives_keeps_what_it_has_and_its_place(self):
-        for hunt in self.hunts.values():
+        for hunt in map(self.hunts.__getitem__, self.active):
             assert all(self.claims[extension].hunt is hunt for extension in hunt.has)
             assert hunt.ticket is None or hunt.id in self.line
 
     @invariant()
     def the_database_says_what_the_model_says(self):
-        assert leases(self.store) == {(row.hunt.id, e, row.until) for e, row in self.claims.items()}
+        assert held(self.store) == {(row.hunt.id, e, row.owner.id) for e, row in self.claims.items()}
         with self.store.reading() as s:
             line = [(each.hunt_id, each.ticket, set(each.extensions)) for each in queue.waiting_hunts(s)]
         rows = sorted(self.line.values(), key=lambda row: row.ticket)
@@ -371,12 +429,20 @@ class Daemons(RuleBasedStateMachine):
         assert {m.extension: m.idle_since for m in look(self.store).members if m.idle_since} == self.stamps
 
     def teardown(self):
-        """Everybody dies; when their leases are over, nothing is left of them (I2)."""
-        end = self.now + timedelta(seconds=LEASE)
-        with self.store.writing() as s:
-            hunts.sweep(s, end)
-            queue.sweep(s, end)
-        assert leases(self.store) == set()
+        """Everybody dies; when another one has presumed them dead, nothing is left of them (I2)."""
+        for run in self.runs:
+            run.alive = False
+        self.lost |= {hunt.id: hunt for hunt in self.hunts.values()}
+        self.hunts.clear()
+        last = Identity("the last", "nowhere", self.wall)
+        membership = Membership()
+        for _ in range(DEAD_BEATS + 2):
+            with self.store.writing() as s:
+                found = reconcile(s, last, Wanted(self.wall, takes_over=True), membership)
+                for each in found.taken:
+                    calls.close_orphan(s, each.hunt_id, self.wall)
+            membership = found.membership
+        assert held(self.store) == set()
         with self.store.reading() as s:
             assert queue.waiting_hunts(s) == []
 
@@ -385,12 +451,15 @@ def clear(store):
     with store.writing() as s:
         for table in ("groups", "domains", "claims", "queue_entries", "daemons", "calls"):
             s.connection().exec_driver_sql(f"DELETE FROM {table}")
-        s.connection().exec_driver_sql("UPDATE lease_clock SET reached = NULL")
+        s.connection().exec_driver_sql(
+            f"UPDATE cluster SET queue_heartbeats = {QUEUE_BEATS}, talk_heartbeats = {TALK_BEATS},"
+            f" dead_heartbeats = {DEAD_BEATS}"
+        )
 
 
 @pytest.mark.hypothesis  # a state machine has no @given
 @pytest.mark.timeout(600)  # a failure is made smaller before it is shown
-def test_daemons_share_members_and_a_queue_whatever_happens_to_them(store):
+def test_daemons_share_members_and_a_line_whatever_happens_to_them(store):
     here = type("DaemonsHere", (Daemons,), {"store": store})
     thorough = 100 if store.is_sqlite else 20  # the model is the same; the other database is slower to ask
     checks = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much]

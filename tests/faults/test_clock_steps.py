@@ -16,6 +16,7 @@ from tests.support.clock import CLOCK
 from tests.support.fault_office import Office, ended, happened, phones, switch_to, until
 from tests.support.processes import FshuntProcess
 from tests.support.rig import RING_SECONDS, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, passed, rang, running
+from tests.support.timing import set_dead_after
 
 HOUR = timedelta(hours=1)
 TALKS = answers(0.05, talks=0.05)
@@ -29,7 +30,8 @@ def step(request: pytest.FixtureRequest) -> timedelta:
 @pytest.fixture
 def rig(sqlite_url: str) -> Iterator[Rig]:
     store = open_store(sqlite_url)
-    with running(sqlite_url, store, lease_seconds=2.0) as made:
+    set_dead_after(store, 2.0)
+    with running(sqlite_url, store) as made:
         yield made
     store.close()
 

@@ -80,7 +80,7 @@ def hunted_through(rig: Rig, fault: Fault) -> float:
         assert s.scalar(moved) == 1, "the turn has moved once"
     assert _state(rig.store) == tuple(count + more for count, more in zip(turn, (1, 2, 1), strict=True))
     # A claim that failed may have been written after its release, and expires with its lease.
-    until(lambda: not _claims(rig.store), "no claim is left", WAIT_SECONDS + rig.settings.lease_seconds)
+    until(lambda: not _claims(rig.store), "no claim is left", 2 * WAIT_SECONDS)
     assert call.bridge_delay is not None
     return float(call.bridge_delay)
 

@@ -68,7 +68,7 @@ def test_a_second_daemon_is_started_on_the_same_port(office: Office, processes: 
     until(lambda: second.said("is in use by another program"), "it logs the reason")
     assert _runs(office) == runs, "only the first sends a heartbeat"
     (hunt,) = office.hunts(call.uuid)
-    assert (hunt.run, hunt.ended_at) == (*runs, None), "and has its call"
+    assert (hunt.run_id, hunt.ended_at) == (*runs, None), "and has its call"
     assert [each.outcome for each in phone.rings] == ["ringing"]
     call.hang_up()
     assert ended(call).kind == "abandoned"

@@ -18,6 +18,7 @@ from fshunt.simulator.core.phones import RINGS, answers, refuses
 from fshunt.simulator.switch import SimulatedSwitch
 from tests.support.fault_office import until
 from tests.support.rig import WAIT_SECONDS, Rig, rang, running, watching
+from tests.support.timing import set_dead_after
 
 TALKS = answers(0.05, talks=0.05)
 BYTES_OF_A_CALL = 60_000
@@ -27,7 +28,8 @@ BYTES_OF_A_CALL = 60_000
 @pytest.fixture
 def rig(sqlite_url: str) -> Iterator[Rig]:
     store = open_store(sqlite_url)
-    with running(sqlite_url, store, lease_seconds=1.0) as made:
+    set_dead_after(store, 1.0)
+    with running(sqlite_url, store) as made:
         yield made
     store.close()
 
@@ -46,7 +48,8 @@ def crash(switch: SimulatedSwitch) -> None:
 
 def test_freeswitch_dies_and_restarts(sqlite_url: str, tmp_path: Path) -> None:
     store = open_store(sqlite_url)
-    with watching(sqlite_url, store, tmp_path, lease_seconds=1.0) as rig:
+    set_dead_after(store, 1.0)
+    with watching(sqlite_url, store, tmp_path) as rig:
         (monitor,) = rig.daemon.deps.monitor.switches
         rig.group("5000", "1001", "1002")
         rig.group("5001", "1003")

@@ -16,6 +16,7 @@ from tests.faults.invariants import check
 from tests.faults.mixed_load import Load, make_load
 from tests.support.fault_office import DOMAIN, Office, ended, phones, switch_to, until, watched
 from tests.support.processes import FshuntProcess
+from tests.support.timing import set_dead_after
 
 RATE, SECONDS = 30.0, 16.0
 MOST_AT_ONCE = 200
@@ -28,10 +29,11 @@ class Two:
 
     def __init__(self, office: Office, processes: list[FshuntProcess], folder: Path) -> None:
         self.office, self.processes, self.folder = office, processes, folder
+        set_dead_after(office.store, 4.0)
         for node in ("first", "second"):
             audit = str(folder / f"{node}.jsonl")
-            # A slow machine is no unavailable database: without this two daemons may ring one member.
-            settings = {"claim_audit_file": audit, "lease_seconds": "4", "database_timeout": "10"}
+            # A slow machine is no database that is away: without it two daemons may ring one member.
+            settings = {"claim_audit_file": audit, "database_timeout": "10"}
             processes.append(FshuntProcess(office.url, node, **settings))
         self.load: Load = make_load(office, processes, SEED)
         watching = watched(folder, *self.load.switches)

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, inspect, text
 
 from fshunt.db import migrate
 from fshunt.db.engine import open_engine, open_store
-from fshunt.db.queries import calls, daemons, hunts, lease, queue
+from fshunt.db.queries import calls, daemons, hunts, queue
 from fshunt.db.types import UtcDateTime
 from fshunt.errors import DatabaseError
 from fshunt.hunting.addresses import parse_member
@@ -43,7 +43,7 @@ def fill(url):
         first = added.members[0]
         hunts.note_answer(s, added.id, first.id, call_uuid="u1", at=NOON, moves_answerer=True)
         who = {"hunt_id": "h1", "call_uuid": "u1", "run_id": "run"}
-        hunts.claim(s, "pbx.test", ["1001"], **who, now=NOON, lease_seconds=60)
+        hunts.claim(s, "pbx.test", ["1001"], **who, sequence=1)
         caller = {"caller_number": "4930", "caller_name": "Ada"}
         group = {"domain": "pbx.test", "pilot": "5000", "group_name": "Sales", "policy": "circular"}
         calls.open_call(s, "h1", uuid="u1", **group, **caller, started_at=NOON, policy_input={"seed": 1}, node="node")
@@ -51,10 +51,9 @@ def fill(url):
         calls.add_offer(s, "o1", **where, phones=2, ring_seconds=18.0, started_at=NOON)
         calls.end_offer(s, "o1", ended_at=NOON, outcome=Outcome.ANSWERED)
         calls.add_skip(s, "s1", **where, reason=SKIPPED, at=NOON)
-        lease.advance(s, NOON)
         entry = {"domain": "pbx.test", "group_id": added.id, "call_uuid": "u2", "run_id": "run", "ticket": None}
-        queue.join(s, "h2", ["1001"], **entry, at=NOON, now=NOON, lease_seconds=60)
-        daemons.beat(s, "run", node="node", started_at=NOON, at=NOON, now=NOON, status={"version": "1"})
+        queue.join(s, "h2", ["1001"], **entry, at=NOON)
+        daemons.beat(s, "run", node="node", started_at=NOON, at=NOON, status={"version": "1"})
     store.close()
 
 

@@ -91,7 +91,6 @@ EVERY_SETTING = {
     "log_level": ("debug", "debug"),
     "log_format": ("json", "json"),
     "node_name": ("pbx-1", "pbx-1"),
-    "lease_seconds": ("30", 30.0),
     "database_timeout": ("0.25", 0.25),
     "outbox_dir": ("/var/spool/fshunt", "/var/spool/fshunt"),
     "claim_audit_file": ("/var/lib/fshunt/claims.jsonl", "/var/lib/fshunt/claims.jsonl"),

@@ -22,6 +22,7 @@ from fshunt.services import groups, members
 from fshunt.simulator.core.phones import RINGS, Behaviour, Phone
 from fshunt.simulator.switch import SimulatedSwitch
 from tests.support.processes import FshuntProcess
+from tests.support.timing import set_dead_after
 from tests.support.waiting import WAIT_SECONDS, until
 
 DOMAIN = "office.test"
@@ -34,6 +35,7 @@ class Office:
     def __init__(self, database_url: str) -> None:
         self.url = str(database_url)
         self.store: Store = open_store(self.url)
+        set_dead_after(self.store, 2.0)
 
     def close(self) -> None:
         """Close the connections."""

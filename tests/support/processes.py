@@ -29,7 +29,6 @@ ROOT = Path(__file__).parents[2]
 
 SETTINGS = {
     "seconds_per_ring": "0.1",
-    "lease_seconds": "2",
     "confirm_timeout": "1",
     "confirm_prompt": "silence_stream://100",
     "outbox_dir": "/no/such/folder",

@@ -191,7 +191,7 @@ class CallLog:
     ) -> None:
         """The hunt has its result, and no claim any more.
 
-        A talk that goes on without us keeps its claim until the lease ends: the member is still on the phone.
+        A talk that goes on without us keeps its claim for a while: the member is still on the phone.
         """
         if not self._opened:
             self._open(self.caller.asked_domain, None, None)

@@ -13,7 +13,6 @@ from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.call.finish import Stopped
 from fshunt.daemon.call.selection import Chosen, choose
 from fshunt.daemon.call.setup import HoldMusic
-from fshunt.daemon.cluster.heartbeat import place_seconds
 from fshunt.daemon.cluster.queue import Key, QueuedCaller
 from fshunt.daemon.data.database import Deadline
 from fshunt.daemon.data.events import QueueLeft
@@ -126,13 +125,12 @@ class Queueing(AbstractContextManager["Queueing"]):
         if self.hunt.state is not State.WAITING:
             self.hunt.move(Event.WAITS)
         self.deps.queue.join(self._queued, keys, others)
-        if keys != self._entered or self._queued.known_in != self.deps.queue.age:
+        if keys != self._entered or not self._queued.joined:
             self._deadline.extend(self.deps.settings.database_timeout)
             self._join_in_database(reserved)
         self._entered = keys
 
     def _join_in_database(self, reserved: Sequence[Member]) -> None:
-        age = self.deps.queue.age
         extensions = [member.extension for member in reserved]
         try:
             join = partial(
@@ -145,12 +143,10 @@ class Queueing(AbstractContextManager["Queueing"]):
                 run_id=self.deps.run_id,
                 ticket=self._queued.ticket,
                 at=self.deps.now(),
-                now=self.deps.claims.now(),
-                lease_seconds=place_seconds(self.deps.settings.lease_seconds),
             )
             ticket = self.deps.database.run(join, write=True, deadline=self._deadline)
             self.deps.queue.give_ticket(self._queued, ticket)
-            self._queued.known_in = age
+            self._queued.joined = True
         except DatabaseError as error:
             if not self._announced:
                 self.call_log.note(f"queued at this daemon only: {error}")
@@ -174,7 +170,7 @@ class Queueing(AbstractContextManager["Queueing"]):
         if self._entered and not keep_ticket:
             self.deps.outbox.put(QueueLeft(hunt_id=self.hunt.id))
             self.deps.outbox.hurry()
-        self._entered, self._queued.known_in = frozenset(), 0
+        self._entered, self._queued.joined = frozenset(), False
 
     def _pause(self) -> None:
         """Wait for a notice that a member is free, the end of the caller, or the time of the next attempt."""

@@ -6,25 +6,27 @@ member, with or without a database, and two daemons do not as long as both can r
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
-import gevent
-
-from fshunt.daemon.clock import LeaseClock
 from fshunt.daemon.cluster.claim_audit import ClaimAudit
 from fshunt.daemon.cluster.queue import CallQueue, Key, QueuedCaller
 from fshunt.daemon.data.database import Database, Deadline
 from fshunt.daemon.data.events import ClaimAcquired, ClaimReleased
 from fshunt.daemon.data.outbox import Outbox
 from fshunt.db.queries import hunts
+from fshunt.db.queries.cluster import Timing
 from fshunt.errors import DatabaseError
 from fshunt.hunting.availability import MemberStatus
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hunt import Hunt
+
+ClaimKey = tuple[str, str, str]
+"""The domain, the extension and the hunt of a claim."""
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,7 @@ DATABASE_IS_AWAY = "rings with this daemon's own claims only"
 
 
 class Claims:
-    """Takes and releases claims. ``lease_seconds`` is how long one outlives a daemon that is gone."""
+    """Acquires and releases claims."""
 
     def __init__(
         self,
@@ -41,21 +43,22 @@ class Claims:
         queue: CallQueue,
         *,
         run_id: str,
-        lease_seconds: float,
-        clock: LeaseClock,
         audit: ClaimAudit,
-        rank: Callable[[], int],
     ) -> None:
         self._database, self._outbox, self._queue = database, outbox, queue
-        self._run_id, self._lease_seconds, self.clock = run_id, lease_seconds, clock
-        self._audit = audit
-        self._last = clock.now()
-        self.rank = rank
-        """How many daemons go before this one where they cannot agree in the database."""
+        self._run_id, self._audit = run_id, audit
+        self._sequence = itertools.count(1)
+        self._rank, self._dead_heartbeats = 0, Timing().dead_heartbeats
+        self._is_member = False
+        """Whether the database knows that this run lives."""
         self._held: dict[Key, dict[str, str]] = {}
         """By member, the hunts of this daemon that hold it, and their calls."""
+        self._in_use: set[ClaimKey] = set()
+        """Those of them that a hunt relies on."""
         self._leaving: set[tuple[Key, str]] = set()
         """Released, and held until the database knows."""
+        self._expiring: dict[str, int] = {}
+        """Hunts whose talks nobody watches, and for how many heartbeats they keep their claims."""
 
     def __len__(self) -> int:
         return sum(len(holders) for holders in self._held.values())
@@ -96,18 +99,54 @@ class Claims:
                 self._drop(_key(group, member), hunt.id)
         return statuses, agreed
 
-    def now(self) -> datetime:
-        """Return the lease clock's reading for a lease; raise DatabaseError before the database has set the clock."""
-        if not self.clock.is_set:
-            raise DatabaseError("This daemon has not told the database yet that it lives.")
-        return self._tick()
+    @property
+    def held(self) -> frozenset[ClaimKey]:
+        """All claims of this daemon, those too that are on their way, or given up and not written yet."""
+        return frozenset((*key, hunt_id) for key, holders in self._held.items() for hunt_id in holders)
+
+    @property
+    def in_use(self) -> frozenset[ClaimKey]:
+        """The claims that hunts rely on."""
+        return frozenset(self._in_use)
+
+    @property
+    def expiring(self) -> frozenset[str]:
+        """The hunts whose talks nobody watches."""
+        return frozenset(self._expiring)
+
+    def rank(self) -> int:
+        """Return how many daemons go before this one where they cannot agree in the database."""
+        return self._rank
+
+    def reconciled(self, missing: Collection[ClaimKey], rank: int, dead_heartbeats: int) -> None:
+        """Note what a heartbeat has found: claims that are ``missing`` in the database are written again.
+
+        They were taken while it was away, or others have presumed this run dead. It is done in the order of the outbox:
+        one that was released meanwhile stays so.
+        """
+        self._is_member, self._rank, self._dead_heartbeats = True, rank, dead_heartbeats
+        for domain, extension, hunt_id in sorted(set(missing) & self._in_use):
+            acquired = ClaimAcquired(
+                domain=domain,
+                extensions=(extension,),
+                hunt_id=hunt_id,
+                call_uuid=self._held[domain, extension][hunt_id],
+                run_id=self._run_id,
+                sequence=next(self._sequence),
+            )
+            self._outbox.put(acquired)
+        for hunt_id, left in list(self._expiring.items()):
+            if left > 1:
+                self._expiring[hunt_id] = left - 1
+            else:
+                self._end(hunt_id)
 
     def release(
         self, hunt_id: str, call_uuid: str, extensions: Collection[str] | None = None, *, foreign: bool = False
     ) -> None:
         """End a hunt's claims, all or those on the extensions; whoever waits for the members is woken.
 
-        ``foreign`` claims were taken by another daemon, whose lease clock may have been ahead of ours.
+        ``foreign`` claims were taken by another daemon, which counts them in another way.
         """
         keys = [key for key, holders in self._held.items() if hunt_id in holders]
         if extensions is not None:
@@ -116,10 +155,11 @@ class Claims:
             if (key, hunt_id) not in self._leaving:
                 self._audit.note("end", domain=key[0], member=key[1], call=call_uuid, hunt=hunt_id)
                 self._leaving.add((key, hunt_id))
+                self._in_use.discard((*key, hunt_id))
         released = ClaimReleased(
             hunt_id=hunt_id,
             extensions=None if extensions is None else tuple(extensions),
-            taken_before=None if extensions is None or foreign else self._tick(),
+            taken_before=None if extensions is None or foreign else next(self._sequence),
         )
         self._outbox.put(released, lambda: self._released(keys, hunt_id))
         if self._database.away is not None:
@@ -127,26 +167,29 @@ class Claims:
         elif len(self._queue):
             self._outbox.hurry()
 
-    def expire(self, hunt_id: str) -> None:
-        """Nobody will see the end of this hunt's talk: its claims end with their lease, here as in the database."""
+    def expire(self, hunt_id: str, *, foreign: bool = False) -> None:
+        """Nobody will see the end of this hunt's talk: its claims end when it would be presumed dead.
 
-        def lapse() -> None:
-            for key in [key for key, holders in self._held.items() if hunt_id in holders]:
-                self._drop(key, hunt_id)
-                self._queue.member_may_be_free(key)
+        ``foreign`` claims were taken by another daemon. A hunt without claims leaves nothing to be done.
+        """
+        if foreign or any(hunt_id in holders for holders in self._held.values()):
+            self._expiring[hunt_id] = self._dead_heartbeats
 
-        gevent.spawn_later(self._lease_seconds, lapse)
+    def _end(self, hunt_id: str) -> None:
+        del self._expiring[hunt_id]
+        keys = [key for key, holders in self._held.items() if hunt_id in holders]
+        self._leaving.update((key, hunt_id) for key in keys)
+        released = ClaimReleased(hunt_id=hunt_id, extensions=None, taken_before=None)
+        self._outbox.put(released, lambda: self._released(keys, hunt_id))
 
     def database_changed(self) -> None:
-        """The database went away: what was released is free here. It came back: what is held here is claimed there."""
+        """The database went away: what was released is free here. Once back, a heartbeat writes what is missing."""
         if self._database.away is not None:
             for key, hunt_id in list(self._leaving):
                 self._released([key], hunt_id)
-        else:
-            self.claim_again()
 
     def close(self) -> None:
-        """Close the call_log."""
+        """Close the claim audit."""
         self._audit.close()
 
     def _take_here(self, hunt: Hunt, member: Member, queued: QueuedCaller | None) -> bool:
@@ -171,6 +214,8 @@ class Claims:
         deadline: Deadline,
         at: datetime,
     ) -> dict[int, MemberStatus]:
+        if not self._is_member:
+            raise DatabaseError("This daemon has not told the database yet that it lives.")
         group = hunt.group
         look_and_claim = partial(
             hunts.look_and_claim,
@@ -181,9 +226,8 @@ class Claims:
             hunt_id=hunt.id,
             call_uuid=hunt.call_uuid,
             run_id=self._run_id,
-            now=self.now(),
+            sequence=next(self._sequence),
             at=at,
-            lease_seconds=self._lease_seconds,
             call_waiting=group.call_waiting,
             wrap_up_seconds=group.wrap_up_seconds,
             ticket=queued.ticket if queued else None,
@@ -209,38 +253,13 @@ class Claims:
 
     def _drop(self, key: Key, hunt_id: str) -> None:
         holders = self._held.get(key, {})
+        self._in_use.discard((*key, hunt_id))
         holders.pop(hunt_id, None)
         if not holders:
             self._held.pop(key, None)
 
-    def claim_again(self) -> None:
-        """Write down the claims that were taken while the database was away; one that another daemon has is its own."""
-        by_hunt: dict[tuple[str, str, str], list[str]] = {}
-        for (domain, extension), holders in self._held.items():
-            for hunt_id, call_uuid in holders.items():
-                if ((domain, extension), hunt_id) not in self._leaving:
-                    by_hunt.setdefault((domain, hunt_id, call_uuid), []).append(extension)
-        for (domain, hunt_id, call_uuid), extensions in by_hunt.items():
-            acquired = ClaimAcquired(
-                domain=domain,
-                extensions=tuple(extensions),
-                hunt_id=hunt_id,
-                call_uuid=call_uuid,
-                run_id=self._run_id,
-                now=self._tick(),
-                lease_seconds=self._lease_seconds,
-            )
-            self._outbox.put(acquired)
-
-    def _tick(self) -> datetime:
-        """Return a reading of the lease clock that is later than each before, also while the clock stands still.
-
-        A release that is written late is told by it from a claim that the hunt has taken since.
-        """
-        self._last = max(self.clock.now(), self._last + timedelta(microseconds=1))
-        return self._last
-
     def _note_start(self, key: Key, hunt: Hunt) -> None:
+        self._in_use.add((*key, hunt.id))
         more = {"shared": True} if hunt.group.call_waiting else {}
         self._audit.note("start", domain=key[0], member=key[1], call=hunt.call_uuid, hunt=hunt.id, **more)
 

@@ -1,13 +1,14 @@
 """What an administrator, or a member, changes while phones ring: it holds at once (design, section 3).
 
-A member who blocks himself, or is disabled or removed, stops ringing; and who waits in the line is offered whoever has
-become free by it.
+A member who blocks calls, or is disabled or removed, stops ringing; and queued callers are offered whoever has become
+free by it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 import gevent
@@ -16,7 +17,7 @@ from gevent.hub import get_hub
 
 from fshunt.daemon.cluster.queue import CallQueue
 from fshunt.daemon.data.database import Database
-from fshunt.db.notifications import Changes
+from fshunt.db.notifications import Changed, Changes
 from fshunt.db.queries import member_status
 from fshunt.errors import DatabaseError, FshuntError
 from fshunt.hunting.availability import SkipReason
@@ -50,8 +51,9 @@ class LiveChanges:
     def __init__(self, database: Database, url: str, queue: CallQueue, ringing: Callable[[], Iterable[Rings]]) -> None:
         self._database, self._queue, self._ringing = database, queue, ringing
         self._changed = Event()
+        self._news: deque[Collection[Changed] | None] = deque()
         self._async = get_hub().loop.async_()
-        self._changes = Changes(url, self._async.send)
+        self._changes = Changes(url, self._heard)
 
     def start(self) -> None:
         """Let the thread that listens wake the loop."""
@@ -76,12 +78,32 @@ class LiveChanges:
             told = self._changed.wait(LONGEST_PAUSE_SECONDS)
             self._changed.clear()
             if told:
-                self._queue.something_changed()
+                self._wake_callers()
             rings = [(call, list(call.ringing_members())) for call in self._ringing()]
             ids = {member_id for _, members in rings for member_id in members}
             if ids and self._database.reads.why is None:
                 self._look(rings, ids)
             gevent.sleep(LEAST_PAUSE_SECONDS)
+
+    def _heard(self, changed: Collection[Changed] | None) -> None:
+        """Pass on what the listening thread has heard."""
+        self._news.append(changed)
+        self._async.send()
+
+    def _wake_callers(self) -> None:
+        """Wake the queued callers for whom something has changed."""
+        news: set[Changed] = set()
+        while self._news:
+            changed = self._news.popleft()
+            if changed is None:
+                self._queue.something_changed()
+            else:
+                news.update(changed)
+        for domain, extension in news:
+            if extension is None:
+                self._queue.domain_changed(domain)
+            else:
+                self._queue.member_may_be_free((domain, extension))
 
     def _look(self, rings: list[tuple[Rings, list[int]]], ids: set[int]) -> None:
         try:

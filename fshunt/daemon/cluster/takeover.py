@@ -1,8 +1,8 @@
-"""Calls that go on without a session of ours, and are still to be finished in the records when they end.
+"""Calls that continue without a session of ours, and whose records are closed when they end.
 
-An answered call outlives the daemon that hunted for it (invariant I6). Whoever starts after it, or another daemon on
-the same database, adopts the open record: its monitor sees when the talk is over. What no switch knows any more is
-closed, and the record says that its end was not seen.
+An answered call outlives the daemon that hunted for it (invariant I6). The next run of that daemon, or another daemon
+on the same database, takes the open record over: its monitor sees when the talk is over. A call that no switch knows
+any more is closed, and the record says that its end was not seen.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from fshunt.daemon.data.events import (
 from fshunt.daemon.data.outbox import Outbox
 from fshunt.daemon.switches.monitor import Monitor
 from fshunt.db.queries import calls
-from fshunt.db.queries.orphans import OpenOffer, UnfinishedCall
+from fshunt.db.queries.takeover import OpenOffer, UnfinishedCall
 from fshunt.freeswitch.offers import offer_of
 from fshunt.freeswitch.phones import Change
 from fshunt.hunting.policies import POLICIES, Remembers
@@ -147,12 +147,12 @@ class Takeover:
 
     @property
     def closing(self) -> list[str]:
-        """The hunts whose end is not written yet: they are no orphans, whatever their records say."""
+        """The hunts whose end is not written yet: nobody has left them, whatever their records say."""
         return self._outbox.hunts_ending
 
     @property
     def can_take_over(self) -> bool:
-        """Whether the database knows all that an earlier life of this daemon has seen of its calls."""
+        """Whether the database knows all that an earlier run of this daemon has seen of its calls."""
         return not self._outbox.catches_up
 
     def watch(self, call: DetachedCall) -> None:
@@ -162,14 +162,14 @@ class Takeover:
         log.info("call %s: goes on, and is watched to its end", call.uuid)
         self._review(call)
 
-    def take_over(self, orphans: Iterable[UnfinishedCall]) -> None:
-        """Adopt, or close, what daemons that are gone have left open.
+    def take_over(self, left: Iterable[UnfinishedCall]) -> None:
+        """Watch, or close, the calls that daemons which are gone have left open.
 
         One that is not understood is closed: whoever has it next would not understand it either.
         """
-        for unfinished in orphans:
+        for unfinished in left:
             try:
-                detached = self._as_adopted(unfinished) if self.can_watch else None
+                detached = self._as_detached(unfinished) if self.can_watch else None
             except Exception:
                 log.exception("call %s: an error inside fshunt; its record is closed", unfinished.uuid)
                 detached = None
@@ -192,7 +192,7 @@ class Takeover:
             self._review(call)
 
     def look_who_lives(self) -> None:
-        """At each beat: give a call up whose switch is cut off for too long.
+        """At each heartbeat: give a call up whose switch is cut off for too long.
 
         It may be gone for good, and its members elsewhere.
         """
@@ -215,7 +215,7 @@ class Takeover:
         else:
             self._finish(call, end_seen=False)
 
-    def _as_adopted(self, unfinished: UnfinishedCall) -> DetachedCall | None:
+    def _as_detached(self, unfinished: UnfinishedCall) -> DetachedCall | None:
         """Return what there is to watch; None for a hunt whose phones do not ring any more, as every switch says."""
         legs = self._legs(unfinished)
         answered = self._who_answered(unfinished, legs)
@@ -283,11 +283,13 @@ class Takeover:
             )
         if losers:
             self._claims.release(unfinished.hunt_id, unfinished.uuid, [each.extension for each in losers], foreign=True)
-        log.info("call %s: answered by %s, while no daemon looked", unfinished.uuid, offer.extension)
+        log.info("call %s: answered by %s while no daemon watched", unfinished.uuid, offer.extension)
         return DetachedCall(unfinished.hunt_id, unfinished.uuid, Result.ANSWERED, offer.member_id, offer.extension, leg)
 
     def _close(self, unfinished: UnfinishedCall) -> None:
         self._outbox.put(OrphanClosed(hunt_id=unfinished.hunt_id, ended_at=self._now()))
+        if unfinished.result is not None:
+            self._claims.expire(unfinished.hunt_id, foreign=True)
         with suppress(ValueError):  # of a daemon that knows results which we do not
             self._on_closed(Result(unfinished.result or Result.FAILED))
         log.warning(

@@ -110,7 +110,7 @@ def _select(session: Session) -> None:
 
 
 def _touch(session: Session) -> None:
-    session.execute(text("UPDATE lease_clock SET tickets = tickets"))
+    session.execute(text("UPDATE cluster SET tickets = tickets"))
 
 
 class Deadline:

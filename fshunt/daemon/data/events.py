@@ -20,7 +20,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, cast, get_args, get_origi
 
 from sqlalchemy.orm import Session
 
-from fshunt.db.queries import calls, hunts, orphans, queue
+from fshunt.db.queries import calls, hunts, queue
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.states import Outcome, Result
 
@@ -410,7 +410,7 @@ class ClaimReleased(Event):
     kind: ClassVar[str] = "claim-released"
     hunt_id: str
     extensions: tuple[str, ...] | None
-    taken_before: datetime | None
+    taken_before: int | None
 
     @property
     def key(self) -> Key:
@@ -434,8 +434,7 @@ class ClaimAcquired(Event):
     hunt_id: str
     call_uuid: str
     run_id: str
-    now: datetime
-    lease_seconds: float
+    sequence: int
 
     @property
     def key(self) -> Key:
@@ -445,27 +444,6 @@ class ClaimAcquired(Event):
     def apply(self, s: Session) -> None:
         """Claim the members whom no other hunt has."""
         hunts.claim(s, **_values(self))
-
-
-@register
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallsTakenBack(Event):
-    """This run still has these hunts, which another daemon may have taken over. True only while this run lives."""
-
-    kind: ClassVar[str] = "calls-taken-back"
-    durable: ClassVar[bool] = False
-    hunt_ids: tuple[str, ...]
-    node: str
-    run_id: str
-
-    @property
-    def key(self) -> Key:
-        """The run: its hunts are many."""
-        return Key(Scope.HUNT, self.run_id)
-
-    def apply(self, s: Session) -> None:
-        """Write that the calls are this run's."""
-        orphans.take_back(s, **_values(self))
 
 
 @register

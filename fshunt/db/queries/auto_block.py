@@ -98,4 +98,4 @@ def _count(s: Session, *, offer_id: str, member_id: int, row: Any, at: datetime,
         return
     values = {"domain_id": row.domain_id, "extension": row.extension, "since": at, "reason": AUTO}
     write(s, insert_into(s, Block).on_conflict_do_nothing(), values)
-    announce(s, row.name)
+    announce(s, row.name, [row.extension])

@@ -22,27 +22,25 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningInsert
 
-from fshunt.db.models import Claim, QueueEntry
-from fshunt.db.notifications import CHANNEL
+from fshunt.db.models import Claim
+from fshunt.db.notifications import CHANNEL, QUEUE, payload_of
+from fshunt.db.queries.queue import OF_CALL
 from fshunt.db.queries.rows import BLOCK_OF_MEMBER, BLOCKS, GROUPS, MEMBERS
 from fshunt.db.statements import insert_for, table
 from fshunt.db.types import UtcDateTime
 
-CLAIMS, QUEUE = table(Claim), table(QueueEntry)
+CLAIMS = table(Claim)
 KEY = (CLAIMS.c.domain, CLAIMS.c.extension)
 
-_NOW = bindparam("now", type_=UtcDateTime())
 _CLAIMED = exists().where(
     CLAIMS.c.domain == bindparam("in_domain"),
     CLAIMS.c.extension == MEMBERS.c.extension,
-    CLAIMS.c.expires_at > _NOW,
     CLAIMS.c.call_uuid != bindparam("call"),
 )
 """By a hunt for another call."""
 _KEPT = exists().where(
     QUEUE.c.domain == bindparam("in_domain"),
     QUEUE.c.extension == MEMBERS.c.extension,
-    QUEUE.c.expires_at > _NOW,
     QUEUE.c.call_uuid != bindparam("call"),
     QUEUE.c.ticket < bindparam("my_ticket"),
 )
@@ -73,13 +71,12 @@ LOOK = (
 """Some members of a group as they are now."""
 
 # Also of an earlier hunt for this call, whose daemon has died or stopped: the caller is here now.
-_MINE = or_(QUEUE.c.hunt_id == bindparam("hunt"), QUEUE.c.call_uuid == bindparam("call"))
-WAIT_NO_MORE = delete(QUEUE).where(_MINE)
+_LEAVE = delete(QUEUE).where(OF_CALL)
 
 
 @cache
 def claim_these(dialect: str) -> Executable:
-    """The INSERT of claims that takes the ticket of those that are over, or are the call's own, and tells which."""
+    """The INSERT of claims that replaces the call's own, and tells which were taken."""
     return _taking(insert_for(dialect, Claim))
 
 
@@ -91,16 +88,19 @@ def claim_wanted(dialect: str) -> Executable:
 
 @cache
 def look_and_claim_wanted() -> Select[Any]:
-    """All of it as one statement, which PostgreSQL can: LOOK and ``claim_wanted``, and out of the line.
+    """All of it as one statement, which PostgreSQL can: LOOK and ``claim_wanted``, and out of the queue.
 
     All parts see the tables as they were before it.
     """
     looked = LOOK.cte("looked")
     got = _taking_wanted("postgresql", looked).cte("got")
-    left = WAIT_NO_MORE.where(exists().where(got.c.extension.is_not(None))).returning(QUEUE.c.extension).cte("left")
-    others = exists().where(QUEUE.c.domain == bindparam("in_domain"), not_(_MINE))
-    # Who waits behind may be the first now for a member that is free.
-    told = select(func.count(func.pg_notify(CHANNEL, bindparam("in_domain")))).select_from(left).where(others)
+    left = _LEAVE.where(exists().where(got.c.extension.is_not(None))).returning(QUEUE.c.extension).cte("left")
+    others = exists().where(
+        QUEUE.c.domain == bindparam("in_domain"), QUEUE.c.extension == left.c.extension, not_(OF_CALL)
+    )
+    # Callers behind may be the first now for a member that is free.
+    payload = payload_of(bindparam("in_domain"), left.c.extension)
+    told = select(func.count(func.pg_notify(CHANNEL, payload))).select_from(left).where(others)
     return select(*looked.c, got.c.extension.is_not(None).label("got"), told.scalar_subquery().label("told")).outerjoin(
         got, got.c.extension == looked.c.extension
     )
@@ -113,8 +113,7 @@ def _taking_wanted(dialect: str, looked: CTE | Subquery) -> ReturningInsert[str]
         "call_uuid": bindparam("call", type_=CLAIMS.c.call_uuid.type),
         "hunt_id": bindparam("hunt", type_=CLAIMS.c.hunt_id.type),
         "run_id": bindparam("by", type_=CLAIMS.c.run_id.type),
-        "claimed_at": _NOW,
-        "expires_at": bindparam("until", type_=UtcDateTime()),
+        "sequence": bindparam("number", type_=CLAIMS.c.sequence.type),
     }
     hindered = or_(looked.c.blocked, looked.c.in_wrap_up, looked.c.claimed, looked.c.kept)
     candidates = (
@@ -129,7 +128,7 @@ def _taking(insert: Any) -> ReturningInsert[str]:
     new = insert.excluded
     taken = insert.on_conflict_do_update(
         index_elements=KEY,
-        set_={name: new[name] for name in ("hunt_id", "call_uuid", "run_id", "claimed_at", "expires_at")},
-        where=or_(CLAIMS.c.expires_at <= new.claimed_at, CLAIMS.c.call_uuid == new.call_uuid),
+        set_={name: new[name] for name in ("hunt_id", "call_uuid", "run_id", "sequence")},
+        where=CLAIMS.c.call_uuid == new.call_uuid,
     )
     return cast("ReturningInsert[str]", taken.returning(CLAIMS.c.extension))

@@ -10,7 +10,6 @@ from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Claim, OfferRecord
-from fshunt.db.queries import lease
 from fshunt.db.statements import run, table
 from fshunt.hunting.states import Outcome
 
@@ -28,7 +27,6 @@ _HELD = (
     .where(CLAIMS.c.domain == bindparam("domain"))
     .order_by(OFFERS.c.started_at)
 )
-_STILL_HELD = _HELD.where(CLAIMS.c.expires_at > bindparam("reached"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +43,7 @@ class Held:
 
 def held_members(s: Session, domain: str) -> dict[str, Held]:
     """Return the members of the domain who are claimed, by their extension."""
-    reached = lease.read(s)
-    rows = run(s, _HELD if reached is None else _STILL_HELD, {"domain": domain, "reached": reached})
+    rows = run(s, _HELD, {"domain": domain})
     return {row.extension: _held(row) for row in rows}
 
 

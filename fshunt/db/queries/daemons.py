@@ -1,4 +1,4 @@
-"""The daemons on this database, as each was at its last beat. A run is one life of a daemon, a node is its name."""
+"""The daemons on this database, each as it was at its last heartbeat. A run is one process life, a node is its name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, and_, bindparam, delete, func, or_, select
+from sqlalchemy import Executable, and_, bindparam, delete, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import DaemonRecord
@@ -15,74 +15,76 @@ from fshunt.db.statements import dialect_of, insert_for, run, table, write
 
 KEPT_SECONDS = 24 * 3600.0
 """How long a daemon that died is still listed: whoever comes to work the next day shall see it."""
-REPLACED_SECONDS = 60.0
-"""How long one is listed whose node runs again: long enough that two daemons with one name are seen."""
 
 DAEMONS = table(DaemonRecord)
 _FORGET = delete(DAEMONS).where(
+    DAEMONS.c.lost,
     or_(
-        DAEMONS.c.lease_at < bindparam("dead_before"),
-        and_(
-            DAEMONS.c.node == bindparam("here"),
-            DAEMONS.c.run_id != bindparam("alive"),
-            DAEMONS.c.lease_at < bindparam("replaced_before"),
-        ),
-    )
-)
-_BEFORE = (
-    select(func.count())
-    .select_from(DAEMONS)
-    .where(DAEMONS.c.run_id < bindparam("here"), DAEMONS.c.lease_at > bindparam("silent_before"))
+        DAEMONS.c.heartbeat_at < bindparam("kept_since"),
+        and_(DAEMONS.c.node == bindparam("here"), DAEMONS.c.run_id != bindparam("alive")),
+    ),
 )
 _RETIRE = delete(DAEMONS).where(DAEMONS.c.run_id == bindparam("alive"))
+_AS_IT_WAS = (DAEMONS.c.run_id == bindparam("other"), DAEMONS.c.counter == bindparam("seen"))
+# Whoever holds the row of a run is that run at its heartbeat, or another daemon that presumes it dead.
+_LOCK = select(DAEMONS.c.run_id).where(*_AS_IT_WAS).with_for_update(skip_locked=True)
+_MARK_LOST = update(DAEMONS).where(*_AS_IT_WAS).values(lost=true())
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonRow:
-    """What a daemon last said of itself. ``lease_at`` is a reading of the lease clock."""
+    """What a daemon last said of itself, at its ``counter``-th heartbeat. ``lost``: it was presumed dead since."""
 
     run_id: str
     node: str
     started_at: datetime
     heartbeat_at: datetime
-    lease_at: datetime
+    counter: int
+    lost: bool
     status: dict[str, Any]
 
 
-def beat(
-    s: Session, run_id: str, *, node: str, started_at: datetime, at: datetime, now: datetime, status: dict[str, Any]
-) -> None:
-    """Say that a run lives, and how it is; runs that are long dead are forgotten."""
-    times = {"started_at": started_at, "heartbeat_at": at, "lease_at": now}
-    write(s, _beating(dialect_of(s)), {"run_id": run_id, "node": node, **times, "status": status})
-    limits = {"dead_before": now - _seconds(KEPT_SECONDS), "replaced_before": now - _seconds(REPLACED_SECONDS)}
-    write(s, _FORGET, {"here": node, "alive": run_id, **limits})
+def beat(s: Session, run_id: str, *, node: str, started_at: datetime, at: datetime, status: dict[str, Any]) -> None:
+    """Count a heartbeat of a run, and say how it is."""
+    who = {"run_id": run_id, "node": node, "started_at": started_at, "heartbeat_at": at}
+    write(s, _beating(dialect_of(s)), {**who, "counter": 1, "lost": False, "status": status})
+
+
+def forget(s: Session, run_id: str, node: str, at: datetime) -> None:
+    """Remove lost runs of this node, whose next run this is, and those that were lost a day ago."""
+    kept_since = at - timedelta(seconds=KEPT_SECONDS)
+    write(s, _FORGET, {"kept_since": kept_since, "here": node, "alive": run_id})
+
+
+def is_forgotten(row: DaemonRow, node: str, at: datetime) -> bool:
+    """Whether ``forget`` removes another run."""
+    return row.lost and (row.node == node or row.heartbeat_at < at - timedelta(seconds=KEPT_SECONDS))
 
 
 def retire(s: Session, run_id: str) -> None:
-    """Take out a run that stops: what it leaves unfinished may be taken over at once."""
+    """Take out a run that stops: its unfinished calls may be taken over at once."""
     write(s, _RETIRE, {"alive": run_id})
 
 
-def rank_of(s: Session, run_here: str, silent_before: datetime) -> int:
-    """Return how many daemons are before this one in an order that all of them know; the silent do not count."""
-    return int(run(s, _BEFORE, {"here": run_here, "silent_before": silent_before}).scalar_one())
+def lock_if_still(s: Session, run_id: str, counter: int) -> bool:
+    """Keep a run from its next heartbeat until the transaction ends; False: its counter has moved, or is moving."""
+    return run(s, _LOCK, {"other": run_id, "seen": counter}).first() is not None
+
+
+def mark_lost(s: Session, run_id: str, counter: int) -> None:
+    """Write that a run is presumed dead."""
+    write(s, _MARK_LOST, {"other": run_id, "seen": counter})
 
 
 def list_daemons(s: Session) -> list[DaemonRow]:
     """Return all daemons that are known, by node; of one node the newest first."""
-    rows = run(s, select(DAEMONS).order_by(DAEMONS.c.node, DAEMONS.c.lease_at.desc(), DAEMONS.c.run_id), {})
-    return [DaemonRow(row.run_id, row.node, row.started_at, row.heartbeat_at, row.lease_at, row.status) for row in rows]
+    order = (DAEMONS.c.node, DAEMONS.c.started_at.desc(), DAEMONS.c.run_id)
+    names = ("run_id", "node", "started_at", "heartbeat_at", "counter", "lost", "status")
+    return [DaemonRow(*(getattr(row, name) for name in names)) for row in run(s, select(DAEMONS).order_by(*order), {})]
 
 
 @cache
 def _beating(dialect: str) -> Executable:
     insert = insert_for(dialect, DaemonRecord)
-    changed = ("node", "started_at", "heartbeat_at", "lease_at", "status")
-    return insert.on_conflict_do_update(
-        index_elements=["run_id"], set_={name: insert.excluded[name] for name in changed}
-    )
-
-
-def _seconds(seconds: float) -> timedelta:
-    return timedelta(seconds=seconds)
+    changed = {name: insert.excluded[name] for name in ("node", "started_at", "heartbeat_at", "lost", "status")}
+    return insert.on_conflict_do_update(index_elements=["run_id"], set_={**changed, "counter": DAEMONS.c.counter + 1})

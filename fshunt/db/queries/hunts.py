@@ -15,7 +15,7 @@ from sqlalchemy import Executable, bindparam, delete, exists, func, or_, select,
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Domain, GroupRotation, RotationMove
-from fshunt.db.queries.claims import claim, look_and_claim, release, renew, sweep
+from fshunt.db.queries.claims import claim, look_and_claim, release
 from fshunt.db.queries.rows import (
     BLOCK_OF_MEMBER,
     BLOCKS,
@@ -47,9 +47,7 @@ __all__ = [
     "note_answer",
     "note_end",
     "release",
-    "renew",
     "rotation_pointers",
-    "sweep",
     "take_turn",
 ]
 

@@ -1,56 +1,61 @@
-"""The line: hunts that wait for busy members, of all daemons, first come first served (``when_busy``).
+"""The call queue: hunts of all daemons that wait for busy members, first come first served (``when_busy``).
 
-A hunt has one row for each member it waits for, and one ticket in the line. The rows are leases, as claims are.
-``claims.look_and_claim`` gives no member to a hunt while one with an earlier ticket waits for that member.
+A hunt has one row for each member it waits for, and one ticket. ``claims.look_and_claim`` gives no member to a hunt
+while one with an earlier ticket waits for that member. An entry is valid while its row is there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Executable,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.orm import Session
 
-from fshunt.db.models import Domain, HuntGroup, LeaseClock, QueueEntry
-from fshunt.db.notifications import announcing
-from fshunt.db.queries.lease import CLOCK, THE_ONE
+from fshunt.db.models import Domain, HuntGroup, QueueEntry
+from fshunt.db.notifications import QUEUE, WAITERS, delete_and_announce, deletion
+from fshunt.db.queries.cluster import CLUSTER, THE_ONE, ensure
 from fshunt.db.statements import dialect_of, in_parts, insert_for, run, table, write
 
-QUEUE, GROUPS, DOMAINS = table(QueueEntry), table(HuntGroup), table(Domain)
+GROUPS, DOMAINS = table(HuntGroup), table(Domain)
 KEY = (QUEUE.c.hunt_id, QUEUE.c.extension)
 
 _OF_HUNT = QUEUE.c.hunt_id == bindparam("hunt")
-_OF_CALL = or_(_OF_HUNT, QUEUE.c.call_uuid == bindparam("call"))
-_OTHERS = QUEUE.c.hunt_id != bindparam("hunt")
+OF_CALL = or_(_OF_HUNT, QUEUE.c.call_uuid == bindparam("call"))
+"""Also of an earlier hunt for this call, whose daemon has died or stopped: the caller is here now."""
 _NEXT_TICKET = (
-    update(CLOCK)
-    .where(CLOCK.c.id == THE_ONE, ~exists().where(_OF_CALL))
-    .values(tickets=CLOCK.c.tickets + 1)
-    .returning(CLOCK.c.tickets)
+    update(CLUSTER)
+    .where(CLUSTER.c.id == THE_ONE, ~exists().where(OF_CALL))
+    .values(tickets=CLUSTER.c.tickets + 1)
+    .returning(CLUSTER.c.tickets)
 )
-_END_BEFORE = delete(QUEUE).where(QUEUE.c.call_uuid == bindparam("call"), _OTHERS)
-_TICKET_OF_CALL = select(func.min(QUEUE.c.ticket)).where(_OF_CALL)
+_END_BEFORE = delete(QUEUE).where(QUEUE.c.call_uuid == bindparam("call"), QUEUE.c.hunt_id != bindparam("hunt"))
+_TICKET_OF_CALL = select(func.min(QUEUE.c.ticket)).where(OF_CALL)
 _NO_MORE = delete(QUEUE).where(_OF_HUNT, QUEUE.c.extension.not_in(bindparam("extensions", expanding=True)))
 _COUNT = select(func.count(QUEUE.c.hunt_id.distinct())).where(
     QUEUE.c.domain == bindparam("in_domain"), QUEUE.c.extension.in_(bindparam("extensions", expanding=True))
 )
-_RENEWED = (
-    select(*KEY)
-    .where(QUEUE.c.run_id == bindparam("by"), QUEUE.c.hunt_id.in_(bindparam("hunts", expanding=True)))
-    .order_by(*KEY)
-    .with_for_update(skip_locked=True)
-)
-_RENEW = update(QUEUE).where(tuple_(*KEY).in_(_RENEWED)).values(expires_at=bindparam("until"))
-"""A row that is locked is given up, or joined anew: nobody waits for it."""
+_HUNTS_OF_RUN = select(QUEUE.c.hunt_id).distinct().where(QUEUE.c.run_id == bindparam("by"))
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedHunt:
-    """A hunt in the line. ``pilot`` None: its group is gone; ``since`` is wall time; ``run_id`` the run that has it."""
+    """A queued hunt. ``pilot`` None: its group is gone; ``since`` is wall time; ``run_id`` the run that has it."""
 
     hunt_id: str
     call_uuid: str
@@ -73,40 +78,46 @@ def join(
     run_id: str,
     ticket: int | None,
     at: datetime,
-    now: datetime,
-    lease_seconds: float,
 ) -> int:
-    """Have a hunt wait for these members, and for no others, and return its ticket in the line.
+    """Have a hunt wait for these members, and for no others, and return its ticket.
 
     ``ticket`` None: the hunt joins at the end, unless it is queued already; else it keeps the ticket it was given. A
     caller whose daemon has died, or stopped, has the ticket of the hunt before, which waits no more.
     """
-    kept = _give_ticket(s, hunt_id, call_uuid) if ticket is None else ticket
+    given = _give_ticket(s, hunt_id, call_uuid) if ticket is None else ticket
     write(s, _END_BEFORE, {"hunt": hunt_id, "call": call_uuid})
-    who = {"domain": domain, "group_id": group_id, "call_uuid": call_uuid, "run_id": run_id, "ticket": kept}
-    times = {"since": at, "expires_at": now + timedelta(seconds=lease_seconds)}
+    who = {"domain": domain, "group_id": group_id, "call_uuid": call_uuid, "run_id": run_id, "ticket": given}
     wanted = sorted(set(extensions))
     for extension in wanted:
-        write(s, _joining(dialect_of(s)), {"hunt_id": hunt_id, "extension": extension, **who, **times})
+        write(s, _joining(dialect_of(s)), {"hunt_id": hunt_id, "extension": extension, **who, "since": at})
     write(s, _NO_MORE, {"hunt": hunt_id, "extensions": wanted})
-    return kept
+    return given
 
 
 def leave(s: Session, hunt_id: str) -> None:
-    """Take a hunt out of the line; who waits behind it is told."""
-    write(s, _leaving(dialect_of(s)), {"hunt": hunt_id})
+    """Take a hunt out of the queue; callers behind it are told."""
+    delete_and_announce(s, _leaving(), {"hunt": hunt_id})
 
 
-def renew(s: Session, run_id: str, now: datetime, lease_seconds: float, hunt_ids: Iterable[str]) -> None:
-    """Lengthen the leases of the run's hunts that still wait."""
-    until = now + timedelta(seconds=lease_seconds)
+def leave_by_call(s: Session, hunt_id: str, call_uuid: str) -> None:
+    """Take a hunt out of the queue, with earlier hunts for the same call; callers behind them are told."""
+    delete_and_announce(s, _leaving_by_call(), {"hunt": hunt_id, "call": call_uuid})
+
+
+def hunts_of(s: Session, run_id: str) -> set[str]:
+    """Return the queued hunts of a run."""
+    return set(run(s, _HUNTS_OF_RUN, {"by": run_id}).scalars())
+
+
+def drop_stale(s: Session, hunt_ids: Iterable[str]) -> None:
+    """Take hunts out of the queue that wait no more; callers behind them are told."""
     for some in in_parts(hunt_ids):
-        write(s, _RENEW, {"by": run_id, "hunts": some, "until": until})
+        delete_and_announce(s, _dropping_hunts(), {"hunts": some})
 
 
-def sweep(s: Session, now: datetime) -> None:
-    """Take out of the line whoever's lease is over; who waits behind them is told."""
-    write(s, _sweeping(dialect_of(s)), {"now": now})
+def drop_run(s: Session, run_id: str) -> None:
+    """Take the hunts of a run that is gone out of the queue; callers behind them are told."""
+    delete_and_announce(s, _dropping_run(), {"by": run_id})
 
 
 def count(s: Session, domain: str, extensions: Collection[str]) -> int:
@@ -115,7 +126,7 @@ def count(s: Session, domain: str, extensions: Collection[str]) -> int:
 
 
 def waiting_hunts(s: Session) -> list[QueuedHunt]:
-    """Return all hunts in the line, in order of their places."""
+    """Return all queued hunts, in order of their tickets."""
     query = (
         select(QUEUE, GROUPS.c.pilot)
         .outerjoin(GROUPS, GROUPS.c.id == QUEUE.c.group_id)
@@ -150,24 +161,38 @@ def _give_ticket(s: Session, hunt_id: str, call_uuid: str) -> int:
             ticket = run(s, _TICKET_OF_CALL, whose).scalar()
         if ticket is not None:
             return int(ticket)
-        first = insert_for(dialect_of(s), LeaseClock).on_conflict_do_nothing()
-        run(s, first, {"id": THE_ONE, "tickets": 0})
+        ensure(s)
 
 
 @cache
 def _joining(dialect: str) -> Executable:
     insert = insert_for(dialect, QueueEntry)
-    changed = ("domain", "group_id", "call_uuid", "run_id", "ticket", "expires_at")
+    changed = ("domain", "group_id", "call_uuid", "run_id", "ticket")
     return insert.on_conflict_do_update(index_elements=KEY, set_={name: insert.excluded[name] for name in changed})
 
 
 @cache
-def _leaving(dialect: str) -> Executable:
-    return announcing(dialect, delete(QUEUE).where(_OF_HUNT), QUEUE.c.domain, who_waits=_OTHERS)
+def _leaving() -> dict[str, tuple[Executable, ...]]:
+    return deletion(QUEUE, _OF_HUNT, WAITERS.c.hunt_id != bindparam("hunt"))
 
 
 @cache
-def _sweeping(dialect: str) -> Executable:
-    over = QUEUE.c.expires_at <= bindparam("now")
-    in_order = select(*KEY).where(over).order_by(*KEY).with_for_update(skip_locked=True)
-    return announcing(dialect, delete(QUEUE).where(tuple_(*KEY).in_(in_order)), QUEUE.c.domain, who_waits=~over)
+def _leaving_by_call() -> dict[str, tuple[Executable, ...]]:
+    others = (WAITERS.c.hunt_id != bindparam("hunt"), WAITERS.c.call_uuid != bindparam("call"))
+    return deletion(QUEUE, OF_CALL, *others)
+
+
+@cache
+def _dropping_hunts() -> dict[str, tuple[Executable, ...]]:
+    hunts: BindParameter[str] = bindparam("hunts", expanding=True)
+    return deletion(QUEUE, _locked(QUEUE.c.hunt_id.in_(hunts)), WAITERS.c.hunt_id.not_in(hunts))
+
+
+@cache
+def _dropping_run() -> dict[str, tuple[Executable, ...]]:
+    return deletion(QUEUE, _locked(QUEUE.c.run_id == bindparam("by")), WAITERS.c.run_id != bindparam("by"))
+
+
+def _locked(which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Name the rows in one order. A row that is locked is given up, or joined again: nobody waits for it."""
+    return tuple_(*KEY).in_(select(*KEY).where(which).order_by(*KEY).with_for_update(skip_locked=True))

@@ -1,0 +1,44 @@
+"""What holds for all daemons on this database: how often they beat, and when a silent one is presumed dead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from fshunt.db.models import Cluster
+from fshunt.db.statements import dialect_of, insert_for, run, table
+
+CLUSTER = table(Cluster)
+THE_ONE = 1
+_READ = select(CLUSTER).where(CLUSTER.c.id == THE_ONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The time between two heartbeats, and how many of one's own another run's counter may stand still.
+
+    A run is presumed dead at the latest one heartbeat after that number: its queue entries after 5 s, its talks are
+    watched by another daemon after 10 s, and all else is taken over after 60 s. For that long it may be cut off from
+    the database only, and still hunt.
+    """
+
+    heartbeat_seconds: float = 1.0
+    queue_heartbeats: int = 4
+    talk_heartbeats: int = 9
+    dead_heartbeats: int = 59
+
+
+def timing(s: Session) -> Timing:
+    """Return the one timing of all daemons."""
+    row = run(s, _READ, {}).first()
+    if row is None:
+        ensure(s)
+        return Timing()
+    return Timing(row.heartbeat_seconds, row.queue_heartbeats, row.talk_heartbeats, row.dead_heartbeats)
+
+
+def ensure(s: Session) -> None:
+    """Make the row if it is missing."""
+    run(s, insert_for(dialect_of(s), Cluster).on_conflict_do_nothing(), {"id": THE_ONE})
