@@ -44,6 +44,7 @@ class Code(StrEnum):
     NO_HEARTBEAT = "no-heartbeat"
     DAEMON_WITHOUT_DATABASE = "daemon-without-database"
     WRITES_PENDING = "writes-pending"
+    SERVICE_FAILING = "service-failing"
     SWITCH_NOT_WATCHED = "switch-not-watched"
     SWITCH_SILENT = "switch-silent"
     LEFT_BEHIND = "left-behind"
@@ -306,6 +307,15 @@ def _problems_of(daemon: DaemonNow, at: datetime) -> Iterator[Finding]:
         elif heard is not None and heard > STALE_SECONDS:
             message = f"{node}: nothing heard from switch {name} for {span(heard)}."
             yield Finding(Code.SWITCH_SILENT, message, node, name, moment(switch.get("heard_at")))
+    yield from _failing_services(daemon, at)
+
+
+def _failing_services(daemon: DaemonNow, at: datetime) -> Iterator[Finding]:
+    for service in daemon.told.get("services") or []:
+        since = moment(service.get("failing_since"))
+        if since is not None:
+            message = f"{daemon.node}: service {service.get('name')} failing{_for(since, at)}{_because(service)}"
+            yield Finding(Code.SERVICE_FAILING, message, daemon.node, since=since)
 
 
 def _for(since: datetime | None, at: datetime) -> str:

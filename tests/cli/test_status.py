@@ -214,6 +214,13 @@ def test_a_silent_switch_is_reported(fshunt, beat):
     assert wrong(fshunt) == ["pbx1-8084: nothing heard from switch 127.0.0.1:8021 for 5 min."]
 
 
+def test_a_service_that_fails_is_reported_and_one_that_works_again_is_not(fshunt, beat):
+    since = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    failing = {"name": "heartbeat", "running": False, "restarts": 60, "error": "KeyError: 'x'", "failing_since": since}
+    beat(services=[failing, {**failing, "name": "loop lag", "running": True, "failing_since": None}])
+    assert wrong(fshunt) == ["pbx1-8084: service heartbeat failing for 5 min: KeyError: 'x'"]
+
+
 def test_without_a_switch_to_watch_status_explains_the_consequence(fshunt, beat):
     beat(switches=[])
     assert wrong(fshunt) == []
