@@ -61,7 +61,7 @@ def test_a_full_disk_is_full_for_one_daemon_only_and_can_be_emptied(
     daemon.fill_its_disk()
     call = switch.call("5000")
     ended(call)
-    until(lambda: daemon.said("records wait for the database"), "the daemon cannot write")
+    until(lambda: daemon.said("writes pending: "), "the daemon cannot write")
     assert office.hunts(call.uuid) == []
     office.group("5001")
     daemon.empty_its_disk()
