@@ -32,7 +32,10 @@ class FieldValue(AnyType):
         try:
             return self.field.json_of_text(value, self.field.option)
         except FshuntError as error:
-            self.fail(str(error), param, ctx)
+            sentence = str(error)
+            if self.field.option and sentence.startswith(self.field.option):  # it names the option itself
+                raise click.UsageError(sentence, ctx) from None
+            self.fail(sentence, param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The words that the field knows."""

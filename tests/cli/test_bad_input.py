@@ -93,7 +93,7 @@ def test_a_policy_like_none_lists_all(office):
 def test_a_destination_that_is_none(office):
     wrong = ["1005", "voicemail:", "mail:1005", "transfer", "hangup:busy", "hangup", "transfer:a b", ""]
     for sentence in office.all_refused(USAGE, [("group", "set", "5000", "--on-busy", dest) for dest in wrong]):
-        assert "Invalid value for '--on-busy'" in sentence
+        assert "'--on-busy'" in sentence or sentence.startswith("--on-busy must")
 
 
 def test_a_cause_that_freeswitch_does_not_know(office):
