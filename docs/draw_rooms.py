@@ -1,0 +1,70 @@
+"""Draws the rooms of the code and their imports as a Mermaid flowchart: `python docs/draw_rooms.py`.
+
+A room is a folder of `fshunt`. An arrow says that a module of one room imports a module of the other; an arrow that
+others imply is left out. A test holds the drawing in architecture.md to it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+CODE = DOCS.parent / "fshunt"
+NO_ROOMS = {"__pycache__"}
+
+
+def rooms() -> dict[str, list[str]]:
+    """The rooms by name, each with the folders in it."""
+    return {
+        folder.name: sorted(inner.name for inner in folder.iterdir() if inner.is_dir() and inner.name not in NO_ROOMS)
+        for folder in sorted(CODE.iterdir())
+        if folder.is_dir() and folder.name not in NO_ROOMS
+    }
+
+
+def imports() -> dict[str, set[str]]:
+    """The rooms that each room imports, itself left out."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    names = rooms()
+    for room in names:
+        for module in (CODE / room).rglob("*.py"):
+            found[room] |= {other for other in _imported(module) if other in names and other != room}
+    return dict(found)
+
+
+def _imported(module: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "fshunt":
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fshunt."):
+            yield str(node.module).split(".")[1]
+
+
+def reduced(arrows: dict[str, set[str]]) -> dict[str, set[str]]:
+    """The arrows that no way over other rooms implies."""
+
+    def reachable(room: str) -> set[str]:
+        return set().union(*({other} | reachable(other) for other in arrows.get(room, ())))
+
+    return {
+        room: {to for to in others if not any(to in reachable(other) for other in others if other != to)}
+        for room, others in arrows.items()
+    }
+
+
+def draw() -> str:
+    """The flowchart."""
+    lines = ["flowchart TD"]
+    for room, inner in rooms().items():
+        parts = f"<br>{' · '.join(inner)}" if inner else ""
+        lines.append(f'    {room}["<b>{room}</b>{parts}"]')
+    for room, others in sorted(reduced(imports()).items()):
+        lines += [f"    {room} --> {other}" for other in sorted(others)]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(draw())
