@@ -34,7 +34,7 @@ def told(now: datetime | None = None, **others: Any) -> dict[str, Any]:
         "hunts": 3,
         "talks": 9,
         "waiting": 1,
-        "adopted": 2,
+        "detached": 2,
         "database": {"ok": True, "since": None, "unwritten": 0, "error": None},
         "switches": [switch],
         "errors": [],
