@@ -22,4 +22,5 @@ def test_the_drawing_is_the_one_that_the_code_makes() -> None:
 def test_every_path_on_the_page_is_there() -> None:
     named = {path.rstrip("/") for path in re.findall(r"`((?:fshunt|docs|tests|migrations)/[\w./-]+)`", PAGE)}
     assert len(named) > 20
-    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+    there = [path for path in sorted(named) if "NAME" not in path and "NOUN" not in path]
+    assert [path for path in there if not (ROOT / path).exists()] == []
