@@ -36,7 +36,7 @@ def call() -> None:
 )
 @click.option(
     "--limit",
-    type=click.IntRange(1, MAX_LIMIT),
+    type=params.Count(1, MAX_LIMIT),
     default=DEFAULT_LIMIT,
     show_default=True,
     metavar="N",

@@ -41,6 +41,19 @@ class Word(AnyType):
             self.fail(str(error), param, ctx)
 
 
+class Count(click.IntRange):
+    """A whole number within bounds, whose error names them."""
+
+    name = "n"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a number."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"must be from {self.min} to {self.max}, not {value}", param, ctx)
+
+
 class FromDatabase(Word):
     """A word that the shell completes from the database."""
 
