@@ -228,11 +228,17 @@ def test_the_daemon_stops_what_makes_records_before_what_writes_them(light_rig: 
     ]
 
 
+def owner_of(rig: Rig, name: str) -> object:
+    """The object whose method is the body of a service."""
+    (body,) = [each.service.run for each in rig.daemon._supervisor._services if each.service.name == name]
+    return body.__self__  # type: ignore[union-attr]
+
+
 SERVICES_AND_WHAT_THEY_CALL: dict[str, Callable[[Rig], tuple[object, str]]] = {
     "outbox writer": lambda rig: (rig.daemon.deps.outbox, "_write_some"),
     "heartbeat": lambda rig: (rig.daemon.heartbeat, "_beat"),
     "notifications": lambda _: (Changes, "_readable"),
-    "live changes": lambda rig: (rig.daemon.deps.queue, "something_changed"),
+    "live changes": lambda rig: (owner_of(rig, "live changes"), "_ringing"),
     "loop lag": lambda rig: (rig.daemon.deps.metrics._loop_lag, "observe"),
     "listener": lambda rig: (rig.daemon.listener, "_take"),
 }
