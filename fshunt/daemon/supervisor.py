@@ -10,7 +10,7 @@ from datetime import datetime
 
 import gevent
 
-from fshunt.daemon.backoff import Backoff
+from fshunt.backoff import Backoff
 from fshunt.daemon.clock import utc_now
 from fshunt.errors import FshuntError
 

@@ -20,6 +20,7 @@ from sqlalchemy import URL, ColumnElement, Executable, FromClause, Table, bindpa
 from sqlalchemy import select as select_
 from sqlalchemy.orm import Session
 
+from fshunt.backoff import Backoff
 from fshunt.db.engine import open_engine
 from fshunt.db.failures import as_store_errors
 from fshunt.db.models import Announcement, QueueEntry
@@ -114,7 +115,7 @@ class Changes:
         self._on_change = on_change
         self._stopped = threading.Event()
         self._telling = threading.Lock()
-        self._pause = FIRST_PAUSE_SECONDS
+        self._backoff = Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         self._woken, self._waker = os.pipe()
         self._thread = threading.Thread(target=self._run, name="fshunt-changes", daemon=True)
 
@@ -149,8 +150,7 @@ class Changes:
                     connection.invalidate()
             except (FshuntError, psycopg.Error, sqlite3.Error, OSError) as error:
                 log.debug("changes in the database are not heard: %s", error)
-                self._readable(self._pause)
-                self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+                self._readable(self._backoff.next())
         self._engine.dispose()
         for end in (self._woken, self._waker):
             os.close(end)
@@ -162,7 +162,7 @@ class Changes:
         self._tell(None)
         while not self._stopped.is_set():
             version = connection.execute("PRAGMA data_version").fetchone()
-            self._pause = FIRST_PAUSE_SECONDS
+            self._backoff.reset()
             if version != seen:
                 seen = version
                 news = "SELECT id, domain, extension FROM announcements WHERE id > ? ORDER BY id"
@@ -175,7 +175,7 @@ class Changes:
     def _listen(self, connection: Any) -> None:
         connection.autocommit = True
         connection.execute(f"LISTEN {CHANNEL}")
-        self._pause = FIRST_PAUSE_SECONDS
+        self._backoff.reset()
         self._tell(None)
         pgconn, asked = connection.pgconn, False
         while not self._stopped.is_set():

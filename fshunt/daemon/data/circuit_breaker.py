@@ -10,7 +10,7 @@ from datetime import datetime
 import gevent
 from gevent.event import Event
 
-from fshunt.daemon.backoff import Backoff
+from fshunt.backoff import Backoff
 from fshunt.daemon.clock import utc_now
 from fshunt.errors import DatabaseError, FshuntError, Locked
 

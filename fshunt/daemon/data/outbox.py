@@ -20,7 +20,7 @@ from itertools import islice
 from gevent.event import Event as Flag
 from sqlalchemy.orm import Session
 
-from fshunt.daemon.backoff import Backoff
+from fshunt.backoff import Backoff
 from fshunt.daemon.data.database import Database
 from fshunt.daemon.data.events import CallEnd, Event, Key, Scope
 from fshunt.daemon.data.outbox_file import OutboxFile

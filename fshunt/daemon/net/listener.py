@@ -14,7 +14,7 @@ import gevent
 from gevent import socket
 from gevent.pool import Group
 
-from fshunt.daemon.backoff import Backoff
+from fshunt.backoff import Backoff
 from fshunt.daemon.net.peers import Peers
 from fshunt.daemon.net.sockets import address_of, handed_over, listen
 from fshunt.errors import FshuntError

@@ -15,7 +15,7 @@ import gevent
 from gevent import socket
 from gevent.event import Event
 
-from fshunt.daemon.backoff import Backoff
+from fshunt.backoff import Backoff
 from fshunt.errors import FshuntError
 from fshunt.esl import api
 from fshunt.esl.inbound import Inbound
