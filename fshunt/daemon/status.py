@@ -98,6 +98,7 @@ def service_status(service: ServiceHealth) -> dict[str, Any]:
     return {
         "name": service.name,
         "running": service.running,
+        "essential": service.essential,
         "restarts": service.restarts,
         "error": service.error,
         "failing_since": _iso(service.failing_since),

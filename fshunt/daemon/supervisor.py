@@ -57,6 +57,7 @@ class ServiceHealth:
 
     name: str
     running: bool
+    essential: bool = False
     restarts: int = 0
     error: str | None = None
     failing_since: datetime | None = None
@@ -147,7 +148,9 @@ class _Running:
 
     def health(self) -> ServiceHealth:
         failing = None if self._works_again() or self._failing_since is None else self._failing_since[1]
-        return ServiceHealth(self.service.name, self._runs, self._restarts, self._error, failing)
+        return ServiceHealth(
+            self.service.name, self._runs, self.service.essential, self._restarts, self._error, failing
+        )
 
     def stands_still(self) -> bool:
         if self._greenlet is None or self._greenlet.dead:

@@ -45,6 +45,8 @@ class Code(StrEnum):
     DAEMON_WITHOUT_DATABASE = "daemon-without-database"
     WRITES_PENDING = "writes-pending"
     SERVICE_FAILING = "service-failing"
+    SERVICE_RESTARTED = "service-restarted"
+    SERVICE_NOT_RUNNING = "service-not-running"
     SWITCH_NOT_WATCHED = "switch-not-watched"
     SWITCH_SILENT = "switch-silent"
     LEFT_BEHIND = "left-behind"
@@ -60,6 +62,7 @@ class Finding:
     message: str
     node: str | None = None
     switch: str | None = None
+    service: str | None = None
     since: datetime | None = None
 
 
@@ -89,6 +92,11 @@ class DaemonNow:
     def switches(self) -> list[dict[str, Any]]:
         """What it says of the switches that it watches."""
         return list(self.told.get("switches") or [])
+
+    @property
+    def services(self) -> list[dict[str, Any]]:
+        """Its services that fail, were restarted or could not be started; one that is yet to be started is none."""
+        return [each for each in self.told.get("services") or [] if each.get("restarts") or each.get("error")]
 
     @property
     def queued(self) -> int | None:
@@ -303,19 +311,27 @@ def _problems_of(daemon: DaemonNow, at: datetime) -> Iterator[Finding]:
                 f"{node}: switch {name} not watched{_for(since, at)}, busy members are detected only when their phones "
                 f"answer 486{_because(switch)}"
             )
-            yield Finding(Code.SWITCH_NOT_WATCHED, message, node, name, since)
+            yield Finding(Code.SWITCH_NOT_WATCHED, message, node, name, since=since)
         elif heard is not None and heard > STALE_SECONDS:
             message = f"{node}: nothing heard from switch {name} for {span(heard)}."
-            yield Finding(Code.SWITCH_SILENT, message, node, name, moment(switch.get("heard_at")))
-    yield from _failing_services(daemon, at)
+            yield Finding(Code.SWITCH_SILENT, message, node, name, since=moment(switch.get("heard_at")))
+    yield from (_service_finding(daemon, each, at) for each in daemon.services if _is_problem(each))
 
 
-def _failing_services(daemon: DaemonNow, at: datetime) -> Iterator[Finding]:
-    for service in daemon.told.get("services") or []:
-        since = moment(service.get("failing_since"))
-        if since is not None:
-            message = f"{daemon.node}: service {service.get('name')} failing{_for(since, at)}{_because(service)}"
-            yield Finding(Code.SERVICE_FAILING, message, daemon.node, since=since)
+def _is_problem(service: dict[str, Any]) -> bool:
+    return bool(service.get("essential")) and moment(service.get("failing_since")) is not None
+
+
+def _service_finding(daemon: DaemonNow, service: dict[str, Any], at: datetime) -> Finding:
+    name, since, restarts = str(service.get("name")), moment(service.get("failing_since")), service.get("restarts")
+    if since is not None:
+        code, state = Code.SERVICE_FAILING, f"failing{_for(since, at)}"
+    elif restarts:
+        code, state = Code.SERVICE_RESTARTED, f"was restarted {count(int(restarts), 'time')}, last"
+    else:
+        code, state = Code.SERVICE_NOT_RUNNING, "not running"
+    message = f"{daemon.node}: service {name} {state}{_because(service)}"
+    return Finding(code, message, daemon.node, service=name, since=since)
 
 
 def _for(since: datetime | None, at: datetime) -> str:
@@ -346,6 +362,8 @@ def _notes(state: State) -> Iterator[Finding]:
     if state.living and not any(daemon.switches for daemon in state.living):
         message = "No [[switch]] is configured: busy members are detected only when their phones answer 486."
         yield Finding(Code.NO_SWITCH_CONFIGURED, message)
+    for daemon in state.living:
+        yield from (_service_finding(daemon, each, state.at) for each in daemon.services if not _is_problem(each))
     versions = sorted({str(daemon.told.get("version")) for daemon in state.living})
     if len(versions) > 1:
         yield Finding(Code.VERSIONS_DIFFER, f"The daemons run different versions: {', '.join(versions)}.")

@@ -194,6 +194,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "message": finding.message,
         "node": finding.node,
         "switch": finding.switch,
+        "service": finding.service,
         "since": utc(finding.since),
     }
 

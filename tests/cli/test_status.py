@@ -214,11 +214,44 @@ def test_a_silent_switch_is_reported(fshunt, beat):
     assert wrong(fshunt) == ["pbx1-8084: nothing heard from switch 127.0.0.1:8021 for 5 min."]
 
 
-def test_a_service_that_fails_is_reported_and_one_that_works_again_is_not(fshunt, beat):
+def service(name: str, **others: Any) -> dict[str, Any]:
+    """A service that raised several times, and works again."""
+    working = {"running": True, "essential": True, "restarts": 60, "error": "KeyError: 'x'", "failing_since": None}
+    return {"name": name, **working, **others}
+
+
+def test_an_essential_service_that_fails_is_a_problem(fshunt, beat):
     since = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
-    failing = {"name": "heartbeat", "running": False, "restarts": 60, "error": "KeyError: 'x'", "failing_since": since}
-    beat(services=[failing, {**failing, "name": "loop lag", "running": True, "failing_since": None}])
+    beat(services=[service("heartbeat", running=False, failing_since=since)])
     assert wrong(fshunt) == ["pbx1-8084: service heartbeat failing for 5 min: KeyError: 'x'"]
+    [found] = as_json(fshunt)["problems"]
+    assert (found["code"], found["node"], found["service"]) == ("service-failing", "pbx1-8084", "heartbeat")
+    assert found["since"].endswith("Z")
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "words"),
+    [
+        ({}, "service-restarted", "was restarted 60 times, last: KeyError: 'x'"),
+        ({"restarts": 1}, "service-restarted", "was restarted 1 time, last: KeyError: 'x'"),
+        ({"essential": False, "failing_since": "2026-01-01T00:00:00+00:00"}, "service-failing", "failing for "),
+        ({"running": False, "restarts": 0}, "service-not-running", "not running: KeyError: 'x'"),
+    ],
+)
+def test_another_service_that_is_not_in_order_is_a_note(fshunt, beat, state, code, words):
+    beat(services=[service("notifications", **state)])
+    assert wrong(fshunt) == []
+    [found] = as_json(fshunt)["notes"]
+    assert (found["code"], found["node"], found["service"]) == (code, "pbx1-8084", "notifications")
+    assert found["message"].startswith(f"pbx1-8084: service notifications {words}")
+    assert f"NOTE     {found['message']}" in page(fshunt)
+
+
+def test_services_that_are_yet_to_be_started_and_those_of_a_dead_daemon_are_not_noted(fshunt, beat):
+    beat(services=[service("listener", running=False, restarts=0, error=None)])
+    beat("pbx2-8084", run="before", silent=30, services=[service("heartbeat")])
+    beat("pbx2-8084", run="after")
+    assert (wrong(fshunt), as_json(fshunt)["notes"]) == ([], [])
 
 
 def test_without_a_switch_to_watch_status_explains_the_consequence(fshunt, beat):
