@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from time import sleep
 
 import click
 
@@ -22,7 +22,7 @@ from fshunt.services.serialize import nothing_known_json, status_json
 def status(app: App) -> int:
     """Show problems, daemons, watched switches and queued callers.
 
-    Each daemon writes its status to the database every two seconds, so this covers all daemons, from any host. Problems
+    Each daemon writes its status to the database every second, so this covers all daemons, from any host. Problems
     come first. If the database is read-only, it says so, because the daemons' data are then old. The exit code is 1 if
     no daemon is alive.
     """
@@ -39,8 +39,8 @@ def status(app: App) -> int:
 
 
 def look(app: App) -> State:
-    """Look at the database; where the clocks leave in doubt which daemons are alive, twice."""
-    return cluster_health.look(lambda: _overview(app), lambda: why_not_writable(app.settings.database_url), time.sleep)
+    """Look at the database; with a daemon that may be dead, twice."""
+    return cluster_health.look(lambda: _overview(app), lambda: why_not_writable(app.settings.database_url), sleep)
 
 
 def _overview(app: App) -> Overview:

@@ -1,7 +1,8 @@
 """Which daemons are alive, and what is wrong, from the last heartbeat of each.
 
-A daemon writes its status every second. How long ago that was is told by the wall clocks, which may differ between
-machines. Where they are too far apart to tell, a second look does: a live daemon has counted another heartbeat.
+A daemon counts its heartbeats in its row, beside its wall-clock time and its status. A heartbeat that is fresh by the
+clocks is taken as it is. Where one is old, or in the future, the clocks of two machines may differ: after a second look
+only the counter decides.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -17,17 +18,14 @@ from fshunt.db.queries.daemons import DaemonRow
 from fshunt.db.queries.overview import Overview
 from fshunt.db.queries.queue import QueuedHunt
 
-SECOND_LOOK_SECONDS = 2.5
-"""Heartbeats are 2 s apart: a daemon without a new one after this is dead."""
+SECOND_LOOK_HEARTBEATS = 2.5
+"""A daemon whose counter stands still for so many heartbeats between two looks is shown as not alive."""
 
-ALIVE_SECONDS = 10.0
-"""A daemon with a heartbeat within this time is alive."""
+FRESH_SECONDS = 10.0
+"""A daemon whose last heartbeat is younger, by the clocks, is alive."""
 
 AHEAD_SECONDS = 1.0
 """By how much the clocks of two hosts that are in order may differ."""
-
-CLOCKS_APART_SECONDS = 600.0
-"""A daemon without a heartbeat for longer is dead, whatever the clocks say."""
 
 STALE_SECONDS = 30.0
 """A switch that is alive is heard of every 10 s."""
@@ -166,12 +164,12 @@ class State:
 def look(
     overview: Callable[[], Overview], why_not_writable: Callable[[], str | None], pause: Callable[[float], None]
 ) -> State:
-    """Look at the database; where the clocks leave in doubt which daemons are alive, twice, with a pause between."""
+    """Look at the database; with a daemon that may be dead, twice, with a pause for some heartbeats between."""
     first, at = overview(), datetime.now(UTC)
     unwritable = why_not_writable()
-    if unwritable is not None or not in_doubt(first, at):
+    if unwritable is not None or not _may_be_dead(first, at):
         return state_of(first, at, unwritable=unwritable)
-    pause(SECOND_LOOK_SECONDS)
+    pause(SECOND_LOOK_HEARTBEATS * first.timing.heartbeat_seconds)
     return state_of(overview(), datetime.now(UTC), before=first, unwritable=unwritable)
 
 
@@ -180,18 +178,11 @@ def unreadable(reason: str) -> Finding:
     return Finding(Code.DATABASE_UNREADABLE, reason)
 
 
-def in_doubt(seen: Overview, at: datetime) -> bool:
-    """Whether the clocks leave open if any daemon is alive."""
-    age = min((abs(_age(row, at)) for row in seen.daemons), default=None)
-    ahead = any(_age(row, at) < -AHEAD_SECONDS for row in seen.daemons)
-    return age is not None and (ahead or ALIVE_SECONDS <= age < CLOCKS_APART_SECONDS)
-
-
 def state_of(seen: Overview, at: datetime, before: Overview | None = None, unwritable: str | None = None) -> State:
-    """Say who is alive and what is wrong; ``before`` is a look two seconds earlier; for ``unwritable`` see State."""
-    heard = _moved_since(before, seen) if before is not None else _living_by_clocks(seen, at)
+    """Return who is alive and what is wrong; ``before`` is an earlier look; for ``unwritable`` see State."""
     replaced = _replaced(seen)
-    living = heard - replaced
+    fresh = {row.run_id for row in seen.daemons if _is_fresh(row, at)}
+    living = (fresh | (set() if before is None else _counted_since(before, seen))) - replaced
     daemons = [
         DaemonNow(
             row=row,
@@ -244,19 +235,20 @@ def _age(row: DaemonRow, at: datetime) -> float:
 
 def _plausible(age: float, alive: bool) -> float:
     """An age that two clocks which differ cannot make absurd."""
-    return min(max(0.0, age), ALIVE_SECONDS) if alive else max(0.0, age)
+    return min(max(0.0, age), FRESH_SECONDS) if alive else max(0.0, age)
 
 
-def _living_by_clocks(seen: Overview, at: datetime) -> set[str]:
-    rows = seen.daemons
-    if not any(_age(row, at) < ALIVE_SECONDS for row in rows):
-        return set()
-    newest = max(row.heartbeat_at for row in rows)
-    alive = timedelta(seconds=ALIVE_SECONDS)
-    return {row.run_id for row in rows if not row.lost and newest - row.heartbeat_at < alive}
+def _is_fresh(row: DaemonRow, at: datetime) -> bool:
+    """Whether a heartbeat is fresh by the clocks, and no daemon has presumed the run dead since."""
+    return not row.lost and -AHEAD_SECONDS <= _age(row, at) < FRESH_SECONDS
 
 
-def _moved_since(before: Overview, seen: Overview) -> set[str]:
+def _may_be_dead(seen: Overview, at: datetime) -> bool:
+    replaced = _replaced(seen)
+    return any(not row.lost and not _is_fresh(row, at) for row in seen.daemons if row.run_id not in replaced)
+
+
+def _counted_since(before: Overview, seen: Overview) -> set[str]:
     then = {row.run_id: row.counter for row in before.daemons}
     return {row.run_id for row in seen.daemons if row.counter != then.get(row.run_id)}
 

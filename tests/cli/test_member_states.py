@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from fshunt.cli import status
 from fshunt.db.engine import open_store
-from fshunt.db.models import HuntMember
+from fshunt.db.models import DaemonRecord, HuntMember
 from fshunt.db.queries import calls, claims, daemons
 from fshunt.hunting.states import Outcome
-from fshunt.services import cluster_health
 from fshunt.simulator.core.phones import RINGS, answers
 from fshunt.simulator.switch import SimulatedSwitch
 from tests.support.ports import held_port, number_of
@@ -142,6 +142,14 @@ def test_without_a_switch_the_states_come_from_the_database(office, outcome, off
 GONE_FOR_SECONDS = 3600.0
 
 
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch) -> list[float]:
+    """The pauses before second looks; nothing is waited for."""
+    seconds: list[float] = []
+    monkeypatch.setattr(status, "sleep", seconds.append)
+    return seconds
+
+
 def test_the_claims_of_a_dead_daemon_are_shown_as_such(office):
     """Nobody has ended its claims yet, and the talk may continue."""
     _claim(office, "1002", Outcome.ANSWERED, silent=GONE_FOR_SECONDS)
@@ -150,12 +158,17 @@ def test_the_claims_of_a_dead_daemon_are_shown_as_such(office):
     assert (left["extension"], left["state"]) == ("1002", "on-call")
 
 
-def test_just_after_its_death_the_next_heartbeat_of_a_daemon_is_awaited(office, monkeypatch):
-    looked = []
-    monkeypatch.setattr(status.time, "sleep", looked.append)
+def test_a_claim_counts_as_left_only_if_its_daemon_sends_no_other_heartbeat(office, monkeypatch, pauses):
     _claim(office, "1002", None, silent=12.0)
     assert shown(office)["1002"].endswith(", left by a daemon that is gone")
-    assert set(looked) == {cluster_health.SECOND_LOOK_SECONDS}
+    assert pauses == [2.5]
+
+    def sends_a_heartbeat(_: float) -> None:
+        with writing(office) as s:
+            s.execute(update(DaemonRecord).values(counter=DaemonRecord.counter + 1))
+
+    monkeypatch.setattr(status, "sleep", sends_a_heartbeat)
+    assert "left by" not in shown(office)["1002"]
 
 
 def test_the_switches_override_the_claims_of_a_dead_daemon(watching):

@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from fshunt.cli import status
-from fshunt.db.queries import claims, daemons, queue
+from fshunt.db.models import Cluster
+from fshunt.db.queries import claims, cluster, daemons, queue
 from fshunt.services import cluster_health, groups
 from fshunt.services.cluster_health import span
 
@@ -67,9 +69,17 @@ def beat(store):
     return beat
 
 
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch) -> list[float]:
+    """The pauses before second looks; nothing is waited for."""
+    seconds: list[float] = []
+    monkeypatch.setattr(status, "sleep", seconds.append)
+    return seconds
+
+
 @pytest.fixture
 def no_second_look(monkeypatch):
-    monkeypatch.setattr(status.time, "sleep", lambda _: pytest.fail("there is nothing in doubt"))
+    monkeypatch.setattr(status, "sleep", lambda _: pytest.fail("no daemon may be dead"))
 
 
 def page(fshunt, exit_code: int = 0) -> list[str]:
@@ -129,7 +139,7 @@ def test_json_has_every_field_of_a_heartbeat(fshunt, beat):
     assert 0 <= daemon["heartbeat_age"] <= 10
 
 
-def test_a_dead_daemon_is_reported_while_another_is_alive(fshunt, beat, no_second_look):
+def test_a_dead_daemon_is_reported_while_another_is_alive(fshunt, beat):
     beat("pbx2-8084", silent=3600)
     beat("pbx1-8084")
     [problem] = wrong(fshunt)
@@ -138,7 +148,7 @@ def test_a_dead_daemon_is_reported_while_another_is_alive(fshunt, beat, no_secon
     assert as_json(fshunt)["hunts"] == 3, "what the dead one last had is not there any more"
 
 
-def test_when_all_are_dead_it_fails(fshunt, beat, no_second_look):
+def test_when_all_are_dead_it_fails(fshunt, beat):
     beat("pbx1-8084", silent=7300)
     problems = wrong(fshunt, exit_code=1)
     assert problems[0].startswith("No daemon is alive: see `systemctl status fshunt`")
@@ -147,7 +157,7 @@ def test_when_all_are_dead_it_fails(fshunt, beat, no_second_look):
 
 def test_a_daemon_that_was_started_again_is_not_missed(fshunt, beat, no_second_look):
     beat("pbx1-8084", run="before", silent=30)
-    beat("pbx1-8084", run="after")
+    beat("pbx1-8084", run="after", started=20)
     assert wrong(fshunt) == []
 
 
@@ -167,28 +177,44 @@ def test_two_daemons_with_one_name_are_reported(fshunt, beat):
     assert wrong(fshunt) == ["2 daemons are named pbx1-8084: set a different `node_name` for each."]
 
 
-@pytest.mark.parametrize("apart", [-3600, -30, 30, 300])
-def test_a_daemon_whose_clock_differs_is_alive_if_its_heartbeat_changes(fshunt, beat, monkeypatch, apart):
+@pytest.mark.parametrize("apart", [-3600, -30, 30, 300, 7200])
+def test_a_daemon_whose_clock_differs_is_alive_if_its_counter_moves(fshunt, beat, monkeypatch, apart):
     beat(apart=apart, silent=2)
-    monkeypatch.setattr(status.time, "sleep", lambda _: beat(apart=apart))
+    monkeypatch.setattr(status, "sleep", lambda _: beat(apart=apart))
     assert page(fshunt)[0].startswith("OK       1 daemon alive")
 
 
-@pytest.mark.parametrize("apart", [-3600, -30, 30, 300])
-def test_a_daemon_whose_clock_differs_is_dead_if_its_heartbeat_does_not_change(fshunt, beat, monkeypatch, apart):
+@pytest.mark.parametrize("apart", [-3600, -30, 30, 300, 7200])
+def test_a_daemon_whose_clock_differs_is_dead_if_its_counter_stands_still(fshunt, beat, pauses, apart):
     beat(apart=apart)
-    looked = []
-    monkeypatch.setattr(status.time, "sleep", looked.append)
     assert wrong(fshunt, exit_code=1)[0].startswith("No daemon is alive")
-    assert looked
-    assert set(looked) == {cluster_health.SECOND_LOOK_SECONDS}
+    assert set(pauses) == {2.5}
 
 
-def test_of_two_daemons_one_whose_clock_is_behind_is_alive(fshunt, beat, no_second_look):
+def test_the_second_look_waits_for_heartbeats_of_this_database(fshunt, store, beat, pauses):
+    beat(silent=30)
+    with store.writing() as s:
+        cluster.ensure(s)
+        s.execute(update(Cluster).values(heartbeat_seconds=0.2))
+    page(fshunt, exit_code=1)
+    assert pauses == [0.5]
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_of_two_daemons_one_whose_clock_is_behind_is_judged_by_its_counter(fshunt, beat, monkeypatch, counts):
     beat("pbx1-8084")
     beat("pbx2-8084", apart=300)
-    assert wrong(fshunt) == []
-    assert len(as_json(fshunt)["daemons"]) == 2
+    monkeypatch.setattr(status, "sleep", lambda _: beat("pbx2-8084", apart=300) if counts else None)
+    assert wrong(fshunt) == ([] if counts else ["pbx2-8084: no heartbeat for 5 min."])
+    assert [each["alive"] for each in as_json(fshunt)["daemons"]] == [True, counts]
+
+
+def test_a_run_that_another_daemon_presumed_dead_is_dead_at_the_first_look(fshunt, store, beat, no_second_look):
+    beat("pbx1-8084")
+    beat("pbx2-8084", silent=3)
+    with store.writing() as s:
+        daemons.mark_lost(s, "run-pbx2-8084", 1)
+    assert wrong(fshunt) == ["pbx2-8084: no heartbeat for 3 s."]
 
 
 def test_a_switch_that_is_cut_off_is_reported_with_the_reason(fshunt, beat):

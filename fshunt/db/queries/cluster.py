@@ -32,10 +32,17 @@ class Timing:
 
 def timing(s: Session) -> Timing:
     """Return the one timing of all daemons."""
+    stored = stored_timing(s)
+    if stored is None:
+        ensure(s)
+    return stored or Timing()
+
+
+def stored_timing(s: Session) -> Timing | None:
+    """Return the timing as stored, without storing one."""
     row = run(s, _READ, {}).first()
     if row is None:
-        ensure(s)
-        return Timing()
+        return None
     return Timing(row.heartbeat_seconds, row.queue_heartbeats, row.talk_heartbeats, row.dead_heartbeats)
 
 
