@@ -13,7 +13,7 @@ MAX_QUEUED, MAX_ERRORS = 8, 5
 MAX_ERROR_CHARS = 160
 """Of an error's line; the log has all of it."""
 
-DAEMON_TITLES = ("daemon", "state", "hunts", "talks", "queued", "claims", "database", "version")
+DAEMON_TITLES = ("daemon", "state", "hunts", "answered", "queued", "claims", "database", "version")
 SWITCH_TITLES = ("switch", "seen by", "state", "channels", "registrations", "last heard")
 QUEUE_TITLES = ("#", "pilot", "waits for", "waited", "daemon")
 ERROR_TITLES = ("at", "daemon", "level", "message")
@@ -51,14 +51,14 @@ def _daemon_row(daemon: DaemonNow, state: State) -> tuple[str, ...]:
         return daemon.node, _silence(daemon, state), "", "", "", str(daemon.claims or ""), "", ""
     told, database = daemon.told, daemon.database
     up = (state.at - daemon.row.started_at).total_seconds()
-    unwritten = database.get("unwritten") or 0
-    pending = f", {unwritten} writes pending" if unwritten else ""
+    writes = int(database.get("pending_writes") or 0)
+    pending = f", {count(writes, 'write')} pending" if writes else ""
     return (
         daemon.node,
         f"up {span(max(0.0, up))}",
         str(told.get("hunts") or 0),
-        str((told.get("talks") or 0) + (daemon.taken_over or 0)),
-        str(daemon.queued or 0),
+        str((told.get("answered_calls") or 0) + (told.get("taken_over_calls") or 0)),
+        str(told.get("queued") or 0),
         str(daemon.claims),
         f"{'ok' if database.get('ok', True) else 'unavailable'}{pending}",
         str(told.get("version") or ""),

@@ -56,11 +56,11 @@ class StatusReport:
             "pid": os.getpid(),
             "process": this_process(),
             "listen": str(self._listener.address),
-            "metrics": str(deps.settings.http_listen) if serves_http else None,
+            "http_listen": str(deps.settings.http_listen) if serves_http else None,
             "hunts": self._calls.hunts,
-            "talks": self._calls.talks,
-            "waiting": len(deps.queue),
-            "detached": len(deps.takeover),
+            "answered_calls": self._calls.talks,
+            "queued": len(deps.queue),
+            "taken_over_calls": len(deps.takeover),
             "database": database_status(deps),
             "switches": [switch_status(each) for each in deps.monitor.switches],
             "services": [service_status(each) for each in services if each.restarts or not each.running],
@@ -74,7 +74,7 @@ def database_status(deps: Dependencies) -> dict[str, Any]:
     return {
         "ok": away is None,
         "since": _iso(deps.database.away_since),
-        "unwritten": deps.outbox.pending,
+        "pending_writes": deps.outbox.pending,
         "error": str(away) if away else deps.outbox.error,
     }
 

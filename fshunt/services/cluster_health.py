@@ -96,21 +96,6 @@ class DaemonNow:
         """Its services that fail, were restarted or could not be started; one that is yet to be started is none."""
         return [each for each in self.told.get("services") or [] if each.get("restarts") or each.get("error")]
 
-    @property
-    def queued(self) -> int | None:
-        """How many queued callers it has."""
-        return self.told.get("queued", self.told.get("waiting"))
-
-    @property
-    def taken_over(self) -> int | None:
-        """How many calls go on without a hunt of its own: taken over, or detached by an earlier run."""
-        return self.told.get("taken_over", self.told.get("detached"))
-
-    @property
-    def http_listen(self) -> str | None:
-        """Where it serves metrics and health."""
-        return self.told.get("http_listen", self.told.get("metrics"))
-
     def heard(self, switch: dict[str, Any]) -> float | None:
         """How old what it knows of a switch is, in seconds; None: it never heard of it."""
         at = moment(switch.get("heard_at"))
@@ -148,7 +133,7 @@ class State:
         return [each for each in self.daemons if each.alive or (self.unwritable is not None and not each.replaced)]
 
     def total(self, what: str) -> int:
-        """How many ``hunts``, ``talks`` or such all living daemons have together."""
+        """How many ``hunts``, ``answered_calls`` or such all living daemons have together."""
         return sum(int(daemon.told.get(what) or 0) for daemon in self.living)
 
     def errors(self) -> list[tuple[DaemonNow, dict[str, Any]]]:
@@ -288,8 +273,8 @@ def _problems(state: State) -> Iterator[Finding]:
 
 def _problems_of(daemon: DaemonNow, at: datetime) -> Iterator[Finding]:
     node, database = daemon.node, daemon.database
-    since, unwritten = moment(database.get("since")), database.get("unwritten")
-    pending = f", {count(unwritten, 'write')} pending" if unwritten else ""
+    since, writes = moment(database.get("since")), database.get("pending_writes")
+    pending = f", {count(int(writes), 'write')} pending" if writes else ""
     if not database.get("ok", True):
         message = f"{node}: database unavailable{_for(since, at)}{pending}{_because(database)}"
         yield Finding(Code.DAEMON_WITHOUT_DATABASE, message, node, since=since)

@@ -100,7 +100,7 @@ def member_json(member: Member, group: Group, seconds_per_ring: float) -> dict[s
         "effective_ring_seconds": (member.ring_time or group.ring_time).in_seconds(seconds_per_ring),
         "blocked": member.blocked,
         "auto_blocked": member.auto_blocked,
-        "rang_out": member.rang_out,
+        "unanswered_in_a_row": member.rang_out,
         "idle_since": utc(member.idle_since),
     }
 
@@ -163,7 +163,7 @@ def status_json(state: State) -> dict[str, Any]:
         "problems": [finding_json(each) for each in state.problems],
         "notes": [finding_json(each) for each in state.notes],
         "hunts": state.total("hunts"),
-        "talks": state.total("talks"),
+        "answered_calls": state.total("answered_calls"),
         "queued": len(state.queued),
         "claims": state.claims,
         "left_queued": len(state.left_queued),
@@ -181,7 +181,7 @@ def status_json(state: State) -> dict[str, Any]:
 
 def nothing_known_json(problem: Finding) -> dict[str, Any]:
     """Return the same where the database cannot be read: nothing is known but why."""
-    counts = dict.fromkeys(("hunts", "talks", "queued", "claims", "left_queued", "left_claims"))
+    counts = dict.fromkeys(("hunts", "answered_calls", "queued", "claims", "left_queued", "left_claims"))
     names = ("daemons", "switches", "queued_callers", "left_callers", "errors")
     empty: dict[str, list[Any]] = {name: [] for name in names}
     return {"ok": False, "problems": [finding_json(problem)], "notes": [], **counts, **empty}
@@ -212,15 +212,15 @@ def _daemon_json(daemon: DaemonNow) -> dict[str, Any]:
         "version": told.get("version"),
         "pid": told.get("pid"),
         "listen": told.get("listen"),
-        "http_listen": daemon.http_listen,
+        "http_listen": told.get("http_listen"),
         "hunts": told.get("hunts"),
-        "talks": told.get("talks"),
-        "queued": daemon.queued,
-        "taken_over": daemon.taken_over,
+        "answered_calls": told.get("answered_calls"),
+        "queued": told.get("queued"),
+        "taken_over_calls": told.get("taken_over_calls"),
         "claims": daemon.claims,
         "database_ok": database.get("ok"),
         "database_since": utc(moment(database.get("since"))),
-        "database_unwritten": database.get("unwritten"),
+        "pending_writes": database.get("pending_writes"),
         "database_error": database.get("error"),
     }
 

@@ -107,7 +107,7 @@ def test_the_page_shows_queued_callers_and_auto_blocked_members(office, database
     let_ring_out(database_url, "1002")
     assert "blocked after 1 unanswered call" in office.run("group", "show", "5000").stdout
     member = office.json("group", "show", "5000")["members"][1]
-    assert (member["blocked"], member["auto_blocked"], member["rang_out"]) == (True, True, 1)
+    assert (member["blocked"], member["auto_blocked"], member["unanswered_in_a_row"]) == (True, True, 1)
     office.run("member", "unblock", "1002")
     assert "blocked after" not in office.run("group", "show", "5000").stdout
 

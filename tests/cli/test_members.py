@@ -24,7 +24,7 @@ def test_a_member_is_added_with_all_its_options(office):
         "enabled": True,
         "blocked": False,
         "auto_blocked": False,
-        "rang_out": 0,
+        "unanswered_in_a_row": 0,
         "idle_since": None,
         "state": "unknown",
         "state_since": None,

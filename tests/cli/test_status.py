@@ -32,12 +32,12 @@ def told(now: datetime | None = None, **others: Any) -> dict[str, Any]:
         "version": "0.1.0",
         "pid": 4711,
         "listen": "127.0.0.1:8084",
-        "metrics": "127.0.0.1:8085",
+        "http_listen": "127.0.0.1:8085",
         "hunts": 3,
-        "talks": 9,
-        "waiting": 1,
-        "detached": 2,
-        "database": {"ok": True, "since": None, "unwritten": 0, "error": None},
+        "answered_calls": 9,
+        "queued": 1,
+        "taken_over_calls": 2,
+        "database": {"ok": True, "since": None, "pending_writes": 0, "error": None},
         "switches": [switch],
         "errors": [],
     } | others
@@ -117,7 +117,7 @@ def test_all_is_well(fshunt, beat, no_second_look):
     lines = page(fshunt)
     assert lines[0] == "OK       1 daemon alive, 3 hunts in progress, 0 callers queued, 0 claims."
     assert lines[1] == ""
-    assert lines[2].split() == ["daemon", "state", "hunts", "talks", "queued", "claims", "database", "version"]
+    assert lines[2].split() == ["daemon", "state", "hunts", "answered", "queued", "claims", "database", "version"]
     assert lines[3].split() == ["pbx1-8084", "up", "5", "h", "3", "11", "1", "0", "ok", "0.1.0"]
     assert lines[5].split() == ["switch", "seen", "by", "state", "channels", "registrations", "last", "heard"]
     assert lines[6].split()[:5] == ["127.0.0.1:8021", "pbx1-8084", "watched", "12", "85"]
@@ -288,7 +288,7 @@ def test_without_a_switch_to_watch_status_explains_the_consequence(fshunt, beat)
 
 def test_a_daemon_that_cannot_use_the_database_is_reported(fshunt, beat):
     since = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
-    beat(database={"ok": False, "since": since, "unwritten": 17, "error": "The database is locked."})
+    beat(database={"ok": False, "since": since, "pending_writes": 17, "error": "The database is locked."})
     [problem] = wrong(fshunt)
     assert problem.startswith("pbx1-8084: database unavailable for ")
     assert problem.endswith(", 17 writes pending: The database is locked.")
@@ -296,7 +296,7 @@ def test_a_daemon_that_cannot_use_the_database_is_reported(fshunt, beat):
 
 
 def test_records_that_wait_because_of_an_error_are_reported(fshunt, beat):
-    beat(database={"ok": True, "since": None, "unwritten": 17, "error": "The disk is full."})
+    beat(database={"ok": True, "since": None, "pending_writes": 17, "error": "The disk is full."})
     assert wrong(fshunt) == ["pbx1-8084: cannot write to the database, 17 writes pending: The disk is full."]
 
 

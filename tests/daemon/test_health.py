@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
+from fshunt.db.queries import daemons
+from fshunt.db.queries.overview import overview
+from fshunt.services.cluster_health import state_of
+from fshunt.services.serialize import status_json
 from tests.support.rig import Rig, end_service
 
 
@@ -20,3 +27,33 @@ def test_a_daemon_that_does_not_look_after_its_claims_or_records_any_more_is_not
     well, told = daemon.report.health()
     assert not well
     assert not told["takes_calls"]
+
+
+def status_of(rig: Rig) -> dict[str, Any]:
+    """What `fshunt status --json` prints of what the daemon publishes now."""
+    published, now = rig.daemon.report.for_heartbeat()[0], datetime.now(UTC)
+    run_id = rig.daemon.deps.run_id
+    with rig.store.writing() as s:
+        daemons.beat(s, run_id, node="here", started_at=now, at=now, status=published)
+        return status_json(state_of(overview(s), datetime.now(UTC)))
+
+
+def test_fshunt_status_reads_all_that_a_daemon_publishes(light_rig: Rig) -> None:
+    [daemon] = status_of(light_rig)["daemons"]
+    unknown = {name for name, value in daemon.items() if value is None}
+    assert unknown == {"http_listen", "database_since", "database_error"}
+    assert (daemon["hunts"], daemon["answered_calls"], daemon["queued"], daemon["taken_over_calls"]) == (0, 0, 0, 0)
+    assert (daemon["database_ok"], daemon["pending_writes"]) == (True, 0)
+
+
+def test_fshunt_status_notes_a_service_that_was_restarted(light_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not [each for each in status_of(light_rig)["notes"] if each["service"]]
+
+    def fails(_seconds: float) -> None:
+        monkeypatch.undo()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(light_rig.daemon.deps.metrics._loop_lag, "observe", fails)
+    light_rig.until(lambda: [each for each in status_of(light_rig)["notes"] if each["service"]], "the restart is noted")
+    [note] = [each for each in status_of(light_rig)["notes"] if each["service"]]
+    assert (note["service"], note["code"]) == ("loop lag", "service-failing"), "it has not run for long enough"
