@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from fshunt.db.queries import calls
+from fshunt.db.queries import calls, daemons, queue
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.states import Outcome
+from fshunt.services import groups
+from fshunt.services.cluster_health import Code
 
 from .conftest import content_of
 
@@ -89,6 +91,66 @@ def test_the_page_names_what_each_kind_has(hunted):
     assert set(hunted.json("dialplan")) == documented("dialplan")
     for value in (group, member, listed, call, *call["offers"], *call["skips"], *status["problems"]):
         assert_flat(value)
+
+
+LISTS_OF_STATUS = {
+    "problems": "finding",
+    "notes": "finding",
+    "daemons": "daemon",
+    "switches": "switch",
+    "queued_callers": "queued caller",
+    "left_callers": "queued caller",
+    "errors": "error",
+}
+
+
+@pytest.fixture
+def busy(office, store):
+    """A daemon that is alive and watches a switch, one that is dead, and a queued caller of each."""
+    now = datetime.now(UTC)
+    switch = {"name": "127.0.0.1:8021", "watched": False, "since": now.isoformat(), "error": "It is away."}
+    error = {"at": now.isoformat(), "level": "error", "message": "It was away."}
+    status = {"version": "0.1.0", "pid": 1, "switches": [switch], "errors": [error]}
+    with store.writing() as s:
+        group = groups.get_group(s, "pbx.test", "5000")
+        for node in ("alive", "dead"):
+            daemons.beat(s, node, node=node, started_at=now, at=now, status=status)
+            who = {"domain": "pbx.test", "group_id": group.id, "call_uuid": node, "run_id": node}
+            queue.join(s, node, ["1001"], ticket=None, at=now, **who)
+        daemons.mark_lost(s, "dead", 1)
+    return office
+
+
+def test_the_page_names_what_each_list_of_status_has(busy):
+    found = content_of(busy.run("status", "--json").stdout)
+    assert {name for name, value in found.items() if isinstance(value, list)} == set(LISTS_OF_STATUS)
+    assert_flat({name: value for name, value in found.items() if name not in LISTS_OF_STATUS})
+    for name, kind in LISTS_OF_STATUS.items():
+        assert found[name], name
+        for each in found[name]:
+            assert set(each) == documented(kind), name
+            assert_flat(each)
+
+
+def test_the_page_names_what_a_setting_a_check_and_a_pilot_have(office):
+    found = content_of(office.invoke("config", "check", "--json").stdout)
+    assert_listed("config", "settings", found["settings"])
+    assert_listed("config", "checks", found["checks"])
+    assert_listed("dialplan", "pilots", office.json("dialplan")["pilots"])
+
+
+def assert_listed(kind: str, name: str, values: list[dict[str, Any]]) -> None:
+    """The names of a short form stand in the row of the list."""
+    [row] = [line for line in PAGE.split(f"\n## {kind}\n")[1].splitlines() if line.startswith(f"| `{name}` |")]
+    assert values
+    for each in values:
+        assert set(each) == set(re.findall(r"`(\w+)`", row)) - {name}
+
+
+def test_the_page_names_every_code_of_a_finding():
+    assert set(
+        re.findall(r"^\| `([a-z-]+)` \|", PAGE.split("\n### codes of findings\n")[1].split("\n## ")[0], re.MULTILINE)
+    ) == {code.value for code in Code}
 
 
 def test_an_error_is_one_object_on_standard_error(office):
