@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fshunt.cli import output
-from fshunt.settings import Loaded, Settings, load
+from fshunt.settings import LoadedSettings, Settings, load
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -43,7 +43,7 @@ class App:
             output.warn(sentence)
 
     @cached_property
-    def loaded(self) -> Loaded:
+    def loaded(self) -> LoadedSettings:
         """The settings and where each came from; raises SettingsError."""
         return load(self.config)
 

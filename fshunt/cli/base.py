@@ -68,7 +68,7 @@ def _common() -> list[click.Parameter]:
     ]
 
 
-class Command(click.Command):
+class NounCommand(click.Command):
     """A command with `--json`, `--domain`, `--config` and an example at the end of its help.
 
     ``json`` False: the command prints nothing that a program would read.
@@ -81,10 +81,10 @@ class Command(click.Command):
         self.epilog = f"\b\nExample:\n  {example}" if example else None
 
 
-class Group(click.Group):
+class NounGroup(click.Group):
     """A noun and its commands; alone it prints its help. It takes the options of its commands, too."""
 
-    command_class = Command
+    command_class = NounCommand
 
     def __init__(self, *args: Any, example: str = "", **options: Any) -> None:
         super().__init__(*args, **options)
@@ -123,7 +123,7 @@ class Noun(NamedTuple):
     about: str
 
 
-class Root(Group):
+class Root(NounGroup):
     """The program. Its nouns are imported when they are used, so that help is quick."""
 
     def __init__(self, *args: Any, nouns: dict[str, Noun], **options: Any) -> None:

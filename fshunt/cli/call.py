@@ -8,8 +8,7 @@ import click
 
 from fshunt.cli import output, params
 from fshunt.cli.app import App
-from fshunt.cli.base import Group as Noun
-from fshunt.cli.base import pass_app
+from fshunt.cli.base import NounGroup, pass_app
 from fshunt.cli.call_page import print_call
 from fshunt.cli.times import parse_since
 from fshunt.db.models import CallRecord
@@ -22,7 +21,7 @@ MAX_LIMIT = 100_000
 TITLES = ("started", "pilot", "caller", "result", "seconds", "uuid")
 
 
-@click.group("call", cls=Noun, example="fshunt call list 5000 --since today")
+@click.group("call", cls=NounGroup, example="fshunt call list 5000 --since today")
 def call() -> None:
     """Calls to hunt groups: which phones rang or not, and why."""
 

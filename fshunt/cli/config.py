@@ -8,15 +8,14 @@ import click
 
 from fshunt.cli import output
 from fshunt.cli.app import App
-from fshunt.cli.base import Group as Noun
-from fshunt.cli.base import pass_app
+from fshunt.cli.base import NounGroup, pass_app
 from fshunt.cli.checks import Check, all_checks
-from fshunt.settings import DEFAULT_FILE, ROWS, Loaded
+from fshunt.settings import DEFAULT_FILE, ROWS, LoadedSettings
 
 MARKS = {True: "OK", False: "PROBLEM"}
 
 
-@click.group("config", cls=Noun, example="fshunt config check")
+@click.group("config", cls=NounGroup, example="fshunt config check")
 def config() -> None:
     """Show the settings and check them."""
 
@@ -38,11 +37,11 @@ def check(app: App) -> int:
     return 0 if all(each.ok for each in checks) else 1
 
 
-def _values(loaded: Loaded) -> dict[str, Any]:
+def _values(loaded: LoadedSettings) -> dict[str, Any]:
     return {name: row.kind.show(getattr(loaded.settings, name)) for name, row in ROWS.items()}
 
 
-def _json(loaded: Loaded, checks: list[Check]) -> dict[str, Any]:
+def _json(loaded: LoadedSettings, checks: list[Check]) -> dict[str, Any]:
     return {
         "file": None if loaded.file is None else str(loaded.file),
         "settings": [
@@ -53,7 +52,7 @@ def _json(loaded: Loaded, checks: list[Check]) -> dict[str, Any]:
     }
 
 
-def _print(loaded: Loaded, checks: list[Check]) -> None:
+def _print(loaded: LoadedSettings, checks: list[Check]) -> None:
     output.say(f"Settings file: {loaded.file or f'none ({DEFAULT_FILE} does not exist)'}")
     output.say()
     rows = [(name, _shown(value), loaded.sources[name]) for name, value in _values(loaded).items()]

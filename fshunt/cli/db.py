@@ -8,14 +8,13 @@ import click
 
 from fshunt.cli import output
 from fshunt.cli.app import App
-from fshunt.cli.base import Group as Noun
-from fshunt.cli.base import pass_app
+from fshunt.cli.base import NounGroup, pass_app
 from fshunt.cli.checks import check_database
 from fshunt.db import migrate
 from fshunt.settings import hide_password
 
 
-@click.group("db", cls=Noun, example="fshunt db upgrade")
+@click.group("db", cls=NounGroup, example="fshunt db upgrade")
 def db() -> None:
     """Create, upgrade and check the database.
 

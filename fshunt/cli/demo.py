@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from fshunt.cli.base import Command
+from fshunt.cli.base import NounCommand
 
 
-@click.command("demo", cls=Command, json=False, example="fshunt demo")
+@click.command("demo", cls=NounCommand, json=False, example="fshunt demo")
 def demo() -> int:
     """Show a hunt group at work, without FreeSWITCH.
 

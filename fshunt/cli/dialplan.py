@@ -13,7 +13,7 @@ import click
 
 from fshunt.cli import output
 from fshunt.cli.app import App
-from fshunt.cli.base import Command, pass_app
+from fshunt.cli.base import NounCommand, pass_app
 from fshunt.db.queries.rows import domain_names
 from fshunt.errors import FshuntError
 from fshunt.freeswitch.dialplan import write_dialplan
@@ -24,7 +24,9 @@ FILE_MODE = 0o644
 """FreeSWITCH runs as another user and reads the file; nothing in it is secret."""
 
 
-@click.command("dialplan", cls=Command, example="fshunt dialplan --out /etc/freeswitch/dialplan/default/10_fshunt.xml")
+@click.command(
+    "dialplan", cls=NounCommand, example="fshunt dialplan --out /etc/freeswitch/dialplan/default/10_fshunt.xml"
+)
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),

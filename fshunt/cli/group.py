@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from fshunt.cli import output, params
 from fshunt.cli.app import App
-from fshunt.cli.base import Group as Noun
-from fshunt.cli.base import pass_app
+from fshunt.cli.base import NounGroup, pass_app
 from fshunt.cli.group_page import print_group, warn_of
 from fshunt.cli.options import given_group, group_options
 from fshunt.db.queries.rows import domain_names
@@ -26,7 +25,7 @@ LIST_TITLES = ("pilot", "name", "policy", "ring time", "members", "state")
 pilot_argument = click.argument("pilot", type=params.PILOT)
 
 
-@click.group("group", cls=Noun, example="fshunt group add 5000 --name Sales --policy circular")
+@click.group("group", cls=NounGroup, example="fshunt group add 5000 --name Sales --policy circular")
 def group() -> None:
     """Hunt groups and their settings."""
 

@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from fshunt.cli import output, params
 from fshunt.cli.app import App
-from fshunt.cli.base import Group as Noun
-from fshunt.cli.base import pass_app
+from fshunt.cli.base import NounGroup, pass_app
 from fshunt.cli.group_page import print_members, state_words, warn_of
 from fshunt.cli.options import given_member, member_options
 from fshunt.cli.status import look
@@ -21,14 +20,14 @@ from fshunt.hunting.addresses import MemberAddress
 from fshunt.hunting.group import Group, Member
 from fshunt.services import groups, member_states
 from fshunt.services.groups import GroupDetails, details_of
-from fshunt.services.member_states import WORDS, StateOfMember
+from fshunt.services.member_states import STATE_WORDS, StateOfMember
 from fshunt.services.serialize import block_json, group_json, member_json, member_state_json
 
 pilot_argument = click.argument("pilot", type=params.PILOT)
 member_argument = click.argument("ext", type=params.MEMBER)
 
 
-@click.group("member", cls=Noun, example="fshunt member add 5000 1001 1002 +14155550123@carrier")
+@click.group("member", cls=NounGroup, example="fshunt member add 5000 1001 1002 +14155550123@carrier")
 def member() -> None:
     """The members of a group, their order and ring time.
 
@@ -118,7 +117,7 @@ def list_(app: App, pilot: str) -> None:
 def _state_words(each: Member, state: StateOfMember, now: datetime) -> str:
     if state.word in ("disabled", "blocked"):
         return state_words(each)
-    shown = WORDS[state.word]
+    shown = STATE_WORDS[state.word]
     if state.other:
         shown += f" with {state.other}" if state.word == "on-call" else f" for {state.other}"
     if state.since:

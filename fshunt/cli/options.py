@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from fshunt.cli.params import AnyType
 from fshunt.errors import FshuntError, UsageError
-from fshunt.hunting.group_fields import GROUP_FIELDS, MEMBER_FIELDS, Field, Kind, model_values, options
+from fshunt.hunting.group_fields import GROUP_FIELDS, MEMBER_FIELDS, Field, FieldKind, model_values, options
 
 Decorated = Callable[..., Any]
 
@@ -69,7 +69,7 @@ def _options(fields: Mapping[str, Field], clearable: bool) -> Callable[[Decorate
 
 def _option(field: Field, clearable: bool) -> Decorated:
     assert field.option is not None
-    if field.kind is Kind.FLAG:
+    if field.kind is FieldKind.FLAG:
         return click.option(
             f"{field.option}/--no-{field.option.removeprefix('--')}", field.name, default=None, help=field.help
         )

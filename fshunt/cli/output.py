@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 import click
 
-Row = Sequence[str]
+TableRow = Sequence[str]
 
 
 def visible(text: object) -> str:
@@ -72,7 +72,7 @@ def local(when: datetime | None, seconds: bool = True) -> str:
     return when.astimezone().strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
 
 
-def table(titles: Row, rows: Sequence[Row]) -> None:
+def table(titles: TableRow, rows: Sequence[TableRow]) -> None:
     """Print a table: ruled on a terminal, plain columns elsewhere."""
     cells = [[visible(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
@@ -82,12 +82,12 @@ def table(titles: Row, rows: Sequence[Row]) -> None:
             click.echo(line)
 
 
-def _columns(rows: Sequence[Row]) -> list[str]:
+def _columns(rows: Sequence[TableRow]) -> list[str]:
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _ruled(titles: Row, rows: Sequence[Row]) -> None:
+def _ruled(titles: TableRow, rows: Sequence[TableRow]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table

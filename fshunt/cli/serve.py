@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from fshunt.cli.app import App
-from fshunt.cli.base import Command, pass_app
+from fshunt.cli.base import NounCommand, pass_app
 from fshunt.cli.params import LISTEN
 from fshunt.errors import FshuntError
 from fshunt.settings import Address
 
 
-@click.command("serve", cls=Command, json=False, example="fshunt serve --listen 127.0.0.1:8084")
+@click.command("serve", cls=NounCommand, json=False, example="fshunt serve --listen 127.0.0.1:8084")
 @click.option(
     "--listen",
     type=LISTEN,

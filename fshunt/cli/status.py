@@ -7,17 +7,17 @@ from time import sleep
 import click
 
 from fshunt.cli.app import App
-from fshunt.cli.base import Command, pass_app
+from fshunt.cli.base import NounCommand, pass_app
 from fshunt.cli.status_page import print_status
 from fshunt.db.queries.overview import Overview, overview
 from fshunt.db.writable import why_not_writable
 from fshunt.errors import DatabaseError
 from fshunt.services import cluster_health
-from fshunt.services.cluster_health import State
+from fshunt.services.cluster_health import ClusterHealth
 from fshunt.services.serialize import nothing_known_json, status_json
 
 
-@click.command("status", cls=Command, example="fshunt status")
+@click.command("status", cls=NounCommand, example="fshunt status")
 @pass_app
 def status(app: App) -> int:
     """Show problems, daemons, watched switches and queued callers.
@@ -38,7 +38,7 @@ def status(app: App) -> int:
     return 0 if found.living else 1
 
 
-def look(app: App) -> State:
+def look(app: App) -> ClusterHealth:
     """Look at the database; with a daemon that may be dead, twice."""
     return cluster_health.look(lambda: _overview(app), lambda: why_not_writable(app.settings.database_url), sleep)
 

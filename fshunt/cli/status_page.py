@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fshunt.cli import output
-from fshunt.services.cluster_health import DaemonNow, State, count, moment, span
+from fshunt.services.cluster_health import ClusterHealth, DaemonNow, count, moment, span
 
 MAX_QUEUED, MAX_ERRORS = 8, 5
 """Rows of these tables, so that all of it stays on one screen; --json has all."""
@@ -19,7 +19,7 @@ QUEUE_TITLES = ("#", "pilot", "waits for", "waited", "daemon")
 ERROR_TITLES = ("at", "daemon", "level", "message")
 
 
-def print_status(state: State) -> None:
+def print_status(state: ClusterHealth) -> None:
     """Print the page."""
     _print_verdict(state)
     if state.daemons:
@@ -33,7 +33,7 @@ def print_status(state: State) -> None:
     _print_errors(state)
 
 
-def _print_verdict(state: State) -> None:
+def _print_verdict(state: ClusterHealth) -> None:
     for problem in state.problems:
         output.say(f"PROBLEM  {problem.message}", fg="red", bold=True)
     if not state.problems:
@@ -46,7 +46,7 @@ def _print_verdict(state: State) -> None:
         output.say(f"NOTE     {note.message}", fg="yellow")
 
 
-def _daemon_row(daemon: DaemonNow, state: State) -> tuple[str, ...]:
+def _daemon_row(daemon: DaemonNow, state: ClusterHealth) -> tuple[str, ...]:
     if not daemon.alive:
         return daemon.node, _silence(daemon, state), "", "", "", str(daemon.claims or ""), "", ""
     told, database = daemon.told, daemon.database
@@ -65,7 +65,7 @@ def _daemon_row(daemon: DaemonNow, state: State) -> tuple[str, ...]:
     )
 
 
-def _silence(daemon: DaemonNow, state: State) -> str:
+def _silence(daemon: DaemonNow, state: ClusterHealth) -> str:
     """What a missing heartbeat means: the daemon runs anew, it may be unable to write, or it is gone."""
     if daemon.replaced:
         return f"an earlier run, until {span(daemon.age)} ago"
@@ -81,7 +81,7 @@ def _switch_row(daemon: DaemonNow, switch: dict[str, Any]) -> tuple[str, ...]:
     return name, daemon.node, "watched", *numbers, last
 
 
-def _print_queue(state: State) -> None:
+def _print_queue(state: ClusterHealth) -> None:
     if not state.queued:
         return
     output.say()
@@ -98,7 +98,7 @@ def _members(extensions: tuple[str, ...]) -> str:
     return extensions[0] if len(extensions) == 1 else f"{len(extensions)} members"
 
 
-def _print_errors(state: State) -> None:
+def _print_errors(state: ClusterHealth) -> None:
     errors = state.errors()
     if not errors:
         return

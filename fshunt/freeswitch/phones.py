@@ -95,7 +95,7 @@ class PhoneTable:
         return self._registrations.count
 
 
-class Connection(Protocol):
+class CommandSender(Protocol):
     """What ``watch`` needs of an inbound connection."""
 
     def send(self, command: Command, timeout: float) -> Frame:
@@ -105,7 +105,7 @@ class Connection(Protocol):
         """Sends commands in one write and waits for their replies."""
 
 
-def watch(inbound: Connection, table: PhoneTable, breathe: Breathe = hold_breath) -> Change:
+def watch(inbound: CommandSender, table: PhoneTable, breathe: Breathe = hold_breath) -> Change:
     """Subscribes to the events and takes the start state; done again, takes the state anew.
 
     ``breathe`` is called after every few rows of it, to let others run.
@@ -120,7 +120,7 @@ def watch(inbound: Connection, table: PhoneTable, breathe: Breathe = hold_breath
     return Change.of([*changes, *_settle_doubts(inbound, table)])
 
 
-def _registrations(inbound: Connection) -> str:
+def _registrations(inbound: CommandSender) -> str:
     names = profile_names(inbound.send(api.sofia_profiles(), STATE_SECONDS).reply_text)
     asked: list[Command] = [api.sofia_registrations(name) for name in names]
     lists = [reply.reply_text for reply in inbound.send_all(asked, STATE_SECONDS)]
@@ -129,7 +129,7 @@ def _registrations(inbound: Connection) -> str:
     return "\n".join(lists)
 
 
-def _settle_doubts(inbound: Connection, table: PhoneTable) -> Iterator[Change]:
+def _settle_doubts(inbound: CommandSender, table: PhoneTable) -> Iterator[Change]:
     doubts = table.doubts()
     for first in range(0, len(doubts), DOUBTS_AT_ONCE):
         asked = [(uuid, command) for uuid in doubts[first : first + DOUBTS_AT_ONCE] if (command := _question(uuid))]

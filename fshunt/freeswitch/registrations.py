@@ -21,7 +21,7 @@ _VALUE = re.compile(r" {8}<(call-id|user|contact)>(.*)</\1>")
 
 _TOLD = {"sofia::register": "register", "sofia::unregister": "unregister", "sofia::expire": "expire"}
 
-Key = tuple[str, str, str, str]
+RegistrationKey = tuple[str, str, str, str]
 """User, domain, Call-ID, contact. FreeSWITCH lists a phone by one of the last two, as its profile is set."""
 
 
@@ -44,10 +44,10 @@ class RegistrationTable:
     """The registrations, by extension."""
 
     count: int = 0
-    _said: dict[tuple[str, str], dict[Key, _Said]] = field(default_factory=dict)
+    _said: dict[tuple[str, str], dict[RegistrationKey, _Said]] = field(default_factory=dict)
     _domains: dict[str, set[str]] = field(default_factory=dict)
     """of each user: the domains at which they are registered"""
-    _gone: dict[Key, None] = field(default_factory=dict)
+    _gone: dict[RegistrationKey, None] = field(default_factory=dict)
     """those that are registered no more, oldest first"""
     _state: int = 0
 
@@ -97,7 +97,7 @@ class RegistrationTable:
                     changes.append(self._say(key, _Said("expire", one.sequence, before)))
         return Change.of(changes)
 
-    def _say(self, key: Key, said: _Said) -> Change:
+    def _say(self, key: RegistrationKey, said: _Said) -> Change:
         user, domain = key[:2]
         was_registered = self.is_registered(user, domain)
         all_said = self._said.setdefault((user, domain), {})
@@ -113,7 +113,7 @@ class RegistrationTable:
         changed = self.is_registered(user, domain) != was_registered
         return Change(frozenset({f"{user}@{domain}"})) if changed else NOTHING
 
-    def _put(self, key: Key, said: _Said) -> None:
+    def _put(self, key: RegistrationKey, said: _Said) -> None:
         user, domain = key[:2]
         all_said = self._said[user, domain]
         known = all_said.get(key)
@@ -135,7 +135,7 @@ class RegistrationTable:
                 del self._said[key[:2]]
 
 
-def _ends(key: Key, said: _Said, other: Key, one: _Said) -> bool:
+def _ends(key: RegistrationKey, said: _Said, other: RegistrationKey, one: _Said) -> bool:
     """Whether what was said of one registration ends another, older one of the same extension.
 
     A phone that starts anew registers its contact under another Call-ID, and one that leaves may do so under a third;
@@ -153,7 +153,7 @@ def profile_names(text: str) -> list[str]:
     return sorted(set(_PROFILE.findall(text)))
 
 
-def _listed(text: str) -> Iterator[Key]:
+def _listed(text: str) -> Iterator[RegistrationKey]:
     """The registrations in the lists. Read line by line: FreeSWITCH does not escape a Call-ID in its XML."""
     found: dict[str, str] | None = None
     depth = 0

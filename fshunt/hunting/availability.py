@@ -24,7 +24,7 @@ class SkipReason(StrEnum):
     SWITCH_LIMIT = "switch-limit"
 
 
-WORDS = {
+SKIP_WORDS = {
     SkipReason.DISABLED: "disabled by an administrator",
     SkipReason.BLOCKED: "blocked by the member",
     SkipReason.UNREGISTERED: "has no phone registered",
@@ -43,7 +43,7 @@ AUTO_BLOCKED = "as too many calls rang out"
 
 def words_of(reason: SkipReason, detail: str | None = None) -> str:
     """Return a reason and its detail in the words of a report; an auto-block is not the member's."""
-    words = "blocked" if reason is SkipReason.BLOCKED and detail == AUTO_BLOCKED else WORDS[reason]
+    words = "blocked" if reason is SkipReason.BLOCKED and detail == AUTO_BLOCKED else SKIP_WORDS[reason]
     return f"{words}, {detail}" if detail else words
 
 

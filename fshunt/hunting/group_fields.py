@@ -42,7 +42,7 @@ NONE = "none"
 """The word that clears a field, at the command line and in forms."""
 
 
-class Kind(Enum):
+class FieldKind(Enum):
     """What a value is in JSON. The value is also the JSON type in the documents."""
 
     TEXT = "string"
@@ -52,10 +52,10 @@ class Kind(Enum):
 
 
 _NOT_OF_KIND = {
-    Kind.TEXT: "text",
-    Kind.WHOLE: "a whole number",
-    Kind.SECONDS: "a number of seconds",
-    Kind.FLAG: "true or false",
+    FieldKind.TEXT: "text",
+    FieldKind.WHOLE: "a whole number",
+    FieldKind.SECONDS: "a number of seconds",
+    FieldKind.FLAG: "true or false",
 }
 
 
@@ -69,7 +69,7 @@ class Field:
     """
 
     name: str
-    kind: Kind
+    kind: FieldKind
     label: str
     help: str
     attribute: str = ""
@@ -135,20 +135,20 @@ class Field:
     def _plain(self, text: str) -> Any:
         """The JSON value that a text means; the text itself where it means none, so that the check refuses it."""
         try:
-            if self.kind is Kind.WHOLE:
+            if self.kind is FieldKind.WHOLE:
                 return int(text)
-            if self.kind is Kind.SECONDS:
+            if self.kind is FieldKind.SECONDS:
                 return float(text)
         except ValueError:
             return text
-        return {"true": True, "false": False}.get(text, text) if self.kind is Kind.FLAG else text
+        return {"true": True, "false": False}.get(text, text) if self.kind is FieldKind.FLAG else text
 
     def _is_of_kind(self, value: Any) -> bool:
-        if self.kind is Kind.TEXT:
+        if self.kind is FieldKind.TEXT:
             return isinstance(value, str)
-        if self.kind is Kind.FLAG or isinstance(value, bool):
-            return self.kind is Kind.FLAG and isinstance(value, bool)
-        if self.kind is Kind.WHOLE:
+        if self.kind is FieldKind.FLAG or isinstance(value, bool):
+            return self.kind is FieldKind.FLAG and isinstance(value, bool)
+        if self.kind is FieldKind.WHOLE:
             return isinstance(value, int)
         return isinstance(value, (int, float)) and not math.isnan(value)
 
@@ -177,7 +177,7 @@ _DESTINATION_FORMS = "voicemail:EXT, transfer:NUMBER or hangup:CAUSE"
 
 _destination = partial(
     Field,
-    kind=Kind.TEXT,
+    kind=FieldKind.TEXT,
     metavar="DEST",
     read=parse_destination,
     show=str,
@@ -193,7 +193,7 @@ def _ring_fields(*, optional: bool) -> tuple[Field, Field]:
     whose = "Own ring time of the member" if optional else "Ring time"
     rings = Field(
         name="rings",
-        kind=Kind.WHOLE,
+        kind=FieldKind.WHOLE,
         label=f"{whose} in rings",
         help="How long a phone rings, in rings (one ring is the setting `seconds_per_ring`, 6 seconds).",
         option="--rings",
@@ -206,7 +206,7 @@ def _ring_fields(*, optional: bool) -> tuple[Field, Field]:
     )
     seconds = Field(
         name="ring_seconds",
-        kind=Kind.SECONDS,
+        kind=FieldKind.SECONDS,
         label=f"{whose} in seconds",
         help="How long a phone rings, in seconds (instead of --rings).",
         option="--ring-seconds",
@@ -223,14 +223,14 @@ def _ring_fields(*, optional: bool) -> tuple[Field, Field]:
 _GROUP_FIELDS = (
     Field(
         name="pilot",
-        kind=Kind.TEXT,
+        kind=FieldKind.TEXT,
         label="Pilot",
         help="The number that callers dial.",
         check=validation.check_pilot,
     ),
     Field(
         name="name",
-        kind=Kind.TEXT,
+        kind=FieldKind.TEXT,
         label="Name",
         help="Name of the group.",
         option="--name",
@@ -240,7 +240,7 @@ _GROUP_FIELDS = (
     ),
     Field(
         name="policy",
-        kind=Kind.TEXT,
+        kind=FieldKind.TEXT,
         label="Policy",
         help=" ".join(["Order of ringing.", *(f"{row.name}: {row.help}." for row in POLICIES.values())]),
         option="--policy",
@@ -251,7 +251,7 @@ _GROUP_FIELDS = (
     *_ring_fields(optional=False),
     Field(
         name="voicemail",
-        kind=Kind.TEXT,
+        kind=FieldKind.TEXT,
         label="Voicemail box",
         help="Voicemail box of the group. Without one: the box of the last member.",
         option="--voicemail",
@@ -263,7 +263,7 @@ _GROUP_FIELDS = (
     ),
     Field(
         name="cycles",
-        kind=Kind.WHOLE,
+        kind=FieldKind.WHOLE,
         label="Cycles",
         help="How often to go through the members for one call.",
         option="--cycles",
@@ -273,7 +273,7 @@ _GROUP_FIELDS = (
     ),
     Field(
         name="hunt_timeout",
-        kind=Kind.SECONDS,
+        kind=FieldKind.SECONDS,
         label="Hunt timeout",
         help="Give up after this many seconds in all.",
         option="--hunt-timeout",
@@ -286,7 +286,7 @@ _GROUP_FIELDS = (
     ),
     Field(
         name="prefix",
-        kind=Kind.TEXT,
+        kind=FieldKind.TEXT,
         label="Prefix",
         help="Text before the caller's name on the members' phones.",
         option="--prefix",
@@ -298,7 +298,7 @@ _GROUP_FIELDS = (
     ),
     Field(
         name="music",
-        kind=Kind.TEXT,
+        kind=FieldKind.TEXT,
         label="Music",
         help="What the caller hears instead of ringing, such as local_stream://moh.",
         option="--music",
@@ -310,14 +310,14 @@ _GROUP_FIELDS = (
     ),
     Field(
         name="call_waiting",
-        kind=Kind.FLAG,
+        kind=FieldKind.FLAG,
         label="Call waiting",
         help="Whether to ring members who are on a call, too.",
         option="--call-waiting",
     ),
     Field(
         name="wrap_up_seconds",
-        kind=Kind.SECONDS,
+        kind=FieldKind.SECONDS,
         label="Wrap-up time",
         help="Wrap-up time: do not ring a member for this many seconds after a call from this group.",
         option="--wrap-up",
@@ -327,7 +327,7 @@ _GROUP_FIELDS = (
     ),
     Field(
         name="when_busy",
-        kind=Kind.TEXT,
+        kind=FieldKind.TEXT,
         label="When all are busy",
         help=(
             "What to do with a caller while all members are busy. overflow: go to the 'busy' destination. queue: wait "
@@ -342,7 +342,7 @@ _GROUP_FIELDS = (
     ),
     Field(
         name="auto_block",
-        kind=Kind.WHOLE,
+        kind=FieldKind.WHOLE,
         label="Auto-block",
         help=(
             "Block a member after N unanswered calls in a row, until `fshunt member unblock`; never the last member "
@@ -376,7 +376,7 @@ _GROUP_FIELDS = (
     ),
     Field(
         name="enabled",
-        kind=Kind.FLAG,
+        kind=FieldKind.FLAG,
         label="Enabled",
         help="Whether the group rings anybody.",
     ),
@@ -385,7 +385,7 @@ _GROUP_FIELDS = (
 _MEMBER_FIELDS = (
     Field(
         name="extension",
-        kind=Kind.TEXT,
+        kind=FieldKind.TEXT,
         label="Member",
         help="Extension of the domain, or an external number with its gateway, such as +14155550123@carrier.",
         attribute="address",
@@ -396,7 +396,7 @@ _MEMBER_FIELDS = (
     *_ring_fields(optional=True),
     Field(
         name="weight",
-        kind=Kind.WHOLE,
+        kind=FieldKind.WHOLE,
         label="Weight",
         help="Share of first calls under the policy `weighted`, 0 to 100; 0 rings only after all others.",
         option="--weight",
@@ -406,14 +406,14 @@ _MEMBER_FIELDS = (
     ),
     Field(
         name="confirm",
-        kind=Kind.FLAG,
+        kind=FieldKind.FLAG,
         label="Press 1",
         help="Whether the member must press 1 to take a call. External members must, unless --no-confirm is given.",
         option="--confirm",
     ),
     Field(
         name="enabled",
-        kind=Kind.FLAG,
+        kind=FieldKind.FLAG,
         label="Enabled",
         help="Whether the group rings this member.",
     ),

@@ -11,7 +11,7 @@ from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.policies import decide
 from fshunt.hunting.policy_input import PolicyInput
-from fshunt.hunting.states import Event, Outcome, Result, State, after
+from fshunt.hunting.states import HuntEvent, HuntState, Outcome, Result, after
 
 
 class Case(StrEnum):
@@ -51,7 +51,7 @@ class Stage:
     members: tuple[Member, ...]
 
 
-def _say_nothing(_before: State, _event: Event, _now: State) -> None:
+def _say_nothing(_before: HuntState, _event: HuntEvent, _now: HuntState) -> None:
     return
 
 
@@ -67,8 +67,8 @@ class Hunt:
     call_uuid: str
     group: Group
     policy_input: PolicyInput
-    log: Callable[[State, Event, State], None] = _say_nothing
-    state: State = State.SEEKING
+    log: Callable[[HuntState, HuntEvent, HuntState], None] = _say_nothing
+    state: HuntState = HuntState.SEEKING
     result: Result | None = None
     reason: str | None = None
     answered_by: Member | None = None
@@ -131,7 +131,7 @@ class Hunt:
             if members:
                 yield Stage(self.group.cycles + attempt, number, members)
 
-    def move(self, event: Event) -> None:
+    def move(self, event: HuntEvent) -> None:
         """Go to the next state; raise IllegalTransition, and change nothing, if the event cannot happen now."""
         before, self.state = self.state, after(self.state, event)
         self.log(before, event, self.state)
@@ -176,7 +176,7 @@ class Hunt:
         if outcome is Outcome.ANSWERED:
             self.answered_by = member
 
-    def finish(self, event: Event, result: Result, reason: str | None = None) -> None:
+    def finish(self, event: HuntEvent, result: Result, reason: str | None = None) -> None:
         """Move to the end with the one result of this hunt."""
         self.move(event)
         self.result, self.reason = result, reason

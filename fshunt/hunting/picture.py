@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fshunt.hunting.states import TRANSITIONS, Event, State
+from fshunt.hunting.states import TRANSITIONS, HuntEvent, HuntState
 
 PICTURE = "fshunt.hunting.picture"
 
 
-def draw(transitions: Mapping[tuple[State, Event], State]) -> str:
+def draw(transitions: Mapping[tuple[HuntState, HuntEvent], HuntState]) -> str:
     """Return the table as a Mermaid state diagram."""
     lines = [f"    {before} --> {now}: {event}" for (before, event), now in transitions.items()]
-    return "\n".join(["stateDiagram-v2", f"    [*] --> {State.SEEKING}", *lines, f"    {State.ENDED} --> [*]"])
+    return "\n".join(["stateDiagram-v2", f"    [*] --> {HuntState.SEEKING}", *lines, f"    {HuntState.ENDED} --> [*]"])
 
 
 if __name__ == "__main__":

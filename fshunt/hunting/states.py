@@ -36,7 +36,7 @@ class Result(StrEnum):
     FAILED = "failed"
 
 
-class State(StrEnum):
+class HuntState(StrEnum):
     """The state of a hunt; the first is seeking, when its order is decided."""
 
     SEEKING = "seeking"
@@ -47,7 +47,7 @@ class State(StrEnum):
     ENDED = "ended"
 
 
-class Event(StrEnum):
+class HuntEvent(StrEnum):
     """The events that move a hunt from state to state."""
 
     PASSED_OVER = "passed-over"
@@ -69,37 +69,37 @@ class IllegalTransition(FshuntError):
     """The event cannot happen in this state; nothing was changed."""
 
 
-TRANSITIONS: dict[tuple[State, Event], State] = {
-    (State.SEEKING, Event.PASSED_OVER): State.SEEKING,
-    (State.SEEKING, Event.RUNG): State.RINGING,
-    (State.RINGING, Event.RANG_OUT): State.SEEKING,
-    (State.RINGING, Event.ANSWERED): State.TALKING,
-    (State.SEEKING, Event.WAITS): State.WAITING,
-    (State.WAITING, Event.MEMBER_FREE): State.SEEKING,
-    (State.SEEKING, Event.EXHAUSTED): State.LEAVING,
-    (State.WAITING, Event.EXHAUSTED): State.LEAVING,
-    (State.TALKING, Event.TALK_ENDED): State.ENDED,
-    (State.TALKING, Event.DETACHED): State.ENDED,
-    (State.RINGING, Event.DETACHED): State.ENDED,
-    (State.LEAVING, Event.DELIVERED): State.ENDED,
-    (State.LEAVING, Event.DETACHED): State.ENDED,
-    (State.SEEKING, Event.CALLER_GONE): State.ENDED,
-    (State.RINGING, Event.CALLER_GONE): State.ENDED,
-    (State.WAITING, Event.CALLER_GONE): State.ENDED,
-    (State.LEAVING, Event.CALLER_GONE): State.ENDED,
-    (State.SEEKING, Event.TAKEN): State.ENDED,
-    (State.RINGING, Event.TAKEN): State.ENDED,
-    (State.WAITING, Event.TAKEN): State.ENDED,
-    (State.LEAVING, Event.TAKEN): State.ENDED,
-    (State.SEEKING, Event.FAILED): State.ENDED,
-    (State.RINGING, Event.FAILED): State.ENDED,
-    (State.WAITING, Event.FAILED): State.ENDED,
-    (State.LEAVING, Event.FAILED): State.ENDED,
+TRANSITIONS: dict[tuple[HuntState, HuntEvent], HuntState] = {
+    (HuntState.SEEKING, HuntEvent.PASSED_OVER): HuntState.SEEKING,
+    (HuntState.SEEKING, HuntEvent.RUNG): HuntState.RINGING,
+    (HuntState.RINGING, HuntEvent.RANG_OUT): HuntState.SEEKING,
+    (HuntState.RINGING, HuntEvent.ANSWERED): HuntState.TALKING,
+    (HuntState.SEEKING, HuntEvent.WAITS): HuntState.WAITING,
+    (HuntState.WAITING, HuntEvent.MEMBER_FREE): HuntState.SEEKING,
+    (HuntState.SEEKING, HuntEvent.EXHAUSTED): HuntState.LEAVING,
+    (HuntState.WAITING, HuntEvent.EXHAUSTED): HuntState.LEAVING,
+    (HuntState.TALKING, HuntEvent.TALK_ENDED): HuntState.ENDED,
+    (HuntState.TALKING, HuntEvent.DETACHED): HuntState.ENDED,
+    (HuntState.RINGING, HuntEvent.DETACHED): HuntState.ENDED,
+    (HuntState.LEAVING, HuntEvent.DELIVERED): HuntState.ENDED,
+    (HuntState.LEAVING, HuntEvent.DETACHED): HuntState.ENDED,
+    (HuntState.SEEKING, HuntEvent.CALLER_GONE): HuntState.ENDED,
+    (HuntState.RINGING, HuntEvent.CALLER_GONE): HuntState.ENDED,
+    (HuntState.WAITING, HuntEvent.CALLER_GONE): HuntState.ENDED,
+    (HuntState.LEAVING, HuntEvent.CALLER_GONE): HuntState.ENDED,
+    (HuntState.SEEKING, HuntEvent.TAKEN): HuntState.ENDED,
+    (HuntState.RINGING, HuntEvent.TAKEN): HuntState.ENDED,
+    (HuntState.WAITING, HuntEvent.TAKEN): HuntState.ENDED,
+    (HuntState.LEAVING, HuntEvent.TAKEN): HuntState.ENDED,
+    (HuntState.SEEKING, HuntEvent.FAILED): HuntState.ENDED,
+    (HuntState.RINGING, HuntEvent.FAILED): HuntState.ENDED,
+    (HuntState.WAITING, HuntEvent.FAILED): HuntState.ENDED,
+    (HuntState.LEAVING, HuntEvent.FAILED): HuntState.ENDED,
 }
 """Every legal transition. None leads from talking back to ringing: no other phone rings then (invariant I6)."""
 
 
-def after(state: State, event: Event) -> State:
+def after(state: HuntState, event: HuntEvent) -> HuntState:
     """Return the state that follows; raise IllegalTransition if the event cannot happen in this state."""
     try:
         return TRANSITIONS[state, event]

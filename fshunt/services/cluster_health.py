@@ -103,7 +103,7 @@ class DaemonNow:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ClusterHealth:
     """The state of all daemons on a database. ``notes`` are worth knowing and no fault.
 
     ``queued`` and ``claims`` are those of daemons that are alive. What a daemon that is gone has left stands apart: its
@@ -148,7 +148,7 @@ class State:
 
 def look(
     overview: Callable[[], Overview], why_not_writable: Callable[[], str | None], pause: Callable[[float], None]
-) -> State:
+) -> ClusterHealth:
     """Look at the database; with a daemon that may be dead, twice, with a pause for some heartbeats between."""
     first, at = overview(), datetime.now(UTC)
     unwritable = why_not_writable()
@@ -163,7 +163,9 @@ def unreadable(reason: str) -> Finding:
     return Finding(Code.DATABASE_UNREADABLE, reason)
 
 
-def state_of(seen: Overview, at: datetime, before: Overview | None = None, unwritable: str | None = None) -> State:
+def state_of(
+    seen: Overview, at: datetime, before: Overview | None = None, unwritable: str | None = None
+) -> ClusterHealth:
     """Return who is alive and what is wrong; ``before`` is an earlier look; for ``unwritable`` see State."""
     replaced = _replaced(seen)
     fresh = {row.run_id for row in seen.daemons if _is_fresh(row, at)}
@@ -183,7 +185,7 @@ def state_of(seen: Overview, at: datetime, before: Overview | None = None, unwri
     # Where nobody can write, nobody knows who is gone.
     there = living if unwritable is None else {row.run_id for row in seen.daemons} - replaced
     claims = sum(number for run, number in seen.claims.items() if run in there)
-    state = State(
+    state = ClusterHealth(
         at,
         daemons,
         queued=[hunt for hunt in seen.waiting if hunt.run_id in there],
@@ -244,7 +246,7 @@ def _replaced(seen: Overview) -> set[str]:
     return {row.run_id for row in rows if any(o.node == row.node and o.started_at > row.heartbeat_at for o in rows)}
 
 
-def _problems(state: State) -> Iterator[Finding]:
+def _problems(state: ClusterHealth) -> Iterator[Finding]:
     if state.unwritable is not None:
         yield Finding(Code.DATABASE_UNWRITABLE, state.unwritable)
     if not state.daemons:
@@ -326,7 +328,7 @@ def count(number: int, what: str) -> str:
     return f"{number} {what[:-1]}ies" if what.endswith("y") else f"{number} {what}s"
 
 
-def _notes(state: State) -> Iterator[Finding]:
+def _notes(state: ClusterHealth) -> Iterator[Finding]:
     left = ((state.left_claims, "claim"), (len(state.left_queued), "queue entry"))
     words = [count(number, what) for number, what in left if number]
     if words:

@@ -37,7 +37,7 @@ class StateOfMember:
     left: bool = False
 
 
-WORDS = {
+STATE_WORDS = {
     MemberState.FREE: "free",
     MemberState.UNKNOWN: "enabled",
     MemberState.RINGING: "ringing",
@@ -59,7 +59,7 @@ class Told:
     found: frozenset[str]
 
 
-class Phones:
+class SwitchPhones:
     """What the switches that could be asked told. ``complete``: all of them, so that what is not seen is not there."""
 
     def __init__(self, told: list[Told], complete: bool) -> None:
@@ -77,7 +77,7 @@ class Phones:
         return [call for each in self._told for call in each.table.calls_of(f"{number}@{domain}")]
 
 
-def ask(switches: Iterable[WatchedSwitch], group: Group) -> tuple[Phones, list[str]]:
+def ask(switches: Iterable[WatchedSwitch], group: Group) -> tuple[SwitchPhones, list[str]]:
     """Ask each switch what the phones of a group do; each that cannot be asked is a sentence."""
     told, sentences, asked = [], [], list(switches)
     for switch in asked:
@@ -85,7 +85,7 @@ def ask(switches: Iterable[WatchedSwitch], group: Group) -> tuple[Phones, list[s
             told.append(_ask(switch, group))
         except FshuntError as error:
             sentences.append(f"Switch {switch.name} was not asked: {error}")
-    return Phones(told, bool(asked) and not sentences), sentences if asked else [NOT_CONFIGURED]
+    return SwitchPhones(told, bool(asked) and not sentences), sentences if asked else [NOT_CONFIGURED]
 
 
 def _ask(switch: WatchedSwitch, group: Group) -> Told:
@@ -117,7 +117,7 @@ def _finds(inbound: Inbound, member: Member, group: Group) -> bool:
 
 
 def states(
-    group: Group, phones: Phones, held: Mapping[str, Held], now: datetime, living: Collection[str]
+    group: Group, phones: SwitchPhones, held: Mapping[str, Held], now: datetime, living: Collection[str]
 ) -> dict[int, StateOfMember]:
     """What each member of a group does, by its id; ``living`` are the runs of daemons that are alive."""
     return {
@@ -126,7 +126,7 @@ def states(
 
 
 def _state(
-    member: Member, group: Group, phones: Phones, held: Held | None, now: datetime, living: Collection[str]
+    member: Member, group: Group, phones: SwitchPhones, held: Held | None, now: datetime, living: Collection[str]
 ) -> StateOfMember:
     external = member.address.external
     calls = [] if external else phones.calls(member.address.number, group.domain)

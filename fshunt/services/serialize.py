@@ -14,7 +14,7 @@ from fshunt.db.models import CallRecord, OfferRecord, SkipRecord
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import columns_of
 from fshunt.hunting.rotation import RotationPointer
-from fshunt.services.cluster_health import DaemonNow, Finding, State, moment
+from fshunt.services.cluster_health import ClusterHealth, DaemonNow, Finding, moment
 
 if TYPE_CHECKING:
     from fshunt.db.queries.queue import QueuedHunt
@@ -156,7 +156,7 @@ def _picked(row: object, names: Sequence[str]) -> dict[str, Any]:
     return {name: utc(value) if isinstance(value, datetime) else value for name, value in values}
 
 
-def status_json(state: State) -> dict[str, Any]:
+def status_json(state: ClusterHealth) -> dict[str, Any]:
     """Return all that is known of the daemons on a database; ages in seconds."""
     return {
         "ok": not state.problems,
@@ -238,7 +238,7 @@ def _switch_json(daemon: DaemonNow, switch: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _queued_json(hunt: QueuedHunt, ticket: int | None, state: State) -> dict[str, Any]:
+def _queued_json(hunt: QueuedHunt, ticket: int | None, state: ClusterHealth) -> dict[str, Any]:
     return {
         "domain": hunt.domain,
         "pilot": hunt.pilot,

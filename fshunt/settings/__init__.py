@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fshunt.settings.loading import DEFAULT_FILE, Loaded, load
+from fshunt.settings.loading import DEFAULT_FILE, LoadedSettings, load
 from fshunt.settings.model import ROWS, Settings
 from fshunt.settings.switches import WatchedSwitch
 from fshunt.settings.urls import hide_password
@@ -13,7 +13,7 @@ __all__ = [
     "ROWS",
     "Address",
     "IpNetwork",
-    "Loaded",
+    "LoadedSettings",
     "Settings",
     "SettingsError",
     "WatchedSwitch",

@@ -11,7 +11,7 @@ from typing import Any
 
 from fshunt.errors import FshuntError
 from fshunt.hunting.suggestions import did_you_mean
-from fshunt.settings.model import ROWS, Row, Settings
+from fshunt.settings.model import ROWS, SettingRow, Settings
 from fshunt.settings.switches import WatchedSwitch
 from fshunt.settings.urls import has_password
 from fshunt.settings.values import SettingsError, WrongValueError
@@ -26,7 +26,7 @@ READABLE_BY_OTHERS = 0o004
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedSettings:
     """The settings, the file they were read from (None: there is none), and where each came from."""
 
     settings: Settings
@@ -60,7 +60,7 @@ def _open_to_others(file: Path) -> bool:
         return False
 
 
-def load(config: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Loaded:
+def load(config: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> LoadedSettings:
     """Read the settings; `config` is the file given on the command line.
 
     Raises SettingsError: a named file that does not exist, a file that cannot be read, an unknown key, a wrong value.
@@ -77,7 +77,7 @@ def load(config: str | Path | None = None, environ: Mapping[str, str] = os.envir
         sources[row.name] = "environment"
     settings = Settings(**said)
     settings.check()
-    return Loaded(settings, file, sources)
+    return LoadedSettings(settings, file, sources)
 
 
 def _read_file(named: str | Path | None) -> tuple[Path | None, dict[str, Any]]:
@@ -106,13 +106,13 @@ def _variables(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _row_of_key(key: str, file: Path | None) -> Row:
+def _row_of_key(key: str, file: Path | None) -> SettingRow:
     if key not in ROWS:
         raise SettingsError(f"{file}: `{key}` is not a setting{did_you_mean(key, list(ROWS))}.")
     return ROWS[key]
 
 
-def _row_of_variable(variable: str) -> Row:
+def _row_of_variable(variable: str) -> SettingRow:
     row = ROWS.get(variable.removeprefix(PREFIX).lower())
     if row is None or row.variable != variable:
         known = [row.variable for row in ROWS.values()] + list(OTHER_VARIABLES)
@@ -122,7 +122,7 @@ def _row_of_variable(variable: str) -> Row:
     return row
 
 
-def _checked(row: Row, value: object, where: str, said_as: str | None = None) -> object:
+def _checked(row: SettingRow, value: object, where: str, said_as: str | None = None) -> object:
     name = said_as or row.name
     try:
         return row.kind.check(value)

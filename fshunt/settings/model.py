@@ -12,12 +12,12 @@ from fshunt.hunting import validation
 from fshunt.settings import values
 from fshunt.settings.switches import WatchedSwitch, switches
 from fshunt.settings.urls import check_database_url, hide_password
-from fshunt.settings.values import Address, IpNetwork, Kind, SettingsError
+from fshunt.settings.values import Address, IpNetwork, SettingsError, ValueKind
 
 NODE_CHARS = 64
 
 
-def _about(kind: Kind, meaning: str) -> dict[str, Any]:
+def _about(kind: ValueKind, meaning: str) -> dict[str, Any]:
     return {"kind": kind, "meaning": meaning}
 
 
@@ -33,7 +33,7 @@ def _check_node(value: str) -> str:
     return value
 
 
-_URL = Kind("a SQLAlchemy URL", str, check_database_url, hide_password)
+_URL = ValueKind("a SQLAlchemy URL", str, check_database_url, hide_password)
 
 
 @dataclass(frozen=True)
@@ -228,19 +228,21 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Row:
+class SettingRow:
     """One setting as the loader and the documents see it."""
 
     name: str
     variable: str
-    kind: Kind
+    kind: ValueKind
     meaning: str
     default: Callable[[], Any]
 
 
-def _row(made: Field[Any]) -> Row:
+def _row(made: Field[Any]) -> SettingRow:
     default = made.default_factory if callable(made.default_factory) else lambda: made.default
-    return Row(made.name, f"FSHUNT_{made.name.upper()}", made.metadata["kind"], made.metadata["meaning"], default)
+    return SettingRow(
+        made.name, f"FSHUNT_{made.name.upper()}", made.metadata["kind"], made.metadata["meaning"], default
+    )
 
 
-ROWS: dict[str, Row] = {made.name: _row(made) for made in fields(Settings)}
+ROWS: dict[str, SettingRow] = {made.name: _row(made) for made in fields(Settings)}

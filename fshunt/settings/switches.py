@@ -11,8 +11,8 @@ from typing import Any
 from fshunt.hunting.suggestions import did_you_mean
 from fshunt.settings.values import (
     Address,
-    Kind,
     SettingsError,
+    ValueKind,
     WrongValueError,
     absolute_path,
     parse_address,
@@ -84,9 +84,9 @@ class WatchedSwitch:
             raise SettingsError(f"The file {file} {whose} is not in UTF-8.") from None
 
 
-def switches() -> Kind:
+def switches() -> ValueKind:
     """The tables of the file, or HOST:PORT=FILE with commas between them in the environment."""
-    return Kind("[[switch]] tables; in the variable HOST:PORT=FILE, separated by commas", split, _check_all, _show)
+    return ValueKind("[[switch]] tables; in the variable HOST:PORT=FILE, separated by commas", split, _check_all, _show)
 
 
 def _show(switches: tuple[WatchedSwitch, ...]) -> list[str]:

@@ -57,7 +57,7 @@ class Address(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Kind:
+class ValueKind:
     """How the values of a setting are read.
 
     `words` describes a value in the documents. `read` converts the text of an environment variable to the value that a
@@ -107,12 +107,12 @@ def text_of(value: object) -> str:
     return value
 
 
-def text(words: str, check: Callable[[str], str]) -> Kind:
+def text(words: str, check: Callable[[str], str]) -> ValueKind:
     """A text that `check` finds right."""
-    return Kind(words, str, lambda value: check(text_of(value)))
+    return ValueKind(words, str, lambda value: check(text_of(value)))
 
 
-def one_of(*words: str) -> Kind:
+def one_of(*words: str) -> ValueKind:
     """One of a few words."""
 
     def check(value: str) -> str:
@@ -123,9 +123,9 @@ def one_of(*words: str) -> Kind:
     return text("one of " + ", ".join(words), check)
 
 
-def optional(kind: Kind) -> Kind:
+def optional(kind: ValueKind) -> ValueKind:
     """The kind, or an empty text for "not set" (the program sees None)."""
-    return Kind(
+    return ValueKind(
         f"{kind.words}, or empty",
         kind.read,
         lambda value: None if value == "" else kind.check(value),
@@ -133,7 +133,7 @@ def optional(kind: Kind) -> Kind:
     )
 
 
-def whole(low: int, high: int) -> Kind:
+def whole(low: int, high: int) -> ValueKind:
     """A whole number within bounds."""
     words = f"a whole number from {low} to {high}"
 
@@ -142,10 +142,10 @@ def whole(low: int, high: int) -> Kind:
             raise WrongValueError(f"must be {words}, not {value!r}")
         return value
 
-    return Kind(words, lambda said: _number(said, int), check)
+    return ValueKind(words, lambda said: _number(said, int), check)
 
 
-def seconds(low: float, high: float) -> Kind:
+def seconds(low: float, high: float) -> ValueKind:
     """A time in seconds, whole or with a fraction, within bounds."""
     words = f"seconds from {low:g} to {high:g}"
 
@@ -154,7 +154,7 @@ def seconds(low: float, high: float) -> Kind:
             raise WrongValueError(f"must be {words}, not {value!r}")
         return float(value)
 
-    return Kind(words, lambda said: _number(said, float), check)
+    return ValueKind(words, lambda said: _number(said, float), check)
 
 
 def _number(said: str, make: Callable[[str], object]) -> object:
@@ -164,14 +164,14 @@ def _number(said: str, make: Callable[[str], object]) -> object:
         return said
 
 
-def address() -> Kind:
+def address() -> ValueKind:
     """An address to listen on; port 0 is any free port."""
-    return Kind("ADDRESS:PORT", str, lambda value: parse_address(text_of(value)), str)
+    return ValueKind("ADDRESS:PORT", str, lambda value: parse_address(text_of(value)), str)
 
 
-def no_address(kind: Kind) -> Kind:
+def no_address(kind: ValueKind) -> ValueKind:
     """Return the kind that also allows `none` or, in the file only, an empty text: an empty variable sets nothing."""
-    return Kind(
+    return ValueKind(
         f"{kind.words}, or `none`",
         kind.read,
         lambda value: None if value in ("", "none") else kind.check(value),
@@ -201,13 +201,13 @@ def _controller(said: str) -> Address:
     return address
 
 
-def _many(words: str, check: Callable[[str], Any], show: Callable[[Any], object] = str) -> Kind:
+def _many(words: str, check: Callable[[str], Any], show: Callable[[Any], object] = str) -> ValueKind:
     def check_all(value: object) -> tuple[Any, ...]:
         if not isinstance(value, list):
             raise WrongValueError(f'must be a list such as ["A", "B"], not {value!r}')
         return tuple(check(text_of(item)) for item in value)
 
-    return Kind(words, split, check_all, lambda value: [show(item) for item in value])
+    return ValueKind(words, split, check_all, lambda value: [show(item) for item in value])
 
 
 def split(said: str) -> list[str]:
@@ -215,16 +215,16 @@ def split(said: str) -> list[str]:
     return [item.strip() for item in said.split(",") if item.strip()]
 
 
-def networks() -> Kind:
+def networks() -> ValueKind:
     """A list of IP addresses and networks."""
     return _many("a list of IP addresses or networks", _network)
 
 
-def controllers() -> Kind:
+def controllers() -> ValueKind:
     """A list of addresses that FreeSWITCH can connect to."""
     return _many("a list of ADDRESS:PORT", _controller)
 
 
-def texts(words: str, check: Callable[[str], str]) -> Kind:
+def texts(words: str, check: Callable[[str], str]) -> ValueKind:
     """A list of texts, each checked by `check`."""
     return _many(words, check)

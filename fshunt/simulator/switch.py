@@ -16,7 +16,7 @@ import gevent
 from fshunt.simulator.core.actions import Action
 from fshunt.simulator.core.bus import Bus
 from fshunt.simulator.core.call import Application, SimulatedCall
-from fshunt.simulator.core.callers import Caller
+from fshunt.simulator.core.callers import SimulatedCaller
 from fshunt.simulator.core.causes import (
     CHAN_NOT_IMPLEMENTED,
     GATEWAY_DOWN,
@@ -25,12 +25,12 @@ from fshunt.simulator.core.causes import (
     SUBSCRIBER_ABSENT,
     USER_NOT_REGISTERED,
 )
-from fshunt.simulator.core.channel import Channel
+from fshunt.simulator.core.channel import SimulatedChannel
 from fshunt.simulator.core.clock import Clock, RealClock
 from fshunt.simulator.core.faults import Fault
 from fshunt.simulator.core.headers import SWITCH_NAME, Profile, Times, caller_variables, leg_variables
 from fshunt.simulator.core.headers_end import registration_headers
-from fshunt.simulator.core.legs import Leg
+from fshunt.simulator.core.legs import SimulatedLeg
 from fshunt.simulator.core.phones import GONE, RINGS, Behaviour, Gateway, Phone, Registrations, refuses
 from fshunt.simulator.dialplan import applications
 from fshunt.simulator.dialplan.bridging import CALLEE_NAME
@@ -140,7 +140,7 @@ class SimulatedSwitch:
         caller_number: str = "4155550100",
         caller_name: str = "Lab Caller",
         *,
-        caller: Caller | None = None,
+        caller: SimulatedCaller | None = None,
         variables: dict[str, str] | None = None,
         faults: Sequence[Fault] = (),
         uuid: str | None = None,
@@ -148,14 +148,14 @@ class SimulatedSwitch:
         """A caller dials a number. The call runs in the background; ``join`` waits for its end."""
         channel = self._caller_channel(number, caller_number, caller_name, uuid or str(uuids.uuid4()))
         channel.variables |= variables or {}
-        call = SimulatedCall(self, channel, self.route(number), caller or Caller(), faults)
+        call = SimulatedCall(self, channel, self.route(number), caller or SimulatedCaller(), faults)
         self.calls[call.uuid] = call
         channel.announce()
         self.tell(call, "dials", number, caller_name)
         gevent.spawn(self._run, call)
         return call
 
-    def call_from(self, phone: Phone, number: str, *, caller: Caller | None = None) -> SimulatedCall:
+    def call_from(self, phone: Phone, number: str, *, caller: SimulatedCaller | None = None) -> SimulatedCall:
         """A phone of the switch dials a number and is busy meanwhile."""
         call = self.call(number, phone.user, f"Extension {phone.user}", caller=caller)
         phone.talking += 1
@@ -181,16 +181,16 @@ class SimulatedSwitch:
             return list(self.routes[number])
         return route(number, self.domain, self.pilot_actions)
 
-    def _caller_channel(self, number: str, caller_number: str, caller_name: str, uuid: str) -> Channel:
+    def _caller_channel(self, number: str, caller_number: str, caller_name: str, uuid: str) -> SimulatedChannel:
         name = f"sofia/internal/{caller_number}@{self.domain}"
         times = Times(self.clock.epoch())
         profile = Profile("inbound", uuid, name, caller_name, caller_number, number, times)
         variables = caller_variables(profile, self.domain, next(self._session_ids))
-        return Channel(self.bus, profile, variables, f"{caller_number}@{self.domain}")
+        return SimulatedChannel(self.bus, profile, variables, f"{caller_number}@{self.domain}")
 
     # For its parts: legs, phones, channels.
 
-    def new_leg_channel(self, call: SimulatedCall, phone: Phone, variables: dict[str, str]) -> Channel:
+    def new_leg_channel(self, call: SimulatedCall, phone: Phone, variables: dict[str, str]) -> SimulatedChannel:
         """The channel of a leg that is about to be rung."""
         caller = call.channel
         uuid = variables.get("origination_uuid") or str(uuids.uuid4())
@@ -208,7 +208,7 @@ class SimulatedSwitch:
         )
         own = leg_variables(profile, caller.profile, phone.contact, next(self._session_ids))
         presence = variables.get("presence_id") or f"{phone.user}@{phone.domain}"
-        channel = Channel(self.bus, profile, own | variables, presence)
+        channel = SimulatedChannel(self.bus, profile, own | variables, presence)
         channel.call_uuid = caller.uuid
         channel.other = caller
         return channel
@@ -250,19 +250,19 @@ class SimulatedSwitch:
             raise DialError(GATEWAY_DOWN, f"The gateway {name!r} is down.")
         return gateway.numbers.get(number) or Phone(number, name, f"sip:{number}@{name}.invalid:5060", refuses(404))
 
-    def find_leg(self, uuid: str) -> Leg | None:
+    def find_leg(self, uuid: str) -> SimulatedLeg | None:
         """The leg with this uuid, while it exists."""
         found = (call.legs.get(uuid) for call in self.calls.values())
         return next((leg for leg in found if leg is not None and not leg.ended), None)
 
-    def find_channel(self, uuid: str) -> Channel | None:
+    def find_channel(self, uuid: str) -> SimulatedChannel | None:
         """The channel with this uuid, while it exists."""
         if call := self.calls.get(uuid):
             return call.channel
         leg = self.find_leg(uuid)
         return leg.channel if leg else None
 
-    def all_channels(self) -> Iterator[Channel]:
+    def all_channels(self) -> Iterator[SimulatedChannel]:
         """Every channel there is."""
         for call in self.calls.values():
             yield call.channel

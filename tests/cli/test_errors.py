@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from fshunt.cli import base
-from fshunt.cli.base import Command, Noun, Root, outcome_of
+from fshunt.cli.base import Noun, NounCommand, Root, outcome_of
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def broken(monkeypatch):
     """A command line whose only command does what the test wants."""
 
     def make(body):
-        command = click.command("fall", cls=Command)(body)
+        command = click.command("fall", cls=NounCommand)(body)
         monkeypatch.setattr(base, "import_module", lambda name: type("module", (), {"fall": command}))
         return Root("fshunt", nouns={"fall": Noun("somewhere", "Falls.")})
 

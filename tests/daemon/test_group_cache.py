@@ -9,7 +9,7 @@ import pytest
 
 from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.data.group_cache import GroupCache
-from fshunt.db.queries.hunts import Loaded
+from fshunt.db.queries.hunts import LoadedGroup
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.rotation import RotationPointer
@@ -17,9 +17,9 @@ from fshunt.hunting.rotation import RotationPointer
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def group(domain: str, pilot: str, group_id: int, *extensions: str) -> Loaded:
+def group(domain: str, pilot: str, group_id: int, *extensions: str) -> LoadedGroup:
     members = tuple(Member(i, i, parse_member(text)) for i, text in enumerate(extensions, start=1))
-    return Loaded(Group(group_id, domain, pilot, members=members), None, None)
+    return LoadedGroup(Group(group_id, domain, pilot, members=members), None, None)
 
 
 def calls(pilot: str, *, variable: str | None = None, name: str | None = None, host: str | None = None) -> Caller:

@@ -8,7 +8,7 @@ import pytest
 
 from fshunt.daemon.switches.monitor import Observers
 from fshunt.hunting.ringtime import RingTime
-from fshunt.simulator.core.callers import Caller
+from fshunt.simulator.core.callers import SimulatedCaller
 from fshunt.simulator.core.phones import RINGS, answers
 from tests.support.rig import PASSWORD, Rig, passed, rang
 
@@ -161,6 +161,6 @@ def test_two_hunts_that_come_together_ring_two_members(watched_rig: Rig) -> None
         pilot, members = f"500{number}", (f"11{number}1", f"11{number}2")
         watched_rig.group(pilot, *members, policy=policy)
         watched_rig.phones(*members, behaviour=answers(0.1, talks=0.1))
-        calls = [watched_rig.started(pilot, caller=Caller()) for _ in range(2)]
+        calls = [watched_rig.started(pilot, caller=SimulatedCaller()) for _ in range(2)]
         records = [watched_rig.record(call) for call in calls]
         assert sorted(record.answered_by for record in records) == sorted(members), policy

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 import gevent
 import pytest
-from gevent.event import Event as Flag
+from gevent.event import Event
 
 from fshunt.daemon.data import outbox as outbox_module
-from fshunt.daemon.data.events import Event, Key, Scope
+from fshunt.daemon.data.events import OrderKey, OutboxEvent, Scope
 from fshunt.daemon.data.outbox import MAX_BATCH, Outbox
 from fshunt.daemon.data.outbox_file import OutboxFile
 from fshunt.errors import BadValue, DatabaseError, Locked
@@ -20,15 +20,15 @@ from tests.support.waiting import WAIT_SECONDS, until
 
 
 @dataclass(frozen=True, slots=True)
-class Noted(Event):
+class Noted(OutboxEvent):
     """An event that a fake session notes."""
 
     kind: ClassVar[str] = "noted"
-    key_id: Key
+    key_id: OrderKey
     name: str
 
     @property
-    def key(self) -> Key:
+    def key(self) -> OrderKey:
         return self.key_id
 
     def apply(self, s: Any) -> None:
@@ -41,7 +41,7 @@ class FakeDatabase:
     def __init__(self) -> None:
         self.transactions: list[list[str]] = []
         self.tries = 0
-        self.locked: set[Key] = set()
+        self.locked: set[OrderKey] = set()
         self.bad: set[str] = set()
         self.error: Exception | None = None
         self.begins: Callable[[], object] = lambda: None
@@ -94,15 +94,15 @@ def start(outbox: Outbox) -> None:
 
 
 def of_hunt(hunt: str, name: str) -> Noted:
-    return Noted(Key(Scope.HUNT, hunt), name)
+    return Noted(OrderKey(Scope.HUNT, hunt), name)
 
 
 def of_member(member: int, name: str) -> Noted:
-    return Noted(Key(Scope.MEMBER, member), name)
+    return Noted(OrderKey(Scope.MEMBER, member), name)
 
 
 def of_claims(hunt: str, name: str) -> Noted:
-    return Noted(Key(Scope.CLAIMS, hunt), name)
+    return Noted(OrderKey(Scope.CLAIMS, hunt), name)
 
 
 def test_what_comes_together_is_one_transaction_in_its_order(outbox: Outbox, database: FakeDatabase) -> None:
@@ -175,7 +175,7 @@ def test_an_event_that_can_never_be_written_is_left_out_and_the_others_are_writt
 def test_without_the_database_events_wait_in_order_and_their_senders_are_told(
     outbox: Outbox, database: FakeDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told = Flag()
+    told = Event()
     database.error = DatabaseError("The database is read-only.")
     outbox.put(of_hunt("h", "first"))
     outbox.put(of_claims("h", "second"), told.set)
@@ -192,9 +192,9 @@ def test_without_the_database_events_wait_in_order_and_their_senders_are_told(
 
 
 def test_a_locked_row_holds_up_nothing_but_what_is_written_to_it(outbox: Outbox, database: FakeDatabase) -> None:
-    locked = Key(Scope.MEMBER, 1)
+    locked = OrderKey(Scope.MEMBER, 1)
     database.locked = {locked}
-    told = Flag()
+    told = Event()
     outbox.put(of_member(1, "held 1"), told.set)
     outbox.put(of_hunt("h", "record 1"))
     outbox.put(of_member(2, "stamp 2"))
@@ -219,7 +219,7 @@ def test_a_locked_row_holds_up_nothing_but_what_is_written_to_it(outbox: Outbox,
 
 def test_a_release_is_behind_one_locked_row_at_most(outbox: Outbox, database: FakeDatabase) -> None:
     """Each try of a locked row waits for its lock: between two of them, what callers wait for is written."""
-    database.locked = {Key(Scope.MEMBER, number) for number in range(20)}
+    database.locked = {OrderKey(Scope.MEMBER, number) for number in range(20)}
     for number in range(20):
         outbox.put(of_member(number, f"held {number}"))
     start(outbox)
@@ -228,7 +228,7 @@ def test_a_release_is_behind_one_locked_row_at_most(outbox: Outbox, database: Fa
     database.begins = lambda: tries.append(1)
     for number in range(10):
         tries.clear()
-        written = Flag()
+        written = Event()
         outbox.put(of_claims("h", f"release {number}"), written.set)
         assert written.wait(WAIT_SECONDS)
         assert len(tries) <= 3, "the one in progress, the release itself, and one before it at most"
@@ -241,7 +241,7 @@ def test_a_locked_table_is_no_thousand_locked_rows(
     monkeypatch.setattr(outbox_module, "MAX_KEYS_APART", 10)
     monkeypatch.setattr(outbox_module, "MAX_BATCH", 20)
     hunts = [f"h{number}" for number in range(200)]
-    database.locked = {Key(Scope.HUNT, hunt) for hunt in hunts}
+    database.locked = {OrderKey(Scope.HUNT, hunt) for hunt in hunts}
     for hunt in hunts:
         outbox.put(of_hunt(hunt, f"record of {hunt}"))
     start(outbox)

@@ -22,8 +22,8 @@ from fshunt.daemon.data.events import (
     CallOpened,
     CallWaited,
     ClaimAcquired,
-    Event,
     OrphanClosed,
+    OutboxEvent,
     TalkEnded,
     TurnMoved,
 )
@@ -81,7 +81,7 @@ def a_file(folder: Path) -> Iterator[Callable[..., OutboxFile]]:
         each.close()
 
 
-def restored(folder: Path, node: str = NODE) -> list[Event]:
+def restored(folder: Path, node: str = NODE) -> list[OutboxEvent]:
     file = OutboxFile(str(folder), node)
     try:
         return file.restore()
@@ -89,7 +89,7 @@ def restored(folder: Path, node: str = NODE) -> list[Event]:
         file.close()
 
 
-def left(folder: Path, *events: Event, node: str = NODE) -> Path:
+def left(folder: Path, *events: OutboxEvent, node: str = NODE) -> Path:
     """Leave events as a daemon does that is killed."""
     file = OutboxFile(str(folder), node)
     assert all(file.append(event) for event in events)
@@ -457,7 +457,7 @@ def test_what_was_written_and_kept_all_the_same_is_written_once(
     assert second.written() == ["h1"]
 
 
-def _peek(folder: Path) -> list[Event]:
+def _peek(folder: Path) -> list[OutboxEvent]:
     """Return the content of the file, which its daemon has locked."""
     (folder / "outbox-copy.jsonl").write_bytes((folder / NAME).read_bytes())
     return restored(folder, "copy")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fshunt.daemon.cluster.queue import CallQueue, Key, QueuedCaller
+from fshunt.daemon.cluster.queue import CallQueue, MemberKey, QueuedCaller
 
 A, B = ("pbx.test", "1001"), ("pbx.test", "1002")
 
@@ -22,7 +22,7 @@ class Row:
     def caller(self, name: str, group_id: int = 1) -> QueuedCaller:
         return QueuedCaller(name, group_id, lambda: self.woken.append(name))
 
-    def joined(self, name: str, *keys: Key) -> QueuedCaller:
+    def joined(self, name: str, *keys: MemberKey) -> QueuedCaller:
         caller = self.caller(name)
         self.line.join(caller, keys)
         return caller

@@ -11,7 +11,7 @@ from fshunt.db.queries import queue
 from fshunt.hunting.group import WhenBusy
 from fshunt.services import groups, members
 from fshunt.simulator.core.call import SimulatedCall
-from fshunt.simulator.core.callers import Caller
+from fshunt.simulator.core.callers import SimulatedCaller
 from fshunt.simulator.core.phones import Behaviour, Phone, answers, refuses
 from tests.support.rig import DOMAIN, WAIT_SECONDS, Rig, passed, rang
 
@@ -276,7 +276,7 @@ def test_a_stop_returns_queued_callers_who_keep_their_ticket(rig: Rig) -> None:
 def test_many_wait_for_few_and_everybody_is_served_in_order(rig: Rig) -> None:
     waits(rig, "1001", "1002", "1003")
     phones = rig.phones("1001", "1002", "1003", behaviour=answers(0.01, talks=0.03))
-    callers = [rig.started(caller_number=f"41555503{n:02}", caller=Caller()) for n in range(30)]
+    callers = [rig.started(caller_number=f"41555503{n:02}", caller=SimulatedCaller()) for n in range(30)]
     with gevent.Timeout(WAIT_SECONDS):
         assert {rig.closed(call).result for call in callers} == {"answered"}
     assert sum(len(phone.rings) for phone in phones) == 30, "nobody was rung for nothing"

@@ -68,7 +68,7 @@ def test_a_group_is_loaded_whole_with_its_memories(store):
         hunts.take_turn(s, group.id, "a", lambda _pointer: group.members[1].id)
     with store.reading() as s:
         loaded = hunts.load(s, pilot=PILOT, host=DOMAIN)
-    assert loaded == hunts.Loaded(look(store), None, RotationPointer(group.members[1].id, 2))
+    assert loaded == hunts.LoadedGroup(look(store), None, RotationPointer(group.members[1].id, 2))
 
 
 def test_an_unknown_pilot_is_not_found(store):

@@ -14,7 +14,7 @@ import gevent
 
 from fshunt.hunting.group import WhenBusy
 from fshunt.hunting.ringtime import RingTime
-from fshunt.simulator.core.callers import Caller
+from fshunt.simulator.core.callers import SimulatedCaller
 from fshunt.simulator.core.clock import RealClock
 from fshunt.simulator.core.phones import RINGS, Behaviour, Phone, answers, refuses
 from fshunt.simulator.switch import Fact, SimulatedSwitch
@@ -87,14 +87,16 @@ class Load:
         if number % 10 == 7:  # a direct call to a member, or by a member
             who = self.random.choice(members)
             if self.random.random() < 0.5:
-                call = switch.call(who, caller=Caller(give_up_after=1.0, talk_for=self.random.uniform(0.3, 1.5)))
+                call = switch.call(
+                    who, caller=SimulatedCaller(give_up_after=1.0, talk_for=self.random.uniform(0.3, 1.5))
+                )
             else:
-                caller = Caller(give_up_after=1.0, talk_for=self.random.uniform(0.3, 1.0))
+                caller = SimulatedCaller(give_up_after=1.0, talk_for=self.random.uniform(0.3, 1.0))
                 phone = self.phones[who][self.switches.index(switch)]
                 call = switch.call_from(phone, self.random.choice(members), caller=caller)
         else:
             leaves = self.random.uniform(0.05, 3.0) if self.random.random() < 0.2 else None
-            caller = Caller(give_up_after=leaves, talk_for=TALK_SECONDS)
+            caller = SimulatedCaller(give_up_after=leaves, talk_for=TALK_SECONDS)
             call = switch.call(self.random.choice(sorted(PILOTS)), caller=caller)
             call.means_to_talk = TALK_SECONDS
         self.calls.append(call)

@@ -11,7 +11,7 @@ from typing import Any
 import gevent
 import pytest
 
-from fshunt.simulator.core.callers import Caller
+from fshunt.simulator.core.callers import SimulatedCaller
 from fshunt.simulator.core.phones import answers
 from fshunt.simulator.switch import SimulatedSwitch
 from tests.faults.evidence import Run, read_hunts, read_switches
@@ -57,7 +57,7 @@ class Restarted:
         number, began = 0, time.monotonic()
         while not restarting.dead:
             gevent.sleep(max(0.0, began + number / HUNTS_A_SECOND - time.monotonic()))
-            call = self.switch.call(PILOTS[number % len(PILOTS)], caller=Caller(talk_for=TALK_SECONDS))
+            call = self.switch.call(PILOTS[number % len(PILOTS)], caller=SimulatedCaller(talk_for=TALK_SECONDS))
             call.means_to_talk = TALK_SECONDS
             self.calls.append(call)
             number += 1

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fshunt.hunting.availability import WORDS, MemberState, MemberStatus, SkipReason, member_state, skip_reason
+from fshunt.hunting.availability import SKIP_WORDS, MemberState, MemberStatus, SkipReason, member_state, skip_reason
 from fshunt.hunting.states import Outcome
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -81,7 +81,7 @@ def test_a_member_who_did_not_answer_may_be_offered_the_call_again(outcome: Outc
 
 
 def test_every_reason_has_words() -> None:
-    assert set(WORDS) == set(SkipReason)
+    assert set(SKIP_WORDS) == set(SkipReason)
 
 
 @pytest.mark.parametrize(

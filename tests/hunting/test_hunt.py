@@ -16,7 +16,7 @@ from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.hunt import Case, Hunt
 from fshunt.hunting.picture import PICTURE, draw
 from fshunt.hunting.policy_input import policy_input_of
-from fshunt.hunting.states import TRANSITIONS, Event, IllegalTransition, Outcome, Result, State, after
+from fshunt.hunting.states import TRANSITIONS, HuntEvent, HuntState, IllegalTransition, Outcome, Result, after
 
 
 def group(*extensions: str, **settings: object) -> Group:
@@ -39,8 +39,8 @@ def test_a_disabled_group_rings_nobody() -> None:
     assert list(hunt(group("1001", enabled=False)).stages()) == []
 
 
-@given(st.lists(st.sampled_from(list(Event)), max_size=12))
-def test_an_illegal_transition_changes_nothing_and_after_the_answer_nobody_is_rung(events: list[Event]) -> None:
+@given(st.lists(st.sampled_from(list(HuntEvent)), max_size=12))
+def test_an_illegal_transition_changes_nothing_and_after_the_answer_nobody_is_rung(events: list[HuntEvent]) -> None:
     some = hunt(group("1001"))
     talked = False
     for event in events:
@@ -49,25 +49,25 @@ def test_an_illegal_transition_changes_nothing_and_after_the_answer_nobody_is_ru
             some.move(event)
         except IllegalTransition:
             assert some.state is before
-        talked = talked or some.state is State.TALKING
-        assert not (talked and some.state is State.RINGING)
+        talked = talked or some.state is HuntState.TALKING
+        assert not (talked and some.state is HuntState.RINGING)
 
 
 def test_nothing_follows_the_end() -> None:
-    for event in Event:
+    for event in HuntEvent:
         with pytest.raises(IllegalTransition):
-            after(State.ENDED, event)
+            after(HuntState.ENDED, event)
 
 
 def test_each_transition_is_logged_once() -> None:
-    told: list[tuple[State, Event, State]] = []
+    told: list[tuple[HuntState, HuntEvent, HuntState]] = []
     some = hunt(group("1001"))
     some.log = lambda before, event, now: told.append((before, event, now))
-    some.move(Event.EXHAUSTED)
-    some.finish(Event.DELIVERED, Result.VOICEMAIL)
+    some.move(HuntEvent.EXHAUSTED)
+    some.finish(HuntEvent.DELIVERED, Result.VOICEMAIL)
     assert told == [
-        (State.SEEKING, Event.EXHAUSTED, State.LEAVING),
-        (State.LEAVING, Event.DELIVERED, State.ENDED),
+        (HuntState.SEEKING, HuntEvent.EXHAUSTED, HuntState.LEAVING),
+        (HuntState.LEAVING, HuntEvent.DELIVERED, HuntState.ENDED),
     ]
 
 

@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 import pytest
 
-from fshunt.simulator.core.callers import Caller
+from fshunt.simulator.core.callers import SimulatedCaller
 from fshunt.simulator.core.clock import VirtualClock
 from fshunt.simulator.core.phones import GONE, RINGS, Behaviour, answers, refuses
 from fshunt.simulator.dialplan.routing import Action
@@ -26,7 +26,7 @@ class Played:
     """What the phones and the caller of a tape did. Phones of one extension in the order of their contacts."""
 
     phones: dict[str, list[Behaviour]] = field(default_factory=dict)
-    caller: Caller = field(default_factory=Caller)
+    caller: SimulatedCaller = field(default_factory=SimulatedCaller)
     unregistered: tuple[str, ...] = ()
     hangs_up_at: float | None = None
     voicemail_seconds: float = 60.0
@@ -37,7 +37,7 @@ PLAYED = {
     "busy-rejected-unavailable-unregistered": Played(
         {"1001": [refuses(486)], "1002": [refuses(603, 0.1)], "1003": [refuses(480, 0.2)]}, unregistered=("1009",)
     ),
-    "caller-hangs-up-while-ringing": Played({"1001": [RINGS]}, Caller(give_up_after=1.0)),
+    "caller-hangs-up-while-ringing": Played({"1001": [RINGS]}, SimulatedCaller(give_up_after=1.0)),
     "confirm-accepted": Played(
         {"1001": [Behaviour(answer_after=0.3, digit="1", digit_after=0.8, hangup_after=2.5)]},
     ),
@@ -45,7 +45,9 @@ PLAYED = {
     "controller-dies-after-answer": Played({"1001": [answers(0.5)]}),
     "controller-dies-while-ringing": Played({"1001": [RINGS]}),
     "legs-cancelled-by-uuid-kill": Played({"1001": [RINGS], "1002": [RINGS], "1003": [answers(1.6, talks=0.5)]}),
-    "no-answer-then-answered-caller-hangs-up": Played({"1001": [RINGS], "1002": [answers(0.3)]}, Caller(talk_for=1.0)),
+    "no-answer-then-answered-caller-hangs-up": Played(
+        {"1001": [RINGS], "1002": [answers(0.3)]}, SimulatedCaller(talk_for=1.0)
+    ),
     # The lab's switch had no voicemail phrases, so its voicemail returned at once (fact 10).
     "no-answer-then-voicemail": Played({"1001": [RINGS]}, hangs_up_at=4.5, voicemail_seconds=0.1),
     "simultaneous-second-answers": Played({"1001": [RINGS], "1002": [answers(0.5, talks=1.0)], "1003": [RINGS]}),
@@ -60,7 +62,7 @@ PLAYED = {
             "1009": [GONE],
         }
     ),
-    "filtered-caller-gives-up": Played({"1001": [RINGS]}, Caller(give_up_after=1.0)),
+    "filtered-caller-gives-up": Played({"1001": [RINGS]}, SimulatedCaller(give_up_after=1.0)),
     "filtered-confirm-per-leg": Played(
         {
             "1001": [answers(0.2)],
@@ -68,8 +70,10 @@ PLAYED = {
             "1003": [answers(0.3, talks=0.4)],
         }
     ),
-    "filtered-confirm-killed": Played({"1001": [answers(0.2)]}, Caller(message_seconds=1.2)),
-    "filtered-early-media": Played({"1001": [Behaviour(progress=183)], "1002": [answers(0.8)]}, Caller(talk_for=0.4)),
+    "filtered-confirm-killed": Played({"1001": [answers(0.2)]}, SimulatedCaller(message_seconds=1.2)),
+    "filtered-early-media": Played(
+        {"1001": [Behaviour(progress=183)], "1002": [answers(0.8)]}, SimulatedCaller(talk_for=0.4)
+    ),
     "filtered-exit-in-talk": Played({"1001": [answers(0.3)]}),
     "filtered-transfer": Played({"1002": [answers(0.3, talks=0.6)]}),
     "filtered-unknown-app": Played(),

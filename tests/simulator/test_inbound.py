@@ -10,7 +10,7 @@ from gevent import socket
 
 from fshunt.esl.inbound import Inbound, LoginRefused, SwitchLost
 from fshunt.freeswitch.phones import PhoneState, PhoneTable, watch
-from fshunt.simulator.core.callers import Caller
+from fshunt.simulator.core.callers import SimulatedCaller
 from fshunt.simulator.core.faults import Slices
 from fshunt.simulator.core.phones import RINGS, answers
 from fshunt.simulator.switch import SimulatedSwitch
@@ -93,7 +93,7 @@ def test_a_direct_call_rings_and_then_both_ends_are_on_a_call(watched: Watched) 
 
 
 def test_an_answered_member_is_on_a_call_until_its_end(watched: Watched) -> None:
-    call = watched.switch.call("1002", caller=Caller(talk_for=0.05))
+    call = watched.switch.call("1002", caller=SimulatedCaller(talk_for=0.05))
     watched.until(lambda: watched.state("1002") is PhoneState.TALKING)
     (talking,) = watched.table.calls_of("1002@office.test")
     assert watched.table.is_answered(talking.uuid)

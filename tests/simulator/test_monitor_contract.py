@@ -14,7 +14,7 @@ from gevent import socket
 from fshunt.esl.frames import Frame
 from fshunt.esl.reader import FrameReader
 from fshunt.freeswitch.phones import PhoneState, PhoneTable
-from fshunt.simulator.core.callers import Caller
+from fshunt.simulator.core.callers import SimulatedCaller
 from fshunt.simulator.core.clock import RealClock
 from fshunt.simulator.core.phones import RINGS, Phone, answers, refuses
 from fshunt.simulator.switch import SimulatedSwitch
@@ -99,7 +99,7 @@ def _busy_and_given_up(office: Office, begin: Callable[[], Monitor]) -> Monitor:
     monitor = begin()
     office.switch.call("1001", "4155550100", "Lab")
     monitor.until_events(8)
-    office.switch.call("1002", "4155550100", "Lab", caller=Caller(give_up_after=0.6))
+    office.switch.call("1002", "4155550100", "Lab", caller=SimulatedCaller(give_up_after=0.6))
     monitor.until_events(16)
     return monitor
 

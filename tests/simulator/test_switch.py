@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from fshunt.simulator.core.call import SimulatedCall
-from fshunt.simulator.core.callers import Caller
+from fshunt.simulator.core.callers import SimulatedCaller
 from fshunt.simulator.core.clock import VirtualClock
 from fshunt.simulator.core.phones import RINGS, Behaviour, answers, refuses
 from fshunt.simulator.dialplan.routing import Action
@@ -109,7 +109,7 @@ def test_without_resume_a_controller_that_never_connects_leaves_the_caller_stuck
     made: Callable[..., SimulatedSwitch], controller: Controller
 ) -> None:
     switch = made([*NO_RESUME, socket_to(controller), ("voicemail", "default office.test 1999")])
-    call = switch.call("5000", caller=Caller(give_up_after=500))
+    call = switch.call("5000", caller=SimulatedCaller(give_up_after=500))
     assert controller.accepted.wait(REAL_SECONDS)
     controller.close()
     assert ending(call) == ("stuck", "")
@@ -257,7 +257,7 @@ def test_a_busy_phone_refuses_a_second_call(made: Callable[..., SimulatedSwitch]
 def test_nothing_is_left_after_the_last_call(made: Callable[..., SimulatedSwitch], controller: Controller) -> None:
     switch = made()
     switch.phone("1001", RINGS)
-    call = switch.call("5000", caller=Caller(give_up_after=1))
+    call = switch.call("5000", caller=SimulatedCaller(give_up_after=1))
     greet(controller, call)
     controller.execute("bridge", "user/1001@office.test")
     assert ending(call) == ("abandoned", "")
@@ -273,7 +273,7 @@ def test_a_controller_that_leaves_after_a_transfer_must_have_switched_resume_off
 ) -> None:
     switch = made()
     switch.phone("1002", answers(2, talks=1))
-    call = switch.call("5000", caller=Caller(give_up_after=100))
+    call = switch.call("5000", caller=SimulatedCaller(give_up_after=100))
     greet(controller, call)
     controller.execute("set", f"socket_resume={resume}")
     controller.execute("transfer", "1002 XML default", "one")

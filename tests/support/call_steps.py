@@ -9,7 +9,7 @@ from enum import StrEnum
 from gevent.event import Event
 
 from fshunt.simulator.eventsocket import commands
-from fshunt.simulator.eventsocket.listener import Listener
+from fshunt.simulator.eventsocket.listener import SimulatedListener
 from fshunt.simulator.eventsocket.socket import EventSocket
 from fshunt.simulator.switch import Fact, SimulatedSwitch
 
@@ -66,7 +66,7 @@ def overheard(switch: SimulatedSwitch, on_command: Callable[[str], object]) -> I
     handle = commands.handle
 
     def listen(listener: EventSocket, text: str) -> bytes:
-        if isinstance(listener, Listener) and listener.call.switch is switch:
+        if isinstance(listener, SimulatedListener) and listener.call.switch is switch:
             on_command(text)
         return handle(listener, text)
 

@@ -36,7 +36,7 @@ from fshunt.freeswitch.offers import Offer, StageLegs
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.hunt import Hunt, Stage
-from fshunt.hunting.states import TRANSITIONS, Event, Outcome, Result, State
+from fshunt.hunting.states import TRANSITIONS, HuntEvent, HuntState, Outcome, Result
 
 CALLER_HUNG_UP = "the caller hung up"
 DAEMON_STOPPED = "fshunt was stopped"
@@ -84,7 +84,7 @@ class Call:
             self._hunt_until_taken()
             self.session.close()
         except CallerGone:
-            self._end(Event.CALLER_GONE, Result.ABANDONED, CALLER_HUNG_UP)
+            self._end(HuntEvent.CALLER_GONE, Result.ABANDONED, CALLER_HUNG_UP)
             self.session.close()
         except Detach:
             self._detach(stopping=True)
@@ -93,13 +93,13 @@ class Call:
             self._detach(stopping=True)
             leave_ringing(self.session, self.caller)
         except Stopped:
-            self._end(Event.FAILED, Result.FAILED, DAEMON_STOPPED)
+            self._end(HuntEvent.FAILED, Result.FAILED, DAEMON_STOPPED)
             self.session.hand_back()
         except FshuntError as error:
             self._failed(error)
         finally:
             if not self.call_log.is_closed:
-                self._end(Event.FAILED, Result.FAILED, INTERNAL_ERROR)
+                self._end(HuntEvent.FAILED, Result.FAILED, INTERNAL_ERROR)
                 give_up(self.session, self.caller)
 
     def _hunt_until_taken(self) -> None:
@@ -140,7 +140,7 @@ class Call:
             hunt.skipped(member, reason)
             self.call_log.skipped(stage, member, reason)
         if not choice.chosen:
-            hunt.move(Event.PASSED_OVER)
+            hunt.move(HuntEvent.PASSED_OVER)
             return False
         return self._ring_offers(hunt, stage, choice.chosen)
 
@@ -167,7 +167,7 @@ class Call:
 
         ringing = self._ringing = Ringing(self.session, StageLegs(offers), on_ended, clock)
         hunt.offer_ids.update(offer.id for offer in offers)
-        hunt.move(Event.RUNG)
+        hunt.move(HuntEvent.RUNG)
         self.call_log.offered(stage, offers, hunt.group)
         ringing.start(plans)
         self._note_delay()
@@ -182,7 +182,7 @@ class Call:
             case StageEnd.LEFT_RINGING:
                 raise LeftRinging
             case StageEnd.NOBODY:
-                hunt.move(Event.RANG_OUT)
+                hunt.move(HuntEvent.RANG_OUT)
                 if self._stopping:
                     raise Stopped
                 return False
@@ -197,7 +197,7 @@ class Call:
     def _answered(self, hunt: Hunt) -> None:
         """From here on the call outlives us, and nobody else is rung (invariant I6)."""
         self.detached_result = Result.ANSWERED
-        hunt.move(Event.ANSWERED)
+        hunt.move(HuntEvent.ANSWERED)
         with suppress(SwitchLost):  # it is met again at once by the wait for the end of the talk
             protect_talk(self.session, self.caller)
         if hunt.answered_by is not None:
@@ -209,13 +209,13 @@ class Call:
             return
         if hunt.answered_by is not None:
             self.call_log.talk_ended(hunt.group, hunt.answered_by)
-        self._end(Event.TALK_ENDED, Result.ANSWERED)
+        self._end(HuntEvent.TALK_ENDED, Result.ANSWERED)
         part(self.session)
 
     def _leave(self, hunt: Hunt) -> None:
         """Nobody took the call: on to the destination of the case."""
         self.session.check_caller()
-        hunt.move(Event.EXHAUSTED)
+        hunt.move(HuntEvent.EXHAUSTED)
         case, destination = hunt.case(), hunt.destination()
         self._destination = destination
         if destination.kind is DestinationKind.TRANSFER and self._presented:
@@ -224,7 +224,7 @@ class Call:
             self.detached_result = Result.VOICEMAIL
             self.call_log.leaving(Result.VOICEMAIL, case, destination)
         result = leave(self.session, self.caller, hunt.group.domain, destination, self.deps.settings)
-        self._end(Event.DELIVERED, result, case)
+        self._end(HuntEvent.DELIVERED, result, case)
 
     def _taken(self, taken: CallerTaken) -> None:
         """Somebody else has the caller: the hunt is over, and nothing more is said to the switch about this caller.
@@ -234,12 +234,14 @@ class Call:
         self.detached_result = Result.TRANSFERRED
         who = None if taken.by is None else self.deps.monitor.extension_of(taken.by)
         picked_up = f"picked up by {who}" if who else "picked up at another phone"
-        self._end(Event.TAKEN, Result.TRANSFERRED, "transferred by somebody else" if taken.by is None else picked_up)
+        self._end(
+            HuntEvent.TAKEN, Result.TRANSFERRED, "transferred by somebody else" if taken.by is None else picked_up
+        )
         part(self.session)
 
     # How it ends.
 
-    def _end(self, event: Event, result: Result, reason: str | None = None, *, end_seen: bool = True) -> None:
+    def _end(self, event: HuntEvent, result: Result, reason: str | None = None, *, end_seen: bool = True) -> None:
         """Give the hunt its one result, and close its record; once that is done, nothing."""
         if self.call_log.is_closed:
             return
@@ -253,9 +255,9 @@ class Call:
         if self.call_log.is_closed:
             return
         if hunt is None or not self.deps.takeover.can_watch:
-            self._end(Event.DETACHED, result, WENT_ON if self.detached_result else STOPPED_RINGING, end_seen=False)
+            self._end(HuntEvent.DETACHED, result, WENT_ON if self.detached_result else STOPPED_RINGING, end_seen=False)
             return
-        hunt.finish(Event.DETACHED, result, WENT_ON)
+        hunt.finish(HuntEvent.DETACHED, result, WENT_ON)
         self.call_log.detach(result if self.detached_result else "phones keep ringing")
         if not stopping:  # else the next daemon takes it over
             self.deps.takeover.watch(self._detached_call(hunt, result))
@@ -275,11 +277,11 @@ class Call:
         """Say in one sentence why the call could not be hunted to its end, and leave it to the dialplan."""
         self.session.hear_out()
         if self.session.gone and self.detached_result is not Result.ANSWERED:
-            self._end(Event.CALLER_GONE, Result.ABANDONED, CALLER_HUNG_UP)
+            self._end(HuntEvent.CALLER_GONE, Result.ABANDONED, CALLER_HUNG_UP)
         elif self._goes_on(error):
             self._detach()
         else:
-            self._end(Event.FAILED, Result.FAILED, str(error))
+            self._end(HuntEvent.FAILED, Result.FAILED, str(error))
             give_up(self.session, self.caller)
         self.session.hand_back()
 
@@ -306,7 +308,7 @@ class Call:
         The caller goes to the daemon that follows, another one, or the fallback. Whoever has picked up keeps the call.
         """
         self._stopping = True
-        if self._ringing is not None and self.hunt is not None and self.hunt.state is State.RINGING:
+        if self._ringing is not None and self.hunt is not None and self.hunt.state is HuntState.RINGING:
             self._ringing.stop()
         elif self.detached_result is None:
             self._greenlet.kill(Stopped, block=False)

@@ -9,12 +9,12 @@ from fshunt.daemon.data.database import Deadline
 from fshunt.daemon.data.events import TurnMoved
 from fshunt.daemon.deps import Dependencies
 from fshunt.db.queries import hunts
-from fshunt.db.queries.hunts import Loaded
+from fshunt.db.queries.hunts import LoadedGroup
 from fshunt.errors import DatabaseError, NotFound
 from fshunt.hunting.hunt import Hunt
 from fshunt.hunting.policies import POLICIES, Remembers, first_in_turn
 from fshunt.hunting.policy_input import PolicyInput, policy_input_of
-from fshunt.hunting.states import Event, State
+from fshunt.hunting.states import HuntEvent, HuntState
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def plan(caller: Caller, hunt_id: str, deps: Dependencies, deadline: Deadline) -
     if policy_input.members and POLICIES[policy_input.policy].remembers is Remembers.TURN:
         policy_input = _with_turn_taken(policy_input, loaded.group.id, caller.uuid, deps, deadline)
 
-    def log_transition(before: State, event: Event, now: State) -> None:
+    def log_transition(before: HuntState, event: HuntEvent, now: HuntState) -> None:
         log.debug("call %s: %s, %s, %s", caller.uuid, before, event, now)
 
     return Hunt(
@@ -43,7 +43,7 @@ def plan(caller: Caller, hunt_id: str, deps: Dependencies, deadline: Deadline) -
     )
 
 
-def _load(caller: Caller, deps: Dependencies, deadline: Deadline) -> Loaded:
+def _load(caller: Caller, deps: Dependencies, deadline: Deadline) -> LoadedGroup:
     try:
         loaded = deps.database.run(
             lambda s: hunts.load(

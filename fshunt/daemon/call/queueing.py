@@ -13,7 +13,7 @@ from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.call.finish import Stopped
 from fshunt.daemon.call.selection import Chosen, choose
 from fshunt.daemon.call.setup import HoldMusic
-from fshunt.daemon.cluster.queue import Key, QueuedCaller
+from fshunt.daemon.cluster.queue import MemberKey, QueuedCaller
 from fshunt.daemon.data.database import Deadline
 from fshunt.daemon.data.events import QueueLeft
 from fshunt.daemon.deps import Dependencies
@@ -23,7 +23,7 @@ from fshunt.esl.session import Session
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.group import MAX_WAIT_SECONDS, Member
 from fshunt.hunting.hunt import Hunt, Stage
-from fshunt.hunting.states import Event, Outcome, State
+from fshunt.hunting.states import HuntEvent, HuntState, Outcome
 
 LONGEST_PAUSE_SECONDS = 2.0
 """Between two attempts without a notice that a member is free: a notice may be lost."""
@@ -45,7 +45,7 @@ class Queueing(AbstractContextManager["Queueing"]):
         self._music = HoldMusic(session, hunt.group, caller)
         self._queued = QueuedCaller(hunt.id, hunt.group.id, session.wake)
         self._deadline = Deadline(deps.settings.database_timeout, clock)
-        self._entered: frozenset[Key] = frozenset()
+        self._entered: frozenset[MemberKey] = frozenset()
         self._announced = False
         self._attempt = 0
         self._not_before: dict[int, float] = {}
@@ -72,7 +72,7 @@ class Queueing(AbstractContextManager["Queueing"]):
             found = self._attempt_stages()
             if found is not None:
                 self._leave_queue(keep_ticket=not self.hunt.group.call_waiting)
-                self.hunt.move(Event.MEMBER_FREE)
+                self.hunt.move(HuntEvent.MEMBER_FREE)
                 self._music.stop()
                 return found
             if not self.hunt.waits():
@@ -122,8 +122,8 @@ class Queueing(AbstractContextManager["Queueing"]):
         others = frozenset(
             (group.domain, member.extension) for member in self.hunt.queued_for() if member not in reserved
         )
-        if self.hunt.state is not State.WAITING:
-            self.hunt.move(Event.WAITS)
+        if self.hunt.state is not HuntState.WAITING:
+            self.hunt.move(HuntEvent.WAITS)
         self.deps.queue.join(self._queued, keys, others)
         if keys != self._entered or not self._queued.joined:
             self._deadline.extend(self.deps.settings.database_timeout)

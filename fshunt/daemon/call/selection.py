@@ -44,7 +44,7 @@ MAX_DAEMONS_FIRST = 3
 
 _NO_PHONE = {SkipReason.UNREGISTERED, Outcome.UNREGISTERED, SkipReason.UNREACHABLE, Outcome.UNREACHABLE}
 
-Phones = dict[int, list[str]]
+Endpoints = dict[int, list[str]]
 """The endpoints of each member by id; an empty list: no phone is registered."""
 
 
@@ -92,7 +92,7 @@ def choose(
 
 
 def _seen_after_the_others(
-    hunt: Hunt, members: Sequence[Member], phones: Phones, deps: Dependencies
+    hunt: Hunt, members: Sequence[Member], phones: Endpoints, deps: Dependencies
 ) -> dict[int, MemberStatus]:
     """Let the daemons of a lower rank ring first, and return what is seen of the members then.
 
@@ -113,7 +113,7 @@ def _sort_out(
     members: Sequence[Member],
     seen: dict[int, MemberStatus],
     statuses: dict[int, MemberStatus],
-    phones: Phones,
+    phones: Endpoints,
     at: datetime,
     deps: Dependencies,
 ) -> Choice:
@@ -172,9 +172,9 @@ def without_phone(hunt: Hunt, extension: str, deps: Dependencies) -> list[str]:
     return sorted(met | gone)
 
 
-def find_phones(session: Session, domain: str, members: Sequence[Member]) -> Phones:
+def find_phones(session: Session, domain: str, members: Sequence[Member]) -> Endpoints:
     """Ask the switch for all phones of all members at once (fact 17); an external number is its own phone."""
-    phones: Phones = {m.id: [external_endpoint(m.address)] for m in members if m.address.external}
+    phones: Endpoints = {m.id: [external_endpoint(m.address)] for m in members if m.address.external}
     asked = [(m, mark, contact_query(m.address, domain, mark)) for m, mark in _marked(members)]
     answers = session.send_all([query for _, _, query in asked], API_SECONDS) if asked else []
     for (member, mark, _), answer in zip(asked, answers, strict=True):

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 
 from fshunt.daemon.cluster.claim_audit import ClaimAudit
-from fshunt.daemon.cluster.queue import CallQueue, Key, QueuedCaller
+from fshunt.daemon.cluster.queue import CallQueue, MemberKey, QueuedCaller
 from fshunt.daemon.data.database import Database, Deadline
 from fshunt.daemon.data.events import ClaimAcquired, ClaimReleased
 from fshunt.daemon.data.outbox import Outbox
@@ -51,11 +51,11 @@ class Claims:
         self._rank, self._dead_heartbeats = 0, Timing().dead_heartbeats
         self._is_member = False
         """Whether the database knows that this run lives."""
-        self._held: dict[Key, dict[str, str]] = {}
+        self._held: dict[MemberKey, dict[str, str]] = {}
         """By member, the hunts of this daemon that hold it, and their calls."""
         self._in_use: set[ClaimKey] = set()
         """Those of them that a hunt relies on."""
-        self._leaving: set[tuple[Key, str]] = set()
+        self._leaving: set[tuple[MemberKey, str]] = set()
         """Released, and held until the database knows."""
         self._expiring: dict[str, int] = {}
         """Hunts whose talks nobody watches, and for how many heartbeats they keep their claims."""
@@ -244,25 +244,25 @@ class Claims:
             for member_id, status in stored.items()
         }
 
-    def _released(self, keys: Iterable[Key], hunt_id: str) -> None:
+    def _released(self, keys: Iterable[MemberKey], hunt_id: str) -> None:
         for key in keys:
             if (key, hunt_id) in self._leaving:
                 self._leaving.discard((key, hunt_id))
                 self._drop(key, hunt_id)
                 self._queue.member_may_be_free(key)
 
-    def _drop(self, key: Key, hunt_id: str) -> None:
+    def _drop(self, key: MemberKey, hunt_id: str) -> None:
         holders = self._held.get(key, {})
         self._in_use.discard((*key, hunt_id))
         holders.pop(hunt_id, None)
         if not holders:
             self._held.pop(key, None)
 
-    def _note_start(self, key: Key, hunt: Hunt) -> None:
+    def _note_start(self, key: MemberKey, hunt: Hunt) -> None:
         self._in_use.add((*key, hunt.id))
         more = {"shared": True} if hunt.group.call_waiting else {}
         self._audit.note("start", domain=key[0], member=key[1], call=hunt.call_uuid, hunt=hunt.id, **more)
 
 
-def _key(group: Group, member: Member) -> Key:
+def _key(group: Group, member: Member) -> MemberKey:
     return group.domain, member.extension

@@ -13,7 +13,7 @@ RunId = str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class CounterSeen:
     """A run's counter, at which of the own heartbeats it was seen to move last, and whether it was ever seen to."""
 
     counter: int | None
@@ -26,7 +26,7 @@ class Membership:
     """What was seen up to the last successful heartbeat. Each heartbeat makes a new one, kept only if it succeeds."""
 
     heartbeats: int = 0
-    seen: Mapping[RunId, Seen] = field(default_factory=dict)
+    seen: Mapping[RunId, CounterSeen] = field(default_factory=dict)
     stale: Mapping[object, int] = field(default_factory=dict)
     """Own rows that nobody wants, and at how many heartbeats in a row they were found."""
 
@@ -51,10 +51,10 @@ class Membership:
         """Count own rows that nobody wants; those that are wanted again are forgotten."""
         return replace(self, stale={row: self.stale.get(row, 0) + 1 for row in rows})
 
-    def _look(self, run_id: RunId, counter: int | None, now: int) -> Seen:
+    def _look(self, run_id: RunId, counter: int | None, now: int) -> CounterSeen:
         before = self.seen.get(run_id)
         if before is None:
-            return Seen(counter, now)
+            return CounterSeen(counter, now)
         if before.counter == counter:
             return before
-        return Seen(counter, now, moved=True)
+        return CounterSeen(counter, now, moved=True)

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
-Key = tuple[str, str]
+MemberKey = tuple[str, str]
 """A member: the domain and the extension."""
 
 
@@ -28,9 +28,9 @@ class QueuedCaller:
     wake: Callable[[], None]
     number: int = 0
     ticket: int | None = None
-    keys: frozenset[Key] = field(default_factory=frozenset)
+    keys: frozenset[MemberKey] = field(default_factory=frozenset)
     """The members who are kept for this caller, and for whom they are woken."""
-    others: frozenset[Key] = field(default_factory=frozenset)
+    others: frozenset[MemberKey] = field(default_factory=frozenset)
     """Members who cannot be rung for the caller now, and for whom they are only woken."""
     joined: bool = False
     """Whether the database was told of the caller's entries, and nothing says that it has lost them."""
@@ -45,26 +45,26 @@ class CallerIndex:
     """Queued callers by member, each member's in order: a change costs what the callers of that member cost."""
 
     def __init__(self) -> None:
-        self._callers: defaultdict[Key, list[QueuedCaller]] = defaultdict(list)
+        self._callers: defaultdict[MemberKey, list[QueuedCaller]] = defaultdict(list)
 
-    def add(self, caller: QueuedCaller, keys: Iterable[Key]) -> None:
+    def add(self, caller: QueuedCaller, keys: Iterable[MemberKey]) -> None:
         """Have the caller found under these members."""
         for key in keys:
             self._callers[key].append(caller)
             self._callers[key].sort(key=lambda each: each.order)
 
-    def remove(self, caller: QueuedCaller, keys: Iterable[Key]) -> None:
+    def remove(self, caller: QueuedCaller, keys: Iterable[MemberKey]) -> None:
         """Have the caller found under these members no more."""
         for key in keys:
             self._callers[key].remove(caller)
             if not self._callers[key]:
                 del self._callers[key]
 
-    def first(self, key: Key) -> QueuedCaller | None:
+    def first(self, key: MemberKey) -> QueuedCaller | None:
         """Return who is first for a member."""
         return next(iter(self._callers.get(key, ())), None)
 
-    def all(self, key: Key) -> Collection[QueuedCaller]:
+    def all(self, key: MemberKey) -> Collection[QueuedCaller]:
         """Return all who wait for a member."""
         return self._callers.get(key, ())
 
@@ -75,7 +75,7 @@ class CallQueue:
     def __init__(self) -> None:
         self._waiting: dict[str, QueuedCaller] = {}
         self._kept, self._others = CallerIndex(), CallerIndex()
-        self._named: defaultdict[str, dict[Key, int]] = defaultdict(dict)
+        self._named: defaultdict[str, dict[MemberKey, int]] = defaultdict(dict)
         """Members for whom somebody waits, by the name of their domain and by that of their phones, in lower case."""
         self._numbers = itertools.count(1)
 
@@ -92,11 +92,11 @@ class CallQueue:
         """The hunts of those whose entries the database was told of, and has."""
         return frozenset(hunt_id for hunt_id, caller in self._waiting.items() if caller.joined and caller.keys)
 
-    def count(self, keys: Collection[Key]) -> int:
+    def count(self, keys: Collection[MemberKey]) -> int:
         """Return how many wait here for any of these members."""
         return len({caller.hunt_id for key in keys for caller in self._kept.all(key)})
 
-    def join(self, caller: QueuedCaller, keys: Collection[Key], others: Collection[Key] = ()) -> None:
+    def join(self, caller: QueuedCaller, keys: Collection[MemberKey], others: Collection[MemberKey] = ()) -> None:
         """Wait for these members; whoever was queued before has the same ticket again."""
         if caller.hunt_id in self._waiting and (caller.keys, caller.others) == (frozenset(keys), frozenset(others)):
             return
@@ -127,14 +127,14 @@ class CallQueue:
         if self._remove(caller):
             self._wake_first(caller.keys)
 
-    def is_kept_for_another(self, key: Key, caller: QueuedCaller | None) -> bool:
+    def is_kept_for_another(self, key: MemberKey, caller: QueuedCaller | None) -> bool:
         """Whether somebody who began to wait earlier waits for this member; ``caller`` None: one who just came."""
         first = self._kept.first(key)
         if first is None or first is caller:
             return False
         return caller is None or not caller.number or first.order < caller.order
 
-    def member_may_be_free(self, key: Key) -> None:
+    def member_may_be_free(self, key: MemberKey) -> None:
         """Wake who is first for this member."""
         self._wake_first({key})
 
@@ -171,12 +171,12 @@ class CallQueue:
                     del self._named[name]
         return True
 
-    def _wake_first(self, keys: Iterable[Key]) -> None:
+    def _wake_first(self, keys: Iterable[MemberKey]) -> None:
         firsts = {caller for key in keys for caller in (self._kept.first(key), self._others.first(key)) if caller}
         for caller in sorted(firsts, key=lambda each: each.order):
             caller.wake()
 
 
-def _names(caller: QueuedCaller) -> list[tuple[Key, str]]:
+def _names(caller: QueuedCaller) -> list[tuple[MemberKey, str]]:
     keys = caller.keys | caller.others
     return [(key, name.lower()) for key in keys for name in (key[0], f"{key[1]}@{key[0]}")]

@@ -37,7 +37,7 @@ log = logging.getLogger("fshunt.call")
 CUT_OFF_SECONDS = 60.0
 """After so long without its switch a call is closed, its end not seen: longer than a switch takes to start again."""
 
-Leg = tuple[str, OpenOffer]
+LiveLeg = tuple[str, OpenOffer]
 """A channel that lives, and the offer that it is of."""
 
 
@@ -243,7 +243,7 @@ class Takeover:
             self._calls.drop(call.hunt_id)
             self._close(unfinished)
 
-    def _who_answered(self, unfinished: UnfinishedCall, legs: list[Leg]) -> Leg | None:
+    def _who_answered(self, unfinished: UnfinishedCall, legs: list[LiveLeg]) -> LiveLeg | None:
         """Return the leg that has the call: it was picked up, and the caller answered.
 
         A phone that was picked up, and has not confirmed, does not answer the caller.
@@ -252,7 +252,7 @@ class Takeover:
             return None
         return next((each for each in legs if self._monitor.is_answered(each[0])), None)
 
-    def _legs(self, unfinished: UnfinishedCall) -> list[Leg]:
+    def _legs(self, unfinished: UnfinishedCall) -> list[LiveLeg]:
         """Return the legs that live of a call whose caller is there, each with its offer."""
         if not self._monitor.has_channel(unfinished.uuid):
             return []

@@ -24,9 +24,9 @@ from fshunt.db.queries import calls, hunts, queue
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.states import Outcome, Result
 
-E = TypeVar("E", bound="Event")
+E = TypeVar("E", bound="OutboxEvent")
 
-KINDS: dict[str, type[Event]] = {}
+KINDS: dict[str, type[OutboxEvent]] = {}
 """All kinds of events, by name."""
 
 
@@ -41,7 +41,7 @@ class Scope(IntEnum):
     MEMBER = 4
 
 
-class Key(NamedTuple):
+class OrderKey(NamedTuple):
     """Events with the same key are written in the order in which they happened."""
 
     scope: Scope
@@ -60,7 +60,7 @@ def register(event: type[E]) -> type[E]:
     return event
 
 
-class Event(ABC):
+class OutboxEvent(ABC):
     """Something that happened and that the database must know, once."""
 
     __slots__ = ()
@@ -71,7 +71,7 @@ class Event(ABC):
 
     @property
     @abstractmethod
-    def key(self) -> Key:
+    def key(self) -> OrderKey:
         """What must stay in order."""
 
     @abstractmethod
@@ -84,7 +84,7 @@ class Event(ABC):
         return {"kind": self.kind, "version": self.version, "fields": fields}
 
 
-def from_json(json: object) -> Event:
+def from_json(json: object) -> OutboxEvent:
     """Return the event that ``to_json`` gave these values for; raise UnreadableEvent if there is none."""
     if not isinstance(json, dict):
         raise UnreadableEvent("it is no JSON object")
@@ -101,7 +101,7 @@ def from_json(json: object) -> Event:
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallOpened(Event):
+class CallOpened(OutboxEvent):
     """A hunt has begun."""
 
     kind: ClassVar[str] = "call-opened"
@@ -119,9 +119,9 @@ class CallOpened(Event):
     run_id: str | None
 
     @property
-    def key(self) -> Key:
+    def key(self) -> OrderKey:
         """The hunt."""
-        return Key(Scope.HUNT, self.hunt_id)
+        return OrderKey(Scope.HUNT, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Write the row of the call."""
@@ -130,7 +130,7 @@ class CallOpened(Event):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallAnswered(Event):
+class CallAnswered(OutboxEvent):
     """A member talks with the caller."""
 
     kind: ClassVar[str] = "call-answered"
@@ -139,9 +139,9 @@ class CallAnswered(Event):
     answered_at: datetime
 
     @property
-    def key(self) -> Key:
+    def key(self) -> OrderKey:
         """The hunt."""
-        return Key(Scope.HUNT, self.hunt_id)
+        return OrderKey(Scope.HUNT, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Write who answered."""
@@ -150,7 +150,7 @@ class CallAnswered(Event):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallLeaving(Event):
+class CallLeaving(OutboxEvent):
     """Nobody took the caller, who is on the way to a destination that outlives the daemon."""
 
     kind: ClassVar[str] = "call-leaving"
@@ -160,9 +160,9 @@ class CallLeaving(Event):
     destination: str
 
     @property
-    def key(self) -> Key:
+    def key(self) -> OrderKey:
         """The hunt."""
-        return Key(Scope.HUNT, self.hunt_id)
+        return OrderKey(Scope.HUNT, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Write where the caller goes."""
@@ -171,7 +171,7 @@ class CallLeaving(Event):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallWaited(Event):
+class CallWaited(OutboxEvent):
     """The caller waited for a busy member."""
 
     kind: ClassVar[str] = "call-waited"
@@ -179,9 +179,9 @@ class CallWaited(Event):
     seconds: float
 
     @property
-    def key(self) -> Key:
+    def key(self) -> OrderKey:
         """The hunt."""
-        return Key(Scope.HUNT, self.hunt_id)
+        return OrderKey(Scope.HUNT, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Write how long."""
@@ -190,7 +190,7 @@ class CallWaited(Event):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallClosed(Event):
+class CallClosed(OutboxEvent):
     """A hunt of this daemon has its result and its end."""
 
     kind: ClassVar[str] = "call-closed"
@@ -203,9 +203,9 @@ class CallClosed(Event):
     waited_seconds: float | None
 
     @property
-    def key(self) -> Key:
+    def key(self) -> OrderKey:
         """The hunt."""
-        return Key(Scope.HUNT, self.hunt_id)
+        return OrderKey(Scope.HUNT, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Close the record."""
@@ -214,7 +214,7 @@ class CallClosed(Event):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallFinished(Event):
+class CallFinished(OutboxEvent):
     """A call that went on without a session, or that was taken over, has ended."""
 
     kind: ClassVar[str] = "call-finished"
@@ -225,9 +225,9 @@ class CallFinished(Event):
     end_seen: bool
 
     @property
-    def key(self) -> Key:
+    def key(self) -> OrderKey:
         """The hunt."""
-        return Key(Scope.HUNT, self.hunt_id)
+        return OrderKey(Scope.HUNT, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Close the record."""
@@ -236,7 +236,7 @@ class CallFinished(Event):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrphanClosed(Event):
+class OrphanClosed(OutboxEvent):
     """A daemon that is gone left the call open, and nobody can watch it to its end."""
 
     kind: ClassVar[str] = "orphan-closed"
@@ -244,9 +244,9 @@ class OrphanClosed(Event):
     ended_at: datetime
 
     @property
-    def key(self) -> Key:
+    def key(self) -> OrderKey:
         """The hunt."""
-        return Key(Scope.HUNT, self.hunt_id)
+        return OrderKey(Scope.HUNT, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Close the record."""
@@ -255,7 +255,7 @@ class OrphanClosed(Event):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OfferStarted(Event):
+class OfferStarted(OutboxEvent):
     """The phones of a member ring."""
 
     kind: ClassVar[str] = "offer-started"
@@ -270,9 +270,9 @@ class OfferStarted(Event):
     started_at: datetime
 
     @property
-    def key(self) -> Key:
+    def key(self) -> OrderKey:
         """The hunt."""
-        return Key(Scope.HUNT, self.hunt_id)
+        return OrderKey(Scope.HUNT, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Write the row of the offer."""
@@ -282,7 +282,7 @@ class OfferStarted(Event):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OfferEnded(Event):
+class OfferEnded(OutboxEvent):
     """An offer has its outcome.
 
     ``member_id``, ``rang_out`` (the phone rang for its whole time) and ``missing`` (members without a phone now) are
@@ -302,9 +302,9 @@ class OfferEnded(Event):
     missing: tuple[str, ...] = ()
 
     @property
-    def key(self) -> Key:
+    def key(self) -> OrderKey:
         """The hunt."""
-        return Key(Scope.HUNT, self.hunt_id)
+        return OrderKey(Scope.HUNT, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Write the outcome, and count it for auto-block."""
@@ -315,7 +315,7 @@ class OfferEnded(Event):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MemberSkipped(Event):
+class MemberSkipped(OutboxEvent):
     """A member was passed over."""
 
     kind: ClassVar[str] = "member-skipped"
@@ -330,9 +330,9 @@ class MemberSkipped(Event):
     detail: str | None
 
     @property
-    def key(self) -> Key:
+    def key(self) -> OrderKey:
         """The hunt."""
-        return Key(Scope.HUNT, self.hunt_id)
+        return OrderKey(Scope.HUNT, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Write the row of the skip."""
@@ -342,7 +342,7 @@ class MemberSkipped(Event):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TurnMoved(Event):
+class TurnMoved(OutboxEvent):
     """A call took the turn of a round-robin group and could not wait for the database."""
 
     kind: ClassVar[str] = "turn-moved"
@@ -352,9 +352,9 @@ class TurnMoved(Event):
     """What the order of the call was decided on."""
 
     @property
-    def key(self) -> Key:
+    def key(self) -> OrderKey:
         """The group."""
-        return Key(Scope.GROUP, self.group_id)
+        return OrderKey(Scope.GROUP, self.group_id)
 
     def apply(self, s: Session) -> None:
         """Move the turn, once a call."""
@@ -363,7 +363,7 @@ class TurnMoved(Event):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MemberAnswered(Event):
+class MemberAnswered(OutboxEvent):
     """A member answered: idle since then and, where the policy remembers it, the group's last answerer."""
 
     kind: ClassVar[str] = "member-answered"
@@ -374,9 +374,9 @@ class MemberAnswered(Event):
     moves_answerer: bool
 
     @property
-    def key(self) -> Key:
+    def key(self) -> OrderKey:
         """The group whose last answerer moves; else the member, whose stamp alone is written."""
-        return Key(Scope.GROUP, self.group_id) if self.moves_answerer else Key(Scope.MEMBER, self.member_id)
+        return OrderKey(Scope.GROUP, self.group_id) if self.moves_answerer else OrderKey(Scope.MEMBER, self.member_id)
 
     def apply(self, s: Session) -> None:
         """Stamp the member, and move the last answerer once a call."""
@@ -385,7 +385,7 @@ class MemberAnswered(Event):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TalkEnded(Event):
+class TalkEnded(OutboxEvent):
     """A member's talk is over: the member is idle from then on."""
 
     kind: ClassVar[str] = "talk-ended"
@@ -393,9 +393,9 @@ class TalkEnded(Event):
     at: datetime
 
     @property
-    def key(self) -> Key:
+    def key(self) -> OrderKey:
         """The member."""
-        return Key(Scope.MEMBER, self.member_id)
+        return OrderKey(Scope.MEMBER, self.member_id)
 
     def apply(self, s: Session) -> None:
         """Stamp the member; a stamp never goes back."""
@@ -404,7 +404,7 @@ class TalkEnded(Event):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimReleased(Event):
+class ClaimReleased(OutboxEvent):
     """A hunt gave up its claims: all (``extensions`` None), or those on the extensions taken before a moment."""
 
     kind: ClassVar[str] = "claim-released"
@@ -413,9 +413,9 @@ class ClaimReleased(Event):
     taken_before: int | None
 
     @property
-    def key(self) -> Key:
+    def key(self) -> OrderKey:
         """The claims of the hunt."""
-        return Key(Scope.CLAIMS, self.hunt_id)
+        return OrderKey(Scope.CLAIMS, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """End the claims; whoever waits is told."""
@@ -424,7 +424,7 @@ class ClaimReleased(Event):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimAcquired(Event):
+class ClaimAcquired(OutboxEvent):
     """A hunt took claims while the database was away. A claim of a daemon that is gone must not come back."""
 
     kind: ClassVar[str] = "claim-acquired"
@@ -437,9 +437,9 @@ class ClaimAcquired(Event):
     sequence: int
 
     @property
-    def key(self) -> Key:
+    def key(self) -> OrderKey:
         """The claims of the hunt."""
-        return Key(Scope.CLAIMS, self.hunt_id)
+        return OrderKey(Scope.CLAIMS, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Claim the members whom no other hunt has."""
@@ -448,16 +448,16 @@ class ClaimAcquired(Event):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QueueLeft(Event):
+class QueueLeft(OutboxEvent):
     """A caller waits no more."""
 
     kind: ClassVar[str] = "queue-left"
     hunt_id: str
 
     @property
-    def key(self) -> Key:
+    def key(self) -> OrderKey:
         """The claims of the hunt: those who wait behind the caller are told."""
-        return Key(Scope.CLAIMS, self.hunt_id)
+        return OrderKey(Scope.CLAIMS, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Remove the queue entries of the hunt."""
@@ -468,13 +468,13 @@ CallEnd = CallClosed | CallFinished | OrphanClosed
 """The events that end the record of a call."""
 
 
-def _values(event: Event) -> dict[str, Any]:
+def _values(event: OutboxEvent) -> dict[str, Any]:
     """Return the fields of an event; most are named as the parameters of the query that writes them."""
     return {name: getattr(event, name) for name in _types(type(event))}
 
 
 @cache
-def _types(event: type[Event]) -> dict[str, Any]:
+def _types(event: type[OutboxEvent]) -> dict[str, Any]:
     return {name: hint for name, hint in get_type_hints(event).items() if get_origin(hint) is not ClassVar}
 
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from fshunt.db.queries.hunts import Loaded
+from fshunt.db.queries.hunts import LoadedGroup
 from fshunt.hunting.group import Group
 from fshunt.hunting.rotation import RotationPointer
 
-Key = tuple[str, str]
+GroupKey = tuple[str, str]
 """A domain in lower case, and a pilot."""
 
 
@@ -43,8 +43,8 @@ class GroupCache:
     """All groups this daemon has read, by domain and pilot."""
 
     def __init__(self) -> None:
-        self._groups: dict[Key, Loaded] = {}
-        self._keys: dict[int, Key] = {}
+        self._groups: dict[GroupKey, LoadedGroup] = {}
+        self._keys: dict[int, GroupKey] = {}
         """The key of each group, by its id."""
 
     @property
@@ -52,7 +52,7 @@ class GroupCache:
         """The ids of all groups."""
         return set(self._keys)
 
-    def keep(self, loaded: Loaded) -> None:
+    def keep(self, loaded: LoadedGroup) -> None:
         """Add a group that was just read; it is no longer found by an earlier pilot."""
         key, group_id = _key(loaded), loaded.group.id
         self.forget_ids([group_id])
@@ -73,7 +73,7 @@ class GroupCache:
         if found is not None:
             self.forget_ids([found.group.id])
 
-    def find(self, caller: Dialled) -> Loaded | None:
+    def find(self, caller: Dialled) -> LoadedGroup | None:
         """Return the dialled group, by the rule of ``hunts.find_domain``; None if it is not cached."""
         named = (caller.domain_variable or caller.domain_name or caller.dialled_host or "").lower()
         found = self._groups.get((named, caller.pilot))
@@ -107,12 +107,12 @@ class GroupCache:
             members = tuple(replace(m, idle_since=at) if m.id == member_id else m for m in each.group.members)
             self.keep(replace(each, group=replace(each.group, members=members)))
 
-    def _with_member(self, group_id: int, member_id: int) -> Loaded | None:
+    def _with_member(self, group_id: int, member_id: int) -> LoadedGroup | None:
         """Return the group, if it is cached and still has the member."""
         key = self._keys.get(group_id)
         found = None if key is None else self._groups[key]
         return found if found is not None and any(m.id == member_id for m in found.group.members) else None
 
 
-def _key(loaded: Loaded) -> Key:
+def _key(loaded: LoadedGroup) -> GroupKey:
     return loaded.group.domain.lower(), loaded.group.pilot

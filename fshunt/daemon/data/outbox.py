@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from gevent.event import Event as Flag
+from gevent.event import Event
 from sqlalchemy.orm import Session
 
 from fshunt.backoff import Backoff
 from fshunt.daemon.data.database import Database
-from fshunt.daemon.data.events import CallEnd, Event, Key, Scope
+from fshunt.daemon.data.events import CallEnd, OrderKey, OutboxEvent, Scope
 from fshunt.daemon.data.outbox_file import OutboxFile
 from fshunt.errors import DatabaseError, FshuntError, Locked
 
@@ -52,7 +52,7 @@ KEPT_SECONDS = 1.0
 class Entry:
     """An event in the queue. ``then`` is called when it is written, or when it is clear that it will be late."""
 
-    event: Event
+    event: OutboxEvent
     then: Callable[[], None] | None = None
     in_file: bool = False
     """Whether the next run writes it, should this one end before it does."""
@@ -82,17 +82,17 @@ class Outbox:
         """How many of the oldest entries are in the file."""
         self._keeps = False
         """Whether each event goes to the file as it comes: the database is away, or a lock holds some up."""
-        self._apart: OrderedDict[Key, Apart] = OrderedDict()
+        self._apart: OrderedDict[OrderKey, Apart] = OrderedDict()
         self._lost = 0
         self._pause = _backoff()
-        self._arrived, self._hurry, self._database_back, self._empty = Flag(), Flag(), Flag(), Flag()
+        self._arrived, self._hurry, self._database_back, self._empty = Event(), Event(), Event(), Event()
         self._empty.set()
         self.error: str | None = None
         """Why events could not be written; None: nothing hinders it."""
 
     # What calls and others use.
 
-    def put(self, event: Event, then: Callable[[], None] | None = None) -> None:
+    def put(self, event: OutboxEvent, then: Callable[[], None] | None = None) -> None:
         """Have an event written as soon as it can be; never waits, never fails.
 
         ``then`` is called when it is written, or when the database turns out to be away.

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from fshunt import __version__
-from fshunt.daemon.data.events import Event, UnreadableEvent, from_json
+from fshunt.daemon.data.events import OutboxEvent, UnreadableEvent, from_json
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class OutboxFile:
         """Where events are kept; None: nowhere."""
         return next((path for path in self._paths if path not in self._refused), None)
 
-    def restore(self) -> list[Event]:
+    def restore(self) -> list[OutboxEvent]:
         """Return what earlier runs of this node have left, oldest first; the files stay until ``clear``.
 
         A line that was cut off, such as the last one of a daemon that was killed, is logged and left out.
@@ -68,7 +68,7 @@ class OutboxFile:
         if not folder.is_dir():
             log.info("pending writes are kept in memory only: folder %s does not exist", folder)
             return []
-        events: list[Event] = []
+        events: list[OutboxEvent] = []
         try:
             for path in [path for path in self._paths if path.exists()]:
                 events += self._restore_file(path)
@@ -76,7 +76,7 @@ class OutboxFile:
             self._give_up(error)
         return events
 
-    def append(self, event: Event) -> bool:
+    def append(self, event: OutboxEvent) -> bool:
         """Add an event to the file unless it ends with the daemon; tell whether the next run will not miss it."""
         if not event.durable:
             return True
@@ -142,7 +142,7 @@ class OutboxFile:
         self._open_files[path] = file
         return file
 
-    def _restore_file(self, path: Path) -> list[Event]:
+    def _restore_file(self, path: Path) -> list[OutboxEvent]:
         with open(self._lock(path), "rb", closefd=False) as reader:
             header, *lines = reader.read().split(b"\n")
         if not lines:  # its daemon did not come to the end of the first line
@@ -262,9 +262,9 @@ def _version_of(header: bytes) -> str:
     return str(_header_of(header).get("fshunt", "of an unknown version"))
 
 
-def _parse(lines: list[bytes], path: Path) -> tuple[list[Event], list[bytes]]:
+def _parse(lines: list[bytes], path: Path) -> tuple[list[OutboxEvent], list[bytes]]:
     """Return the events of a file, and the lines that are JSON and no events of this version."""
-    events: list[Event] = []
+    events: list[OutboxEvent] = []
     unknown: list[bytes] = []
     for number, line in enumerate(lines, start=2):
         if not line:

@@ -41,14 +41,14 @@ FRESH_STATE_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenPhone:
     """What is known of a member: ``registered`` None, not known; the calls that are seen are all there are or some."""
 
     registered: bool | None
     calls: tuple[PhoneCall, ...]
 
 
-NOTHING_SEEN = Seen(None, ())
+NOTHING_SEEN = SeenPhone(None, ())
 
 
 def _breathe() -> None:
@@ -199,7 +199,7 @@ class Monitor:
         cut_off = [each.switch.name for each in self.switches if not each.watched]
         return f"cut off from the switch {', '.join(cut_off)}" if cut_off else None
 
-    def look(self, domain: str, number: str) -> Seen:
+    def look(self, domain: str, number: str) -> SeenPhone:
         """Return what is known of an extension now."""
         tables = [each.table for each in self.switches if each.watched]
         if not tables:
@@ -207,10 +207,10 @@ class Monitor:
         presence_id = f"{number}@{domain}".lower()
         calls = tuple(call for table in tables for call in table.calls_of(presence_id))
         if any(table.is_registered(number, domain) for table in tables):
-            return Seen(True, calls)
+            return SeenPhone(True, calls)
         # A phone may be registered under another name of its domain, which only its switch can tell.
         elsewhere = any(table.registered_anywhere(number) for table in tables)
-        return Seen(False if self.watched and not elsewhere else None, calls)
+        return SeenPhone(False if self.watched and not elsewhere else None, calls)
 
     def has_channel(self, uuid: str) -> bool | None:
         """Tell whether a channel exists; None: a switch that may have it is cut off."""

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from fshunt.db.models import GroupRotation
 from fshunt.db.queries.calls import CALLS
-from fshunt.db.queries.hunts import Loaded
+from fshunt.db.queries.hunts import LoadedGroup
 from fshunt.db.queries.rows import DOMAINS, GROUPS, group_of, group_query, pointer_of, read_members
 from fshunt.db.statements import run, table
 
@@ -43,7 +43,7 @@ def all_groups(s: Session) -> list[Named]:
     return [Named(row.id, row.name, row.pilot) for row in run(s, _ALL.order_by(GROUPS.c.id), {})]
 
 
-def load_groups(s: Session, group_ids: Collection[int]) -> list[Loaded]:
+def load_groups(s: Session, group_ids: Collection[int]) -> list[LoadedGroup]:
     """Return these groups with their rotation pointers; groups that were removed are left out.
 
     Raises BadValue, or another error of the value, if one of them was stored by hand and is not allowed.
@@ -51,7 +51,7 @@ def load_groups(s: Session, group_ids: Collection[int]) -> list[Loaded]:
     rows = run(s, _THESE, {"ids": sorted(group_ids)}).all()
     members = read_members(s, [row.id for row in rows])
     return [
-        Loaded(
+        LoadedGroup(
             group_of(row, members[row.id]),
             pointer_of(row.answerer_id, row.answerer_position),
             pointer_of(row.turn_id, row.turn_position),

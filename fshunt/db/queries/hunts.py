@@ -38,7 +38,7 @@ from fshunt.hunting.rotation import RotationPointer
 from fshunt.hunting.suggestions import what_there_is
 
 __all__ = [
-    "Loaded",
+    "LoadedGroup",
     "claim",
     "find_domain",
     "load",
@@ -93,7 +93,7 @@ _STAMP_MEMBER = update(MEMBERS).where(
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedGroup:
     """A group and its rotation pointers, all read at one moment."""
 
     group: Group
@@ -103,16 +103,16 @@ class Loaded:
 
 def load(
     s: Session, *, pilot: str, fshunt_domain: str | None = None, domain_name: str | None = None, host: str | None = None
-) -> Loaded:
+) -> LoadedGroup:
     """Return the group that was dialled; see ``find_domain`` for the domain. Raises NotFound."""
     named = fshunt_domain or domain_name or host or ""
     rows = run(s, _GROUP_WITH_ALL, {"domain": named.lower(), "pilot": pilot}).all()
     if rows:
         members = [member_of(row) for row in rows if row.member_id is not None]
-        return Loaded(group_of(rows[0], members), *_pointers_of(rows[0]))
+        return LoadedGroup(group_of(rows[0], members), *_pointers_of(rows[0]))
     domain_id, domain = find_domain(s, fshunt_domain=fshunt_domain, domain_name=domain_name, host=host)
     group = find_group(s, domain_id, domain, pilot)
-    return Loaded(group, *rotation_pointers(s, group.id))
+    return LoadedGroup(group, *rotation_pointers(s, group.id))
 
 
 def find_domain(

@@ -11,12 +11,12 @@ from gevent.event import Event
 
 from fshunt.simulator.core.actions import Action, Message, expand
 from fshunt.simulator.core.bus import Bus
-from fshunt.simulator.core.callers import Caller, Ending
+from fshunt.simulator.core.callers import Ending, SimulatedCaller
 from fshunt.simulator.core.causes import DESTINATION_OUT_OF_ORDER, NORMAL_CLEARING, ORIGINATOR_CANCEL, PICKED_OFF
-from fshunt.simulator.core.channel import Channel, set_variable
+from fshunt.simulator.core.channel import SimulatedChannel, set_variable
 from fshunt.simulator.core.clock import Clock, Timer
 from fshunt.simulator.core.faults import Fault
-from fshunt.simulator.core.legs import NETWORK_SECONDS, Leg
+from fshunt.simulator.core.legs import NETWORK_SECONDS, SimulatedLeg
 from fshunt.simulator.core.phones import Phone, Registrations
 
 Application = Callable[["SimulatedCall", str], None]
@@ -59,16 +59,16 @@ class Switch(Protocol):
     def find_phones(self, endpoint: str, *, alone: bool) -> list[Phone]:
         """The phones that an endpoint of a dial string rings."""
 
-    def new_leg_channel(self, call: SimulatedCall, phone: Phone, variables: dict[str, str]) -> Channel:
+    def new_leg_channel(self, call: SimulatedCall, phone: Phone, variables: dict[str, str]) -> SimulatedChannel:
         """The channel of a leg that is about to be rung."""
 
-    def find_leg(self, uuid: str) -> Leg | None:
+    def find_leg(self, uuid: str) -> SimulatedLeg | None:
         """The leg with this uuid, while it exists."""
 
-    def find_channel(self, uuid: str) -> Channel | None:
+    def find_channel(self, uuid: str) -> SimulatedChannel | None:
         """The channel with this uuid, while it exists."""
 
-    def all_channels(self) -> Iterator[Channel]:
+    def all_channels(self) -> Iterator[SimulatedChannel]:
         """Every channel there is."""
 
     def take_message(self, call: SimulatedCall, box: str, seconds: float) -> None:
@@ -84,9 +84,9 @@ class SimulatedCall:
     def __init__(
         self,
         switch: Switch,
-        channel: Channel,
+        channel: SimulatedChannel,
         actions: Sequence[Action],
-        caller: Caller,
+        caller: SimulatedCaller,
         faults: Sequence[Fault] = (),
     ) -> None:
         self.switch = switch
@@ -105,7 +105,7 @@ class SimulatedCall:
         self.on_end: Callable[[], None] = lambda: None
         """Called when the channel has ended."""
         self.transfer: list[Action] | None = None
-        self.legs: dict[str, Leg] = {}
+        self.legs: dict[str, SimulatedLeg] = {}
         self.listener: Controller | None = None
         self.broken_off = False
         self.expanded: list[str] = []
@@ -310,15 +310,17 @@ class SimulatedCall:
         self._timers.append(timer)
         return timer
 
-    def new_leg(self, phone: Phone, variables: dict[str, str], changed: Callable[[], None]) -> Leg:
+    def new_leg(self, phone: Phone, variables: dict[str, str], changed: Callable[[], None]) -> SimulatedLeg:
         """A leg to a phone, not yet rung."""
         channel = self.switch.new_leg_channel(self, phone, variables)
-        leg = Leg(self.clock, self.channel, channel, phone, changed, lambda *said: self.switch.tell(self, *said))
+        leg = SimulatedLeg(
+            self.clock, self.channel, channel, phone, changed, lambda *said: self.switch.tell(self, *said)
+        )
         self.legs[channel.uuid] = leg
         self.ending.rang.append(phone.user)
         return leg
 
-    def talks_with(self, leg: Leg) -> None:
+    def talks_with(self, leg: SimulatedLeg) -> None:
         """The caller is connected to a member."""
         self.ending.kind, self.ending.who = "answered", leg.phone.user
         self.talking.set()

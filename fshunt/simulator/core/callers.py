@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class SimulatedCaller:
     """What the caller does. Times are seconds."""
 
     give_up_after: float | None = None

@@ -31,7 +31,7 @@ class EventBus(Protocol):
         """Hands the event to the listeners that want it."""
 
 
-class Channel:
+class SimulatedChannel:
     """A caller's channel or an outgoing leg's."""
 
     def __init__(self, bus: EventBus, profile: Profile, variables: dict[str, str], presence_id: str) -> None:
@@ -45,7 +45,7 @@ class Channel:
         self.answer_state = "ringing"
         self.hangup_cause: str | None = None
         self.media = False
-        self.other: Channel | None = None
+        self.other: SimulatedChannel | None = None
         self.other_type = "originatee" if profile.direction == "inbound" else "originator"
         self.application = ("", "")
 
@@ -84,7 +84,7 @@ class Channel:
     def data(self) -> Headers:
         """The answer to ``connect``: the caller profile twice, the channel, its variables (fact 1)."""
         head = headers.event_head("CHANNEL_DATA", self._bus.epoch(), self._bus.next_sequence(), self._bus.core_uuid)
-        return [*head, *headers.profile_headers("Channel", self.profile), *self._body("CHANNEL_DATA")]
+        return [*head, *headers.profile_headers("SimulatedChannel", self.profile), *self._body("CHANNEL_DATA")]
 
     def _body(self, name: str) -> Headers:
         found: Headers = [

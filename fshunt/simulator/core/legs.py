@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fshunt.simulator.core.causes import LOSE_RACE, NORMAL_CLEARING, cause_of, q850_of, reason_header
-from fshunt.simulator.core.channel import Channel
+from fshunt.simulator.core.channel import SimulatedChannel
 from fshunt.simulator.core.clock import Clock, Timer
 from fshunt.simulator.core.phones import Phone, Ring
 
@@ -16,11 +16,17 @@ Tell = Callable[[str, str, str], None]
 """Notifies the switch's observers: what, who, detail."""
 
 
-class Leg:
+class SimulatedLeg:
     """A leg from its INVITE to its end. All of it runs by timers; nothing here blocks."""
 
     def __init__(
-        self, clock: Clock, caller: Channel, channel: Channel, phone: Phone, changed: Callable[[], None], tell: Tell
+        self,
+        clock: Clock,
+        caller: SimulatedChannel,
+        channel: SimulatedChannel,
+        phone: Phone,
+        changed: Callable[[], None],
+        tell: Tell,
     ) -> None:
         self.channel = channel
         self.phone = phone

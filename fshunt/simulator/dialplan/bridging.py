@@ -19,7 +19,7 @@ from fshunt.simulator.core.causes import (
     dialstatus_of,
 )
 from fshunt.simulator.core.channel import append
-from fshunt.simulator.core.legs import Leg
+from fshunt.simulator.core.legs import SimulatedLeg
 from fshunt.simulator.dialplan.dialstring import Dial, DialError, Target, parse
 
 DEFAULT_ORIGINATE_SECONDS = 60
@@ -41,7 +41,7 @@ def bridge(call: SimulatedCall, text: str) -> None:
         call.hangup(cause)
 
 
-def _try_groups(call: SimulatedCall, dial: Dial) -> tuple[Leg | None, str]:
+def _try_groups(call: SimulatedCall, dial: Dial) -> tuple[SimulatedLeg | None, str]:
     cause = NO_ANSWER
     for targets in dial.groups:
         attempt = Originate(call, targets, dial)
@@ -72,7 +72,7 @@ class Originate:
         self._targets = targets
         self._dial = dial
         self._users = [target.endpoint.startswith("user/") for target in targets]
-        self.legs: list[Leg] = []
+        self.legs: list[SimulatedLeg] = []
         self.timed_out = False
 
     @property
@@ -80,7 +80,7 @@ class Originate:
         """``user/X`` alone is an originate within the originate: it is timed and counted otherwise (reference, 2.4)."""
         return self._users == [True]
 
-    def run(self) -> tuple[Leg | None, str]:
+    def run(self) -> tuple[SimulatedLeg | None, str]:
         """Rings until a leg wins or none is left: the winner, or why there is none."""
         causes = [cause for target in self._targets if (cause := self._create(target)) is not None]
         if not self.legs:
@@ -117,7 +117,7 @@ class Originate:
             user, _, domain = address.partition("@")
             self._call.variables |= {"dialed_user": user, "dialed_domain": domain}
 
-    def _list_leg(self, leg: Leg) -> None:
+    def _list_leg(self, leg: SimulatedLeg) -> None:
         destination = leg.channel.profile.destination
         append(self._call.variables, "originated_legs", f"{leg.channel.uuid};{CALLEE_NAME};{destination}")
 
@@ -141,7 +141,7 @@ class Originate:
             caller.mark_ringing()
         self._call.wake()
 
-    def _winner(self) -> Leg | None:
+    def _winner(self) -> SimulatedLeg | None:
         ignores = self._dial.variables.get("ignore_early_media") or self._call.variables.get("ignore_early_media")
         for leg in self.legs:
             if not leg.ended and (leg.confirmed or (leg.early and ignores not in ("true", "ring_ready"))):
@@ -151,7 +151,7 @@ class Originate:
     def _decided(self) -> bool:
         return self._winner() is not None or all(leg.ended for leg in self.legs)
 
-    def _close(self) -> tuple[Leg | None, str]:
+    def _close(self) -> tuple[SimulatedLeg | None, str]:
         call, winner = self._call, self._winner() if self._call.listening else None
         loss = LOSE_RACE if winner is not None else ORIGINATOR_CANCEL
         for leg in self.legs:
@@ -170,13 +170,13 @@ class Originate:
         self.timed_out = self.legs[0].cause == NO_ANSWER
         return None, self.legs[0].cause or NO_ANSWER
 
-    def _listed(self, winner: Leg | None) -> Iterator[Leg]:
+    def _listed(self, winner: SimulatedLeg | None) -> Iterator[SimulatedLeg]:
         yield from self.legs
         if winner is not None and self._lone_user:
             yield winner
 
 
-def _connect(call: SimulatedCall, leg: Leg) -> None:
+def _connect(call: SimulatedCall, leg: SimulatedLeg) -> None:
     """Answers the caller, or connects the early media of the leg that won by it."""
     profile = call.channel.profile
     profile.callee_name, profile.callee_number = CALLEE_NAME, leg.channel.profile.destination
@@ -186,7 +186,7 @@ def _connect(call: SimulatedCall, leg: Leg) -> None:
         call.channel.mark_early()
 
 
-def _talk(call: SimulatedCall, leg: Leg) -> None:
+def _talk(call: SimulatedCall, leg: SimulatedLeg) -> None:
     caller, other = call.channel, leg.channel
     _leave(call, SUCCESS)
     call.variables.pop("originate_signal_bond", None)

@@ -15,7 +15,7 @@ from fshunt.simulator.eventsocket import commands
 from fshunt.simulator.eventsocket.socket import GOODBYE, EventSocket
 
 
-class Monitor(EventSocket):
+class SimulatedMonitor(EventSocket):
     """One connection of a monitor."""
 
     def __init__(self, switch: Switch, connection: socket.socket, password: str) -> None:
@@ -57,7 +57,7 @@ class InboundSocket:
     """Listens for monitors on loopback."""
 
     def __init__(self, switch: Switch, password: str, port: int = 0) -> None:
-        self.monitors: list[Monitor] = []
+        self.monitors: list[SimulatedMonitor] = []
         self._switch = switch
         self._password = password
         self._server = StreamServer(("127.0.0.1", port), self._connected)
@@ -80,7 +80,7 @@ class InboundSocket:
         self.drop()
 
     def _connected(self, connection: socket.socket, _address: object) -> None:
-        monitor = Monitor(self._switch, connection, self._password)
+        monitor = SimulatedMonitor(self._switch, connection, self._password)
         self.monitors = [one for one in self.monitors if not one.finished]
         self.monitors.append(monitor)
         monitor.start()

@@ -19,7 +19,7 @@ CONNECT_SECONDS = 25
 """How long FreeSWITCH waits for the first command before it drops the controller (reference, 2.1)."""
 
 
-class Listener(EventSocket):
+class SimulatedListener(EventSocket):
     """One connection to a controller, for one call."""
 
     def __init__(self, call: SimulatedCall, connection: socket.socket) -> None:
@@ -40,7 +40,7 @@ class Listener(EventSocket):
         super().start()
 
     @property
-    def outbound(self) -> Listener:
+    def outbound(self) -> SimulatedListener:
         """This connection, which a call of ours dialled."""
         return self
 

@@ -6,7 +6,7 @@ import gevent
 from gevent import socket
 
 from fshunt.simulator.core.call import SimulatedCall
-from fshunt.simulator.eventsocket.listener import Listener
+from fshunt.simulator.eventsocket.listener import SimulatedListener
 
 PARK_POLL_SECONDS = 0.02
 """How often a parked channel looks for commands (fact 11)."""
@@ -20,7 +20,7 @@ def socket_application(call: SimulatedCall, argument: str) -> None:
     if connection is None:
         call.switch.tell(call, "no controller", "", argument)
         return
-    listener = Listener(call, connection)
+    listener = SimulatedListener(call, connection)
     call.listener = listener
     listener.start()
     call.wait_until(lambda: listener.connected or listener.finished, nested=False)
@@ -51,7 +51,7 @@ def _dial(call: SimulatedCall, hosts: list[str]) -> socket.socket | None:
     return None
 
 
-def _park(call: SimulatedCall, listener: Listener) -> None:
+def _park(call: SimulatedCall, listener: SimulatedListener) -> None:
     call.channel.fire("CHANNEL_PARK")
     while call.listening and call.transfer is None:
         call.wait_until(lambda: bool(call.private) or listener.finished, nested=False)

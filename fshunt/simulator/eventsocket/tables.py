@@ -7,7 +7,7 @@ import json
 import time
 
 from fshunt.simulator.core.call import Switch
-from fshunt.simulator.core.channel import Channel
+from fshunt.simulator.core.channel import SimulatedChannel
 from fshunt.simulator.core.headers import LOCAL_IP
 from fshunt.simulator.core.phones import REGISTERED_SECONDS, Phone
 
@@ -40,7 +40,7 @@ def _json(rows: list[dict[str, str]]) -> str:
     return json.dumps({"row_count": len(rows), "rows": rows} if rows else {"row_count": 0}, separators=(",", ":"))
 
 
-def _channel(channel: Channel, switch: Switch) -> dict[str, str]:
+def _channel(channel: SimulatedChannel, switch: Switch) -> dict[str, str]:
     profile = channel.profile
     created = profile.times.created
     empty = (

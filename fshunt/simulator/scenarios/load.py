@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import gevent
 
 from fshunt.simulator.core.call import SimulatedCall
-from fshunt.simulator.core.callers import Caller
+from fshunt.simulator.core.callers import SimulatedCaller
 from fshunt.simulator.core.phones import Behaviour, answers
 from fshunt.simulator.switch import SimulatedSwitch
 
@@ -61,7 +61,7 @@ def run_load(
     for number in range(int(rate * seconds)):
         # Against the clock and not the last call: a slow controller does not slow the callers.
         gevent.sleep(max(0.0, began + number / rate - time.monotonic()))
-        calls.append(switch.call(pilots[number % len(pilots)], caller=Caller(talk_for=talk_for)))
+        calls.append(switch.call(pilots[number % len(pilots)], caller=SimulatedCaller(talk_for=talk_for)))
     _gather(report, calls)
     report.seconds = time.monotonic() - began
     return report

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fshunt.simulator.core.call import SimulatedCall
-from fshunt.simulator.core.callers import Caller, Ending
+from fshunt.simulator.core.callers import Ending, SimulatedCaller
 from fshunt.simulator.core.phones import RINGS, Behaviour, Phone, answers, refuses
 from fshunt.simulator.switch import Fact, SimulatedSwitch
 
@@ -44,7 +44,7 @@ class OfficeCall:
     caller_name: str
     phones: Mapping[str, tuple[Behaviour, ...]] = field(default_factory=dict)
     """What each agent's phones do; an agent who is not named keeps ringing; one without phones is absent."""
-    caller: Caller = field(default_factory=Caller)
+    caller: SimulatedCaller = field(default_factory=SimulatedCaller)
     expect: tuple[str, str] = ("answered", "")
     """The kind of end, and the extension or box."""
     with_previous: bool = False
@@ -124,7 +124,7 @@ CALLS = (
         "While Ben's phone rings, the caller hangs up.",
         "4155550108",
         "Uri Stone",
-        caller=Caller(give_up_after=1.0),
+        caller=SimulatedCaller(give_up_after=1.0),
         expect=("abandoned", ""),
     ),
     OfficeCall(
@@ -150,7 +150,7 @@ CALLS = (
         "4155550111",
         "Xena Ridge",
         {"1005": (_BUSY,), "1001": (_DECLINES,)},
-        Caller(message_seconds=1.2),
+        SimulatedCaller(message_seconds=1.2),
         expect=("voicemail", VOICEMAIL_BOX),
     ),
     OfficeCall(
@@ -159,7 +159,7 @@ CALLS = (
         "4155550112",
         "Yann Vale",
         dict.fromkeys(AGENTS, _ABSENT),
-        Caller(message_seconds=1.2),
+        SimulatedCaller(message_seconds=1.2),
         expect=("voicemail", VOICEMAIL_BOX),
     ),
 )
