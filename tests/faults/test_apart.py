@@ -37,11 +37,11 @@ def first(proxy: PostgresProxy, postgres_url: str, tmp_path: Path) -> Iterator[R
 @pytest.fixture
 def second(first: Rig) -> Iterator[Daemon]:
     """The daemon of pilot 5001, which watches the same switch."""
-    daemon = build(replace(first.settings, node="second"))
+    daemon = build(replace(first.settings, node_name="second"))
     daemon.start()
     first.switch.routes["5001"] = shipped([("127.0.0.1", daemon.listener.port)], DOMAIN, "1999")
-    places = (first.daemon.heartbeat, daemon.heartbeat)
-    first.until(lambda: sorted(heart.rank() for heart in places) == [0, 1], "each knows that the other one is there")
+    claims = (first.daemon.deps.claims, daemon.deps.claims)
+    first.until(lambda: sorted(each.rank() for each in claims) == [0, 1], "each knows that the other one is there")
     first.until(lambda: daemon.deps.monitor.watched, "it watches the switch")
     yield daemon
     daemon.stop()

@@ -10,6 +10,7 @@ import gevent
 import pytest
 from gevent import socket
 
+from fshunt.esl.commands import command
 from fshunt.esl.frames import Frame
 from fshunt.esl.reader import FrameReader
 from fshunt.esl.session import Session, SwitchLost
@@ -153,7 +154,7 @@ def _listen(session: Session, recorded: Tape) -> tuple[list[Frame], SwitchLost]:
     got: list[Frame] = []
     try:
         session.connect(WAIT_SECONDS)
-        session.post(*["noop"] * sum(frame.is_reply for frame in recorded.frames[1:]))
+        session.post(*[command("noop")] * sum(frame.is_reply for frame in recorded.frames[1:]))
         while (event := session.next_event(session.clock() + WAIT_SECONDS)) is not None:
             got.append(event)
     except SwitchLost as lost:

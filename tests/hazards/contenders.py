@@ -118,6 +118,7 @@ class Ours:
     def serve(self, handle: Callable[[Session], None], max_calls: int) -> int:
         listener = Listener(("127.0.0.1", 0), handle, max_calls=max_calls, greet_timeout=FOREVER_SECONDS)
         listener.start()
+        gevent.spawn(listener.run)
         return listener.port
 
 
