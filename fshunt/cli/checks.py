@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
 from typing import NamedTuple
 
 from fshunt.cli.app import App
+from fshunt.daemon.net.peers import Peers
 from fshunt.errors import DatabaseError, FshuntError
 from fshunt.settings import Address, Settings, WatchedSwitch
 
@@ -167,16 +167,11 @@ def _who_listens(settings: Settings) -> Check:
         ours, greeted = None, False
     if greeted:
         return Check("listen", True, f"A running fshunt listens on {settings.listen}.")
-    if ours is not None and not _allowed(ours, settings):
+    # Without allowed peers the daemon listens on loopback only, which is always allowed.
+    if ours is not None and ours not in Peers(settings.allowed_peers):
         return Check(
             "listen", True, f"{settings.listen} is in use; fshunt would not greet {ours}, it is not in `allowed_peers`."
         )
     return Check(
         "listen", False, f"{settings.listen} is in use by another program: stop that, or set `listen` to another port."
     )
-
-
-def _allowed(host: str, settings: Settings) -> bool:
-    if not settings.allowed_peers:
-        return True
-    return any(ipaddress.ip_address(host) in network for network in settings.allowed_peers)

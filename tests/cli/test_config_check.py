@@ -103,8 +103,17 @@ def test_a_port_that_another_program_uses_is_wrong(checked, neighbour, free_port
     assert message.startswith(f"127.0.0.1:{free_port} is in use by another program")
 
 
-def test_a_fshunt_that_does_not_know_us_may_be_silent(checked, neighbour):
+def test_a_silent_program_on_loopback_is_no_fshunt_whatever_its_peers(checked, neighbour):
     neighbour(b"")
+    checked.env["FSHUNT_ALLOWED_PEERS"] = "192.0.2.1"
+    ok, message = checks(checked, exit_code=1)["listen"]
+    assert not ok
+    assert "is in use by another program" in message
+
+
+def test_a_fshunt_that_does_not_know_us_may_be_silent(checked, neighbour, monkeypatch):
+    neighbour(b"")
+    monkeypatch.setattr(checks_module, "Peers", frozenset)  # so that this machine is not among them, as off loopback
     checked.env["FSHUNT_ALLOWED_PEERS"] = "192.0.2.1"
     ok, message = checks(checked)["listen"]
     assert ok
