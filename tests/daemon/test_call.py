@@ -343,11 +343,18 @@ def test_an_unknown_pilot_goes_to_the_fallback_and_the_record_says_why(light_rig
 
 
 def test_a_call_without_a_group_asks_for_no_end_of_its_claims(light_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It can have none; each asking would leave a timer of a minute."""
-    expired: list[str] = []
-    monkeypatch.setattr(light_rig.daemon.deps.claims, "expire", expired.append)
+    """It can have none: nothing is written for them, and nothing waits for them."""
+    ended: list[str] = []
+    for way in ("expire", "release"):
+        monkeypatch.setattr(light_rig.daemon.deps.claims, way, lambda hunt_id, *_more: ended.append(hunt_id))
     assert light_rig.call("5999").result == "failed"
-    assert expired == []
+    assert ended == []
+
+
+def test_a_hunt_without_claims_leaves_nothing_that_waits_for_their_end(light_rig: Rig) -> None:
+    claims = light_rig.daemon.deps.claims
+    claims.expire("a hunt without claims")
+    assert claims.expiring == frozenset()
 
 
 def test_a_group_of_another_domain_is_not_reached(light_rig: Rig) -> None:

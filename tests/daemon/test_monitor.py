@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
+from typing import Any
 
+import gevent
 import pytest
 
-from fshunt.daemon.switches.monitor import Observers
+from fshunt.daemon.clock import utc_now
+from fshunt.daemon.switches.monitor import Observers, SwitchMonitor
+from fshunt.freeswitch.channels import Change
+from fshunt.freeswitch.slices import Breathe
 from fshunt.hunting.ringtime import RingTime
+from fshunt.settings import WatchedSwitch
 from fshunt.simulator.core.callers import SimulatedCaller
 from fshunt.simulator.core.phones import RINGS, answers
 from tests.support.rig import PASSWORD, Rig, passed, rang
@@ -148,7 +155,7 @@ def test_a_wrong_password_is_logged_once_and_tried_again(
         monkeypatch.setattr(monitor, "_observers", Observers(on_error=lambda _: tries.append(monitor.error or "")))
         watched_rig.switch.serve_inbound("another", monitor.switch.port)
         watched_rig.until(lambda: sum("refuses" in each for each in tries) >= 2, "the password is refused, again")
-    said = [line for line in caplog.messages if "is not watched" in line]
+    said = [line for line in caplog.messages if "not watched" in line]
     assert ["refuses" in line for line in said].count(True) == 1
     assert "refuses" in said[-1], "although it was cut off, and that was logged, before"
     assert PASSWORD not in caplog.text
@@ -164,3 +171,20 @@ def test_two_hunts_that_come_together_ring_two_members(watched_rig: Rig) -> None
         calls = [watched_rig.started(pilot, caller=SimulatedCaller()) for _ in range(2)]
         records = [watched_rig.record(call) for call in calls]
         assert sorted(record.answered_by for record in records) == sorted(members), policy
+
+
+def test_others_run_while_the_state_of_a_switch_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+    ran_meanwhile: list[str] = []
+
+    def take(_inbound: object, _table: object, breathe: Breathe) -> Change:
+        gevent.spawn(ran.append, "another")
+        breathe()
+        ran_meanwhile.extend(ran)
+        return Change()
+
+    monkeypatch.setattr("fshunt.daemon.switches.monitor.watch", take)
+    monitor = SwitchMonitor(WatchedSwitch("127.0.0.1", 8021, Path("none")), utc_now, lambda: 0.0)
+    inbound: Any = None  # what it says is taken from above
+    monitor._begin(inbound)
+    assert ran_meanwhile == ["another"]
