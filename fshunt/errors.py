@@ -54,6 +54,6 @@ class Locked(DatabaseError):
 
 
 class Mistake(FshuntError):
-    """An error inside fshunt that nobody has foreseen; the log has it in full, at the place where it happened."""
+    """An internal error, which nobody has foreseen; the log has it in full, at the place where it happened."""
 
     code = "internal"

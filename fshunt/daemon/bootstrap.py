@@ -195,12 +195,12 @@ def _check_database(settings: Settings) -> None:
     try:
         status = result_of(checking.get(timeout=DATABASE_CHECK_SECONDS))
     except gevent.Timeout:
-        log.warning("starts without the database: it did not answer within %g s", DATABASE_CHECK_SECONDS)
+        log.warning("starting without the database: it did not answer within %g s", DATABASE_CHECK_SECONDS)
         return
     except DatabaseError as error:
         if migrate.is_missing(settings.database_url):
             raise
-        log.warning("starts without the database: %s", error)
+        log.warning("starting without the database: %s", error)
         return
     if not status.ok:
         raise DatabaseError(status.sentence)

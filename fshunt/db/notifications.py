@@ -149,7 +149,7 @@ class Changes:
                 finally:
                     connection.invalidate()
             except (FshuntError, psycopg.Error, sqlite3.Error, OSError) as error:
-                log.debug("changes in the database are not heard: %s", error)
+                log.debug("notifications from the database unavailable: %s", error)
                 self._readable(self._backoff.next())
         self._engine.dispose()
         for end in (self._woken, self._waker):

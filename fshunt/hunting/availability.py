@@ -29,7 +29,7 @@ SKIP_WORDS = {
     SkipReason.BLOCKED: "blocked by the member",
     SkipReason.UNREGISTERED: "has no phone registered",
     SkipReason.ON_CALL: "is on a call",
-    SkipReason.CLAIMED: "is rung or held by another hunt",
+    SkipReason.CLAIMED: "is claimed by another hunt",
     SkipReason.WRAP_UP: "is in wrap-up after the last call",
     SkipReason.DECLINED: "declined this call",
     SkipReason.UNREACHABLE: "could not be reached for this call",

@@ -148,7 +148,7 @@ def test_a_call_is_shown_in_order_of_time_with_reasons(hunted):
         "result    answered by 1001",
     ]
     assert steps.splitlines() == [
-        "09:00:00    +0.1 s  1002 skipped: is rung or held by another hunt (claimed)",
+        "09:00:00    +0.1 s  1002 skipped: is claimed by another hunt (claimed)",
         "09:00:00    +0.2 s  1003 rang on 2 phones: did not answer after 18.0 of 18 s (no-answer, NO_ANSWER)",
         "09:00:18   +18.3 s  1001 rang: answered after 3.5 of 20 s (answered)",
     ]

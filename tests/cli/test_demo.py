@@ -21,7 +21,7 @@ def test_the_demo_shows_twelve_calls_and_leaves_nothing_behind(tmp_path: Path) -
         assert f"{number:2}  {call.title}: {call.caller_name} calls" in ended.stdout
     for what in (
         "answered after", "busy after", "no-answer after", "declined after", "has no phone registered",
-        "abandoned (the caller hung up)", "is rung or held by another hunt", "ended: voicemail Eva (1005)",
+        "abandoned (the caller hung up)", "is claimed by another hunt", "ended: voicemail Eva (1005)",
         "$ fshunt group show 5000", "12 of 12 calls ended as they should.",
     ):  # fmt: skip
         assert what in ended.stdout, what

@@ -84,7 +84,7 @@ def test_an_event_of_a_channel_that_no_watched_call_has_is_not_looked_at(watch: 
 
 @pytest.mark.parametrize("told", ["call", leg_uuid("offer of call", 2)], ids=["the caller", "the leg"])
 def test_in_either_order_of_events_the_answerer_is_seen(watch: Watch, told: str) -> None:
-    """The caller may come from external, and is nobody's presence."""
+    """The caller may come from another network, and is nobody's presence."""
     leg = leg_uuid("offer of call", 2)
     watch.takeover.take_over([watch.ringing("call", phones=2)])
     watch.switches.answered = {"call", leg}
@@ -133,7 +133,7 @@ def test_a_call_with_an_unknown_result_is_closed_and_blocks_no_other_takeover(
     watch.takeover.take_over([watch.ringing("odd", result="called back"), watch.ringing("call")])
     assert watch.records.written == [("orphan-closed", "hunt of odd")]
     assert watch.takeover.hunt_ids == ["hunt of call"]
-    assert "has a result that is not known: called back" in caplog.text
+    assert "unknown result in its record: called back" in caplog.text
 
 
 def test_an_unreadable_call_is_closed_and_blocks_no_other_takeover(

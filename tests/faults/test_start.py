@@ -104,7 +104,7 @@ def test_killed_during_a_call_without_the_database_the_next_start_sees_its_end(
     daemon.kill()
     daemon.start()
     proxy.mend()
-    until(lambda: daemon.said("goes on, and is watched to its end"), "the call is detached")
+    until(lambda: daemon.said("continues; watching it until it ends"), "the call is detached")
     (hunt,) = pg_office.hunts(call.uuid)
     assert (hunt.result, hunt.answered_by, hunt.ended_at) == ("answered", "1001", None)
     call.hang_up()

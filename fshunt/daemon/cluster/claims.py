@@ -30,7 +30,7 @@ ClaimKey = tuple[str, str, str]
 
 log = logging.getLogger(__name__)
 
-DATABASE_IS_AWAY = "rings with this daemon's own claims only"
+DATABASE_IS_AWAY = "database unavailable; ringing without cluster-wide claims"
 
 
 class Claims:

@@ -26,9 +26,6 @@ from fshunt.errors import DatabaseError, FshuntError, Locked, Mistake
 
 log = logging.getLogger(__name__)
 
-LAST_HEARTBEAT_SECONDS = 0.5
-"""How long, at a stop, a heartbeat that is under way is waited for: its database may be away."""
-
 
 def process_has_ended(row: DaemonRow) -> bool:
     """Tell whether the process of a run has surely ended: it was one of this machine."""
@@ -79,7 +76,7 @@ class Heartbeat:
                 lambda s: daemons.retire(s, self._identity.run_id), write=True, deadline=self._database.deadline()
             )
         except DatabaseError as error:
-            log.warning("the other daemons could not be told of the stop: %s", error)
+            log.warning("stop not announced to the other daemons: %s", error)
 
     def run(self) -> None:
         """Beat until it is stopped. It may be begun again after any error: what it knows stands in the object."""

@@ -111,7 +111,7 @@ class LiveChanges:
                 lambda s: member_status.may_not_ring(s, ids), deadline=self._database.deadline()
             )
         except DatabaseError as error:
-            log.debug("who was blocked is not known: %s", error)
+            log.debug("blocked members unknown: %s", error)
             return
         for call, members in rings:
             for member_id in members:

@@ -159,7 +159,7 @@ class Takeover:
         """Watch a call to its end."""
         call = replace(call, seen_at=self._monotonic())
         self._calls.put(call)
-        log.info("call %s: goes on, and is watched to its end", call.uuid)
+        log.info("call %s: continues; watching it until it ends", call.uuid)
         self._review(call)
 
     def take_over(self, left: Iterable[UnfinishedCall]) -> None:
@@ -171,7 +171,7 @@ class Takeover:
             try:
                 detached = self._as_detached(unfinished) if self.can_watch else None
             except Exception:
-                log.exception("call %s: an error inside fshunt; its record is closed", unfinished.uuid)
+                log.exception("call %s: internal error; call record closed", unfinished.uuid)
                 detached = None
             if detached is not None:
                 self.watch(detached)
@@ -221,7 +221,7 @@ class Takeover:
         answered = self._who_answered(unfinished, legs)
         if unfinished.result is not None:
             if unfinished.result not in set(Result):
-                log.warning("call %s: has a result that is not known: %s", unfinished.uuid, unfinished.result)
+                log.warning("call %s: unknown result in its record: %s", unfinished.uuid, unfinished.result)
                 return None
             leg, member = answered[0] if answered else None, unfinished.answered_by or ""
             return DetachedCall(
@@ -292,9 +292,7 @@ class Takeover:
             self._claims.expire(unfinished.hunt_id, foreign=True)
         with suppress(ValueError):  # of a daemon that knows results which we do not
             self._on_closed(Result(unfinished.result or Result.FAILED))
-        log.warning(
-            "call %s: was left unfinished by a daemon that is not heard of any more, and is closed", unfinished.uuid
-        )
+        log.warning("call %s: left unfinished by a dead daemon; call record closed", unfinished.uuid)
 
     def _finish(self, call: DetachedCall, *, end_seen: bool) -> None:
         self._calls.drop(call.hunt_id)
@@ -305,7 +303,7 @@ class Takeover:
         self._outbox.put(finished)
         self._on_closed(call.result)
         self._claims.release(call.hunt_id, call.uuid)
-        words = "its end was seen" if end_seen else "no switch knows it any more"
+        words = "its end was seen" if end_seen else "no switch lists it any more"
         log.info(
             "call %s: ended: %s%s (%s)", call.uuid, call.result, f" by {call.member}" if call.member else "", words
         )

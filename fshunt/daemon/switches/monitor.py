@@ -131,7 +131,7 @@ class SwitchMonitor:
         self.watched, self.error = True, None
         self.since = self.heard_at = self._now()
         log.info(
-            "watches the switch %s: %d channels, %d registrations",
+            "watching switch %s: %d channels, %d registrations",
             self.switch.name,
             self.table.channels,
             self.table.registrations,
@@ -158,7 +158,7 @@ class SwitchMonitor:
 
     def _cut_off(self, error: str) -> None:
         if self.watched or error != self.error:  # at each try it is said only what was not said before
-            log.warning("the switch %s is not watched: %s", self.switch.name, error)
+            log.warning("switch %s not watched: %s", self.switch.name, error)
         if self.watched or self.since is None:
             self.since = self._now()
         self.watched, self.error = False, error

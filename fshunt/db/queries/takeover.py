@@ -194,7 +194,7 @@ def _members_of(row: Any) -> dict[str, int]:
     try:
         members = {str(each["extension"]): int(each["id"]) for each in (row.policy_input or {}).get("members", ())}
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        log.warning("call %s: who was hunted for is not known: its policy_input cannot be read (%r)", row.uuid, error)
+        log.warning("call %s: policy input unreadable, members unknown: %r", row.uuid, error)
         return {}
     return members
 
