@@ -14,7 +14,7 @@ from fshunt.cli.base import NounGroup, pass_app
 from fshunt.cli.group_page import print_members, state_words, warn_of
 from fshunt.cli.options import given_member, member_options
 from fshunt.cli.status import look
-from fshunt.db.queries.claimed_members import held_members
+from fshunt.db.queries.claimed_members import claimed_members
 from fshunt.errors import UsageError
 from fshunt.hunting.addresses import MemberAddress
 from fshunt.hunting.group import Group, Member
@@ -89,15 +89,15 @@ def list_(app: App, pilot: str) -> None:
     """
     with app.reading() as (session, domain):
         found = groups.get_group(session, domain, pilot)
-        held = held_members(session, domain)
+        claimed = claimed_members(session, domain)
     now = datetime.now(UTC)
     states: dict[int, StateOfMember] = {}
     if found.members:
         seen, sentences = member_states.ask(app.settings.switch, found)
         for sentence in sentences:
             app.warn(sentence)
-        living = {daemon.row.run_id for daemon in look(app).there} if held else set()
-        states = member_states.states(found, seen, held, now, living)
+        living = {daemon.row.run_id for daemon in look(app).there} if claimed else set()
+        states = member_states.states(found, seen, claimed, now, living)
     seconds_per_ring = app.settings.seconds_per_ring
 
     def page() -> None:

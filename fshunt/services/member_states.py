@@ -12,7 +12,7 @@ from fshunt.errors import FshuntError
 from fshunt.hunting.availability import MemberState, MemberStatus, member_state
 
 if TYPE_CHECKING:
-    from fshunt.db.queries.claimed_members import Held
+    from fshunt.db.queries.claimed_members import ClaimedMember
     from fshunt.esl.inbound import Inbound
     from fshunt.freeswitch.phones import PhoneCall, PhoneTable
     from fshunt.hunting.group import Group, Member
@@ -117,23 +117,28 @@ def _finds(inbound: Inbound, member: Member, group: Group) -> bool:
 
 
 def states(
-    group: Group, phones: SwitchPhones, held: Mapping[str, Held], now: datetime, living: Collection[str]
+    group: Group, phones: SwitchPhones, claimed: Mapping[str, ClaimedMember], now: datetime, living: Collection[str]
 ) -> dict[int, StateOfMember]:
     """What each member of a group does, by its id; ``living`` are the runs of daemons that are alive."""
     return {
-        member.id: _state(member, group, phones, held.get(member.extension), now, living) for member in group.members
+        member.id: _state(member, group, phones, claimed.get(member.extension), now, living) for member in group.members
     }
 
 
 def _state(
-    member: Member, group: Group, phones: SwitchPhones, held: Held | None, now: datetime, living: Collection[str]
+    member: Member,
+    group: Group,
+    phones: SwitchPhones,
+    claimed: ClaimedMember | None,
+    now: datetime,
+    living: Collection[str],
 ) -> StateOfMember:
     external = member.address.external
     calls = [] if external else phones.calls(member.address.number, group.domain)
     registered = True if external else phones.registered(member.address.number, group.domain)
-    left = held is not None and held.run_id not in living
+    left = claimed is not None and claimed.run_id not in living
     # What the phones do counts before a claim, and a claim that was left only where not all switches were asked.
-    claim = None if calls or registered is False or (left and phones.complete) else held
+    claim = None if calls or registered is False or (left and phones.complete) else claimed
     status = replace(
         MemberStatus.of(member, claimed=claim is not None and claim.answered is None),
         registered=registered,
@@ -145,7 +150,7 @@ def _state(
 
 
 def _in_detail(
-    word: MemberState, member: Member, calls: list[PhoneCall], claim: Held | None, left: bool
+    word: MemberState, member: Member, calls: list[PhoneCall], claim: ClaimedMember | None, left: bool
 ) -> StateOfMember:
     """Add since when, and with whom."""
     if word is MemberState.WRAP_UP:

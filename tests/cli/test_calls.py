@@ -267,7 +267,7 @@ def test_an_end_that_nobody_saw_is_shown_as_unseen(fshunt, store):
         )
     assert "1001 rings, for up to 18 s" in fshunt.run("call", "show", UUID).stdout
     with store.writing() as session:
-        calls.close_orphan(session, "h1", at(300))
+        calls.close_unfinished(session, "h1", at(300))
     page = fshunt.run("call", "show", UUID).stdout
     assert "(the end itself was not seen)" in page
     assert "was ringing when the connection to FreeSWITCH was lost" in page

@@ -114,7 +114,7 @@ def busy(office, store):
     with store.writing() as s:
         group = groups.get_group(s, "pbx.test", "5000")
         for node in ("alive", "dead"):
-            daemons.beat(s, node, node=node, started_at=now, at=now, status=status)
+            daemons.write_heartbeat(s, node, node=node, started_at=now, at=now, status=status)
             who = {"domain": "pbx.test", "group_id": group.id, "call_uuid": node, "run_id": node}
             queue.join(s, node, ["1001"], ticket=None, at=now, **who)
         daemons.mark_lost(s, "dead", 1)

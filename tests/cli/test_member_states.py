@@ -117,7 +117,7 @@ def _claim(office, extension: str, outcome: Outcome | None, *, offered: bool = T
             caller_name=None, started_at=now, policy_input=None, node="node",
         )  # fmt: skip
         claims.claim(s, DOMAIN, [extension], hunt_id="hunt", call_uuid="call", run_id="run", sequence=1)
-        daemons.beat(s, "run", node="node", started_at=last, at=last, status={})
+        daemons.write_heartbeat(s, "run", node="node", started_at=last, at=last, status={})
         if offered:
             calls.add_offer(
                 s, "offer", call_id="hunt", stage=1, cycle=1, position=1, extension=extension, phones=1,

@@ -57,7 +57,7 @@ def beat(store):
     ) -> None:
         at = datetime.now(UTC) - timedelta(seconds=silent + apart)
         with store.writing() as s:
-            daemons.beat(
+            daemons.write_heartbeat(
                 s,
                 run or f"run-{node}",
                 node=node,
@@ -382,7 +382,7 @@ def test_the_last_errors_of_all_daemons_stand_below_the_newest_first(fshunt, bea
 def test_a_daemon_of_another_version_with_fewer_fields_is_no_error(fshunt, store, beat):
     now = datetime.now(UTC)
     with store.writing() as s:
-        daemons.beat(s, "old", node="old", started_at=now, at=now, status={"errors": [{"at": "?"}]})
+        daemons.write_heartbeat(s, "old", node="old", started_at=now, at=now, status={"errors": [{"at": "?"}]})
     assert as_json(fshunt)["daemons"][0]["alive"]
     assert page(fshunt)[0].startswith("OK")
 

@@ -201,7 +201,7 @@ def story(group: Group) -> list[OutboxEvent]:
             waited_seconds=2.5,
         ),
         events.CallFinished(hunt_id="h", result=Result.ANSWERED, reason="late", ended_at=after(61), end_seen=True),
-        events.OrphanClosed(hunt_id="h", ended_at=after(62)),
+        events.UnfinishedCallClosed(hunt_id="h", ended_at=after(62)),
     ]
 
 

@@ -34,7 +34,7 @@ def status_of(rig: Rig) -> dict[str, Any]:
     published, now = rig.daemon.report.for_heartbeat()[0], datetime.now(UTC)
     run_id = rig.daemon.deps.run_id
     with rig.store.writing() as s:
-        daemons.beat(s, run_id, node="here", started_at=now, at=now, status=published)
+        daemons.write_heartbeat(s, run_id, node="here", started_at=now, at=now, status=published)
         return status_json(state_of(overview(s), datetime.now(UTC)))
 
 

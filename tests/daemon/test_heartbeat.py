@@ -1,4 +1,4 @@
-"""The beat: what others took for dead is taken back, a stop is final, and no row ends it."""
+"""The heartbeat: what others took for dead is taken back, a stop is final, and no row ends it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_what_others_took_from_a_run_that_they_presumed_dead_is_its_own_again(ri
 
 
 def kept(rig: Rig) -> set[tuple[str, str, int | None]]:
-    """Who is claimed and who waits, with his place."""
+    """Who is claimed and who waits, with their ticket."""
     with rig.store.reading() as s:
         claims = s.execute(select(Claim.call_uuid, Claim.extension)).all()
         tickets = s.execute(select(QueueEntry.call_uuid, QueueEntry.extension, QueueEntry.ticket)).all()
@@ -69,12 +69,12 @@ def _another_takes_all(rig: Rig, run: str) -> None:
 
 
 def test_a_heartbeat_writes_nothing_where_nothing_is_missing(light_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    heart, written = light_rig.daemon.heartbeat, []
+    heartbeat, written = light_rig.daemon.heartbeat, []
     monkeypatch.setattr(light_rig.daemon.deps.outbox, "put", lambda *event: written.append(event))
-    beats = _count_beats(heart, monkeypatch)
+    beats = _count_beats(heartbeat, monkeypatch)
     for number in range(3):
-        heart.hurry()
-        light_rig.until(lambda number=number: len(beats) > number, "it beats")
+        heartbeat.hurry()
+        light_rig.until(lambda number=number: len(beats) > number, "heartbeats go on")
     assert written == []
 
 
@@ -90,15 +90,15 @@ def test_two_daemons_with_other_settings_have_one_timing(
     assert not any("lease" in each.name or "heartbeat" in each.name for each in fields(Settings))
 
 
-def _count_beats(heart: Heartbeat, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+def _count_beats(heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     beats: list[bool] = []
-    real = heart._beat
+    real = heartbeat._one_heartbeat
 
     def beat() -> None:
         real()
         beats.append(True)
 
-    monkeypatch.setattr(heart, "_beat", beat)
+    monkeypatch.setattr(heartbeat, "_one_heartbeat", beat)
     return beats
 
 
@@ -108,7 +108,7 @@ def test_a_heartbeat_in_progress_at_a_stop_does_not_restore_the_daemon(
     from fshunt.db.engine import open_store
 
     store = open_store(postgres_url)
-    real, begun, go_on = daemons.beat, threading.Event(), threading.Event()
+    real, begun, go_on = daemons.write_heartbeat, threading.Event(), threading.Event()
 
     def slow(*args: Any, **more: Any) -> None:
         begun.set()
@@ -117,13 +117,13 @@ def test_a_heartbeat_in_progress_at_a_stop_does_not_restore_the_daemon(
 
     with running(str(postgres_url), store) as rig:
         transactions = _watch_transactions(rig.daemon.deps.database.store, monkeypatch)
-        monkeypatch.setattr(daemons, "beat", slow)
-        heart = rig.daemon.heartbeat
-        heart.hurry()
-        rig.until(begun.is_set, "a beat is under way")
-        heart.stop()
-        heart.retire()
-        heart.retire()
+        monkeypatch.setattr(daemons, "write_heartbeat", slow)
+        heartbeat = rig.daemon.heartbeat
+        heartbeat.hurry()
+        rig.until(begun.is_set, "a heartbeat is under way")
+        heartbeat.stop()
+        heartbeat.retire()
+        heartbeat.retire()
         go_on.set()
         rig.until(lambda: not transactions, "its transaction has ended")
         with store.reading() as s:
@@ -157,14 +157,14 @@ def test_an_error_in_a_takeover_ends_no_heartbeat(light_rig: Rig, monkeypatch: p
         raise KeyError("a row that nobody can read")
 
     monkeypatch.setattr(reconcile, "_take_over", judge)
-    heart = light_rig.daemon.heartbeat
-    beats = _count_beats(heart, monkeypatch)
+    heartbeat = light_rig.daemon.heartbeat
+    beats = _count_beats(heartbeat, monkeypatch)
 
     def both() -> bool:
-        heart.hurry()
+        heartbeat.hurry()
         return len(failed) > 1 and len(beats) > 2
 
-    light_rig.until(both, "it beats on")
+    light_rig.until(both, "heartbeats go on")
     assert light_rig.daemon.report.health()[1]["takes_calls"]
 
 
@@ -175,7 +175,7 @@ def test_calls_of_an_earlier_run_are_closed_when_its_heartbeat_stops(
     """A few heartbeats later, not when it is presumed dead: which here is longer than any test."""
     node, now = "the node", datetime.now(UTC)
     with store.writing() as s:
-        daemons.beat(s, "earlier", node=node, started_at=now, at=now, status={"process": "elsewhere/x/1 7"})
+        daemons.write_heartbeat(s, "earlier", node=node, started_at=now, at=now, status={"process": "elsewhere/x/1 7"})
         calls.open_call(
             s,
             "left",
@@ -194,12 +194,12 @@ def test_calls_of_an_earlier_run_are_closed_when_its_heartbeat_stops(
     with store.writing() as s:
         s.execute(update(CLUSTER).values(heartbeat_seconds=0.1, queue_heartbeats=6))
     with running(str(database_url), store, node_name=node) as rig:
-        heart = rig.daemon.heartbeat
+        heartbeat = rig.daemon.heartbeat
 
         def settled() -> bool:
             if not silent:
                 _beat_as(rig, "earlier", node)
-            return heart.membership.heartbeats > 12
+            return heartbeat.membership.heartbeats > 12
 
         rig.until(settled, "it is known whether it lives")
         if silent:
@@ -211,4 +211,4 @@ def test_calls_of_an_earlier_run_are_closed_when_its_heartbeat_stops(
 def _beat_as(rig: Rig, run: str, node: str) -> None:
     at = datetime.now(UTC)
     with rig.store.writing() as s:
-        daemons.beat(s, run, node=node, started_at=at, at=at, status={})
+        daemons.write_heartbeat(s, run, node=node, started_at=at, at=at, status={})

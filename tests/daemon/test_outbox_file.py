@@ -22,10 +22,10 @@ from fshunt.daemon.data.events import (
     CallOpened,
     CallWaited,
     ClaimAcquired,
-    OrphanClosed,
     OutboxEvent,
     TalkEnded,
     TurnMoved,
+    UnfinishedCallClosed,
 )
 from fshunt.daemon.data.outbox import Outbox
 from fshunt.daemon.data.outbox_file import FORMAT, MAX_FILES, OutboxFile
@@ -437,7 +437,7 @@ def test_a_hunt_whose_end_is_pending_is_named(recording: Callable[[], Recording]
     end: dict[str, Any] = {"result": Result.FAILED, "reason": None, "ended_at": AT, "end_seen": True}
     made.outbox.put(CallClosed(hunt_id="h1", destination=None, waited_seconds=None, **end))
     made.outbox.put(CallFinished(hunt_id="h2", **end))
-    made.outbox.put(OrphanClosed(hunt_id="h3", ended_at=AT))
+    made.outbox.put(UnfinishedCallClosed(hunt_id="h3", ended_at=AT))
     assert made.outbox.hunts_ending == ["h1", "h2", "h3"]
 
 

@@ -116,7 +116,7 @@ def test_killed_while_ringing_and_started_again_the_next_caller_rings_the_same_m
     with serving(environment) as (_process, port):
         switch, _ = switch_for(port, "rings")
         switch.phone("1001", answers(0.05, talks=0.05))
-        # The daemon takes calls after some seconds even where its first heartbeat is slower; a lease lasts far longer.
+        # The daemon takes calls after some seconds even where its first heartbeat is slower.
         until(lambda: not _claims(store), "the claims of the run before are released")
         call = switch.call("5000")
         assert call.join(WAIT_SECONDS)

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from gevent.event import Event
 
-from fshunt.daemon.data.events import OrphanClosed
+from fshunt.daemon.data.events import UnfinishedCallClosed
 from fshunt.db.queries import calls, daemons
 from tests.support.rig import WAIT_SECONDS, Rig
 
 
 def test_what_the_heartbeat_puts_at_its_end_is_written(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last beat may take a call over, or give one up."""
+    """The last heartbeat may take a call over, or give one up."""
     rig.group("5000", "1001")
     rig.phones("1001")
     rings = rig.happens("rings", "1001")
@@ -24,7 +24,7 @@ def test_what_the_heartbeat_puts_at_its_end_is_written(rig: Rig, monkeypatch: py
 
     class Late(Event):
         def set(self) -> None:
-            outbox.put(OrphanClosed(hunt_id="another", ended_at=now()))
+            outbox.put(UnfinishedCallClosed(hunt_id="another", ended_at=now()))
             super().set()
 
     with rig.store.writing() as s:
@@ -59,7 +59,7 @@ def test_the_stop_is_announced_after_the_ends_of_its_calls_are_written(
     outbox, flush = rig.daemon.deps.outbox, rig.daemon.deps.outbox.flush
 
     def flush_with_one_more(timeout: float) -> bool:
-        outbox.put(OrphanClosed(hunt_id="h", ended_at=rig.daemon.deps.now()))
+        outbox.put(UnfinishedCallClosed(hunt_id="h", ended_at=rig.daemon.deps.now()))
         return flush(timeout)
 
     monkeypatch.setattr(outbox, "flush", flush_with_one_more)

@@ -236,7 +236,7 @@ def owner_of(rig: Rig, name: str) -> object:
 
 SERVICES_AND_WHAT_THEY_CALL: dict[str, Callable[[Rig], tuple[object, str]]] = {
     "outbox writer": lambda rig: (rig.daemon.deps.outbox, "_write_some"),
-    "heartbeat": lambda rig: (rig.daemon.heartbeat, "_beat"),
+    "heartbeat": lambda rig: (rig.daemon.heartbeat, "_one_heartbeat"),
     "notifications": lambda _: (Changes, "_readable"),
     "live changes": lambda rig: (owner_of(rig, "live changes"), "_ringing"),
     "loop lag": lambda rig: (rig.daemon.deps.metrics._loop_lag, "observe"),

@@ -260,7 +260,7 @@ def test_a_call_whose_end_is_not_written_yet_is_not_taken_over(
     assert call.join(WAIT_SECONDS)
     rig.daemon.listener.calls.join(WAIT_SECONDS)
     (hunt_id,) = takeover.closing
-    rig.daemon.heartbeat._beat()
+    rig.daemon.heartbeat._one_heartbeat()
     assert takeover.closing == [hunt_id], "it is not closed once more"
     monkeypatch.undo()
     outbox.database_back()

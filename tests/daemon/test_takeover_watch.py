@@ -100,7 +100,7 @@ def test_no_leg_rings_any_more_and_the_call_is_closed(watch: Watch) -> None:
     watch.takeover.take_over([watch.ringing("call")])
     watch.switches.live.discard(leg_uuid("offer of call", 1))
     watch.takeover.changed(Change(ended=(leg_uuid("offer of call", 1),)))
-    assert watch.records.written == [("orphan-closed", "hunt of call")]
+    assert watch.records.written == [("unfinished-call-closed", "hunt of call")]
     assert len(watch.takeover) == 0
 
 
@@ -131,7 +131,7 @@ def test_a_call_with_an_unknown_result_is_closed_and_blocks_no_other_takeover(
 ) -> None:
     caplog.set_level(logging.WARNING)
     watch.takeover.take_over([watch.ringing("odd", result="called back"), watch.ringing("call")])
-    assert watch.records.written == [("orphan-closed", "hunt of odd")]
+    assert watch.records.written == [("unfinished-call-closed", "hunt of odd")]
     assert watch.takeover.hunt_ids == ["hunt of call"]
     assert "unknown result in its record: called back" in caplog.text
 
@@ -146,5 +146,5 @@ def test_an_unreadable_call_is_closed_and_blocks_no_other_takeover(
 
     monkeypatch.setattr(watch.switches, "legs_of", legs_of)
     watch.takeover.take_over([watch.ringing("odd"), watch.ringing("call")])
-    assert watch.records.written == [("orphan-closed", "hunt of odd")]
+    assert watch.records.written == [("unfinished-call-closed", "hunt of odd")]
     assert watch.takeover.hunt_ids == ["hunt of call"]

@@ -229,9 +229,9 @@ def test_the_records_of_a_group_outlive_it(store):
     assert [o.extension for o in call.offers] == ["1001"]
 
 
-def close_orphan(store, hunt_id="h", at=NOON):
+def close_unfinished(store, hunt_id="h", at=NOON):
     with store.writing() as s:
-        calls.close_orphan(s, hunt_id, at)
+        calls.close_unfinished(s, hunt_id, at)
 
 
 def test_a_call_cut_off_while_it_hunted_is_closed_as_failed(store):
@@ -240,7 +240,7 @@ def test_a_call_cut_off_while_it_hunted_is_closed_as_failed(store):
         offered(s, "o1")
         calls.end_offer(s, "o1", ended_at=after(1), outcome=Outcome.BUSY)
         offered(s, "o2", extension="1002")
-    close_orphan(store, at=after(500))
+    close_unfinished(store, at=after(500))
     (call,) = shown(store)
     assert (call.result, call.reason, call.ended_at, call.end_seen) == (
         "failed",
@@ -257,7 +257,7 @@ def test_a_call_cut_off_after_the_answer_stays_answered_with_its_end_not_seen(st
         offered(s, "o1", extension="1002", position=2)
         offered(s, "o2")
         calls.note_answered(s, "h", answered_by="1002", answered_at=after(3))
-    close_orphan(store)
+    close_unfinished(store)
     (call,) = shown(store)
     assert (call.result, call.answered_by, call.end_seen) == ("answered", "1002", False)
     assert call.reason == "The end of the call was not seen: no daemon watched it."
@@ -270,7 +270,7 @@ def test_an_answer_that_is_written_late_opens_a_record_that_others_closed(store)
         opened(s)
         offered(s, "o1", extension="1001")
         offered(s, "o2", extension="1002")
-    close_orphan(store, at=after(60))
+    close_unfinished(store, at=after(60))
     for _ in range(2):
         with store.writing() as s:
             calls.note_answered(s, "h", answered_by="1002", answered_at=after(3))
@@ -317,7 +317,7 @@ def test_members_rung_by_a_dead_hunt_are_free_and_those_on_a_call_stay_claimed(s
             hunts.claim(s, DOMAIN, [extension], hunt_id=hunt, call_uuid=hunt, **run)
         calls.note_answered(s, "talks", answered_by="1002", answered_at=after(3))
     for hunt in ("rang", "talks"):
-        close_orphan(store, hunt, after(4))
+        close_unfinished(store, hunt, after(4))
     with store.writing() as s:
         everybody = ["1001", "1002", "1003"]
         assert hunts.claim(s, DOMAIN, everybody, hunt_id="next", call_uuid="next", **run) == {"1001"}
@@ -339,7 +339,7 @@ def test_a_dead_runs_call_is_closed_at_any_step_and_no_other_call(store, hunts):
     for at in (after(9), after(10)):  # the second time changes nothing
         for n, (is_orphan, _) in enumerate(hunts):
             if is_orphan:
-                close_orphan(store, f"h{n}", at)
+                close_unfinished(store, f"h{n}", at)
     for n, was in before.items():
         (now,) = shown(store, f"h{n}")
         if was.ended_at is not None or not hunts[n][0]:

@@ -146,7 +146,7 @@ def test_recorders_that_write_in_opposite_orders_never_wait_for_each_other(store
                 for group, member in dice.sample(members, len(members)):
                     record_call(s, f"{next(numbers)}", group, member, NOON if dice.random() < 0.5 else after(batch))
             with stores[number % 2].writing() as s:
-                daemons.beat(s, f"{number}", node=f"{number}", started_at=NOON, at=NOON, status={})
+                daemons.write_heartbeat(s, f"{number}", node=f"{number}", started_at=NOON, at=NOON, status={})
                 claims.drop_run(s, "gone")
 
     at_once(record, 4)

@@ -8,7 +8,7 @@ STATUS = {"version": "1", "hunts": 3, "switches": [{"name": "h:8021", "since": N
 
 def beat(store, run, seconds, node="node"):
     with store.writing() as s:
-        daemons.beat(s, run, node=node, started_at=NOON, at=after(seconds), status=STATUS | {"n": run})
+        daemons.write_heartbeat(s, run, node=node, started_at=NOON, at=after(seconds), status=STATUS | {"n": run})
 
 
 def presume_dead(store, run, counter=1):

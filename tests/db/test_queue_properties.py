@@ -180,7 +180,7 @@ class Daemons(RuleBasedStateMachine):
             run.watched.add(hunt.id)
             return
         with self.store.writing() as s:
-            calls.close_orphan(s, hunt_id, self.wall)
+            calls.close_unfinished(s, hunt_id, self.wall)
         self.claims = {name: row for name, row in self.claims.items() if row.hunt is not hunt}
 
     def write_missing(self, run, missing_claims, missing_entries, mine):
@@ -294,7 +294,7 @@ class Daemons(RuleBasedStateMachine):
             dead = {e for other in self.line.values() if other.hunt.id not in self.hunts for e in other.extensions}
             got = self.tries(hunt, wanted)
             free = {e for e in wanted if e not in self.claims or self.claims[e].hunt in (hunt, None)}
-            assert got >= free - self.blocked - self.resting() - dead - set().union(
+            assert got >= free - self.blocked - self.in_wrap_up() - dead - set().union(
                 *(other.has for other in self.hunts.values() if other is not hunt)
             )
 
@@ -330,7 +330,7 @@ class Daemons(RuleBasedStateMachine):
         return [row for row in self.line.values() if row.hunt.call == call]
 
     def may_have(self, hunt, extension, ticket) -> bool:
-        if extension in self.blocked or extension in self.resting():
+        if extension in self.blocked or extension in self.in_wrap_up():
             return False
         claim = self.claims.get(extension)
         if claim is not None and claim.hunt.call != hunt.call:
@@ -341,12 +341,12 @@ class Daemons(RuleBasedStateMachine):
         )
 
     def nobody_is_passed_by(self, hunt, extension, ticket):
-        """Told from what the daemons know, not from leases."""
+        """Told from what the daemons know, not from counters."""
         for other in self.hunts.values():
             if other is not hunt and not other.run.frozen and other.ticket is not None and other.ticket < ticket:
                 assert extension not in self.line[other.id].extensions
 
-    def resting(self) -> set[str]:
+    def in_wrap_up(self) -> set[str]:
         return {e for e, stamp in self.stamps.items() if abs(self.wall - stamp) < timedelta(seconds=REST)}
 
     @precondition(lambda self: self.active)
@@ -440,7 +440,7 @@ class Daemons(RuleBasedStateMachine):
             with self.store.writing() as s:
                 found = reconcile(s, last, Wanted(self.wall, takes_over=True), membership)
                 for each in found.taken:
-                    calls.close_orphan(s, each.hunt_id, self.wall)
+                    calls.close_unfinished(s, each.hunt_id, self.wall)
             membership = found.membership
         assert held(self.store) == set()
         with self.store.reading() as s:

@@ -94,14 +94,14 @@ def test_calls_that_name_no_run_are_taken_over(store, group):
 @pytest.mark.parametrize(
     "policy_input", [{"members": [{"extension": "1001"}]}, {"members": 7}, ["1001"], "1001"], ids=str
 )
-def test_an_orphan_whose_facts_cannot_be_read_hinders_no_other(two_daemons, group, policy_input):
+def test_an_unfinished_call_whose_policy_input_cannot_be_read_hinders_no_other(two_daemons, group, policy_input):
     open_call(two_daemons, group, "odd", "a", "node-a", policy_input=policy_input)
     found = {each.hunt_id: each for each in take(two_daemons)}
     assert sorted(found) == ["odd", "of a"]
     assert (found["odd"].group_id, found["odd"].member_id) == (None, None)
 
 
-def test_an_orphan_is_told_as_far_as_it_was_written(two_daemons, group):
+def test_an_unfinished_call_is_told_as_far_as_it_was_written(two_daemons, group):
     store = two_daemons
     ring(store, "of a", "1001", Outcome.NO_ANSWER)
     ring(store, "of a", "1002")
@@ -125,7 +125,7 @@ def test_an_orphan_is_told_as_far_as_it_was_written(two_daemons, group):
     ]
 
 
-def test_an_orphan_of_a_group_that_is_gone_or_of_no_group_is_told_too(two_daemons, group):
+def test_an_unfinished_call_of_a_group_that_is_gone_or_of_no_group_is_told_too(two_daemons, group):
     open_call(two_daemons, group, "no group", "a", "node-a", policy_input=None)
     with two_daemons.writing() as s:
         groups.remove_group(s, DOMAIN, PILOT)
@@ -134,13 +134,13 @@ def test_an_orphan_of_a_group_that_is_gone_or_of_no_group_is_told_too(two_daemon
     assert found["no group"].member_id is None
 
 
-def test_a_group_that_was_renumbered_is_still_the_orphans(two_daemons, group):
+def test_a_group_that_was_renumbered_is_still_that_of_the_unfinished_call(two_daemons, group):
     with two_daemons.writing() as s:
         groups.renumber_group(s, DOMAIN, PILOT, "5100")
     assert [each.group_id for each in take(two_daemons)] == [group.id]
 
 
-def test_of_several_daemons_that_look_at_once_one_has_each_orphan(two_daemons, group, database_url):
+def test_of_several_daemons_that_look_at_once_one_has_each_unfinished_call(two_daemons, group, database_url):
     store, count = two_daemons, 30
     for number in range(count):
         open_call(store, group, f"{number}", "a", "node-a")
@@ -150,13 +150,13 @@ def test_of_several_daemons_that_look_at_once_one_has_each_orphan(two_daemons, g
         assert sorted(hunt for each in found for hunt in each) == sorted(["of a", *map(str, range(count))])
 
 
-def test_an_orphan_that_rang_is_closed_and_its_members_are_free(two_daemons):
+def test_an_unfinished_call_that_rang_is_closed_and_its_members_are_free(two_daemons):
     ring(two_daemons, "of a", "1001")
     claim(two_daemons, "of a", ["1001"], run_id="a")
     [unfinished] = take(two_daemons)
     for _ in range(2):
         with two_daemons.writing() as s:
-            calls.close_orphan(s, unfinished.hunt_id, after(40))
+            calls.close_unfinished(s, unfinished.hunt_id, after(40))
     with two_daemons.reading() as s:
         [record] = calls.show_call(s, "of a")
     assert (record.result, record.reason, record.end_seen) == ("failed", calls.DAEMON_STOPPED, False)
@@ -165,7 +165,7 @@ def test_an_orphan_that_rang_is_closed_and_its_members_are_free(two_daemons):
     assert owner_of(two_daemons, "of b") == ("b", "node-b")
 
 
-def test_an_orphan_that_talked_is_finished_when_its_end_is_seen(two_daemons):
+def test_an_unfinished_call_that_talked_is_finished_when_its_end_is_seen(two_daemons):
     with two_daemons.writing() as s:
         calls.note_answered(s, "of a", answered_by="1001", answered_at=after(4))
     take(two_daemons)
@@ -179,7 +179,7 @@ def test_an_orphan_that_talked_is_finished_when_its_end_is_seen(two_daemons):
     assert record.end_seen
 
 
-def test_an_orphan_on_its_way_to_voicemail_keeps_its_destination(two_daemons):
+def test_an_unfinished_call_on_its_way_to_voicemail_keeps_its_destination(two_daemons):
     with two_daemons.writing() as s:
         calls.note_leaving(s, "of a", result=Result.VOICEMAIL, reason="nobody answered", destination="voicemail:1002")
     [unfinished] = take(two_daemons)

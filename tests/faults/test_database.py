@@ -79,7 +79,7 @@ def hunted_through(rig: Rig, fault: Fault) -> float:
         moved = select(func.count()).select_from(RotationMove).where(RotationMove.call_uuid == call.uuid)
         assert s.scalar(moved) == 1, "the turn has moved once"
     assert _state(rig.store) == tuple(count + more for count, more in zip(turn, (1, 2, 1), strict=True))
-    # A claim that failed may have been written after its release, and expires with its lease.
+    # A claim that failed may have been written after its release, and ends when a heartbeat finds it.
     until(lambda: not _claims(rig.store), "no claim is left", 2 * WAIT_SECONDS)
     assert call.bridge_delay is not None
     return float(call.bridge_delay)

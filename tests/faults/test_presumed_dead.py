@@ -1,4 +1,4 @@
-"""A daemon is alive but presumed dead: one that was paused for longer than its lease, one that is started twice."""
+"""A daemon is alive but presumed dead: one that was paused for longer than others wait, one that is started twice."""
 
 from __future__ import annotations
 

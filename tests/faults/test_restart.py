@@ -83,7 +83,7 @@ class Restarted:
             self.calls, self.switch.registrations.all_phones(), self.policy_input, self.switch.clock.now()
         )
         run = Run(**read_hunts(self.office.url), **seen, interrupted=frozenset(self.interrupted))
-        run.claims_left = 0  # a call that continues keeps its claim until the lease expires
+        run.claims_left = 0  # a call that continues keeps its claim until its run is presumed dead
         problems = check(run)
         assert not problems, f"{len(problems)} problems, the first: {problems[0]}"
         assert min(self.ready) < READY_SECONDS, self.ready

@@ -53,7 +53,7 @@ def fill(url):
         calls.add_skip(s, "s1", **where, reason=SKIPPED, at=NOON)
         entry = {"domain": "pbx.test", "group_id": added.id, "call_uuid": "u2", "run_id": "run", "ticket": None}
         queue.join(s, "h2", ["1001"], **entry, at=NOON)
-        daemons.beat(s, "run", node="node", started_at=NOON, at=NOON, status={"version": "1"})
+        daemons.write_heartbeat(s, "run", node="node", started_at=NOON, at=NOON, status={"version": "1"})
     store.close()
 
 

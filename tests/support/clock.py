@@ -1,6 +1,6 @@
 """One clock that tests can move: seconds pass at once for everything that runs on gevent in this process.
 
-It stands in for ``time.monotonic`` and for the timers of gevent's loop, so that deadlines, sleeps, leases, wrap-ups and
+It stands in for ``time.monotonic`` and for the timers of gevent's loop, so that deadlines, sleeps, wrap-ups and
 heartbeats of a daemon in the test's own process see the same seconds. conftest.py installs it before anything of fshunt
 is imported, since defaults such as ``clock=time.monotonic`` are taken then. Without a move it is the clock of the
 machine. It moves the timers of the thread that asks; other processes and PostgreSQL keep their own time.

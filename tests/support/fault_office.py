@@ -80,7 +80,7 @@ class Office:
             return s.scalar(select(func.count()).select_from(RotationMove).where(RotationMove.call_uuid == uuid)) or 0
 
     def claimed(self) -> set[str]:
-        """Who is claimed in the database now, whether or not the lease is over."""
+        """Who is claimed in the database now."""
         with self.store.reading() as s:
             return set(s.scalars(select(Claim.extension)))
 

@@ -66,7 +66,7 @@ class Call:
         self.gives_up_at = float("inf")
         """When the time of the whole hunt is over (``hunt_timeout``), of the monotonic clock."""
         self.detached_result: Result | None = None
-        """The result of a call that goes on without us, as a talk or in voicemail; None while it needs us."""
+        """The result of a call that continues without us, as a talk or in voicemail; None while it needs us."""
         self._deadline = Deadline(PLANNING_SECONDS, deps.monotonic)
         """Until when the call waits for the database."""
         self._began = deps.monotonic()
@@ -250,7 +250,7 @@ class Call:
         self.call_log.closed(result, reason, self._destination, end_seen=end_seen)
 
     def _detach(self, *, stopping: bool = False) -> None:
-        """The call goes on without us. Its record is closed when its end is seen, where a switch is watched."""
+        """The call continues without us. Its record is closed when its end is seen, where a switch is watched."""
         result, hunt = self.detached_result or Result.FAILED, self.hunt
         if self.call_log.is_closed:
             return
@@ -286,7 +286,7 @@ class Call:
         self.session.hand_back()
 
     def _goes_on(self, error: FshuntError) -> bool:
-        """Whether the call goes on though an error keeps us from following it."""
+        """Whether the call continues though an error keeps us from following it."""
         if self.detached_result is Result.ANSWERED:
             return True
         return self.detached_result is not None and not isinstance(error, NEVER_BEGUN)

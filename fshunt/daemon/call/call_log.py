@@ -176,7 +176,7 @@ class CallLog:
         self._log("%s", words)
 
     def detach(self, what: str) -> None:
-        """The call goes on without a session of ours; its record is closed when the monitor sees its end."""
+        """The call continues without a session of ours; its record is closed when the monitor sees its end."""
         self.is_closed = True
         if self._waited_seconds is not None:
             self.deps.outbox.put(CallWaited(hunt_id=self.hunt_id, seconds=self._waited_seconds))
@@ -191,7 +191,7 @@ class CallLog:
     ) -> None:
         """The hunt has its result, and no claim any more.
 
-        A talk that goes on without us keeps its claim for a while: the member is still on the phone.
+        A talk that continues without us keeps its claim for a while: the member is still on the phone.
         """
         if not self._opened:
             self._open(self.caller.asked_domain, None, None)

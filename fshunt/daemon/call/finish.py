@@ -30,7 +30,7 @@ CLOCK = time.monotonic
 
 
 class Detach(BaseException):
-    """Told to a call that talks: the daemon stops, the talk goes on without it."""
+    """Told to a call that talks: the daemon stops, the talk continues without it."""
 
 
 class LeftRinging(BaseException):
@@ -54,8 +54,8 @@ def leave_ringing(session: Session, caller: Caller) -> None:
     """Leave a caller while phones ring: they keep ringing, and the first to pick up has the call. Raises nothing.
 
     With ``socket_resume`` the switch would end the ringing when we leave, and cut a call that is picked up at that very
-    moment. Without it the bridge goes on alone; if nobody picks up, the dialplan's next action takes the caller to the
-    daemon that follows (fact 7, and seen).
+    moment. Without it the bridge continues alone; if nobody picks up, the dialplan's next action takes the caller to
+    the daemon that follows (fact 7, and seen).
     """
     with suppress(FshuntError):  # then the switch has ended the ringing already
         session.leave_with(api.uuid_setvar(caller.uuid, "socket_resume", "false"))

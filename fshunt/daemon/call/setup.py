@@ -30,7 +30,7 @@ CHANNEL_VARIABLES = {
     "preserve_originated_vars": "false",  # or the legs of older stages are listed again (fact 21)
     "fail_on_single_reject": "false",  # or one busy phone ends the stage (fact 22)
     "fshunt_served": "true",  # or the dialplan tries no further daemon when this one leaves
-    "bypass_media": "false",  # or the bridge completes at once, while the talk goes on and its end is not seen
+    "bypass_media": "false",  # or the bridge completes at once, while the talk continues and its end is not seen
     # What a dialplan may have set, or exported, before the pilot, and what would end or change a hunt:
     "park_timeout": "",
     "park_after_bridge": "",

@@ -33,7 +33,7 @@ def process_has_ended(row: DaemonRow) -> bool:
 
 
 class Heartbeat:
-    """Beats while the daemon lives. ``say`` gives the status, and the hunts that live here."""
+    """Sends heartbeats while the daemon runs. ``say`` gives the status, and the hunts that live here."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Heartbeat:
         self._first.wait(seconds)
 
     def hurry(self) -> None:
-        """Beat now: the database is back."""
+        """Send a heartbeat now: the database is back."""
         self._hurry.set()
 
     def stop(self) -> None:
@@ -79,11 +79,11 @@ class Heartbeat:
             log.warning("stop not announced to the other daemons: %s", error)
 
     def run(self) -> None:
-        """Beat until it is stopped. It may be begun again after any error: what it knows stands in the object."""
+        """Send heartbeats until stopped. It may be begun again after any error: what it knows is in the object."""
         while not self._stopped.is_set():
             began = time.monotonic()
             try:
-                self._beat()
+                self._one_heartbeat()
                 self._first.set()
             except FshuntError as error:
                 if isinstance(error, DatabaseError) and not isinstance(error, Locked):
@@ -92,7 +92,7 @@ class Heartbeat:
             self._hurry.wait(max(0.0, began + self.timing.heartbeat_seconds - time.monotonic()))
             self._hurry.clear()
 
-    def _beat(self) -> None:
+    def _one_heartbeat(self) -> None:
         self._takeover.look_who_lives()
         wanted = self._wanted()
         try:

@@ -40,7 +40,7 @@ class Membership:
         return self.heartbeats - self.seen[run_id].since
 
     def has_moved(self, run_id: RunId) -> bool:
-        """Whether a run was seen to beat, or was only found as it is."""
+        """Whether a run was seen to count, or was only found as it is."""
         return self.seen[run_id].moved
 
     def begin_again(self, run_id: RunId) -> Membership:

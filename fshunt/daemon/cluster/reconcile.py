@@ -35,7 +35,7 @@ HasEnded = Callable[[DaemonRow], bool]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Who beats: this run of the daemon, its node, and when it began."""
+    """Whose heartbeat it is: this run of the daemon, its node, and when it began."""
 
     run_id: str
     node: str
@@ -88,7 +88,7 @@ def reconcile(
     has_ended: HasEnded = lambda _row: False,
 ) -> Reconciled:
     """Do one heartbeat. ``has_ended``: whether the process of an earlier run of this node has surely ended."""
-    daemons.beat(s, run.run_id, node=run.node, started_at=run.started_at, at=wanted.at, status=wanted.status)
+    daemons.write_heartbeat(s, run.run_id, node=run.node, started_at=run.started_at, at=wanted.at, status=wanted.status)
     timing = cluster.timing(s)
     others = {row.run_id: row for row in daemons.list_daemons(s) if row.run_id != run.run_id}
     left = takeover.leftovers(s, run.run_id)
@@ -169,7 +169,7 @@ def _judge(
     run: Run, other: RunId, row: DaemonRow | None, found: Reconciled, left: Leftovers, has_ended: HasEnded, talks: bool
 ) -> _Verdict:
     timing, still = found.timing, found.membership.still_for(other)
-    # This daemon runs here now: an earlier run is over, unless it still beats as another daemon of the same name.
+    # This daemon runs here now: an earlier run is over, unless it still runs as another daemon of the same name.
     earlier = row is not None and row.node == run.node and not found.membership.has_moved(other)
     over = earlier and row is not None and (still >= timing.queue_heartbeats or has_ended(row))
     dead = over or still >= timing.dead_heartbeats

@@ -20,8 +20,8 @@ from fshunt.daemon.data.events import (
     CallFinished,
     MemberAnswered,
     OfferEnded,
-    OrphanClosed,
     TalkEnded,
+    UnfinishedCallClosed,
 )
 from fshunt.daemon.data.outbox import Outbox
 from fshunt.daemon.switches.monitor import Monitor
@@ -287,7 +287,7 @@ class Takeover:
         return DetachedCall(unfinished.hunt_id, unfinished.uuid, Result.ANSWERED, offer.member_id, offer.extension, leg)
 
     def _close(self, unfinished: UnfinishedCall) -> None:
-        self._outbox.put(OrphanClosed(hunt_id=unfinished.hunt_id, ended_at=self._now()))
+        self._outbox.put(UnfinishedCallClosed(hunt_id=unfinished.hunt_id, ended_at=self._now()))
         if unfinished.result is not None:
             self._claims.expire(unfinished.hunt_id, foreign=True)
         with suppress(ValueError):  # of a daemon that knows results which we do not

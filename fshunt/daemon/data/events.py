@@ -236,10 +236,10 @@ class CallFinished(OutboxEvent):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrphanClosed(OutboxEvent):
+class UnfinishedCallClosed(OutboxEvent):
     """A daemon that is gone left the call open, and nobody can watch it to its end."""
 
-    kind: ClassVar[str] = "orphan-closed"
+    kind: ClassVar[str] = "unfinished-call-closed"
     hunt_id: str
     ended_at: datetime
 
@@ -250,7 +250,7 @@ class OrphanClosed(OutboxEvent):
 
     def apply(self, s: Session) -> None:
         """Close the record."""
-        calls.close_orphan(s, self.hunt_id, self.ended_at)
+        calls.close_unfinished(s, self.hunt_id, self.ended_at)
 
 
 @register
@@ -464,7 +464,7 @@ class QueueLeft(OutboxEvent):
         queue.leave(s, **_values(self))
 
 
-CallEnd = CallClosed | CallFinished | OrphanClosed
+CallEnd = CallClosed | CallFinished | UnfinishedCallClosed
 """The events that end the record of a call."""
 
 

@@ -164,7 +164,7 @@ class Outbox:
         self._database_back.set()
 
     def run(self) -> None:
-        """Write events until killed; begun anew after an error, it goes on with what is pending."""
+        """Write events until killed; begun anew after an error, it continues with what is pending."""
         while True:
             self._arrived.wait(self._until_work())
             self._hurry.wait(GATHER_SECONDS)
@@ -310,7 +310,7 @@ class Outbox:
 
     @staticmethod
     def _call_back(entries: Iterable[Entry]) -> None:
-        """Call what is to be called after events. Whatever happens in it, the writer goes on."""
+        """Call what is to be called after events. Whatever happens in it, the writer continues."""
         for entry in [entry for entry in entries if entry.then is not None]:
             then, entry.then = entry.then, None
             try:

@@ -78,7 +78,7 @@ class Metrics:
         self._setup_delay.observe(seconds)
 
     def database_error(self) -> None:
-        """Count a step that goes on without the database."""
+        """Count a step that continues without the database."""
         self._database_errors.inc()
 
     def switch_error(self, switch: str) -> None:

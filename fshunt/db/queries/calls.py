@@ -210,7 +210,7 @@ def add_skip(
     _add_once(s, SkipRecord, {"id": skip_id, **place, "reason": reason.value, "detail": detail, "at": at})
 
 
-def close_orphan(s: Session, hunt_id: str, now: datetime) -> None:
+def close_unfinished(s: Session, hunt_id: str, now: datetime) -> None:
     """Close a call that a dead daemon left open; one that has ended is left as it is.
 
     A call that was answered stays answered, and its end was not seen. Any other has failed. An offer without an

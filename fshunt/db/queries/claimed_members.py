@@ -1,4 +1,4 @@
-"""Which members are rung or held by a hunt now, of all daemons, for who wants to see it at a glance."""
+"""Which members hunts have claimed now, those of all daemons."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fshunt.db.statements import run, table
 from fshunt.hunting.states import Outcome
 
 CLAIMS, OFFERS = table(Claim), table(OfferRecord)
-_HELD = (
+_CLAIMED = (
     select(CLAIMS.c.extension, CLAIMS.c.run_id, OFFERS.c.outcome, OFFERS.c.started_at, OFFERS.c.ended_at)
     .outerjoin(
         OFFERS,
@@ -30,7 +30,7 @@ _HELD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ClaimedMember:
     """What a hunt does with a member whom it has claimed: ``answered`` since, or not yet; None: it is just about to.
 
     ``run_id`` is the run that has the hunt: if it is gone, so may be the call.
@@ -41,14 +41,14 @@ class Held:
     run_id: str = ""
 
 
-def held_members(s: Session, domain: str) -> dict[str, Held]:
+def claimed_members(s: Session, domain: str) -> dict[str, ClaimedMember]:
     """Return the members of the domain who are claimed, by their extension."""
-    rows = run(s, _HELD, {"domain": domain})
-    return {row.extension: _held(row) for row in rows}
+    rows = run(s, _CLAIMED, {"domain": domain})
+    return {row.extension: _claimed_member(row) for row in rows}
 
 
-def _held(row: Any) -> Held:
+def _claimed_member(row: Any) -> ClaimedMember:
     if row.started_at is None:
-        return Held(None, None, row.run_id)
+        return ClaimedMember(None, None, row.run_id)
     answered = row.outcome == Outcome.ANSWERED
-    return Held(answered, row.ended_at if answered else row.started_at, row.run_id)
+    return ClaimedMember(answered, row.ended_at if answered else row.started_at, row.run_id)

@@ -1,4 +1,4 @@
-"""What holds for all daemons on this database: how often they beat, and when a silent one is presumed dead."""
+"""What all daemons on this database share: how often they send a heartbeat, and when a run is presumed dead."""
 
 from __future__ import annotations
 

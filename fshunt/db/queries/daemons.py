@@ -1,4 +1,4 @@
-"""The daemons on this database, each as it was at its last heartbeat. A run is one process life, a node is its name."""
+"""The daemons on this database, each as it was at its last heartbeat. A run is one process, a node is its name."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ class DaemonRow:
     status: dict[str, Any]
 
 
-def beat(s: Session, run_id: str, *, node: str, started_at: datetime, at: datetime, status: dict[str, Any]) -> None:
+def write_heartbeat(
+    s: Session, run_id: str, *, node: str, started_at: datetime, at: datetime, status: dict[str, Any]
+) -> None:
     """Count a heartbeat of a run, and say how it is."""
     who = {"run_id": run_id, "node": node, "started_at": started_at, "heartbeat_at": at}
     write(s, _beating(dialect_of(s)), {**who, "counter": 1, "lost": False, "status": status})
