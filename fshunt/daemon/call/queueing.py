@@ -146,7 +146,6 @@ class Queueing(AbstractContextManager["Queueing"]):
             )
             ticket = self.deps.database.run(join, write=True, deadline=self._deadline)
             self.deps.queue.give_ticket(self._queued, ticket)
-            self._queued.joined = True
         except DatabaseError as error:
             if not self._announced:
                 self.call_log.note(f"queued at this daemon only: {error}")

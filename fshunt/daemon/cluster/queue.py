@@ -106,7 +106,8 @@ class CallQueue:
         self._add(caller)
 
     def give_ticket(self, caller: QueuedCaller, ticket: int) -> None:
-        """Note the ticket that the database has given: callers who came at one moment stand as it says."""
+        """Note the ticket that the database has given with the entries: it orders callers who came at one moment."""
+        caller.joined = True
         if caller.ticket == ticket:
             return
         is_queued = self._remove(caller)

@@ -99,13 +99,36 @@ def from_json(json: object) -> OutboxEvent:
     return event(**{name: _from_json(types[name], value) for name, value in fields.items()})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HuntRecordEvent(OutboxEvent):
+    """What happened in a hunt, for its rows."""
+
+    hunt_id: str
+
+    @property
+    def key(self) -> OrderKey:
+        """The hunt."""
+        return OrderKey(Scope.HUNT, self.hunt_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HuntClaimsEvent(OutboxEvent):
+    """What happened to a hunt's claims and queue entries, for which others wait."""
+
+    hunt_id: str
+
+    @property
+    def key(self) -> OrderKey:
+        """The claims of the hunt."""
+        return OrderKey(Scope.CLAIMS, self.hunt_id)
+
+
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallOpened(OutboxEvent):
+class CallOpened(HuntRecordEvent):
     """A hunt has begun."""
 
     kind: ClassVar[str] = "call-opened"
-    hunt_id: str
     uuid: str
     domain: str
     pilot: str
@@ -118,11 +141,6 @@ class CallOpened(OutboxEvent):
     node: str
     run_id: str | None
 
-    @property
-    def key(self) -> OrderKey:
-        """The hunt."""
-        return OrderKey(Scope.HUNT, self.hunt_id)
-
     def apply(self, s: Session) -> None:
         """Write the row of the call."""
         calls.open_call(s, **_values(self))
@@ -130,18 +148,12 @@ class CallOpened(OutboxEvent):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallAnswered(OutboxEvent):
+class CallAnswered(HuntRecordEvent):
     """A member talks with the caller."""
 
     kind: ClassVar[str] = "call-answered"
-    hunt_id: str
     answered_by: str
     answered_at: datetime
-
-    @property
-    def key(self) -> OrderKey:
-        """The hunt."""
-        return OrderKey(Scope.HUNT, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Write who answered."""
@@ -150,19 +162,13 @@ class CallAnswered(OutboxEvent):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallLeaving(OutboxEvent):
+class CallLeaving(HuntRecordEvent):
     """Nobody took the caller, who is on the way to a destination that outlives the daemon."""
 
     kind: ClassVar[str] = "call-leaving"
-    hunt_id: str
     result: Result
     reason: str
     destination: str
-
-    @property
-    def key(self) -> OrderKey:
-        """The hunt."""
-        return OrderKey(Scope.HUNT, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Write where the caller goes."""
@@ -171,17 +177,11 @@ class CallLeaving(OutboxEvent):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallWaited(OutboxEvent):
+class CallWaited(HuntRecordEvent):
     """The caller waited for a busy member."""
 
     kind: ClassVar[str] = "call-waited"
-    hunt_id: str
     seconds: float
-
-    @property
-    def key(self) -> OrderKey:
-        """The hunt."""
-        return OrderKey(Scope.HUNT, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Write how long."""
@@ -190,22 +190,16 @@ class CallWaited(OutboxEvent):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallClosed(OutboxEvent):
+class CallClosed(HuntRecordEvent):
     """A hunt of this daemon has its result and its end."""
 
     kind: ClassVar[str] = "call-closed"
-    hunt_id: str
     result: Result
     reason: str | None
     destination: str | None
     ended_at: datetime
     end_seen: bool
     waited_seconds: float | None
-
-    @property
-    def key(self) -> OrderKey:
-        """The hunt."""
-        return OrderKey(Scope.HUNT, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Close the record."""
@@ -214,20 +208,14 @@ class CallClosed(OutboxEvent):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallFinished(OutboxEvent):
+class CallFinished(HuntRecordEvent):
     """A call that went on without a session, or that was taken over, has ended."""
 
     kind: ClassVar[str] = "call-finished"
-    hunt_id: str
     result: Result
     reason: str | None
     ended_at: datetime
     end_seen: bool
-
-    @property
-    def key(self) -> OrderKey:
-        """The hunt."""
-        return OrderKey(Scope.HUNT, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Close the record."""
@@ -236,17 +224,11 @@ class CallFinished(OutboxEvent):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnfinishedCallClosed(OutboxEvent):
+class UnfinishedCallClosed(HuntRecordEvent):
     """A daemon that is gone left the call open, and nobody can watch it to its end."""
 
     kind: ClassVar[str] = "unfinished-call-closed"
-    hunt_id: str
     ended_at: datetime
-
-    @property
-    def key(self) -> OrderKey:
-        """The hunt."""
-        return OrderKey(Scope.HUNT, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Close the record."""
@@ -255,12 +237,11 @@ class UnfinishedCallClosed(OutboxEvent):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OfferStarted(OutboxEvent):
+class OfferStarted(HuntRecordEvent):
     """The phones of a member ring."""
 
     kind: ClassVar[str] = "offer-started"
     offer_id: str
-    hunt_id: str
     stage: int
     cycle: int
     position: int
@@ -268,11 +249,6 @@ class OfferStarted(OutboxEvent):
     phones: int
     ring_seconds: float
     started_at: datetime
-
-    @property
-    def key(self) -> OrderKey:
-        """The hunt."""
-        return OrderKey(Scope.HUNT, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Write the row of the offer."""
@@ -282,7 +258,7 @@ class OfferStarted(OutboxEvent):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OfferEnded(OutboxEvent):
+class OfferEnded(HuntRecordEvent):
     """An offer has its outcome.
 
     ``member_id``, ``rang_out`` (the phone rang for its whole time) and ``missing`` (members without a phone now) are
@@ -291,7 +267,6 @@ class OfferEnded(OutboxEvent):
 
     kind: ClassVar[str] = "offer-ended"
     offer_id: str
-    hunt_id: str
     ended_at: datetime
     outcome: Outcome
     cause: str | None = None
@@ -300,11 +275,6 @@ class OfferEnded(OutboxEvent):
     member_id: int | None = None
     rang_out: bool = False
     missing: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> OrderKey:
-        """The hunt."""
-        return OrderKey(Scope.HUNT, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Write the outcome, and count it for auto-block."""
@@ -315,12 +285,11 @@ class OfferEnded(OutboxEvent):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MemberSkipped(OutboxEvent):
+class MemberSkipped(HuntRecordEvent):
     """A member was passed over."""
 
     kind: ClassVar[str] = "member-skipped"
     skip_id: str
-    hunt_id: str
     stage: int
     cycle: int
     position: int
@@ -328,11 +297,6 @@ class MemberSkipped(OutboxEvent):
     reason: SkipReason
     at: datetime
     detail: str | None
-
-    @property
-    def key(self) -> OrderKey:
-        """The hunt."""
-        return OrderKey(Scope.HUNT, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Write the row of the skip."""
@@ -404,18 +368,12 @@ class TalkEnded(OutboxEvent):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimReleased(OutboxEvent):
+class ClaimReleased(HuntClaimsEvent):
     """A hunt gave up its claims: all (``extensions`` None), or those on the extensions taken before a moment."""
 
     kind: ClassVar[str] = "claim-released"
-    hunt_id: str
     extensions: tuple[str, ...] | None
     taken_before: int | None
-
-    @property
-    def key(self) -> OrderKey:
-        """The claims of the hunt."""
-        return OrderKey(Scope.CLAIMS, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """End the claims; whoever waits is told."""
@@ -424,22 +382,16 @@ class ClaimReleased(OutboxEvent):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimAcquired(OutboxEvent):
+class ClaimAcquired(HuntClaimsEvent):
     """A hunt took claims while the database was away. A claim of a daemon that is gone must not come back."""
 
     kind: ClassVar[str] = "claim-acquired"
     durable: ClassVar[bool] = False
     domain: str
     extensions: tuple[str, ...]
-    hunt_id: str
     call_uuid: str
     run_id: str
     sequence: int
-
-    @property
-    def key(self) -> OrderKey:
-        """The claims of the hunt."""
-        return OrderKey(Scope.CLAIMS, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Claim the members whom no other hunt has."""
@@ -448,16 +400,10 @@ class ClaimAcquired(OutboxEvent):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QueueLeft(OutboxEvent):
+class QueueLeft(HuntClaimsEvent):
     """A caller waits no more."""
 
     kind: ClassVar[str] = "queue-left"
-    hunt_id: str
-
-    @property
-    def key(self) -> OrderKey:
-        """The claims of the hunt: those who wait behind the caller are told."""
-        return OrderKey(Scope.CLAIMS, self.hunt_id)
 
     def apply(self, s: Session) -> None:
         """Remove the queue entries of the hunt."""

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from fshunt.db.queries.rows import BLOCK_OF_MEMBER, BLOCKS, GROUPS, MEMBERS
 from fshunt.db.statements import run
-from fshunt.hunting.availability import SkipReason
+from fshunt.hunting.availability import MemberStatus, SkipReason, skip_reason
 
 _STATUS = (
     select(
@@ -29,8 +29,8 @@ def may_not_ring(s: Session, member_ids: Collection[int]) -> dict[int, SkipReaso
     reasons = {}
     for member_id in member_ids:
         row = rows.get(member_id)
-        if row is None or not row.enabled:
-            reasons[member_id] = SkipReason.DISABLED
-        elif row.blocked:
-            reasons[member_id] = SkipReason.BLOCKED
+        status = MemberStatus(enabled=row.enabled, blocked=row.blocked) if row else MemberStatus(enabled=False)
+        reason = skip_reason(status)
+        if reason is not None:
+            reasons[member_id] = reason
     return reasons
