@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from fshunt.errors import BadValue
-from fshunt.hunting.causes import HANGUP_CAUSES
+from fshunt.hunting.hangup_causes import HANGUP_CAUSES
 from fshunt.hunting.suggestions import or_nearest
 
 MAX_NUMBER_CHARS = 32

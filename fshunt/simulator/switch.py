@@ -15,16 +15,7 @@ import gevent
 
 from fshunt.simulator.core.actions import Action
 from fshunt.simulator.core.bus import Bus
-from fshunt.simulator.core.call import Application, SimulatedCall
 from fshunt.simulator.core.callers import SimulatedCaller
-from fshunt.simulator.core.causes import (
-    CHAN_NOT_IMPLEMENTED,
-    GATEWAY_DOWN,
-    INVALID_GATEWAY,
-    INVALID_PROFILE,
-    SUBSCRIBER_ABSENT,
-    USER_NOT_REGISTERED,
-)
 from fshunt.simulator.core.channel import SimulatedChannel
 from fshunt.simulator.core.clock import Clock, RealClock
 from fshunt.simulator.core.faults import Fault
@@ -32,6 +23,15 @@ from fshunt.simulator.core.headers import SWITCH_NAME, Profile, Times, caller_va
 from fshunt.simulator.core.headers_end import registration_headers
 from fshunt.simulator.core.legs import SimulatedLeg
 from fshunt.simulator.core.phones import GONE, RINGS, Behaviour, Gateway, Phone, Registrations, refuses
+from fshunt.simulator.core.simulated_call import Application, SimulatedCall
+from fshunt.simulator.core.sip_causes import (
+    CHAN_NOT_IMPLEMENTED,
+    GATEWAY_DOWN,
+    INVALID_GATEWAY,
+    INVALID_PROFILE,
+    SUBSCRIBER_ABSENT,
+    USER_NOT_REGISTERED,
+)
 from fshunt.simulator.dialplan import applications
 from fshunt.simulator.dialplan.bridging import CALLEE_NAME
 from fshunt.simulator.dialplan.dialstring import DialError

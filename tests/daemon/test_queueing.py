@@ -10,9 +10,9 @@ from fshunt.db.models import SkipRecord
 from fshunt.db.queries import queue
 from fshunt.hunting.group import WhenBusy
 from fshunt.services import groups, members
-from fshunt.simulator.core.call import SimulatedCall
 from fshunt.simulator.core.callers import SimulatedCaller
 from fshunt.simulator.core.phones import Behaviour, Phone, answers, refuses
+from fshunt.simulator.core.simulated_call import SimulatedCall
 from tests.support.rig import DOMAIN, WAIT_SECONDS, Rig, passed, rang
 
 STAYS = answers(0.02)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from fshunt.errors import BadValue
 from fshunt.hunting import validation
 from fshunt.hunting.addresses import MemberAddress, parse_member
-from fshunt.hunting.causes import HANGUP_CAUSES
 from fshunt.hunting.destinations import GROUP_BOX, parse_destination
+from fshunt.hunting.hangup_causes import HANGUP_CAUSES
 from fshunt.hunting.ringtime import RingTime
 
 SENT = [

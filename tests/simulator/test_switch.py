@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from fshunt.simulator.core.call import SimulatedCall
 from fshunt.simulator.core.callers import SimulatedCaller
 from fshunt.simulator.core.clock import VirtualClock
 from fshunt.simulator.core.phones import RINGS, Behaviour, answers, refuses
+from fshunt.simulator.core.simulated_call import SimulatedCall
 from fshunt.simulator.dialplan.routing import Action
 from fshunt.simulator.switch import SimulatedSwitch
 from tests.simulator.controllers import REAL_SECONDS, Controller

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 
-from fshunt.simulator.core.causes import q850_of
 from fshunt.simulator.core.headers import CODEC, LOCAL_IP, Headers, Profile, micro, sdp
 from fshunt.simulator.core.phones import REGISTERED_SECONDS, Phone
+from fshunt.simulator.core.sip_causes import q850_of
 
 _RTP_IN_ZERO = (
     *("raw_bytes", "media_bytes", "packet_count", "media_packet_count", "skip_packet_count", "jitter_packet_count"),

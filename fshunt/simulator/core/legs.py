@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fshunt.simulator.core.causes import LOSE_RACE, NORMAL_CLEARING, cause_of, q850_of, reason_header
 from fshunt.simulator.core.channel import SimulatedChannel
 from fshunt.simulator.core.clock import Clock, Timer
 from fshunt.simulator.core.phones import Phone, Ring
+from fshunt.simulator.core.sip_causes import LOSE_RACE, NORMAL_CLEARING, cause_of, q850_of, reason_header
 
 NETWORK_SECONDS = 0.02
 """From FreeSWITCH's INVITE to the phone's first answer, and the tick in which FreeSWITCH notices things."""

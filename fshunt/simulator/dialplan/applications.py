@@ -7,9 +7,9 @@ import shlex
 import uuid as uuids
 
 from fshunt.simulator.core.actions import Message
-from fshunt.simulator.core.call import Application, SimulatedCall
-from fshunt.simulator.core.causes import NORMAL_CLEARING
 from fshunt.simulator.core.channel import set_variable
+from fshunt.simulator.core.simulated_call import Application, SimulatedCall
+from fshunt.simulator.core.sip_causes import NORMAL_CLEARING
 from fshunt.simulator.dialplan.bridging import bridge
 
 _TONE = re.compile(r"tone_stream://%\((\d+),(\d+),[\d,]+\)(?:;loops=(-?\d+))?")

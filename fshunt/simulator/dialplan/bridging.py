@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fshunt.simulator.core.call import SimulatedCall
-from fshunt.simulator.core.causes import (
+from fshunt.simulator.core.channel import append
+from fshunt.simulator.core.legs import SimulatedLeg
+from fshunt.simulator.core.simulated_call import SimulatedCall
+from fshunt.simulator.core.sip_causes import (
     ALLOTTED_TIMEOUT,
     ALWAYS_CONTINUE,
     LOSE_RACE,
@@ -18,8 +20,6 @@ from fshunt.simulator.core.causes import (
     SUCCESS,
     dialstatus_of,
 )
-from fshunt.simulator.core.channel import append
-from fshunt.simulator.core.legs import SimulatedLeg
 from fshunt.simulator.dialplan.dialstring import Dial, DialError, Target, parse
 
 DEFAULT_ORIGINATE_SECONDS = 60

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fshunt.errors import FshuntError
-from fshunt.simulator.core.causes import CHAN_NOT_IMPLEMENTED
+from fshunt.simulator.core.sip_causes import CHAN_NOT_IMPLEMENTED
 
 ENTERPRISE = ":_:"
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "s": " "}

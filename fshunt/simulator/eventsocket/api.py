@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fshunt.simulator.core.call import Switch
-from fshunt.simulator.core.causes import NORMAL_CLEARING
 from fshunt.simulator.core.channel import set_variable
+from fshunt.simulator.core.simulated_call import Switch
+from fshunt.simulator.core.sip_causes import NORMAL_CLEARING
 from fshunt.simulator.eventsocket.tables import show, sofia
 
 NO_CHANNEL = "-ERR No such channel!\n"

@@ -10,7 +10,7 @@ from gevent.event import Event
 from gevent.server import StreamServer
 
 from fshunt.esl.frames import render_frame, render_reply
-from fshunt.simulator.core.call import Switch
+from fshunt.simulator.core.simulated_call import Switch
 from fshunt.simulator.eventsocket import commands
 from fshunt.simulator.eventsocket.socket import GOODBYE, EventSocket
 

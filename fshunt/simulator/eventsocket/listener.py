@@ -10,8 +10,8 @@ import time
 from gevent import socket
 
 from fshunt.esl.frames import render_connect_reply, render_frame
-from fshunt.simulator.core.call import SimulatedCall
 from fshunt.simulator.core.headers import Headers
+from fshunt.simulator.core.simulated_call import SimulatedCall
 from fshunt.simulator.eventsocket import commands
 from fshunt.simulator.eventsocket.socket import GOODBYE, EventSocket
 

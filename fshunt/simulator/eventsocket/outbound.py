@@ -5,7 +5,7 @@ from __future__ import annotations
 import gevent
 from gevent import socket
 
-from fshunt.simulator.core.call import SimulatedCall
+from fshunt.simulator.core.simulated_call import SimulatedCall
 from fshunt.simulator.eventsocket.listener import SimulatedListener
 
 PARK_POLL_SECONDS = 0.02

@@ -12,9 +12,9 @@ from gevent import socket
 from gevent.event import Event
 
 from fshunt.esl.frames import render_event
-from fshunt.simulator.core.call import SimulatedCall, Switch
 from fshunt.simulator.core.faults import Broken, Fault, send_with_faults
 from fshunt.simulator.core.headers import Headers
+from fshunt.simulator.core.simulated_call import SimulatedCall, Switch
 
 READ_BYTES = 65536
 MAX_COMMAND_BYTES = 2 * 1024 * 1024  # FreeSWITCH's own bound

@@ -6,10 +6,10 @@ import html
 import json
 import time
 
-from fshunt.simulator.core.call import Switch
 from fshunt.simulator.core.channel import SimulatedChannel
 from fshunt.simulator.core.headers import LOCAL_IP
 from fshunt.simulator.core.phones import REGISTERED_SECONDS, Phone
+from fshunt.simulator.core.simulated_call import Switch
 
 XML = '<?xml version="1.0" encoding="ISO-8859-1"?>\n'
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import gevent
 
-from fshunt.simulator.core.call import SimulatedCall
 from fshunt.simulator.core.callers import SimulatedCaller
 from fshunt.simulator.core.phones import Behaviour, answers
+from fshunt.simulator.core.simulated_call import SimulatedCall
 from fshunt.simulator.switch import SimulatedSwitch
 
 JOIN_SECONDS = 60.0

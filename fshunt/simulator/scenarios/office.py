@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fshunt.simulator.core.call import SimulatedCall
 from fshunt.simulator.core.callers import Ending, SimulatedCaller
 from fshunt.simulator.core.phones import RINGS, Behaviour, Phone, answers, refuses
+from fshunt.simulator.core.simulated_call import SimulatedCall
 from fshunt.simulator.switch import Fact, SimulatedSwitch
 
 DOMAIN = "office.test"

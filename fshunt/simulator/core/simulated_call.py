@@ -12,12 +12,12 @@ from gevent.event import Event
 from fshunt.simulator.core.actions import Action, Message, expand
 from fshunt.simulator.core.bus import Bus
 from fshunt.simulator.core.callers import Ending, SimulatedCaller
-from fshunt.simulator.core.causes import DESTINATION_OUT_OF_ORDER, NORMAL_CLEARING, ORIGINATOR_CANCEL, PICKED_OFF
 from fshunt.simulator.core.channel import SimulatedChannel, set_variable
 from fshunt.simulator.core.clock import Clock, Timer
 from fshunt.simulator.core.faults import Fault
 from fshunt.simulator.core.legs import NETWORK_SECONDS, SimulatedLeg
 from fshunt.simulator.core.phones import Phone, Registrations
+from fshunt.simulator.core.sip_causes import DESTINATION_OUT_OF_ORDER, NORMAL_CLEARING, ORIGINATOR_CANCEL, PICKED_OFF
 
 Application = Callable[["SimulatedCall", str], None]
 """Runs on the channel of a call, with an argument, until it ends."""
