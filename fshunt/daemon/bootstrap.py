@@ -70,21 +70,11 @@ def build(
     deps = _dependencies(settings, clock, metrics, database_changed)
     calls, states = LiveCalls(deps), ServiceStates()
     listener = Listener(
-        (settings.listen.host, settings.listen.port),
-        calls.handle,
-        max_calls=settings.max_calls,
-        peers=Peers(settings.allowed_peers),
+        settings.listen, calls.handle, max_calls=settings.max_calls, peers=Peers(settings.allowed_peers)
     )
     report = StatusReport(deps, calls, listener, states, last_errors)
-    heartbeat = Heartbeat(
-        Run(deps.run_id, settings.node_name, deps.now()),
-        deps.database,
-        deps.claims,
-        deps.queue,
-        deps.takeover,
-        deps.now,
-        report.for_heartbeat,
-    )
+    run = Run(deps.run_id, settings.node_name, deps.now())
+    heartbeat = Heartbeat(run, deps.database, deps.claims, deps.queue, deps.takeover, deps.now, report.for_heartbeat)
     database_changed.connect(partial(_database_changed, deps, heartbeat))
     _measure(metrics, deps, calls)
     parts = Parts(deps, calls, listener, heartbeat, report, notifier, states, clock)

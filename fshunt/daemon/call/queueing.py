@@ -169,7 +169,7 @@ class Queueing(AbstractContextManager["Queueing"]):
         if self._entered and not keep_ticket:
             self.deps.outbox.put(QueueLeft(hunt_id=self.hunt.id))
             self.deps.outbox.hurry()
-        self._entered, self._queued.joined = frozenset(), False
+        self._entered = frozenset()
 
     def _pause(self) -> None:
         """Wait for a notice that a member is free, the end of the caller, or the time of the next attempt."""

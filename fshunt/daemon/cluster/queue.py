@@ -125,6 +125,7 @@ class CallQueue:
 
     def leave(self, caller: QueuedCaller) -> None:
         """Wait no more; whoever is now first for one of the members is woken."""
+        caller.joined = False
         if self._remove(caller):
             self._wake_first(caller.keys)
 
