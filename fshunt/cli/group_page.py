@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fshunt.cli import output
+from fshunt.hunting.availability import MemberState
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.policies import POLICIES, Remembers
+from fshunt.services.cluster_health import count
 from fshunt.services.groups import GroupDetails
+from fshunt.services.member_states import STATE_WORDS, StateOfMember, stored_state
 from fshunt.services.serialize import pointed_at
 
 MEMBER_TITLES = ("#", "member", "ring time", "weight", "confirm", "state", "idle since")
@@ -86,9 +89,9 @@ def rotation_words(details: GroupDetails) -> str:
 
 
 def print_members(group: Group, seconds_per_ring: float, states: Mapping[int, str] | None = None) -> None:
-    """Print the table of the members; their state is what ``states`` says, else what the database knows."""
+    """Print the table of the members; ``states`` are in words; without them, those of the members' rows."""
     if group.members:
-        shown = states or {member.id: state_words(member) for member in group.members}
+        shown = states or {member.id: state_words(member, stored_state(member)) for member in group.members}
         output.table(
             MEMBER_TITLES, [_member_row(each, group, seconds_per_ring, shown[each.id]) for each in group.members]
         )
@@ -102,14 +105,15 @@ def _member_row(member: Member, group: Group, seconds_per_ring: float, state: st
     return str(member.position), member.extension, time, str(member.weight), confirm, state, idle
 
 
-def state_words(member: Member) -> str:
-    """Whether the member can ring, as far as the database knows."""
+def state_words(member: Member, state: StateOfMember) -> str:
+    """A member's state; for one that is blocked, by how many unanswered calls."""
     blocked = "blocked"
     if member.auto_blocked:
-        calls = "1 unanswered call" if member.rang_out == 1 else f"{member.rang_out} unanswered calls"
-        blocked += f" after {calls}"
-    states = [word for word, holds in (("disabled", not member.enabled), (blocked, member.blocked)) if holds]
-    return ", ".join(states) or "enabled"
+        blocked += f" after {count(member.rang_out, 'unanswered call')}"
+    if state.word is MemberState.BLOCKED:
+        return blocked
+    word = STATE_WORDS[state.word]
+    return f"{word}, {blocked}" if state.word is MemberState.DISABLED and member.blocked else word
 
 
 def warn_of(group: Group) -> None:

@@ -17,10 +17,11 @@ from fshunt.cli.status import look
 from fshunt.db.queries.claimed_members import claimed_members
 from fshunt.errors import UsageError
 from fshunt.hunting.addresses import MemberAddress
+from fshunt.hunting.availability import MemberState
 from fshunt.hunting.group import Group, Member
 from fshunt.services import groups, member_states
 from fshunt.services.groups import GroupDetails, details_of
-from fshunt.services.member_states import STATE_WORDS, StateOfMember
+from fshunt.services.member_states import StateOfMember
 from fshunt.services.serialize import block_json, group_json, member_json, member_state_json
 
 pilot_argument = click.argument("pilot", type=params.PILOT)
@@ -82,10 +83,10 @@ def _listed(ext: tuple[MemberAddress, ...]) -> str:
 @pilot_argument
 @pass_app
 def list_(app: App, pilot: str) -> None:
-    """List a group's members in order, and what each does now.
+    """List a group's members in order, and the state of each.
 
-    The watched switches say which phones ring, talk or are unregistered; the database says which members are blocked,
-    disabled, in wrap-up, or claimed by a hunt.
+    The watched switches know which phones ring, are on a call or are unregistered; the database knows which members are
+    blocked, disabled, in wrap-up or claimed by a hunt.
     """
     with app.reading() as (session, domain):
         found = groups.get_group(session, domain, pilot)
@@ -93,11 +94,11 @@ def list_(app: App, pilot: str) -> None:
     now = datetime.now(UTC)
     states: dict[int, StateOfMember] = {}
     if found.members:
-        seen, sentences = member_states.ask(app.settings.switch, found)
+        phones, sentences = member_states.ask(app.settings.switch, found)
         for sentence in sentences:
             app.warn(sentence)
         living = {daemon.row.run_id for daemon in look(app).there} if claimed else set()
-        states = member_states.states(found, seen, claimed, now, living)
+        states = member_states.states(found, phones, claimed, now, living)
     seconds_per_ring = app.settings.seconds_per_ring
 
     def page() -> None:
@@ -115,11 +116,9 @@ def list_(app: App, pilot: str) -> None:
 
 
 def _state_words(each: Member, state: StateOfMember, now: datetime) -> str:
-    if state.word in ("disabled", "blocked"):
-        return state_words(each)
-    shown = STATE_WORDS[state.word]
+    shown = state_words(each, state)
     if state.other:
-        shown += f" with {state.other}" if state.word == "on-call" else f" for {state.other}"
+        shown += f" with {state.other}" if state.word is MemberState.ON_CALL else f" for {state.other}"
     if state.since:
         shown += f" since {_clock(state.since, now)}"
     return f"{shown}, left by a daemon that is gone" if state.left else shown

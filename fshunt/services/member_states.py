@@ -1,4 +1,4 @@
-"""What members do now: what the switches tell of their phones, and the database of their claims."""
+"""What members do now: the state of their phones in the switches, and of their claims in the database."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from fshunt.settings import WatchedSwitch
 
 CONNECT_SECONDS = 2.0
-"""For a switch to let us in: one that is there takes milliseconds."""
+"""How long a switch may take to accept the connection; normally it takes milliseconds."""
 
-NOT_CONFIGURED = "No [[switch]] is configured: states of phones are only what the database knows."
+NOT_CONFIGURED = "No [[switch]] is configured: member states are those in the database only."
 
 
 @dataclass(frozen=True, slots=True)
 class StateOfMember:
-    """What a member does: in one word, since when, and with whom; each None where it is not known.
+    """A member's state, since when, and the number of the other party; None where that is not known.
 
-    ``left``: a daemon has written it that is gone since, so nobody would have written its end.
+    ``left``: the claim belongs to a daemon that is gone, so the call may have ended since.
     """
 
     word: MemberState
@@ -48,47 +48,47 @@ STATE_WORDS = {
     MemberState.DISABLED: "disabled",
     MemberState.BLOCKED: "blocked",
 }
-"""The words of a state in JSON, and how people read them; unknown: nothing hinders it, but no switch was asked."""
+"""The states in the words of a page; unknown: the member can ring, but no switch was asked for a phone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What one switch told: its phones, and the extensions that it finds under another name of their domain."""
+class SwitchAnswer:
+    """The answer of one switch: its phones, and the extensions that it finds under another name of their domain."""
 
     table: PhoneTable
     found: frozenset[str]
 
 
 class SwitchPhones:
-    """What the switches that could be asked told. ``complete``: all of them, so that what is not seen is not there."""
+    """The phones of all switches that answered. ``complete``: all did, so a phone that is not seen does not exist."""
 
-    def __init__(self, told: list[Told], complete: bool) -> None:
+    def __init__(self, answers: list[SwitchAnswer], complete: bool) -> None:
         self.complete = complete
-        self._told = told
+        self._answers = answers
 
     def registered(self, number: str, domain: str) -> bool | None:
         """Whether an extension has a phone; None where that is not known."""
-        if any(each.table.is_registered(number, domain) or number in each.found for each in self._told):
+        if any(each.table.is_registered(number, domain) or number in each.found for each in self._answers):
             return True
         return False if self.complete else None
 
     def calls(self, number: str, domain: str) -> list[PhoneCall]:
         """The calls of an extension, the oldest first."""
-        return [call for each in self._told for call in each.table.calls_of(f"{number}@{domain}")]
+        return [call for each in self._answers for call in each.table.calls_of(f"{number}@{domain}")]
 
 
 def ask(switches: Iterable[WatchedSwitch], group: Group) -> tuple[SwitchPhones, list[str]]:
-    """Ask each switch what the phones of a group do; each that cannot be asked is a sentence."""
-    told, sentences, asked = [], [], list(switches)
+    """Ask each switch for the phones of a group; return them, and a sentence for each switch that did not answer."""
+    answers, sentences, asked = [], [], list(switches)
     for switch in asked:
         try:
-            told.append(_ask(switch, group))
+            answers.append(_ask(switch, group))
         except FshuntError as error:
             sentences.append(f"Switch {switch.name} was not asked: {error}")
-    return SwitchPhones(told, bool(asked) and not sentences), sentences if asked else [NOT_CONFIGURED]
+    return SwitchPhones(answers, bool(asked) and not sentences), sentences if asked else [NOT_CONFIGURED]
 
 
-def _ask(switch: WatchedSwitch, group: Group) -> Told:
+def _ask(switch: WatchedSwitch, group: Group) -> SwitchAnswer:
     from fshunt.esl.inbound import Inbound
     from fshunt.freeswitch.phones import PhoneTable, watch
 
@@ -96,9 +96,9 @@ def _ask(switch: WatchedSwitch, group: Group) -> Told:
     try:
         table = PhoneTable()
         watch(inbound, table)
-        # Registered at another domain only: another tenant's phone, or the same one by another name; the switch knows.
+        # Registered at another domain only: another tenant's phone, or another name of this domain; the switch knows.
         doubtful = [m for m in group.members if not m.address.external and _elsewhere(table, m, group)]
-        return Told(table, frozenset(m.address.number for m in doubtful if _finds(inbound, m, group)))
+        return SwitchAnswer(table, frozenset(m.address.number for m in doubtful if _finds(inbound, m, group)))
     finally:
         inbound.close()
 
@@ -116,10 +116,15 @@ def _finds(inbound: Inbound, member: Member, group: Group) -> bool:
     return bool(contacts)
 
 
+def stored_state(member: Member) -> StateOfMember:
+    """Return a member's state by its own row alone."""
+    return StateOfMember(member_state(MemberStatus.of(member)))
+
+
 def states(
     group: Group, phones: SwitchPhones, claimed: Mapping[str, ClaimedMember], now: datetime, living: Collection[str]
 ) -> dict[int, StateOfMember]:
-    """What each member of a group does, by its id; ``living`` are the runs of daemons that are alive."""
+    """Return the state of each member of a group by its id; ``living`` are the runs of daemons that are alive."""
     return {
         member.id: _state(member, group, phones, claimed.get(member.extension), now, living) for member in group.members
     }
@@ -137,7 +142,7 @@ def _state(
     calls = [] if external else phones.calls(member.address.number, group.domain)
     registered = True if external else phones.registered(member.address.number, group.domain)
     left = claimed is not None and claimed.run_id not in living
-    # What the phones do counts before a claim, and a claim that was left only where not all switches were asked.
+    # The phones' calls count before a claim; the claim of a daemon that is gone counts only if some switch is unknown.
     claim = None if calls or registered is False or (left and phones.complete) else claimed
     status = replace(
         MemberStatus.of(member, claimed=claim is not None and claim.answered is None),

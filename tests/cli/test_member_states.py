@@ -136,7 +136,7 @@ def test_without_a_switch_the_states_come_from_the_database(office, outcome, off
     assert states(office) == {"1001": "unknown", "1002": state, "1003": "unknown"}
     assert shown(office)["1001"] == "enabled"
     warning = office.run("member", "list", "5000").stderr
-    assert warning == "Warning: No [[switch]] is configured: states of phones are only what the database knows.\n"
+    assert warning == "Warning: No [[switch]] is configured: member states are those in the database only.\n"
 
 
 GONE_FOR_SECONDS = 3600.0

@@ -1,4 +1,4 @@
-"""Which members hunts have claimed now, those of all daemons."""
+"""Which members the hunts of all daemons have claimed now, and whether they ring or talk."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CLAIMED = (
 
 @dataclass(frozen=True, slots=True)
 class ClaimedMember:
-    """What a hunt does with a member whom it has claimed: ``answered`` since, or not yet; None: it is just about to.
+    """A member claimed by a hunt: ``answered`` True, still ringing (False), or about to ring (None); since when.
 
     ``run_id`` is the run that has the hunt: if it is gone, so may be the call.
     """
@@ -44,10 +44,10 @@ class ClaimedMember:
 def claimed_members(s: Session, domain: str) -> dict[str, ClaimedMember]:
     """Return the members of the domain who are claimed, by their extension."""
     rows = run(s, _CLAIMED, {"domain": domain})
-    return {row.extension: _claimed_member(row) for row in rows}
+    return {row.extension: _claimed(row) for row in rows}
 
 
-def _claimed_member(row: Any) -> ClaimedMember:
+def _claimed(row: Any) -> ClaimedMember:
     if row.started_at is None:
         return ClaimedMember(None, None, row.run_id)
     answered = row.outcome == Outcome.ANSWERED
