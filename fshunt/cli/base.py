@@ -55,7 +55,7 @@ def _common() -> list[click.Parameter]:
             metavar="D",
             expose_value=False,
             callback=_keep_domain,
-            help="Domain to work on. Without it: the setting `default_domain`, or the only domain there is.",
+            help="Domain to work on. Without it: the setting `default_domain`, or the only domain of the database.",
         ),
         click.Option(
             ["--config"],
@@ -97,7 +97,7 @@ class NounGroup(click.Group):
         return list(self.commands)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the words; where there are none, print the help (click would call that an error)."""
+        """Read the words; without any, print the help (click would call that an error)."""
         if not args and not ctx.resilient_parsing:
             click.echo(ctx.get_help(), color=ctx.color)
             ctx.exit()
@@ -106,7 +106,7 @@ class NounGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; a wrong word is answered with the nearest right one."""
+        """Find the command; the error for a wrong word names the nearest right one."""
         word = args[0]
         if not ctx.resilient_parsing and not word.startswith("-") and word not in self.list_commands(ctx):
             path = ctx.command_path
@@ -195,7 +195,14 @@ def _usage_sentence(error: click.UsageError) -> str:
     message = error.format_message()
     if error.ctx is None:
         return message
+    if isinstance(error, click.NoSuchOption):
+        message = f"`{error.ctx.command_path}` has no option `{error.option_name}`{_nearest_option(error)}"
     return f"{message.rstrip('.')}; see `{error.ctx.command_path} --help`."
+
+
+def _nearest_option(error: click.NoSuchOption) -> str:
+    names = [name for param in (error.ctx.command.params if error.ctx else ()) for name in param.opts]
+    return did_you_mean(error.option_name, [*names, "--help"])
 
 
 def _fail(message: str, _code: str, exit_code: int) -> int:
@@ -209,7 +216,7 @@ def _fail_in_json(message: str, code: str, exit_code: int) -> int:
 
 
 def _reader_is_gone() -> int:
-    """Leave quietly when the reader of our output, such as `head`, has left; Python would complain at its own end."""
+    """End quietly when the reader of the output, such as `head`, has ended; Python would print an error at its exit."""
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 it is open until the program ends
     return 1
 

@@ -76,7 +76,7 @@ def _row(record: CallRecord) -> tuple[str, ...]:
 def show(app: App, uuid: str) -> None:
     """Show one call: who rang, who was skipped, when and why.
 
-    The last part shows what the order was based on.
+    The last part shows how the order was decided.
 
     UUID is the caller's channel in FreeSWITCH; its first 6 or more characters are enough if they are unique.
     """

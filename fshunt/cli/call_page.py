@@ -40,7 +40,7 @@ def _ended(record: CallRecord) -> str:
     if record.ended_at is None:
         return "not yet"
     at = output.local(record.ended_at)
-    return at if record.end_seen else f"{at} (the end itself was not seen)"
+    return at if record.end_seen else f"{at} (no daemon saw the end)"
 
 
 def _print_steps(record: CallRecord) -> None:

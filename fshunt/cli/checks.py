@@ -9,22 +9,23 @@ from typing import NamedTuple
 from fshunt.cli.app import App
 from fshunt.daemon.net.peers import Peers
 from fshunt.errors import DatabaseError, FshuntError
+from fshunt.services.cluster_health import count
 from fshunt.settings import Address, Settings, WatchedSwitch
 
 GREETING = b"connect"
-"""What a controller says first to FreeSWITCH, and so fshunt to whoever connects."""
+"""The first command of a daemon to FreeSWITCH, and so to any client that connects."""
 GREETING_SECONDS = 2.0
-"""How long a running fshunt is given to greet: far more than it takes on a busy machine."""
+"""How long a running daemon may take to send it: far more than it takes on a busy machine."""
 
 
 MAX_ANSWER_BYTES = 65536
 
 SWITCH_SECONDS = 3.0
-"""How long a switch is given to let us in: one that is there takes milliseconds."""
+"""How long a switch may take to accept the connection; normally it takes milliseconds."""
 
 
 class Check(NamedTuple):
-    """One thing that was looked at."""
+    """One check and its result."""
 
     name: str
     ok: bool
@@ -32,7 +33,7 @@ class Check(NamedTuple):
 
 
 def all_checks(app: App) -> list[Check]:
-    """Look at everything the daemon needs."""
+    """Check everything that the daemon needs."""
     database = check_database(app.settings)
     groups = [check_groups(app)] if database.ok else []
     switches = [check_switch(switch) for switch in app.settings.switch]
@@ -66,7 +67,9 @@ def check_groups(app: App) -> Check:
     except FshuntError as error:
         return Check("groups", False, str(error))
     doubtful = [warning for group in found for warning in group.warnings()]
-    return Check("groups", True, " ".join([f"{len(found)} in {len(domains)} domain(s).", *doubtful]))
+    return Check(
+        "groups", True, " ".join([f"{count(len(found), 'group')} in {count(len(domains), 'domain')}.", *doubtful])
+    )
 
 
 def check_listen(settings: Settings) -> Check:
@@ -82,18 +85,18 @@ def check_metrics(settings: Settings) -> Check:
     """Whether the address of the metrics is free, or in use by whatever may be a running fshunt; see `check_listen`."""
     metrics = settings.http_listen
     if metrics is None:
-        return Check("metrics", True, "No metrics are served.")
+        return Check("metrics", True, "Metrics and health are off (`http_listen`).")
     try:
         _try_to_listen(metrics)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             return _who_serves_metrics(metrics)
-        return Check("metrics", False, f"{metrics} cannot be listened on, see `metrics`: {error.strerror}.")
+        return Check("metrics", False, f"cannot listen on {metrics}, see `http_listen`: {error.strerror}.")
     return Check("metrics", True, f"{metrics} is free.")
 
 
 def check_switch(switch: WatchedSwitch) -> Check:
-    """Whether a switch that is to be watched lets us in."""
+    """Whether a switch to be watched accepts the connection."""
     from fshunt.esl.inbound import Inbound
 
     name = f"switch {switch.name}"
@@ -101,11 +104,11 @@ def check_switch(switch: WatchedSwitch) -> Check:
         Inbound.connect(switch.host, switch.port, switch.password(), SWITCH_SECONDS).close()
     except FshuntError as error:
         return Check(name, False, str(error))
-    return Check(name, True, "It lets fshunt in.")
+    return Check(name, True, "It accepts the connection.")
 
 
 def _who_serves_metrics(metrics: Address) -> Check:
-    """A running fshunt is told by its page of health."""
+    """Whether it is a running fshunt: its health page shows that."""
     try:
         with socket.create_connection(metrics.reachable(), timeout=GREETING_SECONDS) as connection:
             connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
@@ -113,11 +116,11 @@ def _who_serves_metrics(metrics: Address) -> Check:
     except OSError:
         ours = False
     if ours:
-        return Check("metrics", True, f"A running fshunt serves them on {metrics}.")
+        return Check("metrics", True, f"A running fshunt listens on {metrics}.")
     return Check(
         "metrics",
         False,
-        f"{metrics} is in use by another program: the daemon would run without metrics; see `metrics`.",
+        f"{metrics} is in use by another program: the daemon would run without metrics; see `http_listen`.",
     )
 
 
@@ -142,12 +145,12 @@ def _why_not(settings: Settings, error: OSError) -> Check:
     if error.errno == errno.EADDRINUSE:
         return _who_listens(settings)
     if error.errno == errno.EADDRNOTAVAIL:
-        return Check("listen", False, f"This machine has no address {listen.host}: set `listen` to one that it has.")
+        return Check("listen", False, f"This host has no address {listen.host}: set `listen` to one of its addresses.")
     if error.errno == errno.EACCES:
         return Check(
-            "listen", False, f"The user of fshunt may not listen on port {listen.port}: set `listen` to one above 1023."
+            "listen", False, f"No permission to listen on port {listen.port}: set `listen` to a port above 1023."
         )
-    return Check("listen", False, f"{listen} cannot be listened on: {error.strerror}.")
+    return Check("listen", False, f"cannot listen on {listen}: {error.strerror}.")
 
 
 def _who_listens(settings: Settings) -> Check:
@@ -160,8 +163,8 @@ def _who_listens(settings: Settings) -> Check:
         return Check(
             "listen",
             False,
-            f"{settings.listen} is held open, and nobody greets there: if fshunt.socket holds it, see "
-            "`systemctl status fshunt`; else stop the program that does, or set `listen` to another port.",
+            f"{settings.listen} accepts connections and sends nothing: if it belongs to fshunt.socket, see "
+            "`systemctl status fshunt`; otherwise stop the program that uses it, or set `listen` to another port.",
         )
     except OSError:
         ours, greeted = None, False
@@ -170,8 +173,10 @@ def _who_listens(settings: Settings) -> Check:
     # Without allowed peers the daemon listens on loopback only, which is always allowed.
     if ours is not None and ours not in Peers(settings.allowed_peers):
         return Check(
-            "listen", True, f"{settings.listen} is in use; fshunt would not greet {ours}, it is not in `allowed_peers`."
+            "listen",
+            True,
+            f"{settings.listen} is in use; cannot tell by which program, because {ours} is not in `allowed_peers`.",
         )
     return Check(
-        "listen", False, f"{settings.listen} is in use by another program: stop that, or set `listen` to another port."
+        "listen", False, f"{settings.listen} is in use by another program: stop it, or set `listen` to another port."
     )

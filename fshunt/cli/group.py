@@ -40,7 +40,7 @@ def _show(app: App, details: GroupDetails, page: Callable[[], None]) -> None:
 
 
 def _tell(app: App, details: GroupDetails, what: str, *, warn: bool = False) -> None:
-    """Say in one line what was done; in JSON, the group as it is now."""
+    """Print one line on what was done; in JSON, the group as it is now."""
 
     def page() -> None:
         output.say(what)
@@ -63,7 +63,7 @@ def add(app: App, /, pilot: str, **options: Any) -> None:
     _warn_of_second_domain(app, domain, before)
 
     def page() -> None:
-        output.say(f"Group {pilot} of {domain} is added.")
+        output.say(f"Added group {pilot} of {domain}.")
         print_group(details, app.settings.seconds_per_ring)
 
     _show(app, details, page)
@@ -77,7 +77,7 @@ def _warn_of_second_domain(app: App, domain: str, before: Sequence[str]) -> None
     then = f"commands without --domain mean {setting}, the setting `default_domain`"
     if setting is None:
         then = "from now on commands need --domain, or the setting `default_domain`"
-    app.warn(f"This makes a second domain, {domain}, besides {before[0]}: {then}.")
+    app.warn(f"{domain} is a second domain besides {before[0]}: {then}.")
 
 
 @group.command("list", example="fshunt group list --json")
@@ -137,7 +137,7 @@ def enable(app: App, pilot: str) -> None:
     """Let the group take calls again."""
     with app.writing() as (session, domain):
         details = _details(session, groups.enable_group(session, domain, pilot, True))
-    _tell(app, details, f"Group {pilot} of {domain} is enabled.", warn=True)
+    _tell(app, details, f"Enabled group {pilot} of {domain}.", warn=True)
 
 
 @group.command("disable", example="fshunt group disable 5000")
@@ -150,7 +150,7 @@ def disable(app: App, pilot: str) -> None:
     """
     with app.writing() as (session, domain):
         details = _details(session, groups.enable_group(session, domain, pilot, False))
-    _tell(app, details, f"Group {pilot} of {domain} is disabled.")
+    _tell(app, details, f"Disabled group {pilot} of {domain}.")
 
 
 @group.command("renumber", example="fshunt group renumber 5000 5100")
@@ -164,7 +164,7 @@ def renumber(app: App, pilot: str, new: str) -> None:
     """
     with app.writing() as (session, domain):
         details = _details(session, groups.renumber_group(session, domain, pilot, new))
-    _tell(app, details, f"Group {pilot} of {domain} is now {new}.")
+    _tell(app, details, f"Renumbered group {pilot} of {domain} to {new}.")
 
 
 @group.command("remove", example="fshunt group remove 5000")
@@ -178,5 +178,5 @@ def remove(app: App, pilot: str) -> None:
     with app.writing() as (session, domain):
         details = _details(session, groups.get_group(session, domain, pilot))
         groups.remove_group(session, domain, pilot)
-    sentence = f"Group {pilot} of {domain} is removed; the records of its calls stay."
+    sentence = f"Removed group {pilot} of {domain}; the records of its calls stay."
     app.show("removed", lambda: group_json(details, app.settings.seconds_per_ring), lambda: output.say(sentence))

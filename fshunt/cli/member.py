@@ -97,7 +97,7 @@ def list_(app: App, pilot: str) -> None:
         phones, sentences = member_states.ask(app.settings.switch, found)
         for sentence in sentences:
             app.warn(sentence)
-        living = {daemon.row.run_id for daemon in look(app).there} if claimed else set()
+        living = {daemon.row.run_id for daemon in look(app).maybe_alive} if claimed else set()
         states = member_states.states(found, phones, claimed, now, living)
     seconds_per_ring = app.settings.seconds_per_ring
 

@@ -51,7 +51,8 @@ class Count(click.IntRange):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter:
-            self.fail(f"must be from {self.min} to {self.max}, not {value}", param, ctx)
+            name = "it" if param is None else param.opts[0]
+            raise click.UsageError(f"{name} must be from {self.min} to {self.max}, not {value}", ctx) from None
 
 
 class FromDatabase(Word):

@@ -49,19 +49,19 @@ def _print_verdict(state: ClusterHealth) -> None:
 def _daemon_row(daemon: DaemonNow, state: ClusterHealth) -> tuple[str, ...]:
     if not daemon.alive:
         return daemon.node, _silence(daemon, state), "", "", "", str(daemon.claims or ""), "", ""
-    told, database = daemon.told, daemon.database
+    status, database = daemon.status, daemon.database
     up = (state.at - daemon.row.started_at).total_seconds()
     writes = int(database.get("pending_writes") or 0)
     pending = f", {count(writes, 'write')} pending" if writes else ""
     return (
         daemon.node,
         f"up {span(max(0.0, up))}",
-        str(told.get("hunts") or 0),
-        str((told.get("answered_calls") or 0) + (told.get("taken_over_calls") or 0)),
-        str(told.get("queued") or 0),
+        str(status.get("hunts") or 0),
+        str((status.get("answered_calls") or 0) + (status.get("taken_over_calls") or 0)),
+        str(status.get("queued") or 0),
         str(daemon.claims),
         f"{'ok' if database.get('ok', True) else 'unavailable'}{pending}",
-        str(told.get("version") or ""),
+        str(status.get("version") or ""),
     )
 
 
@@ -73,7 +73,7 @@ def _silence(daemon: DaemonNow, state: ClusterHealth) -> str:
 
 
 def _switch_row(daemon: DaemonNow, switch: dict[str, Any]) -> tuple[str, ...]:
-    heard = daemon.heard(switch)
+    heard = daemon.heard_seconds_ago(switch)
     name, last = str(switch.get("name")), "never" if heard is None else f"{span(heard)} ago"
     if not switch.get("watched"):
         return name, daemon.node, "not watched", "", "", last

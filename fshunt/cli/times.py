@@ -1,4 +1,4 @@
-"""Times as people say them."""
+"""Times as people write them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from fshunt.errors import UsageError
 
-FORMS = "a time back such as 30m, 2h or 7d, `today`, `yesterday`, or a date or time such as 2025-03-31T09:00"
+FORMS = "an age such as 30m, 2h or 7d, `today`, `yesterday`, or a date or time such as 2025-03-31T09:00"
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -16,7 +16,7 @@ def parse_since(said: str, now: datetime) -> datetime:
     try:
         return _moment(said.strip().lower(), now).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise UsageError(f"'{said}' is not a time: say {FORMS}.") from None
+        raise UsageError(f"'{said}' is not a time: use {FORMS}.") from None
 
 
 def _moment(said: str, now: datetime) -> datetime:

@@ -37,7 +37,7 @@ SKIP_WORDS = {
 }
 """Each reason in the words of a report."""
 
-AUTO_BLOCKED = "as too many calls rang out"
+AUTO_BLOCKED = "after too many unanswered calls"
 """The detail of a skip whose member is blocked by itself (``auto_block`` of a group)."""
 
 

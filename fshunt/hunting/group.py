@@ -102,17 +102,17 @@ class Group:
         """Return the warnings for the administrator, one sentence each."""
         found = []
         if not self.members:
-            found.append(f"Group {self.pilot} has no members: each caller goes on at once.")
+            found.append(f"Group {self.pilot} has no members: callers go straight to the 'unreachable' destination.")
         if len(self.members) == 1 and self._box_is_the_only_members():
             found.append(
                 f"Group {self.pilot} has one member and no other box: "
                 f"it does no more than the own forwarding of extension {self.members[0].extension}."
             )
         if self.box() is None and GROUP_BOX in (self.on_no_answer, self.on_busy, self.on_unreachable):
-            found.append(f"Group {self.pilot} has no voicemail box: a caller whom nobody answers is hung up.")
+            found.append(f"Group {self.pilot} has no voicemail box: unanswered callers are disconnected.")
         if self.when_busy is WhenBusy.QUEUE and self.hunt_timeout is None:
             found.append(
-                f"Group {self.pilot} lets callers wait and has no hunt timeout: they wait for {MAX_WAIT_SECONDS:g} s."
+                f"Group {self.pilot} queues callers without a hunt timeout: they wait up to {MAX_WAIT_SECONDS:g} s."
             )
         return found
 

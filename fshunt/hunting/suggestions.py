@@ -32,5 +32,6 @@ def what_there_is(word: str, names: Sequence[str], what: str) -> str:
     """Return the second half of a sentence about a name that does not exist: near names, else those there are."""
     if not names:
         return f"there is no {what} yet."
+    verb = "is" if len(names) == 1 else "are"
     more = ", ..." if len(names) > MAX_LISTED else "."
-    return or_nearest(word, names, f"there is {', '.join(names[:MAX_LISTED])}{more}")
+    return or_nearest(word, names, f"there {verb} {', '.join(names[:MAX_LISTED])}{more}")

@@ -1,4 +1,4 @@
-"""The story of a call, for who asks "why did my phone not ring?": whom it rang or skipped, when and why."""
+"""The story of a call: who rang or was skipped, when and why. It answers "why did my phone not ring?"."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """On what the order of a hunt was decided, and the order.
+    """The order of a hunt, and what it was based on.
 
     ``remembered`` is the member that the rotation pointed at, None where the policy has no rotation; ``order`` are the
     stages, by their members' extensions.
@@ -64,21 +64,21 @@ class Decision:
     order: tuple[tuple[str, ...], ...]
 
 
-def whole_uuid(s: Session, said: str) -> str:
-    """Return the uuid that begins with what was said; raise UsageError if that is too short or begins several."""
-    if len(said) < MIN_PREFIX_CHARS:
-        raise UsageError(f"'{said}' is too short: use at least {MIN_PREFIX_CHARS} characters of the call's uuid.")
-    named = CallRecord.uuid.startswith(said, autoescape=True)
+def whole_uuid(s: Session, prefix: str) -> str:
+    """Return the uuid that begins with the prefix; raise UsageError if it is too short or not unique."""
+    if len(prefix) < MIN_PREFIX_CHARS:
+        raise UsageError(f"'{prefix}' is too short: use at least {MIN_PREFIX_CHARS} characters of the call's uuid.")
+    named = CallRecord.uuid.startswith(prefix, autoescape=True)
     found = list(s.scalars(select(CallRecord.uuid).where(named).distinct().limit(MAX_NAMED_UUIDS)))
-    if said in found or not found:
-        return said
+    if prefix in found or not found:
+        return prefix
     if len(found) > 1:
-        raise UsageError(f"More than one call's uuid begins with {said}: {', '.join(sorted(found))}.")
+        raise UsageError(f"More than one call's uuid begins with {prefix}: {', '.join(sorted(found))}.")
     return found[0]
 
 
 def caller_words(record: CallRecord) -> str:
-    """Return the caller's number, and the name where it says more."""
+    """Return the caller's number, and the name if it differs."""
     number, name = record.caller_number or "", record.caller_name or ""
     if not name or name == number:
         return number or "unknown"
@@ -98,8 +98,8 @@ def result_words(record: CallRecord) -> str:
 def story(record: CallRecord) -> list[Moment]:
     """Return the offers and skips in order of time; of one moment, in the order of the hunt."""
     steps: list[OfferRecord | SkipRecord] = [*record.offers, *record.skips]
-    told = [Moment(_time(step), _words(step)) for step in sorted(steps, key=_hunt_order)]
-    return sorted(told, key=lambda moment: moment.at)
+    moments = [Moment(_time(step), _words(step)) for step in sorted(steps, key=_hunt_order)]
+    return sorted(moments, key=lambda moment: moment.at)
 
 
 def decision(record: CallRecord) -> Decision | None:
@@ -141,7 +141,7 @@ def skip_words(skip: SkipRecord) -> str:
     if skip.reason in list(SkipReason):
         why = words_of(SkipReason(skip.reason), skip.detail)
     else:  # of a newer fshunt
-        why = ", ".join(said for said in (skip.reason, skip.detail) if said)
+        why = ", ".join(part for part in (skip.reason, skip.detail) if part)
     return f"{skip.extension} skipped: {why} ({skip.reason})"
 
 

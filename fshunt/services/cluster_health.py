@@ -28,7 +28,7 @@ AHEAD_SECONDS = 1.0
 """By how much the clocks of two hosts that are in order may differ."""
 
 STALE_SECONDS = 30.0
-"""A switch that is alive is heard of every 10 s."""
+"""A switch without an event for so long is silent: normally there is one every 10 s."""
 
 
 class Code(StrEnum):
@@ -72,9 +72,9 @@ class DaemonNow:
     alive: bool
     age: float
     claims: int
-    told: dict[str, Any]
+    status: dict[str, Any]
     replaced: bool = False
-    """Whether a daemon of the same name began after its last heartbeat: it is over, and runs again."""
+    """Whether a newer run of the same node started after its last heartbeat: this run is over."""
 
     @property
     def node(self) -> str:
@@ -83,21 +83,21 @@ class DaemonNow:
 
     @property
     def database(self) -> dict[str, Any]:
-        """What it says of its database."""
-        return dict(self.told.get("database") or {})
+        """The status of its database."""
+        return dict(self.status.get("database") or {})
 
     @property
     def switches(self) -> list[dict[str, Any]]:
-        """What it says of the switches that it watches."""
-        return list(self.told.get("switches") or [])
+        """The status of the switches that it watches."""
+        return list(self.status.get("switches") or [])
 
     @property
     def services(self) -> list[dict[str, Any]]:
         """Its services that fail, were restarted or could not be started; one that is yet to be started is none."""
-        return [each for each in self.told.get("services") or [] if each.get("restarts") or each.get("error")]
+        return [each for each in self.status.get("services") or [] if each.get("restarts") or each.get("error")]
 
-    def heard(self, switch: dict[str, Any]) -> float | None:
-        """How old what it knows of a switch is, in seconds; None: it never heard of it."""
+    def heard_seconds_ago(self, switch: dict[str, Any]) -> float | None:
+        """Return the age of the last event of a switch; None: there was none."""
         at = moment(switch.get("heard_at"))
         return None if at is None else self.age + max(0.0, (self.row.heartbeat_at - at).total_seconds())
 
@@ -106,10 +106,10 @@ class DaemonNow:
 class ClusterHealth:
     """The state of all daemons on a database. ``notes`` are worth knowing and no fault.
 
-    ``queued`` and ``claims`` are those of daemons that are alive. What a daemon that is gone has left stands apart: its
-    callers are in the queue no more, and nobody ends its claims before a daemon runs.
+    ``queued`` and ``claims`` belong to daemons that are alive, ``left_queued`` and ``left_claims`` to daemons that are
+    gone: these callers are no longer queued, and the claims last until a running daemon ends them.
 
-    ``unwritable`` says why the database cannot be written, if it cannot: then no daemon can write a heartbeat.
+    ``unwritable`` is why the database cannot be written, if it cannot: then no daemon can write a heartbeat.
     """
 
     at: datetime
@@ -128,17 +128,17 @@ class ClusterHealth:
         return [daemon for daemon in self.daemons if daemon.alive]
 
     @property
-    def there(self) -> list[DaemonNow]:
-        """Those that are alive, and, where none can write that, those that may be."""
+    def maybe_alive(self) -> list[DaemonNow]:
+        """The daemons that are alive and, while the database cannot be written, those that may be."""
         return [each for each in self.daemons if each.alive or (self.unwritable is not None and not each.replaced)]
 
     def total(self, what: str) -> int:
         """How many ``hunts``, ``answered_calls`` or such all living daemons have together."""
-        return sum(int(daemon.told.get(what) or 0) for daemon in self.living)
+        return sum(int(daemon.status.get(what) or 0) for daemon in self.living)
 
     def errors(self) -> list[tuple[DaemonNow, dict[str, Any]]]:
         """The last errors and warnings of all daemons, the newest first."""
-        found = [(daemon, error) for daemon in self.daemons for error in daemon.told.get("errors") or []]
+        found = [(daemon, error) for daemon in self.daemons for error in daemon.status.get("errors") or []]
         return sorted(found, key=lambda each: str(each[1].get("at")), reverse=True)
 
     def node_of(self, run: str) -> str:
@@ -159,7 +159,7 @@ def look(
 
 
 def unreadable(reason: str) -> Finding:
-    """Return the one problem there is where the database cannot be read."""
+    """Return the one finding of a database that cannot be read."""
     return Finding(Code.DATABASE_UNREADABLE, reason)
 
 
@@ -176,21 +176,21 @@ def state_of(
             alive=row.run_id in living,
             age=_plausible(_age(row, at), row.run_id in living),
             claims=seen.claims.get(row.run_id, 0),
-            told=row.status,
+            status=row.status,
             replaced=row.run_id in replaced,
         )
         for row in seen.daemons
     ]
     daemons.sort(key=lambda daemon: (not daemon.alive, daemon.node))
-    # Where nobody can write, nobody knows who is gone.
-    there = living if unwritable is None else {row.run_id for row in seen.daemons} - replaced
-    claims = sum(number for run, number in seen.claims.items() if run in there)
+    # While no daemon can write its heartbeat, none is known to be gone.
+    present = living if unwritable is None else {row.run_id for row in seen.daemons} - replaced
+    claims = sum(number for run, number in seen.claims.items() if run in present)
     state = ClusterHealth(
         at,
         daemons,
-        queued=[hunt for hunt in seen.waiting if hunt.run_id in there],
+        queued=[hunt for hunt in seen.queued if hunt.run_id in present],
         claims=claims,
-        left_queued=[hunt for hunt in seen.waiting if hunt.run_id not in there],
+        left_queued=[hunt for hunt in seen.queued if hunt.run_id not in present],
         left_claims=sum(seen.claims.values()) - claims,
         unwritable=unwritable,
     )
@@ -241,7 +241,7 @@ def _counted_since(before: Overview, seen: Overview) -> set[str]:
 
 
 def _replaced(seen: Overview) -> set[str]:
-    """The runs after whose last word a daemon of the same name began: they are over, however short a time ago."""
+    """The runs after whose last heartbeat another run of their node started: they are over."""
     rows = seen.daemons
     return {row.run_id for row in rows if any(o.node == row.node and o.started_at > row.heartbeat_at for o in rows)}
 
@@ -284,7 +284,7 @@ def _problems_of(daemon: DaemonNow, at: datetime) -> Iterator[Finding]:
         message = f"{node}: cannot write to the database{pending}{_because(database)}"
         yield Finding(Code.WRITES_PENDING, message, node, since=since)
     for switch in daemon.switches:
-        name, heard, since = str(switch.get("name")), daemon.heard(switch), moment(switch.get("since"))
+        name, heard, since = str(switch.get("name")), daemon.heard_seconds_ago(switch), moment(switch.get("since"))
         if not switch.get("watched"):
             message = (
                 f"{node}: switch {name} not watched{_for(since, at)}, busy members are detected only when their phones "
@@ -292,7 +292,7 @@ def _problems_of(daemon: DaemonNow, at: datetime) -> Iterator[Finding]:
             )
             yield Finding(Code.SWITCH_NOT_WATCHED, message, node, name, since=since)
         elif heard is not None and heard > STALE_SECONDS:
-            message = f"{node}: nothing heard from switch {name} for {span(heard)}."
+            message = f"{node}: no event from switch {name} for {span(heard)}."
             yield Finding(Code.SWITCH_SILENT, message, node, name, since=moment(switch.get("heard_at")))
     yield from (_service_finding(daemon, each, at) for each in daemon.services if _is_problem(each))
 
@@ -317,8 +317,8 @@ def _for(since: datetime | None, at: datetime) -> str:
     return f" for {span(max(0.0, (at - since).total_seconds()))}" if since else ""
 
 
-def _because(told: dict[str, Any]) -> str:
-    return f": {told['error']}" if told.get("error") else "."
+def _because(part: dict[str, Any]) -> str:
+    return f": {part['error']}" if part.get("error") else "."
 
 
 def count(number: int, what: str) -> str:
@@ -343,6 +343,6 @@ def _notes(state: ClusterHealth) -> Iterator[Finding]:
         yield Finding(Code.NO_SWITCH_CONFIGURED, message)
     for daemon in state.living:
         yield from (_service_finding(daemon, each, state.at) for each in daemon.services if not _is_problem(each))
-    versions = sorted({str(daemon.told.get("version")) for daemon in state.living})
+    versions = sorted({str(daemon.status.get("version")) for daemon in state.living})
     if len(versions) > 1:
         yield Finding(Code.VERSIONS_DIFFER, f"The daemons run different versions: {', '.join(versions)}.")

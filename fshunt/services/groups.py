@@ -88,14 +88,14 @@ def _details(group: Group, row: GroupRotation | None) -> GroupDetails:
 
 
 def resolve_domain(s: Session, said: str | None, setting: str | None) -> str:
-    """Return the domain that was said, else the setting, else the only domain there is; raise UsageError if unclear."""
+    """Return the domain that was given, else the setting, else the only domain; raise UsageError if unclear."""
     named = said or setting
     if named is not None:
         return validation.check_domain(named)
     known = domain_names(s)
     if len(known) == 1:
         return known[0]
-    known_domains = f"there are {', '.join(known)}" if known else "there is none yet"
+    known_domains = f"there are {', '.join(known)}" if known else "there is no domain yet"
     raise UsageError(f"Name the domain with --domain: {known_domains}.")
 
 
@@ -154,7 +154,7 @@ def remove_group(s: Session, domain: str, pilot: str) -> Group:
     group = find_group(s, domain_id, domain, pilot)
     s.execute(delete(HuntGroup).where(HuntGroup.id == group.id))
     forget_stray_blocks(s, domain_id)
-    # A domain without groups would keep the only other one from being "the only domain there is".
+    # A domain without groups would count as a second domain.
     none_left = ~exists().where(HuntGroup.domain_id == domain_id)
     s.execute(delete(Domain).where(Domain.id == domain_id, none_left))
     announce(s, domain, [member.extension for member in group.members])

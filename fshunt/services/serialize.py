@@ -200,7 +200,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
 
 
 def _daemon_json(daemon: DaemonNow) -> dict[str, Any]:
-    told, database = daemon.told, daemon.database
+    status, database = daemon.status, daemon.database
     return {
         "node": daemon.node,
         "run_id": daemon.row.run_id,
@@ -209,14 +209,14 @@ def _daemon_json(daemon: DaemonNow) -> dict[str, Any]:
         "started_at": utc(daemon.row.started_at),
         "heartbeat_at": utc(daemon.row.heartbeat_at),
         "heartbeat_age": round(daemon.age, 1),
-        "version": told.get("version"),
-        "pid": told.get("pid"),
-        "listen": told.get("listen"),
-        "http_listen": told.get("http_listen"),
-        "hunts": told.get("hunts"),
-        "answered_calls": told.get("answered_calls"),
-        "queued": told.get("queued"),
-        "taken_over_calls": told.get("taken_over_calls"),
+        "version": status.get("version"),
+        "pid": status.get("pid"),
+        "listen": status.get("listen"),
+        "http_listen": status.get("http_listen"),
+        "hunts": status.get("hunts"),
+        "answered_calls": status.get("answered_calls"),
+        "queued": status.get("queued"),
+        "taken_over_calls": status.get("taken_over_calls"),
         "claims": daemon.claims,
         "database_ok": database.get("ok"),
         "database_since": utc(moment(database.get("since"))),
@@ -250,5 +250,5 @@ def _queued_json(hunt: QueuedHunt, ticket: int | None, state: ClusterHealth) -> 
     }
 
 
-def _texts(told: dict[str, Any], *names: str) -> dict[str, str | None]:
-    return {name: None if told.get(name) is None else str(told[name]) for name in names}
+def _texts(values: dict[str, Any], *names: str) -> dict[str, str | None]:
+    return {name: None if values.get(name) is None else str(values[name]) for name in names}

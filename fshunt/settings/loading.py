@@ -73,7 +73,7 @@ def load(config: str | Path | None = None, environ: Mapping[str, str] = os.envir
         sources[name] = "file"
     for variable, value in sorted(_variables(environ).items()):
         row = _row_of_variable(variable)
-        said[row.name] = _checked(row, row.kind.read(value), "the environment", variable)
+        said[row.name] = _checked(row, row.kind.read(value), "environment", variable)
         sources[row.name] = "environment"
     settings = Settings(**said)
     settings.check()

@@ -87,7 +87,7 @@ def test_a_policy_that_does_not_exist_names_the_nearest(office):
 
 
 def test_a_policy_like_none_lists_all(office):
-    assert "there are regular, circular, round-robin" in office.refused(USAGE, "group", "add", "5001", "--policy", "x")
+    assert "use regular, circular, round-robin" in office.refused(USAGE, "group", "add", "5001", "--policy", "x")
 
 
 def test_a_destination_that_is_none(office):
@@ -214,11 +214,12 @@ def test_a_time_that_is_none(office):
     wrong = ["soon", "2x", "", "2025-13-01", "99999999999d", "-2h"]
     sentences = office.all_refused(USAGE, [("call", "list", "--since", since) for since in wrong])
     for since, sentence in zip(wrong, sentences, strict=True):
-        assert f"'{since}' is not a time: say a time back such as 30m" in sentence
+        assert f"'{since}' is not a time: use an age such as 30m" in sentence
 
 
 def test_a_limit_that_is_none(office):
-    office.all_refused(USAGE, [("call", "list", "--limit", limit) for limit in ("0", "-1", "x")])
+    sentences = office.all_refused(USAGE, [("call", "list", "--limit", limit) for limit in ("0", "-1", "x")])
+    assert sentences[0] == "--limit must be from 1 to 100000, not 0; see `fshunt call list --help`."
 
 
 def test_a_uuid_that_is_too_short(office):
@@ -303,3 +304,15 @@ def test_to_listen_where_others_reach_needs_allowed_peers(office):
 
 def test_the_database_is_no_option(office):
     office.refused(USAGE, "group", "list", "--database-url", "sqlite:////tmp/x.db")
+
+
+def test_a_misspelt_option_is_answered_with_the_nearest(office):
+    assert office.refused(USAGE, "group", "set", "5000", "--polcy", "uniform") == (
+        "`fshunt group set` has no option `--polcy` (did you mean `--policy`?); see `fshunt group set --help`."
+    )
+    assert office.refused(USAGE, "member", "list", "5000", "--jsn").startswith(
+        "`fshunt member list` has no option `--jsn` (did you mean `--json`?)"
+    )
+    assert (
+        office.refused(USAGE, "status", "--zzz") == "`fshunt status` has no option `--zzz`; see `fshunt status --help`."
+    )

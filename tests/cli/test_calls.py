@@ -233,7 +233,7 @@ def test_each_result_is_shown(fshunt, store, result, destination, reason, words)
     ("reason", "detail", "words"),
     [
         (SkipReason.BLOCKED, None, "blocked by the member (blocked)"),
-        (SkipReason.BLOCKED, AUTO_BLOCKED, "blocked, as too many calls rang out (blocked)"),
+        (SkipReason.BLOCKED, AUTO_BLOCKED, "blocked, after too many unanswered calls (blocked)"),
         (SkipReason.ON_CALL, "since noon", "is on a call, since noon (on-call)"),
     ],
 )
@@ -269,7 +269,7 @@ def test_an_end_that_nobody_saw_is_shown_as_unseen(fshunt, store):
     with store.writing() as session:
         calls.close_unfinished(session, "h1", at(300))
     page = fshunt.run("call", "show", UUID).stdout
-    assert "(the end itself was not seen)" in page
+    assert "(no daemon saw the end)" in page
     assert "was ringing when the connection to FreeSWITCH was lost" in page
 
 

@@ -46,7 +46,7 @@ def test_each_setting_stands_there_with_where_it_comes_from(checked, database_ur
 def test_all_is_well(checked, free_port):
     found = checks(checked)
     assert found["database"][0]
-    assert found["groups"] == (True, "1 in 1 domain(s).")
+    assert found["groups"] == (True, "1 group in 1 domain.")
     assert found["listen"] == (True, f"127.0.0.1:{free_port} is free.")
 
 
@@ -125,14 +125,14 @@ def test_a_port_held_open_without_a_daemon_is_reported(checked, free_port, monke
     with socket.create_server(("127.0.0.1", free_port)):
         ok, message = checks(checked, exit_code=1)["listen"]
     assert not ok
-    assert "if fshunt.socket holds it, see `systemctl status fshunt`" in message
+    assert "if it belongs to fshunt.socket, see `systemctl status fshunt`" in message
 
 
 def test_the_address_of_the_metrics_is_tried(checked, free_port, neighbour):
     checked.env["FSHUNT_LISTEN"] = "127.0.0.1:0"
     assert checks(checked)["metrics"] == (True, "127.0.0.1:0 is free.")
     checked.env["FSHUNT_HTTP_LISTEN"] = "none"
-    assert checks(checked)["metrics"] == (True, "No metrics are served.")
+    assert checks(checked)["metrics"] == (True, "Metrics and health are off (`http_listen`).")
     checked.env["FSHUNT_HTTP_LISTEN"] = f"127.0.0.1:{free_port}"
     neighbour(b"HTTP/1.1 404 Not Found\r\n\r\n")
     ok, message = checks(checked, exit_code=1)["metrics"]
@@ -143,7 +143,7 @@ def test_the_address_of_the_metrics_is_tried(checked, free_port, neighbour):
 def test_a_running_fshunt_is_recognized_by_its_health(checked, free_port, neighbour):
     checked.env |= {"FSHUNT_HTTP_LISTEN": f"127.0.0.1:{free_port}", "FSHUNT_LISTEN": "127.0.0.1:0"}
     neighbour(b'HTTP/1.1 200 OK\r\n\r\n{"ok": true, "takes_calls": true}')
-    assert checks(checked)["metrics"] == (True, f"A running fshunt serves them on 127.0.0.1:{free_port}.")
+    assert checks(checked)["metrics"] == (True, f"A running fshunt listens on 127.0.0.1:{free_port}.")
 
 
 @contextmanager
@@ -177,7 +177,7 @@ def password_file(tmp_path):
 def test_a_switch_that_lets_us_in_is_well(checked, password_file):
     with event_socket(b"s3cret") as port:
         checked.env["FSHUNT_SWITCH"] = f"127.0.0.1:{port}={password_file}"
-        assert checks(checked)[f"switch 127.0.0.1:{port}"] == (True, "It lets fshunt in.")
+        assert checks(checked)[f"switch 127.0.0.1:{port}"] == (True, "It accepts the connection.")
 
 
 def test_a_switch_that_refuses_the_password_is_wrong(checked, password_file):
@@ -218,7 +218,7 @@ def test_an_address_of_another_machine_is_wrong(checked):
     checked.env |= {"FSHUNT_LISTEN": "192.0.2.77:8084", "FSHUNT_ALLOWED_PEERS": "192.0.2.1"}
     ok, message = checks(checked, exit_code=1)["listen"]
     assert not ok
-    assert message == "This machine has no address 192.0.2.77: set `listen` to one that it has."
+    assert message == "This host has no address 192.0.2.77: set `listen` to one of its addresses."
 
 
 def test_a_name_that_nobody_knows_is_wrong(checked):

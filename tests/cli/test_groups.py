@@ -52,7 +52,7 @@ def test_a_group_is_added_with_all_its_options(fshunt):
 
 def test_a_group_needs_no_more_than_its_number(fshunt):
     result = fshunt.run("group", "add", "5000")
-    assert "Group 5000 of pbx.test is added." in result.stdout
+    assert "Added group 5000 of pbx.test." in result.stdout
     assert "3 rings (18 s)" in result.stdout
     group = fshunt.json("group", "show", "5000")
     assert (group["rings"], group["ring_seconds"], group["effective_ring_seconds"]) == (3, None, 18.0)
@@ -90,7 +90,7 @@ def test_one_member_without_another_box_is_warned_of(fshunt):
 
 def test_a_queue_without_a_hunt_timeout_is_warned_about(office):
     warned = office.run("group", "set", "5000", "--when-busy", "queue").stderr
-    assert warned == "Warning: Group 5000 lets callers wait and has no hunt timeout: they wait for 3600 s.\n"
+    assert warned == "Warning: Group 5000 queues callers without a hunt timeout: they wait up to 3600 s.\n"
     assert office.json("group", "show", "5000")["warnings"] == [warned.removeprefix("Warning: ").strip()]
     assert office.run("group", "set", "5000", "--hunt-timeout", "60").stderr == ""
     assert office.run("group", "set", "5000", "--hunt-timeout", "none", "--when-busy", "overflow").stderr == ""
@@ -167,7 +167,7 @@ def test_before_the_first_group_the_list_is_empty(fshunt):
 
 
 def test_a_group_is_disabled_and_enabled(office):
-    assert "is disabled" in office.run("group", "disable", "5000").stdout
+    assert "Disabled group 5000 of pbx.test." in office.run("group", "disable", "5000").stdout
     assert office.json("group", "show", "5000")["enabled"] is False
     assert "(disabled)" in office.run("group", "show", "5000").stdout
     office.run("group", "enable", "5000")
@@ -225,7 +225,7 @@ def test_the_domain_may_stand_anywhere_and_is_over_the_setting(office):
     assert [group["pilot"] for group in office.json("group", "list")] == ["5000"]
 
 
-SECOND_DOMAIN = "Warning: This makes a second domain, pbx.tst, besides pbx.test: "
+SECOND_DOMAIN = "Warning: pbx.tst is a second domain besides pbx.test: "
 
 
 def test_a_second_domain_is_warned_of(office):

@@ -237,7 +237,7 @@ def test_a_switch_that_was_never_reached_is_reported(fshunt, beat):
 def test_a_silent_switch_is_reported(fshunt, beat):
     old = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
     beat(switches=[told()["switches"][0] | {"heard_at": old}])
-    assert wrong(fshunt) == ["pbx1-8084: nothing heard from switch 127.0.0.1:8021 for 5 min."]
+    assert wrong(fshunt) == ["pbx1-8084: no event from switch 127.0.0.1:8021 for 5 min."]
 
 
 def service(name: str, **others: Any) -> dict[str, Any]:

@@ -43,5 +43,5 @@ def test_times_as_people_say_them(said, meant):
 
 @pytest.mark.parametrize("said", ["", "tomorrow", "h", "2 h", "2025", "٣h", "9" * 30 + "d", "0001-01-01"])
 def test_what_is_no_time_is_refused(said):
-    with pytest.raises(UsageError, match="is not a time: say "):
+    with pytest.raises(UsageError, match="is not a time: use "):
         parse_since(said, NOW)

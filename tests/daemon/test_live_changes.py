@@ -102,7 +102,7 @@ def test_a_member_whose_phone_rings_out_so_often_is_blocked_and_never_the_last_o
     record = rig.call()
     assert passed(record) == [("1001", "blocked")]
     assert record.skips[0].detail == AUTO_BLOCKED
-    assert any(line.endswith(": 1001 skipped: blocked, as too many calls rang out") for line in caplog.messages)
+    assert any(line.endswith(": 1001 skipped: blocked, after too many unanswered calls") for line in caplog.messages)
     assert rang(record) == [("1002", "no-answer")], "the last one is rung on"
     (said,) = [line for line in caplog.messages if "auto-blocked" in line]
     what = f"after {calls} unanswered call(s) in a row; `fshunt member unblock` lifts the block"

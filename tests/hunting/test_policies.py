@@ -141,5 +141,5 @@ def test_a_group_without_members_has_no_stages(policy: str) -> None:
 def test_an_unknown_policy_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="'round robin' is not a policy: did you mean round-robin"):
         policy_named("round robin")
-    with pytest.raises(UsageError, match="there are regular, circular"):
+    with pytest.raises(UsageError, match="use regular, circular"):
         policy_named("xyz")

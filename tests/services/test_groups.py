@@ -95,7 +95,7 @@ def test_an_unknown_pilot_names_the_nearest(store):
     with store.reading() as s:
         with pytest.raises(NotFound, match=r"^There is no group 500 in pbx\.test: did you mean 5000"):
             groups.get_group(s, DOMAIN, "500")
-        with pytest.raises(NotFound, match=r"^There is no group 999 in pbx\.test: there is 5000, 5100\.$"):
+        with pytest.raises(NotFound, match=r"^There is no group 999 in pbx\.test: there are 5000, 5100\.$"):
             groups.get_group(s, DOMAIN, "999")
 
 
@@ -195,7 +195,7 @@ def test_the_domain_is_the_option_else_the_setting_else_the_only_one(store):
     with store.writing() as s:
         assert groups.resolve_domain(s, "said.test", "set.test") == "said.test"
         assert groups.resolve_domain(s, None, "set.test") == "set.test"
-        with pytest.raises(UsageError, match="there is none yet"):
+        with pytest.raises(UsageError, match="there is no domain yet"):
             groups.resolve_domain(s, None, None)
         groups.add_group(s, DOMAIN, PILOT)
         assert groups.resolve_domain(s, None, None) == DOMAIN

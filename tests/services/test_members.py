@@ -162,7 +162,7 @@ def test_an_unknown_member_is_reported_with_the_known_ones(store):
     make_office(store, "2001", "2002")
     with pytest.raises(NotFound, match=r"^1001 is not a member of 5000: did you mean 2001"), store.writing() as s:
         groups.remove_member(s, DOMAIN, PILOT, ONE)
-    with pytest.raises(NotFound, match=r"there is 2001, 2002\.$"), store.writing() as s:
+    with pytest.raises(NotFound, match=r"there are 2001, 2002\.$"), store.writing() as s:
         groups.enable_member(s, DOMAIN, PILOT, MemberAddress("abc"), False)
 
 

@@ -163,7 +163,7 @@ def test_a_wrong_value_is_reported_in_a_sentence(line, problem, write):
 
 def test_a_wrong_value_of_a_variable_names_the_variable(write):
     sentence = refusal(write(""), {"FSHUNT_SECONDS_PER_RING": "six"})
-    assert sentence == "the environment: `FSHUNT_SECONDS_PER_RING` must be seconds from 0.1 to 60, not 'six'."
+    assert sentence == "environment: `FSHUNT_SECONDS_PER_RING` must be seconds from 0.1 to 60, not 'six'."
 
 
 def test_a_misspelt_key_names_the_nearest_right_one(write):

@@ -116,12 +116,12 @@ def test_a_missing_bracket_is_reported(write):
 
 @pytest.mark.parametrize("said", ["fs1:8021", "fs1=/x", "fs1:0=/x", "fs1:8021=x", "s3cret"])
 def test_a_wrong_variable_is_reported(said, write):
-    assert refusal(write(""), {"FSHUNT_SWITCH": said}).startswith("the environment: `FSHUNT_SWITCH` must ")
+    assert refusal(write(""), {"FSHUNT_SWITCH": said}).startswith("environment: `FSHUNT_SWITCH` must ")
 
 
 def test_a_switch_is_watched_once(write):
     sentence = refusal(write(""), {"FSHUNT_SWITCH": "fs1:8021=/a,FS1:8021=/b"})
-    assert sentence == "the environment: `FSHUNT_SWITCH` names FS1:8021 twice."
+    assert sentence == "environment: `FSHUNT_SWITCH` names FS1:8021 twice."
 
 
 def watched(file: Path) -> WatchedSwitch:

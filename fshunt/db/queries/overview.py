@@ -1,4 +1,4 @@
-"""What there is on the database now, of all daemons, for who wants to see it at a glance."""
+"""The daemons, queued callers and claims of the whole database at one moment, for `fshunt status`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Overview:
     """Daemons, queued callers, how many claims each run has, and the timing that holds for all."""
 
     daemons: list[DaemonRow]
-    waiting: list[QueuedHunt]
+    queued: list[QueuedHunt]
     claims: dict[str, int]
     timing: Timing
 

@@ -63,7 +63,7 @@ def policy_named(name: str) -> Policy:
     """Return the policy with this name; raise UsageError, naming the nearest, if there is none."""
     if name in POLICIES:
         return POLICIES[name]
-    hint = or_nearest(name, list(POLICIES), f"there are {', '.join(POLICIES)}.")
+    hint = or_nearest(name, list(POLICIES), f"use {', '.join(POLICIES)}.")
     raise UsageError(f"'{name}' is not a policy: {hint}")
 
 
