@@ -49,7 +49,7 @@ KEPT_ANNOUNCEMENTS = 1000
 """How many the table has at most: far more than come between two looks."""
 
 QUEUE, ANNOUNCEMENTS = table(QueueEntry), table(Announcement)
-WAITERS = QUEUE.alias("waiters")
+QUEUED_BEHIND = QUEUE.alias("queued_behind")
 """The queue entries of whoever is to be told."""
 _NOTIFY = select_(func.pg_notify(CHANNEL, bindparam("payload")))
 _ANNOUNCE = insert(ANNOUNCEMENTS)
@@ -81,12 +81,12 @@ def deletion(
 ) -> dict[str, tuple[Executable, ...]]:
     """Return the statements, by dialect, that delete rows of a member each and tell those who wait for the member.
 
-    ``who_waits`` says which of WAITERS count; all parts of a statement see the tables as they were before it.
+    ``who_waits`` says which of QUEUED_BEHIND count; all parts of a statement see the tables as they were before it.
     """
     gone = delete(rows).where(which).returning(rows.c.domain, rows.c.extension).cte("gone")
 
     def waits(row: FromClause) -> ColumnElement[bool]:
-        same = (WAITERS.c.domain == row.c.domain, WAITERS.c.extension == row.c.extension)
+        same = (QUEUED_BEHIND.c.domain == row.c.domain, QUEUED_BEHIND.c.extension == row.c.extension)
         return exists().where(*same, *who_waits)
 
     told = select_(rows.c.domain, rows.c.extension).where(which, waits(rows)).distinct()

@@ -1,4 +1,4 @@
-"""What FreeSWITCH's hang-up causes mean for an offer (policy_input 3, 18 and 21)."""
+"""What FreeSWITCH's hang-up causes mean for an offer (facts 3, 18 and 21)."""
 
 from __future__ import annotations
 

@@ -95,10 +95,10 @@ def test_callers_whose_entries_the_database_has_lost_join_again(row: Row) -> Non
 @given(st.lists(st.tuples(st.sampled_from(["join", "leave"]), st.integers(0, 5), st.sets(st.sampled_from([A, B])))))
 def test_first_come_first_served_whatever_is_done(steps: list[tuple[str, int, Any]]) -> None:
     row = Row()
-    waiters = [row.caller(str(number)) for number in range(6)]
+    callers = [row.caller(str(number)) for number in range(6)]
     arrived: list[QueuedCaller] = []
     for what, number, keys in steps:
-        caller = waiters[number]
+        caller = callers[number]
         if what == "join":
             row.line.join(caller, keys)
             arrived += [caller] if caller not in arrived else []

@@ -35,11 +35,11 @@ def busy_with_a_caller(rig: Rig, extension: str = "1001", then: Behaviour = TALK
     return call
 
 
-def in_line(rig: Rig, count: int) -> None:
-    rig.until(lambda: len(rig.daemon.deps.queue) == len(line_in_database(rig)) == count, f"{count} callers wait")
+def are_queued(rig: Rig, count: int) -> None:
+    rig.until(lambda: len(rig.daemon.deps.queue) == len(queue_in_database(rig)) == count, f"{count} callers wait")
 
 
-def line_in_database(rig: Rig) -> list[str]:
+def queue_in_database(rig: Rig) -> list[str]:
     with rig.store.reading() as s:
         return [hunt.call_uuid for hunt in queue.waiting_hunts(s)]
 
@@ -48,14 +48,14 @@ def test_a_caller_waits_until_the_member_is_free(rig: Rig) -> None:
     waits(rig, "1001")
     first = busy_with_a_caller(rig)
     second = rig.started()
-    in_line(rig, 1)
-    assert line_in_database(rig) == [second.uuid]
+    are_queued(rig, 1)
+    assert queue_in_database(rig) == [second.uuid]
     first.hang_up()
     record = rig.closed(second)
     assert (record.result, record.answered_by) == ("answered", "1001")
     assert passed(record) == [("1001", "claimed")], "recorded once, not at each try"
     assert record.waited_seconds is not None
-    assert line_in_database(rig) == []
+    assert queue_in_database(rig) == []
 
 
 def test_without_it_the_caller_leaves_at_once(rig: Rig) -> None:
@@ -76,7 +76,7 @@ def test_first_come_first_served(rig: Rig) -> None:
     callers = []
     for number in range(5):
         callers.append(rig.started(caller_number=f"415555020{number}"))
-        in_line(rig, number + 1)
+        are_queued(rig, number + 1)
     first.hang_up()
     for caller in callers:
         assert rig.closed(caller).result == "answered"
@@ -92,7 +92,7 @@ def test_a_new_caller_does_not_overtake_the_queue(rig: Rig) -> None:
     second = rig.started()
     assert talks.wait(WAIT_SECONDS)
     caller = rig.started(caller_number="4155550201")
-    in_line(rig, 1)
+    are_queued(rig, 1)
     rings = rig.happens("rings", "1001")
     first.hang_up()
     newcomer = rig.started(caller_number="4155550202")
@@ -108,13 +108,13 @@ def test_a_caller_who_leaves_is_out_of_the_queue_at_once(rig: Rig) -> None:
     waits(rig, "1001")
     first = busy_with_a_caller(rig)
     second, third = rig.started(), None
-    in_line(rig, 1)
+    are_queued(rig, 1)
     third = rig.started()
-    in_line(rig, 2)
+    are_queued(rig, 2)
     second.hang_up()
     record = rig.closed(second)
     assert (record.result, rang(record)) == ("abandoned", [])
-    assert line_in_database(rig) == [third.uuid]
+    assert queue_in_database(rig) == [third.uuid]
     first.hang_up()
     assert rig.closed(third).result == "answered"
 
@@ -135,7 +135,7 @@ def test_a_member_who_declined_or_did_not_answer_is_not_waited_for(rig: Rig) -> 
     (away,) = rig.phones("1002", behaviour=refuses(603))
     rig.phones("1003", behaviour=refuses(480))
     second = rig.started()
-    in_line(rig, 1)
+    are_queued(rig, 1)
     first.hang_up()
     record = rig.closed(second)
     assert rang(record) == [("1002", "declined"), ("1003", "unreachable"), ("1001", "declined")]
@@ -150,7 +150,7 @@ def test_a_member_who_unblocks_or_registers_is_offered_to_the_queue(rig: Rig) ->
     first = busy_with_a_caller(rig)
     rig.phones("1002", behaviour=TALKS)
     second = rig.started()
-    in_line(rig, 1)
+    are_queued(rig, 1)
     with rig.store.writing() as s:
         members.block(s, DOMAIN, "1002", False)
     assert rig.closed(second).answered_by == "1002"
@@ -161,7 +161,7 @@ def test_a_simultaneous_group_rings_the_member_who_is_free_first(rig: Rig) -> No
     waits(rig, "1001", "1002", policy="simultaneous")
     one, two = busy_with_a_caller(rig, "1001"), busy_with_a_caller(rig, "1002")
     third = rig.started()
-    in_line(rig, 1)
+    are_queued(rig, 1)
     two.hang_up()
     assert rig.closed(third).answered_by == "1002"
     one.hang_up()
@@ -171,7 +171,7 @@ def test_a_member_is_offered_to_the_queue_after_the_wrap_up(rig: Rig) -> None:
     waits(rig, "1001", wrap_up_seconds=1.0)
     first = busy_with_a_caller(rig)
     second = rig.started()
-    in_line(rig, 1)
+    are_queued(rig, 1)
     first.hang_up()
     record = rig.closed(second)
     assert record.answered_by == "1001"
@@ -189,7 +189,7 @@ def test_a_queued_caller_hears_the_groups_music_until_the_next_phone_rings(rig: 
     waits(rig, "1001", music=MUSIC)
     first = busy_with_a_caller(rig)
     second = rig.started()
-    in_line(rig, 1)
+    are_queued(rig, 1)
     rig.until(lambda: any("playback" in c for c in second.listener.received), "the music plays")
     first.hang_up()
     assert rig.closed(second).answered_by == "1001"
@@ -216,7 +216,7 @@ def waits_for_a_direct_call(rig: Rig) -> tuple[Phone, SimulatedCall, SimulatedCa
     direct = rig.started("1001")
     assert talks.wait(WAIT_SECONDS)
     caller = rig.started()
-    in_line(rig, 1)
+    are_queued(rig, 1)
     return phone, direct, caller
 
 
@@ -245,7 +245,7 @@ def reasons(rig: Rig) -> list[str]:
 
 def test_a_busy_phone_that_is_unregistered_for_a_moment_is_waited_for(watched_rig: Rig) -> None:
     phone, direct, caller = talks_while_the_phone_is_gone(watched_rig)
-    in_line(watched_rig, 1)
+    are_queued(watched_rig, 1)
     watched_rig.switch.registrations.register(phone)
     watched_rig.until(lambda: watched_rig.daemon.deps.monitor.look(DOMAIN, "1001").registered, "it is back")
     direct.hang_up()
@@ -254,7 +254,7 @@ def test_a_busy_phone_that_is_unregistered_for_a_moment_is_waited_for(watched_ri
 
 def test_an_unregistered_phone_is_waited_for_until_its_call_is_over(watched_rig: Rig) -> None:
     _, direct, caller = talks_while_the_phone_is_gone(watched_rig)
-    in_line(watched_rig, 1)
+    are_queued(watched_rig, 1)
     direct.hang_up()
     record = watched_rig.closed(caller)
     assert passed(record) == [("1001", "on-call"), ("1001", "unregistered")]
@@ -265,11 +265,11 @@ def test_a_stop_returns_queued_callers_who_keep_their_ticket(rig: Rig) -> None:
     waits(rig, "1001")
     first = busy_with_a_caller(rig)
     second = rig.started()
-    in_line(rig, 1)
+    are_queued(rig, 1)
     rig.daemon.stop()
     assert second.join(WAIT_SECONDS)
     assert second.ending.kind == "fallback-voicemail"
-    assert line_in_database(rig) == [second.uuid], "for a moment: the next daemon finds it by the call"
+    assert queue_in_database(rig) == [second.uuid], "for a moment: the next daemon finds it by the call"
     first.hang_up()
 
 
@@ -290,7 +290,7 @@ def test_calls_of_another_group_wake_no_queued_caller(rig: Rig) -> None:
     rig.phones("1002", behaviour=TALKS)
     talks = busy_with_a_caller(rig)
     queued = rig.started()
-    in_line(rig, 1)
+    are_queued(rig, 1)
     (caller,) = rig.daemon.deps.queue._waiting.values()
     woken: list[str] = []
     wake, caller.wake = caller.wake, lambda: woken.append("woken")

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Domain, HuntGroup, QueueEntry
-from fshunt.db.notifications import QUEUE, WAITERS, delete_and_announce, deletion
+from fshunt.db.notifications import QUEUE, QUEUED_BEHIND, delete_and_announce, deletion
 from fshunt.db.queries.cluster import CLUSTER, THE_ONE, ensure
 from fshunt.db.statements import dialect_of, in_parts, insert_for, run, table, write
 
@@ -173,24 +173,24 @@ def _joining(dialect: str) -> Executable:
 
 @cache
 def _leaving() -> dict[str, tuple[Executable, ...]]:
-    return deletion(QUEUE, _OF_HUNT, WAITERS.c.hunt_id != bindparam("hunt"))
+    return deletion(QUEUE, _OF_HUNT, QUEUED_BEHIND.c.hunt_id != bindparam("hunt"))
 
 
 @cache
 def _leaving_by_call() -> dict[str, tuple[Executable, ...]]:
-    others = (WAITERS.c.hunt_id != bindparam("hunt"), WAITERS.c.call_uuid != bindparam("call"))
+    others = (QUEUED_BEHIND.c.hunt_id != bindparam("hunt"), QUEUED_BEHIND.c.call_uuid != bindparam("call"))
     return deletion(QUEUE, OF_CALL, *others)
 
 
 @cache
 def _dropping_hunts() -> dict[str, tuple[Executable, ...]]:
     hunts: BindParameter[str] = bindparam("hunts", expanding=True)
-    return deletion(QUEUE, _locked(QUEUE.c.hunt_id.in_(hunts)), WAITERS.c.hunt_id.not_in(hunts))
+    return deletion(QUEUE, _locked(QUEUE.c.hunt_id.in_(hunts)), QUEUED_BEHIND.c.hunt_id.not_in(hunts))
 
 
 @cache
 def _dropping_run() -> dict[str, tuple[Executable, ...]]:
-    return deletion(QUEUE, _locked(QUEUE.c.run_id == bindparam("by")), WAITERS.c.run_id != bindparam("by"))
+    return deletion(QUEUE, _locked(QUEUE.c.run_id == bindparam("by")), QUEUED_BEHIND.c.run_id != bindparam("by"))
 
 
 def _locked(which: ColumnElement[bool]) -> ColumnElement[bool]:

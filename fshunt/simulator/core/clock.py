@@ -142,10 +142,10 @@ class VirtualClock:
                     timer.fire()
 
     def _wait_for_quiet(self) -> None:
-        patience = time.monotonic() + SETTLE_SECONDS
+        until = time.monotonic() + SETTLE_SECONDS
         for _ in range(QUIET_ROUNDS):
             gevent.idle()
-        while not self.settled() and time.monotonic() < patience:
+        while not self.settled() and time.monotonic() < until:
             gevent.sleep(0.001)
             gevent.idle()
 
