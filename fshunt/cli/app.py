@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class App:
-    """One run of the command line. `config`, `said_domain` and `as_json` are the options of every command."""
+    """One run of the command line. `config`, `given_domain` and `as_json` are the options of every command."""
 
     def __init__(self) -> None:
         self.config: str | None = None
-        self.said_domain: str | None = None
+        self.given_domain: str | None = None
         self.as_json = False
         self._warnings: list[str] = []
 
@@ -86,4 +86,4 @@ class App:
     def _domain(self, session: Session) -> str:
         from fshunt.services.groups import resolve_domain
 
-        return resolve_domain(session, self.said_domain, self.settings.default_domain)
+        return resolve_domain(session, self.given_domain, self.settings.default_domain)

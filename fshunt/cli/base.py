@@ -33,7 +33,7 @@ def _keep_config(ctx: click.Context, _param: click.Parameter, value: str | None)
 
 def _keep_domain(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
     app = ctx.ensure_object(App)
-    app.said_domain = value or app.said_domain
+    app.given_domain = value or app.given_domain
 
 
 def _keep_json(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
@@ -224,5 +224,5 @@ def _reader_is_gone() -> int:
 def _unexpected(error: Exception) -> str:
     if os.environ.get("FSHUNT_DEBUG"):
         traceback.print_exception(error)
-    said = " ".join(str(error).split())
-    return f"Internal error: {type(error).__name__}: {said}. Please report it; FSHUNT_DEBUG=1 shows the traceback."
+    words = " ".join(str(error).split())
+    return f"Internal error: {type(error).__name__}: {words}. Please report it; FSHUNT_DEBUG=1 shows the traceback."

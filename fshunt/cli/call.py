@@ -48,10 +48,10 @@ def list_(app: App, pilot: str | None, since: str | None, limit: int) -> None:
     Without --domain and the setting `default_domain`: the calls of all domains.
     """
     start = parse_since(since, datetime.now(UTC)) if since is not None else None
-    domain = app.said_domain or app.settings.default_domain
+    domain = app.given_domain or app.settings.default_domain
     with app.store.reading() as session:
         found = calls.list_calls(session, domain, pilot, start, limit)
-        if not found and (pilot or app.said_domain):
+        if not found and (pilot or app.given_domain):
             calls.check_known(session, domain, pilot)
 
     def page() -> None:

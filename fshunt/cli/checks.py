@@ -125,10 +125,10 @@ def _who_serves_metrics(metrics: Address) -> Check:
 
 
 def _some_of(connection: socket.socket) -> bytes:
-    said = b""
-    while len(said) < MAX_ANSWER_BYTES and (some := connection.recv(MAX_ANSWER_BYTES)):
-        said += some
-    return said
+    answer = b""
+    while len(answer) < MAX_ANSWER_BYTES and (some := connection.recv(MAX_ANSWER_BYTES)):
+        answer += some
+    return answer
 
 
 def _try_to_listen(listen: Address) -> None:

@@ -43,7 +43,7 @@ def dialplan(app: App, out: Path | None) -> None:
     removed, or their boxes change. Without --domain and the setting `default_domain`: the pilots of all domains.
     """
     settings = app.settings
-    named = app.said_domain or settings.default_domain
+    named = app.given_domain or settings.default_domain
     with app.store.reading() as session:
         known = domain_names(session)
         several = len(known) > 1

@@ -11,21 +11,21 @@ FORMS = "an age such as 30m, 2h or 7d, `today`, `yesterday`, or a date or time s
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def parse_since(said: str, now: datetime) -> datetime:
-    """The moment meant, in UTC; raises UsageError. What names no time zone is in this machine's."""
+def parse_since(text: str, now: datetime) -> datetime:
+    """Return the moment in UTC; raise UsageError. A time without a zone is in the zone of this host."""
     try:
-        return _moment(said.strip().lower(), now).astimezone(UTC)
+        return _moment(text.strip().lower(), now).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise UsageError(f"'{said}' is not a time: use {FORMS}.") from None
+        raise UsageError(f"'{text}' is not a time: use {FORMS}.") from None
 
 
-def _moment(said: str, now: datetime) -> datetime:
-    back = re.fullmatch(r"([0-9]+)([smhdw])", said)
+def _moment(text: str, now: datetime) -> datetime:
+    back = re.fullmatch(r"([0-9]+)([smhdw])", text)
     if back:
         return now - timedelta(**{UNITS[back[2]]: int(back[1])})
-    days_back = {"today": 0, "yesterday": 1}.get(said)
+    days_back = {"today": 0, "yesterday": 1}.get(text)
     if days_back is None:
-        return datetime.fromisoformat(said.upper())
+        return datetime.fromisoformat(text.upper())
     # Without a zone until the day is found: the days of a change to summer time are not 24 hours long.
     midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     return midnight - timedelta(days=days_back)

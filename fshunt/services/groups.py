@@ -87,9 +87,9 @@ def _details(group: Group, row: GroupRotation | None) -> GroupDetails:
     return GroupDetails(group, answerer, pointer_of(row.turn_id, row.turn_position))
 
 
-def resolve_domain(s: Session, said: str | None, setting: str | None) -> str:
+def resolve_domain(s: Session, given: str | None, setting: str | None) -> str:
     """Return the domain that was given, else the setting, else the only domain; raise UsageError if unclear."""
-    named = said or setting
+    named = given or setting
     if named is not None:
         return validation.check_domain(named)
     known = domain_names(s)

@@ -71,7 +71,7 @@ def add_members(
     """Add members from position ``at`` (None: after the last), all of them or none.
 
     ``shared`` says that a member may be in more than one group of this domain. ``fields`` are fields of hunting's
-    Member; external numbers must confirm unless ``confirm`` is said (design, section 4).
+    Member; external numbers must confirm unless ``confirm`` is given (design, section 4).
     Raises NotFound, BadValue, Conflict, or UsageError if the position is out of range.
     """
     locked = _lock(s, domain, pilot)
@@ -196,9 +196,9 @@ def _check_may_join(
     there = _same_phone(address, [member.address for member in locked.group.members])
     if there is not None:
         raise Conflict(f"{address} is already a member of {pilot}{_unless_equal(', as {}', there, address)}.")
-    said = _same_phone(address, before)
-    if said is not None:
-        raise Conflict(f"{address} is listed twice{_unless_equal(', once as {}', said, address)}.")
+    listed = _same_phone(address, before)
+    if listed is not None:
+        raise Conflict(f"{address} is listed twice{_unless_equal(', once as {}', listed, address)}.")
     is_pilot = select(HuntGroup.id).where(HuntGroup.domain_id == locked.domain_id, HuntGroup.pilot == str(address))
     if s.scalar(is_pilot) is not None:
         raise Conflict(f"{address} is the pilot of a group: a member is an extension or an external number.")

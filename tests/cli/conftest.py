@@ -89,7 +89,7 @@ def fshunt(fshunt_on, database_url) -> Fshunt:
 
 @pytest.fixture
 def unwritable(fshunt, database_url, monkeypatch) -> Iterator[str]:
-    """The database is locked (SQLite) or read-only (PostgreSQL) from now on; gives a word of what shall be said."""
+    """The database is locked (SQLite) or read-only (PostgreSQL) from now on; gives words of the error."""
     monkeypatch.setattr("fshunt.db.writable.LOCK_MS", 50)
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":

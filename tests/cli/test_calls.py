@@ -177,9 +177,9 @@ def test_a_call_in_json_has_its_steps_and_the_facts_to_decide_again(hunted):
     assert call["earlier"] == []
 
 
-@pytest.mark.parametrize("said", ["3f2a9c", "3f2a9c41-0000", UUID])
-def test_the_beginning_of_a_uuid_is_enough(hunted, said):
-    assert hunted.json("call", "show", said)["uuid"] == UUID
+@pytest.mark.parametrize("prefix", ["3f2a9c", "3f2a9c41-0000", UUID])
+def test_the_beginning_of_a_uuid_is_enough(hunted, prefix):
+    assert hunted.json("call", "show", prefix)["uuid"] == UUID
 
 
 def test_a_beginning_of_two_uuids_is_refused_but_not_a_whole_one(hunted, store):

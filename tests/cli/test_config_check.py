@@ -153,12 +153,12 @@ def event_socket(password: bytes):
 
         def let_in() -> None:
             connection, _ = listening.accept()
-            with connection, connection.makefile("rb") as said:
+            with connection, connection.makefile("rb") as lines:
                 connection.sendall(b"Content-Type: auth/request\n\n")
-                right = said.readline() == b"auth " + password + b"\n"
+                right = lines.readline() == b"auth " + password + b"\n"
                 reply = b"+OK accepted" if right else b"-ERR invalid"
                 connection.sendall(b"Content-Type: command/reply\nReply-Text: " + reply + b"\n\n")
-                said.read()
+                lines.read()
 
         thread = threading.Thread(target=let_in, daemon=True)
         thread.start()

@@ -19,7 +19,7 @@ def test_a_group_is_added_with_all_its_options(fshunt):
         *("--wrap-up", "15"),
     )
     group = fshunt.json("group", "show", "5000")
-    said = {
+    given = {
         "domain": "pbx.test",
         "pilot": "5000",
         "name": "Sales",
@@ -47,7 +47,7 @@ def test_a_group_is_added_with_all_its_options(fshunt):
         "last_turn_member": None,
         "last_turn_position": None,
     }
-    assert {name: group[name] for name in said} == said
+    assert {name: group[name] for name in given} == given
 
 
 def test_a_group_needs_no_more_than_its_number(fshunt):

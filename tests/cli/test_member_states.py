@@ -44,8 +44,8 @@ def five(office):
 
 @pytest.fixture
 def watching(five, tmp_path):
-    with simulated_switch(tmp_path, lively) as said:
-        five.env["FSHUNT_SWITCH"] = said
+    with simulated_switch(tmp_path, lively) as setting:
+        five.env["FSHUNT_SWITCH"] = setting
         yield five
 
 

@@ -16,8 +16,8 @@ from fshunt.services.cluster_health import span
 from .conftest import content_of
 
 
-def told(now: datetime | None = None, **others: Any) -> dict[str, Any]:
-    """What a daemon in order says of itself, by its own clock."""
+def status_of_daemon(now: datetime | None = None, **others: Any) -> dict[str, Any]:
+    """The status of a daemon without problems, by its own clock."""
     now = now or datetime.now(UTC)
     switch = {
         "name": "127.0.0.1:8021",
@@ -63,7 +63,7 @@ def beat(store):
                 node=node,
                 started_at=at - timedelta(seconds=started),
                 at=at,
-                status=told(at, **others),
+                status=status_of_daemon(at, **others),
             )
 
     return beat
@@ -218,7 +218,10 @@ def test_a_run_that_another_daemon_presumed_dead_is_dead_at_the_first_look(fshun
 
 
 def test_a_switch_that_is_cut_off_is_reported_with_the_reason(fshunt, beat):
-    cut_off = told()["switches"][0] | {"watched": False, "error": "FreeSWITCH at 127.0.0.1:8021 cannot be reached."}
+    cut_off = status_of_daemon()["switches"][0] | {
+        "watched": False,
+        "error": "FreeSWITCH at 127.0.0.1:8021 cannot be reached.",
+    }
     beat(switches=[cut_off])
     [problem] = wrong(fshunt)
     assert problem.startswith("pbx1-8084: switch 127.0.0.1:8021 not watched for 60 min, ")
@@ -227,7 +230,7 @@ def test_a_switch_that_is_cut_off_is_reported_with_the_reason(fshunt, beat):
 
 
 def test_a_switch_that_was_never_reached_is_reported(fshunt, beat):
-    never = told()["switches"][0] | {"watched": False, "since": None, "heard_at": None, "error": None}
+    never = status_of_daemon()["switches"][0] | {"watched": False, "since": None, "heard_at": None, "error": None}
     beat(switches=[never])
     [problem] = wrong(fshunt)
     assert problem.endswith("not watched, busy members are detected only when their phones answer 486.")
@@ -236,7 +239,7 @@ def test_a_switch_that_was_never_reached_is_reported(fshunt, beat):
 
 def test_a_silent_switch_is_reported(fshunt, beat):
     old = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
-    beat(switches=[told()["switches"][0] | {"heard_at": old}])
+    beat(switches=[status_of_daemon()["switches"][0] | {"heard_at": old}])
     assert wrong(fshunt) == ["pbx1-8084: no event from switch 127.0.0.1:8021 for 5 min."]
 
 

@@ -20,7 +20,7 @@ def berlin(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("text", "meant"),
     [
         ("45s", NOW - timedelta(seconds=45)),
         ("30m", NOW - timedelta(minutes=30)),
@@ -37,11 +37,11 @@ def berlin(monkeypatch):
         ("2025-03-31T09:00:00+05:30", datetime(2025, 3, 31, 3, 30, tzinfo=UTC)),
     ],
 )
-def test_times_as_people_say_them(said, meant):
-    assert parse_since(said, NOW) == meant
+def test_times_as_people_write_them(text, meant):
+    assert parse_since(text, NOW) == meant
 
 
-@pytest.mark.parametrize("said", ["", "tomorrow", "h", "2 h", "2025", "٣h", "9" * 30 + "d", "0001-01-01"])
-def test_what_is_no_time_is_refused(said):
+@pytest.mark.parametrize("text", ["", "tomorrow", "h", "2 h", "2025", "٣h", "9" * 30 + "d", "0001-01-01"])
+def test_a_text_that_is_no_time_is_refused(text):
     with pytest.raises(UsageError, match="is not a time: use "):
-        parse_since(said, NOW)
+        parse_since(text, NOW)

@@ -69,9 +69,9 @@ BAD = [
 
 @pytest.mark.parametrize(("field", "value"), BAD)
 def test_what_may_not_be_stored_is_refused_when_it_is_added(store, field, value):
-    said = {"pilot": PILOT} | {field: value}
+    given = {"pilot": PILOT} | {field: value}
     with pytest.raises(UsageError, match=r"^[^\n]+[.?]$"), store.writing() as s:
-        groups.add_group(s, DOMAIN, said.pop("pilot"), **said)
+        groups.add_group(s, DOMAIN, given.pop("pilot"), **given)
     with store.reading() as s, pytest.raises(NotFound):
         groups.list_groups(s, DOMAIN)
 
@@ -193,7 +193,7 @@ def test_groups_are_listed_by_pilot_with_their_members(store):
 
 def test_the_domain_is_the_option_else_the_setting_else_the_only_one(store):
     with store.writing() as s:
-        assert groups.resolve_domain(s, "said.test", "set.test") == "said.test"
+        assert groups.resolve_domain(s, "given.test", "set.test") == "given.test"
         assert groups.resolve_domain(s, None, "set.test") == "set.test"
         with pytest.raises(UsageError, match="there is no domain yet"):
             groups.resolve_domain(s, None, None)

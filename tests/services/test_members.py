@@ -39,8 +39,8 @@ def test_a_position_out_of_range_names_the_valid_ones(store, at, sentence):
 def test_external_numbers_must_confirm_by_default(store):
     make_office(store)
     assert [m.confirm for m in add(store, ONE, EXTERNAL).members] == [False, True]
-    said = add(store, *addresses("+4930123@carrier"), confirm=False)
-    assert said.members[2].confirm is False
+    added = add(store, *addresses("+4930123@carrier"), confirm=False)
+    assert added.members[2].confirm is False
     assert add(store, TWO, confirm=True).members[3].confirm is True
 
 
