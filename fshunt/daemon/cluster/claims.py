@@ -215,7 +215,7 @@ class Claims:
         at: datetime,
     ) -> dict[int, MemberStatus]:
         if not self._is_member:
-            raise DatabaseError("This daemon has not told the database yet that it lives.")
+            raise DatabaseError("No heartbeat of this daemon has reached the database yet.")
         group = hunt.group
         look_and_claim = partial(
             hunts.look_and_claim,
