@@ -36,7 +36,6 @@ from fshunt.hunting.suggestions import did_you_mean
 
 MIN_HUNT_TIMEOUT_SECONDS = 1.0
 MAX_WRAP_UP_SECONDS = 3600.0
-MAX_POSITION = 999_999
 
 NONE = "none"
 """The word that clears a field, at the command line and in forms."""
