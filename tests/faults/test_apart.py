@@ -65,14 +65,14 @@ def test_a_member_who_becomes_free_without_the_database_is_rung_by_one_of_two_da
     first.until(lambda: first.daemon.deps.monitor.look(DOMAIN, "1001").calls, "1001 is on a call")
     callers = [first.started(pilot) for pilot in ("5000", "5001")]
     deps = [each.deps for each in (first.daemon, second)]
-    first.until(lambda: [len(each.line) for each in deps] == [1, 1], "a caller waits at each daemon")
+    first.until(lambda: [len(each.queue) for each in deps] == [1, 1], "a caller waits at each daemon")
     proxy.refuse()
     first.until(lambda: all(each.database.away is not None for each in deps), "both are without the database")
     talks = first.happens("talks with", "1001")
     busy.hang_up()
     assert talks.wait(WAIT_SECONDS)
     assert len(phone.rings) == 1, "one of the two rings"
-    assert sum(len(each.line) for each in deps) == 1, "the other one's caller waits on"
+    assert sum(len(each.queue) for each in deps) == 1, "the other one's caller waits on"
     proxy.mend()
     for call in callers:
         call.hang_up()
