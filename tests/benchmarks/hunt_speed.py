@@ -27,7 +27,7 @@ from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.ringtime import RingTime
 from fshunt.services import groups, members
 from fshunt.simulator.core.phones import answers
-from fshunt.simulator.scenarios.load import LoadReport, add_phones, detach, hold_calls, run_load
+from fshunt.simulator.scenarios.load import LoadReport, add_phones, hold_calls, release_calls, run_load
 from fshunt.simulator.switch import SimulatedSwitch
 
 DOMAIN = "office.test"
@@ -82,7 +82,7 @@ def measure(contender: Contender, options: argparse.Namespace) -> Figures:
     memory = contender.memory_kb()
     calls, held = hold_calls(switch, pilots, options.held)
     grown = contender.memory_kb() - memory
-    detach(calls)
+    release_calls(calls)
     return Figures(load, used * MS / max(1, load.placed), grown / max(1, options.held), held)
 
 
