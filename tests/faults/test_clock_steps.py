@@ -18,6 +18,8 @@ from tests.support.processes import FshuntProcess
 from tests.support.rig import RING_SECONDS, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, passed, rang, running
 from tests.support.timing import set_dead_after
 
+pytestmark = pytest.mark.faults
+
 HOUR = timedelta(hours=1)
 TALKS = answers(0.05, talks=0.05)
 

@@ -17,6 +17,8 @@ from tests.support.call_steps import Step, at
 from tests.support.fault_office import Office, ended, happened, phones, switch_to, until, watched
 from tests.support.processes import FshuntProcess
 
+pytestmark = pytest.mark.faults
+
 BEFORE_THE_ANSWER = [Step.GREETING, Step.PLANNED, Step.BRIDGE, Step.RINGING]
 TALK_SECONDS = 1.0
 LONGER_THAN_A_LEASE_SECONDS = 8.0
@@ -54,7 +56,7 @@ def pair(pg_office: Office, processes: list[FshuntProcess], tmp_path: Path) -> P
 
 
 @pytest.mark.parametrize("step", BEFORE_THE_ANSWER)
-@pytest.mark.parametrize("policy", ["round-robin", pytest.param("circular", marks=pytest.mark.faults)])
+@pytest.mark.parametrize("policy", ["round-robin", "circular"])
 def test_killed_before_the_answer_the_caller_reaches_the_standby(pair: Pair, step: Step, policy: str) -> None:
     pair.office.group("5000", "1001", "1002", policy=policy)
     quick = answers(0.3, talks=0.1)
@@ -74,7 +76,6 @@ def test_killed_before_the_answer_the_caller_reaches_the_standby(pair: Pair, ste
     assert (ended(after).kind, after.ending.who) == ("answered", "1002"), "the pointer moved once"
 
 
-@pytest.mark.faults
 @pytest.mark.parametrize("policy", ["circular", "round-robin"])
 def test_killed_at_the_answer_the_call_continues_and_the_standby_closes_it(pair: Pair, policy: str) -> None:
     pair.office.group("5000", "1001", "1002", policy=policy)
@@ -92,7 +93,6 @@ def test_killed_at_the_answer_the_call_continues_and_the_standby_closes_it(pair:
     until(lambda: not pair.office.claimed(), "the claims have ended")
 
 
-@pytest.mark.faults
 def test_killed_during_a_call_the_member_is_not_rung_until_it_ends(pair: Pair) -> None:
     pair.office.group("5000", "1001", on_busy="hangup:USER_BUSY")
     (phone,) = phones(pair.switch, "1001", behaviour=answers(0.05, talks=LONGER_THAN_A_LEASE_SECONDS))
@@ -124,7 +124,12 @@ def _answered(office: Office, uuid: str) -> bool:
 def test_killed_while_the_caller_speaks_to_voicemail_the_message_is_whole(pair: Pair) -> None:
     pair.office.group("5000", voicemail="1009")
     pair.switch.voicemail_seconds = TALK_SECONDS
-    with at(pair.switch, Step.VOICEMAIL, pair.first.kill) as killed:
+
+    def kill_when_recorded() -> None:
+        until(lambda: pair.office.unfinished() == 1, "the record of the call is open")
+        pair.first.kill()
+
+    with at(pair.switch, Step.VOICEMAIL, kill_when_recorded) as killed:
         call = pair.switch.call("5000")
         assert ended(call).kind == "voicemail"
         assert killed.is_set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import select
 
 from fshunt.db.models import DaemonRecord
@@ -9,6 +10,8 @@ from fshunt.hunting.group import WhenBusy
 from fshunt.simulator.core.phones import answers
 from tests.support.fault_office import Office, ended, phones, switch_to, until
 from tests.support.processes import FshuntProcess, daemons
+
+pytestmark = pytest.mark.faults
 
 STAYS = answers(0.02)
 

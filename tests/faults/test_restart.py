@@ -98,6 +98,7 @@ def restarted(office: Office, processes: list[FshuntProcess], tmp_path: Path) ->
 
 
 @pytest.mark.faults
+@pytest.mark.load
 def test_a_restart_with_systemds_socket_refuses_no_caller(restarted: Restarted) -> None:
     with socket.create_server(restarted.daemon.address, backlog=1024) as kept:
         restarted.daemon.socket = kept
@@ -110,6 +111,7 @@ def test_a_restart_with_systemds_socket_refuses_no_caller(restarted: Restarted) 
 
 
 @pytest.mark.faults
+@pytest.mark.load
 def test_a_restart_without_it_sends_callers_to_the_fallback(restarted: Restarted) -> None:
     restarted.start()
     restarted.hunt_and_restart()
@@ -120,6 +122,7 @@ def test_a_restart_without_it_sends_callers_to_the_fallback(restarted: Restarted
 
 
 @pytest.mark.faults
+@pytest.mark.load
 def test_a_restart_beside_a_standby_sends_no_caller_to_the_fallback(
     pg_office: Office, processes: list[FshuntProcess], tmp_path: Path
 ) -> None:

@@ -13,6 +13,8 @@ from tests.support.fault_office import WAIT_SECONDS, Office, ended, phones, swit
 from tests.support.postgres_proxy import PostgresProxy
 from tests.support.processes import FshuntProcess
 
+pytestmark = pytest.mark.faults
+
 FALLBACK_SECONDS = 2.0
 """Within this time a caller of an uncached group reaches the fallback; the fastest of some callers counts."""
 TRIES = 3

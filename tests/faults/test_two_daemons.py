@@ -63,6 +63,7 @@ def two(pg_office: Office, processes: list[FshuntProcess], tmp_path: Path) -> Tw
 
 
 @pytest.mark.faults
+@pytest.mark.load
 @pytest.mark.timeout(240)
 def test_hundreds_of_calls_at_once_on_two_daemons_break_no_invariant(two: Two) -> None:
     most = []
@@ -78,6 +79,7 @@ def test_hundreds_of_calls_at_once_on_two_daemons_break_no_invariant(two: Two) -
 
 
 @pytest.mark.faults
+@pytest.mark.load
 @pytest.mark.timeout(240)
 def test_one_of_two_daemons_is_killed_under_load_and_no_invariant_breaks(two: Two) -> None:
     first, second = two.processes
