@@ -42,6 +42,7 @@ def run(scenario: str, contender: str, seconds: float, errors: int | None) -> su
     )
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_bare_greenswitch_is_harmed(scenario: str) -> None:
     seconds = MANY_SECONDS if HARM[scenario] == {"harmed"} else ENDLESS_SECONDS
