@@ -9,7 +9,7 @@ WORKERS ?= $(shell expr $$(nproc) + 1)
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-faults check format test-live bench clean
+.PHONY: help venv demo test test-faults test-load check format test-live bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,8 +28,10 @@ demo: $(STAMP) ## show an office with five agents on a simulated FreeSWITCH, cal
 test: $(STAMP) ## run all tests except the long ones; live tests only if FSHUNT_LIVE_FREESWITCH is set
 	$(PYTEST) -m "not faults and not second_database" $(ARGS)
 
-test-faults: $(STAMP) ## run the long tests: daemons killed, databases down, load, PostgreSQL everywhere, more examples
+test-faults: $(STAMP) ## run the long tests: daemons killed, databases down, PostgreSQL everywhere, more examples
 	$(PYTEST) -m "(faults or second_database or hypothesis) and not load" --hypothesis-profile=thorough $(ARGS)
+
+test-load: $(STAMP) ## run the tests that need all cores for themselves: restarts and two daemons at 30 hunts a second
 	$(BIN)/python -m pytest -m load $(ARGS)
 
 check: $(STAMP) ## check format, lint, types and import layers
