@@ -124,6 +124,7 @@ async def test_killed_during_a_call_the_next_daemon_finishes_the_record_when_it_
     await lab.until(lambda: json.loads(admin("call", "list", "--json"))["calls"][0]["answered_by"] == "1001")
     watching.kill()
     await asyncio.to_thread(watching.start)
+    await lab.until(lambda: "continues; watching it until it ends" in watching.log())
     caller.hang_up()
     call = await lab.until_closed(admin, "answered")
     await lab.until(lambda: json.loads(admin("call", "show", call["uuid"], "--json"))["call"]["end_seen"])

@@ -28,7 +28,7 @@ async def test_a_queued_caller_survives_one_restart_after_the_other(lab, admin, 
     await until_waiting(admin, 1)
     for number, restarted in enumerate((daemon, second_daemon) * 2, start=2):
         restarted.stop()
-        await lab.until(lambda number=number: daemon.log().count("waits until") == number)
+        await lab.until(lambda number=number: daemon.log().count("queued until a member is free") == number)
         restarted.start()
     assert queued.heard == [180]
     first.hang_up()
