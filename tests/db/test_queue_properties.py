@@ -222,12 +222,18 @@ class Daemons(RuleBasedStateMachine):
         data.draw(st.sampled_from(self.alive)).frozen = True
 
     @precondition(lambda self: any(run.frozen and run.alive for run in self.runs))
-    @rule(data=st.data())
-    def a_daemon_goes_on(self, data):
-        run = data.draw(st.sampled_from([run for run in self.runs if run.frozen and run.alive]))
+    @rule(data=st.data(), first=st.booleans())
+    def a_daemon_goes_on(self, data, first):
+        """The others may send a heartbeat before its own first one, and presume it dead at that very moment."""
+        run, others = data.draw(st.sampled_from([run for run in self.runs if run.frozen and run.alive])), self.alive
+        if not first:
+            for each in others:
+                self.beat(each)
         run.frozen = False
-        for each in self.alive:
-            self.beat(each)
+        self.beat(run)
+        if first:
+            for each in others:
+                self.beat(each)
 
     @rule(seconds=st.sampled_from([-3600.0, -REST, 1.0, REST, 3600.0]))
     def the_wall_clock_jumps(self, seconds):
