@@ -63,7 +63,7 @@ def _print_decision(decided: Decision | None) -> None:
     pairs = [("policy", f"{policy.name}: {policy.help}"), ("members", _members(decided))]
     if decided.remembered is not None:
         answerer = policy.remembers is Remembers.ANSWERER
-        pairs.append(("last answered" if answerer else "last in turn", decided.remembered))
+        pairs.append(("last answered" if answerer else "last first", decided.remembered))
     if policy.name == "weighted":
         pairs.append(("seed", str(decided.seed)))
     order = ", then ".join(" + ".join(stage) for stage in decided.order)

@@ -84,7 +84,7 @@ def rotation_words(details: GroupDetails) -> str:
         return f"no call yet; {upcoming.extension} is first on the next call"
     who = pointed_at(pointer, details.group) or f"a member who has left, at position {pointer.position},"
     answerer = POLICIES[details.group.policy].remembers is Remembers.ANSWERER
-    did = "answered last" if answerer else "was first in turn last"
+    did = "answered last" if answerer else "was first last time"
     return f"{who} {did}; {upcoming.extension} is first on the next call"
 
 
@@ -109,7 +109,7 @@ def state_words(member: Member, state: StateOfMember) -> str:
     """A member's state; for one that is blocked, by how many unanswered calls."""
     blocked = "blocked"
     if member.auto_blocked:
-        blocked += f" after {count(member.rang_out, 'unanswered call')}"
+        blocked += f" after {count(member.unanswered_in_a_row, 'unanswered call')}"
     if state.word is MemberState.BLOCKED:
         return blocked
     word = STATE_WORDS[state.word]

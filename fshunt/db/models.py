@@ -78,7 +78,7 @@ class HuntGroup(Base):
 class HuntMember(Base):
     """A member at its position. ``extension`` is ``1001``, or ``number@gateway`` for an external number.
 
-    ``rang_out`` counts the calls in a row that rang out (``auto_block``).
+    ``unanswered_in_a_row`` counts for ``auto_block``.
     """
 
     __tablename__ = "members"
@@ -101,11 +101,11 @@ class HuntMember(Base):
     confirm: Mapped[bool]
     enabled: Mapped[bool]
     idle_since: Mapped[datetime | None]
-    rang_out: Mapped[int] = mapped_column(server_default="0")
+    unanswered_in_a_row: Mapped[int] = mapped_column(server_default="0")
 
 
 class GroupRotation(Base):
-    """The pointers of circular (``answerer``) and round-robin (``turn``); one row a group, locked while they move.
+    """The pointers of circular (``answerer``) and round-robin (``first``); one row a group, locked while they move.
 
     ``moves`` counts the moves of both, so that old rows of ``rotation_moves`` can be told from new ones.
     """
@@ -115,8 +115,8 @@ class GroupRotation(Base):
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True)
     answerer_id: Mapped[int | None]
     answerer_position: Mapped[int | None]
-    turn_id: Mapped[int | None]
-    turn_position: Mapped[int | None]
+    first_id: Mapped[int | None]
+    first_position: Mapped[int | None]
     moves: Mapped[int]
 
 

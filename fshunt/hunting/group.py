@@ -31,8 +31,8 @@ class Member:
     """An extension or external number in a group, at a position from 1.
 
     ``ring_time`` None means the group's; ``idle_since`` is when the member's last call through this group's pilot
-    ended (None: never called). ``rang_out`` counts the unanswered calls in a row; ``auto_blocked`` says that the block
-    is due to them, and not set by the member.
+    ended (None: never called). ``unanswered_in_a_row`` counts calls; ``auto_blocked`` says that the block is due to
+    them, and not set by the member.
     """
 
     id: int
@@ -44,7 +44,7 @@ class Member:
     enabled: bool = True
     blocked: bool = False
     idle_since: datetime | None = None
-    rang_out: int = 0
+    unanswered_in_a_row: int = 0
     auto_blocked: bool = False
 
     @property

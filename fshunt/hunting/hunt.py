@@ -68,7 +68,7 @@ class Hunt:
     group: Group
     policy_input: PolicyInput
     log: Callable[[HuntState, HuntEvent, HuntState], None] = _say_nothing
-    state: HuntState = HuntState.SEEKING
+    state: HuntState = HuntState.SELECTING
     result: Result | None = None
     reason: str | None = None
     answered_by: Member | None = None

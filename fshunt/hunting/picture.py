@@ -12,7 +12,9 @@ PICTURE = "fshunt.hunting.picture"
 def draw(transitions: Mapping[tuple[HuntState, HuntEvent], HuntState]) -> str:
     """Return the table as a Mermaid state diagram."""
     lines = [f"    {before} --> {now}: {event}" for (before, event), now in transitions.items()]
-    return "\n".join(["stateDiagram-v2", f"    [*] --> {HuntState.SEEKING}", *lines, f"    {HuntState.ENDED} --> [*]"])
+    return "\n".join(
+        ["stateDiagram-v2", f"    [*] --> {HuntState.SELECTING}", *lines, f"    {HuntState.ENDED} --> [*]"]
+    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from fshunt.hunting.group import Group
 from fshunt.hunting.rotation import RotationPointer
 
 USED_OF_MEMBER = {"weighted": ("weight",), "uniform": ("idle_since",)}
-USED_OF_GROUP = {"circular": ("answerer",), "round-robin": ("turn",), "weighted": ("seed",)}
+USED_OF_GROUP = {"circular": ("answerer",), "round-robin": ("first",), "weighted": ("seed",)}
 """What a policy looks at besides the members' ids. Only that is stored with a call: groups have up to a hundred members
 and years of calls."""
 
@@ -33,7 +33,7 @@ class PolicyInput:
     policy: str
     members: tuple[PolicyMember, ...]
     answerer: RotationPointer | None = None
-    turn: RotationPointer | None = None
+    first: RotationPointer | None = None
     seed: int = 0
 
     @property
@@ -41,16 +41,16 @@ class PolicyInput:
         """The members' ids in order of position."""
         return tuple(m.id for m in self.members)
 
-    def with_turn(self, turn: RotationPointer | None) -> PolicyInput:
-        """Return the same input with another turn."""
-        return replace(self, turn=turn)
+    def with_first(self, first: RotationPointer | None) -> PolicyInput:
+        """Return the same input with another pointer ``first``."""
+        return replace(self, first=first)
 
     def to_json(self) -> dict[str, Any]:
         """Return what the policy uses, and the members' extensions, as plain values for the call's row."""
         of_member, of_group = USED_OF_MEMBER.get(self.policy, ()), USED_OF_GROUP.get(self.policy, ())
         group = {
             "answerer": _pointer_to_json(self.answerer),
-            "turn": _pointer_to_json(self.turn),
+            "first": _pointer_to_json(self.first),
             "seed": self.seed,
         }
         return {
@@ -75,17 +75,17 @@ class PolicyInput:
             policy=data["policy"],
             members=members,
             answerer=_pointer_from_json(data.get("answerer")),
-            turn=_pointer_from_json(data.get("turn")),
+            first=_pointer_from_json(data.get("first")),
             seed=data.get("seed", 0),
         )
 
 
 def policy_input_of(
-    group: Group, answerer: RotationPointer | None, turn: RotationPointer | None, seed: int
+    group: Group, answerer: RotationPointer | None, first: RotationPointer | None, seed: int
 ) -> PolicyInput:
     """Return the input for a group as it is now."""
     members = tuple(PolicyMember(m.id, m.extension, m.weight, m.idle_since) for m in group.members)
-    return PolicyInput(group.policy, members, answerer, turn, seed)
+    return PolicyInput(group.policy, members, answerer, first, seed)
 
 
 def _member_to_json(member: PolicyMember, used: Collection[str]) -> dict[str, Any]:

@@ -37,11 +37,11 @@ class Result(StrEnum):
 
 
 class HuntState(StrEnum):
-    """The state of a hunt; the first is seeking, when its order is decided."""
+    """The state of a hunt; the first is selecting, when its order is decided."""
 
-    SEEKING = "seeking"
+    SELECTING = "selecting"
     RINGING = "ringing"
-    WAITING = "waiting"
+    QUEUED = "queued"
     TALKING = "talking"
     LEAVING = "leaving"
     ENDED = "ended"
@@ -50,11 +50,11 @@ class HuntState(StrEnum):
 class HuntEvent(StrEnum):
     """The events that move a hunt from state to state."""
 
-    PASSED_OVER = "passed-over"
-    RUNG = "rung"
-    RANG_OUT = "rang-out"
+    SKIPPED = "skipped"
+    OFFERED = "offered"
+    NOT_ANSWERED = "not-answered"
     ANSWERED = "answered"
-    WAITS = "waits"
+    QUEUED = "queued"
     MEMBER_FREE = "member-free"
     EXHAUSTED = "exhausted"
     TALK_ENDED = "talk-ended"
@@ -70,30 +70,30 @@ class IllegalTransition(FshuntError):
 
 
 TRANSITIONS: dict[tuple[HuntState, HuntEvent], HuntState] = {
-    (HuntState.SEEKING, HuntEvent.PASSED_OVER): HuntState.SEEKING,
-    (HuntState.SEEKING, HuntEvent.RUNG): HuntState.RINGING,
-    (HuntState.RINGING, HuntEvent.RANG_OUT): HuntState.SEEKING,
+    (HuntState.SELECTING, HuntEvent.SKIPPED): HuntState.SELECTING,
+    (HuntState.SELECTING, HuntEvent.OFFERED): HuntState.RINGING,
+    (HuntState.RINGING, HuntEvent.NOT_ANSWERED): HuntState.SELECTING,
     (HuntState.RINGING, HuntEvent.ANSWERED): HuntState.TALKING,
-    (HuntState.SEEKING, HuntEvent.WAITS): HuntState.WAITING,
-    (HuntState.WAITING, HuntEvent.MEMBER_FREE): HuntState.SEEKING,
-    (HuntState.SEEKING, HuntEvent.EXHAUSTED): HuntState.LEAVING,
-    (HuntState.WAITING, HuntEvent.EXHAUSTED): HuntState.LEAVING,
+    (HuntState.SELECTING, HuntEvent.QUEUED): HuntState.QUEUED,
+    (HuntState.QUEUED, HuntEvent.MEMBER_FREE): HuntState.SELECTING,
+    (HuntState.SELECTING, HuntEvent.EXHAUSTED): HuntState.LEAVING,
+    (HuntState.QUEUED, HuntEvent.EXHAUSTED): HuntState.LEAVING,
     (HuntState.TALKING, HuntEvent.TALK_ENDED): HuntState.ENDED,
     (HuntState.TALKING, HuntEvent.DETACHED): HuntState.ENDED,
     (HuntState.RINGING, HuntEvent.DETACHED): HuntState.ENDED,
     (HuntState.LEAVING, HuntEvent.DELIVERED): HuntState.ENDED,
     (HuntState.LEAVING, HuntEvent.DETACHED): HuntState.ENDED,
-    (HuntState.SEEKING, HuntEvent.CALLER_GONE): HuntState.ENDED,
+    (HuntState.SELECTING, HuntEvent.CALLER_GONE): HuntState.ENDED,
     (HuntState.RINGING, HuntEvent.CALLER_GONE): HuntState.ENDED,
-    (HuntState.WAITING, HuntEvent.CALLER_GONE): HuntState.ENDED,
+    (HuntState.QUEUED, HuntEvent.CALLER_GONE): HuntState.ENDED,
     (HuntState.LEAVING, HuntEvent.CALLER_GONE): HuntState.ENDED,
-    (HuntState.SEEKING, HuntEvent.TAKEN): HuntState.ENDED,
+    (HuntState.SELECTING, HuntEvent.TAKEN): HuntState.ENDED,
     (HuntState.RINGING, HuntEvent.TAKEN): HuntState.ENDED,
-    (HuntState.WAITING, HuntEvent.TAKEN): HuntState.ENDED,
+    (HuntState.QUEUED, HuntEvent.TAKEN): HuntState.ENDED,
     (HuntState.LEAVING, HuntEvent.TAKEN): HuntState.ENDED,
-    (HuntState.SEEKING, HuntEvent.FAILED): HuntState.ENDED,
+    (HuntState.SELECTING, HuntEvent.FAILED): HuntState.ENDED,
     (HuntState.RINGING, HuntEvent.FAILED): HuntState.ENDED,
-    (HuntState.WAITING, HuntEvent.FAILED): HuntState.ENDED,
+    (HuntState.QUEUED, HuntEvent.FAILED): HuntState.ENDED,
     (HuntState.LEAVING, HuntEvent.FAILED): HuntState.ENDED,
 }
 """Every legal transition. None leads from talking back to ringing: no other phone rings then (invariant I6)."""

@@ -117,7 +117,7 @@ def decision(record: CallRecord) -> Decision | None:
 def _remembered(policy: Policy, policy_input: PolicyInput, names: dict[int, str]) -> str | None:
     if policy.remembers is Remembers.NOTHING:
         return None
-    pointer = policy_input.answerer if policy.remembers is Remembers.ANSWERER else policy_input.turn
+    pointer = policy_input.answerer if policy.remembers is Remembers.ANSWERER else policy_input.first
     if pointer is None:
         return "nobody yet"
     gone = f"a member who has left, at position {pointer.position}"

@@ -54,17 +54,17 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class GroupDetails:
-    """A group and its rotation: who answered last, and who was first in turn on the last call."""
+    """A group and its rotation: who answered last, and who was first in the order of the last call."""
 
     group: Group
     answerer: RotationPointer | None = None
-    turn: RotationPointer | None = None
+    first: RotationPointer | None = None
 
     @property
     def pointer(self) -> RotationPointer | None:
         """What the group's policy goes by; None before the first call, and for a policy without a rotation."""
         remembers = POLICIES[self.group.policy].remembers
-        return {Remembers.ANSWERER: self.answerer, Remembers.TURN: self.turn}.get(remembers)
+        return {Remembers.ANSWERER: self.answerer, Remembers.FIRST: self.first}.get(remembers)
 
     def next_in_rotation(self) -> Member | None:
         """Return who is first on the next call; None where the policy has no rotation, or the group no members."""
@@ -84,7 +84,7 @@ def _details(group: Group, row: GroupRotation | None) -> GroupDetails:
     if row is None:
         return GroupDetails(group)
     answerer = pointer_of(row.answerer_id, row.answerer_position)
-    return GroupDetails(group, answerer, pointer_of(row.turn_id, row.turn_position))
+    return GroupDetails(group, answerer, pointer_of(row.first_id, row.first_position))
 
 
 def resolve_domain(s: Session, given: str | None, setting: str | None) -> str:

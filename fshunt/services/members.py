@@ -49,13 +49,16 @@ class _Locked:
 
     def rotation_follows(self, change: Callable[[RotationPointer], RotationPointer]) -> None:
         row = self.rotation
-        answerer, turn = pointer_of(row.answerer_id, row.answerer_position), pointer_of(row.turn_id, row.turn_position)
+        answerer, first = (
+            pointer_of(row.answerer_id, row.answerer_position),
+            pointer_of(row.first_id, row.first_position),
+        )
         if answerer is not None:
             moved = change(answerer)
             row.answerer_id, row.answerer_position = moved.member_id, moved.position
-        if turn is not None:
-            moved = change(turn)
-            row.turn_id, row.turn_position = moved.member_id, moved.position
+        if first is not None:
+            moved = change(first)
+            row.first_id, row.first_position = moved.member_id, moved.position
 
 
 def add_members(
@@ -151,7 +154,7 @@ def block(s: Session, domain: str, extension: str, blocked: bool, *, now: dateti
         in_domain = select(HuntGroup.id).where(HuntGroup.domain_id == domain_id)
         theirs = _lock_members(s, HuntMember.extension == key, HuntMember.group_id.in_(in_domain))
         counts = update(HuntMember).where(HuntMember.id.in_(theirs))
-        s.execute(counts.values(rang_out=0).execution_options(synchronize_session=False))
+        s.execute(counts.values(unanswered_in_a_row=0).execution_options(synchronize_session=False))
     announce(s, domain, [key])
     return pilots
 

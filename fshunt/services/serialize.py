@@ -87,7 +87,7 @@ def group_json(details: GroupDetails, seconds_per_ring: float) -> dict[str, Any]
         "box": group.box(),
         "members": [member_json(member, group, seconds_per_ring) for member in group.members],
         **_pointer_json("last_answered", details.answerer, group),
-        **_pointer_json("last_turn", details.turn, group),
+        **_pointer_json("last_first", details.first, group),
         "warnings": group.warnings(),
     }
 
@@ -100,7 +100,7 @@ def member_json(member: Member, group: Group, seconds_per_ring: float) -> dict[s
         "effective_ring_seconds": (member.ring_time or group.ring_time).in_seconds(seconds_per_ring),
         "blocked": member.blocked,
         "auto_blocked": member.auto_blocked,
-        "unanswered_in_a_row": member.rang_out,
+        "unanswered_in_a_row": member.unanswered_in_a_row,
         "idle_since": utc(member.idle_since),
     }
 

@@ -125,9 +125,9 @@ def hunt(store: Store, group: Group, number: str) -> Iterator[Callable[[], objec
         with store.reading() as s:
             hunts.load(s, pilot=PILOT, host=DOMAIN)
 
-    def take_turn() -> None:
+    def move_first() -> None:
         with store.writing() as s:
-            hunts.take_turn(s, group.id, number, lambda _turn: ids[0])
+            hunts.move_first(s, group.id, number, lambda _turn: ids[0])
 
     def claim() -> None:
         with store.writing() as s:
@@ -148,7 +148,7 @@ def hunt(store: Store, group: Group, number: str) -> Iterator[Callable[[], objec
             hunts.release(s, number)
             calls.close_call(s, number, result=Result.ANSWERED, reason=None, destination=None, ended_at=NOON)
 
-    yield from (load, take_turn, claim, write)
+    yield from (load, move_first, claim, write)
 
 
 def measure(url: str, group: Group, times: int) -> dict[str, list[float]]:

@@ -17,7 +17,7 @@ FACTS = PolicyInput(
     "circular",
     tuple(PolicyMember(number, str(1000 + number)) for number in (1, 2, 3)),
     answerer=RotationPointer(1, 1),
-    turn=None,
+    first=None,
     seed=7,
 )
 

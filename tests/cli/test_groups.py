@@ -44,8 +44,8 @@ def test_a_group_is_added_with_all_its_options(fshunt):
         "members": [],
         "last_answered_member": None,
         "last_answered_position": None,
-        "last_turn_member": None,
-        "last_turn_position": None,
+        "last_first_member": None,
+        "last_first_position": None,
     }
     assert {name: group[name] for name in given} == given
 
@@ -122,7 +122,7 @@ def let_ring_out(url, extension):
         calls.open_call(session, "h1", **caller, **group, started_at=at, policy_input=None)
         calls.add_offer(session, "o1", call_id="h1", **place, ring_seconds=18.0, started_at=at)
         ended = {"ended_at": at, "outcome": Outcome.NO_ANSWER}
-        calls.end_offer(session, "o1", **ended, member_id=member.id, rang_out=True)
+        calls.end_offer(session, "o1", **ended, member_id=member.id, rang_whole_time=True)
 
 
 def test_omitted_options_keep_their_value_and_none_clears_it(office):
@@ -192,16 +192,16 @@ def test_the_page_shows_whose_turn_it_is(office, database_url):
     with open_store(database_url).writing() as session:
         memory = session.get_one(GroupRotation, group_of(database_url).id)
         memory.answerer_id, memory.answerer_position = member.id, 3
-        memory.turn_id, memory.turn_position = None, 2
+        memory.first_id, memory.first_position = None, 2
     assert "1003 answered last; 1001 is first on the next call" in office.run("group", "show", "5000").stdout
     office.run("group", "set", "5000", "--policy", "round-robin")
     assert (
-        "a member who has left, at position 2, was first in turn last; 1002 is first on the next call"
+        "a member who has left, at position 2, was first last time; 1002 is first on the next call"
         in office.run("group", "show", "5000").stdout
     )
     shown = office.json("group", "show", "5000")
     assert (shown["last_answered_member"], shown["last_answered_position"]) == ("1003", 3)
-    assert (shown["last_turn_member"], shown["last_turn_position"]) == (None, 2)
+    assert (shown["last_first_member"], shown["last_first_position"]) == (None, 2)
 
 
 def group_of(url):

@@ -435,7 +435,7 @@ def test_a_plain_hunt_runs_no_statement_of_auto_block(light_rig: Rig) -> None:
     event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
     assert light_rig.call().result == "answered"
     assert any("INSERT INTO offers" in each for each in statements)
-    assert [each for each in statements if each.startswith("UPDATE members") and "rang_out" in each] == []
+    assert [each for each in statements if each.startswith("UPDATE members") and "unanswered_in_a_row" in each] == []
     assert [each for each in statements if "groups.auto_block" in each and "groups.pilot" not in each] == []
 
 
@@ -443,7 +443,7 @@ def test_an_answer_ends_the_count_of_a_time_when_auto_block_was_on(light_rig: Ri
     light_rig.group("5000", "1001")
     light_rig.phones("1001", behaviour=TALKS)
     with light_rig.store.writing() as s:
-        s.execute(update(HuntMember).values(rang_out=2))
+        s.execute(update(HuntMember).values(unanswered_in_a_row=2))
     light_rig.call()
     with light_rig.store.reading() as s:
-        assert s.scalar(select(HuntMember.rang_out)) == 0
+        assert s.scalar(select(HuntMember.unanswered_in_a_row)) == 0

@@ -149,7 +149,7 @@ def story(group: Group) -> list[OutboxEvent]:
             node="other",
             run_id="other",
         ),
-        events.TurnMoved(group_id=group.id, call_uuid="call", policy_input=facts),
+        events.PointerMoved(group_id=group.id, call_uuid="call", policy_input=facts),
         events.ClaimAcquired(
             domain=DOMAIN,
             extensions=(first.extension, second.extension),
@@ -180,7 +180,7 @@ def story(group: Group) -> list[OutboxEvent]:
             sip_code=408,
             detail="rang out",
             member_id=first.id,
-            rang_out=True,
+            rang_whole_time=True,
             missing=("1003",),
         ),
         events.ClaimReleased(hunt_id="h", extensions=(first.extension,), taken_before=2),

@@ -57,12 +57,12 @@ def test_the_only_domain_takes_every_call_unless_the_dialplan_sets_another() -> 
 def test_the_cache_follows_the_rotation_of_calls_except_for_removed_members(two: GroupCache) -> None:
     caller = calls("5000", variable="one.test")
     for member_id in (2, 99):
-        two.turn_taken(1, member_id)
+        two.first_moved(1, member_id)
         two.answered(1, member_id)
         two.idle_since(1, member_id, NOON)
     loaded = two.find(caller)
     assert loaded is not None
-    assert (loaded.turn, loaded.answerer) == (RotationPointer(2, 2), RotationPointer(2, 2))
+    assert (loaded.first, loaded.answerer) == (RotationPointer(2, 2), RotationPointer(2, 2))
     assert [m.idle_since for m in loaded.group.members] == [None, NOON]
 
 

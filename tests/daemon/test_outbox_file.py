@@ -23,8 +23,8 @@ from fshunt.daemon.data.events import (
     CallWaited,
     ClaimAcquired,
     OutboxEvent,
+    PointerMoved,
     TalkEnded,
-    TurnMoved,
     UnfinishedCallClosed,
 )
 from fshunt.daemon.data.outbox import Outbox
@@ -55,7 +55,7 @@ def opened(hunt_id: str) -> CallOpened:
         caller_number="0301234",
         caller_name='Zoë \u2028 "quoted"',
         started_at=AT,
-        policy_input={"seed": 7, "turn": None},
+        policy_input={"seed": 7, "first": None},
         node=NODE,
         run_id="run",
     )
@@ -117,10 +117,10 @@ def test_a_claim_is_not_stored_because_a_dead_daemon_must_not_restore_it(folder:
 
 def test_an_event_that_is_no_json_costs_no_call(a_file: Any, caplog: pytest.LogCaptureFixture) -> None:
     file = a_file()
-    assert not file.append(TurnMoved(group_id=1, call_uuid="call", policy_input={"seed": lambda: None}))
+    assert not file.append(PointerMoved(group_id=1, call_uuid="call", policy_input={"seed": lambda: None}))
     assert not file.append(CallWaited(hunt_id="h", seconds=float("nan")))
     assert file.append(opened("h1"))
-    assert "write turn-moved cannot be kept in the outbox file" in caplog.messages
+    assert "write pointer-moved cannot be kept in the outbox file" in caplog.messages
     assert "write call-waited cannot be kept in the outbox file" in caplog.messages
 
 

@@ -35,7 +35,7 @@ class Desk:
             )
         return hunt
 
-    def offer(self, hunt, extension, outcome=Outcome.NO_ANSWER, rang_out=True, cycle=1, times=1, missing=()):
+    def offer(self, hunt, extension, outcome=Outcome.NO_ANSWER, rang_whole_time=True, cycle=1, times=1, missing=()):
         offer_id = f"{hunt} {extension} {cycle}"
         place = {"stage": 1, "cycle": cycle, "position": 1, "extension": extension, "phones": 1}
         with self.store.writing() as s:
@@ -43,7 +43,7 @@ class Desk:
         end = {"ended_at": after(18), "outcome": outcome, "member_id": self.members[extension].id}
         for _ in range(times):
             with self.store.writing() as s:
-                calls.end_offer(s, offer_id, **end, rang_out=rang_out, missing=missing)
+                calls.end_offer(s, offer_id, **end, rang_whole_time=rang_whole_time, missing=missing)
 
     def ring_out(self, extension, calls=1):
         for _ in range(calls):
@@ -57,7 +57,7 @@ def desk(store, group):
 
 def state(store, extension):
     member = next(each for each in look(store).members if each.extension == extension)
-    return member.rang_out, member.blocked, member.auto_blocked
+    return member.unanswered_in_a_row, member.blocked, member.auto_blocked
 
 
 def block(store, extension, blocked=True):
@@ -82,7 +82,7 @@ def test_off_is_off_and_counts_nothing(store):
 @pytest.mark.parametrize("outcome", [Outcome.ANSWERED, Outcome.DECLINED])
 def test_an_answer_or_a_refusal_resets_the_count(store, desk, outcome):
     desk.ring_out("1001", N - 1)
-    desk.offer(desk.call(), "1001", outcome, rang_out=False)
+    desk.offer(desk.call(), "1001", outcome, rang_whole_time=False)
     desk.ring_out("1001", N - 1)
     assert state(store, "1001") == (N - 1, False, False)
 
@@ -90,8 +90,8 @@ def test_an_answer_or_a_refusal_resets_the_count(store, desk, outcome):
 @pytest.mark.parametrize("outcome", [Outcome.BUSY, Outcome.UNREACHABLE, Outcome.CALLER_GONE, Outcome.SWITCH_LOST])
 def test_what_is_not_the_members_doing_neither_counts_nor_clears(store, desk, outcome):
     desk.ring_out("1001")
-    desk.offer(desk.call(), "1001", outcome, rang_out=True)
-    desk.offer(desk.call(), "1001", Outcome.NO_ANSWER, rang_out=False)
+    desk.offer(desk.call(), "1001", outcome, rang_whole_time=True)
+    desk.offer(desk.call(), "1001", Outcome.NO_ANSWER, rang_whole_time=False)
     assert state(store, "1001") == (1, False, False)
 
 

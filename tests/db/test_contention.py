@@ -194,9 +194,11 @@ def record_call(s, hunt, group, member, at):
     ticket = {"stage": 1, "cycle": 1, "position": 1, "extension": member.extension, "phones": 1}
     calls.add_offer(s, hunt, call_id=hunt, **ticket, ring_seconds=18.0, started_at=at)
     outcome = Outcome.NO_ANSWER if int(hunt) % 2 else Outcome.ANSWERED
-    calls.end_offer(s, hunt, ended_at=at, outcome=outcome, member_id=member.id, rang_out=outcome is Outcome.NO_ANSWER)
+    calls.end_offer(
+        s, hunt, ended_at=at, outcome=outcome, member_id=member.id, rang_whole_time=outcome is Outcome.NO_ANSWER
+    )
     hunts.note_answer(s, group.id, member.id, call_uuid=hunt, at=at, moves_answerer=True)
-    hunts.move_turn(s, group.id, hunt, policy_input_of(group, None, None, 0).to_json())
+    hunts.move_first_at_end(s, group.id, hunt, policy_input_of(group, None, None, 0).to_json())
     hunts.release(s, hunt, [member.extension])
 
 
@@ -215,7 +217,7 @@ def test_administration_between_calls_breaks_nothing(stores):
                 elif number == 1:
                     groups.block(s, DOMAIN, member.extension, dice.random() < 0.5)
                 else:
-                    hunts.take_turn(s, group.id, hunt, lambda memory: ids[next_index(memory, ids)])
+                    hunts.move_first(s, group.id, hunt, lambda memory: ids[next_index(memory, ids)])
             if number > 1:
                 who = {"domain": DOMAIN, "hunt_id": hunt, "call_uuid": hunt, "run_id": "run"}
                 with store.writing() as s:
@@ -238,7 +240,7 @@ def test_a_turn_moved_twice_at_once_moves_once(stores):
     def work(number: int) -> None:
         for call in range(10):
             with stores[number % 2].writing() as s:
-                memory = hunts.take_turn(s, group.id, f"{call}", lambda memory: ids[next_index(memory, ids)])
+                memory = hunts.move_first(s, group.id, f"{call}", lambda memory: ids[next_index(memory, ids)])
             found.setdefault(f"{call}", []).append(memory)
 
     at_once(work, 4)

@@ -65,7 +65,7 @@ def test_the_domain_of_the_dialplan_is_not_overruled_by_the_only_domain(store):
 def test_a_group_is_loaded_whole_with_its_memories(store):
     group = make_office(store, "1001", "1002")
     with store.writing() as s:
-        hunts.take_turn(s, group.id, "a", lambda _pointer: group.members[1].id)
+        hunts.move_first(s, group.id, "a", lambda _pointer: group.members[1].id)
     with store.reading() as s:
         loaded = hunts.load(s, pilot=PILOT, host=DOMAIN)
     assert loaded == hunts.LoadedGroup(look(store), None, RotationPointer(group.members[1].id, 2))

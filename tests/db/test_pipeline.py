@@ -109,16 +109,16 @@ def test_a_hunt_waits_for_seven_answers_at_most_until_it_rings(counter, far, gro
         with far.reading() as s:
             hunts.load(s, pilot=PILOT, host=DOMAIN)
 
-    def take_turn(number):
+    def move_first(number):
         with far.writing() as s:
-            hunts.take_turn(s, group.id, number, lambda _pointer: ids[0])
+            hunts.move_first(s, group.id, number, lambda _pointer: ids[0])
 
     def claim(number):
         who = {"domain": DOMAIN, "hunt_id": number, "call_uuid": number, "run_id": "run"}
         with far.writing() as s:
             hunts.look_and_claim(s, group.id, ids, ids, **who, at=NOON, sequence=1)
 
-    assert (answers(counter, load), answers(counter, take_turn), answers(counter, claim)) == (2, 3, 2)
+    assert (answers(counter, load), answers(counter, move_first), answers(counter, claim)) == (2, 3, 2)
 
 
 def test_what_only_is_written_waits_for_one_answer(counter, far, group):

@@ -71,48 +71,48 @@ class Office(RuleBasedStateMachine):
         super().__init__()
         clear(self.store)
         self.group_id = make_office(self.store).id
-        self.turn, self.answerer, self.calls = Pointer(), Pointer(), 0
+        self.first, self.answerer, self.calls = Pointer(), Pointer(), 0
 
     @rule(who=st.sampled_from(NAMES), where=st.floats(0, 1))
     def add(self, who, where):
-        if who in self.turn.people():
+        if who in self.first.people():
             return
-        ticket = 1 + round(where * len(self.turn.people()))
+        ticket = 1 + round(where * len(self.first.people()))
         with self.store.writing() as s:
             groups.add_members(s, DOMAIN, PILOT, [parse_member(who)], at=ticket)
-        for pointer in (self.turn, self.answerer):
+        for pointer in (self.first, self.answerer):
             pointer.add(who, ticket)
 
-    @precondition(lambda self: self.turn.people())
+    @precondition(lambda self: self.first.people())
     @rule(data=st.data())
     def remove(self, data):
-        who = data.draw(st.sampled_from(self.turn.people()))
+        who = data.draw(st.sampled_from(self.first.people()))
         with self.store.writing() as s:
             groups.remove_member(s, DOMAIN, PILOT, parse_member(who))
-        for pointer in (self.turn, self.answerer):
+        for pointer in (self.first, self.answerer):
             pointer.remove(who)
 
-    @precondition(lambda self: self.turn.people())
+    @precondition(lambda self: self.first.people())
     @rule(data=st.data())
     def move(self, data):
-        who = data.draw(st.sampled_from(self.turn.people()))
-        ticket = data.draw(st.integers(1, len(self.turn.people())))
+        who = data.draw(st.sampled_from(self.first.people()))
+        ticket = data.draw(st.integers(1, len(self.first.people())))
         with self.store.writing() as s:
             groups.move_member(s, DOMAIN, PILOT, parse_member(who), ticket)
-        for pointer in (self.turn, self.answerer):
+        for pointer in (self.first, self.answerer):
             pointer.move(who, ticket)
 
-    @precondition(lambda self: self.turn.people())
+    @precondition(lambda self: self.first.people())
     @rule(again=st.booleans())
     def call(self, again):
-        expected = self.turn.next_up()
+        expected = self.first.next_up()
         for _ in range(1 + again):
             with self.store.writing() as s:
-                hunts.take_turn(s, self.group_id, f"call {self.calls}", self._first)
-        self.turn.remember(expected)
+                hunts.move_first(s, self.group_id, f"call {self.calls}", self._first)
+        self.first.remember(expected)
         self.calls += 1
 
-    @precondition(lambda self: self.turn.people())
+    @precondition(lambda self: self.first.people())
     @rule(data=st.data(), again=st.booleans())
     def answer(self, data, again):
         who = data.draw(st.sampled_from(self.answerer.people()))
@@ -132,7 +132,7 @@ class Office(RuleBasedStateMachine):
     def positions_are_one_to_n_in_the_order_of_the_table(self):
         members = look(self.store).members
         assert [m.position for m in members] == list(range(1, len(members) + 1))
-        assert [m.extension for m in members] == self.turn.people()
+        assert [m.extension for m in members] == self.first.people()
 
     @invariant()
     def the_memory_follows_the_member(self):
@@ -142,7 +142,7 @@ class Office(RuleBasedStateMachine):
         with self.store.reading() as s:
             answerer, turn = hunts.rotation_pointers(s, self.group_id)
         ids = [m.id for m in members]
-        assert members[next_index(turn, ids)].extension == self.turn.next_up()
+        assert members[next_index(turn, ids)].extension == self.first.next_up()
         assert members[next_index(answerer, ids)].extension == self.answerer.next_up()
 
 
@@ -221,7 +221,7 @@ def test_the_turn_moves_once_for_each_call_in_whatever_order_steps_are_tried_aga
     ids, found = [m.id for m in group.members], {}
     for uuid in calls:
         with store.writing() as s:
-            memory = hunts.take_turn(s, group.id, str(uuid), lambda memory: ids[next_index(memory, ids)])
+            memory = hunts.move_first(s, group.id, str(uuid), lambda memory: ids[next_index(memory, ids)])
         assert found.setdefault(uuid, memory) == memory
     firsts = [ids[next_index(memory, ids)] for memory in found.values()]
     assert firsts == [ids[n % 3] for n in range(len(found))]

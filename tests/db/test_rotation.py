@@ -28,7 +28,7 @@ def take(store: Store, group, uuid: str) -> RotationPointer | None:
     """Take the turn as round-robin does: the first is the one after the remembered member."""
     ids = [m.id for m in group.members]
     with store.writing() as s:
-        return hunts.take_turn(s, group.id, uuid, lambda memory: ids[next_index(memory, ids)])
+        return hunts.move_first(s, group.id, uuid, lambda memory: ids[next_index(memory, ids)])
 
 
 def answer(store: Store, group, position: int, uuid: str, at=NOON, moves=True) -> None:
@@ -70,7 +70,7 @@ def test_a_step_tried_again_after_other_calls_moves_nothing_and_decides_the_same
 def test_a_group_without_members_moves_nothing(store):
     group = make_office(store)
     with store.writing() as s:
-        assert hunts.take_turn(s, group.id, "a", lambda _pointer: None) is None
+        assert hunts.move_first(s, group.id, "a", lambda _pointer: None) is None
     assert turn_of(store, group.id) is None
 
 
@@ -95,7 +95,7 @@ def test_a_member_of_another_group_is_never_remembered(store):
     group = make_office(store, *MEMBERS)
     other = make_office(store, "2001", pilot="5001")
     with store.writing() as s:
-        hunts.take_turn(s, group.id, "a", lambda _pointer: other.members[0].id)
+        hunts.move_first(s, group.id, "a", lambda _pointer: other.members[0].id)
     assert turn_of(store, group.id) is None
 
 
@@ -190,7 +190,7 @@ def test_two_daemons_take_their_turns_one_after_the_other(store, database_url):
 
     def take_slowly() -> None:
         with store.writing() as s:
-            hunts.take_turn(s, group.id, "slow", slowly)
+            hunts.move_first(s, group.id, "slow", slowly)
 
     with ThreadPoolExecutor(2) as pool:
         slow = pool.submit(take_slowly)

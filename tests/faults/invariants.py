@@ -107,7 +107,7 @@ def memory_moves_once(run: Run) -> Iterator[str]:
             hunt.policy == "round-robin"
             and hunt.policy_input
             and hunt.policy_input["members"]
-            and not moved["turn", hunt.uuid]
+            and not moved["first", hunt.uuid]
         ):
             yield f"I3: call {hunt.uuid} to {hunt.pilot} never moved the turn"
         if hunt.policy == "circular" and hunt.result == "answered" and not moved["answerer", hunt.uuid]:
@@ -237,7 +237,7 @@ def order_of(policy_input: dict[str, Any]) -> list[list[str]] | None:
             since = {e: datetime.fromisoformat(stamp) if stamp else never for e, stamp in idle.items()}
             return [[extension] for extension in sorted(members, key=lambda e: since[e])]
         case "circular" | "round-robin":
-            pointer = policy_input["answerer" if policy_input["policy"] == "circular" else "turn"]
+            pointer = policy_input["answerer" if policy_input["policy"] == "circular" else "first"]
             if pointer is None or not members:
                 first = 0
             elif pointer["member_id"] in ids:
@@ -253,7 +253,7 @@ def turns_are_fair(run: Run) -> Iterator[str]:
     """I8: each call had the turn after that of the move before it, so nobody has two more than another."""
     by_pilot: dict[str, list[Move]] = defaultdict(list)
     for move in run.moves:
-        if move.kind == "turn":
+        if move.kind == "first":
             by_pilot[move.pilot].append(move)
     ids = {hunt.pilot: [m["id"] for m in hunt.policy_input["members"]] for hunt in run.hunts if hunt.policy_input}
     for pilot, moves in by_pilot.items():

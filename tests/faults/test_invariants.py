@@ -18,7 +18,7 @@ def at(seconds: float) -> datetime:
     return BEGAN + timedelta(seconds=seconds)
 
 
-def facts(policy: str, turn: int | None = None, idle: dict[str, str] | None = None) -> dict[str, Any]:
+def facts(policy: str, first: int | None = None, idle: dict[str, str] | None = None) -> dict[str, Any]:
     members = [
         {
             "id": number,
@@ -28,8 +28,8 @@ def facts(policy: str, turn: int | None = None, idle: dict[str, str] | None = No
         }
         for number in (1, 2, 3)
     ]
-    pointer = turn and {"member_id": turn, "position": turn}
-    return {"policy": policy, "members": members, "turn": pointer, "answerer": pointer, "seed": 1}
+    pointer = first and {"member_id": first, "position": first}
+    return {"policy": policy, "members": members, "first": pointer, "answerer": pointer, "seed": 1}
 
 
 def answered(uuid: str, start: float, who: str = "1001", **more: Any) -> Hunt:
@@ -106,7 +106,7 @@ def test_a_rotation_pointer_that_moved_twice_or_never() -> None:
         answered("y", 3, policy="circular", policy_input=facts("circular")),
     ]
     assert len([problem for problem in check(run) if problem.startswith("I3")]) == 2
-    run.moves = [Move("5000", "turn", "x", 1, None), Move("5000", "answerer", "y", 2, None)]
+    run.moves = [Move("5000", "first", "x", 1, None), Move("5000", "answerer", "y", 2, None)]
     assert check(run) == []
     run.moves.append(Move("5000", "answerer", "y", 3, 1))
     assert names(run) == {"I3"}
@@ -156,8 +156,8 @@ def test_a_phone_rung_after_the_answer_a_call_cut_and_two_answers() -> None:
     ("given", "right_order"),
     [
         (facts("regular"), ["1001", "1002", "1003"]),
-        (facts("circular", turn=2), ["1003", "1001", "1002"]),
-        (facts("round-robin", turn=1), ["1002", "1003", "1001"]),
+        (facts("circular", first=2), ["1003", "1001", "1002"]),
+        (facts("round-robin", first=1), ["1002", "1003", "1001"]),
         (facts("uniform", idle={"1001": at(0).isoformat(), "1002": at(-1).isoformat()}), ["1003", "1002", "1001"]),
         (facts("weighted"), ["1003", "1001", "1002"]),
     ],
@@ -165,7 +165,7 @@ def test_a_phone_rung_after_the_answer_a_call_cut_and_two_answers() -> None:
 )
 def test_an_order_that_is_not_the_policys(given: dict[str, Any], right_order: list[str]) -> None:
     run = Run([Hunt("h", "x", "5000", given["policy"], at(0), ended=at(9), result="voicemail", policy_input=given)], [])
-    run.moves = [Move("5000", "turn", "x", 1, None)]
+    run.moves = [Move("5000", "first", "x", 1, None)]
     hunt = run.hunts[0]
 
     def came_to(*order: str) -> None:
@@ -194,7 +194,7 @@ def test_all_of_a_simultaneous_group_are_one_stage() -> None:
 def test_turns_that_are_not_fair() -> None:
     hunts = [answered(f"c{n}", 3 * n, policy="round-robin", policy_input=facts("round-robin")) for n in range(4)]
     befores = [None, 1, 2, 3]
-    run = Run(hunts, [], moves=[Move("5000", "turn", f"c{n}", n + 1, before) for n, before in enumerate(befores)])
+    run = Run(hunts, [], moves=[Move("5000", "first", f"c{n}", n + 1, before) for n, before in enumerate(befores)])
     assert check(run) == []
     run.moves[3].before = 2
     assert names(run) == {"I8"}

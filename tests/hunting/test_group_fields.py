@@ -15,7 +15,7 @@ from fshunt.hunting.ringtime import RingTime
     ("table", "row", "others"),
     [
         (GROUP_FIELDS, HuntGroup, {"id", "domain_id"}),
-        (MEMBER_FIELDS, HuntMember, {"id", "group_id", "position", "idle_since", "rang_out"}),
+        (MEMBER_FIELDS, HuntMember, {"id", "group_id", "position", "idle_since", "unanswered_in_a_row"}),
     ],
 )
 def test_the_fields_are_the_columns(table, row, others):
@@ -26,7 +26,7 @@ def test_the_fields_are_the_columns(table, row, others):
     ("table", "model", "others"),
     [
         (GROUP_FIELDS, Group, {"id", "domain", "members"}),
-        (MEMBER_FIELDS, Member, {"id", "position", "blocked", "idle_since", "rang_out", "auto_blocked"}),
+        (MEMBER_FIELDS, Member, {"id", "position", "blocked", "idle_since", "unanswered_in_a_row", "auto_blocked"}),
     ],
 )
 def test_the_fields_are_the_attributes_of_the_model(table, model, others):

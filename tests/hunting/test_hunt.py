@@ -66,7 +66,7 @@ def test_each_transition_is_logged_once() -> None:
     some.move(HuntEvent.EXHAUSTED)
     some.finish(HuntEvent.DELIVERED, Result.VOICEMAIL)
     assert told == [
-        (HuntState.SEEKING, HuntEvent.EXHAUSTED, HuntState.LEAVING),
+        (HuntState.SELECTING, HuntEvent.EXHAUSTED, HuntState.LEAVING),
         (HuntState.LEAVING, HuntEvent.DELIVERED, HuntState.ENDED),
     ]
 

@@ -63,7 +63,7 @@ def test_regular_goes_down_the_list(some: PolicyInput) -> None:
     assert flat(some) == list(some.ids)
 
 
-@pytest.mark.parametrize(("policy", "pointer"), [("circular", "answerer"), ("round-robin", "turn")])
+@pytest.mark.parametrize(("policy", "pointer"), [("circular", "answerer"), ("round-robin", "first")])
 @given(group=members(), data=st.data())
 def test_the_wrapping_policies_begin_after_the_remembered_member(
     policy: str, pointer: str, group: tuple[PolicyMember, ...], data: st.DataObject
@@ -74,7 +74,7 @@ def test_the_wrapping_policies_begin_after_the_remembered_member(
     assert flat(some) == ids[position:] + ids[:position]
 
 
-@pytest.mark.parametrize(("policy", "other"), [("circular", "turn"), ("round-robin", "answerer")])
+@pytest.mark.parametrize(("policy", "other"), [("circular", "first"), ("round-robin", "answerer")])
 @given(group=members(), data=st.data())
 def test_the_two_memories_are_not_mixed_up(
     policy: str, other: str, group: tuple[PolicyMember, ...], data: st.DataObject
@@ -88,7 +88,7 @@ def test_the_two_memories_are_not_mixed_up(
 def test_round_robin_is_fair_to_members_who_are_always_free(group: tuple[PolicyMember, ...], calls: int) -> None:
     turn, rung = None, Counter[int]({m.id: 0 for m in group})
     for _ in range(calls):
-        first = flat(PolicyInput("round-robin", group, turn=turn))[0]
+        first = flat(PolicyInput("round-robin", group, first=turn))[0]
         rung[first] += 1
         turn = RotationPointer(first, [m.id for m in group].index(first) + 1)
     assert max(rung.values()) - min(rung.values()) <= 1

@@ -253,14 +253,42 @@ def test_0005_converts_more_calls_than_it_reads_at_once(empty_database_url):
     assert [each for each in policy_inputs_of(url).values() if "seed" in each or "weight" in each["members"][0]] == []
 
 
+def test_0006_renames_the_pointer_of_round_robin_and_back(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url, "0002")
+    fill_0002(url)
+    migrate.upgrade(url, "0005")
+    round_robin = {"policy": "round-robin", "members": [], "turn": {"member_id": 2, "position": 2}}
+    fill_0003(url, {"h2": round_robin})
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE calls SET policy = 'round-robin' WHERE id = 'h2'"))
+        connection.execute(text("UPDATE rotation_moves SET kind = 'turn'"))
+    engine.dispose()
+    tables = ("group_rotation", "rotation_moves", "members", "calls")
+    before = rows(url, *tables)
+    migrate.upgrade(url, "0006")
+    found = rows(url, *tables)
+    [pointer], [move] = found["group_rotation"], found["rotation_moves"]
+    assert (pointer["first_id"], pointer["first_position"], move["kind"]) == (None, 2, "first")
+    assert [member["unanswered_in_a_row"] for member in found["members"]] == [2, 0]
+    stored = policy_inputs_of(url)["h2"]
+    assert stored == {"policy": "round-robin", "members": [], "first": {"member_id": 2, "position": 2}}
+    assert PolicyInput.from_json(stored).to_json() == stored, "today's code reads and writes the same"
+    migrate.downgrade(url, "0005")
+    assert comparable(rows(url, *tables), "policy_input") == comparable(before, "policy_input")
+
+
 def as_value(column):
     return json.loads(column) if isinstance(column, str) else column
 
 
-def comparable(found):
+def comparable(found, json_column="facts"):
     """Rows as dictionaries, JSON as values: the text of the same JSON may differ."""
     return {
-        table: [{name: as_value(value) if name == "facts" else value for name, value in row.items()} for row in each]
+        table: [
+            {name: as_value(value) if name == json_column else value for name, value in row.items()} for row in each
+        ]
         for table, each in found.items()
     }
 

@@ -140,7 +140,7 @@ class Call:
             hunt.skipped(member, reason)
             self.call_log.skipped(stage, member, reason)
         if not choice.chosen:
-            hunt.move(HuntEvent.PASSED_OVER)
+            hunt.move(HuntEvent.SKIPPED)
             return False
         return self._ring_offers(hunt, stage, choice.chosen)
 
@@ -167,7 +167,7 @@ class Call:
 
         ringing = self._ringing = Ringing(self.session, StageLegs(offers), on_ended, clock)
         hunt.offer_ids.update(offer.id for offer in offers)
-        hunt.move(HuntEvent.RUNG)
+        hunt.move(HuntEvent.OFFERED)
         self.call_log.offered(stage, offers, hunt.group)
         ringing.start(plans)
         self._note_delay()
@@ -182,7 +182,7 @@ class Call:
             case StageEnd.LEFT_RINGING:
                 raise LeftRinging
             case StageEnd.NOBODY:
-                hunt.move(HuntEvent.RANG_OUT)
+                hunt.move(HuntEvent.NOT_ANSWERED)
                 if self._stopping:
                     raise Stopped
                 return False

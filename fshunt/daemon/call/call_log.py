@@ -113,7 +113,7 @@ class CallLog:
         """The offer came to its outcome after some seconds; unless answered, others may ring the member again."""
         leg, outcome, at = offer.decisive(), offer.outcome or Outcome.SWITCH_LOST, self.deps.now()
         _, whole = self._offers.get(offer.id, (offer, False))
-        rang_out = outcome is Outcome.NO_ANSWER and whole and offer.withdrawn is None
+        rang_whole_time = outcome is Outcome.NO_ANSWER and whole and offer.withdrawn is None
         ended = OfferEnded(
             offer_id=offer.id,
             hunt_id=self.hunt_id,
@@ -123,10 +123,10 @@ class CallLog:
             sip_code=leg.sip_code if leg else None,
             detail=offer.detail(),
             member_id=offer.member_id if self._is_counted(hunt.group, offer) else None,
-            rang_out=rang_out,
-            missing=tuple(self._without_phone(hunt, offer)) if rang_out else (),
+            rang_whole_time=rang_whole_time,
+            missing=tuple(self._without_phone(hunt, offer)) if rang_whole_time else (),
         )
-        then = partial(self._offer_written, hunt.group, offer.extension, at) if rang_out else None
+        then = partial(self._offer_written, hunt.group, offer.extension, at) if rang_whole_time else None
         self.deps.outbox.put(ended, then)
         if outcome is not Outcome.ANSWERED:
             self.deps.claims.release(hunt.id, hunt.call_uuid, [offer.extension])
@@ -227,7 +227,7 @@ class CallLog:
 
     def _is_counted(self, group: Group, offer: Offer) -> bool:
         """Whether auto-block is on, or a count of when it was is to begin anew."""
-        return group.auto_block is not None or group.member(offer.member_id).rang_out > 0
+        return group.auto_block is not None or group.member(offer.member_id).unanswered_in_a_row > 0
 
     def _without_phone(self, hunt: Hunt, offer: Offer) -> list[str]:
         return [] if hunt.group.auto_block is None else without_phone(hunt, offer.extension, self.deps)

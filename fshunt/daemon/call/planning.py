@@ -6,13 +6,13 @@ import logging
 
 from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.data.database import Deadline
-from fshunt.daemon.data.events import TurnMoved
+from fshunt.daemon.data.events import PointerMoved
 from fshunt.daemon.deps import Dependencies
 from fshunt.db.queries import hunts
 from fshunt.db.queries.hunts import LoadedGroup
 from fshunt.errors import DatabaseError, NotFound
 from fshunt.hunting.hunt import Hunt
-from fshunt.hunting.policies import POLICIES, Remembers, first_in_turn
+from fshunt.hunting.policies import POLICIES, Remembers, first_member
 from fshunt.hunting.policy_input import PolicyInput, policy_input_of
 from fshunt.hunting.states import HuntEvent, HuntState
 
@@ -26,9 +26,9 @@ def plan(caller: Caller, hunt_id: str, deps: Dependencies, deadline: Deadline) -
     pilot, DatabaseError if the database does not answer and the group is not cached.
     """
     loaded = _load(caller, deps, deadline)
-    policy_input = policy_input_of(loaded.group, loaded.answerer, loaded.turn, deps.seed())
-    if policy_input.members and POLICIES[policy_input.policy].remembers is Remembers.TURN:
-        policy_input = _with_turn_taken(policy_input, loaded.group.id, caller.uuid, deps, deadline)
+    policy_input = policy_input_of(loaded.group, loaded.answerer, loaded.first, deps.seed())
+    if policy_input.members and POLICIES[policy_input.policy].remembers is Remembers.FIRST:
+        policy_input = _with_first_moved(policy_input, loaded.group.id, caller.uuid, deps, deadline)
 
     def log_transition(before: HuntState, event: HuntEvent, now: HuntState) -> None:
         log.debug("call %s: %s, %s, %s", caller.uuid, before, event, now)
@@ -68,7 +68,7 @@ def _load(caller: Caller, deps: Dependencies, deadline: Deadline) -> LoadedGroup
     return loaded
 
 
-def _with_turn_taken(
+def _with_first_moved(
     policy_input: PolicyInput, group_id: int, call_uuid: str, deps: Dependencies, deadline: Deadline
 ) -> PolicyInput:
     """Move the rotation pointer, once a call (invariant I3); return the policy input with the one this call found.
@@ -77,16 +77,16 @@ def _with_turn_taken(
     is written later.
     """
     try:
-        turn = deps.database.run(
-            lambda s: hunts.take_turn(s, group_id, call_uuid, lambda turn: first_in_turn(policy_input, turn)),
+        before = deps.database.run(
+            lambda s: hunts.move_first(s, group_id, call_uuid, lambda before: first_member(policy_input, before)),
             write=True,
             deadline=deadline,
         )
     except DatabaseError as error:
         log.warning("call %s: rotation pointer is moved later: %s", call_uuid, error)
-        deps.outbox.put(TurnMoved(group_id=group_id, call_uuid=call_uuid, policy_input=policy_input.to_json()))
-        turn = policy_input.turn
-    first = first_in_turn(policy_input, turn)
+        deps.outbox.put(PointerMoved(group_id=group_id, call_uuid=call_uuid, policy_input=policy_input.to_json()))
+        before = policy_input.first
+    first = first_member(policy_input, before)
     if first is not None:
-        deps.group_cache.turn_taken(group_id, first)
-    return policy_input.with_turn(turn)
+        deps.group_cache.first_moved(group_id, first)
+    return policy_input.with_first(before)

@@ -122,8 +122,8 @@ class Queueing(AbstractContextManager["Queueing"]):
         others = frozenset(
             (group.domain, member.extension) for member in self.hunt.queued_for() if member not in reserved
         )
-        if self.hunt.state is not HuntState.WAITING:
-            self.hunt.move(HuntEvent.WAITS)
+        if self.hunt.state is not HuntState.QUEUED:
+            self.hunt.move(HuntEvent.QUEUED)
         self.deps.queue.join(self._queued, keys, others)
         if keys != self._entered or not self._queued.joined:
             self._deadline.extend(self.deps.settings.database_timeout)

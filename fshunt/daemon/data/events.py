@@ -261,7 +261,7 @@ class OfferStarted(HuntRecordEvent):
 class OfferEnded(HuntRecordEvent):
     """An offer has its outcome.
 
-    ``member_id``, ``rang_out`` (the phone rang for its whole time) and ``missing`` (members without a phone now) are
+    ``member_id``, ``rang_whole_time`` (of the phone) and ``missing`` (members without a phone now) are
     for the group's ``auto_block``.
     """
 
@@ -273,7 +273,7 @@ class OfferEnded(HuntRecordEvent):
     sip_code: int | None = None
     detail: str | None = None
     member_id: int | None = None
-    rang_out: bool = False
+    rang_whole_time: bool = False
     missing: tuple[str, ...] = ()
 
     def apply(self, s: Session) -> None:
@@ -306,10 +306,10 @@ class MemberSkipped(HuntRecordEvent):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TurnMoved(OutboxEvent):
-    """A call took the turn of a round-robin group and could not wait for the database."""
+class PointerMoved(OutboxEvent):
+    """A call moved the pointer of a round-robin group and could not wait for the database."""
 
-    kind: ClassVar[str] = "turn-moved"
+    kind: ClassVar[str] = "pointer-moved"
     group_id: int
     call_uuid: str
     policy_input: dict[str, Any]
@@ -321,8 +321,8 @@ class TurnMoved(OutboxEvent):
         return OrderKey(Scope.GROUP, self.group_id)
 
     def apply(self, s: Session) -> None:
-        """Move the turn, once a call."""
-        hunts.move_turn(s, **_values(self))
+        """Move the pointer, once a call."""
+        hunts.move_first_at_end(s, **_values(self))
 
 
 @register

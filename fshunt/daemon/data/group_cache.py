@@ -1,6 +1,6 @@
 """The group cache: the groups as last read, for calls when the database does not answer.
 
-The rotation pointers and idle times in it follow the calls of this daemon, so that turns rotate without the database.
+The rotation pointers and idle times in it follow the calls of this daemon, so that it rotates without the database.
 The same changes are written as soon as the database is back, and the database decides.
 """
 
@@ -88,11 +88,11 @@ class GroupCache:
         of_domain = [each.group for (named, _), each in self._groups.items() if named == domain.lower()]
         return [group for group in of_domain if any(member.extension == extension for member in group.members)]
 
-    def turn_taken(self, group_id: int, member_id: int) -> None:
-        """Move the turn of a group, as a call has done."""
+    def first_moved(self, group_id: int, member_id: int) -> None:
+        """Move the pointer ``first`` of a group, as a call has done."""
         each = self._with_member(group_id, member_id)
         if each is not None:
-            self.keep(replace(each, turn=RotationPointer(member_id, each.group.member(member_id).position)))
+            self.keep(replace(each, first=RotationPointer(member_id, each.group.member(member_id).position)))
 
     def answered(self, group_id: int, member_id: int) -> None:
         """Move the last answerer of a group."""

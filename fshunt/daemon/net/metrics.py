@@ -104,8 +104,10 @@ class Metrics:
         for name in switches():
             self._switch_errors.labels(name)
         self._gauge("fshunt_hunts_in_progress", "Callers who are being hunted for now.", hunts)
-        self._gauge("fshunt_talks", "Answered calls, and callers in voicemail, that the daemon still follows.", talks)
-        self._gauge("fshunt_waiting_callers", "Callers who wait for a busy member.", waiting)
+        self._gauge(
+            "fshunt_talking_calls", "Answered calls, and callers in voicemail, that the daemon still follows.", talks
+        )
+        self._gauge("fshunt_queued_callers", "Callers who wait for a busy member.", waiting)
         self._gauge("fshunt_claims", "Members whom this daemon rings or holds.", claims)
         self._gauge("fshunt_database_up", "Whether calls can use the database (1) or go on without (0).", database)
         self._gauge("fshunt_outbox_pending", "Writes that the database has not taken yet.", outbox_pending)

@@ -21,7 +21,11 @@ AUTO = "auto"
 
 OFFERS = table(OfferRecord)
 _EARLIER, _OTHERS = OFFERS.alias("earlier"), MEMBERS.alias("others")
-_RESET = update(MEMBERS).where(MEMBERS.c.id == bindparam("member"), MEMBERS.c.rang_out > 0).values(rang_out=0)
+_RESET = (
+    update(MEMBERS)
+    .where(MEMBERS.c.id == bindparam("member"), MEMBERS.c.unanswered_in_a_row > 0)
+    .values(unanswered_in_a_row=0)
+)
 _OF_MEMBER = (
     select(GROUPS.c.domain_id, GROUPS.c.auto_block, MEMBERS.c.extension, DOMAINS.c.name)
     .join(MEMBERS, MEMBERS.c.group_id == GROUPS.c.id)
@@ -29,7 +33,7 @@ _OF_MEMBER = (
     .where(MEMBERS.c.id == bindparam("member"))
 )
 _LOCK_DOMAIN = select(DOMAINS.c.id).where(DOMAINS.c.id == bindparam("domain")).with_for_update()
-_RANG_OUT_BEFORE = exists().where(
+_COUNTED_BEFORE = exists().where(
     OFFERS.c.id == bindparam("offer"),
     _EARLIER.c.call_id == OFFERS.c.call_id,
     _EARLIER.c.extension == OFFERS.c.extension,
@@ -38,9 +42,9 @@ _RANG_OUT_BEFORE = exists().where(
 )
 _COUNT = (
     update(MEMBERS)
-    .where(MEMBERS.c.id == bindparam("member"), ~_RANG_OUT_BEFORE)
-    .values(rang_out=MEMBERS.c.rang_out + 1)
-    .returning(MEMBERS.c.rang_out)
+    .where(MEMBERS.c.id == bindparam("member"), ~_COUNTED_BEFORE)
+    .values(unanswered_in_a_row=MEMBERS.c.unanswered_in_a_row + 1)
+    .returning(MEMBERS.c.unanswered_in_a_row)
 )
 _SOMEBODY_ELSE = (
     exists()
@@ -70,14 +74,14 @@ def blocked_at(s: Session, domain: str, extension: str) -> datetime | None:
 
 
 def count_offer(
-    s: Session, offer_id: str, member_id: int, *, rang_out: bool, at: datetime, missing: Collection[str] = ()
+    s: Session, offer_id: str, member_id: int, *, rang_whole_time: bool, at: datetime, missing: Collection[str] = ()
 ) -> None:
     """Count an unanswered call of a member, once a hunt, and block the member if the count is reached.
 
     If the member answered or declined, the count is reset. ``missing`` are the extensions of the domain without a phone
     now: the last member with a phone is not blocked.
     """
-    if not rang_out:
+    if not rang_whole_time:
         at_end(s, Rank.MEMBER, member_id, lambda s: write(s, _RESET, {"member": member_id}))
         return
     row = run(s, _OF_MEMBER, {"member": member_id}).first()

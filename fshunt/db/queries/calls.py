@@ -173,23 +173,23 @@ def end_offer(
     sip_code: int | None = None,
     detail: str | None = None,
     member_id: int | None = None,
-    rang_out: bool = False,
+    rang_whole_time: bool = False,
     missing: Collection[str] = (),
 ) -> None:
     """Write the one outcome of an offer; ``cause`` and ``sip_code`` are what FreeSWITCH said.
 
-    ``member_id``, ``rang_out`` (the phone rang for its whole time) and ``missing`` (members without a phone now) are
+    ``member_id``, ``rang_whole_time`` (of the phone) and ``missing`` (members without a phone now) are
     for the group's ``auto_block``; without ``member_id`` nothing is counted.
     """
     words = {"outcome": outcome.value, "cause": cause, "sip_code": sip_code, "detail": detail}
     values = {"offer_id": offer_id, "ended_at": ended_at, **words}
     statement = _ANSWER_OFFER if outcome is Outcome.ANSWERED else _END_OFFER
-    counts = outcome in (Outcome.ANSWERED, Outcome.DECLINED) or (rang_out and outcome is Outcome.NO_ANSWER)
+    counts = outcome in (Outcome.ANSWERED, Outcome.DECLINED) or (rang_whole_time and outcome is Outcome.NO_ANSWER)
     if member_id is None or not counts:
         write(s, statement, values)
     elif run(s, statement, values).rowcount:  # not counted twice, should this be tried twice
         out = outcome is Outcome.NO_ANSWER
-        count_offer(s, offer_id, member_id, rang_out=out, at=ended_at, missing=missing)
+        count_offer(s, offer_id, member_id, rang_whole_time=out, at=ended_at, missing=missing)
 
 
 def add_skip(

@@ -18,7 +18,9 @@ from fshunt.db.statements import run, table
 ROTATIONS = table(GroupRotation)
 _ALL = select(GROUPS.c.id, DOMAINS.c.name, GROUPS.c.pilot).join(DOMAINS, DOMAINS.c.id == GROUPS.c.domain_id)
 _THESE = (
-    group_query(ROTATIONS.c.answerer_id, ROTATIONS.c.answerer_position, ROTATIONS.c.turn_id, ROTATIONS.c.turn_position)
+    group_query(
+        ROTATIONS.c.answerer_id, ROTATIONS.c.answerer_position, ROTATIONS.c.first_id, ROTATIONS.c.first_position
+    )
     .outerjoin(ROTATIONS, ROTATIONS.c.group_id == GROUPS.c.id)
     .where(GROUPS.c.id.in_(bindparam("ids", expanding=True)))
 )
@@ -54,7 +56,7 @@ def load_groups(s: Session, group_ids: Collection[int]) -> list[LoadedGroup]:
         LoadedGroup(
             group_of(row, members[row.id]),
             pointer_of(row.answerer_id, row.answerer_position),
-            pointer_of(row.turn_id, row.turn_position),
+            pointer_of(row.first_id, row.first_position),
         )
         for row in rows
     ]

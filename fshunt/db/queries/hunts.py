@@ -32,7 +32,7 @@ from fshunt.db.queries.rows import (
 from fshunt.db.statements import Rank, at_end, dialect_of, insert_for, run, table, write
 from fshunt.errors import NotFound
 from fshunt.hunting.group import Group
-from fshunt.hunting.policies import Remembers, first_in_turn
+from fshunt.hunting.policies import Remembers, first_member
 from fshunt.hunting.policy_input import PolicyInput
 from fshunt.hunting.rotation import RotationPointer
 from fshunt.hunting.suggestions import what_there_is
@@ -43,12 +43,12 @@ __all__ = [
     "find_domain",
     "load",
     "look_and_claim",
-    "move_turn",
+    "move_first",
+    "move_first_at_end",
     "note_answer",
     "note_end",
     "release",
     "rotation_pointers",
-    "take_turn",
 ]
 
 KEPT_MOVES = 1000
@@ -61,8 +61,8 @@ DOMAINS, ROTATIONS, MOVES = table(Domain), table(GroupRotation), table(RotationM
 _ROTATION_COLUMNS = (
     ROTATIONS.c.answerer_id,
     ROTATIONS.c.answerer_position,
-    ROTATIONS.c.turn_id,
-    ROTATIONS.c.turn_position,
+    ROTATIONS.c.first_id,
+    ROTATIONS.c.first_position,
 )
 
 _GROUP_WITH_ALL = (
@@ -98,7 +98,7 @@ class LoadedGroup:
 
     group: Group
     answerer: RotationPointer | None
-    turn: RotationPointer | None
+    first: RotationPointer | None
 
 
 def load(
@@ -136,32 +136,32 @@ def find_domain(
 
 
 def rotation_pointers(s: Session, group_id: int) -> tuple[RotationPointer | None, RotationPointer | None]:
-    """Return the rotation pointers of a group: who answered last, and who was first in turn last."""
+    """Return the rotation pointers of a group: who answered last, and who was first last time."""
     row = run(s, _ROTATION_OF_GROUP, {"group_id": group_id}).first()
     return (None, None) if row is None else _pointers_of(row)
 
 
-def take_turn(
+def move_first(
     s: Session, group_id: int, call_uuid: str, choose: Callable[[RotationPointer | None], int | None]
 ) -> RotationPointer | None:
-    """Move a group's turn pointer, once a call (invariant I3), and return the pointer that decides this call's order.
+    """Move the pointer ``first`` of a group, once a call (I3), and return the one that decides the order of this call.
 
-    ``choose`` is given that pointer and returns who is first in turn (a member's id; None: nobody, and nothing moves).
+    ``choose`` is given that pointer and returns who is first now (a member's id; None: nobody, and nothing moves).
     Two calls at once move it one after the other. A call that has moved it already moves nothing and is given what the
     pointer was before its move, however many calls have moved it since.
     """
-    return _move(s, group_id, Remembers.TURN, call_uuid, choose)
+    return _move(s, group_id, Remembers.FIRST, call_uuid, choose)
 
 
-def move_turn(s: Session, group_id: int, call_uuid: str, policy_input: dict[str, Any]) -> None:
-    """Do as ``take_turn``, at the end of the transaction, for a call that could not wait for it.
+def move_first_at_end(s: Session, group_id: int, call_uuid: str, policy_input: dict[str, Any]) -> None:
+    """Do as ``move_first``, at the end of the transaction, for a call that could not wait for it.
 
     ``policy_input`` is what its order was decided on, as plain values: the daemon's next run may write this.
     Raises KeyError or ValueError for other values.
     """
     read = PolicyInput.from_json(policy_input)
-    choose = partial(first_in_turn, read)
-    at_end(s, Rank.ROTATION, group_id, lambda s: _move(s, group_id, Remembers.TURN, call_uuid, choose))
+    choose = partial(first_member, read)
+    at_end(s, Rank.ROTATION, group_id, lambda s: _move(s, group_id, Remembers.FIRST, call_uuid, choose))
 
 
 def note_answer(
@@ -184,7 +184,7 @@ def _note_answerer(s: Session, group_id: int, member_id: int, call_uuid: str) ->
 
 
 def _pointers_of(row: Any) -> tuple[RotationPointer | None, RotationPointer | None]:
-    return pointer_of(row.answerer_id, row.answerer_position), pointer_of(row.turn_id, row.turn_position)
+    return pointer_of(row.answerer_id, row.answerer_position), pointer_of(row.first_id, row.first_position)
 
 
 def _move(

@@ -110,7 +110,7 @@ def member_of(row: Any) -> Member:
         position=row.member_position,
         blocked=row.member_blocked,
         idle_since=row.member_idle_since,
-        rang_out=row.member_rang_out,
+        unanswered_in_a_row=row.member_unanswered_in_a_row,
         auto_blocked=row.member_block_reason is not None,
         **stored_values(MEMBER_FIELDS, row, "member_"),
     )

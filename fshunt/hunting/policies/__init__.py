@@ -26,7 +26,7 @@ class Remembers(StrEnum):
 
     NOTHING = "nothing"
     ANSWERER = "answerer"
-    TURN = "turn"
+    FIRST = "first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ _TABLE = (
     Policy(
         "round-robin",
         round_robin,
-        Remembers.TURN,
-        "from the member after the one who was FIRST IN TURN at the previous call, whoever answered it",
+        Remembers.FIRST,
+        "from the member after the one who was FIRST in the order of the previous call, whoever answered it",
     ),
     Policy(
         "simultaneous", simultaneous, Remembers.NOTHING, "all free members at once; the first to pick up gets the call"
@@ -72,7 +72,7 @@ def decide(policy_input: PolicyInput) -> Stages:
     return policy_named(policy_input.policy).order(policy_input) if policy_input.members else ()
 
 
-def first_in_turn(policy_input: PolicyInput, turn: RotationPointer | None) -> int | None:
-    """Return the member who is first in the order after this turn; None if there is no member."""
-    stages = decide(policy_input.with_turn(turn))
+def first_member(policy_input: PolicyInput, first: RotationPointer | None) -> int | None:
+    """Return the member who comes first when ``first`` came first last time; None if there is no member."""
+    stages = decide(policy_input.with_first(first))
     return stages[0][0] if stages else None
