@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
+from time import sleep
 from typing import Any
 
 import click
@@ -13,8 +14,6 @@ from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
 from fshunt.cli.group_page import print_members, state_words, warn_of
 from fshunt.cli.options import given_member, member_options
-from fshunt.cli.status import look
-from fshunt.db.queries.claimed_members import claimed_members
 from fshunt.errors import UsageError
 from fshunt.hunting.addresses import MemberAddress
 from fshunt.hunting.availability import MemberState
@@ -90,26 +89,21 @@ def list_(app: App, pilot: str) -> None:
     """
     with app.reading() as (session, domain):
         found = groups.get_group(session, domain, pilot)
-        claimed = claimed_members(session, domain)
-    now = datetime.now(UTC)
-    states: dict[int, StateOfMember] = {}
-    if found.members:
-        phones, sentences = member_states.ask(app.settings.switch, found)
-        for sentence in sentences:
-            app.warn(sentence)
-        living = {daemon.row.run_id for daemon in look(app).maybe_alive} if claimed else set()
-        states = member_states.states(found, phones, claimed, now, living)
+    now = member_states.of_group(app.store, app.settings.database_url, found, app.settings.switch, sleep)
+    for sentence in now.sentences:
+        app.warn(sentence)
     seconds_per_ring = app.settings.seconds_per_ring
 
     def page() -> None:
         if not found.members:
             output.say(f"Group {pilot} has no members: `fshunt member add {pilot} EXT` adds one.")
-        words = {each.id: _state_words(each, states[each.id], now) for each in found.members}
+        words = {each.id: _state_words(each, now.states[each.id], now.at) for each in found.members}
         print_members(found, seconds_per_ring, words)
 
     def values() -> list[dict[str, Any]]:
         return [
-            member_json(each, found, seconds_per_ring) | member_state_json(states[each.id]) for each in found.members
+            member_json(each, found, seconds_per_ring) | member_state_json(now.states[each.id])
+            for each in found.members
         ]
 
     app.show("members", values, page)

@@ -9,11 +9,8 @@ import click
 from fshunt.cli.app import App
 from fshunt.cli.base import NounCommand, pass_app
 from fshunt.cli.status_page import print_status
-from fshunt.db.queries.overview import Overview, overview
-from fshunt.db.writable import why_not_writable
 from fshunt.errors import DatabaseError
 from fshunt.services import cluster_health
-from fshunt.services.cluster_health import ClusterHealth
 from fshunt.services.serialize import nothing_known_json, status_json
 
 
@@ -27,7 +24,7 @@ def status(app: App) -> int:
     no daemon is alive.
     """
     try:
-        found = look(app)
+        found = cluster_health.look(app.store, app.settings.database_url, sleep)
     except DatabaseError as error:
         if not app.as_json:
             raise
@@ -36,13 +33,3 @@ def status(app: App) -> int:
         return error.exit_code
     app.show("status", lambda: status_json(found), lambda: print_status(found))
     return 0 if found.living else 1
-
-
-def look(app: App) -> ClusterHealth:
-    """Look at the database; with a daemon that may be dead, twice."""
-    return cluster_health.look(lambda: _overview(app), lambda: why_not_writable(app.settings.database_url), sleep)
-
-
-def _overview(app: App) -> Overview:
-    with app.store.reading() as session:
-        return overview(session)

@@ -14,9 +14,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from sqlalchemy import URL
+
+from fshunt.db.engine import Store
 from fshunt.db.queries.daemons import DaemonRow
-from fshunt.db.queries.overview import Overview
+from fshunt.db.queries.overview import Overview, overview
 from fshunt.db.queries.queue import QueuedHunt
+from fshunt.db.writable import why_not_writable
 
 SECOND_LOOK_HEARTBEATS = 2.5
 """A daemon whose counter stands still for so many heartbeats between two looks is shown as not alive."""
@@ -146,16 +150,23 @@ class ClusterHealth:
         return next((daemon.node for daemon in self.daemons if daemon.row.run_id == run), "")
 
 
-def look(
-    overview: Callable[[], Overview], why_not_writable: Callable[[], str | None], pause: Callable[[float], None]
-) -> ClusterHealth:
-    """Look at the database; with a daemon that may be dead, twice, with a pause for some heartbeats between."""
-    first, at = overview(), datetime.now(UTC)
-    unwritable = why_not_writable()
+def look(store: Store, url: str | URL, pause: Callable[[float], None]) -> ClusterHealth:
+    """Look at the database; with a daemon that may be dead, twice, with a pause for some heartbeats between.
+
+    ``url`` is the database's: whether it can be written is tried on a connection of its own.
+    """
+    first, at = read_overview(store), datetime.now(UTC)
+    unwritable = why_not_writable(url)
     if unwritable is not None or not _may_be_dead(first, at):
         return state_of(first, at, unwritable=unwritable)
     pause(SECOND_LOOK_HEARTBEATS * first.timing.heartbeat_seconds)
-    return state_of(overview(), datetime.now(UTC), before=first, unwritable=unwritable)
+    return state_of(read_overview(store), datetime.now(UTC), before=first, unwritable=unwritable)
+
+
+def read_overview(store: Store) -> Overview:
+    """Read what all daemons have in the database, in one transaction."""
+    with store.reading() as session:
+        return overview(session)
 
 
 def unreadable(reason: str) -> Finding:

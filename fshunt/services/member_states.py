@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from fshunt.db.queries.claimed_members import ClaimedMember, claimed_members
 from fshunt.errors import FshuntError
 from fshunt.hunting.availability import MemberState, MemberStatus, member_state
+from fshunt.services import cluster_health
 
 if TYPE_CHECKING:
-    from fshunt.db.queries.claimed_members import ClaimedMember
+    from sqlalchemy import URL
+
+    from fshunt.db.engine import Store
     from fshunt.esl.inbound import Inbound
     from fshunt.freeswitch.phones import PhoneCall, PhoneTable
     from fshunt.hunting.group import Group, Member
@@ -75,6 +79,41 @@ class SwitchPhones:
     def calls(self, number: str, domain: str) -> list[PhoneCall]:
         """The calls of an extension, the oldest first."""
         return [call for each in self._answers for call in each.table.calls_of(f"{number}@{domain}")]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStates:
+    """The state of each member of a group by its id at one time, and a sentence for what could not be asked."""
+
+    at: datetime
+    states: Mapping[int, StateOfMember] = field(default_factory=dict)
+    sentences: tuple[str, ...] = ()
+
+
+def of_group(
+    store: Store, url: str | URL, group: Group, switches: Iterable[WatchedSwitch], pause: Callable[[float], None]
+) -> GroupStates:
+    """Return what a group's members do now, by the switches and by the claims in the database.
+
+    ``url`` and ``pause`` are for a look at the daemons (``cluster_health.look``), if any member is claimed. The
+    switches are asked outside a transaction: one may take seconds to answer.
+    """
+    at = datetime.now(UTC)
+    if not group.members:
+        return GroupStates(at)
+    claimed = _claimed(store, group.domain)
+    phones, sentences = ask(switches, group)
+    living = _living(store, url, pause) if claimed else set()
+    return GroupStates(at, states(group, phones, claimed, at, living), tuple(sentences))
+
+
+def _claimed(store: Store, domain: str) -> dict[str, ClaimedMember]:
+    with store.reading() as session:
+        return claimed_members(session, domain)
+
+
+def _living(store: Store, url: str | URL, pause: Callable[[float], None]) -> set[str]:
+    return {daemon.row.run_id for daemon in cluster_health.look(store, url, pause).maybe_alive}
 
 
 def ask(switches: Iterable[WatchedSwitch], group: Group) -> tuple[SwitchPhones, list[str]]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from fshunt.cli import status
+from fshunt.cli import member
 from fshunt.db.engine import open_store
 from fshunt.db.models import DaemonRecord, HuntMember
 from fshunt.db.queries import calls, claims, daemons
@@ -146,7 +146,7 @@ GONE_FOR_SECONDS = 3600.0
 def pauses(monkeypatch) -> list[float]:
     """The pauses before second looks; nothing is waited for."""
     seconds: list[float] = []
-    monkeypatch.setattr(status, "sleep", seconds.append)
+    monkeypatch.setattr(member, "sleep", seconds.append)
     return seconds
 
 
@@ -167,7 +167,7 @@ def test_a_claim_counts_as_left_only_if_its_daemon_sends_no_other_heartbeat(offi
         with writing(office) as s:
             s.execute(update(DaemonRecord).values(counter=DaemonRecord.counter + 1))
 
-    monkeypatch.setattr(status, "sleep", sends_a_heartbeat)
+    monkeypatch.setattr(member, "sleep", sends_a_heartbeat)
     assert "left by" not in shown(office)["1002"]
 
 

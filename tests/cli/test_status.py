@@ -1,6 +1,7 @@
 """`fshunt status`: who is alive, what is wrong first, and what there is."""
 
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from fshunt.cli import status
+from fshunt.db.engine import open_store
 from fshunt.db.models import Cluster
 from fshunt.db.queries import claims, cluster, daemons, queue
 from fshunt.services import cluster_health, groups
@@ -455,7 +457,8 @@ def test_on_a_terminal_what_is_wrong_is_red(fshunt, beat, monkeypatch):
             return True
 
     beat(silent=3600)
-    found = cluster_health.state_of(status._overview(_App(fshunt)), datetime.now(UTC))
+    with closing(open_store(fshunt.env["FSHUNT_DATABASE_URL"])) as store:
+        found = cluster_health.state_of(cluster_health.read_overview(store), datetime.now(UTC))
     screen = Terminal()
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "80")
@@ -464,15 +467,6 @@ def test_on_a_terminal_what_is_wrong_is_red(fshunt, beat, monkeypatch):
     lines = screen.getvalue().splitlines()
     assert lines[0].startswith("\x1b[31m\x1b[1mPROBLEM  No daemon is alive")
     assert len(lines) < 24
-
-
-class _App:
-    """As much of the command line's App as the look at the database needs."""
-
-    def __init__(self, fshunt) -> None:
-        from fshunt.db.engine import open_store
-
-        self.store = open_store(fshunt.env["FSHUNT_DATABASE_URL"])
 
 
 @pytest.mark.parametrize(
