@@ -18,7 +18,7 @@ from fshunt.errors import UsageError
 from fshunt.hunting.addresses import MemberAddress
 from fshunt.hunting.availability import MemberState
 from fshunt.hunting.group import Group, Member
-from fshunt.services import groups, member_states
+from fshunt.services import groups, member_states, members
 from fshunt.services.groups import GroupDetails, details_of
 from fshunt.services.member_states import StateOfMember
 from fshunt.services.serialize import block_json, group_json, member_json, member_state_json
@@ -69,7 +69,7 @@ def add(app: App, /, pilot: str, ext: tuple[MemberAddress, ...], at: int | None,
     with app.writing() as (session, domain):
         shared = domain in app.settings.shared_members
         details = _details(
-            session, groups.add_members(session, domain, pilot, list(ext), at=at, shared=shared, **fields)
+            session, members.add_members(session, domain, pilot, list(ext), at=at, shared=shared, **fields)
         )
     _tell(app, details, f"Added {_listed(ext)}")
 
@@ -130,7 +130,7 @@ def _clock(when: datetime, now: datetime) -> str:
 def remove(app: App, pilot: str, ext: MemberAddress) -> None:
     """Remove a member from a group; the members behind move up."""
     with app.writing() as (session, domain):
-        details = _details(session, groups.remove_member(session, domain, pilot, ext))
+        details = _details(session, members.remove_member(session, domain, pilot, ext))
     _tell(app, details, f"Removed {ext}")
 
 
@@ -142,7 +142,7 @@ def remove(app: App, pilot: str, ext: MemberAddress) -> None:
 def move(app: App, pilot: str, ext: MemberAddress, position: int) -> None:
     """Move a member to POSITION, counted from 1."""
     with app.writing() as (session, domain):
-        details = _details(session, groups.move_member(session, domain, pilot, ext, position))
+        details = _details(session, members.move_member(session, domain, pilot, ext, position))
     _tell(app, details, f"Moved {ext} to position {position}")
 
 
@@ -161,7 +161,7 @@ def set_(app: App, /, pilot: str, ext: MemberAddress, group_ring: bool, **option
     if not fields:
         raise UsageError("Nothing to set: use an option such as --rings 4; see `fshunt member set --help`.")
     with app.writing() as (session, domain):
-        details = _details(session, groups.set_member(session, domain, pilot, ext, **fields))
+        details = _details(session, members.set_member(session, domain, pilot, ext, **fields))
     _tell(app, details, f"Changed {ext}")
 
 
@@ -172,7 +172,7 @@ def set_(app: App, /, pilot: str, ext: MemberAddress, group_ring: bool, **option
 def enable(app: App, pilot: str, ext: MemberAddress) -> None:
     """Ring the member again."""
     with app.writing() as (session, domain):
-        details = _details(session, groups.enable_member(session, domain, pilot, ext, True))
+        details = _details(session, members.enable_member(session, domain, pilot, ext, True))
     _tell(app, details, f"Enabled {ext}")
 
 
@@ -186,7 +186,7 @@ def disable(app: App, pilot: str, ext: MemberAddress) -> None:
     It keeps its position.
     """
     with app.writing() as (session, domain):
-        details = _details(session, groups.enable_member(session, domain, pilot, ext, False))
+        details = _details(session, members.enable_member(session, domain, pilot, ext, False))
     _tell(app, details, f"Disabled {ext}")
 
 
@@ -199,7 +199,7 @@ def block(app: App, ext: str) -> None:
     This is the member's own choice; `disable` is the administrator's.
     """
     with app.writing() as (session, domain):
-        pilots = groups.block(session, domain, ext, True)
+        pilots = members.block(session, domain, ext, True)
     sentence = f"{ext} is blocked in all groups of {domain}."
     app.show("block", lambda: block_json(domain, ext, True, pilots), lambda: output.say(sentence))
 
@@ -210,6 +210,6 @@ def block(app: App, ext: str) -> None:
 def unblock(app: App, ext: str) -> None:
     """Ring EXT again in all groups."""
     with app.writing() as (session, domain):
-        pilots = groups.block(session, domain, ext, False)
+        pilots = members.block(session, domain, ext, False)
     sentence = f"{ext} is no longer blocked in {domain}."
     app.show("block", lambda: block_json(domain, ext, False, pilots), lambda: output.say(sentence))

@@ -23,33 +23,7 @@ from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import check_destinations, check_stored, columns_of
 from fshunt.hunting.policies import POLICIES, Remembers
 from fshunt.hunting.rotation import RotationPointer, next_index
-from fshunt.services.members import (
-    add_members,
-    block,
-    enable_member,
-    forget_stray_blocks,
-    move_member,
-    remove_member,
-    set_member,
-)
-
-__all__ = [
-    "add_group",
-    "add_members",
-    "block",
-    "details_of",
-    "enable_group",
-    "enable_member",
-    "get_group",
-    "list_groups",
-    "move_member",
-    "remove_group",
-    "remove_member",
-    "renumber_group",
-    "resolve_domain",
-    "set_group",
-    "set_member",
-]
+from fshunt.services.members import forget_stray_blocks
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def test_a_phone_stops_ringing_when_its_member_blocks(rig: Rig) -> None:
 def test_a_phone_stops_ringing_when_its_member_is_disabled(rig: Rig) -> None:
     _, call = ringing(rig)
     with rig.store.writing() as s:
-        groups.enable_member(s, DOMAIN, "5000", parse_member("1001"), False)
+        members.enable_member(s, DOMAIN, "5000", parse_member("1001"), False)
     record = rig.closed(call)
     assert rang(record) == [("1001", "no-answer"), ("1002", "answered")]
     assert record.offers[0].detail == "disabled or removed by an administrator while it rang"

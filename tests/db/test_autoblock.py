@@ -7,7 +7,7 @@ import pytest
 from fshunt.db.queries import calls
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.states import Outcome
-from fshunt.services import groups
+from fshunt.services import groups, members
 from tests.support.small_office import DOMAIN, NOON, PILOT, after, look, make_office
 
 N = 3
@@ -62,7 +62,7 @@ def state(store, extension):
 
 def block(store, extension, blocked=True):
     with store.writing() as s:
-        groups.block(s, DOMAIN, extension, blocked)
+        members.block(s, DOMAIN, extension, blocked)
 
 
 def test_after_so_many_calls_in_a_row_a_member_is_blocked(store, desk):
@@ -111,7 +111,7 @@ def test_an_end_that_is_written_twice_counts_once(store, desk):
 def test_the_last_available_member_is_never_blocked(store, desk):
     block(store, "1002")
     with store.writing() as s:
-        groups.enable_member(s, DOMAIN, PILOT, desk.members["1003"].address, False)
+        members.enable_member(s, DOMAIN, PILOT, desk.members["1003"].address, False)
     desk.ring_out("1001", 2 * N)
     assert state(store, "1001") == (2 * N, False, False)
     block(store, "1002", False)
@@ -131,8 +131,8 @@ def test_a_member_without_a_phone_is_not_available(store, desk):
 def test_the_only_member_with_a_phone_in_another_group_is_not_blocked(store, group, desk):
     with store.writing() as s:
         groups.add_group(s, DOMAIN, "5001")
-        groups.add_members(s, DOMAIN, "5001", [group.members[0].address], shared=True)
-        groups.add_members(s, DOMAIN, "5001", [parse_member("1009")])
+        members.add_members(s, DOMAIN, "5001", [group.members[0].address], shared=True)
+        members.add_members(s, DOMAIN, "5001", [parse_member("1009")])
     for _ in range(N):
         desk.offer(desk.call(), "1001", missing=["1009"])
     assert state(store, "1001") == (N, False, False)
@@ -141,7 +141,7 @@ def test_the_only_member_with_a_phone_in_another_group_is_not_blocked(store, gro
 def test_the_last_member_of_another_group_is_not_blocked(store, group, desk):
     with store.writing() as s:
         groups.add_group(s, DOMAIN, "5001")
-        groups.add_members(s, DOMAIN, "5001", [group.members[0].address], shared=True)
+        members.add_members(s, DOMAIN, "5001", [group.members[0].address], shared=True)
     desk.ring_out("1001", N)
     assert state(store, "1001") == (N, False, False)
 
@@ -176,6 +176,6 @@ def test_an_own_wish_stays_an_own_wish_and_is_the_stronger(store, desk):
 
 def test_an_offer_of_a_removed_member_does_not_count(store, desk):
     with store.writing() as s:
-        groups.remove_member(s, DOMAIN, PILOT, desk.members["1001"].address)
+        members.remove_member(s, DOMAIN, PILOT, desk.members["1001"].address)
     desk.ring_out("1001", N)
     assert [member.blocked for member in look(store).members] == [False, False]

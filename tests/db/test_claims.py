@@ -10,7 +10,7 @@ from fshunt.db.engine import Store, open_store
 from fshunt.db.models import Claim
 from fshunt.db.queries import claims, hunts
 from fshunt.hunting.availability import MemberStatus
-from fshunt.services import groups
+from fshunt.services import members
 from tests.support.small_office import DOMAIN, NOON, PILOT, addresses, after, make_office, waits_or_ends
 
 ALL = ["1001", "1002", "1003", "1004"]
@@ -203,9 +203,9 @@ def test_looking_tells_of_all_and_claims_those_wanted(store, group):
 def test_looking_sees_what_was_changed_since_the_hunt_began(store, group):
     one, three = addresses("1001", "1003")
     with store.writing() as s:
-        groups.enable_member(s, DOMAIN, PILOT, one, False)
-        groups.block(s, DOMAIN, "1002", True)
-        groups.remove_member(s, DOMAIN, PILOT, three)
+        members.enable_member(s, DOMAIN, PILOT, one, False)
+        members.block(s, DOMAIN, "1002", True)
+        members.remove_member(s, DOMAIN, PILOT, three)
         hunts.note_end(s, group.members[3].id, at=NOON)
     seen = look_and_claim(store, group, "a", *ALL)
     assert not seen["1001"].enabled

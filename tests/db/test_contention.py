@@ -18,7 +18,7 @@ from fshunt.db.queries import calls, claims, daemons, hunts, queue
 from fshunt.hunting.policy_input import policy_input_of
 from fshunt.hunting.rotation import next_index
 from fshunt.hunting.states import Outcome
-from fshunt.services import groups
+from fshunt.services import groups, members
 from tests.db.test_claims import held
 from tests.support.small_office import DOMAIN, NOON, PILOT, addresses, after, look, make_office, waits_or_ends
 
@@ -135,15 +135,15 @@ def test_recorders_that_write_in_opposite_orders_never_wait_for_each_other(store
     first = make_office(stores[0], *MEMBERS, policy="circular", auto_block=2)
     with stores[0].writing() as s:
         groups.add_group(s, DOMAIN, "5001", policy="circular", auto_block=2)
-        second = groups.add_members(s, DOMAIN, "5001", addresses("2001", "2002", "2003"))
-    members = [(group, member) for group in (first, second) for member in group.members]
+        second = members.add_members(s, DOMAIN, "5001", addresses("2001", "2002", "2003"))
+    everybody = [(group, member) for group in (first, second) for member in group.members]
     numbers = itertools.count()
 
     def record(number: int) -> None:
         dice = random.Random(number)
         for batch in range(20):
             with stores[number % 2].writing() as s:
-                for group, member in dice.sample(members, len(members)):
+                for group, member in dice.sample(everybody, len(everybody)):
                     record_call(s, f"{next(numbers)}", group, member, NOON if dice.random() < 0.5 else after(batch))
             with stores[number % 2].writing() as s:
                 daemons.write_heartbeat(s, f"{number}", node=f"{number}", started_at=NOON, at=NOON, status={})
@@ -161,8 +161,8 @@ def test_a_change_of_several_members_locks_them_in_the_order_of_the_outbox(store
     group = make_office(stores[0], "1001", "1002")
     with stores[0].writing() as s:
         groups.add_group(s, DOMAIN, "5001")
-        other = groups.add_members(s, DOMAIN, "5001", addresses("1001"), shared=True)
-        groups.block(s, DOMAIN, "1001", True)
+        other = members.add_members(s, DOMAIN, "5001", addresses("1001"), shared=True)
+        members.block(s, DOMAIN, "1001", True)
     mine = [group.members[0], other.members[0]] if change == "put back" else list(group.members)
     first, second = sorted(member.id for member in mine)
     with stores[0].writing() as s:  # the first lies behind the second from here on, where rows are read as they lie
@@ -173,9 +173,9 @@ def test_a_change_of_several_members_locks_them_in_the_order_of_the_outbox(store
             for plan in () if stores[1].is_sqlite else ("indexscan", "bitmapscan", "nestloop"):
                 s.execute(text(f"SET LOCAL enable_{plan} = off"))
             if change == "put back":
-                groups.block(s, DOMAIN, "1001", False)
+                members.block(s, DOMAIN, "1001", False)
             else:
-                groups.move_member(s, DOMAIN, PILOT, group.members[0].address, 2)
+                members.move_member(s, DOMAIN, PILOT, group.members[0].address, 2)
 
     with ThreadPoolExecutor(1) as pool:
         with stores[0].writing() as s:
@@ -213,9 +213,9 @@ def test_administration_between_calls_breaks_nothing(stores):
             hunt, member = f"{number}{turn:02}", dice.choice(group.members)
             with store.writing() as s:
                 if number == 0:
-                    groups.move_member(s, DOMAIN, PILOT, member.address, dice.randint(1, len(MEMBERS)))
+                    members.move_member(s, DOMAIN, PILOT, member.address, dice.randint(1, len(MEMBERS)))
                 elif number == 1:
-                    groups.block(s, DOMAIN, member.extension, dice.random() < 0.5)
+                    members.block(s, DOMAIN, member.extension, dice.random() < 0.5)
                 else:
                     hunts.move_first(s, group.id, hunt, lambda memory: ids[next_index(memory, ids)])
             if number > 1:

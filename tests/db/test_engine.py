@@ -13,7 +13,7 @@ from fshunt.db.engine import open_store
 from fshunt.db.queries import hunts
 from fshunt.errors import Conflict, DatabaseError, FshuntError
 from fshunt.hunting.addresses import MemberAddress
-from fshunt.services import groups
+from fshunt.services import groups, members
 from tests.support.small_office import DOMAIN, NOON, PILOT, look, make_office, waits_or_ends
 
 
@@ -103,7 +103,7 @@ def test_two_administrators_add_to_one_group_at_once(store, database_url):
         for i in range(4):
             with mine.writing() as s:
                 member = MemberAddress(f"{n}{i}")
-                groups.add_members(s, DOMAIN, PILOT, [member], at=1)
+                members.add_members(s, DOMAIN, PILOT, [member], at=1)
 
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(add, n) for n in range(4)]:
@@ -136,8 +136,8 @@ def test_two_administrators_cannot_put_one_member_into_two_groups(store, databas
         failed = one_after_the_other(
             store,
             other,
-            lambda s: groups.add_members(s, DOMAIN, PILOT, one),
-            lambda s: groups.add_members(s, DOMAIN, "5001", one),
+            lambda s: members.add_members(s, DOMAIN, PILOT, one),
+            lambda s: members.add_members(s, DOMAIN, "5001", one),
         )
     assert isinstance(failed, Conflict)
     assert "already a member of 5000" in str(failed)

@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 
 from fshunt.db.engine import Store, open_store
 from fshunt.db.notifications import STOP_SECONDS, Changes, announce
-from fshunt.services import groups
+from fshunt.services import groups, members
 from tests.db.test_autoblock import Desk
 from tests.db.test_claims import claim, drop_run, look_and_claim, release
 from tests.db.test_queue import drop_run as drop_queue
@@ -59,7 +59,7 @@ def listening(url: str) -> Iterator[Ears]:
 def ears(store: Store, database_url: str) -> Iterator[Ears]:
     make_office(store, "1001", "1002", "1003", auto_block=1)
     with store.writing() as s:
-        groups.block(s, DOMAIN, "1003", True)
+        members.block(s, DOMAIN, "1003", True)
     with listening(database_url) as heard:
         yield heard
 
@@ -79,12 +79,12 @@ def first(store):
 
 
 CHANGES = {
-    "block": lambda store: write(store, groups.block, DOMAIN, "1001", True),
-    "unblock": lambda store: write(store, groups.block, DOMAIN, "1003", False),
+    "block": lambda store: write(store, members.block, DOMAIN, "1001", True),
+    "unblock": lambda store: write(store, members.block, DOMAIN, "1003", False),
     "block by itself": lambda store: desk_of(store).ring_out("1001"),
-    "disable": lambda store: write(store, groups.enable_member, DOMAIN, PILOT, first(store).address, False),
-    "remove": lambda store: write(store, groups.remove_member, DOMAIN, PILOT, first(store).address),
-    "move": lambda store: write(store, groups.move_member, DOMAIN, PILOT, first(store).address, 2),
+    "disable": lambda store: write(store, members.enable_member, DOMAIN, PILOT, first(store).address, False),
+    "remove": lambda store: write(store, members.remove_member, DOMAIN, PILOT, first(store).address),
+    "move": lambda store: write(store, members.move_member, DOMAIN, PILOT, first(store).address, 2),
     "disable the group": lambda store: write(store, groups.enable_group, DOMAIN, PILOT, False),
     "remove the group": lambda store: write(store, groups.remove_group, DOMAIN, PILOT),
 }
@@ -199,7 +199,7 @@ def test_what_was_undone_is_not_told(on_postgres, heard):
             write(on_postgres, block_and_fail)
 
     def block_and_fail(s):
-        groups.block(s, DOMAIN, "1001", True)
+        members.block(s, DOMAIN, "1001", True)
         raise LookupError
 
     assert heard(undone) == []

@@ -11,7 +11,7 @@ from fshunt.db.models import Claim
 from fshunt.db.queries import claims, hunts
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.rotation import next_index
-from fshunt.services import groups
+from fshunt.services import members
 from tests.support.examples import examples
 from tests.support.small_office import DOMAIN, NOON, PILOT, after, look, make_office
 
@@ -79,7 +79,7 @@ class Office(RuleBasedStateMachine):
             return
         ticket = 1 + round(where * len(self.first.people()))
         with self.store.writing() as s:
-            groups.add_members(s, DOMAIN, PILOT, [parse_member(who)], at=ticket)
+            members.add_members(s, DOMAIN, PILOT, [parse_member(who)], at=ticket)
         for pointer in (self.first, self.answerer):
             pointer.add(who, ticket)
 
@@ -88,7 +88,7 @@ class Office(RuleBasedStateMachine):
     def remove(self, data):
         who = data.draw(st.sampled_from(self.first.people()))
         with self.store.writing() as s:
-            groups.remove_member(s, DOMAIN, PILOT, parse_member(who))
+            members.remove_member(s, DOMAIN, PILOT, parse_member(who))
         for pointer in (self.first, self.answerer):
             pointer.remove(who)
 
@@ -98,7 +98,7 @@ class Office(RuleBasedStateMachine):
         who = data.draw(st.sampled_from(self.first.people()))
         ticket = data.draw(st.integers(1, len(self.first.people())))
         with self.store.writing() as s:
-            groups.move_member(s, DOMAIN, PILOT, parse_member(who), ticket)
+            members.move_member(s, DOMAIN, PILOT, parse_member(who), ticket)
         for pointer in (self.first, self.answerer):
             pointer.move(who, ticket)
 

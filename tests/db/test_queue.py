@@ -7,7 +7,7 @@ from sqlalchemy import text
 from fshunt.db.engine import open_store
 from fshunt.db.queries import hunts, queue
 from fshunt.hunting.availability import in_wrap_up
-from fshunt.services import groups
+from fshunt.services import groups, members
 from tests.db.test_claims import ALL, claim, look_and_claim, release
 from tests.support.small_office import DOMAIN, NOON, PILOT, after, make_office
 
@@ -148,15 +148,15 @@ def test_with_call_waiting_the_line_is_no_hindrance(store, group):
 def test_a_member_of_two_groups_is_kept_for_who_waits_in_the_other(store, group):
     with store.writing() as s:
         groups.add_group(s, DOMAIN, "5001")
-        other = groups.add_members(s, DOMAIN, "5001", [group.members[0].address], shared=True)
+        other = members.add_members(s, DOMAIN, "5001", [group.members[0].address], shared=True)
     join(store, "a", "1001", group_id=other.id)
     assert got(store, group, "new", "1001") == set()
 
 
 def test_who_waits_gets_nobody_who_is_disabled_blocked_or_rests(store, group):
     with store.writing() as s:
-        groups.enable_member(s, DOMAIN, PILOT, group.members[0].address, False)
-        groups.block(s, DOMAIN, "1002", True)
+        members.enable_member(s, DOMAIN, PILOT, group.members[0].address, False)
+        members.block(s, DOMAIN, "1002", True)
         hunts.note_end(s, group.members[2].id, at=NOON)
     ticket = join(store, "a", *ALL)
     assert got(store, group, "a", *ALL[:3], ticket=ticket, at=after(4), wrap_up_seconds=5.0) == set()

@@ -21,7 +21,7 @@ from fshunt.db.engine import Store
 from fshunt.db.queries import calls, claims, hunts, queue
 from fshunt.db.queries.claims import MAX_TICKET
 from fshunt.hunting.states import Result
-from fshunt.services import groups
+from fshunt.services import members
 from tests.db.test_claims import held
 from tests.support.examples import examples
 from tests.support.small_office import DOMAIN, NOON, PILOT, look, make_office
@@ -410,7 +410,7 @@ class Daemons(RuleBasedStateMachine):
     def a_member_is_blocked_or_put_back(self, who):
         self.blocked ^= {who}
         with self.store.writing() as s:
-            groups.block(s, DOMAIN, who, who in self.blocked)
+            members.block(s, DOMAIN, who, who in self.blocked)
 
     # Invariants.
 

@@ -7,7 +7,7 @@ import pytest
 from fshunt.db.engine import Store
 from fshunt.db.queries import hunts
 from fshunt.hunting.rotation import RotationPointer, next_index
-from fshunt.services import groups
+from fshunt.services import groups, members
 from tests.support.small_office import DOMAIN, NOON, PILOT, addresses, after, look, make_office
 
 ONE, TWO, THREE, FOUR = addresses("1001", "1002", "1003", "1004")
@@ -78,7 +78,7 @@ def test_a_removed_member_moves_nothing(store):
     group = make_office(store, *MEMBERS)
     take(store, group, "a")
     with store.writing() as s:
-        groups.remove_member(s, DOMAIN, PILOT, TWO)
+        members.remove_member(s, DOMAIN, PILOT, TWO)
     assert take(store, group, "b") == RotationPointer(group.members[0].id, 1)
     assert turn_of(store, group.id) == RotationPointer(group.members[0].id, 1)
 

@@ -14,7 +14,7 @@ from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.policies import decide
 from fshunt.hunting.policy_input import PolicyInput
 from fshunt.hunting.states import Outcome
-from fshunt.services import groups
+from fshunt.services import groups, members
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -38,8 +38,8 @@ def fill(url):
     store = open_store(url)
     with store.writing() as s:
         groups.add_group(s, "pbx.test", "5000", name="Sales", policy="circular")
-        added = groups.add_members(s, "pbx.test", "5000", [parse_member("1001"), parse_member("+4930123@carrier")])
-        groups.block(s, "pbx.test", "1001", True)
+        added = members.add_members(s, "pbx.test", "5000", [parse_member("1001"), parse_member("+4930123@carrier")])
+        members.block(s, "pbx.test", "1001", True)
         first = added.members[0]
         hunts.note_answer(s, added.id, first.id, call_uuid="u1", at=NOON, moves_answerer=True)
         who = {"hunt_id": "h1", "call_uuid": "u1", "run_id": "run"}

@@ -4,7 +4,7 @@ from fshunt.errors import BadValue, Conflict, NotFound, UsageError
 from fshunt.hunting.destinations import parse_destination
 from fshunt.hunting.group import Group
 from fshunt.hunting.ringtime import RingTime
-from fshunt.services import groups
+from fshunt.services import groups, members
 from tests.support.small_office import DOMAIN, PILOT, addresses, extensions, look, make_office
 
 EVERYTHING = {
@@ -165,7 +165,7 @@ def test_removing_the_last_group_removes_its_domain_and_blocks(store):
     make_office(store, "1001")
     with store.writing() as s:
         groups.add_group(s, "other.test", PILOT)
-        groups.block(s, DOMAIN, "1001", True)
+        members.block(s, DOMAIN, "1001", True)
         groups.remove_group(s, DOMAIN, PILOT)
         assert groups.resolve_domain(s, None, None) == "other.test"
     assert not make_office(store, "1001").members[0].blocked

@@ -3,16 +3,16 @@ import pytest
 from fshunt.errors import BadValue, Conflict, NotFound, UsageError
 from fshunt.hunting.addresses import MemberAddress
 from fshunt.hunting.ringtime import RingTime
-from fshunt.services import groups
+from fshunt.services import groups, members
 from tests.support.small_office import DOMAIN, PILOT, addresses, extensions, look, make_office
 
 ONE, TWO, THREE, FOUR = addresses("1001", "1002", "1003", "1004")
 EXTERNAL = addresses("+14155550123@carrier")[0]
 
 
-def add(store, *members, **how):
+def add(store, *added, **how):
     with store.writing() as s:
-        return groups.add_members(s, DOMAIN, PILOT, list(members), **how)
+        return members.add_members(s, DOMAIN, PILOT, list(added), **how)
 
 
 def positions(group):
@@ -50,7 +50,7 @@ def test_a_member_keeps_every_setting(store):
     added = add(store, ONE, **fields).members[0]
     assert {name: getattr(added, name) for name in fields} == fields
     with store.writing() as s:
-        changed = groups.set_member(s, DOMAIN, PILOT, ONE, ring_time=None, weight=0).members[0]
+        changed = members.set_member(s, DOMAIN, PILOT, ONE, ring_time=None, weight=0).members[0]
     assert (changed.ring_time, changed.weight, changed.confirm) == (None, 0, True)
     assert look(store).members[0] == changed
 
@@ -61,7 +61,7 @@ def test_a_weight_out_of_range_is_refused(store, weight):
     with pytest.raises(BadValue, match="must be from 0 to 100"):
         add(store, TWO, weight=weight)
     with pytest.raises(BadValue), store.writing() as s:
-        groups.set_member(s, DOMAIN, PILOT, ONE, weight=weight)
+        members.set_member(s, DOMAIN, PILOT, ONE, weight=weight)
     assert look(store) == before
 
 
@@ -101,7 +101,7 @@ def test_the_same_extension_in_another_domain_is_another_member(store):
     make_office(store, "1001")
     with store.writing() as s:
         groups.add_group(s, "other.test", PILOT)
-        assert extensions(groups.add_members(s, "other.test", PILOT, [ONE])) == ["1001"]
+        assert extensions(members.add_members(s, "other.test", PILOT, [ONE])) == ["1001"]
 
 
 ONE_WAY, OTHER_WAY, LONGER = addresses("+4930123@one", "+4930123@two", "+49301234@two")
@@ -128,7 +128,7 @@ def test_one_number_over_two_gateways_is_in_one_group_unless_shared(store):
 def test_those_behind_a_removed_member_move_up(store):
     make_office(store, "1001", "1002", "1003")
     with store.writing() as s:
-        changed = groups.remove_member(s, DOMAIN, PILOT, ONE)
+        changed = members.remove_member(s, DOMAIN, PILOT, ONE)
     assert (extensions(changed), positions(changed)) == (["1002", "1003"], [1, 2])
     assert look(store) == changed
 
@@ -145,7 +145,7 @@ def test_those_behind_a_removed_member_move_up(store):
 def test_a_member_is_moved(store, who, to, order):
     make_office(store, "1001", "1002", "1003", "1004")
     with store.writing() as s:
-        changed = groups.move_member(s, DOMAIN, PILOT, who, to)
+        changed = members.move_member(s, DOMAIN, PILOT, who, to)
     assert (extensions(changed), positions(changed)) == (order, [1, 2, 3, 4])
     assert look(store) == changed
 
@@ -154,23 +154,23 @@ def test_a_member_is_moved(store, who, to, order):
 def test_a_move_out_of_range_changes_nothing(store, to):
     before = make_office(store, "1001", "1002")
     with pytest.raises(UsageError, match="use 1 to 2"), store.writing() as s:
-        groups.move_member(s, DOMAIN, PILOT, ONE, to)
+        members.move_member(s, DOMAIN, PILOT, ONE, to)
     assert look(store) == before
 
 
 def test_an_unknown_member_is_reported_with_the_known_ones(store):
     make_office(store, "2001", "2002")
     with pytest.raises(NotFound, match=r"^1001 is not a member of 5000: did you mean 2001"), store.writing() as s:
-        groups.remove_member(s, DOMAIN, PILOT, ONE)
+        members.remove_member(s, DOMAIN, PILOT, ONE)
     with pytest.raises(NotFound, match=r"there are 2001, 2002\.$"), store.writing() as s:
-        groups.enable_member(s, DOMAIN, PILOT, MemberAddress("abc"), False)
+        members.enable_member(s, DOMAIN, PILOT, MemberAddress("abc"), False)
 
 
 def test_a_member_can_be_disabled_and_enabled(store):
     make_office(store, "1001", "1002")
     for enabled in (False, True):
         with store.writing() as s:
-            groups.enable_member(s, DOMAIN, PILOT, TWO, enabled)
+            members.enable_member(s, DOMAIN, PILOT, TWO, enabled)
         assert [m.enabled for m in look(store).members] == [True, enabled]
 
 
@@ -178,40 +178,40 @@ def test_a_block_holds_in_all_groups_of_the_domain_and_in_no_other(store):
     make_office(store, "1001", "1002")
     make_office(store, pilot="5001")
     with store.writing() as s:
-        groups.add_members(s, DOMAIN, "5001", [ONE], shared=True)
+        members.add_members(s, DOMAIN, "5001", [ONE], shared=True)
         groups.add_group(s, "other.test", PILOT)
-        groups.add_members(s, "other.test", PILOT, [ONE])
-        groups.block(s, DOMAIN, "1001", True)
-        groups.block(s, DOMAIN, "1001", True)
+        members.add_members(s, "other.test", PILOT, [ONE])
+        members.block(s, DOMAIN, "1001", True)
+        members.block(s, DOMAIN, "1001", True)
         assert [m.blocked for g in groups.list_groups(s, DOMAIN) for m in g.members] == [True, False, True]
         assert [m.blocked for g in groups.list_groups(s, "other.test") for m in g.members] == [False]
-        groups.block(s, DOMAIN, "1001", False)
+        members.block(s, DOMAIN, "1001", False)
         assert [m.blocked for g in groups.list_groups(s, DOMAIN) for m in g.members] == [False, False, False]
 
 
 def test_an_external_member_can_be_blocked(store):
     make_office(store, "+14155550123@carrier")
     with store.writing() as s:
-        groups.block(s, DOMAIN, "+14155550123@carrier", True)
+        members.block(s, DOMAIN, "+14155550123@carrier", True)
     assert look(store).members[0].blocked
 
 
 def test_only_a_member_can_be_blocked(store):
     make_office(store, "1001")
     with pytest.raises(NotFound, match="1002 is in no group of"), store.writing() as s:
-        groups.block(s, DOMAIN, "1002", True)
+        members.block(s, DOMAIN, "1002", True)
     with pytest.raises(BadValue), store.writing() as s:
-        groups.block(s, DOMAIN, "10 02", True)
+        members.block(s, DOMAIN, "10 02", True)
 
 
 def test_a_block_ends_with_the_last_membership_and_not_before(store):
     make_office(store, "1001")
     make_office(store, pilot="5001")
     with store.writing() as s:
-        groups.add_members(s, DOMAIN, "5001", [ONE], shared=True)
-        groups.block(s, DOMAIN, "1001", True)
-        groups.remove_member(s, DOMAIN, "5001", ONE)
+        members.add_members(s, DOMAIN, "5001", [ONE], shared=True)
+        members.block(s, DOMAIN, "1001", True)
+        members.remove_member(s, DOMAIN, "5001", ONE)
     assert look(store).members[0].blocked
     with store.writing() as s:
-        groups.remove_member(s, DOMAIN, PILOT, ONE)
-        assert not groups.add_members(s, DOMAIN, PILOT, [ONE]).members[0].blocked
+        members.remove_member(s, DOMAIN, PILOT, ONE)
+        assert not members.add_members(s, DOMAIN, PILOT, [ONE]).members[0].blocked

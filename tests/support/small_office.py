@@ -11,7 +11,7 @@ from sqlalchemy import text
 from fshunt.db.engine import Store
 from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.group import Group
-from fshunt.services import groups
+from fshunt.services import groups, members
 
 DOMAIN = "pbx.test"
 PILOT = "5000"
@@ -29,7 +29,7 @@ def addresses(*texts: str) -> list[MemberAddress]:
 def make_office(store: Store, *extensions: str, pilot: str = PILOT, **fields: Any) -> Group:
     with store.writing() as s:
         groups.add_group(s, DOMAIN, pilot, **fields)
-        return groups.add_members(s, DOMAIN, pilot, addresses(*extensions))
+        return members.add_members(s, DOMAIN, pilot, addresses(*extensions))
 
 
 def look(store: Store, pilot: str = PILOT) -> Group:
