@@ -50,7 +50,12 @@ def run_demo() -> int:
         environment = _environment(url, folder)
         with _daemon(environment, Screen()) as (screen, port):
             click.echo(f"The daemon takes calls at 127.0.0.1:{port}; {len(office.CALLS)} callers dial {office.PILOT}.")
-            switch = SimulatedSwitch([("127.0.0.1", port)], domain=office.DOMAIN, fallback_box=office.VOICEMAIL_BOX)
+            switch = SimulatedSwitch(
+                [("127.0.0.1", port)],
+                domain=office.DOMAIN,
+                fallback_box=office.VOICEMAIL_BOX,
+                voicemail_seconds=office.VOICEMAIL_SECONDS,
+            )
             office.run_office(switch, screen.on_office)
         for words in NOUNS_AT_THE_END:
             click.secho(f"\n$ fshunt {' '.join(words)}", bold=True)

@@ -43,6 +43,10 @@ class CallerState:
         self.over = False  # the caller's CHANNEL_HANGUP_COMPLETE was read: no completion comes after it
         self._clock = clock
 
+    def greet(self, uuid: str, number: int) -> None:
+        """Says whose channel it is, and the number of the event that greeted us."""
+        self.uuid, self.greeted = uuid, number
+
     def note(self, event: Frame) -> None:
         """Looks at an event or notice as it comes, before it is kept."""
         if event.content_type == frames.DISCONNECT_NOTICE:

@@ -54,6 +54,10 @@ class Connection:
         self._events: deque[Frame] = deque()
         self._buffered_bytes = 0
 
+    def rename(self, name: str) -> None:
+        """Says whose connection it is, as soon as that is known better."""
+        self.name = name
+
     def post(self, *sent: Command, posted: bool = True) -> list[PendingReply]:
         """Sends commands in one write; ``posted`` when nobody waits for the replies. Raises UnsafeText, SwitchLost."""
         pending = [self.replies.expect(command, posted) for command in sent]

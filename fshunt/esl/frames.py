@@ -102,7 +102,7 @@ class Frame:
         inner = Frame(head)
         length = inner.raw("Content-Length")
         if length is not None and length.isdigit():
-            inner.body = body[: int(length)]
+            return Frame(head, body[: int(length)])
         return inner
 
     @property

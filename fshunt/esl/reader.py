@@ -97,11 +97,12 @@ class FrameReader:
         frame, length = self._frame, self._length
         if frame is None or len(self._buffer) < length:
             return None
-        if length:
-            frame.body = bytes(self._buffer[:length])
-            del self._buffer[:length]
         self._frame = None
-        return frame
+        if not length:
+            return frame
+        body = bytes(self._buffer[:length])
+        del self._buffer[:length]
+        return Frame(frame.head, body, frame.content_type)
 
     def _body_length(self, frame: Frame) -> int:
         length = frame.raw("Content-Length")

@@ -26,6 +26,10 @@ class PendingReply:
         self.posted = posted
         self.reply: Frame | None = None
 
+    def take(self, reply: Frame) -> None:
+        """The reply has come."""
+        self.reply = reply
+
     def refusal(self) -> CommandRefused | None:
         """The error that the reply means, if it does. The output of an API command is no refusal, ``-ERR`` or not."""
         if self.reply is None or self.reply.content_type == API_RESPONSE:
@@ -57,7 +61,7 @@ class Replies:
         if not self._pending:
             raise ProtocolError("FreeSWITCH answered a command that was not sent.")
         pending = self._pending.popleft()
-        pending.reply = reply
+        pending.take(reply)
         refusal = pending.refusal() if pending.posted else None
         if refusal is not None:
             log.warning("%s: %s", uuid, refusal)

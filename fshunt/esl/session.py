@@ -96,8 +96,8 @@ class Session(OutboundSession):
         if reply.get("Socket-Mode") != "async" or reply.get("Control") != "full":
             raise CommandRefused("The dialplan's `socket` action must end with `async full`.")
         self.session_data = reply
-        self._caller.uuid = self._connection.name = uuid
-        self._caller.greeted = number_of(reply)
+        self._connection.rename(uuid)
+        self._caller.greet(uuid, number_of(reply))
         return reply
 
     def send(self, command: Command, timeout: float = REPLY_SECONDS) -> Frame:

@@ -82,7 +82,7 @@ class SimulatedSwitch:
         self.voicemail_seconds = voicemail_seconds
         self.playback_seconds = 1.0
         self.applications: Mapping[str, Application] = {**applications.TABLE, "socket": socket_application}
-        self.registrations = Registrations()
+        self.registrations = Registrations(self._tell_registration)
         self.gateways: dict[str, Gateway] = {}
         self.calls: dict[str, SimulatedCall] = {}
         self.messages: list[VoiceMessage] = []
@@ -97,15 +97,18 @@ class SimulatedSwitch:
         self.pilot_actions = list(pilot_actions or shipped(controllers, domain, fallback_box))
         self.routes: dict[str, list[Action]] = {}
         """Numbers with a dialplan of their own, which overrides pilots and extensions."""
-        self.registrations.told = self._tell_registration
         self._watchers: list[Callable[[Fact], None]] = []
         self._session_ids = itertools.count(1)
 
     # The interface for tests and the demo.
 
-    def phone(self, user: str, behaviour: Behaviour = RINGS, contact: str | None = None) -> Phone:
+    def phone(
+        self, user: str, behaviour: Behaviour = RINGS, contact: str | None = None, *, busy_while_talking: bool = True
+    ) -> Phone:
         """Registers a phone at an extension; a second one is a second contact of it."""
-        return self.registrations.new_phone(user, self.domain, behaviour, contact)
+        return self.registrations.new_phone(
+            user, self.domain, behaviour, contact, busy_while_talking=busy_while_talking
+        )
 
     def user(self, user: str) -> None:
         """An extension without a registration."""
@@ -147,7 +150,7 @@ class SimulatedSwitch:
     ) -> SimulatedCall:
         """A caller dials a number. The call runs in the background; ``join`` waits for its end."""
         channel = self._caller_channel(number, caller_number, caller_name, uuid or str(uuids.uuid4()))
-        channel.variables |= variables or {}
+        channel.variables.update(variables or {})
         call = SimulatedCall(self, channel, self.route(number), caller or SimulatedCaller(), faults)
         self.calls[call.uuid] = call
         channel.announce()
@@ -158,8 +161,8 @@ class SimulatedSwitch:
     def call_from(self, phone: Phone, number: str, *, caller: SimulatedCaller | None = None) -> SimulatedCall:
         """A phone of the switch dials a number and is busy meanwhile."""
         call = self.call(number, phone.user, f"Extension {phone.user}", caller=caller)
-        phone.talking += 1
-        call.on_end = lambda: setattr(phone, "talking", phone.talking - 1)
+        phone.begin_talk()
+        call.at_end(phone.end_talk)
         return call
 
     def stop(self) -> None:
@@ -172,8 +175,7 @@ class SimulatedSwitch:
             call.run()
         finally:
             self.calls.pop(call.uuid, None)
-            call.on_end()
-            call.ended.set()
+            call.close()
 
     def route(self, number: str) -> list[Action]:
         """The dialplan of a number: its own, the pilots', an extension's, or none."""
@@ -209,9 +211,17 @@ class SimulatedSwitch:
         own = leg_variables(profile, caller.profile, phone.contact, next(self._session_ids))
         presence = variables.get("presence_id") or f"{phone.user}@{phone.domain}"
         channel = SimulatedChannel(self.bus, profile, own | variables, presence)
-        channel.call_uuid = caller.uuid
-        channel.other = caller
+        channel.belong_to(caller)
         return channel
+
+    def note_connection(self, change: int) -> None:
+        """One more connection to a controller, or one less."""
+        self.dialled += change
+
+    def note_bytes(self, received: int, sent: int) -> None:
+        """What has passed on the connections to controllers."""
+        self.bytes_in += received
+        self.bytes_out += sent
 
     def find_phones(self, endpoint: str, *, alone: bool) -> list[Phone]:
         """The phones that an endpoint of a dial string rings. Raises DialError where FreeSWITCH rings none.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 FSHUNT = Path(__file__).parents[2] / "fshunt"
-ROOMS = ("daemon", "freeswitch")
+ROOMS = ("daemon", "esl", "freeswitch", "simulator")
 ALLOWED = {("daemon/net/logs.py", "handlers")}
 """The root logger of the standard library has no constructor of ours."""
 

@@ -30,3 +30,17 @@ class Ending:
     """The extensions rung, in order; one for each phone."""
     seconds: float = 0.0
     by_caller: bool = False
+
+    def become(self, kind: str, who: str = "") -> None:
+        """This is how the call goes, unless something else comes after it."""
+        self.kind, self.who = kind, who
+
+    def note_caller_left(self) -> None:
+        """The caller has hung up."""
+        self.by_caller = True
+
+    def close(self, cause: str, seconds: float) -> None:
+        """The call is over; one that nobody took, and whose caller did not leave, was rejected."""
+        self.cause, self.seconds = cause, seconds
+        if self.kind == "abandoned" and not self.by_caller:
+            self.kind = "rejected"

@@ -112,6 +112,24 @@ class SimulatedChannel:
             found += [(f"variable_{key}", value) for key, value in self.variables.items()]
         return found
 
+    # What is noted of a channel, without an event.
+
+    def enter(self, state: str) -> None:
+        """It is in another state; ``fire`` tells of it."""
+        self.state = state
+
+    def face(self, other: SimulatedChannel) -> None:
+        """It has another channel on its other side."""
+        self.other = other
+
+    def belong_to(self, caller: SimulatedChannel) -> None:
+        """It is a leg of this caller's call."""
+        self.call_uuid, self.other = caller.uuid, caller
+
+    def begin_application(self, application: str, argument: str) -> None:
+        """An application begins on it."""
+        self.application = (application, argument)
+
     # What happens to a channel, each with its event.
 
     def announce(self) -> None:
@@ -133,7 +151,7 @@ class SimulatedChannel:
     def mark_ringing(self) -> None:
         """180: signals ringing to the caller; once a channel."""
         if not self.rang and not self.answered:
-            self.profile.times.progress = self._bus.epoch()
+            self.profile.times.rings(self._bus.epoch())
             self.variables.setdefault("sip_to_tag", self.uuid[:13])
             self.fire("CHANNEL_PROGRESS")
             self._enter("RINGING")
@@ -143,7 +161,7 @@ class SimulatedChannel:
         if self.media:
             return
         self.media = True
-        self.profile.times.progress_media = self._bus.epoch()
+        self.profile.times.gains_media(self._bus.epoch())
         self.answer_state = "early"
         self._gain_media()
         self.variables["endpoint_disposition"] = "EARLY MEDIA"
@@ -159,7 +177,7 @@ class SimulatedChannel:
         elif not self.media:
             self.media = True
             self._gain_media()
-        self.profile.times.answered = self._bus.epoch()
+        self.profile.times.is_answered(self._bus.epoch())
         self.answer_state = "answered"
         self.variables |= headers_end.answer_variables()
         self.fire("CHANNEL_ANSWER")
@@ -175,7 +193,7 @@ class SimulatedChannel:
             self.hangup_cause = cause
             self.answer_state = "hangup"
             self.fire("CHANNEL_HANGUP")
-            self.profile.times.hangup = self._bus.epoch()
+            self.profile.times.is_hung_up(self._bus.epoch())
 
     def report(self, *, states: bool) -> None:
         """The end: the last states, and CHANNEL_HANGUP_COMPLETE with all variables."""

@@ -54,6 +54,26 @@ class Times:
     bridged: float = 0.0
     hangup: float = 0.0
 
+    def rings(self, at: float) -> None:
+        """Ringing is signalled."""
+        self.progress = at
+
+    def gains_media(self, at: float) -> None:
+        """Sound flows before the answer."""
+        self.progress_media = at
+
+    def is_answered(self, at: float) -> None:
+        """It is answered."""
+        self.answered = at
+
+    def is_bridged(self, at: float) -> None:
+        """It is connected to another channel."""
+        self.bridged = at
+
+    def is_hung_up(self, at: float) -> None:
+        """It is hung up."""
+        self.hangup = at
+
 
 @dataclass(slots=True)
 class Profile:
@@ -68,6 +88,14 @@ class Profile:
     times: Times
     callee_name: str = ""
     callee_number: str = ""
+
+    def name_callee(self, name: str, number: str) -> None:
+        """Another party is rung or connected."""
+        self.callee_name, self.callee_number = name, number
+
+    def redirect(self, destination: str) -> None:
+        """The caller goes to another number."""
+        self.destination = destination
 
 
 def micro(seconds: float) -> str:

@@ -104,9 +104,9 @@ class SimulatedLeg:
         does = self._behaviour
         self.channel.mark_answered()
         self.channel.settle_answer()
-        self.phone.talking += 1
+        self.phone.begin_talk()
         if self._ring is not None:
-            self._ring.outcome, self._ring.ended = "answered", self._clock.now()
+            self._ring.end("answered", self._clock.now())
         if does.hangup_after is not None:
             self._later(does.hangup_after, self._hangs_up)
         key = self.channel.variables.get("group_confirm_key")
@@ -127,11 +127,13 @@ class SimulatedLeg:
         self._end(NORMAL_CLEARING, "recv_bye", at_once=True)
 
     def _term_status(self, code: int, cause: str) -> None:
-        self.channel.variables |= {
-            "sip_term_status": str(code),
-            "proto_specific_hangup_cause": f"sip:{code}",
-            "sip_term_cause": str(q850_of(cause)),
-        }
+        self.channel.variables.update(
+            {
+                "sip_term_status": str(code),
+                "proto_specific_hangup_cause": f"sip:{code}",
+                "sip_term_cause": str(q850_of(cause)),
+            }
+        )
         if code >= 300:
             self.channel.variables["sip_invite_failure_status"] = str(code)
 
@@ -140,7 +142,7 @@ class SimulatedLeg:
         for timer in self._timers:
             timer.cancel()
         if self.channel.answered:
-            self.phone.talking -= 1
+            self.phone.end_talk()
         self._note_ring(cause, way)
         if way == "recv_refuse":
             self.channel.variables["sip_hangup_disposition"] = way
@@ -157,9 +159,8 @@ class SimulatedLeg:
 
     def _note_ring(self, cause: str, way: str) -> None:
         if self._ring is not None and self._ring.outcome == "ringing":
-            self._ring.ended = self._clock.now()
-            self._ring.outcome = "refused" if way == "recv_refuse" else "cancelled"
-            self._ring.reason = "" if way == "recv_refuse" else reason_header(cause)
+            outcome, reason = ("refused", "") if way == "recv_refuse" else ("cancelled", reason_header(cause))
+            self._ring.end(outcome, self._clock.now(), reason)
             if way == "send_cancel":
                 self._tell("stops ringing", self.phone.user, cause)
 

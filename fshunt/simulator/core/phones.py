@@ -64,6 +64,10 @@ class Ring:
     reason: str = ""
     """The Reason header of the CANCEL or BYE."""
 
+    def end(self, outcome: str, at: float, reason: str = "") -> None:
+        """It rings no more."""
+        self.outcome, self.ended, self.reason = outcome, at, reason
+
     @property
     def missed(self) -> bool:
         """Whether the phone shows a missed call: cancelled, without "answered elsewhere" (fact 4)."""
@@ -78,13 +82,15 @@ class Ring:
 class Phone:
     """A telephone at an extension, or an external number behind a gateway."""
 
-    def __init__(self, user: str, domain: str, contact: str, behaviour: Behaviour = RINGS) -> None:
+    def __init__(
+        self, user: str, domain: str, contact: str, behaviour: Behaviour = RINGS, *, busy_while_talking: bool = True
+    ) -> None:
         self.user = user
         self.domain = domain
         self.contact = contact
         """The part of a dial string for this phone after ``sofia/<profile>/``."""
         self.behaviour = behaviour
-        self.busy_while_talking = True
+        self.busy_while_talking = busy_while_talking
         """Whether a second call is refused with 486, as by a phone with one line."""
         self.talking = 0
         self.call_id = uuids.uuid4().hex[:12]
@@ -101,6 +107,18 @@ class Phone:
         """What it does with its next calls, one each; afterwards its ``behaviour`` holds again."""
         self._script.extend(behaviours)
         return self
+
+    def behave(self, behaviour: Behaviour) -> None:
+        """What it does with all its calls from now on."""
+        self.behaviour = behaviour
+
+    def begin_talk(self) -> None:
+        """A call of it is answered, or its user dials."""
+        self.talking += 1
+
+    def end_talk(self) -> None:
+        """One of its calls is over."""
+        self.talking -= 1
 
     def next_behaviour(self) -> Behaviour:
         """What it does with the call that comes in now."""
@@ -125,23 +143,31 @@ class Gateway:
 
 
 class Registrations:
-    """Which phones are registered at which extension."""
+    """Which phones are registered at which extension. ``listener`` hears of each that (un)registers or expires."""
 
-    def __init__(self) -> None:
+    def __init__(self, listener: Callable[[str, Phone], None]) -> None:
         self._phones: dict[tuple[str, str], list[Phone]] = {}
         self._users: set[tuple[str, str]] = set()
         self._by_contact: dict[str, Phone] = {}
-        self.told: Callable[[str, Phone], None] = lambda kind, phone: None  # noqa: ARG005 - no listener
-        """Hears of each that registers, unregisters or expires."""
+        self._listener = listener
         self._ports = itertools.count(FIRST_PORT)
 
     def add_user(self, user: str, domain: str) -> None:
         """An extension that exists, whether or not a phone is registered at it."""
         self._users.add((user, domain))
 
-    def new_phone(self, user: str, domain: str, behaviour: Behaviour = RINGS, contact: str | None = None) -> Phone:
+    def new_phone(
+        self,
+        user: str,
+        domain: str,
+        behaviour: Behaviour = RINGS,
+        contact: str | None = None,
+        *,
+        busy_while_talking: bool = True,
+    ) -> Phone:
         """A phone, registered. A second one at the same extension is a second contact."""
-        phone = Phone(user, domain, contact or f"sip:{user}@127.0.0.1:{next(self._ports)}", behaviour)
+        at = contact or f"sip:{user}@127.0.0.1:{next(self._ports)}"
+        phone = Phone(user, domain, at, behaviour, busy_while_talking=busy_while_talking)
         self.register(phone)
         return phone
 
@@ -152,14 +178,14 @@ class Registrations:
         if phone not in phones:
             phones.append(phone)
         self._by_contact[phone.contact] = phone
-        self.told("register", phone)
+        self._listener("register", phone)
 
     def unregister(self, phone: Phone, *, expired: bool = False) -> None:
         """Makes ``sofia_contact`` forget it. Who dials its contact still reaches it, as with SIP."""
         phones = self._phones[phone.user, phone.domain]
         if phone in phones:
             phones.remove(phone)
-            self.told("expire" if expired else "unregister", phone)
+            self._listener("expire" if expired else "unregister", phone)
 
     def registered(self) -> list[Phone]:
         """Every phone that is registered."""

@@ -49,9 +49,12 @@ class Switch(Protocol):
     playback_seconds: float
     voicemail_seconds: float
     inbound_faults: list[Fault]
-    dialled: int
-    bytes_in: int
-    bytes_out: int
+
+    def note_connection(self, change: int) -> None:
+        """One more connection to a controller, or one less."""
+
+    def note_bytes(self, received: int, sent: int) -> None:
+        """What has passed on the connections to controllers."""
 
     def route(self, number: str) -> list[Action]:
         """The dialplan of a number."""
@@ -102,8 +105,6 @@ class SimulatedCall:
         """Real seconds from the controller's connection to its first ``bridge``."""
         self.reset = False
         """Taken from its application because the controller is gone: ``socket_resume`` (fact 7)."""
-        self.on_end: Callable[[], None] = lambda: None
-        """Called when the channel has ended."""
         self.transfer: list[Action] | None = None
         self.legs: dict[str, SimulatedLeg] = {}
         self.listener: Controller | None = None
@@ -118,6 +119,7 @@ class SimulatedCall:
         self._wake = Event()
         self._began = switch.clock.now()
         self._timers: list[Timer] = []
+        self._at_end: list[Callable[[], None]] = []
 
     @property
     def uuid(self) -> str:
@@ -133,6 +135,16 @@ class SimulatedCall:
     def listening(self) -> bool:
         """Whether an application may continue: the caller is there and not being transferred."""
         return not self._gone and not self.reset and self.transfer is None
+
+    def at_end(self, action: Callable[[], None]) -> None:
+        """Calls a function as soon as the call has ended."""
+        self._at_end.append(action)
+
+    def close(self) -> None:
+        """The call has ended, whatever ended it: those who wait for that go on."""
+        for action in self._at_end:
+            action()
+        self.ended.set()
 
     def join(self, seconds: float | None = None) -> bool:
         """Waits, in real seconds, for the call's end; returns whether it came."""
@@ -153,7 +165,7 @@ class SimulatedCall:
             if self.transfer is not None and self.channel.up:
                 self._actions, self.transfer, self._transferred = self.transfer, None, True
                 for state in ("CS_ROUTING", "CS_EXECUTE"):
-                    self.channel.state = state
+                    self.channel.enter(state)
                     self.channel.fire("CHANNEL_STATE")
         self.hangup(NORMAL_CLEARING)
         self._finish()
@@ -161,7 +173,7 @@ class SimulatedCall:
     def _strand(self) -> None:
         """A lost controller with ``socket_resume`` takes a transferred caller off the new leg: stuck (observed)."""
         self.reset = False
-        self.ending.kind, self.ending.who = "stuck", ""
+        self.ending.become("stuck")
         self.switch.tell(self, "stuck", "", "reset after a transfer")
         self.wait_until(lambda: False)
 
@@ -177,7 +189,7 @@ class SimulatedCall:
             "last_bridge_role": "originator",
             "sip_cseq": "1",
         }
-        self.ending.by_caller = True
+        self.ending.note_caller_left()
         self.switch.tell(self, "caller hangs up", "", "")
         if not answered:
             self.variables["sip_hangup_disposition"] = "recv_cancel"
@@ -219,12 +231,27 @@ class SimulatedCall:
         """Somebody picks the call up at another phone (``intercept``): ringing stops, and the two are connected."""
         for leg in self.legs.values():
             leg.hangup(PICKED_OFF)
-        self.channel.other = picker.channel
+        self.channel.face(picker.channel)
         self.answer()
-        self.ending.kind, self.ending.who = "picked up", picker.channel.profile.caller_number
+        self.ending.become("picked up", picker.channel.profile.caller_number)
         self.switch.tell(self, "picked up", self.ending.who, "")
         self.transfer = [("sleep", "86400000")]
         self.wake()
+
+    def transfer_to(self, number: str) -> None:
+        """The caller goes to another number as soon as the application that runs has ended."""
+        self.channel.profile.redirect(number)
+        self.transfer = self.switch.route(number)
+        self.wake()
+
+    def obey(self, controller: Controller) -> None:
+        """A controller has connected."""
+        self.listener = controller
+
+    def note_bridge_delay(self, seconds: float) -> None:
+        """The controller has something rung; only the first time counts."""
+        if self.bridge_delay is None:
+            self.bridge_delay = seconds
 
     def run_hooks(self, prefix: str) -> None:
         """Runs the applications in all variables whose names begin so, as FreeSWITCH does at certain moments."""
@@ -245,7 +272,7 @@ class SimulatedCall:
         argument, names = expand(message.argument, self.variables)
         self.expanded += names if message.controllers else []
         self.broken_off = False  # FreeSWITCH forgets a break when the next application starts
-        self.channel.application = (message.application, argument)
+        self.channel.begin_application(message.application, argument)
         self.variables["current_application"] = message.application
         set_variable(self.variables, "current_application_data", argument)
         said = [("Application", message.application), ("Application-Data", argument)]
@@ -322,7 +349,7 @@ class SimulatedCall:
 
     def talks_with(self, leg: SimulatedLeg) -> None:
         """The caller is connected to a member."""
-        self.ending.kind, self.ending.who = "answered", leg.phone.user
+        self.ending.become("answered", leg.phone.user)
         self.talking.set()
         self.switch.tell(self, "talks with", leg.phone.user, leg.phone.contact)
         if self.caller.talk_for is not None:
@@ -343,9 +370,5 @@ class SimulatedCall:
             timer.cancel()
         self.variables.setdefault("sip_hangup_disposition", "send_bye" if self.channel.answered else "send_refuse")
         self.channel.report(states=True)
-        self.ending.cause = self.channel.hangup_cause or ""
-        self.ending.seconds = self.clock.now() - self._began
-        if self.ending.kind == "abandoned" and not self.ending.by_caller:
-            self.ending.kind = "rejected"
+        self.ending.close(self.channel.hangup_cause or "", self.clock.now() - self._began)
         self.switch.tell(self, "ends", self.ending.who, self.ending.kind)
-        self.ended.set()

@@ -58,7 +58,7 @@ def _sleep(call: SimulatedCall, argument: str) -> None:
 
 def _playback(call: SimulatedCall, argument: str) -> None:
     call.wait_until(lambda: call.broken_off, _playback_seconds(argument, call.switch.playback_seconds))
-    call.variables |= {"playback_seconds": "0", "current_application_response": "FILE PLAYED"}
+    call.variables.update({"playback_seconds": "0", "current_application_response": "FILE PLAYED"})
 
 
 def _playback_seconds(source: str, otherwise: float) -> float | None:
@@ -75,8 +75,8 @@ def _voicemail(call: SimulatedCall, argument: str) -> None:
     """Takes a message of ``profile domain box``; returns when it is spoken, or at once without phrases (fact 10)."""
     words = argument.split()
     box = words[-1] if words else ""
-    call.ending.kind = "voicemail" if call.listener is not None and not call.listener.finished else "fallback-voicemail"
-    call.ending.who = box
+    controlled = call.listener is not None and not call.listener.finished
+    call.ending.become("voicemail" if controlled else "fallback-voicemail", box)
     call.switch.tell(call, "voicemail", box, argument)
     began = call.clock.now()
     if call.caller.message_seconds is not None:
@@ -88,13 +88,11 @@ def _voicemail(call: SimulatedCall, argument: str) -> None:
 def _transfer(call: SimulatedCall, argument: str) -> None:
     words = argument.split()
     number = words[0] if words else ""
-    call.ending.kind, call.ending.who = "transferred", number
+    call.ending.become("transferred", number)
     call.switch.tell(call, "transferred", number, argument)
     history = f"{int(call.clock.epoch())}:{call.uuid}:bl_xfer:{number}/default/XML"
-    call.variables |= {"max_forwards": "69", "transfer_history": history, "transfer_source": history}
-    call.channel.profile.destination = number
-    call.transfer = call.switch.route(number)
-    call.wake()
+    call.variables.update({"max_forwards": "69", "transfer_history": history, "transfer_source": history})
+    call.transfer_to(number)
 
 
 def _hangup(call: SimulatedCall, argument: str) -> None:
@@ -103,7 +101,7 @@ def _hangup(call: SimulatedCall, argument: str) -> None:
 
 
 def _park(call: SimulatedCall, _argument: str) -> None:
-    call.ending.kind = "stuck"
+    call.ending.become("stuck", call.ending.who)
     call.wait_until(lambda: False)
 
 

@@ -107,7 +107,7 @@ class Originate:
             self._list_leg(self.legs[-1])
             if target.endpoint.startswith("user/") and not self._lone_user:
                 self._list_leg(self.legs[-1])
-                self._call.channel.other = self.legs[-1].channel
+                self._call.channel.face(self.legs[-1].channel)
                 self._call.variables["signal_bond"] = self.legs[-1].channel.uuid
         return None
 
@@ -115,7 +115,7 @@ class Originate:
         kind, _, address = endpoint.partition("/")
         if kind == "user":
             user, _, domain = address.partition("@")
-            self._call.variables |= {"dialed_user": user, "dialed_domain": domain}
+            self._call.variables.update({"dialed_user": user, "dialed_domain": domain})
 
     def _list_leg(self, leg: SimulatedLeg) -> None:
         destination = leg.channel.profile.destination
@@ -136,8 +136,7 @@ class Originate:
     def _changed(self) -> None:
         caller = self._call.channel
         if any(leg.channel.rang for leg in self.legs) and caller.up:
-            number = self.legs[-1].channel.profile.destination
-            caller.profile.callee_name, caller.profile.callee_number = CALLEE_NAME, number
+            caller.profile.name_callee(CALLEE_NAME, self.legs[-1].channel.profile.destination)
             caller.mark_ringing()
         self._call.wake()
 
@@ -178,8 +177,7 @@ class Originate:
 
 def _connect(call: SimulatedCall, leg: SimulatedLeg) -> None:
     """Answers the caller, or connects the early media of the leg that won by it."""
-    profile = call.channel.profile
-    profile.callee_name, profile.callee_number = CALLEE_NAME, leg.channel.profile.destination
+    call.channel.profile.name_callee(CALLEE_NAME, leg.channel.profile.destination)
     if leg.channel.answered:
         call.answer()
     else:
@@ -191,17 +189,17 @@ def _talk(call: SimulatedCall, leg: SimulatedLeg) -> None:
     _leave(call, SUCCESS)
     call.variables.pop("originate_signal_bond", None)
     call.variables["signal_bond"] = other.uuid
-    caller.other = other
+    caller.face(other)
     for one, its_other in ((caller, other), (other, caller)):
-        one.profile.times.bridged = call.clock.epoch()
-        one.variables |= _bridge_variables(its_other.uuid, its_other.name, its_other.profile.destination)
+        one.profile.times.is_bridged(call.clock.epoch())
+        one.variables.update(_bridge_variables(its_other.uuid, its_other.name, its_other.profile.destination))
     for name in _bridge_variables("", "", ""):
         caller.variables.pop(name, None)
     ends = (("Bridge-A-Unique-ID", caller.uuid), ("Bridge-B-Unique-ID", other.uuid))
     caller.fire("CHANNEL_BRIDGE", front=ends)
-    caller.variables |= _bridge_variables(other.uuid, other.name, other.profile.destination)
+    caller.variables.update(_bridge_variables(other.uuid, other.name, other.profile.destination))
     call.run_hooks("execute_on_pre_bridge")
-    other.state = "CS_EXCHANGE_MEDIA"
+    other.enter("CS_EXCHANGE_MEDIA")
     call.talks_with(leg)
     call.wait_until(lambda: leg.ended or (other.answered and not caller.answered))
     if other.answered and not caller.answered and call.listening and not leg.ended:

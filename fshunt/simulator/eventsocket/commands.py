@@ -76,20 +76,21 @@ def _sendmsg(listener: EventSocket, uuid: str, said: dict[str, str], body: str) 
 
 
 def _linger(listener: Outbound, rest: str) -> str:
-    listener.linger = int(rest) if rest.isdigit() else FOR_EVER
-    return f"+OK will linger {listener.linger} seconds" if rest.isdigit() else "+OK will linger"
+    seconds = int(rest) if rest.isdigit() else FOR_EVER
+    listener.stay(seconds)
+    return f"+OK will linger {seconds} seconds" if rest.isdigit() else "+OK will linger"
 
 
 def _nolinger(listener: Outbound, _rest: str) -> str:
-    listener.linger = None
+    listener.stay(None)
     return "+OK will not linger"
 
 
 def _myevents(listener: Outbound, _rest: str) -> str:
     if listener.my_events:
         return "-ERR aready enabled."  # FreeSWITCH's own spelling
-    listener.my_events = True
-    listener.events |= MY_EVENTS
+    listener.want_own_call()
+    listener.events.update(MY_EVENTS)
     return "+OK Events Enabled"
 
 
@@ -99,7 +100,7 @@ def _event(listener: EventSocket, rest: str) -> str:
     known = KNOWN_EVENTS | SUBCLASSES if any(word.upper() == "ALL" for word in words) else _known(words)
     if not known:
         return "-ERR no keywords supplied"
-    listener.events |= known
+    listener.events.update(known)
     return f"+OK event listener enabled {form}"
 
 
@@ -107,7 +108,7 @@ def _nixevent(listener: EventSocket, rest: str) -> str:
     known = KNOWN_EVENTS | SUBCLASSES if rest.upper() == "ALL" else _known(rest.split())
     if not known:
         return "-ERR no keywords supplied"
-    listener.events -= known
+    listener.events.difference_update(known)
     return "+OK events nixed"
 
 
@@ -126,7 +127,7 @@ def _filter(listener: EventSocket, rest: str) -> str:
     words = rest.removeprefix("add ").split(" ", 2)
     if words[0] == "delete" and len(words) > 1:
         name, value = words[1], words[2] if len(words) > 2 else ""
-        listener.filters = [one for one in listener.filters if not _matches(one, name, value)]
+        listener.filters[:] = [one for one in listener.filters if not _matches(one, name, value)]
         return f"+OK filter deleted. [{name}][{value}]"
     if len(words) < 2:
         return "-ERR invalid syntax"

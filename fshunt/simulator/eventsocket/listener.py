@@ -28,7 +28,7 @@ class SimulatedListener(EventSocket):
         self.connected = False
         """Whether the controller has sent ``connect``."""
         self.my_events = False
-        self.linger: int | None = None
+        self._linger: int | None = None
         self._opened = time.monotonic()
         self._down = False  # the call is over, and that is still to be announced
         self._told_down = False
@@ -54,10 +54,17 @@ class SimulatedListener(EventSocket):
             self._told_down = self._down = True
             self._work.set()
 
+    def stay(self, seconds: int | None) -> None:
+        """How long it stays open after the call; None: it does not."""
+        self._linger = seconds
+
+    def want_own_call(self) -> None:
+        """It wants the events of its own call only."""
+        self.my_events = True
+
     def note_bridge(self) -> None:
         """The controller has something rung; the first time is measured."""
-        if self.call.bridge_delay is None:
-            self.call.bridge_delay = time.monotonic() - self._opened
+        self.call.note_bridge_delay(time.monotonic() - self._opened)
 
     def connect_reply(self) -> bytes:
         """The answer to ``connect``."""
@@ -80,14 +87,13 @@ class SimulatedListener(EventSocket):
         if not self._down:
             return super()._idle()
         self._down = False
-        if self.linger is None:
+        if self._linger is None:
             return False
-        self._announce_linger(self.linger)
+        self._announce_linger(self._linger)
         return True
 
     def _count(self, received: int, sent: int) -> None:
-        self.switch.bytes_in += received
-        self.switch.bytes_out += sent
+        self.switch.note_bytes(received, sent)
 
     def _announce_linger(self, seconds: int) -> None:
         notice = [

@@ -21,12 +21,12 @@ def socket_application(call: SimulatedCall, argument: str) -> None:
         call.switch.tell(call, "no controller", "", argument)
         return
     listener = SimulatedListener(call, connection)
-    call.listener = listener
+    call.obey(listener)
     listener.start()
     call.wait_until(lambda: listener.connected or listener.finished, nested=False)
     if listener.finished and not listener.connected and call.listening:
         # No controller is left to clear the channel's control: parked forever (fact 7).
-        call.ending.kind = "stuck"
+        call.ending.become("stuck", call.ending.who)
         call.switch.tell(call, "stuck", "", "the controller closed without connect")
         call.wait_until(lambda: False)
         return
@@ -38,12 +38,12 @@ def _dial(call: SimulatedCall, hosts: list[str]) -> socket.socket | None:
     for host in hosts:
         address, _, port = host.rpartition(":")
         call.variables["socket_host"] = address
-        call.switch.dialled += 1
+        call.switch.note_connection(1)
         try:
             with gevent.Timeout(DIAL_SECONDS, TimeoutError(host)):
                 connection = socket.create_connection((address, int(port)))
         except OSError as error:
-            call.switch.dialled -= 1
+            call.switch.note_connection(-1)
             call.switch.tell(call, "controller refuses", host, str(error))
             continue
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

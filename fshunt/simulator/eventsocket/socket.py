@@ -27,7 +27,12 @@ class Outbound(Protocol):
     call: SimulatedCall
     events: set[str]
     my_events: bool
-    linger: int | None
+
+    def stay(self, seconds: int | None) -> None:
+        """How long it stays open after the call; None: it does not."""
+
+    def want_own_call(self) -> None:
+        """It wants the events of its own call only."""
 
     def connect_reply(self) -> bytes:
         """The answer to ``connect``."""

@@ -50,7 +50,7 @@ class LoadReport:
 def add_phones(switch: SimulatedSwitch, extensions: Sequence[str], behaviour: Behaviour | None = None) -> None:
     """Registers a phone at each extension; by default picked up at once and held until the caller leaves."""
     for extension in extensions:
-        switch.phone(extension, behaviour or answers(0.05)).busy_while_talking = False
+        switch.phone(extension, behaviour or answers(0.05), busy_while_talking=False)
 
 
 def run_load(

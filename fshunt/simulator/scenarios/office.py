@@ -170,7 +170,6 @@ class Office:
 
     def __init__(self, switch: SimulatedSwitch) -> None:
         self._switch = switch
-        switch.voicemail_seconds = VOICEMAIL_SECONDS
         self._phones: dict[str, list[Phone]] = {
             agent: [switch.phone(agent) for _ in range(count)] for agent, count in PHONES.items()
         }
@@ -182,7 +181,7 @@ class Office:
             for place, phone in enumerate(phones):
                 self._switch.registrations.unregister(phone)
                 if place < len(does):
-                    phone.behaviour = does[place]
+                    phone.behave(does[place])
                     self._switch.registrations.register(phone)
 
 
