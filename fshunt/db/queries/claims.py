@@ -8,6 +8,7 @@ extension), so that two of them never wait for each other.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -167,17 +168,18 @@ def _look(s: Session, values: dict[str, Any]) -> tuple[Sequence[Any], set[str]]:
 
 
 def _status(row: Any, wanted: bool, acquired: bool, call_waiting: bool) -> MemberStatus:
-    may_ring = row.enabled and not row.blocked and not row.in_wrap_up
-    hindered = not acquired and (row.claimed or row.kept or (wanted and may_ring))
-    return MemberStatus(
+    status = MemberStatus(
         enabled=row.enabled,
         blocked=row.blocked,
         auto_blocked=row.auto_blocked,
-        claimed=hindered and not call_waiting,
         acquired=acquired,
         idle_since=row.idle_since,
         in_wrap_up=row.in_wrap_up,
     )
+    if acquired or call_waiting:
+        return status
+    # Who could be rung and was wanted, and yet was not acquired, was claimed or queued for in the same moment.
+    return replace(status, claimed=row.claimed or row.kept or (wanted and status.may_ring))
 
 
 @cache
