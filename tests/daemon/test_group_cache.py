@@ -33,10 +33,10 @@ def found(group_cache: GroupCache, caller: Caller) -> int | None:
 
 @pytest.fixture
 def two() -> GroupCache:
-    known = GroupCache()
-    known.keep(group("One.test", "5000", 1, "1001", "1002"))
-    known.keep(group("two.test", "5000", 2, "1001"))
-    return known
+    cache = GroupCache()
+    cache.keep(group("One.test", "5000", 1, "1001", "1002"))
+    cache.keep(group("two.test", "5000", 2, "1001"))
+    return cache
 
 
 def test_a_group_is_found_by_the_first_domain_that_is_named(two: GroupCache) -> None:
@@ -48,10 +48,10 @@ def test_a_group_is_found_by_the_first_domain_that_is_named(two: GroupCache) -> 
 
 
 def test_the_only_domain_takes_every_call_unless_the_dialplan_sets_another() -> None:
-    known = GroupCache()
-    known.keep(group("one.test", "5000", 1, "1001"))
-    assert found(known, calls("5000", host="192.0.2.1")) == 1
-    assert found(known, calls("5000", variable="other.test")) is None
+    cache = GroupCache()
+    cache.keep(group("one.test", "5000", 1, "1001"))
+    assert found(cache, calls("5000", host="192.0.2.1")) == 1
+    assert found(cache, calls("5000", variable="other.test")) is None
 
 
 def test_the_cache_follows_the_rotation_of_calls_except_for_removed_members(two: GroupCache) -> None:

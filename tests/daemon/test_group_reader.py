@@ -20,7 +20,7 @@ from fshunt.daemon.data.group_cache import GroupCache
 from fshunt.daemon.data.group_reader import GroupReader
 from fshunt.db.engine import Store
 from fshunt.db.queries import calls, hunts
-from fshunt.db.queries import groups as store_known
+from fshunt.db.queries import groups as group_queries
 from fshunt.errors import DatabaseError
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.states import Result
@@ -36,10 +36,10 @@ class Reading:
     """A reader, what it has read, and the clock that it keeps from going back."""
 
     def __init__(self, store: Store) -> None:
-        self.store, self.known, self.clock = store, GroupCache(), SteadyClock()
+        self.store, self.cache, self.clock = store, GroupCache(), SteadyClock()
         # The deadline of a call is too short for any query: the reader does not use it.
         self.database = Database(store, timeout=0.0)
-        self.reader = GroupReader(self.database, self.known, self.clock, NODE)
+        self.reader = GroupReader(self.database, self.cache, self.clock, NODE)
 
     def add(self, *pilots: str, domain: str = DOMAIN) -> None:
         with self.store.writing() as s:
@@ -52,7 +52,7 @@ class Reading:
             s.execute(text("UPDATE groups SET on_busy = 'nonsense' WHERE pilot = :pilot"), {"pilot": pilot})
 
     def pilots(self) -> list[str]:
-        return [pilot for pilot in ("5000", "5001", "5002", "5003", "5004") if self.known.find(dials(pilot))]
+        return [pilot for pilot in ("5000", "5001", "5002", "5003", "5004") if self.cache.find(dials(pilot))]
 
 
 def dials(pilot: str) -> Caller:
@@ -71,14 +71,14 @@ def test_groups_are_read_in_parts_and_past_the_deadline_of_a_call(
 ) -> None:
     monkeypatch.setattr(group_reader, "GROUPS_AT_ONCE", 2)
     parts: list[int] = []
-    load = store_known.load_groups
-    monkeypatch.setattr(store_known, "load_groups", lambda s, ids: (parts.append(len(ids)), load(s, ids))[1])
+    load = group_queries.load_groups
+    monkeypatch.setattr(group_queries, "load_groups", lambda s, ids: (parts.append(len(ids)), load(s, ids))[1])
     read.add("5000", "5001", "5002", "5003", "5004")
     assert read.reader.read_all()
     assert parts == [2, 2, 1]
     assert read.pilots() == ["5000", "5001", "5002", "5003", "5004"]
     assert read.database.away is None, "that it took long is nothing to put calls off for"
-    found = read.known.find(dials("5000"))
+    found = read.cache.find(dials("5000"))
     assert found is not None
     assert [member.extension for member in found.group.members] == ["15000"]
 
@@ -109,16 +109,16 @@ def test_what_was_removed_is_forgotten_and_what_a_call_has_read_meanwhile_is_kep
     assert read.reader.read_all()
     with read.store.writing() as s:
         groups.remove_group(s, DOMAIN, "5000")
-    list_groups = store_known.all_groups
+    list_groups = group_queries.all_groups
 
     def and_then_one_is_made(s: Any) -> Any:
         found = list_groups(s)
         read.add("5002")
         with read.store.reading() as another:
-            read.known.keep(hunts.load(another, fshunt_domain=DOMAIN, pilot="5002"))
+            read.cache.keep(hunts.load(another, fshunt_domain=DOMAIN, pilot="5002"))
         return found
 
-    monkeypatch.setattr(store_known, "all_groups", and_then_one_is_made)
+    monkeypatch.setattr(group_queries, "all_groups", and_then_one_is_made)
     assert read.reader.read_all()
     assert read.pilots() == ["5001", "5002"]
 
@@ -128,7 +128,7 @@ def test_an_unavailable_database_is_logged_once_and_the_cache_stays(
 ) -> None:
     read.add("5000")
     assert read.reader.read_all()
-    monkeypatch.setattr(store_known, "all_groups", away)
+    monkeypatch.setattr(group_queries, "all_groups", away)
     with caplog.at_level(logging.WARNING):
         assert [read.reader.read_all() for _ in range(2)] == [False, False]
     assert caplog.messages == ["groups could not be read: The database is away."]
@@ -143,23 +143,23 @@ def test_the_start_waits_for_the_groups_for_a_moment_only(
     database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervised, "START_STATE_SECONDS", 0.01)
-    load, go_on = store_known.load_groups, threading.Event()
+    load, go_on = group_queries.load_groups, threading.Event()
 
     def load_when_told(s: Any, ids: Any) -> Any:
         assert go_on.wait(WAIT_SECONDS)
         return load(s, ids)
 
-    monkeypatch.setattr(store_known, "load_groups", load_when_told)
+    monkeypatch.setattr(group_queries, "load_groups", load_when_told)
     Reading(store).add("5000", "5001")
     with running(str(database_url), store) as rig:
-        known = rig.daemon.deps.group_cache
+        cache = rig.daemon.deps.group_cache
         try:
             rig.phones("15000", behaviour=answers(0.02, talks=0.02))
             assert rang(rig.call("5000")) == [("15000", "answered")]
-            assert known.find(dials("5001")) is None
+            assert cache.find(dials("5001")) is None
         finally:
             go_on.set()
-        rig.until(lambda: known.find(dials("5001")), "all groups are cached")
+        rig.until(lambda: cache.find(dials("5001")), "all groups are cached")
 
 
 def test_after_a_restart_in_an_outage_the_groups_are_cached_soon(
@@ -167,12 +167,12 @@ def test_after_a_restart_in_an_outage_the_groups_are_cached_soon(
 ) -> None:
     monkeypatch.setattr(group_reader, "SOON_SECONDS", 0.01)
     Reading(store).add("5000")
-    there, tries = store_known.all_groups, iter([away, away])
+    there, tries = group_queries.all_groups, iter([away, away])
 
     def away_twice(s: Any) -> Any:
         return next(tries, there)(s)
 
-    monkeypatch.setattr(store_known, "all_groups", away_twice)
+    monkeypatch.setattr(group_queries, "all_groups", away_twice)
     with running(str(database_url), store) as rig:
         rig.until(lambda: rig.daemon.deps.group_cache.find(dials("5000")), "the group is cached")
 

@@ -105,11 +105,11 @@ def test_the_log_counts_the_queued_callers_of_all_daemons(
     for number, (switch, pilot) in enumerate([(first.switch, "5001"), (first.switch, "5000"), (other_switch, "5000")]):
         call = switch.call(pilot)
         first.until(lambda call=call: place_of(first, call), "the caller is in the queue of both")
-        first.until(lambda number=number: len(said_in_line(caplog)) == number + 1, "the log says so")
-    assert said_in_line(caplog) == [f"callers in the queue: {count}" for count in (1, 1, 2)]
+        first.until(lambda number=number: len(lengths_logged(caplog)) == number + 1, "the log says so")
+    assert lengths_logged(caplog) == [f"callers in the queue: {count}" for count in (1, 1, 2)]
 
 
-def said_in_line(caplog: pytest.LogCaptureFixture) -> list[str]:
+def lengths_logged(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [line.rpartition(", ")[2] for line in caplog.messages if "queued until a member is free" in line]
 
 

@@ -24,7 +24,7 @@ def claim(
         return hunts.claim(s, domain, extensions, **who, sequence=sequence)
 
 
-def held(store: Store, *hunt_ids: str) -> set[tuple[str, str, str]]:
+def claimed(store: Store, *hunt_ids: str) -> set[tuple[str, str, str]]:
     """Hunt, extension and run of each claim."""
     query = select(Claim.hunt_id, Claim.extension, Claim.run_id)
     with store.reading() as s:
@@ -33,17 +33,17 @@ def held(store: Store, *hunt_ids: str) -> set[tuple[str, str, str]]:
 
 def release(store: Store, hunt: str, extensions=None, **how) -> int:
     """How many claims that were."""
-    before = held(store, hunt)
+    before = claimed(store, hunt)
     with store.writing() as s:
         hunts.release(s, hunt, extensions, **how)
-    return len(before - held(store, hunt))
+    return len(before - claimed(store, hunt))
 
 
 def drop_run(store: Store, run_id: str) -> int:
-    before = held(store)
+    before = claimed(store)
     with store.writing() as s:
         claims.drop_run(s, run_id)
-    return len(before - held(store))
+    return len(before - claimed(store))
 
 
 def test_of_two_hunts_one_has_the_member(store):
@@ -101,7 +101,7 @@ def test_a_claim_is_taken_in_one_statement(store):
 
 
 def test_hunts_of_two_daemons_that_rush_at_the_same_members_never_share_one(store, database_url):
-    """Wanted in opposite orders, and released meanwhile: no deadlock, and nobody is held twice."""
+    """Wanted in opposite orders, and released meanwhile: no deadlock, and nobody is claimed twice."""
     other = open_store(database_url)
     start = threading.Barrier(6)
     has: dict[str, str] = {}
@@ -123,7 +123,7 @@ def test_hunts_of_two_daemons_that_rush_at_the_same_members_never_share_one(stor
         for done in [pool.submit(rush, n) for n in range(6)]:
             done.result(60)
     other.close()
-    assert held(store) == set()
+    assert claimed(store) == set()
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_claims_of_other_runs_stay_when_one_is_gone(store):
     claim(store, "a", ["1001"])
     claim(store, "b", ["1002"], run_id="other")
     assert drop_run(store, "node") == 1
-    assert held(store) == {("b", "1002", "other")}
+    assert claimed(store) == {("b", "1002", "other")}
 
 
 def test_a_stale_claim_is_ended_unless_it_was_taken_again_since(store):
@@ -175,7 +175,7 @@ def test_a_stale_claim_is_ended_unless_it_was_taken_again_since(store):
     claim(store, "a", ["1002"], sequence=2)
     with store.writing() as s:
         claims.drop_stale(s, "node", stale)
-    assert held(store) == {("a", "1002", "node")}
+    assert claimed(store) == {("a", "1002", "node")}
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Many threads of two daemons at the same members: nobody is held twice or passed by, nobody waits in a ring."""
+"""Many threads of two daemons at the same members: nobody is claimed twice or passed by, nobody waits in a ring."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fshunt.hunting.policy_input import policy_input_of
 from fshunt.hunting.rotation import next_index
 from fshunt.hunting.states import Outcome
 from fshunt.services import groups, members
-from tests.db.test_claims import held
+from tests.db.test_claims import claimed
 from tests.support.small_office import DOMAIN, NOON, PILOT, addresses, after, look, make_office, waits_or_ends
 
 THREADS = 6
@@ -58,14 +58,14 @@ class Counter:
         self.turns = CALLS_A_THREAD * (1 if stores[0].is_sqlite else MORE_ON_A_SERVER)
         self.group = make_office(stores[0], *members)
         self.ids = [member.id for member in self.group.members]
-        self.held: dict[str, str] = {}
-        self.in_line: dict[str, int] = {}
+        self.claimed: dict[str, str] = {}
+        self.in_queue: dict[str, int] = {}
         self.served: list[str] = []
         self.passed_by: list[tuple[str, str]] = []
 
     def try_once(self, store: Store, hunt: str, ticket: int | None) -> set[str]:
         """Claim any free member; note which callers were queued before the claim and still are after it."""
-        before = dict(self.in_line)
+        before = dict(self.in_queue)
         who = {"domain": DOMAIN, "hunt_id": hunt, "call_uuid": hunt, "run_id": "run"}
         with store.writing() as s:
             flags = hunts.look_and_claim(
@@ -74,10 +74,12 @@ class Counter:
         got = {member.extension for member in self.group.members if flags[member.id].acquired}
         if got:
             for extension in got:
-                assert self.held.setdefault(extension, hunt) == hunt, f"{extension} is held by {self.held[extension]}"
+                assert self.claimed.setdefault(extension, hunt) == hunt, (
+                    f"{extension} is claimed by {self.claimed[extension]}"
+                )
             earlier = {other for other, its in before.items() if other != hunt and (ticket is None or its < ticket)}
-            self.passed_by += [(other, hunt) for other in earlier if other in self.in_line]
-            self.in_line.pop(hunt, None)
+            self.passed_by += [(other, hunt) for other in earlier if other in self.in_queue]
+            self.in_queue.pop(hunt, None)
             self.served.append(hunt)
         return got
 
@@ -85,15 +87,15 @@ class Counter:
         who = {"domain": DOMAIN, "group_id": self.group.id, "call_uuid": hunt, "run_id": "run", "ticket": ticket}
         with store.writing() as s:
             given = queue.join(s, hunt, MEMBERS, **who, at=NOON)
-        self.in_line[hunt] = given
+        self.in_queue[hunt] = given
         return given
 
     def hold_and_release(self, store: Store, hunt: str, got: set[str]) -> None:
         with store.writing() as s:
             claims.drop_stale(s, "run", [claims.ClaimRow(DOMAIN, "nobody", hunt, 1)])
-        assert {extension for _, extension, _ in held(store, hunt)} == got
+        assert {extension for _, extension, _ in claimed(store, hunt)} == got
         for extension in got:
-            assert self.held.pop(extension) == hunt
+            assert self.claimed.pop(extension) == hunt
         with store.writing() as s:
             hunts.release(s, hunt)
 
@@ -125,7 +127,7 @@ def test_members_acquired_and_released_all_the_time_are_never_claimed_twice(stor
 
 
 def nothing_is_left(store: Store) -> None:
-    assert held(store) == set()
+    assert claimed(store) == set()
     with store.reading() as s:
         assert queue.waiting_hunts(s) == []
 
@@ -228,7 +230,7 @@ def test_administration_between_calls_breaks_nothing(stores):
 
     at_once(work)
     assert [member.position for member in look(stores[0]).members] == [1, 2, 3, 4]
-    assert held(stores[0]) == set()
+    assert claimed(stores[0]) == set()
 
 
 def test_a_turn_moved_twice_at_once_moves_once(stores):

@@ -17,7 +17,7 @@ def presume_dead(store, run, counter=1):
             daemons.mark_lost(s, run, counter)
 
 
-def known(store):
+def lost_by_run(store):
     with store.reading() as s:
         return {each.run_id: each.lost for each in daemons.list_daemons(s)}
 
@@ -37,18 +37,18 @@ def test_a_daemon_that_stops_is_out_of_the_list(store):
     for _ in range(2):
         with store.writing() as s:
             daemons.retire(s, "a")
-    assert known(store) == {"b": False}
+    assert lost_by_run(store) == {"b": False}
 
 
 def test_a_run_is_marked_lost_only_while_its_counter_stands_still(store):
     beat(store, "a", 0)
     beat(store, "a", 1)
     presume_dead(store, "a", counter=1)
-    assert known(store) == {"a": False}
+    assert lost_by_run(store) == {"a": False}
     presume_dead(store, "a", counter=2)
-    assert known(store) == {"a": True}
+    assert lost_by_run(store) == {"a": True}
     beat(store, "a", 90)
-    assert known(store) == {"a": False}, "it lives after all"
+    assert lost_by_run(store) == {"a": False}, "it lives after all"
 
 
 def test_a_lost_daemon_is_listed_for_a_day_and_then_forgotten(store):
@@ -60,11 +60,11 @@ def test_a_lost_daemon_is_listed_for_a_day_and_then_forgotten(store):
         (after(daemons.KEPT_SECONDS + 1), {"silent"}),
     ):
         with store.reading() as s:
-            told = {each.run_id for each in daemons.list_daemons(s) if daemons.is_forgotten(each, "node", at)}
+            forgotten = {each.run_id for each in daemons.list_daemons(s) if daemons.is_forgotten(each, "node", at)}
         with store.writing() as s:
             daemons.forget(s, "a", "node", at)
-        assert known(store).keys() == expected
-        assert told == {"dead", "silent"} - expected
+        assert lost_by_run(store).keys() == expected
+        assert forgotten == {"dead", "silent"} - expected
 
 
 def test_a_lost_run_of_this_node_is_forgotten_but_not_two_that_share_a_name(store):
@@ -73,4 +73,4 @@ def test_a_lost_run_of_this_node_is_forgotten_but_not_two_that_share_a_name(stor
     presume_dead(store, "first")
     with store.writing() as s:
         daemons.forget(s, "here", "node", NOON + timedelta(seconds=1))
-    assert known(store).keys() == {"other", "here"}
+    assert lost_by_run(store).keys() == {"other", "here"}

@@ -145,7 +145,7 @@ def test_a_released_member_is_told_only_where_somebody_waits(on_postgres, heard)
     assert heard(lambda: release(on_postgres, "talk")) == [], "it was released already"
 
 
-def test_who_leaves_the_line_makes_way_for_who_waits_behind(on_postgres, heard):
+def test_who_leaves_the_queue_makes_way_for_who_waits_behind(on_postgres, heard):
     join(on_postgres, "a", "1001")
     assert heard(lambda: leave(on_postgres, "a")) == []
     join(on_postgres, "a", "1001")

@@ -28,7 +28,7 @@ def drop_run(store, run_id):
         queue.drop_run(s, run_id)
 
 
-def line(store):
+def queued(store):
     with store.reading() as s:
         return [(each.hunt_id, each.extensions) for each in queue.waiting_hunts(s)]
 
@@ -46,7 +46,7 @@ def got(store, group, hunt, *wanted, **how):
 def test_places_are_given_in_the_order_of_coming(store):
     tickets = [join(store, hunt, "1001") for hunt in ("c", "a", "b")]
     assert tickets == sorted(set(tickets))
-    assert [hunt for hunt, _ in line(store)] == ["c", "a", "b"]
+    assert [hunt for hunt, _ in queued(store)] == ["c", "a", "b"]
 
 
 def test_a_hunt_that_joins_twice_keeps_its_place_whether_it_knows_it_or_not(store):
@@ -54,16 +54,16 @@ def test_a_hunt_that_joins_twice_keeps_its_place_whether_it_knows_it_or_not(stor
     join(store, "b", "1001")
     assert join(store, "a", "1001") == first
     assert join(store, "a", "1002", "1003", ticket=first) == first
-    assert line(store) == [("a", ("1002", "1003")), ("b", ("1001",))]
+    assert queued(store) == [("a", ("1002", "1003")), ("b", ("1001",))]
 
 
 def test_a_hunt_that_was_swept_comes_back_to_its_old_place(store):
     ticket = join(store, "a", "1001")
     join(store, "b", "1001", run_id="other")
     drop_run(store, "run")
-    assert line(store) == [("b", ("1001",))]
+    assert queued(store) == [("b", ("1001",))]
     join(store, "a", "1001", ticket=ticket)
-    assert [hunt for hunt, _ in line(store)] == ["a", "b"]
+    assert [hunt for hunt, _ in queued(store)] == ["a", "b"]
 
 
 def test_places_are_given_where_the_counter_is_missing(store):
@@ -72,21 +72,21 @@ def test_places_are_given_where_the_counter_is_missing(store):
     assert join(store, "a", "1001") < join(store, "b", "1001")
 
 
-def test_who_waits_for_nobody_is_out_of_the_line(store):
+def test_who_waits_for_nobody_is_out_of_the_queue(store):
     ticket = join(store, "a", "1001")
     join(store, "a", ticket=ticket)
-    assert line(store) == []
+    assert queued(store) == []
 
 
-def test_who_leaves_is_out_of_the_line_at_once_and_may_leave_twice(store):
+def test_who_leaves_is_out_of_the_queue_at_once_and_may_leave_twice(store):
     join(store, "a", "1001")
     join(store, "b", "1001")
     leave(store, "a")
     leave(store, "a")
-    assert line(store) == [("b", ("1001",))]
+    assert queued(store) == [("b", ("1001",))]
 
 
-def test_the_line_is_shown_in_order_with_what_a_person_asks(store, group):
+def test_the_queue_is_shown_in_order_with_what_a_person_asks(store, group):
     join(store, "b", "1002", "1001", group_id=group.id, at=after(-5))
     join(store, "b", "1003", "1001", group_id=group.id, at=after(9))
     join(store, "gone", "1001", group_id=99, run_id="other")
@@ -113,19 +113,19 @@ def test_members_nobody_waits_for_are_free_for_all(store, group):
     assert got(store, group, "new", "1001", "1002") == {"1002"}
 
 
-def test_who_gets_a_member_is_out_of_the_line(store, group):
+def test_who_gets_a_member_is_out_of_the_queue(store, group):
     ticket = join(store, "a", "1001", "1002")
     later = join(store, "b", "1001", "1002")
     assert got(store, group, "a", "1002", ticket=ticket) == {"1002"}
-    assert line(store) == [("b", ("1001", "1002"))]
+    assert queued(store) == [("b", ("1001", "1002"))]
     assert got(store, group, "b", "1001", ticket=later) == {"1001"}
 
 
-def test_who_gets_nobody_stays_in_the_line(store, group):
+def test_who_gets_nobody_stays_in_the_queue(store, group):
     ticket = join(store, "a", "1001")
     claim(store, "talk", ["1001"])
     assert got(store, group, "a", "1001", ticket=ticket) == set()
-    assert line(store) == [("a", ("1001",))]
+    assert queued(store) == [("a", ("1001",))]
 
 
 def test_an_earlier_hunt_of_the_same_caller_keeps_nobody_from_the_later(store, group):
@@ -134,12 +134,12 @@ def test_an_earlier_hunt_of_the_same_caller_keeps_nobody_from_the_later(store, g
     assert got(store, group, "b", "1001", call="the caller") == {"1001"}
 
 
-def test_the_line_of_another_domain_is_another_line(store, group):
+def test_the_queue_of_another_domain_is_another_queue(store, group):
     join(store, "a", "1001", domain="other.test")
     assert got(store, group, "new", "1001") == {"1001"}
 
 
-def test_with_call_waiting_the_line_is_no_hindrance(store, group):
+def test_with_call_waiting_the_queue_is_no_hindrance(store, group):
     join(store, "a", "1001")
     flags = look_and_claim(store, group, "new", "1001", call_waiting=True)["1001"]
     assert (flags.claimed, flags.may_ring) == (False, True)
@@ -192,7 +192,7 @@ def test_callers_who_join_at_once_from_two_daemons_have_places_of_their_own(stor
     assert sorted(tickets) == list(range(min(tickets), min(tickets) + 40))
 
 
-def test_a_caller_whose_daemon_is_gone_has_the_place_again_and_stands_in_the_line_once(store):
+def test_a_caller_whose_daemon_is_gone_has_the_place_again_and_stands_in_the_queue_once(store):
     for hunt in ("dead", "other"):
         join(store, hunt, "1001")
     assert join(store, "again", "1001", call="call of dead", run_id="second") == 1

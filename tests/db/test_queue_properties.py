@@ -22,7 +22,7 @@ from fshunt.db.queries import calls, claims, hunts, queue
 from fshunt.db.queries.claims import MAX_TICKET
 from fshunt.hunting.states import Result
 from fshunt.services import members
-from tests.db.test_claims import held
+from tests.db.test_claims import claimed
 from tests.support.examples import examples
 from tests.support.small_office import DOMAIN, NOON, PILOT, look, make_office
 
@@ -91,7 +91,7 @@ class Daemons(RuleBasedStateMachine):
         """By hunt, the run that its record names."""
         self.wants: dict[str, set[str]] = {}
         self.claims: dict[str, Row] = {}
-        self.line: dict[str, Row] = {}
+        self.entries: dict[str, Row] = {}
         self.blocked: set[str] = set()
         self.stamps: dict[str, object] = {}
         for node in ("north", "south"):
@@ -149,7 +149,7 @@ class Daemons(RuleBasedStateMachine):
             still = run.silent.get(other.id, 0) - 1
             if other is run or still < QUEUE_BEATS:
                 continue
-            self.line = {name: row for name, row in self.line.items() if row.owner is not other}
+            self.entries = {name: row for name, row in self.entries.items() if row.owner is not other}
             over = other.node == run.node and other.id not in run.moved
             if not over and still < DEAD_BEATS:
                 continue
@@ -202,7 +202,7 @@ class Daemons(RuleBasedStateMachine):
             self.claims[extension] = Row(hunt, run)
         for hunt in mine.values():
             hunt.has = {e for e in hunt.has if self.claims[e].hunt is hunt}
-        assert missing_entries == {h.id for h in mine.values() if h.ticket is not None and h.id not in self.line}
+        assert missing_entries == {h.id for h in mine.values() if h.ticket is not None and h.id not in self.entries}
         for hunt_id in missing_entries:
             self.waits(mine[hunt_id], self.wants[hunt_id])
 
@@ -290,14 +290,14 @@ class Daemons(RuleBasedStateMachine):
     def a_hunt_tries(self, data, wanted):
         self.tries(self.some_hunt(data), wanted)
 
-    @precondition(lambda self: self.line)
+    @precondition(lambda self: self.entries)
     @rule()
-    def the_first_in_the_line_tries(self):
+    def the_first_in_the_queue_tries(self):
         """Whoever lives and waits the longest has each free member whom it waits for."""
-        living = [row for row in self.line.values() if row.hunt.id in self.active and row.hunt.ticket is not None]
+        living = [row for row in self.entries.values() if row.hunt.id in self.active and row.hunt.ticket is not None]
         for row in sorted(living, key=lambda row: row.ticket)[:1]:
             hunt, wanted = row.hunt, set(row.extensions)
-            dead = {e for other in self.line.values() if other.hunt.id not in self.hunts for e in other.extensions}
+            dead = {e for other in self.entries.values() if other.hunt.id not in self.hunts for e in other.extensions}
             got = self.tries(hunt, wanted)
             free = {e for e in wanted if e not in self.claims or self.claims[e].hunt in (hunt, None)}
             assert got >= free - self.blocked - self.in_wrap_up() - dead - set().union(
@@ -327,13 +327,13 @@ class Daemons(RuleBasedStateMachine):
         hunt.has |= got
         if got:
             for row in self.rows_of(hunt.call):
-                del self.line[row.hunt.id]
+                del self.entries[row.hunt.id]
             hunt.ticket = None
         return got
 
     def rows_of(self, call) -> list[Row]:
-        """What a call has in the line, the hunts of daemons that are gone included."""
-        return [row for row in self.line.values() if row.hunt.call == call]
+        """What a call has in the queue, the hunts of daemons that are gone included."""
+        return [row for row in self.entries.values() if row.hunt.call == call]
 
     def may_have(self, hunt, extension, ticket) -> bool:
         if extension in self.blocked or extension in self.in_wrap_up():
@@ -343,14 +343,14 @@ class Daemons(RuleBasedStateMachine):
             return False
         return not any(
             extension in row.extensions and row.hunt.call != hunt.call and row.ticket < ticket
-            for row in self.line.values()
+            for row in self.entries.values()
         )
 
     def nobody_is_passed_by(self, hunt, extension, ticket):
         """Told from what the daemons know, not from counters."""
         for other in self.hunts.values():
             if other is not hunt and not other.run.frozen and other.ticket is not None and other.ticket < ticket:
-                assert extension not in self.line[other.id].extensions
+                assert extension not in self.entries[other.id].extensions
 
     def in_wrap_up(self) -> set[str]:
         return {e for e, stamp in self.stamps.items() if abs(self.wall - stamp) < timedelta(seconds=REST)}
@@ -371,11 +371,11 @@ class Daemons(RuleBasedStateMachine):
         if before or hunt.ticket is not None:
             assert ticket == (hunt.ticket or min(row.ticket for row in before)), "the ticket goes with the call"
         else:
-            assert all(ticket > row.ticket for row in self.line.values())
+            assert all(ticket > row.ticket for row in self.entries.values())
         for row in before:
-            del self.line[row.hunt.id]
+            del self.entries[row.hunt.id]
         hunt.ticket = ticket
-        self.line[hunt.id] = Row(hunt, hunt.run, ticket, set(wanted))
+        self.entries[hunt.id] = Row(hunt, hunt.run, ticket, set(wanted))
 
     @precondition(lambda self: any(self.hunts[each].has for each in self.active))
     @rule(data=st.data(), which=SOME)
@@ -404,7 +404,7 @@ class Daemons(RuleBasedStateMachine):
         for extension in hunt.has:
             self.stamps[extension] = max(self.stamps.get(extension, self.wall), self.wall)
         self.released(hunt, set(NAMES))
-        self.line.pop(hunt.id, None)
+        self.entries.pop(hunt.id, None)
 
     @rule(who=st.sampled_from(NAMES))
     def a_member_is_blocked_or_put_back(self, who):
@@ -423,15 +423,15 @@ class Daemons(RuleBasedStateMachine):
     def who_lives_keeps_what_it_has_and_its_place(self):
         for hunt in map(self.hunts.__getitem__, self.active):
             assert all(self.claims[extension].hunt is hunt for extension in hunt.has)
-            assert hunt.ticket is None or hunt.id in self.line
+            assert hunt.ticket is None or hunt.id in self.entries
 
     @invariant()
     def the_database_says_what_the_model_says(self):
-        assert held(self.store) == {(row.hunt.id, e, row.owner.id) for e, row in self.claims.items()}
+        assert claimed(self.store) == {(row.hunt.id, e, row.owner.id) for e, row in self.claims.items()}
         with self.store.reading() as s:
-            line = [(each.hunt_id, each.ticket, set(each.extensions)) for each in queue.waiting_hunts(s)]
-        rows = sorted(self.line.values(), key=lambda row: row.ticket)
-        assert line == [(row.hunt.id, row.ticket, row.extensions) for row in rows]
+            found = [(each.hunt_id, each.ticket, set(each.extensions)) for each in queue.waiting_hunts(s)]
+        rows = sorted(self.entries.values(), key=lambda row: row.ticket)
+        assert found == [(row.hunt.id, row.ticket, row.extensions) for row in rows]
         assert {m.extension: m.idle_since for m in look(self.store).members if m.idle_since} == self.stamps
 
     def teardown(self):
@@ -448,7 +448,7 @@ class Daemons(RuleBasedStateMachine):
                 for each in found.taken:
                     calls.close_unfinished(s, each.hunt_id, self.wall)
             membership = found.membership
-        assert held(self.store) == set()
+        assert claimed(self.store) == set()
         with self.store.reading() as s:
             assert queue.waiting_hunts(s) == []
 
@@ -465,7 +465,7 @@ def clear(store):
 
 @pytest.mark.hypothesis  # a state machine has no @given
 @pytest.mark.timeout(600)  # a failure is made smaller before it is shown
-def test_daemons_share_members_and_a_line_whatever_happens_to_them(store):
+def test_daemons_share_members_and_a_queue_whatever_happens_to_them(store):
     here = type("DaemonsHere", (Daemons,), {"store": store})
     thorough = 100 if store.is_sqlite else 20  # the model is the same; the other database is slower to ask
     checks = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much]

@@ -11,7 +11,7 @@ from fshunt.db.queries.takeover import OpenOffer
 from fshunt.hunting.policy_input import policy_input_of
 from fshunt.hunting.states import Outcome, Result
 from fshunt.services import groups
-from tests.db.test_claims import claim, held
+from tests.db.test_claims import claim, claimed
 from tests.support.small_office import DOMAIN, NOON, PILOT, after, make_office
 
 
@@ -161,7 +161,7 @@ def test_an_unfinished_call_that_rang_is_closed_and_its_members_are_free(two_dae
         [record] = calls.show_call(s, "of a")
     assert (record.result, record.reason, record.end_seen) == ("failed", calls.DAEMON_STOPPED, False)
     assert (record.ended_at, record.offers[0].outcome) == (after(40), "switch-lost")
-    assert held(two_daemons) == set()
+    assert claimed(two_daemons) == set()
     assert owner_of(two_daemons, "of b") == ("b", "node-b")
 
 
@@ -203,14 +203,14 @@ def test_an_open_call_is_swept_by_no_release_of_another(two_daemons):
     claim(two_daemons, "of a", ["1001"], run_id="a")
     with two_daemons.writing() as s:
         hunts.release(s, "of b")
-    assert len(held(two_daemons)) == 1
+    assert len(claimed(two_daemons)) == 1
 
 
 def test_claims_of_a_call_go_with_it_to_who_takes_it_over(two_daemons):
     claim(two_daemons, "of a", ["1001"], run_id="a")
     claim(two_daemons, "of b", ["1002"], run_id="b")
     take(two_daemons)
-    assert held(two_daemons) == {("of a", "1001", "b"), ("of b", "1002", "b")}
+    assert claimed(two_daemons) == {("of a", "1001", "b"), ("of b", "1002", "b")}
 
 
 def test_a_daemon_that_was_presumed_dead_takes_back_what_it_still_has(two_daemons, group):

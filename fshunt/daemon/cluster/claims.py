@@ -51,17 +51,17 @@ class Claims:
         self._rank, self._dead_heartbeats = 0, Timing().dead_heartbeats
         self._is_member = False
         """Whether the database knows that this run lives."""
-        self._held: dict[MemberKey, dict[str, str]] = {}
-        """By member, the hunts of this daemon that hold it, and their calls."""
+        self._hunts_of: dict[MemberKey, dict[str, str]] = {}
+        """By member, the hunts of this daemon that claim it, and their calls."""
         self._in_use: set[ClaimKey] = set()
         """Those of them that a hunt relies on."""
         self._leaving: set[tuple[MemberKey, str]] = set()
-        """Released, and held until the database knows."""
+        """Released, and ours until the database knows."""
         self._expiring: dict[str, int] = {}
         """Hunts whose talks nobody watches, and for how many heartbeats they keep their claims."""
 
     def __len__(self) -> int:
-        return sum(len(holders) for holders in self._held.values())
+        return sum(len(holders) for holders in self._hunts_of.values())
 
     def take(
         self,
@@ -100,9 +100,9 @@ class Claims:
         return statuses, agreed
 
     @property
-    def held(self) -> frozenset[ClaimKey]:
+    def claiming(self) -> frozenset[ClaimKey]:
         """All claims of this daemon, those too that are on their way, or given up and not written yet."""
-        return frozenset((*key, hunt_id) for key, holders in self._held.items() for hunt_id in holders)
+        return frozenset((*key, hunt_id) for key, holders in self._hunts_of.items() for hunt_id in holders)
 
     @property
     def in_use(self) -> frozenset[ClaimKey]:
@@ -130,7 +130,7 @@ class Claims:
                 domain=domain,
                 extensions=(extension,),
                 hunt_id=hunt_id,
-                call_uuid=self._held[domain, extension][hunt_id],
+                call_uuid=self._hunts_of[domain, extension][hunt_id],
                 run_id=self._run_id,
                 sequence=next(self._sequence),
             )
@@ -148,7 +148,7 @@ class Claims:
 
         ``foreign`` claims were taken by another daemon, which counts them in another way.
         """
-        keys = [key for key, holders in self._held.items() if hunt_id in holders]
+        keys = [key for key, holders in self._hunts_of.items() if hunt_id in holders]
         if extensions is not None:
             keys = [key for key in keys if key[1] in extensions]
         for key in keys:
@@ -172,12 +172,12 @@ class Claims:
 
         ``foreign`` claims were taken by another daemon. A hunt without claims leaves nothing to be done.
         """
-        if foreign or any(hunt_id in holders for holders in self._held.values()):
+        if foreign or any(hunt_id in holders for holders in self._hunts_of.values()):
             self._expiring[hunt_id] = self._dead_heartbeats
 
     def _end(self, hunt_id: str) -> None:
         del self._expiring[hunt_id]
-        keys = [key for key, holders in self._held.items() if hunt_id in holders]
+        keys = [key for key, holders in self._hunts_of.items() if hunt_id in holders]
         self._leaving.update((key, hunt_id) for key in keys)
         released = ClaimReleased(hunt_id=hunt_id, extensions=None, taken_before=None)
         self._outbox.put(released, lambda: self._released(keys, hunt_id))
@@ -194,11 +194,11 @@ class Claims:
 
     def _take_here(self, hunt: Hunt, member: Member, queued: QueuedCaller | None) -> bool:
         key = _key(hunt.group, member)
-        holders = self._held.setdefault(key, {})
+        holders = self._hunts_of.setdefault(key, {})
         others = any(call != hunt.call_uuid for call in holders.values())
         if not hunt.group.call_waiting and (others or self._queue.is_kept_for_another(key, queued)):
             if not holders:
-                del self._held[key]
+                del self._hunts_of[key]
             return False
         self._leaving.discard((key, hunt.id))
         holders[hunt.id] = hunt.call_uuid
@@ -252,11 +252,11 @@ class Claims:
                 self._queue.member_may_be_free(key)
 
     def _drop(self, key: MemberKey, hunt_id: str) -> None:
-        holders = self._held.get(key, {})
+        holders = self._hunts_of.get(key, {})
         self._in_use.discard((*key, hunt_id))
         holders.pop(hunt_id, None)
         if not holders:
-            self._held.pop(key, None)
+            self._hunts_of.pop(key, None)
 
     def _note_start(self, key: MemberKey, hunt: Hunt) -> None:
         self._in_use.add((*key, hunt.id))

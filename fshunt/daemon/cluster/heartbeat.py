@@ -115,7 +115,7 @@ class Heartbeat:
             status=status,
             hunts=frozenset({*live, *watched, *self._takeover.closing}),
             claimed=self._claims.in_use,
-            claiming=self._claims.held,
+            claiming=self._claims.claiming,
             watched=watched | self._claims.expiring,
             queued=frozenset(self._queue.hunt_ids),
             joined=self._queue.joined,

@@ -75,9 +75,9 @@ class LiveChanges:
     def run(self) -> None:
         """Look whenever something has changed, until killed."""
         while True:
-            told = self._changed.wait(LONGEST_PAUSE_SECONDS)
+            has_changed = self._changed.wait(LONGEST_PAUSE_SECONDS)
             self._changed.clear()
-            if told:
+            if has_changed:
                 self._wake_callers()
             rings = [(call, list(call.ringing_members())) for call in self._ringing()]
             ids = {member_id for _, members in rings for member_id in members}

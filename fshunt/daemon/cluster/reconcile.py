@@ -139,8 +139,8 @@ def _compare_calls(s: Session, run: Run, wanted: Wanted) -> list[UnfinishedCall]
     takeover.take_back(s, wanted.hunts - opened.keys(), node=run.node, run_id=run.run_id)
     if not wanted.takes_over:
         return []
-    known_by = wanted.at - timedelta(seconds=LOST_SECONDS)
-    lost = {hunt_id for hunt_id, began in opened.items() if hunt_id not in wanted.hunts and began < known_by}
+    begun_before = wanted.at - timedelta(seconds=LOST_SECONDS)
+    lost = {hunt_id for hunt_id, began in opened.items() if hunt_id not in wanted.hunts and began < begun_before}
     return takeover.describe(s, lost) if lost else []
 
 

@@ -38,7 +38,7 @@ _CLAIMED = exists().where(
     CLAIMS.c.call_uuid != bindparam("call"),
 )
 """By a hunt for another call."""
-_KEPT = exists().where(
+_QUEUED_BEFORE = exists().where(
     QUEUE.c.domain == bindparam("in_domain"),
     QUEUE.c.extension == MEMBERS.c.extension,
     QUEUE.c.call_uuid != bindparam("call"),
@@ -62,7 +62,7 @@ LOOK = (
         BLOCKS.c.reason.is_not(None).label("auto_blocked"),
         _IN_WRAP_UP.label("in_wrap_up"),
         _CLAIMED.label("claimed"),
-        _KEPT.label("kept"),
+        _QUEUED_BEFORE.label("queued_before"),
     )
     .join(GROUPS, GROUPS.c.id == MEMBERS.c.group_id)
     .outerjoin(BLOCKS, BLOCK_OF_MEMBER)
@@ -100,10 +100,10 @@ def look_and_claim_wanted() -> Select[Any]:
     )
     # Callers behind may be the first now for a member that is free.
     payload = payload_of(bindparam("in_domain"), left.c.extension)
-    told = select(func.count(func.pg_notify(CHANNEL, payload))).select_from(left).where(others)
-    return select(*looked.c, got.c.extension.is_not(None).label("got"), told.scalar_subquery().label("told")).outerjoin(
-        got, got.c.extension == looked.c.extension
-    )
+    notified = select(func.count(func.pg_notify(CHANNEL, payload))).select_from(left).where(others)
+    return select(
+        *looked.c, got.c.extension.is_not(None).label("got"), notified.scalar_subquery().label("notified")
+    ).outerjoin(got, got.c.extension == looked.c.extension)
 
 
 def _taking_wanted(dialect: str, looked: CTE | Subquery) -> ReturningInsert[str]:
@@ -115,7 +115,7 @@ def _taking_wanted(dialect: str, looked: CTE | Subquery) -> ReturningInsert[str]
         "run_id": bindparam("by", type_=CLAIMS.c.run_id.type),
         "sequence": bindparam("number", type_=CLAIMS.c.sequence.type),
     }
-    hindered = or_(looked.c.blocked, looked.c.in_wrap_up, looked.c.claimed, looked.c.kept)
+    hindered = or_(looked.c.blocked, looked.c.in_wrap_up, looked.c.claimed, looked.c.queued_before)
     candidates = (
         select(*row.values())
         .where(looked.c.id.in_(bindparam("wanted", expanding=True)), looked.c.enabled, not_(hindered))

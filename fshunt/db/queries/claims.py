@@ -179,7 +179,7 @@ def _status(row: Any, wanted: bool, acquired: bool, call_waiting: bool) -> Membe
     if acquired or call_waiting:
         return status
     # Who could be rung and was wanted, and yet was not acquired, was claimed or queued for in the same moment.
-    return replace(status, claimed=row.claimed or row.kept or (wanted and status.may_ring))
+    return replace(status, claimed=row.claimed or row.queued_before or (wanted and status.may_ring))
 
 
 @cache
