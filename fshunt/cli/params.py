@@ -70,7 +70,7 @@ class FromDatabase(Word):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The known words; without settings or a database there are none, and the shell shows no error."""
         del param
-        with suppress(Exception), ctx.ensure_object(App).reading() as (session, domain):
+        with suppress(FshuntError), ctx.ensure_object(App).reading() as (session, domain):
             items = self.known(session, domain, ctx.params)
             return [item for item in items if item.value.startswith(incomplete)]
         return []

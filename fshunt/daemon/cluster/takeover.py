@@ -170,7 +170,7 @@ class Takeover:
         for unfinished in left:
             try:
                 detached = self._as_detached(unfinished) if self.can_watch else None
-            except Exception:
+            except Exception:  # the database has the call as ours: unless it is closed here, its record stays open
                 log.exception("call %s: internal error; call record closed", unfinished.uuid)
                 detached = None
             if detached is not None:

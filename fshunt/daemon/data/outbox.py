@@ -310,11 +310,11 @@ class Outbox:
 
     @staticmethod
     def _call_back(entries: Iterable[Entry]) -> None:
-        """Call what is to be called after events. Whatever happens in it, the writer continues."""
+        """Call what is to be called after events."""
         for entry in [entry for entry in entries if entry.then is not None]:
             then, entry.then = entry.then, None
             try:
                 if then is not None:
                     then()
-            except Exception:
+            except Exception:  # one sender's mistake must not keep the writes of all others waiting
                 log.exception("internal error after write %s", entry.event.kind)
