@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from fshunt.simulator.core import headers, headers_end
-from fshunt.simulator.core.headers import Headers, Profile
+from fshunt.simulator.core.headers import CALLER_PORT, LEG_PORT, Headers, Profile
 
 WITHOUT_VARIABLES = frozenset({"CHANNEL_STATE", "CHANNEL_CALLSTATE"})
 CALL_STATES = ("DOWN", "DIALING", "RINGING", "EARLY", "ACTIVE", "HELD", "RING_WAIT", "HANGUP", "UNHELD")
-CALLER_PORT, LEG_PORT = 60461, 30494
 
 
 class EventBus(Protocol):

@@ -6,7 +6,7 @@ Taken from the recorded tapes, so that a reader of these events works as hard as
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 Headers = list[tuple[str, str]]
@@ -14,6 +14,8 @@ Headers = list[tuple[str, str]]
 SWITCH_NAME = "simulated"
 LOCAL_IP = "127.0.0.1"
 CODEC = "PCMU"
+LONG_CODEC = "CORE_PCM_MODULE.PCMU@8000h@20i@64000b"
+CALLER_PORT, LEG_PORT = 60461, 30494
 _ZERO_TIMES = ("Transfer", "Resurrect")
 _HOLD = (("Channel-Last-Hold", "0"), ("Channel-Hold-Accum", "0"))
 
@@ -185,117 +187,166 @@ def sdp(port: int) -> str:
     )
 
 
+_SOFIA_PROFILE = {
+    "sofia_profile_name": "internal",
+    "sofia_profile_url": "sip:mod_sofia@{ip}:5060",
+    "recovery_profile_name": "internal",
+}
+_CALLER_VARIABLES = {
+    "direction": "inbound",
+    "uuid": "{uuid}",
+    "session_id": "{session_id}",
+    "video_media_flow": "disabled",
+    "audio_media_flow": "disabled",
+    "text_media_flow": "disabled",
+    "channel_name": "{channel_name}",
+    "sip_call_id": "{call_id}",
+    "sip_local_network_addr": "{ip}",
+    "sip_network_ip": "{ip}",
+    "sip_network_port": "{port}",
+    "sip_invite_stamp": "{created}",
+    "sip_received_ip": "{ip}",
+    "sip_received_port": "{port}",
+    "sip_via_protocol": "udp",
+    "sip_from_user_stripped": "{number}",
+    "sip_from_tag": "{tag}",
+    **_SOFIA_PROFILE,
+    "sip_full_via": "SIP/2.0/UDP {ip}:{port};branch=z9hG4bK{tag};rport={port}",
+    "sip_from_display": "{name}",
+    "sip_full_from": '"{name}" <sip:{number}@{domain}>;tag={tag}',
+    "sip_full_to": "<sip:{dialled}@{domain}>",
+    "sip_allow": "INVITE, ACK, BYE, CANCEL, INFO",
+    "sip_from_user": "{number}",
+    "sip_from_uri": "{number}@{domain}",
+    "sip_from_host": "{domain}",
+    "sip_req_user": "{dialled}",
+    "sip_req_uri": "{dialled}@{domain}",
+    "sip_req_host": "{domain}",
+    "sip_to_user": "{dialled}",
+    "sip_to_uri": "{dialled}@{domain}",
+    "sip_to_host": "{domain}",
+    "sip_contact_user": "{number}",
+    "sip_contact_port": "{port}",
+    "sip_contact_uri": "{number}@{ip}:{port}",
+    "sip_contact_host": "{ip}",
+    "rtp_use_codec_string": "{codec}",
+    "sip_via_host": "{ip}",
+    "sip_via_port": "{port}",
+    "sip_via_rport": "{port}",
+    "max_forwards": "70",
+    "presence_id": "{number}@{domain}",
+    "switch_r_sdp": "{sdp}",
+    "ep_codec_string": "{long_codec}",
+    "endpoint_disposition": "DELAYED NEGOTIATION",
+    "DP_MATCH": "ARRAY::{dialled}|:{dialled}",
+    "call_uuid": "{uuid}",
+}
+"""The variables of a caller's channel, in the order of the tapes; what stands in braces differs from call to call."""
+
+_LEG_VARIABLES = {
+    "direction": "outbound",
+    "is_outbound": "true",
+    "uuid": "{uuid}",
+    "session_id": "{session_id}",
+    "sip_profile_name": "internal",
+    "text_media_flow": "disabled",
+    "channel_name": "{channel_name}",
+    "sip_destination_url": "{contact}",
+    "max_forwards": "69",
+    "originator_codec": "{long_codec}",
+    "originator": "{caller}",
+    "signal_bond": "{caller}",
+    "switch_m_sdp": "{sdp}",
+    "call_uuid": "{caller}",
+    "originate_early_media": "true",
+    "originating_leg_uuid": "{caller}",
+    "originate_endpoint": "sofia",
+    "rtp_use_codec_string": "{long_codec}",
+    "local_media_ip": "{ip}",
+    "advertised_media_ip": "{ip}",
+    "local_media_port": "{media_port}",
+    "audio_media_flow": "sendrecv",
+    "video_media_flow": "sendrecv",
+    "rtp_local_sdp_str": "{own_sdp}a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n",
+    "sip_outgoing_contact_uri": "<sip:mod_sofia@{ip}:5060>",
+    "sip_req_uri": "{user}@{address}",
+    **_SOFIA_PROFILE,
+    "sip_local_network_addr": "{ip}",
+    "sip_reply_host": "{host}",
+    "sip_reply_port": "{port}",
+    "sip_network_ip": "{host}",
+    "sip_network_port": "{port}",
+    "sip_recover_contact": "<{contact}>",
+    "sip_full_via": "SIP/2.0/UDP {ip};rport;branch=z9hG4bK{branch}",
+    "sip_recover_via": "SIP/2.0/UDP {ip};rport;branch=z9hG4bK{branch}",
+    "sip_from_display": "{name}",
+    "sip_full_from": '"{name}" <sip:{number}@{ip}>;tag={tag}',
+    "sip_full_to": "<{contact}>;tag={tag}",
+    "sip_from_user": "{number}",
+    "sip_from_uri": "{number}@{ip}",
+    "sip_from_host": "{ip}",
+    "sip_to_user": "{user}",
+    "sip_contact_user": "{user}",
+    "sip_to_port": "{port}",
+    "sip_contact_port": "{port}",
+    "sip_to_uri": "{user}@{address}",
+    "sip_contact_uri": "{user}@{address}",
+    "sip_to_host": "{host}",
+    "sip_contact_host": "{host}",
+    "sip_to_tag": "{tag}",
+    "sip_from_tag": "{tag}",
+    "sip_cseq": "123100808",
+    "sip_call_id": "e31ca908-60b2-1240-b8bf-{node}",
+}
+"""The same of an outgoing leg."""
+
+
 def caller_variables(profile: Profile, domain: str, session_id: int) -> dict[str, str]:
     """The variables of a caller's channel when its dialplan begins."""
-    number, port = profile.caller_number, "60461"
-    address = f"{LOCAL_IP}:{port}"
-    both = {"from": (number, domain), "req": (profile.destination, domain), "to": (profile.destination, domain)}
-    parts = {
-        f"sip_{kind}_{name}": value
-        for kind, (user, host) in both.items()
-        for name, value in (("user", user), ("uri", f"{user}@{host}"), ("host", host))
-    }
-    return {
-        "direction": "inbound",
-        "uuid": profile.uuid,
-        "session_id": str(session_id),
-        **{f"{medium}_media_flow": "disabled" for medium in ("video", "audio", "text")},
-        "channel_name": profile.channel_name,
-        "sip_call_id": profile.uuid.replace("-", "")[:16],
-        "sip_local_network_addr": LOCAL_IP,
-        "sip_network_ip": LOCAL_IP,
-        "sip_network_port": port,
-        "sip_invite_stamp": micro(profile.times.created),
-        "sip_received_ip": LOCAL_IP,
-        "sip_received_port": port,
-        "sip_via_protocol": "udp",
-        "sip_from_user_stripped": number,
-        "sip_from_tag": profile.uuid[:10],
-        **_sofia_profile(),
-        "sip_full_via": f"SIP/2.0/UDP {address};branch=z9hG4bK{profile.uuid[:10]};rport={port}",
-        "sip_from_display": profile.caller_name,
-        "sip_full_from": f'"{profile.caller_name}" <sip:{number}@{domain}>;tag={profile.uuid[:10]}',
-        "sip_full_to": f"<sip:{profile.destination}@{domain}>",
-        "sip_allow": "INVITE, ACK, BYE, CANCEL, INFO",
-        **parts,
-        "sip_contact_user": number,
-        "sip_contact_port": port,
-        "sip_contact_uri": f"{number}@{address}",
-        "sip_contact_host": LOCAL_IP,
-        "rtp_use_codec_string": CODEC,
-        "sip_via_host": LOCAL_IP,
-        "sip_via_port": port,
-        "sip_via_rport": port,
-        "max_forwards": "70",
-        "presence_id": f"{number}@{domain}",
-        "switch_r_sdp": sdp(60461),
-        "ep_codec_string": "CORE_PCM_MODULE.PCMU@8000h@20i@64000b",
-        "endpoint_disposition": "DELAYED NEGOTIATION",
-        "DP_MATCH": f"ARRAY::{profile.destination}|:{profile.destination}",
-        "call_uuid": profile.uuid,
-    }
-
-
-def _sofia_profile() -> dict[str, str]:
-    return {
-        "sofia_profile_name": "internal",
-        "sofia_profile_url": f"sip:mod_sofia@{LOCAL_IP}:5060",
-        "recovery_profile_name": "internal",
-    }
+    return _filled(
+        _CALLER_VARIABLES,
+        profile,
+        session_id=session_id,
+        domain=domain,
+        dialled=profile.destination,
+        port=CALLER_PORT,
+        call_id=profile.uuid.replace("-", "")[:16],
+        created=micro(profile.times.created),
+        codec=CODEC,
+    )
 
 
 def leg_variables(profile: Profile, caller: Profile, contact: str, session_id: int) -> dict[str, str]:
     """The variables of an outgoing leg when its phone first answers with anything."""
     user, _, address = contact.removeprefix("sip:").partition("@")
     host, _, port = address.partition(":")
-    tag, branch = profile.uuid[:10], f"SIP/2.0/UDP {LOCAL_IP};rport;branch=z9hG4bK{profile.uuid[:13]}"
-    return {
-        "direction": "outbound",
-        "is_outbound": "true",
+    return _filled(
+        _LEG_VARIABLES,
+        profile,
+        session_id=session_id,
+        caller=caller.uuid,
+        contact=contact,
+        user=user,
+        address=address,
+        host=host,
+        port=port,
+        media_port=LEG_PORT,
+        own_sdp=sdp(LEG_PORT),
+        branch=profile.uuid[:13],
+        node=profile.uuid[-12:],
+    )
+
+
+def _filled(variables: Mapping[str, str], profile: Profile, **values: object) -> dict[str, str]:
+    """Fill in a table: what both tables need of the channel, and ``values``."""
+    values |= {
         "uuid": profile.uuid,
-        "session_id": str(session_id),
-        "sip_profile_name": "internal",
-        "text_media_flow": "disabled",
+        "tag": profile.uuid[:10],
         "channel_name": profile.channel_name,
-        "sip_destination_url": contact,
-        "max_forwards": "69",
-        "originator_codec": "CORE_PCM_MODULE.PCMU@8000h@20i@64000b",
-        "originator": caller.uuid,
-        "signal_bond": caller.uuid,
-        "switch_m_sdp": sdp(60461),
-        "call_uuid": caller.uuid,
-        "originate_early_media": "true",
-        "originating_leg_uuid": caller.uuid,
-        "originate_endpoint": "sofia",
-        "rtp_use_codec_string": "CORE_PCM_MODULE.PCMU@8000h@20i@64000b",
-        **dict.fromkeys(("local_media_ip", "advertised_media_ip"), LOCAL_IP),
-        "local_media_port": "30494",
-        "audio_media_flow": "sendrecv",
-        "video_media_flow": "sendrecv",
-        "rtp_local_sdp_str": sdp(30494) + "a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n",
-        "sip_outgoing_contact_uri": f"<sip:mod_sofia@{LOCAL_IP}:5060>",
-        "sip_req_uri": f"{user}@{address}",
-        **_sofia_profile(),
-        "sip_local_network_addr": LOCAL_IP,
-        "sip_reply_host": host,
-        "sip_reply_port": port,
-        "sip_network_ip": host,
-        "sip_network_port": port,
-        "sip_recover_contact": f"<{contact}>",
-        "sip_full_via": branch,
-        "sip_recover_via": branch,
-        "sip_from_display": profile.caller_name,
-        "sip_full_from": f'"{profile.caller_name}" <sip:{profile.caller_number}@{LOCAL_IP}>;tag={tag}',
-        "sip_full_to": f"<{contact}>;tag={tag}",
-        "sip_from_user": profile.caller_number,
-        "sip_from_uri": f"{profile.caller_number}@{LOCAL_IP}",
-        "sip_from_host": LOCAL_IP,
-        **{f"sip_{kind}_user": user for kind in ("to", "contact")},
-        **{f"sip_{kind}_port": port for kind in ("to", "contact")},
-        **{f"sip_{kind}_uri": f"{user}@{address}" for kind in ("to", "contact")},
-        **{f"sip_{kind}_host": host for kind in ("to", "contact")},
-        "sip_to_tag": tag,
-        "sip_from_tag": tag,
-        "sip_cseq": "123100808",
-        "sip_call_id": f"e31ca908-60b2-1240-b8bf-{profile.uuid[-12:]}",
+        "name": profile.caller_name,
+        "number": profile.caller_number,
+        "ip": LOCAL_IP,
+        "sdp": sdp(CALLER_PORT),
+        "long_codec": LONG_CODEC,
     }
+    return {name: value.format_map(values) for name, value in variables.items()}
