@@ -12,6 +12,7 @@ from fshunt.db.engine import open_store
 from fshunt.db.models import Claim, HuntMember
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.destinations import parse_destination
+from fshunt.hunting.group import WhenBusy
 from fshunt.hunting.policies import POLICIES, decide
 from fshunt.hunting.policy_input import PolicyInput
 from fshunt.hunting.ringtime import RingTime
@@ -437,6 +438,21 @@ def test_a_plain_hunt_runs_no_statement_of_auto_block(light_rig: Rig) -> None:
     assert any("INSERT INTO offers" in each for each in statements)
     assert [each for each in statements if each.startswith("UPDATE members") and "unanswered_in_a_row" in each] == []
     assert [each for each in statements if "groups.auto_block" in each and "groups.pilot" not in each] == []
+
+
+@pytest.mark.sql
+@pytest.mark.parametrize("when_busy", list(WhenBusy))
+def test_only_a_hunt_of_a_group_with_a_queue_looks_after_its_queue_entries(rig: Rig, when_busy: WhenBusy) -> None:
+    rig.group("5000", "1001", "1002", when_busy=when_busy)
+    rig.phones("1001", behaviour=refuses(603))
+    rig.phones("1002", behaviour=TALKS)
+    statements: list[str] = []
+    engine = rig.daemon.deps.database.store._engine
+    event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    assert rig.call().result == "answered"
+    assert any("INSERT INTO claims" in each for each in statements)
+    leaving = [each for each in statements if "DELETE FROM queue_entries" in each]
+    assert len(leaving) == (2 if when_busy is WhenBusy.QUEUE else 0), "one for each member who was claimed"
 
 
 def test_an_answer_ends_the_count_of_a_time_when_auto_block_was_on(light_rig: Rig) -> None:

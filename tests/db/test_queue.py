@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from fshunt.db.engine import open_store
 from fshunt.db.queries import hunts, queue
@@ -119,6 +119,16 @@ def test_who_gets_a_member_is_out_of_the_queue(store, group):
     assert got(store, group, "a", "1002", ticket=ticket) == {"1002"}
     assert queued(store) == [("b", ("1001", "1002"))]
     assert got(store, group, "b", "1001", ticket=later) == {"1001"}
+
+
+@pytest.mark.parametrize("queues", [True, False])
+def test_a_hunt_of_a_group_without_a_queue_deletes_nothing_from_it(store, group, queues):
+    statements = []
+    event.listen(store._engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    assert got(store, group, "a", "1001", may_be_queued=queues) == {"1001"}
+    deleting = [each for each in statements if "DELETE FROM queue_entries" in each]
+    assert len(deleting) == (1 if queues else 0)
+    assert len(statements) == (1 if not store.is_sqlite else 4 if queues else 2)
 
 
 def test_who_gets_nobody_stays_in_the_queue(store, group):

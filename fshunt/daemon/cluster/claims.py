@@ -22,7 +22,7 @@ from fshunt.db.queries import hunts
 from fshunt.db.queries.cluster import Timing
 from fshunt.errors import DatabaseError
 from fshunt.hunting.availability import MemberStatus
-from fshunt.hunting.group import Group, Member
+from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.hunt import Hunt
 
 ClaimKey = tuple[str, str, str]
@@ -231,6 +231,7 @@ class Claims:
             call_waiting=group.call_waiting,
             wrap_up_seconds=group.wrap_up_seconds,
             ticket=queued.ticket if queued else None,
+            may_be_queued=group.when_busy is WhenBusy.QUEUE,
         )
         stored = self._database.run(look_and_claim, write=True, deadline=deadline)
         not_here = {member.id for member in wanted} - {member.id for member in here}

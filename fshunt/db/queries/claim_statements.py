@@ -87,13 +87,18 @@ def claim_wanted(dialect: str) -> Executable:
 
 
 @cache
-def look_and_claim_wanted() -> Select[Any]:
+def look_and_claim_wanted(*, may_be_queued: bool) -> Select[Any]:
     """All of it as one statement, which PostgreSQL can: LOOK and ``claim_wanted``, and out of the queue.
 
     All parts see the tables as they were before it.
     """
     looked = LOOK.cte("looked")
     got = _taking_wanted("postgresql", looked).cte("got")
+    all_of_it = select(*looked.c, got.c.extension.is_not(None).label("got")).outerjoin(
+        got, got.c.extension == looked.c.extension
+    )
+    if not may_be_queued:
+        return all_of_it
     left = _LEAVE.where(exists().where(got.c.extension.is_not(None))).returning(QUEUE.c.extension).cte("left")
     others = exists().where(
         QUEUE.c.domain == bindparam("in_domain"), QUEUE.c.extension == left.c.extension, not_(OF_CALL)

@@ -84,12 +84,14 @@ def look_and_claim(
     call_waiting: bool = False,
     wrap_up_seconds: float = 0.0,
     ticket: int | None = None,
+    may_be_queued: bool = True,
 ) -> dict[int, MemberStatus]:
     """Return what is known of these members of a group now, by id, having claimed those ``wanted`` who may be rung.
 
     Not claimed are the disabled, the blocked, those in wrap-up at the wall time ``at``, and those for whom another hunt
     is queued that came before this one (``ticket``; None: this one is not queued). A member who is gone is not in the
-    answer. With ``call_waiting`` no claim is a hindrance. A hunt that gets a claim leaves the queue.
+    answer. With ``call_waiting`` no claim is a hindrance. A hunt that gets a claim leaves the queue; that is left out
+    where its group has no queue (``may_be_queued``). Without a ticket it may be there: with an earlier daemon's.
     """
     wrap_up_after, wrap_up_before = wrap_up_window(wrap_up_seconds, at)
     values: dict[str, Any] = {
@@ -105,7 +107,7 @@ def look_and_claim(
         "wrap_up_before": wrap_up_before,
         "my_ticket": MAX_TICKET if ticket is None else ticket,
     }
-    rows, got = _look(s, values)
+    rows, got = _look(s, values, may_be_queued)
     return {row.id: _status(row, row.id in wanted, row.extension in got, call_waiting) for row in rows}
 
 
@@ -155,14 +157,14 @@ def drop_run(s: Session, run_id: str) -> None:
     delete_and_announce(s, _dropping_run(), {"by": run_id})
 
 
-def _look(s: Session, values: dict[str, Any]) -> tuple[Sequence[Any], set[str]]:
+def _look(s: Session, values: dict[str, Any], may_be_queued: bool) -> tuple[Sequence[Any], set[str]]:
     """Return the rows of LOOK, and the extensions that were claimed."""
     if dialect_of(s) == "postgresql":
-        rows = run(s, look_and_claim_wanted(), values).all()
+        rows = run(s, look_and_claim_wanted(may_be_queued=may_be_queued), values).all()
         return rows, {row.extension for row in rows if row.got}
     rows = run(s, LOOK, values).all()
     got = set(run(s, claim_wanted(dialect_of(s)), values).scalars())
-    if got:
+    if got and may_be_queued:
         leave_by_call(s, values["hunt"], values["call"])
     return rows, got
 
