@@ -211,6 +211,113 @@ def policy_inputs_of(url):
     return {row["id"]: as_value(row["policy_input"]) for row in rows(url, "calls")["calls"]}
 
 
+KEPT_BY_0004 = (
+    "domains",
+    "groups",
+    "members",
+    "blocks",
+    "group_rotation",
+    "rotation_moves",
+    "calls",
+    "offers",
+    "skips",
+)
+MOMENTARY = ("claims", "queue_entries", "daemons")
+
+
+def insert(url, statements):
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        for statement in statements:
+            values = {"at": NOON} if ":at" in statement else {}
+            connection.execute(text(statement).bindparams(*at_utc(values)), values)
+    engine.dispose()
+
+
+def fill_momentary_0003(url, tickets):
+    """What daemons hold for a moment, as 0003 has it: a claim, two queue entries, a heartbeat, the lease clock."""
+    of_queue = "hunt_id, extension, domain, group_id, call_uuid, run_id, ticket, since, expires_at"
+    insert(
+        url,
+        [
+            (
+                "INSERT INTO claims (domain, extension, call_uuid, hunt_id, run_id, claimed_at, expires_at)"
+                " VALUES ('pbx.test', '1001', 'u1', 'h1', 'run', :at, :at)"
+            ),
+            f"INSERT INTO queue_entries ({of_queue}) VALUES ('h2', '1001', 'pbx.test', 1, 'u2', 'run', 6, :at, :at)",
+            f"INSERT INTO queue_entries ({of_queue}) VALUES ('h3', '1001', 'pbx.test', 1, 'u3', 'run', 7, :at, :at)",
+            (
+                "INSERT INTO daemons (run_id, node, started_at, heartbeat_at, lease_at, status)"
+                " VALUES ('run', 'node', :at, :at, :at, '{}')"
+            ),
+            f"UPDATE lease_clock SET reached = :at, tickets = {tickets}",
+        ],
+    )
+
+
+def fill_momentary_0004(url, tickets):
+    """The same as 0004 has it, and an announcement."""
+    of_queue = "hunt_id, extension, domain, group_id, call_uuid, run_id, ticket, since"
+    insert(
+        url,
+        [
+            (
+                "INSERT INTO claims (domain, extension, call_uuid, hunt_id, run_id, sequence)"
+                " VALUES ('pbx.test', '1001', 'u1', 'h1', 'run', 3)"
+            ),
+            f"INSERT INTO queue_entries ({of_queue}) VALUES ('h2', '1001', 'pbx.test', 1, 'u2', 'run', 8, :at)",
+            f"INSERT INTO queue_entries ({of_queue}) VALUES ('h3', '1001', 'pbx.test', 1, 'u3', 'run', 9, :at)",
+            (
+                "INSERT INTO daemons (run_id, node, started_at, heartbeat_at, counter, lost, status)"
+                " VALUES ('run', 'node', :at, :at, 5, false, '{}')"
+            ),
+            f"UPDATE cluster SET tickets = {tickets}, dead_heartbeats = 20",
+            "INSERT INTO announcements (domain, extension) VALUES ('pbx.test', '1001')",
+        ],
+    )
+
+
+def test_0004_begins_anew_what_daemons_hold_and_goes_on_with_the_tickets(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url, "0002")
+    fill_0002(url)
+    migrate.upgrade(url, "0003")
+    fill_momentary_0003(url, tickets=7)
+    kept = rows(url, *KEPT_BY_0004)
+    assert all(kept.values())
+    migrate.upgrade(url, "0004")
+    assert rows(url, *KEPT_BY_0004) == kept
+    assert not any(rows(url, *MOMENTARY, "announcements").values())
+    timing = {"heartbeat_seconds": 1.0, "queue_heartbeats": 4, "talk_heartbeats": 9, "dead_heartbeats": 59}
+    assert rows(url, "cluster")["cluster"] == [{"id": 1, **timing, "tickets": 7}], (
+        "the next caller is behind all before"
+    )
+    assert "lease_clock" not in tables(url)
+
+    fill_momentary_0004(url, tickets=9)
+    migrate.downgrade(url, "0003")
+    assert rows(url, *KEPT_BY_0004) == kept
+    assert not any(rows(url, *MOMENTARY).values())
+    assert rows(url, "lease_clock")["lease_clock"] == [{"id": 1, "reached": None, "tickets": 9}]
+    assert tables(url).isdisjoint({"cluster", "announcements"})
+
+    fill_momentary_0003(url, tickets=11)
+    migrate.upgrade(url, "0004")
+    fill_momentary_0004(url, tickets=12)
+    assert rows(url, *KEPT_BY_0004) == kept
+
+
+def test_0004_goes_up_and_down_where_the_counter_of_tickets_is_missing(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url, "0003")
+    insert(url, ["DELETE FROM lease_clock"])
+    migrate.upgrade(url, "0004")
+    assert [(row["id"], row["tickets"]) for row in rows(url, "cluster")["cluster"]] == [(1, 0)]
+    insert(url, ["DELETE FROM cluster"])
+    migrate.downgrade(url, "0003")
+    assert rows(url, "lease_clock")["lease_clock"] == [{"id": 1, "reached": None, "tickets": 0}]
+
+
 def test_0005_keeps_of_the_policy_input_what_the_policy_used(empty_database_url):
     url = empty_database_url
     migrate.upgrade(url, "0003")
