@@ -26,7 +26,7 @@ def differences(engine: Engine) -> list[Any]:
         return list(compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata))
 
 
-def reflected(engine: Engine) -> dict[str, Any]:
+def reflected(engine: Engine, tables: list[str] = TABLES) -> dict[str, Any]:
     """The tables as the database describes them, in no particular order."""
     seen = inspect(engine)
     return {
@@ -38,7 +38,7 @@ def reflected(engine: Engine) -> dict[str, Any]:
             "checks": sorted(seen.get_check_constraints(table), key=str),
             "indexes": sorted((in_words(each) for each in seen.get_indexes(table)), key=str),
         }
-        for table in TABLES
+        for table in tables
     }
 
 
