@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
 import gevent
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
+from fshunt.daemon.call.queueing import LONGEST_PAUSE_SECONDS
 from fshunt.db.models import SkipRecord
 from fshunt.db.queries import queue
 from fshunt.hunting.group import WhenBusy
@@ -13,6 +18,7 @@ from fshunt.services import groups, members
 from fshunt.simulator.core.callers import SimulatedCaller
 from fshunt.simulator.core.phones import Behaviour, Phone, answers, refuses
 from fshunt.simulator.core.simulated_call import SimulatedCall
+from tests.support.clock import CLOCK
 from tests.support.rig import DOMAIN, WAIT_SECONDS, Rig, passed, rang
 
 STAYS = answers(0.02)
@@ -311,3 +317,89 @@ def test_calls_of_another_group_wake_no_queued_caller(rig: Rig) -> None:
     for call in (talks, queued):
         call.hang_up()
         assert call.join(WAIT_SECONDS)
+
+
+CALLERS = 10
+CALLS_A_SECOND, SECONDS = 4, 5
+ELSEWHERE = "5900"
+
+
+@dataclass
+class Cost:
+    """What was asked of the database and, for the queued callers, of the switch; and how long it took."""
+
+    statements: float
+    commands: float
+    seconds: float
+
+    def for_as_long_as(self, other: Cost) -> Cost:
+        """What it may be in the other's time, if nobody is woken: as many more looks as the time has room for."""
+        most = other.seconds // LONGEST_PAUSE_SECONDS + 1
+        longer = most / (self.seconds // LONGEST_PAUSE_SECONDS)
+        return Cost(self.statements * longer, self.commands * longer, other.seconds)
+
+
+@pytest.mark.sql
+def test_calls_of_another_group_cost_queued_callers_nothing(rig: Rig) -> None:
+    _cost_of_queued_callers(rig)
+
+
+def test_they_cost_nothing_where_the_switch_is_watched_either(watched_rig: Rig) -> None:
+    _cost_of_queued_callers(watched_rig)
+
+
+def _cost_of_queued_callers(rig: Rig) -> None:
+    """Ten callers who are each the first for a member, and four calls a second to other members."""
+    others = [f"19{number:02}" for number in range(CALLS_A_SECOND * SECONDS)]
+    rig.group(ELSEWHERE, *others, policy="round-robin")
+    rig.phones(*others, behaviour=TALKS)
+    calls_alone = cost(rig, [], calls=len(others))
+    talks, queued = [], []
+    for number in range(CALLERS):
+        rig.group(f"50{number:02}", f"10{number:02}", when_busy=WhenBusy.QUEUE)
+        rig.phones(f"10{number:02}", behaviour=STAYS)
+        talking = rig.happens("talks with", f"10{number:02}")
+        talks.append(rig.started(f"50{number:02}"))
+        assert talking.wait(WAIT_SECONDS)
+        queued.append(rig.started(f"50{number:02}"))
+    are_queued(rig, CALLERS)
+    queue_alone = cost(rig, queued, calls=0)
+    both = cost(rig, queued, calls=len(others))
+    by_themselves = queue_alone.for_as_long_as(both)
+    assert both.statements <= calls_alone.statements + by_themselves.statements, (calls_alone, queue_alone, both)
+    assert both.commands <= by_themselves.commands, (queue_alone, both)
+    for call in (*queued, *talks):
+        call.hang_up()
+        assert call.join(WAIT_SECONDS)
+
+
+def cost(rig: Rig, queued: list[SimulatedCall], calls: int) -> Cost:
+    """Let some seconds pass, with so many calls elsewhere; what that costs until they are over."""
+    statements: list[str] = []
+    engine = rig.daemon.deps.database.store._engine
+    note = partial(_note, statements)
+    began, before, elsewhere = CLOCK.now(), commands_of(queued), []
+
+    def is_over() -> bool:
+        passed_seconds = CLOCK.now() - began
+        if len(elsewhere) < calls and passed_seconds * CALLS_A_SECOND >= len(elsewhere):
+            elsewhere.append(rig.started(ELSEWHERE))
+        return passed_seconds >= SECONDS and len(elsewhere) == calls
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        rig.pass_time_until(is_over, f"{SECONDS} s have passed")
+        assert [rig.closed(call).result for call in elsewhere] == ["answered"] * calls
+        assert rig.daemon.deps.outbox.flush(WAIT_SECONDS)
+        return Cost(len(statements), commands_of(queued) - before, CLOCK.now() - began)
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def _note(statements: list[str], _connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+    statements.append(statement)
+
+
+def commands_of(calls: list[SimulatedCall]) -> int:
+    """How many commands the switch has had about these calls."""
+    return sum(len(call.listener.received) for call in calls if call.listener is not None)
