@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 
+import gevent
 import pytest
+from gevent.event import Event
 
+from fshunt.daemon.cluster.live_changes import LiveChanges
+from fshunt.daemon.cluster.queue import CallQueue, QueuedCaller
 from fshunt.db.queries.groups import load_groups
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.availability import AUTO_BLOCKED
@@ -15,6 +19,29 @@ from fshunt.simulator.core.phones import Behaviour, answers
 from tests.support.rig import DOMAIN, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, passed, rang
 
 TALKS = answers(0.02, talks=0.1)
+
+
+class LateEvent(Event):
+    """An event that is set at the very moment in which the time of whoever waits for it runs out."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        super().wait(timeout)
+        return False
+
+
+def test_a_change_that_comes_as_the_pause_ends_is_heard(rig: Rig) -> None:
+    queue = CallQueue()
+    changes = LiveChanges(rig.daemon.deps.database, rig.daemon.deps.settings.database_url, queue, list)
+    changes._changed = LateEvent()
+    woken = Event()
+    queue.join(QueuedCaller("hunt", 1, woken.set), [(DOMAIN, "1001")])
+    runs = gevent.spawn(changes.run)
+    try:
+        changes._heard([(DOMAIN, "1001")])
+        assert woken.wait(WAIT_SECONDS)
+    finally:
+        runs.kill()
+        changes.stop()
 
 
 def ringing(rig: Rig, **fields: object):  # type: ignore[no-untyped-def]

@@ -75,10 +75,9 @@ class LiveChanges:
     def run(self) -> None:
         """Look whenever something has changed, until killed."""
         while True:
-            has_changed = self._changed.wait(LONGEST_PAUSE_SECONDS)
+            self._changed.wait(LONGEST_PAUSE_SECONDS)  # also false when the event is set as the time runs out
             self._changed.clear()
-            if has_changed:
-                self._wake_callers()
+            self._wake_callers()
             rings = [(call, list(call.ringing_members())) for call in self._ringing()]
             ids = {member_id for _, members in rings for member_id in members}
             if ids and self._database.reads.why is None:
