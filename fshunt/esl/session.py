@@ -147,20 +147,16 @@ class Session(OutboundSession):
         """Ends a wakeable wait of the call's greenlet early, from another greenlet: the one under way, or the next."""
         self._connection.wake()
 
-    def wait_completion(
-        self, event_uuid: str, deadline: float | None, observer: Callable[[Frame], None] | None = None
-    ) -> Frame:
+    def wait_completion(self, event_uuid: str, deadline: float | None) -> Frame:
         """The completion of the application that was started as ``event_uuid``; no other one, whatever its name.
 
-        Events on the way go to ``observer``; without one they are dropped. Raises CommandRefused when FreeSWITCH
-        refused to start it, CallerGone when the caller hung up and it does not come any more, TimedOut.
+        Events on the way are dropped. Raises CommandRefused when FreeSWITCH refused to start it, CallerGone when the
+        caller hung up and it does not come any more, TimedOut.
         """
         while True:
             while (event := self._connection.next_buffered()) is not None:
                 if _completes(event, event_uuid):
                     return event
-                if observer is not None:
-                    observer(event)
             self._connection.replies.check_started(event_uuid)
             if not self._read_towards_completion(deadline):
                 raise TimedOut("The application on the caller's channel did not end in time.")

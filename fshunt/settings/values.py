@@ -201,13 +201,13 @@ def _controller(said: str) -> Address:
     return address
 
 
-def _many(words: str, check: Callable[[str], Any], show: Callable[[Any], object] = str) -> ValueKind:
+def _many(words: str, check: Callable[[str], Any]) -> ValueKind:
     def check_all(value: object) -> tuple[Any, ...]:
         if not isinstance(value, list):
             raise WrongValueError(f'must be a list such as ["A", "B"], not {value!r}')
         return tuple(check(text_of(item)) for item in value)
 
-    return ValueKind(words, split, check_all, lambda value: [show(item) for item in value])
+    return ValueKind(words, split, check_all, lambda value: [str(item) for item in value])
 
 
 def split(said: str) -> list[str]:

@@ -27,8 +27,8 @@ def actions(root: ElementTree.Element, name: str) -> list[tuple[str, str]]:
     return [(a.get("application", ""), a.get("data", "")) for a in found]
 
 
-def last_actions(root: ElementTree.Element, name: str = "fshunt-pbx.test-5000") -> list[tuple[str, str]]:
-    return actions(root, name)[-3:]
+def last_actions(root: ElementTree.Element) -> list[tuple[str, str]]:
+    return actions(root, "fshunt-pbx.test-5000")[-3:]
 
 
 def number_matches(root: ElementTree.Element, name: str, number: str) -> bool:

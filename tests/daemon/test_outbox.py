@@ -101,8 +101,8 @@ def of_member(member: int, name: str) -> Noted:
     return Noted(OrderKey(Scope.MEMBER, member), name)
 
 
-def of_claims(hunt: str, name: str) -> Noted:
-    return Noted(OrderKey(Scope.CLAIMS, hunt), name)
+def of_claims(name: str) -> Noted:
+    return Noted(OrderKey(Scope.CLAIMS, "h"), name)
 
 
 def test_what_comes_together_is_one_transaction_in_its_order(outbox: Outbox, database: FakeDatabase) -> None:
@@ -178,7 +178,7 @@ def test_without_the_database_events_wait_in_order_and_their_senders_are_told(
     told = Event()
     database.error = DatabaseError("The database is read-only.")
     outbox.put(of_hunt("h", "first"))
-    outbox.put(of_claims("h", "second"), told.set)
+    outbox.put(of_claims("second"), told.set)
     start(outbox)
     assert told.wait(WAIT_SECONDS), "it will be late"
     assert (outbox.pending, outbox.error) == (2, "The database is read-only.")
@@ -198,7 +198,7 @@ def test_a_locked_row_holds_up_nothing_but_what_is_written_to_it(outbox: Outbox,
     outbox.put(of_member(1, "held 1"), told.set)
     outbox.put(of_hunt("h", "record 1"))
     outbox.put(of_member(2, "stamp 2"))
-    outbox.put(of_claims("h", "release 1"))
+    outbox.put(of_claims("release 1"))
     start(outbox)
     assert told.wait(WAIT_SECONDS)
     until(lambda: outbox.pending == 1, "all but one are written")
@@ -207,7 +207,7 @@ def test_a_locked_row_holds_up_nothing_but_what_is_written_to_it(outbox: Outbox,
     for number in range(2, 6):  # more of all, the locked row's with them
         outbox.put(of_member(1, f"held {number}"))
         outbox.put(of_hunt("h", f"record {number}"))
-        outbox.put(of_claims("h", f"release {number}"))
+        outbox.put(of_claims(f"release {number}"))
     until(lambda: outbox.pending == 5, "all but five are written")
     assert outbox.error == "A row is locked."
     database.locked = set()
@@ -229,7 +229,7 @@ def test_a_release_is_behind_one_locked_row_at_most(outbox: Outbox, database: Fa
     for number in range(10):
         tries.clear()
         written = Event()
-        outbox.put(of_claims("h", f"release {number}"), written.set)
+        outbox.put(of_claims(f"release {number}"), written.set)
         assert written.wait(WAIT_SECONDS)
         assert len(tries) <= 3, "the one in progress, the release itself, and one before it at most"
     assert database.written == [f"release {number}" for number in range(10)]
@@ -247,7 +247,7 @@ def test_a_locked_table_is_no_thousand_locked_rows(
     start(outbox)
     until(lambda: database.tries > 50, "the table is tried")
     assert len(outbox._apart) == 20, "the first batch, and no other"
-    outbox.put(of_claims("h", "release"))
+    outbox.put(of_claims("release"))
     until(lambda: "release" in database.written, "the release is written")
     database.locked = set()
     assert outbox.flush(WAIT_SECONDS)

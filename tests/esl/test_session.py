@@ -241,7 +241,6 @@ def test_the_check_of_the_caller_ends_when_the_answer_is_there(answer: bytes, er
 
 
 def test_only_its_own_completion_ends_an_application() -> None:
-    seen: list[str | None] = []
     with talking() as (call, switch):
         bridge = call.execute("bridge", "user/1001")
         switch.say(
@@ -250,9 +249,8 @@ def test_only_its_own_completion_ends_an_application() -> None:
             completion("other", "set"),
             completion(bridge, "bridge", ("variable_originate_disposition", "NO_ANSWER")),
         )
-        done = call.wait_completion(bridge, soon(), lambda found: seen.append(found.get("Application")))
+        done = call.wait_completion(bridge, soon())
         assert done.get("variable_originate_disposition") == "NO_ANSWER"
-        assert seen == ["bridge", "set"]
 
 
 def test_a_bridge_that_freeswitch_refuses_is_not_waited_for() -> None:
@@ -284,12 +282,10 @@ def test_the_completion_after_the_linger_notice_is_not_lost() -> None:
 
 
 def test_a_caller_who_hung_up_is_not_waited_for_when_no_completion_comes() -> None:
-    seen: list[str | None] = []
     with talking() as (call, switch):
         switch.say(OK, event("CHANNEL_HANGUP"), LINGER_NOTICE, event("CHANNEL_HANGUP_COMPLETE"))
         with pytest.raises(CallerGone):
-            call.wait_completion(call.execute("set", "a=b"), soon(), lambda got: seen.append(got.get("Event-Name")))
-        assert seen == ["CHANNEL_HANGUP", None, "CHANNEL_HANGUP_COMPLETE"]
+            call.wait_completion(call.execute("set", "a=b"), soon())
         with pytest.raises(CallerGone):
             call.raise_if_disconnected()
 

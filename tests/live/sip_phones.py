@@ -191,9 +191,9 @@ class Lab(asyncio.DatagramProtocol):
         assert call["result"] == result, call
         return call
 
-    def ringing_seconds(self, phone: str, nth: int = 0) -> float:
+    def ringing_seconds(self, phone: str) -> float:
         """How long the phone rang before it was cancelled."""
-        return self.seen(phone, "CANCEL")[nth].at - self.seen(phone, "INVITE")[nth].at
+        return self.seen(phone, "CANCEL")[0].at - self.seen(phone, "INVITE")[0].at
 
     # The wire
 

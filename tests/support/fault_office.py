@@ -114,11 +114,6 @@ class Office:
         with self.store.reading() as s:
             return Counter(s.scalars(select(SkipRecord.reason)))
 
-    def count_calls(self) -> int:
-        """How many hunts are in the records."""
-        with self.store.reading() as s:
-            return s.scalar(select(func.count()).select_from(CallRecord)) or 0
-
 
 def switch_to(daemons: Sequence[FshuntProcess], **more: Any) -> SimulatedSwitch:
     """A switch that dials these daemons in this order."""

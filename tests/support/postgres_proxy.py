@@ -38,7 +38,7 @@ class PostgresProxy:
         """Told of each statement before the server is; it may cut, refuse and so on."""
         self.commits_dropped = 0
         self.tripped = threading.Event()
-        self._commits_to_drop = 0
+        self._drops_next_commit = False
         self._deaf = threading.Event()
         self._pairs: set[_Pair] = set()
         self._lock = threading.Lock()
@@ -96,13 +96,13 @@ class PostgresProxy:
             for pair in self._pairs:
                 pair.is_deaf = True
 
-    def drop_the_answer_to_commit(self, times: int = 1) -> None:
+    def drop_the_answer_to_commit(self) -> None:
         """Let the next COMMIT reach the server, then end that connection without its answer."""
-        self._commits_to_drop = times
+        self._drops_next_commit = True
 
     def mend(self) -> None:
         """End all faults. Swallowed packets are lost: their connections end."""
-        self.delay, self._commits_to_drop, self.on_statement = 0.0, 0, lambda _statement: None
+        self.delay, self._drops_next_commit, self.on_statement = 0.0, False, lambda _statement: None
         if self._deaf.is_set():
             self._deaf.clear()
             self.cut()
@@ -164,10 +164,8 @@ class PostgresProxy:
     def takes_commit(self) -> bool:
         """Whether the answer to the COMMIT that passes now is to be dropped."""
         with self._lock:
-            if self._commits_to_drop == 0:
-                return False
-            self._commits_to_drop -= 1
-        return True
+            drops, self._drops_next_commit = self._drops_next_commit, False
+        return drops
 
     def forget(self, pair: _Pair) -> None:
         with self._lock:

@@ -96,9 +96,9 @@ class Rig:
         """Let time pass, quicker than it does, until something holds."""
         CLOCK.run_until(done, what)
 
-    def call_that_takes_time(self, number: str = "5000", **more: Any) -> CallRecord:
+    def call_that_takes_time(self) -> CallRecord:
         """As ``call``, where phones ring out or members are waited for: time passes quicker than it does."""
-        call = self.started(number, **more)
+        call = self.started()
         self.pass_time_until(call.ended.is_set, "the call has ended")
         return self.record(call)
 

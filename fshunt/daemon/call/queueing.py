@@ -163,7 +163,7 @@ class Queueing(AbstractContextManager["Queueing"]):
         except DatabaseError:
             return here
 
-    def _leave_queue(self, *, keep_ticket: bool = False) -> None:
+    def _leave_queue(self, *, keep_ticket: bool) -> None:
         """Leave the queue, here and, unless the ticket stays or a claim has removed it, in the database."""
         self.deps.queue.leave(self._queued)
         if self._entered and not keep_ticket:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import MutableMapping
 
 from gevent import socket
 
@@ -36,14 +35,14 @@ def listen(address: Address, backlog: int, how: str) -> socket.socket:
     return listening
 
 
-def handed_over(environ: MutableMapping[str, str] = os.environ) -> socket.socket | None:
+def handed_over() -> socket.socket | None:
     """Return the listening socket that systemd hands over, or None.
 
     It is for this process alone: no child process gets it or its variables. Closing it does not end
     it, since systemd has it, too: who connects then waits for the next daemon. Raises FshuntError if what is handed
     over is not one listening TCP socket.
     """
-    told = {name: environ.pop(name, "") for name in ABOUT_THEM}
+    told = {name: os.environ.pop(name, "") for name in ABOUT_THEM}
     if told["LISTEN_PID"] != str(os.getpid()) or told["LISTEN_FDS"] in ("", "0"):
         return None
     if told["LISTEN_FDS"] != "1":

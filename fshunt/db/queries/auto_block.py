@@ -74,7 +74,7 @@ def blocked_at(s: Session, domain: str, extension: str) -> datetime | None:
 
 
 def count_offer(
-    s: Session, offer_id: str, member_id: int, *, rang_whole_time: bool, at: datetime, missing: Collection[str] = ()
+    s: Session, offer_id: str, member_id: int, *, rang_whole_time: bool, at: datetime, missing: Collection[str]
 ) -> None:
     """Count an unanswered call of a member, once a hunt, and block the member if the count is reached.
 

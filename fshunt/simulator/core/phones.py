@@ -160,10 +160,10 @@ class Registrations:
         self,
         user: str,
         domain: str,
-        behaviour: Behaviour = RINGS,
-        contact: str | None = None,
+        behaviour: Behaviour,
+        contact: str | None,
         *,
-        busy_while_talking: bool = True,
+        busy_while_talking: bool,
     ) -> Phone:
         """A phone, registered. A second one at the same extension is a second contact."""
         at = contact or f"sip:{user}@127.0.0.1:{next(self._ports)}"

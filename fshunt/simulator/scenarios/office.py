@@ -186,7 +186,7 @@ class Office:
 
 
 def run_office(
-    switch: SimulatedSwitch, on_event: Callable[[OfficeEvent], None], calls: Sequence[OfficeCall] = CALLS
+    switch: SimulatedSwitch, on_event: Callable[[OfficeEvent], None]
 ) -> list[tuple[OfficeCall, SimulatedCall]]:
     """Places the calls one after the other and reports their events; returns the calls when all have ended.
 
@@ -201,7 +201,7 @@ def run_office(
             on_event(OfficeEvent("fact", plan, fact.call, fact=fact))
 
     switch.watch(observe)
-    for plan in calls:
+    for plan in CALLS:
         if plan.with_previous:
             switch.clock.sleep(GAP_SECONDS)
         else:
