@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from time import sleep
 from typing import Any
@@ -19,7 +20,7 @@ from fshunt.hunting.addresses import MemberAddress
 from fshunt.hunting.availability import MemberState
 from fshunt.hunting.group import Group, Member
 from fshunt.services import groups, member_states, members
-from fshunt.services.groups import GroupDetails, details_of
+from fshunt.services.groups import details_of
 from fshunt.services.member_states import StateOfMember
 from fshunt.services.serialize import block_json, group_json, member_json, member_state_json
 
@@ -35,17 +36,14 @@ def member() -> None:
     """
 
 
-def _details(session: Session, changed: Group) -> GroupDetails:
-    [details] = details_of(session, [changed])
-    return details
-
-
-def _tell(app: App, details: GroupDetails, what: str) -> None:
-    """Show the members as they are now; in JSON, their group."""
+def _change(app: App, done: str, change: Callable[[Session, str], Group]) -> None:
+    """Change a group's members, and show them as they are now; in JSON, their group."""
+    with app.writing() as (session, domain):
+        [details] = details_of(session, [change(session, domain)])
     changed, seconds_per_ring = details.group, app.settings.seconds_per_ring
 
     def page() -> None:
-        output.say(f"{what}; group {changed.pilot} of {changed.domain} is now:")
+        output.say(f"{done}; group {changed.pilot} of {changed.domain} is now:")
         print_members(changed, seconds_per_ring)
         warn_of(changed)
 
@@ -66,16 +64,12 @@ def add(app: App, /, pilot: str, ext: tuple[MemberAddress, ...], at: int | None,
     If one of them cannot be added, none is.
     """
     fields = given_member(options)
-    with app.writing() as (session, domain):
+
+    def adding(session: Session, domain: str) -> Group:
         shared = domain in app.settings.shared_members
-        details = _details(
-            session, members.add_members(session, domain, pilot, list(ext), at=at, shared=shared, **fields)
-        )
-    _tell(app, details, f"Added {_listed(ext)}")
+        return members.add_members(session, domain, pilot, list(ext), at=at, shared=shared, **fields)
 
-
-def _listed(ext: tuple[MemberAddress, ...]) -> str:
-    return ", ".join(str(address) for address in ext)
+    _change(app, f"Added {', '.join(str(address) for address in ext)}", adding)
 
 
 @member.command("list", example="fshunt member list 5000")
@@ -129,9 +123,7 @@ def _clock(when: datetime, now: datetime) -> str:
 @pass_app
 def remove(app: App, pilot: str, ext: MemberAddress) -> None:
     """Remove a member from a group; the members behind move up."""
-    with app.writing() as (session, domain):
-        details = _details(session, members.remove_member(session, domain, pilot, ext))
-    _tell(app, details, f"Removed {ext}")
+    _change(app, f"Removed {ext}", lambda s, domain: members.remove_member(s, domain, pilot, ext))
 
 
 @member.command("move", example="fshunt member move 5000 1003 1")
@@ -141,9 +133,11 @@ def remove(app: App, pilot: str, ext: MemberAddress) -> None:
 @pass_app
 def move(app: App, pilot: str, ext: MemberAddress, position: int) -> None:
     """Move a member to POSITION, counted from 1."""
-    with app.writing() as (session, domain):
-        details = _details(session, members.move_member(session, domain, pilot, ext, position))
-    _tell(app, details, f"Moved {ext} to position {position}")
+    _change(
+        app,
+        f"Moved {ext} to position {position}",
+        lambda s, domain: members.move_member(s, domain, pilot, ext, position),
+    )
 
 
 @member.command("set", example="fshunt member set 5000 1003 --ring-seconds 25 --weight 3")
@@ -160,9 +154,7 @@ def set_(app: App, /, pilot: str, ext: MemberAddress, group_ring: bool, **option
     fields = given_member(options, group_ring=group_ring)
     if not fields:
         raise UsageError("Nothing to set: use an option such as --rings 4; see `fshunt member set --help`.")
-    with app.writing() as (session, domain):
-        details = _details(session, members.set_member(session, domain, pilot, ext, **fields))
-    _tell(app, details, f"Changed {ext}")
+    _change(app, f"Changed {ext}", lambda s, domain: members.set_member(s, domain, pilot, ext, **fields))
 
 
 @member.command("enable", example="fshunt member enable 5000 1003")
@@ -171,9 +163,7 @@ def set_(app: App, /, pilot: str, ext: MemberAddress, group_ring: bool, **option
 @pass_app
 def enable(app: App, pilot: str, ext: MemberAddress) -> None:
     """Ring the member again."""
-    with app.writing() as (session, domain):
-        details = _details(session, members.enable_member(session, domain, pilot, ext, True))
-    _tell(app, details, f"Enabled {ext}")
+    _change(app, f"Enabled {ext}", lambda s, domain: members.enable_member(s, domain, pilot, ext, True))
 
 
 @member.command("disable", example="fshunt member disable 5000 1003")
@@ -185,9 +175,7 @@ def disable(app: App, pilot: str, ext: MemberAddress) -> None:
 
     It keeps its position.
     """
-    with app.writing() as (session, domain):
-        details = _details(session, members.enable_member(session, domain, pilot, ext, False))
-    _tell(app, details, f"Disabled {ext}")
+    _change(app, f"Disabled {ext}", lambda s, domain: members.enable_member(s, domain, pilot, ext, False))
 
 
 @member.command("block", example="fshunt member block 1003")
