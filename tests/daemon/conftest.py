@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fshunt.db.engine import Store
-from tests.support.rig import Rig, running, watching
+from tests.support.rig import Rig, light, running, watching
 
 
 @pytest.fixture
@@ -19,12 +19,8 @@ def rig(database_url: str, store: Store) -> Iterator[Rig]:
 @pytest.fixture
 def light_rig(sqlite_url: str) -> Iterator[Rig]:
     """The same on SQLite only, for what has nothing to do with the database."""
-    from fshunt.db.engine import open_store
-
-    store = open_store(sqlite_url)
-    with running(str(sqlite_url), store) as made:
+    with light(sqlite_url) as made:
         yield made
-    store.close()
 
 
 @pytest.fixture

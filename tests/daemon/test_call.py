@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import event, func, select, update
 
-from fshunt.db.engine import open_store
 from fshunt.db.models import Claim, HuntMember
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.destinations import parse_destination
@@ -18,7 +16,7 @@ from fshunt.hunting.policy_input import PolicyInput
 from fshunt.hunting.ringtime import RingTime
 from fshunt.services import groups, members
 from fshunt.simulator.core.phones import RINGS, Behaviour, answers, refuses
-from tests.support.rig import DOMAIN, RING_SECONDS, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, passed, rang, running
+from tests.support.rig import DOMAIN, RING_SECONDS, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, light, passed, rang
 
 TALKS = answers(0.05, talks=0.05)
 
@@ -243,7 +241,7 @@ def test_an_external_member_must_press_one(light_rig: Rig) -> None:
 
 
 def test_an_external_member_who_presses_nothing_has_refused(sqlite_url: str) -> None:
-    with closing(open_store(sqlite_url)) as store, running(sqlite_url, store, confirm_timeout=0.5) as rig:
+    with light(sqlite_url, confirm_timeout=0.5) as rig:
         rig.group("5000", "+14155550123@carrier", "1002")
         rig.switch.gateway("carrier").add("+14155550123", answers(0.05))
         rig.phones("1002", behaviour=TALKS)

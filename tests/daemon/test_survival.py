@@ -13,7 +13,6 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from fshunt.db.engine import open_store
 from fshunt.db.queries import calls
 from fshunt.simulator.core.faults import Cut, CutFrame, Delay, Duplicate, Fault, Garbage, Slices, Stranger
 from fshunt.simulator.core.phones import RINGS, Behaviour, answers, refuses
@@ -23,13 +22,12 @@ from tests.support.rig import (
     WAIT_SECONDS,
     Rig,
     cut,
+    light,
     passed,
     rang,
-    running,
     says_goodbye_and_what_cannot_be_read,
     says_what_cannot_be_read,
 )
-from tests.support.timing import set_dead_after
 
 TALKS = answers(0.05, talks=0.05)
 FRAMES_OF_A_CALL = 24
@@ -180,8 +178,7 @@ def test_an_internal_error_returns_the_caller_and_the_daemon_continues(
 
 
 def test_more_calls_than_allowed_go_to_the_fallback_at_once(sqlite_url: str) -> None:
-    store = open_store(sqlite_url)
-    with running(str(sqlite_url), store, max_calls=1) as rig:
+    with light(sqlite_url, max_calls=1) as rig:
         rig.group("5000", "1001")
         rig.phones("1001", behaviour=RINGS)
         ringing = rig.started()
@@ -191,12 +188,10 @@ def test_more_calls_than_allowed_go_to_the_fallback_at_once(sqlite_url: str) -> 
         assert second.ending.kind == "fallback-voicemail"
         ringing.hang_up()
         assert rig.record(ringing).result == "abandoned"
-    store.close()
 
 
 def test_a_stop_detaches_from_calls_and_from_hunts_that_last_too_long(sqlite_url: str) -> None:
-    store = open_store(sqlite_url)
-    with running(str(sqlite_url), store) as rig:
+    with light(sqlite_url) as rig:
         rig.group("5000", "1001")
         rig.group("5001", "1002")
         rig.phones("1001", behaviour=answers(0.05))
@@ -214,17 +209,15 @@ def test_a_stop_detaches_from_calls_and_from_hunts_that_last_too_long(sqlite_url
         talking.hang_up()
         assert talking.join(WAIT_SECONDS)
         assert talking.ending.kind == "answered"
-    with store.reading() as s:
-        records = {record.pilot: record for record in calls.list_calls(s)}
-    assert (records["5000"].result, records["5000"].end_seen) == ("answered", False)
-    assert (records["5001"].result, records["5001"].end_seen) == ("failed", False)
-    assert records["5001"].reason == "fshunt was stopped while phones rang; they kept ringing"
-    store.close()
+        with rig.store.reading() as s:
+            records = {record.pilot: record for record in calls.list_calls(s)}
+        assert (records["5000"].result, records["5000"].end_seen) == ("answered", False)
+        assert (records["5001"].result, records["5001"].end_seen) == ("failed", False)
+        assert records["5001"].reason == "fshunt was stopped while phones rang; they kept ringing"
 
 
 def test_a_stop_waits_for_the_hunt_in_progress(sqlite_url: str) -> None:
-    store = open_store(sqlite_url)
-    with running(str(sqlite_url), store, stop_timeout=WAIT_SECONDS) as rig:
+    with light(sqlite_url, stop_timeout=WAIT_SECONDS) as rig:
         rig.group("5000", "1001")
         rig.phones("1001", behaviour=answers(0.5, talks=0.3))
         call = rig.started()
@@ -232,7 +225,6 @@ def test_a_stop_waits_for_the_hunt_in_progress(sqlite_url: str) -> None:
         rig.daemon.stop()
         assert call.join(WAIT_SECONDS)
         assert (call.ending.kind, call.ending.who) == ("answered", "1001")
-    store.close()
 
 
 def _until(rig: Rig, what: str) -> None:
@@ -267,9 +259,7 @@ class AfterEvent:
 def test_a_call_whose_end_nobody_sees_claims_its_member_for_a_while(
     sqlite_url: str, fault: Callable[[Any], None]
 ) -> None:
-    store = open_store(sqlite_url)
-    set_dead_after(store, 3.0)
-    with running(str(sqlite_url), store) as rig:
+    with light(sqlite_url, dead_after=3.0) as rig:
         rig.group("5000", "1001")
         (phone,) = rig.phones("1001", behaviour=TALKS)
         phone.script(answers(0.02))
@@ -283,7 +273,6 @@ def test_a_call_whose_end_nobody_sees_claims_its_member_for_a_while(
         rig.until(lambda: len(rig.daemon.deps.claims) == 0, "the claim ends")
         rig.until(lambda: rang(rig.closed(rig.started())) == [("1001", "answered")], "and the member is rung again")
         call.hang_up()
-    store.close()
 
 
 class AfterFrame:

@@ -8,15 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from fshunt.db.engine import open_store
 from fshunt.db.models import CallRecord
 from fshunt.hunting.ringtime import RingTime
 from fshunt.simulator.core.phones import RINGS, answers
 from tests.support.clock import CLOCK
 from tests.support.fault_office import Office, ended, happened, phones, switch_to, until
 from tests.support.processes import FshuntProcess
-from tests.support.rig import RING_SECONDS, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, passed, rang, running
-from tests.support.timing import set_dead_after
+from tests.support.rig import RING_SECONDS, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, light, passed, rang
 
 pytestmark = pytest.mark.faults
 
@@ -31,11 +29,8 @@ def step(request: pytest.FixtureRequest) -> timedelta:
 
 @pytest.fixture
 def rig(sqlite_url: str) -> Iterator[Rig]:
-    store = open_store(sqlite_url)
-    set_dead_after(store, 2.0)
-    with running(sqlite_url, store) as made:
+    with light(sqlite_url, dead_after=2.0) as made:
         yield made
-    store.close()
 
 
 def set_clock(rig: Rig, by: timedelta) -> None:

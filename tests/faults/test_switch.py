@@ -17,7 +17,7 @@ from fshunt.simulator.core.faults import CutByte, Delay, Duplicate, Fault, Slice
 from fshunt.simulator.core.phones import RINGS, answers, refuses
 from fshunt.simulator.switch import SimulatedSwitch
 from tests.support.fault_office import until
-from tests.support.rig import WAIT_SECONDS, Rig, rang, running, watching
+from tests.support.rig import WAIT_SECONDS, Rig, light, rang, watching
 from tests.support.timing import set_dead_after
 
 TALKS = answers(0.05, talks=0.05)
@@ -27,11 +27,8 @@ BYTES_OF_A_CALL = 60_000
 
 @pytest.fixture
 def rig(sqlite_url: str) -> Iterator[Rig]:
-    store = open_store(sqlite_url)
-    set_dead_after(store, 1.0)
-    with running(sqlite_url, store) as made:
+    with light(sqlite_url, dead_after=1.0) as made:
         yield made
-    store.close()
 
 
 def crash(switch: SimulatedSwitch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from gevent.event import Event
 
 from fshunt.daemon.bootstrap import build
 from fshunt.daemon.daemon import Daemon
-from fshunt.db.engine import Store
+from fshunt.db.engine import Store, open_store
 from fshunt.db.models import CallRecord
 from fshunt.db.queries import calls
 from fshunt.hunting.addresses import parse_member
@@ -26,6 +26,7 @@ from tests.support import waiting
 from tests.support.clock import CLOCK
 from tests.support.conversation import LINGER_NOTICE
 from tests.support.ports import held_port, number_of
+from tests.support.timing import set_dead_after
 from tests.support.waiting import WAIT_SECONDS
 
 DOMAIN = "office.test"
@@ -196,6 +197,16 @@ def watching(database_url: str, store: Store, folder: Path, **settings: Any) -> 
                 yield rig
             finally:
                 rig.switch.close_inbound()
+
+
+@contextmanager
+def light(sqlite_url: str, *, dead_after: float | None = None, **settings: Any) -> Iterator[Rig]:
+    """As ``running``, on SQLite; a silent daemon is presumed dead after so many seconds."""
+    with closing(open_store(sqlite_url)) as store:
+        if dead_after is not None:
+            set_dead_after(store, dead_after)
+        with running(sqlite_url, store, **settings) as rig:
+            yield rig
 
 
 @contextmanager
