@@ -1,9 +1,7 @@
 """Every command has help and an example, and stands in the documents."""
 
-import importlib.util
 import re
 import shlex
-from pathlib import Path
 
 import click
 import pytest
@@ -11,18 +9,9 @@ from click.testing import CliRunner
 
 from fshunt import __version__
 from fshunt.cli.main import NOUNS, cli
+from tests.support.documents import DOCS, script
 
-DOCS = Path(__file__).parents[2] / "docs"
-
-
-def load_generate():
-    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
-    generate = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generate)
-    return generate
-
-
-GENERATE = load_generate()
+GENERATE = script("generate")
 COMMANDS = dict(GENERATE.commands(cli, "fshunt"))
 LEAVES = {path: command for path, command in COMMANDS.items() if not isinstance(command, click.Group)}
 

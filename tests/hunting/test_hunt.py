@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,9 +13,9 @@ from fshunt.hunting.availability import MemberStatus, SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind, parse_destination
 from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.hunt import Case, Hunt
-from fshunt.hunting.picture import PICTURE, draw
 from fshunt.hunting.policy_input import policy_input_of
-from fshunt.hunting.states import TRANSITIONS, HuntEvent, HuntState, IllegalTransition, Outcome, Result, after
+from fshunt.hunting.states import HuntEvent, HuntState, IllegalTransition, Outcome, Result, after
+from tests.support.documents import DOCS, script
 
 
 def group(*extensions: str, **settings: object) -> Group:
@@ -72,8 +71,8 @@ def test_each_transition_is_logged_once() -> None:
 
 
 def test_the_picture_in_the_documents_is_drawn_from_the_table() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "hunt-states.md").read_text(encoding="utf-8")
-    assert draw(TRANSITIONS) in text, f"run `python -m {PICTURE}` and put its output into docs/hunt-states.md"
+    text = (DOCS / "hunt-states.md").read_text(encoding="utf-8")
+    assert script("draw_states").draw() in text, "run `python docs/draw_states.py`, and put it into the page"
 
 
 @pytest.mark.parametrize(
