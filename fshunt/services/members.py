@@ -49,10 +49,8 @@ class _Locked:
 
     def rotation_follows(self, change: Callable[[RotationPointer], RotationPointer]) -> None:
         row = self.rotation
-        answerer, first = (
-            pointer_of(row.answerer_id, row.answerer_position),
-            pointer_of(row.first_id, row.first_position),
-        )
+        answerer = pointer_of(row.answerer_id, row.answerer_position)
+        first = pointer_of(row.first_id, row.first_position)
         if answerer is not None:
             moved = change(answerer)
             row.answerer_id, row.answerer_position = moved.member_id, moved.position

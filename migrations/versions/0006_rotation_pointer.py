@@ -25,7 +25,7 @@ KIND = {"turn": "first"}
 
 
 def upgrade() -> None:
-    _rename({table: dict(columns) for table, columns in COLUMNS.items()}, KIND)
+    _rename(COLUMNS, KIND)
 
 
 def downgrade() -> None:

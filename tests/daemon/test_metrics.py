@@ -60,7 +60,7 @@ def test_every_result_and_outcome_is_there_from_the_start_with_0() -> None:
 def test_gauges_are_read_when_the_page_is_requested(watched: Metrics) -> None:
     found = samples(watched)
     assert found["fshunt_hunts_in_progress"] == 3
-    assert found["fshunt_talking_calls"] == 2
+    assert found["fshunt_answered_calls"] == 2
     assert found["fshunt_queued_callers"] == 1
     assert found["fshunt_claims"] == 4
     assert found["fshunt_switch_watched{switch=127.0.0.1:8021}"] == 1

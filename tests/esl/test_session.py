@@ -251,6 +251,7 @@ def test_only_its_own_completion_ends_an_application() -> None:
         )
         done = call.wait_completion(bridge, soon())
         assert done.get("variable_originate_disposition") == "NO_ANSWER"
+        assert (done.get("Application-UUID"), done.get("Application")) == (bridge, "bridge")
 
 
 def test_a_bridge_that_freeswitch_refuses_is_not_waited_for() -> None:
@@ -286,6 +287,7 @@ def test_a_caller_who_hung_up_is_not_waited_for_when_no_completion_comes() -> No
         switch.say(OK, event("CHANNEL_HANGUP"), LINGER_NOTICE, event("CHANNEL_HANGUP_COMPLETE"))
         with pytest.raises(CallerGone):
             call.wait_completion(call.execute("set", "a=b"), soon())
+        assert call.gone
         with pytest.raises(CallerGone):
             call.raise_if_disconnected()
 

@@ -1,6 +1,6 @@
 """The group cache: the groups as last read, for calls when the database does not answer.
 
-The rotation pointers and idle times in it follow the calls of this daemon, so that it rotates without the database.
+The rotation pointers and idle times in it follow the calls of this daemon, so that groups rotate without the database.
 The same changes are written as soon as the database is back, and the database decides.
 """
 

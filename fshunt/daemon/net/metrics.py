@@ -105,7 +105,7 @@ class Metrics:
             self._switch_errors.labels(name)
         self._gauge("fshunt_hunts_in_progress", "Callers who are being hunted for now.", hunts)
         self._gauge(
-            "fshunt_talking_calls", "Answered calls, and callers in voicemail, that the daemon still follows.", talks
+            "fshunt_answered_calls", "Answered calls, and callers in voicemail, that the daemon still follows.", talks
         )
         self._gauge("fshunt_queued_callers", "Callers who wait for a busy member.", waiting)
         self._gauge("fshunt_claims", "Members whom this daemon rings or holds.", claims)
