@@ -1,4 +1,4 @@
-"""The rotation pointer of round-robin is called ``first``, and unanswered calls are counted by that name.
+"""new names: first, the rotation pointer of round-robin; unanswered_in_a_row, of members.
 
 Revision 0006, after 0005. Earlier code cannot use these tables.
 """
