@@ -4,4 +4,4 @@ A caller dials a pilot number; fshunt finds a member of the pilot's hunt group w
 order of the group's policy, and hands the caller to voicemail when nobody takes the call.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"

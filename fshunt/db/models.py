@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, MetaData, String, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, MetaData, String, UniqueConstraint, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from fshunt.db.types import SeenText, UtcDateTime
@@ -73,6 +73,9 @@ class HuntGroup(Base):
     enabled: Mapped[bool]
     auto_block: Mapped[int | None]
     when_busy: Mapped[str] = mapped_column(server_default="overflow")
+    answer_first: Mapped[bool] = mapped_column(server_default=false())
+    transfer_context: Mapped[str | None]
+    caller_id_number: Mapped[str | None]
 
 
 class HuntMember(Base):
@@ -102,6 +105,7 @@ class HuntMember(Base):
     enabled: Mapped[bool]
     idle_since: Mapped[datetime | None]
     unanswered_in_a_row: Mapped[int] = mapped_column(server_default="0")
+    caller_id_number: Mapped[str | None]
 
 
 class GroupRotation(Base):

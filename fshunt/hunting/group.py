@@ -46,6 +46,8 @@ class Member:
     idle_since: datetime | None = None
     unanswered_in_a_row: int = 0
     auto_blocked: bool = False
+    caller_id_number: str | None = None
+    """For an external member: the number that the leg shows, instead of the group's or the gateway's."""
 
     @property
     def extension(self) -> str:
@@ -79,6 +81,12 @@ class Group:
     on_busy: Destination = GROUP_BOX
     on_unreachable: Destination = GROUP_BOX
     enabled: bool = True
+    answer_first: bool = False
+    """Whether a caller is answered before waiting in the call queue."""
+    transfer_context: str | None = None
+    """The dialplan context of this group's transfers; None: the setting ``transfer_context``, else the caller's."""
+    caller_id_number: str | None = None
+    """The number that external legs of this group show; None: the gateway's, else the caller's."""
     members: tuple[Member, ...] = field(default=())
 
     def box(self) -> str | None:

@@ -186,6 +186,21 @@ _destination = partial(
 )
 
 
+def _caller_id_number(help_text: str) -> Field:
+    return Field(
+        name="caller_id_number",
+        kind=FieldKind.TEXT,
+        label="Caller ID number",
+        help=help_text,
+        option="--caller-id-number",
+        metavar="NUMBER",
+        check=validation.check_external_number,
+        optional=True,
+        clearable=True,
+        cleared_help=_TAKES_AWAY,
+    )
+
+
 def _ring_fields(*, optional: bool) -> tuple[Field, Field]:
     """Return the two columns of a ring time: one of them has a value, or, where it is optional, none."""
     common: dict[str, Any] = {"attribute": "ring_time", "optional": True}
@@ -374,6 +389,29 @@ _GROUP_FIELDS = (
         option="--on-unreachable",
     ),
     Field(
+        name="transfer_context",
+        kind=FieldKind.TEXT,
+        label="Transfer context",
+        help="Dialplan context of transfers. Without one: the setting `transfer_context`, else the caller's context.",
+        option="--transfer-context",
+        metavar="CONTEXT",
+        check=validation.check_context,
+        optional=True,
+        clearable=True,
+        cleared_help=_TAKES_AWAY,
+    ),
+    Field(
+        name="answer_first",
+        kind=FieldKind.FLAG,
+        label="Answer first",
+        help=(
+            "Whether a caller is answered before waiting in the queue. Carriers give up on a call that stays "
+            "unanswered for some minutes."
+        ),
+        option="--answer-first",
+    ),
+    _caller_id_number("The group's number that external members see. Without one: the gateway's."),
+    Field(
         name="enabled",
         kind=FieldKind.FLAG,
         label="Enabled",
@@ -410,6 +448,7 @@ _MEMBER_FIELDS = (
         help="Whether the member must press 1 to take a call. External members must, unless --no-confirm is given.",
         option="--confirm",
     ),
+    _caller_id_number("The number that this external member sees. Without one: the group's, else the gateway's."),
     Field(
         name="enabled",
         kind=FieldKind.FLAG,

@@ -40,12 +40,13 @@ def test_the_options_are_the_promised_ones():
     ring = {"--rings", "--ring-seconds"}
     group = ring | {"--name", "--policy", "--voicemail", "--cycles", "--hunt-timeout", "--prefix", "--music"}
     group |= {"--call-waiting", "--no-call-waiting", "--on-no-answer", "--on-busy", "--on-unreachable"}
-    group |= {"--when-busy", "--auto-block", "--wrap-up"}
+    group |= {"--when-busy", "--auto-block", "--wrap-up", "--transfer-context", "--caller-id-number"}
+    group |= {"--answer-first", "--no-answer-first"}
     serving = {"--domain", "--config"}
     common = serving | {"--json"}
     assert options(LEAVES["fshunt group add"]) == group | common
     assert options(LEAVES["fshunt group set"]) >= group
-    member = ring | {"--weight", "--confirm", "--no-confirm"}
+    member = ring | {"--weight", "--confirm", "--no-confirm", "--caller-id-number"}
     assert options(LEAVES["fshunt member add"]) == member | {"--at"} | common
     assert options(LEAVES["fshunt member set"]) >= member
     assert options(LEAVES["fshunt call list"]) == {"--since", "--limit"} | common
@@ -102,7 +103,7 @@ def test_a_noun_alone_prints_its_help(words):
 
 def test_the_version_is_that_of_the_package():
     assert CliRunner().invoke(cli, ["--version"], prog_name="fshunt").stdout == f"fshunt {__version__}\n"
-    assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
+    assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+)?", __version__)
 
 
 def test_the_page_of_commands_matches_the_code():

@@ -21,6 +21,7 @@ def test_a_member_is_added_with_all_its_options(office):
         "effective_ring_seconds": 25.0,
         "weight": 7,
         "confirm": True,
+        "caller_id_number": None,
         "enabled": True,
         "blocked": False,
         "auto_blocked": False,
