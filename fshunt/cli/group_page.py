@@ -49,6 +49,7 @@ def _facts(details: GroupDetails, seconds_per_ring: float) -> list[tuple[str, st
         ("on no answer", destination_words(group.on_no_answer, group)),
         ("on busy", destination_words(group.on_busy, group)),
         ("on unreachable", destination_words(group.on_unreachable, group)),
+        ("transfer context", group.transfer_context or ""),
     ]
 
 

@@ -176,6 +176,22 @@ def test_everybody_busy_has_its_own_destination(light_rig: Rig) -> None:
     assert call.ending.who == "1003"
 
 
+@pytest.mark.parametrize(
+    ("of_group", "of_settings", "goes_to"),
+    [("sales", "public", "sales"), (None, "public", "public"), (None, None, "default")],
+)
+def test_a_transfer_goes_to_the_groups_context_then_the_settings_then_the_callers(
+    sqlite_url: str, of_group: str | None, of_settings: str | None, goes_to: str
+) -> None:
+    with light(sqlite_url, transfer_context=of_settings) as rig:
+        rig.group(on_unreachable=parse_destination("transfer:1003"), transfer_context=of_group)
+        rig.phones("1003", behaviour=TALKS)
+        told: list[str] = []
+        rig.switch.watch(lambda fact: told.append(fact.detail) if fact.what == "transferred" else None)
+        assert rig.call().result == "transferred"
+        assert told == [f"1003 XML {goes_to}"]
+
+
 def test_without_its_own_box_the_group_uses_that_of_the_last_member(rig: Rig) -> None:
     rig.group("5000", "1001", "1002", ring_time=RINGS_OUT)
     rig.phones("1001", "1002")

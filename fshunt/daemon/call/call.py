@@ -223,7 +223,7 @@ class Call:
         if destination.kind is DestinationKind.VOICEMAIL:
             self.detached_result = Result.VOICEMAIL
             self.call_log.leaving(Result.VOICEMAIL, case, destination)
-        result = leave(self.session, self.caller, hunt.group.domain, destination, self.deps.settings)
+        result = leave(self.session, self.caller, hunt.group, destination, self.deps.settings)
         self._end(HuntEvent.DELIVERED, result, case)
 
     def _taken(self, taken: CallerTaken) -> None:

@@ -13,6 +13,7 @@ from fshunt.esl.commands import UnsafeText
 from fshunt.esl.session import CallerGone, Session, SwitchLost
 from fshunt.hunting import validation
 from fshunt.hunting.destinations import Destination, DestinationKind
+from fshunt.hunting.group import Group
 from fshunt.hunting.states import Result
 from fshunt.settings import Settings
 
@@ -99,14 +100,14 @@ def part(session: Session) -> None:
         _until_gone(session, CLOCK() + LONGEST_TALK_SECONDS)
 
 
-def leave(session: Session, caller: Caller, domain: str, destination: Destination, settings: Settings) -> Result:
+def leave(session: Session, caller: Caller, group: Group, destination: Destination, settings: Settings) -> Result:
     """Take the caller to the destination and return the result; every path ends with a hang-up."""
     destination.check()
     match destination.kind:
         case DestinationKind.VOICEMAIL:
-            return _to_voicemail(session, caller, domain, destination.value or "", settings)
+            return _to_voicemail(session, caller, group.domain, destination.value or "", settings)
         case DestinationKind.TRANSFER:
-            return _transfer(session, caller, destination.value or "", settings)
+            return _transfer(session, caller, destination.value or "", context_of(group, caller, settings))
         case DestinationKind.HANGUP:
             # Or the caller hears the SIP answer of the last phone that refused, whatever the cause is.
             session.post(api.uuid_setvar(caller.uuid, "last_bridge_proto_specific_hangup_cause"))
@@ -126,9 +127,13 @@ def _to_voicemail(session: Session, caller: Caller, domain: str, box: str, setti
     return Result.VOICEMAIL
 
 
-def _transfer(session: Session, caller: Caller, number: str, settings: Settings) -> Result:
-    context = validation.check_context(settings.transfer_context or caller.context)
-    target = f"{validation.check_transfer_number(number)} XML {context}"
+def context_of(group: Group, caller: Caller, settings: Settings) -> str:
+    """Return the dialplan context of a transfer: the group's, else the setting's, else the caller's own."""
+    return group.transfer_context or settings.transfer_context or caller.context
+
+
+def _transfer(session: Session, caller: Caller, number: str, context: str) -> Result:
+    target = f"{validation.check_transfer_number(number)} XML {validation.check_context(context)}"
     session.leave_with(api.uuid_setvar(caller.uuid, "socket_resume", "false"), "transfer", target)
     return Result.TRANSFERRED
 
