@@ -125,7 +125,11 @@ class GroupRotation(Base):
 
 
 class RotationMove(Base):
-    """One move of a pointer by one call, and the pointer before: a step tried twice moves it once (invariant I3)."""
+    """One move of a pointer by one call, and the pointer before: a step tried twice moves it once (invariant I3).
+
+    ``call_uuid`` is what the move is known by: of the pointer ``first`` the arrival of the caller, of ``answerer`` the
+    hunt that was answered. A further daemon that takes a caller over begins a new hunt of the same arrival.
+    """
 
     __tablename__ = "rotation_moves"
 

@@ -7,6 +7,16 @@ import pytest
 from fshunt.daemon.call.caller import caller_of
 from fshunt.esl.frames import Frame
 
+
+def test_an_arrival_is_one_for_all_daemons_and_another_after_a_transfer() -> None:
+    def arrival(more: str) -> str:
+        return caller_of(Frame(f"Unique-ID: u\n{more}".encode())).arrival
+
+    assert arrival("Caller-Profile-Index: 1\n") == arrival("") == arrival("Caller-Profile-Index: x\n") == "u"
+    assert arrival("Caller-Profile-Index: 2\n") == "u#2"
+    assert arrival("Caller-Profile-Index: 3\n") == "u#3"
+
+
 LOGIN = "variable_user_name: 1009\nvariable_domain_name: Pbx.test\n"
 
 

@@ -110,7 +110,7 @@ def memory_moves_once(run: Run) -> Iterator[str]:
             and not moved["first", hunt.uuid]
         ):
             yield f"I3: call {hunt.uuid} to {hunt.pilot} never moved the turn"
-        if hunt.policy == "circular" and hunt.result == "answered" and not moved["answerer", hunt.uuid]:
+        if hunt.policy == "circular" and hunt.result == "answered" and not moved["answerer", hunt.id]:
             yield f"I3: call {hunt.uuid} to {hunt.pilot} was answered and never moved the pointer"
     numbers = Counter((move.pilot, move.number) for move in run.moves)
     for (pilot, number), count in numbers.items():

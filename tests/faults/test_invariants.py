@@ -106,9 +106,9 @@ def test_a_rotation_pointer_that_moved_twice_or_never() -> None:
         answered("y", 3, policy="circular", policy_input=facts("circular")),
     ]
     assert len([problem for problem in check(run) if problem.startswith("I3")]) == 2
-    run.moves = [Move("5000", "first", "x", 1, None), Move("5000", "answerer", "y", 2, None)]
+    run.moves = [Move("5000", "first", "x", 1, None), Move("5000", "answerer", "h-y", 2, None)]
     assert check(run) == []
-    run.moves.append(Move("5000", "answerer", "y", 3, 1))
+    run.moves.append(Move("5000", "answerer", "h-y", 3, 1))
     assert names(run) == {"I3"}
 
 

@@ -76,8 +76,10 @@ class Office:
 
     def moves(self, uuid: str) -> int:
         """How often a call moved a pointer."""
+        known_by = [uuid, *(hunt.id for hunt in self.hunts(uuid))]
+        moves = select(func.count()).select_from(RotationMove).where(RotationMove.call_uuid.in_(known_by))
         with self.store.reading() as s:
-            return s.scalar(select(func.count()).select_from(RotationMove).where(RotationMove.call_uuid == uuid)) or 0
+            return s.scalar(moves) or 0
 
     def claimed(self) -> set[str]:
         """Who is claimed in the database now."""

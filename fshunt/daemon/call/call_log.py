@@ -142,7 +142,7 @@ class CallLog:
         moves = POLICIES[group.policy].remembers is Remembers.ANSWERER
         self.deps.outbox.put(CallAnswered(hunt_id=self.hunt_id, answered_by=member.extension, answered_at=at))
         answered = MemberAnswered(
-            group_id=group.id, member_id=member.id, call_uuid=self.caller.uuid, at=at, moves_answerer=moves
+            group_id=group.id, member_id=member.id, call_uuid=self.hunt_id, at=at, moves_answerer=moves
         )
         self.deps.outbox.put(answered)
         self.deps.outbox.hurry()

@@ -22,6 +22,9 @@ class Caller:
     """The caller's channel and what was dialled. ``name`` and ``number`` are the caller's own words: only for rows."""
 
     uuid: str
+    arrival: str
+    """The uuid and, after a transfer, how often the channel was sent to a number: a caller who comes back to a pilot is
+    a new call to it, and one whom a further daemon takes over is not (fact 61)."""
     number: str
     name: str
     pilot: str
@@ -55,6 +58,7 @@ def caller_of(channel: Frame) -> Caller:
     context = channel.get("Caller-Context") or ""
     return Caller(
         uuid=channel.get("Unique-ID") or "",
+        arrival=_arrival(channel),
         number=plain(channel.get("Caller-Caller-ID-Number") or ""),
         name=plain(channel.get("Caller-Caller-ID-Name") or ""),
         pilot=plain(channel.get("Caller-Destination-Number") or ""),
@@ -66,6 +70,12 @@ def caller_of(channel: Frame) -> Caller:
         presence_ids=_presence_ids(channel),
         presented=channel.get(f"variable_{PRESENTED}") == "true",
     )
+
+
+def _arrival(channel: Frame) -> str:
+    """The first arrival is known by the uuid alone. No Call-ID, which may be a uuid, has the ``#``."""
+    uuid, index = channel.get("Unique-ID") or "", channel.get("Caller-Profile-Index") or ""
+    return f"{uuid}#{index}" if index.isascii() and index.isdecimal() and index != "1" else uuid
 
 
 def _presence_ids(channel: Frame) -> frozenset[str]:

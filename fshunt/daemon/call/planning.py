@@ -28,7 +28,7 @@ def plan(caller: Caller, hunt_id: str, deps: Dependencies, deadline: Deadline) -
     loaded = _load(caller, deps, deadline)
     policy_input = policy_input_of(loaded.group, loaded.answerer, loaded.first, deps.seed())
     if policy_input.members and POLICIES[policy_input.policy].remembers is Remembers.FIRST:
-        policy_input = _with_first_moved(policy_input, loaded.group.id, caller.uuid, deps, deadline)
+        policy_input = _with_first_moved(policy_input, loaded.group.id, caller, deps, deadline)
 
     def log_transition(before: HuntState, event: HuntEvent, now: HuntState) -> None:
         log.debug("call %s: %s, %s, %s", caller.uuid, before, event, now)
@@ -69,22 +69,22 @@ def _load(caller: Caller, deps: Dependencies, deadline: Deadline) -> LoadedGroup
 
 
 def _with_first_moved(
-    policy_input: PolicyInput, group_id: int, call_uuid: str, deps: Dependencies, deadline: Deadline
+    policy_input: PolicyInput, group_id: int, caller: Caller, deps: Dependencies, deadline: Deadline
 ) -> PolicyInput:
-    """Move the rotation pointer, once a call (invariant I3); return the policy input with the one this call found.
+    """Move the rotation pointer, once an arrival (invariant I3); return the policy input with the one this call found.
 
     If the database does not take the move in time, the hunt continues with the pointer as it was read, and the move
     is written later.
     """
     try:
         before = deps.database.run(
-            lambda s: hunts.move_first(s, group_id, call_uuid, lambda before: first_member(policy_input, before)),
+            lambda s: hunts.move_first(s, group_id, caller.arrival, lambda before: first_member(policy_input, before)),
             write=True,
             deadline=deadline,
         )
     except DatabaseError as error:
-        log.warning("call %s: rotation pointer is moved later: %s", call_uuid, error)
-        deps.outbox.put(PointerMoved(group_id=group_id, call_uuid=call_uuid, policy_input=policy_input.to_json()))
+        log.warning("call %s: rotation pointer is moved later: %s", caller.uuid, error)
+        deps.outbox.put(PointerMoved(group_id=group_id, call_uuid=caller.arrival, policy_input=policy_input.to_json()))
         before = policy_input.first
     first = first_member(policy_input, before)
     if first is not None:

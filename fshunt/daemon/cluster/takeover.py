@@ -271,7 +271,7 @@ class Takeover:
             answered = MemberAnswered(
                 group_id=unfinished.group_id,
                 member_id=offer.member_id,
-                call_uuid=unfinished.uuid,
+                call_uuid=hunt_id,
                 at=at,
                 moves_answerer=moves,
             )

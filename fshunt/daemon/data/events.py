@@ -307,7 +307,10 @@ class MemberSkipped(HuntRecordEvent):
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointerMoved(OutboxEvent):
-    """A call moved the pointer of a round-robin group and could not wait for the database."""
+    """A call moved the pointer of a round-robin group and could not wait for the database.
+
+    ``call_uuid`` is what the move is known by: the arrival of the caller.
+    """
 
     kind: ClassVar[str] = "pointer-moved"
     group_id: int
@@ -328,7 +331,10 @@ class PointerMoved(OutboxEvent):
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberAnswered(OutboxEvent):
-    """A member answered: idle since then and, where the policy remembers it, the group's last answerer."""
+    """A member answered: idle since then and, where the policy remembers it, the group's last answerer.
+
+    ``call_uuid`` is what the move of the pointer is known by: the hunt, which one member answers.
+    """
 
     kind: ClassVar[str] = "member-answered"
     group_id: int

@@ -147,8 +147,8 @@ def move_first(
     """Move the pointer ``first`` of a group, once a call (I3), and return the one that decides the order of this call.
 
     ``choose`` is given that pointer and returns who is first now (a member's id; None: nobody, and nothing moves).
-    Two calls at once move it one after the other. A call that has moved it already moves nothing and is given what the
-    pointer was before its move, however many calls have moved it since.
+    ``call_uuid`` is the arrival of the caller. Two calls at once move it one after the other. A call that has moved it
+    already moves nothing and is given what the pointer was before its move, however many calls have moved it since.
     """
     return _move(s, group_id, Remembers.FIRST, call_uuid, choose)
 
@@ -167,7 +167,7 @@ def move_first_at_end(s: Session, group_id: int, call_uuid: str, policy_input: d
 def note_answer(
     s: Session, group_id: int, member_id: int, *, call_uuid: str, at: datetime, moves_answerer: bool
 ) -> None:
-    """Set the answerer's idle time and, for a policy that needs it, the answerer pointer, once a call."""
+    """Set the answerer's idle time and, for a policy that needs it, the answerer pointer, once for ``call_uuid``."""
     if moves_answerer:
         at_end(s, Rank.ROTATION, group_id, lambda s: _note_answerer(s, group_id, member_id, call_uuid))
     note_end(s, member_id, at=at)

@@ -90,6 +90,8 @@ class Profile:
     times: Times
     callee_name: str = ""
     callee_number: str = ""
+    index: int = 1
+    """Counts the numbers that the channel was sent to (fact 61)."""
 
     def name_callee(self, name: str, number: str) -> None:
         """Another party is rung or connected."""
@@ -98,6 +100,7 @@ class Profile:
     def redirect(self, destination: str) -> None:
         """The caller goes to another number."""
         self.destination = destination
+        self.index += 1
 
 
 def micro(seconds: float) -> str:
@@ -150,7 +153,7 @@ def _profile(profile: Profile, *, other: bool) -> Iterator[tuple[str, str]]:
     yield "Context", "default"
     yield "Channel-Name", profile.channel_name
     if not other:
-        yield "Profile-Index", "1"
+        yield "Profile-Index", str(profile.index)
     yield from _profile_times(profile.times)
     yield "Screen-Bit", "true"
     yield "Privacy-Hide-Name", "false"

@@ -245,8 +245,9 @@ class SimulatedCall:
         self.wake()
 
     def obey(self, controller: Controller) -> None:
-        """A controller has connected."""
+        """A controller has connected; if it is lost, the next action of this dialplan follows, after a transfer too."""
         self.listener = controller
+        self._transferred = False
 
     def note_bridge_delay(self, seconds: float) -> None:
         """The controller has something rung; only the first time counts."""
