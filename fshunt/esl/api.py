@@ -4,11 +4,13 @@ FreeSWITCH splits the arguments at spaces, and expands ``${...}`` in the value o
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fshunt.esl.commands import Command, UnsafeText, command, one_word
 
-_VARIABLE = re.compile(r"[a-z][a-z0-9_]*")
+_VARIABLE = re.compile(r"(?:nolocal:)?[A-Za-z_][A-Za-z0-9_.-]*")
+MAX_VALUES = 50
+"""FreeSWITCH takes no more than 64 variables in one command (``mod_commands.c``), and drops the others."""
 _CAUSE = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -36,13 +38,26 @@ def uuid_setvar(uuid: str, name: str, value: str = "") -> Command:
 
 
 def uuid_setvar_multi(uuid: str, values: Mapping[str, str]) -> Command:
-    """Set several variables of a channel at once; one with an empty value is unset."""
+    """Set up to ``MAX_VALUES`` variables of a channel at once; one with an empty value is unset."""
+    if len(values) > MAX_VALUES:
+        raise UnsafeText(f"FreeSWITCH takes at most {MAX_VALUES} variables in one command, not {len(values)}.")
     pairs = []
     for name, value in values.items():
         if ";" in value:
             raise UnsafeText(f"{value!r} would be two values of a FreeSWITCH command.")
         pairs.append(f"{_variable(name)}={_value(value)}")
     return _api("uuid_setvar_multi", one_word(uuid), ";".join(pairs))
+
+
+def uuid_unset_all(uuid: str, names: Sequence[str]) -> list[Command]:
+    """Unset any number of variables of a channel."""
+    parts = [names[first : first + MAX_VALUES] for first in range(0, len(names), MAX_VALUES)]
+    return [uuid_setvar_multi(uuid, dict.fromkeys(part, "")) for part in parts]
+
+
+def is_variable(name: str) -> bool:
+    """Tell whether a variable of this name can be set: a name with other characters would be two of something."""
+    return _VARIABLE.fullmatch(name) is not None
 
 
 def sofia_contact(user: str, domain: str, mark: str) -> Command:
@@ -75,8 +90,8 @@ def _api(*words: str) -> Command:
 
 
 def _variable(name: str) -> str:
-    if not _VARIABLE.fullmatch(name):
-        raise UnsafeText(f"{name!r} is not the name of a channel variable of ours.")
+    if not is_variable(name):
+        raise UnsafeText(f"{name!r} is not the name of a channel variable that can be set.")
     return name
 
 

@@ -77,6 +77,13 @@ class Frame:
             if colon:
                 yield name.decode(errors="replace"), _decoded(value)
 
+    def names(self) -> Iterator[str]:
+        """The names of all headers, in their order."""
+        for line in self.head.split(b"\n"):
+            name, colon, _ = line.partition(b": ")
+            if colon:
+                yield name.decode(errors="replace")
+
     @property
     def content_type(self) -> str:
         """The kind of frame; empty for the event inside another frame."""

@@ -61,6 +61,8 @@ def recipe(controllers: str, fallback: Sequence[Action]) -> list[Action]:
         ("fshunt_served", "false"),
         ("fshunt_round_false", "eval"),
         ("fshunt_round_true", f"set:fshunt_served=false,set:socket_resume=true,socket:{controllers} async full"),
+        # FreeSWITCH looks at it once, where `socket` begins: what a dialplan left there would end the hunt.
+        ("park_timeout", ""),
         ("socket_resume", "true"),
         *ENDS,
     ]

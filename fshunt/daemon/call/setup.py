@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from uuid import uuid4
 
@@ -11,8 +12,11 @@ from fshunt.daemon.call.caller import PRESENTED, Caller
 from fshunt.esl import api, commands
 from fshunt.esl.frames import Frame
 from fshunt.esl.session import Session, TimedOut
+from fshunt.freeswitch.left_variables import disturbing
 from fshunt.hunting import validation
 from fshunt.hunting.group import Group
+
+log = logging.getLogger(__name__)
 
 LINGER_SECONDS = 5
 """How long the switch goes on telling us of a call after its end: the result of a bridge comes then (fact 6)."""
@@ -31,14 +35,8 @@ CHANNEL_VARIABLES = {
     "fail_on_single_reject": "false",  # or one busy phone ends the stage (fact 22)
     "fshunt_served": "true",  # or the dialplan tries no further daemon when this one leaves
     "bypass_media": "false",  # or the bridge completes at once, while the talk continues and its end is not seen
-    # What a dialplan may have set, or exported, before the pilot, and what would end or change a hunt:
-    "park_timeout": "",
-    "park_after_bridge": "",
-    "group_confirm_key": "",
-    "group_confirm_file": "",
-    "leg_timeout": "",
-    "originate_retries": "",
 }
+"""What a hunt needs, whatever the dialplan has set; ``left_variables`` says what it must not find."""
 
 PRESENTATION_VARIABLES = ("effective_caller_id_name", "ringback", "transfer_ringback", "instant_ringback")
 """The variables that depend on the group."""
@@ -70,9 +68,25 @@ def greet(session: Session, caller: Caller) -> None:
         commands.linger(LINGER_SECONDS),
         commands.add_filter(uuid),
         commands.subscribe(*EVENTS),
+        *api.uuid_unset_all(uuid, _cleared(session)),
         api.uuid_setvar_multi(uuid, CHANNEL_VARIABLES),
         commands.execute("ring_ready", "", str(uuid4())),
     )
+
+
+def _cleared(session: Session) -> list[str]:
+    """Return the variables of the dialplan that are to be cleared, and say so: the administrator set them for nothing.
+
+    They stay cleared after the hunt: an extension to which the caller is transferred sets its own.
+    """
+    found = disturbing(session.channel)
+    names = [name for name in found if api.is_variable(name)]
+    if names:
+        log.info("call %s: variables of the dialplan cleared for the hunt: %s", session.uuid, ", ".join(names))
+    if len(names) < len(found):
+        others = ", ".join(ascii(name) for name in found if name not in names)
+        log.warning("call %s: variables that would change the hunt cannot be cleared: %s", session.uuid, others)
+    return names
 
 
 def present(session: Session, caller: Caller, group: Group) -> bool:

@@ -42,10 +42,11 @@ def _multiset(call: SimulatedCall, argument: str) -> None:
 
 
 def _export(call: SimulatedCall, argument: str) -> None:
-    name, _, value = argument.removeprefix("nolocal:").partition("=")
-    call.variables[f"export_vars_{name}"] = value
-    if not argument.startswith("nolocal:"):
-        set_variable(call.variables, name, value)
+    """Sets a variable, and names it among those for legs; with ``nolocal:`` before the name it is for them alone."""
+    name, _, value = argument.partition("=")
+    set_variable(call.variables, name, value)
+    others = call.variables.get("export_vars")
+    call.variables["export_vars"] = name if others is None else f"{others},{name}"
 
 
 def _unset(call: SimulatedCall, argument: str) -> None:

@@ -24,6 +24,8 @@ from fshunt.simulator.dialplan.dialstring import Dial, DialError, Target, parse
 
 DEFAULT_ORIGINATE_SECONDS = 60
 CALLEE_NAME = "Outbound Call"
+COPIED = ("group_confirm_key", "group_confirm_file", "ignore_early_media", "fail_on_single_reject", "progress_timeout")
+"""Variables of the caller's channel that count for its legs as if they had been exported (switch_ivr_originate.c)."""
 
 
 def bridge(call: SimulatedCall, text: str) -> None:
@@ -59,6 +61,13 @@ def _continues(call: SimulatedCall, cause: str) -> bool:
     return wanted == "true" or cause in wanted.split(",")
 
 
+def _inherited(call: SimulatedCall) -> dict[str, str]:
+    """The variables that legs have from the caller's channel."""
+    exported = [name for name in call.variables.get("export_vars", "").split(",") if name in call.variables]
+    found = {name.removeprefix("nolocal:"): call.variables[name] for name in exported}
+    return {name: call.variables[name] for name in COPIED if name in call.variables} | found
+
+
 def _leave(call: SimulatedCall, cause: str) -> None:
     call.variables["originate_disposition"] = cause
     call.variables["DIALSTATUS"] = dialstatus_of(cause)
@@ -70,7 +79,9 @@ class Originate:
     def __init__(self, call: SimulatedCall, targets: tuple[Target, ...], dial: Dial) -> None:
         self._call = call
         self._targets = targets
-        self._dial = dial
+        self._inherited = {k: v for k, v in _inherited(call).items() if k not in dial.variables}
+        """What the caller's channel hands on to all legs, as if it stood in the dial string's braces."""
+        self._common = self._inherited | dial.variables
         self._users = [target.endpoint.startswith("user/") for target in targets]
         self.legs: list[SimulatedLeg] = []
         self.timed_out = False
@@ -90,9 +101,16 @@ class Originate:
         self._call.variables["originate_signal_bond"] = self.legs[-1].channel.uuid
         self._set_timeouts()
         for leg in self.legs:
-            leg.start()
+            self._start(leg)
         self._call.wait_until(self._decided)
         return self._close()
+
+    def _start(self, leg: SimulatedLeg) -> None:
+        delay = int(leg.channel.variables.get("leg_delay_start", 0))
+        if delay:
+            self._call.later(delay, lambda: None if leg.ended else leg.start())
+        else:
+            leg.start()
 
     def _create(self, target: Target) -> str | None:
         """Makes the legs of a target, or returns the reason why there are none."""
@@ -103,7 +121,8 @@ class Originate:
             return error.cause
         self._note_dialed(target.endpoint)
         for phone in phones:
-            self.legs.append(self._call.new_leg(phone, target.variables, self._changed))
+            variables = target.variables | self._inherited  # over the brackets, as the braces are (fact 22)
+            self.legs.append(self._call.new_leg(phone, variables, self._changed))
             self._list_leg(self.legs[-1])
             if target.endpoint.startswith("user/") and not self._lone_user:
                 self._list_leg(self.legs[-1])
@@ -124,7 +143,7 @@ class Originate:
     def _set_timeouts(self) -> None:
         """FreeSWITCH counts whole clock seconds: fact 5."""
         begun = int(self._call.clock.epoch())
-        everything = self._dial.variables.get("originate_timeout") or self._call.variables.get("call_timeout")
+        everything = self._common.get("originate_timeout") or self._call.variables.get("call_timeout")
         for leg in self.legs:
             leg.time_out_at(begun + int(everything or DEFAULT_ORIGINATE_SECONDS), NO_ANSWER)
             own = leg.channel.variables.get("leg_timeout")
@@ -141,7 +160,7 @@ class Originate:
         self._call.wake()
 
     def _winner(self) -> SimulatedLeg | None:
-        ignores = self._dial.variables.get("ignore_early_media") or self._call.variables.get("ignore_early_media")
+        ignores = self._common.get("ignore_early_media") or self._call.variables.get("ignore_early_media")
         for leg in self.legs:
             if not leg.ended and (leg.confirmed or (leg.early and ignores not in ("true", "ring_ready"))):
                 return leg

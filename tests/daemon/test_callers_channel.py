@@ -1,0 +1,37 @@
+"""The caller's channel is not ours alone: what a dialplan did with it before the call came to the pilot."""
+
+from __future__ import annotations
+
+import pytest
+
+from fshunt.simulator.core.phones import answers
+from tests.support.rig import Rig, rang
+
+TALKS = answers(0.05, talks=0.05)
+
+
+def before(rig: Rig, *actions: tuple[str, str]) -> None:
+    """Have the simulated dialplan do this before a call comes to a pilot."""
+    rig.switch.pilot_actions[:0] = actions
+
+
+@pytest.mark.parametrize("how", ["set {}", "export {}", "export nolocal:{}"])
+def test_timers_that_a_dialplan_left_do_not_count_for_the_members(light_rig: Rig, how: str) -> None:
+    left = ("leg_timeout=1", "originate_timeout=1", "call_timeout=1", "leg_delay_start=60", "group_confirm_key=5")
+    before(light_rig, *(tuple(how.format(each).split(" ")) for each in left))  # type: ignore[arg-type]
+    light_rig.group("5000", "1001")
+    light_rig.phones("1001", behaviour=answers(1.5, talks=0.05))
+    call = light_rig.started()
+    assert rang(light_rig.record(call)) == [("1001", "answered")]
+    kept = {name.removeprefix("nolocal:") for name in call.variables}
+    assert not kept & {each.partition("=")[0] for each in left}
+
+
+def test_what_the_administrator_exported_for_other_ends_reaches_the_phones(light_rig: Rig) -> None:
+    before(light_rig, ("export", "nolocal:sip_h_X-Account=42"))
+    light_rig.group("5000", "1001")
+    light_rig.phones("1001", behaviour=TALKS)
+    call = light_rig.started()
+    light_rig.record(call)
+    (leg,) = call.legs.values()
+    assert leg.channel.variables["sip_h_X-Account"] == "42"

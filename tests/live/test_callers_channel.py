@@ -1,0 +1,105 @@
+"""What else there is on a caller's channel: variables of the dialplan, keys, and what the caller is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.live.machines import Pbx
+from tests.live.sip_phones import Lab
+
+EARLY_SECONDS, LATE_SECONDS = 0.1, 0.9
+"""How much earlier or later a phone may stop ringing; a machine with much to do is late."""
+
+
+def rang_for(lab: Lab, phone: str, seconds: float) -> bool:
+    return seconds - EARLY_SECONDS <= lab.ringing_seconds(phone) < seconds + LATE_SECONDS
+
+
+@pytest.fixture
+def before(pbx: Pbx) -> Iterator[Callable[..., None]]:
+    """Have the dialplan do this before a call comes to a pilot."""
+
+    def do(*actions: tuple[str, str]) -> None:
+        done = "".join(f'<action application="{name}" data="{data}"/>' for name, data in actions)
+        extension = f'<extension name="before" continue="true"><condition>{done}</condition></extension>\n  '
+        pilots = '<extension name="fshunt-pilots">'
+        pbx.load_dialplan(pbx.shipped_dialplan().replace(pilots, extension + pilots))
+
+    yield do
+    pbx.load_dialplan(pbx.shipped_dialplan())
+
+
+HARMFUL = {
+    "originate_timeout": "1",
+    "call_timeout": "1",
+    "progress_timeout": "1",
+    "originate_delay_start": "2000",
+    "originate_retries": "2",
+    "originate_retry_sleep_ms": "2000",
+    "originate_continue_on_timeout": "true",
+    "leg_timeout": "1",
+    "leg_progress_timeout": "1",
+    "leg_delay_start": "2",
+    "origination_cancel_key": "5",
+    "group_confirm_key": "exec",
+    "group_confirm_file": "hangup",
+    "fail_on_single_reject": "true",
+    "hangup_on_single_reject": "true",
+    "failure_causes": "USER_BUSY",
+    "continue_on_fail": "false",
+    "transfer_on_fail": "1003",
+    "ignore_early_media": "false",
+    "monitor_early_media_fail": "user_busy:2:480+620",
+    "return_ring_ready": "true",
+    "campon": "true",
+    "park_timeout": "1",
+    "dialed_user": "1003",
+    "presence_id": "1003@pbx.test",
+    "execute_on_ring": "sleep 1000",
+    "execute_on_originate": "hangup",
+    "execute_on_pre_originate": "sleep 3000",
+}
+
+
+@pytest.mark.parametrize("how", ["set", "export", "export nolocal:"])
+@pytest.mark.parametrize("together", [False, True], ids=["timers", "all"])
+async def test_whatever_the_dialplan_has_set_order_and_ring_times_are_the_groups(lab, admin, before, how, together):
+    application, _, nolocal = how.partition(" ")
+    named = {name: value for name, value in HARMFUL.items() if together or "timeout" in name}
+    before(*((application, f"{nolocal}{name}={value}") for name, value in named.items()))
+    admin.group("--ring-seconds", "3", members=("1001", "1002"))
+    lab.behave("1002", answer_after=2.5, hangup_after=0.3)
+    caller = lab.caller("5000").dial()
+    assert await caller.result(15) == 200
+    await caller.until_end()
+    assert lab.rang() == ["1001", "1002"]
+    assert rang_for(lab, "1001", 3)
+    (call,) = admin.calls()
+    assert [offer["outcome"] for offer in call["offers"]] == ["no-answer", "answered"]
+
+
+@pytest.mark.parametrize(
+    "name", ["continue_on_fail", "fail_on_single_reject", "leg_timeout", "leg_delay_start", "park_timeout"]
+)
+async def test_each_variable_alone_changes_nothing(lab, admin, before, name):
+    before(("set", f"{name}={HARMFUL[name]}"), ("export", f"nolocal:{name}={HARMFUL[name]}"))
+    admin.group("--ring-seconds", "2", members=("1001", "1002"))
+    lab.behave("1002", answer_after=0.3, hangup_after=0.3)
+    caller = lab.caller("5000").dial()
+    assert await caller.result(15) == 200
+    await caller.until_end()
+    assert lab.rang() == ["1001", "1002"]
+    assert rang_for(lab, "1001", 2)
+
+
+async def test_what_is_the_administrators_reaches_the_phones(lab, admin, before):
+    before(("export", "nolocal:sip_h_X-Account=42"), ("export", "nolocal:leg_timeout=1"))
+    admin.group("--ring-seconds", "2", members=("1001",))
+    lab.behave("1001", answer_after=1.5, hangup_after=0.3)
+    caller = lab.caller("5000").dial()
+    assert await caller.result(15) == 200
+    await caller.until_end()
+    invite = next(iter(lab.legs.values())).invite
+    assert invite.get("x-account") == "42"
