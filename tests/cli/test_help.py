@@ -1,4 +1,4 @@
-"""Every command has help and an example, and stands in the documents."""
+"""Every command has help and an example."""
 
 import re
 import shlex
@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from fshunt import __version__
 from fshunt.cli.main import NOUNS, cli
-from tests.support.documents import DOCS, script
+from tests.support.documents import script
 
 GENERATE = script("generate")
 COMMANDS = dict(GENERATE.commands(cli, "fshunt"))
@@ -104,19 +104,3 @@ def test_a_noun_alone_prints_its_help(words):
 def test_the_version_is_that_of_the_package():
     assert CliRunner().invoke(cli, ["--version"], prog_name="fshunt").stdout == f"fshunt {__version__}\n"
     assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+)?", __version__)
-
-
-def test_the_page_of_commands_matches_the_code():
-    assert (DOCS / "cli.md").read_text() == GENERATE.renewed("cli.md"), "run `python docs/generate.py`"
-
-
-def test_every_command_stands_in_the_page_of_the_commands():
-    page = (DOCS / "cli.md").read_text()
-    for path, command in LEAVES.items():
-        assert f"### {path}\n" in page
-        assert f"    {command.example}\n" in page
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_documented_completion_exists(shell):
-    assert f"_FSHUNT_COMPLETE={shell}_source fshunt" in (DOCS / "cli.md").read_text()
