@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -19,6 +21,12 @@ from fshunt.hunting.suggestions import did_you_mean
 
 EXIT_INTERRUPTED = 130
 """What a shell gives for a program that Ctrl-C ended."""
+
+EXIT_READER_GONE = 141
+"""What a shell gives for a program whose reader, such as `head`, has ended: 128 and the number of SIGPIPE."""
+
+CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+"""Errors of standard output; an error of a file that has a name is of that file."""
 
 INTERNAL = "internal"
 """The code of an error that nobody has foreseen."""
@@ -148,6 +156,16 @@ class Root(NounGroup):
         with formatter.section("Commands"):
             formatter.write_dl([(name, noun.about) for name, noun in self.nouns.items()])
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """As click does, whose own end for a reader that has gone would have the wrong exit code."""
+        with _own_broken_pipe():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does, but for a reader that has gone."""
+        with _own_broken_pipe():
+            return super().invoke(ctx)
+
     def main(
         self,
         args: Sequence[str] | None = None,
@@ -167,10 +185,23 @@ class Root(NounGroup):
         sys.exit(outcome_of(run, as_json))
 
 
+class _ReaderGone(Exception):
+    """The output goes nowhere any more."""
+
+
+@contextmanager
+def _own_broken_pipe() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _ReaderGone from error
+
+
 def outcome_of(run: Callable[[], Any], as_json: bool = False) -> int:
     """Run a command and return its exit code; whatever goes wrong becomes one sentence on stderr, never a traceback.
 
-    The exit codes: 0 done, 1 failed, 2 usage error, 130 interrupted. ``as_json``: the sentence is in a JSON object.
+    The exit codes: 0 done, 1 failed, 2 usage error, 130 interrupted, 141 the reader of the output has gone.
+    ``as_json``: the sentence is in a JSON object.
     """
     fail = _fail_in_json if as_json else _fail
     try:
@@ -184,8 +215,14 @@ def outcome_of(run: Callable[[], Any], as_json: bool = False) -> int:
         return fail(error.format_message(), FshuntError.code, error.exit_code)
     except FshuntError as error:
         return fail(str(error), error.code, error.exit_code)
-    except BrokenPipeError:
-        return _reader_is_gone()
+    except (_ReaderGone, BrokenPipeError):
+        _drop_the_output()
+        return EXIT_READER_GONE
+    except OSError as error:
+        if error.errno not in CANNOT_WRITE or error.filename is not None:
+            return fail(_unexpected(error), INTERNAL, 1)
+        _drop_the_output()
+        return fail(f"Standard output cannot be written: {error.strerror}.", FshuntError.code, 1)
     except Exception as error:  # noqa: BLE001 the outermost frame: the user gets a sentence, FSHUNT_DEBUG=1 the traceback
         return fail(_unexpected(error), INTERNAL, 1)
     return code if isinstance(code, int) else 0
@@ -206,19 +243,20 @@ def _nearest_option(error: click.NoSuchOption) -> str:
 
 
 def _fail(message: str, _code: str, exit_code: int) -> int:
-    output.error(message)
+    with suppress(OSError):  # nobody reads standard error
+        output.error(message)
     return exit_code
 
 
 def _fail_in_json(message: str, code: str, exit_code: int) -> int:
-    output.json_error(code, message)
+    with suppress(OSError):
+        output.json_error(code, message)
     return exit_code
 
 
-def _reader_is_gone() -> int:
-    """End quietly when the reader of the output, such as `head`, has ended; Python would print an error at its exit."""
+def _drop_the_output() -> None:
+    """Leave nothing to be written at the program's end: Python would print an error then."""
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 it is open until the program ends
-    return 1
 
 
 def _unexpected(error: Exception) -> str:

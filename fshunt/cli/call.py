@@ -18,6 +18,9 @@ from fshunt.services.serialize import call_json, whole_call_json
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100_000
+MAX_RESULT_CHARS = 100
+"""Of a reason in the list; the page of the call has all of it."""
+
 TITLES = ("started", "pilot", "caller", "result", "seconds", "uuid")
 
 
@@ -41,8 +44,9 @@ def call() -> None:
     metavar="N",
     help="Show at most N calls.",
 )
+@click.option("--failed", is_flag=True, help="Only hunts that failed, with their reason.")
 @pass_app
-def list_(app: App, pilot: str | None, since: str | None, limit: int) -> None:
+def list_(app: App, pilot: str | None, since: str | None, limit: int, failed: bool) -> None:
     """List calls, the newest first.
 
     Without --domain and the setting `default_domain`: the calls of all domains.
@@ -50,7 +54,7 @@ def list_(app: App, pilot: str | None, since: str | None, limit: int) -> None:
     start = parse_since(since, datetime.now(UTC)) if since is not None else None
     domain = app.given_domain or app.settings.default_domain
     with app.store.reading() as session:
-        found = calls.list_calls(session, domain, pilot, start, limit)
+        found = calls.list_calls(session, domain, pilot, start, limit, failed=failed)
         if not found and (pilot or app.given_domain):
             calls.check_known(session, domain, pilot)
 
@@ -58,7 +62,7 @@ def list_(app: App, pilot: str | None, since: str | None, limit: int) -> None:
         if found:
             output.table(TITLES, [_row(record) for record in found])
         else:
-            output.say("No calls match." if pilot or start else "No calls yet.")
+            output.say("No calls match." if pilot or start or failed else "No calls yet.")
 
     app.show("calls", lambda: [call_json(record) for record in found], page)
 
@@ -67,7 +71,11 @@ def _row(record: CallRecord) -> tuple[str, ...]:
     ended = record.ended_at
     seconds = "" if ended is None else f"{(ended - record.started_at).total_seconds():.0f}"
     started = output.local(record.started_at)
-    return started, record.pilot, caller_words(record), result_words(record), seconds, record.uuid
+    return started, record.pilot, caller_words(record), _short(result_words(record)), seconds, record.uuid
+
+
+def _short(words: str) -> str:
+    return words if len(words) <= MAX_RESULT_CHARS else f"{words[: MAX_RESULT_CHARS - 3]}..."
 
 
 @call.command("show", example="fshunt call show 3f2a9c41")

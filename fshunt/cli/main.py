@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import sys
+from typing import TextIO, cast
 
 import click
 
@@ -35,8 +38,20 @@ def cli() -> None:
     """
 
 
+class _Closed(io.TextIOBase):
+    """Stands in for a standard output that is closed (`>&-`), where Python has none: nothing can be written to it."""
+
+    def write(self, _text: str, /) -> int:
+        """Raise the error that a closed file gives."""
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
 def main() -> None:
     """Run the command line."""
+    if cast("TextIO | None", sys.stdout) is None:
+        sys.stdout = _Closed()
+    if cast("TextIO | None", sys.stderr) is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 it is open until the program ends
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A name that the terminal's encoding lacks is shown with a mark; it is no reason to stop.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -62,7 +63,7 @@ class StatusReport:
             "queued": len(deps.queue),
             "taken_over_calls": len(deps.takeover),
             "database": database_status(deps),
-            "switches": [switch_status(each) for each in deps.monitor.switches],
+            "switches": [switch_status(each, deps.now()) for each in deps.monitor.switches],
             "services": [service_status(each) for each in services if each.restarts or not each.running],
             "errors": self._last_errors(),
         }
@@ -79,9 +80,10 @@ def database_status(deps: Dependencies) -> dict[str, Any]:
     }
 
 
-def switch_status(monitor: SwitchMonitor) -> dict[str, Any]:
-    """Return the status of a switch, and the age of its latest event."""
+def switch_status(monitor: SwitchMonitor, now: datetime) -> dict[str, Any]:
+    """Return the status of a switch, the age of its latest event, and what it says that can hardly be true."""
     watched = monitor.watched
+    implausible = monitor.table.implausible(now.timestamp()) if watched else []
     return {
         "name": monitor.switch.name,
         "watched": watched,
@@ -90,6 +92,7 @@ def switch_status(monitor: SwitchMonitor) -> dict[str, Any]:
         "registrations": monitor.table.registrations if watched else 0,
         "heard_at": _iso(monitor.heard_at),
         "error": monitor.error,
+        "implausible": [asdict(each) for each in implausible],
     }
 
 

@@ -130,11 +130,22 @@ def _open_only_what_exists(engine: Engine, create: bool) -> None:
 
     @event.listens_for(engine, "do_connect")
     def _check(*_given: Any) -> None:
-        if database.startswith("file:") or Path(database).exists():
+        if database.startswith("file:") or file_exists(database):
             return
         if not create:
             raise DatabaseError(f"There is no database {database}: run `fshunt db upgrade`.")
         _make_private(Path(database))
+
+
+def file_exists(database: str) -> bool:
+    """Tell whether an SQLite file exists; raise DatabaseError where this user may not know."""
+    try:
+        return Path(database).exists()
+    except OSError as error:
+        raise DatabaseError(
+            f"The database {database} cannot be opened: {error.strerror}. Run the command as the user of fshunt, as in "
+            "`runuser -u fshunt -- fshunt status`."
+        ) from None
 
 
 def _make_private(path: Path) -> None:

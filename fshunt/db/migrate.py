@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, inspect, make_url, select
 
-from fshunt.db.engine import open_engine
+from fshunt.db.engine import file_exists, open_engine
 from fshunt.db.failures import NOT_MIGRATED, as_store_errors, where
 from fshunt.db.models import Compatibility
 from fshunt.errors import DatabaseError
@@ -68,9 +68,9 @@ def check(url: str | URL) -> Status:
 
 
 def is_missing(url: str | URL) -> bool:
-    """Tell whether the URL names an SQLite file that does not exist yet."""
+    """Tell whether the URL names an SQLite file that does not exist yet; raise DatabaseError where nobody can know."""
     made = make_url(url)
-    return made.get_backend_name() == "sqlite" and not Path(str(made.database)).exists()
+    return made.get_backend_name() == "sqlite" and not file_exists(str(made.database))
 
 
 def migrations_folder() -> Path:

@@ -5,8 +5,8 @@ from copy import copy
 
 from fshunt.esl.frames import API_RESPONSE, EVENT, HEAD_END, Frame, ProtocolError
 
-MAX_HEAD_BYTES = 256 * 1024  # the longest head is the answer to `connect`, 5.4 KB, and grows with the channel variables
-MAX_BODY_BYTES = 1024 * 1024  # an event of a long hunt has 13 KB; one of 1 MiB is not ours to read
+MAX_HEAD_BYTES = 4 * 1024 * 1024  # the answer to `connect`, 5.4 KB as a rule, has all channel variables in its head
+MAX_BODY_BYTES = 4 * 1024 * 1024  # an event of a long hunt has 13 KB; 1 MB of variables takes up to 3 MB when encoded
 
 _NEEDS_LENGTH = (EVENT, API_RESPONSE)
 _EVENT_HEAD = re.compile(rb"Content-Length: ([0-9]{1,7})\nContent-Type: text/event-plain\n\n")

@@ -10,6 +10,7 @@ from fshunt.esl import api, commands
 from fshunt.esl.commands import Command, UnsafeText
 from fshunt.esl.frames import Frame, ProtocolError
 from fshunt.freeswitch.channels import NOTHING, Change, ChannelTable, PhoneCall, PhoneState
+from fshunt.freeswitch.implausible import Implausible, late_registrations, long_calls
 from fshunt.freeswitch.registrations import RegistrationTable, profile_names
 from fshunt.freeswitch.slices import Breathe, hold_breath
 
@@ -29,6 +30,7 @@ class PhoneTable:
     def __init__(self) -> None:
         self._channels = ChannelTable()
         self._registrations = RegistrationTable()
+        self._late: list[Implausible] = []
 
     def begin(self) -> None:
         """Says that the state is about to be taken: what events say from now on counts more than it."""
@@ -41,7 +43,9 @@ class PhoneTable:
 
     def take_registrations(self, text: str, breathe: Breathe = hold_breath) -> Change:
         """Takes in ``sofia xmlstatus profile NAME reg`` of every profile, one after another. Raises ProtocolError."""
-        return self._registrations.take(text, breathe)
+        change = self._registrations.take(text, breathe)
+        self._late = late_registrations(text)
+        return change
 
     def doubts(self) -> list[str]:
         """The channels of which events and table differ: the switch is to be asked whether they live."""
@@ -83,6 +87,10 @@ class PhoneTable:
         """Whether a channel lives and was answered."""
         channel = self._channels.channels.get(uuid)
         return channel is not None and channel.answered
+
+    def implausible(self, now: float) -> list[Implausible]:
+        """What can hardly be true of the calls and registrations; ``now`` in seconds since 1970."""
+        return [*long_calls(self._channels.channels.values(), now), *self._late]
 
     @property
     def channels(self) -> int:

@@ -38,7 +38,7 @@ RESULT_WORDS = {
     Result.TRANSFERRED: "transferred, {to}",
     Result.ABANDONED: "caller hung up",
     Result.REJECTED: "rejected, {to}",
-    Result.FAILED: "failed",
+    Result.FAILED: "failed: {why}",
 }
 
 
@@ -91,8 +91,9 @@ def result_words(record: CallRecord) -> str:
         return "in progress"
     if record.result not in RESULT_WORDS:
         return record.result
-    to = record.destination or record.result
-    return RESULT_WORDS[Result(record.result)].format(by=record.answered_by or "a member", to=to.replace(":", " "))
+    to, why = record.destination or record.result, (record.reason or "no reason is recorded").rstrip(".")
+    words = RESULT_WORDS[Result(record.result)]
+    return words.format(by=record.answered_by or "a member", to=to.replace(":", " "), why=why)
 
 
 def story(record: CallRecord) -> list[Moment]:

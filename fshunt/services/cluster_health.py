@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -18,9 +18,10 @@ from sqlalchemy import URL
 
 from fshunt.db.engine import Store
 from fshunt.db.queries.daemons import DaemonRow
-from fshunt.db.queries.overview import Overview, overview
+from fshunt.db.queries.overview import MAX_FAILED, Overview, SeenCall, overview
 from fshunt.db.queries.queue import QueuedHunt
 from fshunt.db.writable import why_not_writable
+from fshunt.freeswitch.implausible import Kind
 
 SECOND_LOOK_HEARTBEATS = 2.5
 """A daemon whose counter stands still for so many heartbeats between two looks is shown as not alive."""
@@ -51,6 +52,9 @@ class Code(StrEnum):
     SERVICE_NOT_RUNNING = "service-not-running"
     SWITCH_NOT_WATCHED = "switch-not-watched"
     SWITCH_SILENT = "switch-silent"
+    IMPLAUSIBLE_CALL = "implausible-call"
+    IMPLAUSIBLE_REGISTRATION = "implausible-registration"
+    HUNTS_FAILED = "hunts-failed"
     LEFT_BEHIND = "left-behind"
     NO_SWITCH_CONFIGURED = "no-switch-configured"
     VERSIONS_DIFFER = "versions-differ"
@@ -122,6 +126,9 @@ class ClusterHealth:
     claims: int
     left_queued: list[QueuedHunt] = field(default_factory=list)
     left_claims: int = 0
+    failed_hunts: int = 0
+    last_failed: SeenCall | None = None
+    open_too_long: tuple[SeenCall, ...] = ()
     problems: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
     unwritable: str | None = None
@@ -155,18 +162,20 @@ def look(store: Store, url: str | URL, pause: Callable[[float], None]) -> Cluste
 
     ``url`` is the database's: whether it can be written is tried on a connection of its own.
     """
-    first, at = read_overview(store), datetime.now(UTC)
+    at = datetime.now(UTC)
+    first = read_overview(store, at)
     unwritable = why_not_writable(url)
     if unwritable is not None or not _may_be_dead(first, at):
         return state_of(first, at, unwritable=unwritable)
     pause(SECOND_LOOK_HEARTBEATS * first.timing.heartbeat_seconds)
-    return state_of(read_overview(store), datetime.now(UTC), before=first, unwritable=unwritable)
+    at = datetime.now(UTC)
+    return state_of(read_overview(store, at), at, before=first, unwritable=unwritable)
 
 
-def read_overview(store: Store) -> Overview:
-    """Read what all daemons have in the database, in one transaction."""
+def read_overview(store: Store, at: datetime) -> Overview:
+    """Read what all daemons have in the database, in one transaction; ``at`` is the time now."""
     with store.reading() as session:
-        return overview(session)
+        return overview(session, at)
 
 
 def unreadable(reason: str) -> Finding:
@@ -203,6 +212,9 @@ def state_of(
         claims=claims,
         left_queued=[hunt for hunt in seen.queued if hunt.run_id not in present],
         left_claims=sum(seen.claims.values()) - claims,
+        failed_hunts=seen.failed_hunts,
+        last_failed=seen.last_failed,
+        open_too_long=seen.open_too_long,
         unwritable=unwritable,
     )
     state.problems.extend(_problems(state))
@@ -282,6 +294,43 @@ def _problems(state: ClusterHealth) -> Iterator[Finding]:
         elif daemon.node not in alive and not daemon.replaced and state.unwritable is None:
             message = f"{daemon.node}: no heartbeat for {span(daemon.age)}."
             yield Finding(Code.NO_HEARTBEAT, message, daemon.node, since=daemon.row.heartbeat_at)
+    yield from _implausible(state)
+
+
+def _implausible(state: ClusterHealth) -> Iterator[Finding]:
+    """Calls and registrations that can hardly be true; what several daemons see is told once."""
+    told: set[tuple[str, str]] = set()
+    for daemon in state.living:
+        for switch in daemon.switches:
+            for each in switch.get("implausible") or []:
+                name, key = str(switch.get("name")), (str(switch.get("name")), str(each.get("uuid") or each.get("who")))
+                if key not in told:
+                    told.add(key)
+                    yield _implausible_finding(daemon.node, name, each, state.at)
+    for call in state.open_too_long:
+        age = span((state.at - call.started_at).total_seconds())
+        message = (
+            f"The call {call.uuid} to {call.pilot} is open in the records for {age}, which can hardly be true: see "
+            f"`fshunt call show {call.uuid}`."
+        )
+        yield Finding(Code.IMPLAUSIBLE_CALL, message, since=call.started_at)
+
+
+def _implausible_finding(node: str, switch: str, each: dict[str, Any], at: datetime) -> Finding:
+    seconds, who = float(each.get("seconds") or 0), str(each.get("who") or "")
+    since = at - timedelta(seconds=seconds)
+    if each.get("kind") == Kind.REGISTRATION:
+        message = (
+            f"Switch {switch} still lists a registration of {who} that expired {span(seconds)} ago: see "
+            "`sofia status profile NAME reg` and `sofia profile NAME flush_inbound_reg` there."
+        )
+        return Finding(Code.IMPLAUSIBLE_REGISTRATION, message, node, switch, since=since)
+    whose, busy = (f" of {who}", f"; until it ends {who} is not rung") if who else ("", "")
+    message = (
+        f"Switch {switch} lists a call{whose} that has lasted {span(seconds)}, which can hardly be true{busy}: if "
+        f"nobody talks, end it there with `uuid_kill {each.get('uuid')}`."
+    )
+    return Finding(Code.IMPLAUSIBLE_CALL, message, node, switch, since=since)
 
 
 def _problems_of(daemon: DaemonNow, at: datetime) -> Iterator[Finding]:
@@ -339,6 +388,15 @@ def count(number: int, what: str) -> str:
     return f"{number} {what[:-1]}ies" if what.endswith("y") else f"{number} {what}s"
 
 
+def _failed_finding(number: int, last: SeenCall) -> Finding:
+    many = f"{number} or more hunts" if number >= MAX_FAILED else count(number, "hunt")
+    reason = (last.reason or "no reason is recorded").rstrip(".")
+    message = (
+        f"{many} failed in the last 24 h, the last one to {last.pilot}: {reason}; see `fshunt call list --failed`."
+    )
+    return Finding(Code.HUNTS_FAILED, message, since=last.started_at)
+
+
 def _notes(state: ClusterHealth) -> Iterator[Finding]:
     left = ((state.left_claims, "claim"), (len(state.left_queued), "queue entry"))
     words = [count(number, what) for number, what in left if number]
@@ -349,6 +407,8 @@ def _notes(state: ClusterHealth) -> Iterator[Finding]:
             f"{'them' if several else 'it'} within a minute."
         )
         yield Finding(Code.LEFT_BEHIND, message)
+    if state.failed_hunts and state.last_failed is not None:
+        yield _failed_finding(state.failed_hunts, state.last_failed)
     if state.living and not any(daemon.switches for daemon in state.living):
         message = "No [[switch]] is configured: busy members are detected only when their phones answer 486."
         yield Finding(Code.NO_SWITCH_CONFIGURED, message)

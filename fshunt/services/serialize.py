@@ -168,6 +168,7 @@ def status_json(state: ClusterHealth) -> dict[str, Any]:
         "claims": state.claims,
         "left_queued": len(state.left_queued),
         "left_claims": state.left_claims,
+        "failed_hunts": state.failed_hunts,
         "daemons": [_daemon_json(daemon) for daemon in state.daemons],
         "switches": [_switch_json(daemon, switch) for daemon in state.living for switch in daemon.switches],
         "queued_callers": [_queued_json(hunt, ticket, state) for ticket, hunt in enumerate(state.queued, 1)],
@@ -181,7 +182,9 @@ def status_json(state: ClusterHealth) -> dict[str, Any]:
 
 def nothing_known_json(problem: Finding) -> dict[str, Any]:
     """Return the same where the database cannot be read: nothing is known but why."""
-    counts = dict.fromkeys(("hunts", "answered_calls", "queued", "claims", "left_queued", "left_claims"))
+    counts = dict.fromkeys(
+        ("hunts", "answered_calls", "queued", "claims", "left_queued", "left_claims", "failed_hunts")
+    )
     names = ("daemons", "switches", "queued_callers", "left_callers", "errors")
     empty: dict[str, list[Any]] = {name: [] for name in names}
     return {"ok": False, "problems": [finding_json(problem)], "notes": [], **counts, **empty}

@@ -217,7 +217,8 @@ def test_earlier_hunts_of_the_same_caller_are_shown_below(hunted, store):
         (Result.TRANSFERRED, "transfer:5001", None, "transferred, transfer 5001"),
         (Result.REJECTED, "hangup:USER_BUSY", None, "rejected, hangup USER_BUSY"),
         (Result.ABANDONED, None, None, "caller hung up"),
-        (Result.FAILED, None, "The database was away.", "failed"),
+        (Result.FAILED, None, "The database was away.", "failed: The database was away"),
+        (Result.FAILED, None, None, "failed: no reason is recorded"),
     ],
 )
 def test_each_result_is_shown(fshunt, store, result, destination, reason, words):

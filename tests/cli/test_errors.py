@@ -1,6 +1,10 @@
+import json
 import os
+import shlex
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -60,25 +64,93 @@ def test_a_commands_number_is_the_exit_code(broken):
 def run(*words: str, **options) -> subprocess.CompletedProcess[str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("FSHUNT_", "_FSHUNT"))}
     env |= options.pop("env", {})
-    return subprocess.run(
-        [sys.executable, "-m", "fshunt", *words], env=env, text=True, capture_output="stdout" not in options, **options
-    )
+    command = [*options.pop("prefix", []), sys.executable, "-m", "fshunt", *words]
+    return subprocess.run(command, env=env, text=True, capture_output="stdout" not in options, **options)
 
 
-def test_a_reader_that_has_left_is_no_error():
+@pytest.mark.parametrize("words", [("--help",), ("group", "list"), ("call", "list", "--json")])
+def test_a_reader_that_has_left_ends_it_as_sigpipe_would(office, words):
     read, write = os.pipe()
     os.close(read)
-    done = run("--help", stdout=write, stderr=subprocess.PIPE)
+    done = run(*words, stdout=write, stderr=subprocess.PIPE, env=office.env)
     os.close(write)
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, done.stderr) == (141, "")
 
 
-def test_a_disk_that_is_full_is_one_sentence():
+@pytest.mark.parametrize("words", [("--help",), ("group", "list"), ("call", "list", "--json")])
+def test_a_disk_that_is_full_is_one_sentence(office, words):
     with Path("/dev/full").open("w") as full:
-        done = run("--help", stdout=full, stderr=subprocess.PIPE)
+        done = run(*words, stdout=full, stderr=subprocess.PIPE, env=office.env)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "No space left on device" in done.stderr
+    sentence = json.loads(done.stderr)["error"]["message"] if "--json" in words else done.stderr.strip()
+    assert sentence.endswith("Standard output cannot be written: No space left on device.")
+
+
+def in_a_shell(redirected: str, *words: str) -> subprocess.CompletedProcess[str]:
+    command = f"{shlex.join([sys.executable, '-m', 'fshunt', *words])} {redirected}"
+    return subprocess.run(["sh", "-c", command], text=True, capture_output=True)
+
+
+def test_an_output_that_is_closed_is_one_sentence():
+    done = in_a_shell(">&-", "--help")
+    assert (done.returncode, done.stderr) == (1, "Error: Standard output cannot be written: Bad file descriptor.\n")
+
+
+@pytest.mark.parametrize("redirected", ["2>/dev/full", "2>&-"])
+def test_errors_that_nobody_can_read_leave_the_exit_code_as_it_is(redirected):
+    assert in_a_shell(redirected, "group", "lost").returncode == 2
+    assert in_a_shell(redirected, "group", "lost", "--json").returncode == 2
+
+
+@pytest.mark.parametrize("begun", ["import", "command"])
+def test_ctrl_c_at_any_moment_ends_with_130_and_no_traceback(tmp_path, begun):
+    """While modules are imported as well as in a command: a file that is imported, or read, says that it began."""
+    (tmp_path / "config").mkdir()
+    fifo = tmp_path / "config" / "fshunt.toml"
+    os.mkfifo(fifo)
+    hooked = f"import sys, fshunt.__main__ as program; sys.argv[1:] = ['config', 'check', '--config', {str(fifo)!r}]\n"
+    if begun == "import":
+        hooked += (
+            "class Slow:\n"
+            "    def find_spec(self, name, *_):\n"
+            f"        if name == 'click': open({str(fifo)!r}).read()\n"
+            "sys.meta_path.insert(0, Slow())\n"
+        )
+    process = subprocess.Popen(
+        [sys.executable, "-c", hooked + "program.main()"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with fifo.open("w"):  # opens as soon as the program reads it
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err.strip()) == (130, "", "")
+
+
+@pytest.fixture
+def closed_to_us(tmp_path) -> Iterator[tuple[Path, list[str]]]:
+    """A folder that is closed to the user of the tests, and what makes a command theirs: root may enter any folder."""
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    if os.geteuid() == 0:
+        os.chown(folder, 65534, 65534)
+        folder.chmod(0o700)
+        yield folder, ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--"]
+    else:
+        folder.chmod(0)
+        yield folder, []
+        folder.chmod(0o700)
+
+
+@pytest.mark.parametrize("words", [("db", "check"), ("db", "upgrade"), ("group", "list"), ("status",), ("serve",)])
+def test_a_user_to_whom_the_folder_of_the_database_is_closed_gets_one_sentence(closed_to_us, words):
+    folder, prefix = closed_to_us
+    env = {"FSHUNT_DATABASE_URL": f"sqlite:///{folder}/fshunt.db", "FSHUNT_OUTBOX_DIR": str(folder / "outbox")}
+    done = run(*words, env=env, prefix=prefix)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"Error: The database {folder}/fshunt.db cannot be opened: Permission denied. Run the command as the user of "
+        "fshunt, as in `runuser -u fshunt -- fshunt status`.\n"
+    )
 
 
 def test_a_name_that_the_terminal_cannot_show_is_no_error(office):

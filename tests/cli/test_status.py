@@ -11,11 +11,13 @@ from sqlalchemy import update
 from fshunt.cli import status
 from fshunt.db.engine import open_store
 from fshunt.db.models import Cluster
-from fshunt.db.queries import claims, cluster, daemons, queue
+from fshunt.db.queries import calls, claims, cluster, daemons, queue
+from fshunt.hunting.states import Result
 from fshunt.services import cluster_health, groups
 from fshunt.services.cluster_health import span
 
 from .conftest import content_of
+from .test_calls import open_call
 
 
 def status_of_daemon(now: datetime | None = None, **others: Any) -> dict[str, Any]:
@@ -449,6 +451,64 @@ def test_a_database_that_is_not_migrated_is_one_sentence(fshunt_on, empty_databa
     assert "fshunt db upgrade" in result.stderr
 
 
+def implausible(kind: str, who: str, hours: float, uuid: str = "") -> dict[str, Any]:
+    return {"kind": kind, "who": who, "seconds": hours * 3600, "uuid": uuid}
+
+
+def test_calls_and_registrations_that_can_hardly_be_true_are_named_once(fshunt, beat):
+    [switch] = status_of_daemon()["switches"]
+    seen = [
+        implausible("call", "1001@pbx.test", 49, "u-1"),
+        implausible("call", "", 26, "u-2"),
+        implausible("registration", "1002@pbx.test", 3),
+    ]
+    for node in ("pbx1-8084", "pbx2-8084"):
+        beat(node, switches=[switch | {"implausible": seen}])
+    of_phone, of_nobody, registration = wrong(fshunt)
+    assert of_phone.startswith("Switch 127.0.0.1:8021 lists a call of 1001@pbx.test that has lasted 2 d")
+    assert "1001@pbx.test is not rung" in of_phone
+    assert of_phone.endswith("`uuid_kill u-1`.")
+    assert "a call that has lasted 26 h" in of_nobody
+    assert "a registration of 1002@pbx.test that expired 3 h ago" in registration
+    codes = [finding["code"] for finding in as_json(fshunt)["problems"]]
+    assert codes == ["implausible-call", "implausible-call", "implausible-registration"]
+
+
+def test_a_call_that_is_open_in_the_records_for_two_days_is_named(fshunt, beat, store):
+    beat()
+    now = datetime.now(UTC)
+    with store.writing() as s:
+        for hunt, hours in (("old", 49), ("new", 20)):
+            open_call(s, hunt, uuid=f"uuid-{hunt}", started_at=now - timedelta(hours=hours))
+    [problem] = wrong(fshunt)
+    assert problem.startswith("The call uuid-old to 5000 is open in the records for 2 d")
+
+
+def test_failed_hunts_of_the_last_day_are_counted_with_the_reason_of_the_last(fshunt, beat, store):
+    beat()
+    now = datetime.now(UTC)
+    hunts = [
+        (30, "failed", "too old"),
+        (5, "failed", "first"),
+        (2, "failed", "There is no group 5999."),
+        (1, "voicemail", ""),
+    ]
+    with store.writing() as s:
+        for hours, result, reason in hunts:
+            at = now - timedelta(hours=hours)
+            open_call(s, f"h{hours}", uuid=f"u{hours}", started_at=at)
+            calls.close_call(s, f"h{hours}", result=Result(result), reason=reason, destination=None, ended_at=at)
+    assert page(fshunt)[1] == (
+        "NOTE     2 hunts failed in the last 24 h, the last one to 5000: There is no group 5999; see "
+        "`fshunt call list --failed`."
+    )
+    found = as_json(fshunt)
+    assert (found["ok"], found["failed_hunts"], found["notes"][0]["code"]) == (True, 2, "hunts-failed")
+    listed = fshunt.json("call", "list", "--failed")
+    assert [call["reason"] for call in listed] == ["There is no group 5999.", "first", "too old"]
+    assert "failed: There is no group 5999" in fshunt.run("call", "list").stdout
+
+
 def test_on_a_terminal_what_is_wrong_is_red(fshunt, beat, monkeypatch):
     import io
 
@@ -458,7 +518,7 @@ def test_on_a_terminal_what_is_wrong_is_red(fshunt, beat, monkeypatch):
 
     beat(silent=3600)
     with closing(open_store(fshunt.env["FSHUNT_DATABASE_URL"])) as store:
-        found = cluster_health.state_of(cluster_health.read_overview(store), datetime.now(UTC))
+        found = cluster_health.state_of(cluster_health.read_overview(store, datetime.now(UTC)), datetime.now(UTC))
     screen = Terminal()
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "80")

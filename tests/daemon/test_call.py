@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -346,6 +347,23 @@ def test_nothing_is_left_after_the_last_call(rig: Rig) -> None:
         assert s.scalar(select(func.count()).select_from(Claim)) == 0
     assert len(rig.daemon.calls) == 0
     assert len(rig.daemon.listener.calls) == 0
+
+
+def test_a_channel_with_a_megabyte_of_variables_is_hunted_for(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001")
+    light_rig.phones("1001", behaviour=TALKS)
+    assert light_rig.call(variables={"large": "x" * 500_000, "larger": ":" * 500_000}).result == "answered"
+
+
+def test_a_hunt_that_fails_is_a_warning(light_rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    light_rig.group("5000", "1001")
+    light_rig.phones("1001", behaviour=TALKS)
+    with caplog.at_level(logging.INFO):
+        failed, answered = light_rig.call("5999"), light_rig.call()
+    assert {line.levelname for line in caplog.records if "ended: failed" in line.message} == {"WARNING"}
+    assert f"call {failed.uuid}: ended: failed ({failed.reason})" in caplog.messages
+    levels = {line.levelname for line in caplog.records if line.message.startswith(f"call {answered.uuid}:")}
+    assert levels == {"INFO"}
 
 
 def test_an_unknown_pilot_goes_to_the_fallback_and_the_record_says_why(light_rig: Rig) -> None:

@@ -35,7 +35,7 @@ def status_of(rig: Rig) -> dict[str, Any]:
     run_id = rig.daemon.deps.run_id
     with rig.store.writing() as s:
         daemons.write_heartbeat(s, run_id, node="here", started_at=now, at=now, status=published)
-        return status_json(state_of(overview(s), datetime.now(UTC)))
+        return status_json(state_of(overview(s, datetime.now(UTC)), datetime.now(UTC)))
 
 
 def test_fshunt_status_reads_all_that_a_daemon_publishes(light_rig: Rig) -> None:

@@ -171,7 +171,8 @@ def test_an_internal_error_returns_the_caller_and_the_daemon_continues(
         patched.setattr(call_module, "choose", lambda *_: 1 / 0)
         call = light_rig.started()
         record = light_rig.record(call)
-    assert (record.result, record.reason) == ("failed", "internal error, see the log")
+    reason = "internal error, see the log: ZeroDivisionError: division by zero"
+    assert (record.result, record.reason) == ("failed", reason)
     assert call.ending.kind == "fallback-voicemail"
     assert light_rig.switch.dialled == 2, "no daemon could do better"
     assert light_rig.call().result == "answered"

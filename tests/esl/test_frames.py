@@ -190,7 +190,7 @@ def test_arrays(value: str | None, parts: list[str]) -> None:
         b"Content-Type: log/data\nContent-Length: 1_0",
         b"Content-Type: log/data\nContent-Length: ",
         b"Content-Type: log/data\nContent-Length: \xd9\xa3",
-        b"Content-Type: log/data\nContent-Length: 1048577",
+        b"Content-Type: log/data\nContent-Length: 4194305",
         b"Content-Type: log/data\nContent-Length: " + b"9" * 5000,
     ],
 )
@@ -202,6 +202,36 @@ def test_a_malformed_head_ends_the_reading_after_the_good_frames(head: bytes) ->
     with pytest.raises(ProtocolError) as second:
         frame_reader.feed(REPLY)
     assert str(second.value) == str(first.value)
+
+
+LARGE = [("Event-Name", "CHANNEL_DATA"), ("Unique-ID", "7"), ("variable_large", "x" * 1_000_000), ("variable_a", "1")]
+ENCODED = [("Event-Name", "CHANNEL_DATA"), ("variable_large", ":" * 1_000_000), ("variable_a", "1")]
+
+
+@pytest.mark.parametrize("headers", [LARGE, ENCODED])
+@pytest.mark.parametrize("slice_bytes", [1009, 65536, 5_000_000])
+@pytest.mark.parametrize("render", [frames.render_event, frames.render_connect_reply])
+def test_a_frame_with_a_megabyte_of_variables_is_read_in_any_slices(headers, slice_bytes, render) -> None:
+    """One large value, which FreeSWITCH may write with three bytes for each; between two frames of the usual size."""
+    stream = REPLY + render(headers) + REPLY
+    got, error = read(stream, list(range(0, len(stream), slice_bytes)))
+    assert error is None
+    assert [frame.reply_text for frame in (got[0], got[2])] == ["+OK", "+OK"]
+    assert got[1].event.get("variable_large") == headers[-2][1]
+    assert got[1].event.get("variable_a") == "1"
+
+
+def test_no_more_is_held_than_one_frame_and_what_one_read_brought() -> None:
+    frame_reader = FrameReader()
+    stream = frames.render_event(ENCODED)
+    most = 0
+    for start in range(0, len(stream), 65536):
+        frame_reader.push(stream[start : start + 65536])
+        most = max(most, len(frame_reader._buffer))
+        found = frame_reader.pull()
+    assert found is not None
+    assert most <= reader.MAX_BODY_BYTES + 65536 + 100
+    assert len(frame_reader._buffer) == 0
 
 
 def test_memory_is_bounded_by_one_head_and_one_body() -> None:

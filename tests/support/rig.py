@@ -163,7 +163,7 @@ def passed(record: CallRecord) -> list[tuple[str, str]]:
     return [(skip.extension, skip.reason) for skip in record.skips]
 
 
-UNREADABLE = b"Content-Length: 2000000\nContent-Type: text/event-plain\n\n"
+UNREADABLE = b"Content-Length: 8000000\nContent-Type: text/event-plain\n\n"
 """The head of an event that is larger than any that is taken."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from itertools import takewhile
 
@@ -40,7 +41,7 @@ from fshunt.hunting.states import TRANSITIONS, HuntEvent, HuntState, Outcome, Re
 
 CALLER_HUNG_UP = "the caller hung up"
 DAEMON_STOPPED = "fshunt was stopped"
-INTERNAL_ERROR = "internal error, see the log"
+INTERNAL_ERROR = "internal error, see the log: {}"
 STOPPED_RINGING = "fshunt was stopped while phones rang; they kept ringing"
 WENT_ON = "the call continued without fshunt, its end was not seen"
 
@@ -99,7 +100,7 @@ class Call:
             self._failed(error)
         finally:
             if not self.call_log.is_closed:
-                self._end(HuntEvent.FAILED, Result.FAILED, INTERNAL_ERROR)
+                self._end(HuntEvent.FAILED, Result.FAILED, INTERNAL_ERROR.format(_named(sys.exception())))
                 give_up(self.session, self.caller)
 
     def _hunt_until_taken(self) -> None:
@@ -312,3 +313,7 @@ class Call:
             self._ringing.stop()
         elif self.detached_result is None:
             self._greenlet.kill(Stopped, block=False)
+
+
+def _named(error: BaseException | None) -> str:
+    return "none is known" if error is None else f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")

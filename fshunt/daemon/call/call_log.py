@@ -217,7 +217,8 @@ class CallLog:
             words.append(f"{_PREPOSITIONS[destination.kind]}{destination.value}")
         if reason is not None:
             words.append(f" ({reason})")
-        self._log("%s", "".join(words))
+        level = logging.WARNING if result is Result.FAILED else logging.INFO
+        log.log(level, "call %s: %s", self.caller.uuid, "".join(words))
 
     def _give_up_claims(self, end_seen: bool) -> None:
         if end_seen:

@@ -65,11 +65,11 @@ class OutboxFile:
         if not self._paths:
             return []
         folder = self._paths[0].parent
-        if not folder.is_dir():
-            log.info("pending writes are kept in memory only: folder %s does not exist", folder)
-            return []
         events: list[OutboxEvent] = []
         try:
+            if not folder.is_dir():
+                log.info("pending writes are kept in memory only: folder %s does not exist", folder)
+                return []
             for path in [path for path in self._paths if path.exists()]:
                 events += self._restore_file(path)
         except OSError as error:

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, false, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, false, func, literal, literal_column, or_, select, update
 from sqlalchemy.orm import Session, selectinload, undefer
 
 from fshunt.db.models import Base, CallRecord, OfferRecord, SkipRecord
@@ -32,6 +32,8 @@ DEFAULT_LIMIT = 50
 """Calls in a list unless more are asked for: about one screen."""
 
 CALLS, OFFERS = table(CallRecord), table(OfferRecord)
+HAS_FAILED = CALLS.c.result == literal_column(f"'{Result.FAILED.value}'")
+"""Not as a parameter: there is an index of these calls alone."""
 _NOTE_RESULT = update(CALLS).where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.result.is_(None))
 _GUESSED = and_(CALLS.c.result == Result.FAILED.value, CALLS.c.end_seen == false())
 _NOTE_ANSWERED = (
@@ -238,8 +240,10 @@ def list_calls(
     pilot: str | None = None,
     since: datetime | None = None,
     limit: int = DEFAULT_LIMIT,
+    *,
+    failed: bool = False,
 ) -> list[CallRecord]:
-    """Return the calls, newest first, without their offers, skips and policy input."""
+    """Return the calls, newest first, without their offers, skips and policy input; ``failed``: those hunts alone."""
     query = select(CallRecord).order_by(CallRecord.started_at.desc(), CallRecord.id.desc()).limit(limit)
     if domain is not None:
         query = query.where(CallRecord.domain == domain)
@@ -247,6 +251,8 @@ def list_calls(
         query = query.where(CallRecord.pilot == pilot)
     if since is not None:
         query = query.where(CallRecord.started_at >= since)
+    if failed:
+        query = query.where(HAS_FAILED)
     return list(s.scalars(query))
 
 
