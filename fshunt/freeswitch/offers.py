@@ -16,6 +16,10 @@ LATEST_RINGING_SECONDS = 4.0
 """A ring time counts from the moment the phone rings. For a phone or gateway that does not signal ringing within this
 time it counts from the start, so that no phone can extend a stage."""
 
+EARLY_MEDIA_SECONDS = 8.0
+"""A trunk that sends 183 has the mobile searched for and may play anything; where no 180 follows, the mobile is taken
+to ring from so many seconds after it."""
+
 CONNECT_SECONDS = 10.0
 """A phone that was picked up is connected at once; one that is not connected after this time is dropped."""
 
@@ -51,23 +55,37 @@ def is_leg_of(channel_uuid: str, offer_ids: Container[str]) -> bool:
 
 @dataclass(slots=True)
 class Leg:
-    """One phone that rings, until it is ``due`` (of the session's monotonic clock, in seconds)."""
+    """One phone that rings, until it is ``due``. Times are of the session's monotonic clock, in seconds."""
 
     uuid: str
     endpoint: str
+    external: bool = False
+    """Reached through a gateway."""
     confirms: bool = False
     due: float = float("inf")
     picked_up: bool = False
+    rang_at: float | None = None
+    """When it sent 180, or what FreeSWITCH takes for it (fact 36)."""
+    early_at: float | None = None
+    """When it sent sound before the answer (183)."""
     outcome: Outcome | None = None
     cause: str | None = None
     sip_code: int | None = None
 
-    def end(self, cause: str, sip_code: int | None = None) -> None:
-        """Note the hang-up cause; the first one holds."""
+    @property
+    def rings_from(self) -> float | None:
+        """From when on it rings; None: it has given no sign of it."""
+        if self.rang_at is not None or self.early_at is None:
+            return self.rang_at
+        return self.early_at + (EARLY_MEDIA_SECONDS if self.external else 0.0)
+
+    def end(self, cause: str, sip_code: int | None = None, now: float = 0.0) -> None:
+        """Note the hang-up cause, and the phone's answer, that came ``now``; the first one holds."""
         if self.outcome is not None:
             return
         self.cause, self.sip_code = cause, sip_code
-        found = outcome_of(cause, sip_code)
+        rang = None if self.rings_from is None or self.rings_from > now else now - self.rings_from
+        found = outcome_of(cause, sip_code, external=self.external, rang=rang)
         taken = found in (Outcome.ANSWERED, Outcome.ANSWERED_ELSEWHERE, Outcome.CALLER_GONE)
         refused = self.confirms and self.picked_up and not taken
         self.outcome = Outcome.CONFIRM_REFUSED if refused else found
@@ -98,8 +116,12 @@ class Offer:
             leg.due = self.started + self.ring_seconds
             leg.confirms = self.confirm_seconds is not None
 
-    def rings(self, now: float) -> None:
+    def rings(self, leg: Leg, now: float, *, early: bool = False) -> None:
         """A phone of the member rings: from here the ring time counts, unless the signal is late."""
+        if early:
+            leg.early_at = now if leg.early_at is None else leg.early_at
+        elif leg.rang_at is None:
+            leg.rang_at = now
         if self.rang_at is None:
             self.rang_at = now
             if now - self.started <= LATEST_RINGING_SECONDS:
@@ -138,7 +160,9 @@ class Offer:
         if self.withdrawn is not None and self.outcome is not Outcome.ANSWERED:
             return self.withdrawn
         leg = self.decisive()
-        return None if leg is None or leg.cause is None else detail_of(leg.cause, leg.sip_code)
+        if leg is None or leg.cause is None or leg.outcome is None:
+            return None
+        return detail_of(leg.cause, leg.sip_code, leg.outcome, external=leg.external)
 
 
 @dataclass(slots=True)
@@ -173,12 +197,14 @@ class StageLegs:
             return None
         offer, leg = found
         match event.get("Event-Name"):
-            case "CHANNEL_PROGRESS" | "CHANNEL_PROGRESS_MEDIA":
-                offer.rings(now)
+            case "CHANNEL_PROGRESS":
+                offer.rings(leg, now)
+            case "CHANNEL_PROGRESS_MEDIA":
+                offer.rings(leg, now, early=True)
             case "CHANNEL_ANSWER":
                 offer.picked_up(leg, now)
             case "CHANNEL_HANGUP_COMPLETE" | "CHANNEL_HANGUP":
-                leg.end(event.get("Hangup-Cause") or "NORMAL_UNSPECIFIED", sip_code_of(event))
+                leg.end(event.get("Hangup-Cause") or "NORMAL_UNSPECIFIED", sip_code_of(event), now)
         return offer
 
     def on_bridge(self, winner_uuid: str) -> Offer | None:

@@ -61,9 +61,11 @@ def test_a_members_own_ring_time_goes_over_the_groups(light_rig: Rig) -> None:
         (Behaviour(progress=183), "no-answer"),
         (refuses(486), "busy"),
         (refuses(603), "declined"),
-        (refuses(480), "unreachable"),
+        (refuses(480, rings=False), "unreachable"),
         (refuses(503), "unreachable"),
         (refuses(404), "unreachable"),
+        (refuses(486, after=0.6), "declined"),
+        (refuses(480, after=0.1), "declined"),
     ],
 )
 def test_how_a_phone_ends_an_offer(light_rig: Rig, behaviour: Behaviour, outcome: str) -> None:
@@ -76,7 +78,7 @@ def test_how_a_phone_ends_an_offer(light_rig: Rig, behaviour: Behaviour, outcome
 
 def test_do_not_disturb_is_recorded_as_such(light_rig: Rig) -> None:
     light_rig.group("5000", "1001")
-    light_rig.phones("1001", behaviour=refuses(480))
+    light_rig.phones("1001", behaviour=refuses(480, rings=False))
     offer = light_rig.call().offers[0]
     assert (offer.cause, offer.sip_code) == ("NO_USER_RESPONSE", 480)
     assert "do not disturb" in str(offer.detail)
@@ -98,6 +100,30 @@ def test_a_refusal_at_one_phone_is_the_members_word_for_all_of_them(light_rig: R
     record = light_rig.call()
     assert rang(record) == [("1001", "declined")]
     assert not desk.rings[0].missed
+
+
+@pytest.mark.parametrize("code", [486, 480])
+def test_the_reject_key_at_one_phone_is_the_members_word_for_all_of_them(light_rig: Rig, code: int) -> None:
+    light_rig.group("5000", "1001", cycles=2, on_no_answer=parse_destination("hangup:NO_ANSWER"))
+    desk, _ = light_rig.switch.phone("1001", RINGS), light_rig.switch.phone("1001", refuses(code, after=0.6))
+    record = light_rig.call()
+    assert rang(record) == [("1001", "declined")]
+    assert passed(record) == [("1001", "declined")], "not rung again for this caller"
+    assert record.reason == "nobody answered"
+    assert not desk.rings[0].missed
+
+
+def test_a_refusal_by_the_trunk_is_not_the_members(light_rig: Rig) -> None:
+    light_rig.group("5000", "+14155550123@carrier", "+14155550124@carrier")
+    carrier = light_rig.switch.gateway("carrier")
+    carrier.add("+14155550123", refuses(603, rings=False))
+    carrier.add("+14155550124", refuses(403))
+    record = light_rig.call()
+    assert [(offer.outcome, offer.sip_code) for offer in record.offers] == [("unreachable", 603), ("unreachable", 403)]
+    assert [offer.detail for offer in record.offers] == [
+        "the gateway refused the call (603)", "the gateway refused the call (403)",
+    ]  # fmt: skip
+    assert record.reason == "nobody reachable"
 
 
 def test_simultaneous_rings_all_at_once_and_the_losers_see_no_missed_call(rig: Rig) -> None:

@@ -139,7 +139,7 @@ def test_a_member_who_declined_or_did_not_answer_is_not_waited_for(rig: Rig) -> 
     waits(rig, "1001", "1002", "1003", voicemail="1009")
     first = busy_with_a_caller(rig, "1001", then=refuses(603))
     (away,) = rig.phones("1002", behaviour=refuses(603))
-    rig.phones("1003", behaviour=refuses(480))
+    rig.phones("1003", behaviour=refuses(480, rings=False))
     second = rig.started()
     are_queued(rig, 1)
     first.hang_up()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fshunt.esl.frames import Frame
-from fshunt.freeswitch.causes import OUTCOMES, detail_of, outcome_of
+from fshunt.freeswitch.causes import OUTCOMES
 from fshunt.freeswitch.offers import CONNECT_SECONDS, LATEST_RINGING_SECONDS, Leg, Offer, StageLegs
 from fshunt.hunting.states import Outcome
 
@@ -27,35 +27,41 @@ def offer(name: str, *legs: str, ring: float = 18.0, confirm: float | None = Non
     return Offer(name, int(name), name, [Leg(uuid, "sofia/x/sip:y@z") for uuid in legs], ring, confirm, started)
 
 
+def test_the_answer_of_a_phone_counts_by_how_long_it_rang() -> None:
+    stage = StageLegs([offer("1", "a"), offer("2", "b")])
+    stage.on_leg_event(event("CHANNEL_PROGRESS", "a"), 101.0)
+    stage.on_leg_event(hangup("a", "USER_BUSY", 486), 103.0)
+    stage.on_leg_event(hangup("b", "USER_BUSY", 486), 103.0)
+    assert [(o.outcome, o.detail()) for o in stage.settled()] == [
+        (Outcome.DECLINED, "refused while it rang (486)"), (Outcome.BUSY, None),
+    ]  # fmt: skip
+
+
+def test_the_first_ringing_of_a_leg_counts_for_what_its_answer_means() -> None:
+    stage = StageLegs([offer("1", "a")])
+    stage.on_leg_event(event("CHANNEL_PROGRESS", "a"), 101.0)
+    stage.on_leg_event(event("CHANNEL_PROGRESS", "a"), 102.9)
+    stage.on_leg_event(hangup("a", "USER_BUSY", 486), 103.0)
+    assert [o.outcome for o in stage.settled()] == [Outcome.DECLINED]
+
+
 @pytest.mark.parametrize(
-    ("cause", "sip", "outcome"),
+    ("external", "after", "outcome"),
     [
-        ("NO_ANSWER", None, Outcome.NO_ANSWER),
-        ("ALLOTTED_TIMEOUT", None, Outcome.NO_ANSWER),
-        ("USER_BUSY", 486, Outcome.BUSY),
-        ("CALL_REJECTED", 603, Outcome.DECLINED),
-        ("NO_USER_RESPONSE", 480, Outcome.UNREACHABLE),
-        ("NO_USER_RESPONSE", None, Outcome.UNREACHABLE),
-        ("USER_NOT_REGISTERED", None, Outcome.UNREGISTERED),
-        ("SUBSCRIBER_ABSENT", None, Outcome.UNREGISTERED),
-        ("UNALLOCATED_NUMBER", 404, Outcome.UNREACHABLE),
-        ("NORMAL_TEMPORARY_FAILURE", 503, Outcome.UNREACHABLE),
-        ("LOSE_RACE", None, Outcome.ANSWERED_ELSEWHERE),
-        ("ORIGINATOR_CANCEL", None, Outcome.CALLER_GONE),
-        ("NEVER_HEARD_OF", None, Outcome.UNREACHABLE),
+        (False, 0.4, Outcome.BUSY),
+        (False, 0.5, Outcome.DECLINED),
+        (True, 8.4, Outcome.BUSY),
+        (True, 8.5, Outcome.DECLINED),
     ],
 )
-def test_what_a_cause_means(cause: str, sip: int | None, outcome: Outcome) -> None:
-    stage = StageLegs([offer("1", "a")])
-    stage.on_leg_event(hangup("a", cause, sip), 101.0)
+def test_with_183_alone_a_phone_rings_at_once_and_a_mobile_some_seconds_later(
+    external: bool, after: float, outcome: Outcome
+) -> None:
+    each = Offer("1", 1, "1", [Leg("a", "sofia/x/y", external)], 18.0, None, 100.0)
+    stage = StageLegs([each])
+    stage.on_leg_event(event("CHANNEL_PROGRESS_MEDIA", "a"), 101.0)
+    stage.on_leg_event(hangup("a", "USER_BUSY", 486), 101.0 + after)
     assert [o.outcome for o in stage.settled()] == [outcome]
-    assert outcome_of(cause, sip) is outcome
-
-
-def test_do_not_disturb_and_no_answer_have_different_details() -> None:
-    assert "do not disturb" in str(detail_of("NO_USER_RESPONSE", 480))
-    assert "did not respond" in str(detail_of("NO_USER_RESPONSE", None))
-    assert detail_of("USER_BUSY", 486) is None
 
 
 def test_the_ring_time_counts_from_the_moment_the_phone_rings() -> None:

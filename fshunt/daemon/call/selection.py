@@ -205,7 +205,8 @@ def make_offers(
         confirm = Confirm(settings.confirm_prompt, settings.confirm_timeout) if member.confirm else None
         presence_id = None if member.address.external else f"{member.address.number}@{group.domain}"
         offer_id = uuid4().hex
-        legs = [Leg(leg_uuid(offer_id, n), endpoint) for n, endpoint in enumerate(each.endpoints, start=1)]
+        external = member.address.external
+        legs = [Leg(leg_uuid(offer_id, n), endpoint, external) for n, endpoint in enumerate(each.endpoints, start=1)]
         plans += [
             LegPlan(leg.uuid, leg.endpoint, presence_id, ring_seconds + LATEST_RINGING_SECONDS, confirm) for leg in legs
         ]

@@ -60,7 +60,9 @@ class SimulatedLeg:
         )
         self.phone.rings.append(self._ring)
         if does.progress is not None:
-            self._later(NETWORK_SECONDS, self._progress)
+            self._later(NETWORK_SECONDS + does.progress_after, self._progress)
+        if does.rings_after is not None:
+            self._later(NETWORK_SECONDS + does.rings_after, self._rings)
         if does.reject is not None:
             self._later(NETWORK_SECONDS + does.reject_after, self._reject)
         elif does.answer_after is not None:
@@ -87,10 +89,15 @@ class SimulatedLeg:
         self._timers.append(self._clock.call_later(seconds, action))
 
     def _progress(self) -> None:
-        if self._behaviour.progress == 183:
-            self.channel.mark_early()
-        else:
-            self.channel.mark_ringing()
+        if self._behaviour.progress != 183:
+            self._rings()
+            return
+        self.channel.mark_early()
+        self._tell("rings", self.phone.user, self.phone.contact)
+        self._changed()
+
+    def _rings(self) -> None:
+        self.channel.mark_ringing()
         self._tell("rings", self.phone.user, self.phone.contact)
         self._changed()
 

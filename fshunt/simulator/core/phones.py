@@ -24,7 +24,11 @@ class Behaviour:
     hangup_after: float | None = None
     """How long after the answer its user hangs up; None stays until the other side does."""
     progress: int | None = 180
-    """180 rings; 183 sends early media; None sends nothing."""
+    """Its first answer: 180 rings; 183 sends early media; None sends nothing."""
+    progress_after: float = 0.0
+    """When it sends its first answer."""
+    rings_after: float | None = None
+    """When it sends 180 after a first answer of 183; None: it sends none."""
     digit: str | None = None
     """The key its user presses after the answer, for calls that must be confirmed."""
     digit_after: float = 0.5
@@ -40,9 +44,9 @@ def answers(after: float, *, talks: float | None = None, digit: str | None = Non
     return Behaviour(answer_after=after, hangup_after=talks, digit=digit)
 
 
-def refuses(code: int, after: float = 0.0) -> Behaviour:
-    """Refuses with a SIP code."""
-    return Behaviour(reject=code, reject_after=after)
+def refuses(code: int, after: float = 0.0, *, rings: bool = True) -> Behaviour:
+    """Refuses with a SIP code, after so many seconds; whether it rings before."""
+    return Behaviour(reject=code, reject_after=after, progress=180 if rings else None)
 
 
 GONE = Behaviour(reject=503, progress=None)
