@@ -9,6 +9,7 @@ from typing import NamedTuple
 from fshunt.cli.app import App
 from fshunt.daemon.net.peers import Peers
 from fshunt.errors import DatabaseError, FshuntError
+from fshunt.hunting.group import Group
 from fshunt.services.cluster_health import count
 from fshunt.settings import Address, Settings, WatchedSwitch
 
@@ -37,7 +38,8 @@ def all_checks(app: App) -> list[Check]:
     database = check_database(app.settings)
     groups = [check_groups(app)] if database.ok else []
     switches = [check_switch(switch) for switch in app.settings.switch]
-    return [database, *groups, check_listen(app.settings), check_metrics(app.settings), *switches]
+    destinations = [check_destinations(app)] if groups and groups[0].ok else []
+    return [database, *groups, check_listen(app.settings), check_metrics(app.settings), *switches, *destinations]
 
 
 def check_database(settings: Settings) -> Check:
@@ -57,19 +59,36 @@ def check_database(settings: Settings) -> Check:
 
 def check_groups(app: App) -> Check:
     """Whether the groups of all domains can be read: their values are checked again for their kind."""
-    from fshunt.db.queries.rows import domain_names
-    from fshunt.services.groups import list_groups
-
     try:
-        with app.store.reading() as session:
-            domains = domain_names(session)
-            found = [group for domain in domains for group in list_groups(session, domain)]
+        domains, found = _all_groups(app)
     except FshuntError as error:
         return Check("groups", False, str(error))
     doubtful = [warning for group in found for warning in group.warnings()]
     return Check(
         "groups", True, " ".join([f"{count(len(found), 'group')} in {count(len(domains), 'domain')}.", *doubtful])
     )
+
+
+def check_destinations(app: App) -> Check:
+    """Whether the domains, voicemail boxes and numbers that callers of all groups are sent to exist on the switches."""
+    from fshunt.services.destination_checks import ask_for, places_of
+    from fshunt.services.switch_checks import NOT_CONFIGURED
+
+    settings = app.settings
+    if not settings.switch:
+        return Check("destinations", True, f"Not checked: {NOT_CONFIGURED}.")
+    findings = ask_for(places_of(_all_groups(app)[1], settings), settings.switch)
+    words = [*findings.missing, *findings.warnings] or ["All domains, boxes and numbers are found."]
+    return Check("destinations", not findings.missing, " ".join(words))
+
+
+def _all_groups(app: App) -> tuple[list[str], list[Group]]:
+    from fshunt.db.queries.rows import domain_names
+    from fshunt.services.groups import list_groups
+
+    with app.store.reading() as session:
+        domains = domain_names(session)
+        return domains, [group for domain in domains for group in list_groups(session, domain)]
 
 
 def check_listen(settings: Settings) -> Check:

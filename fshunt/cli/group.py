@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -17,10 +18,14 @@ from fshunt.db.queries.rows import domain_names
 from fshunt.errors import UsageError
 from fshunt.hunting.group import Group
 from fshunt.services import groups
+from fshunt.services.destination_checks import CASES, ask_for, places_named
 from fshunt.services.groups import GroupDetails, details_of
 from fshunt.services.serialize import group_json
 
 LIST_TITLES = ("pilot", "name", "policy", "ring time", "members", "state")
+
+PLACES = {"voicemail", "transfer_context", *CASES}
+"""The fields that say where callers are sent."""
 
 pilot_argument = click.argument("pilot", type=params.PILOT)
 
@@ -30,6 +35,25 @@ def group() -> None:
     """Hunt groups and their settings."""
 
 
+force_option = click.option("--force", is_flag=True, help="Save a voicemail box that FreeSWITCH does not know.")
+
+
+def _checked(app: App, pilot: str, fields: dict[str, Any], *, force: bool, new: bool) -> tuple[str, ...]:
+    """Ask the switches for the boxes and numbers that are to be set; return what was found, and warn of the rest.
+
+    It is done before the change, which locks the domain: a switch may take seconds to answer. Raises Conflict.
+    """
+    if not PLACES & set(fields):
+        return ()
+    with app.reading() as (session, domain):
+        group = Group(id=0, domain=domain, pilot=pilot) if new else groups.get_group(session, domain, pilot)
+    places = places_named(replace(group, **fields), set(fields), app.settings)
+    findings = ask_for(places, app.settings.switch).check(force)
+    for sentence in findings.warnings:
+        app.warn(sentence)
+    return findings.found
+
+
 def _details(session: Session, found: Group) -> GroupDetails:
     [details] = details_of(session, [found])
     return details
@@ -37,6 +61,13 @@ def _details(session: Session, found: Group) -> GroupDetails:
 
 def _show(app: App, details: GroupDetails, page: Callable[[], None]) -> None:
     app.show("group", lambda: group_json(details, app.settings.seconds_per_ring), page)
+
+
+def _print(app: App, details: GroupDetails, found: Sequence[str] = ()) -> None:
+    """Print the page of a group, and what the switches have."""
+    print_group(details, app.settings.seconds_per_ring, checked=bool(app.settings.switch))
+    for sentence in found:
+        output.say(sentence)
 
 
 def _tell(app: App, details: GroupDetails, what: str, *, warn: bool = False) -> None:
@@ -53,10 +84,15 @@ def _tell(app: App, details: GroupDetails, what: str, *, warn: bool = False) -> 
 @group.command("add", example="fshunt group add 5000 --name Sales --policy circular --rings 3 --voicemail 1005")
 @click.argument("pilot", type=params.NEW_PILOT)
 @group_options(clearable=False)
+@force_option
 @pass_app
-def add(app: App, /, pilot: str, **options: Any) -> None:
-    """Add a group that callers reach at the number PILOT."""
+def add(app: App, /, pilot: str, force: bool, **options: Any) -> None:
+    """Add a group that callers reach at the number PILOT.
+
+    Its voicemail boxes and transfers are looked for on each [[switch]]; a box that does not exist is refused.
+    """
     fields = given_group(options)
+    found = _checked(app, pilot, fields, force=force, new=True)
     with app.writing() as (session, domain):
         before = domain_names(session)
         details = _details(session, groups.add_group(session, domain, pilot, **fields))
@@ -64,7 +100,7 @@ def add(app: App, /, pilot: str, **options: Any) -> None:
 
     def page() -> None:
         output.say(f"Added group {pilot} of {domain}.")
-        print_group(details, app.settings.seconds_per_ring)
+        _print(app, details, found)
 
     _show(app, details, page)
 
@@ -110,24 +146,27 @@ def show(app: App, pilot: str) -> None:
     """Show a group: settings, members, rotation and warnings."""
     with app.reading() as (session, domain):
         details = _details(session, groups.get_group(session, domain, pilot))
-    _show(app, details, lambda: print_group(details, app.settings.seconds_per_ring))
+    _show(app, details, lambda: _print(app, details))
 
 
 @group.command("set", example="fshunt group set 5000 --policy round-robin --ring-seconds 20 --prefix none")
 @pilot_argument
 @group_options(clearable=True)
+@force_option
 @pass_app
-def set_(app: App, /, pilot: str, **options: Any) -> None:
+def set_(app: App, /, pilot: str, force: bool, **options: Any) -> None:
     """Change a group's settings.
 
-    Omitted options keep their current value.
+    Omitted options keep their current value. New voicemail boxes and transfers are looked for on each [[switch]]; a box
+    that does not exist is refused.
     """
     fields = given_group(options)
     if not fields:
         raise UsageError("Nothing to set: use an option such as --policy circular; see `fshunt group set --help`.")
+    found = _checked(app, pilot, fields, force=force, new=False)
     with app.writing() as (session, domain):
         details = _details(session, groups.set_group(session, domain, pilot, **fields))
-    _show(app, details, lambda: print_group(details, app.settings.seconds_per_ring))
+    _show(app, details, lambda: _print(app, details, found))
 
 
 @group.command("enable", example="fshunt group enable 5000")

@@ -13,15 +13,17 @@ from fshunt.services.cluster_health import count
 from fshunt.services.groups import GroupDetails
 from fshunt.services.member_states import STATE_WORDS, StateOfMember, stored_state
 from fshunt.services.serialize import pointed_at
+from fshunt.services.switch_checks import NOT_CONFIGURED
 
 MEMBER_TITLES = ("#", "member", "ring time", "weight", "confirm", "state", "idle since")
 
 
-def print_group(details: GroupDetails, seconds_per_ring: float) -> None:
-    """Print the page of a group; its warnings go to stderr."""
+def print_group(details: GroupDetails, seconds_per_ring: float, *, checked: bool) -> None:
+    """Print the page of a group; its warnings go to stderr. ``checked``: a switch is asked for its destinations."""
     group = details.group
     output.say(_title(group), bold=True)
-    output.facts(_facts(details, seconds_per_ring))
+    destinations = "" if checked else f"not checked: {NOT_CONFIGURED}"
+    output.facts([*_facts(details, seconds_per_ring), ("destinations", destinations)])
     output.say()
     print_members(group, seconds_per_ring)
     warn_of(group)

@@ -75,6 +75,31 @@ def sofia_registrations(profile: str) -> Command:
     return _api("sofia", "xmlstatus", "profile", one_word(profile), "reg")
 
 
+def domain_exists(domain: str) -> Command:
+    """Ask whether the directory has a domain."""
+    return _api("domain_exists", one_word(domain))
+
+
+def user_id(user: str, domain: str) -> Command:
+    """Ask for the id of a user of the directory, who is found by the id or by a ``number-alias``, as voicemail does."""
+    return _api("user_data", f"{one_word(user)}@{one_word(domain)}", "attr", "id")
+
+
+def user_param(user: str, domain: str, name: str) -> Command:
+    """Ask for a parameter of a user, whose group's and domain's hold for them, too."""
+    return _api("user_data", f"{one_word(user)}@{one_word(domain)}", "param", one_word(name))
+
+
+def voicemail_count(profile: str, box: str, domain: str) -> Command:
+    """Ask for the new messages in a box; the answer is an error where mod_voicemail or its profile is missing."""
+    return _api("vm_boxcount", f"{one_word(profile)}/{one_word(box)}@{one_word(domain)}")
+
+
+def dialplan_context(context: str) -> Command:
+    """Ask for the XML of a context of the dialplan."""
+    return _api("xml_locate", "dialplan", "context", "name", one_word(context))
+
+
 def show_channels() -> Command:
     """Ask for all channels."""
     return _api("show", "channels", "as", "json")

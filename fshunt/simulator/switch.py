@@ -35,7 +35,7 @@ from fshunt.simulator.core.sip_causes import (
 from fshunt.simulator.dialplan import applications
 from fshunt.simulator.dialplan.bridging import CALLEE_NAME
 from fshunt.simulator.dialplan.dialstring import DialError
-from fshunt.simulator.dialplan.routing import route, shipped
+from fshunt.simulator.dialplan.routing import context_xml, route, shipped
 from fshunt.simulator.eventsocket.inbound import InboundSocket
 from fshunt.simulator.eventsocket.outbound import socket_application
 
@@ -97,6 +97,7 @@ class SimulatedSwitch:
         self.pilot_actions = list(pilot_actions or shipped(controllers, domain, fallback_box))
         self.routes: dict[str, list[Action]] = {}
         """Numbers with a dialplan of their own, which overrides pilots and extensions."""
+        self.unknown_users: set[str] = set()
         self._watchers: list[Callable[[Fact], None]] = []
         self._session_ids = itertools.count(1)
 
@@ -277,6 +278,14 @@ class SimulatedSwitch:
         for call in self.calls.values():
             yield call.channel
             yield from (leg.channel for leg in call.legs.values() if not leg.ended)
+
+    def messages_in(self, box: str) -> int:
+        """How many messages a voicemail box has."""
+        return sum(message.box == box for message in self.messages)
+
+    def dialplan_xml(self, context: str) -> str:
+        """The dialplan as XML, which is the same in every context."""
+        return context_xml(context, self.pilot_actions, self.routes)
 
     def take_message(self, call: SimulatedCall, box: str, seconds: float) -> None:
         """Keeps a voicemail message."""

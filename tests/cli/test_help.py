@@ -44,7 +44,7 @@ def test_the_options_are_the_promised_ones():
     group |= {"--answer-first", "--no-answer-first"}
     serving = {"--domain", "--config"}
     common = serving | {"--json"}
-    assert options(LEAVES["fshunt group add"]) == group | common
+    assert options(LEAVES["fshunt group add"]) == group | common | {"--force"}
     assert options(LEAVES["fshunt group set"]) >= group
     member = ring | {"--weight", "--confirm", "--no-confirm", "--caller-id-number"}
     assert options(LEAVES["fshunt member add"]) == member | {"--at"} | common

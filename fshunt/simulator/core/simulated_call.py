@@ -49,6 +49,8 @@ class Switch(Protocol):
     playback_seconds: float
     voicemail_seconds: float
     inbound_faults: list[Fault]
+    unknown_users: set[str]
+    """Users that the directory has not; it has all others."""
 
     def note_connection(self, change: int) -> None:
         """One more connection to a controller, or one less."""
@@ -73,6 +75,12 @@ class Switch(Protocol):
 
     def all_channels(self) -> Iterator[SimulatedChannel]:
         """Every channel there is."""
+
+    def messages_in(self, box: str) -> int:
+        """How many messages a voicemail box has."""
+
+    def dialplan_xml(self, context: str) -> str:
+        """The dialplan as XML, which is the same in every context."""
 
     def take_message(self, call: SimulatedCall, box: str, seconds: float) -> None:
         """Keeps a voicemail message."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from xml.etree import ElementTree
 
 from fshunt.freeswitch.dialplan import recipe, voicemail_fallback
 from fshunt.simulator.core.actions import Action
@@ -26,3 +27,17 @@ def route(number: str, domain: str, pilot_actions: Sequence[Action]) -> list[Act
     if EXTENSION.match(number):
         return [("set", "hangup_after_bridge=true"), ("bridge", f"user/{number}@{domain}")]
     return [("hangup", "NO_ROUTE_DESTINATION")]
+
+
+def context_xml(name: str, pilot_actions: Sequence[Action], routes: Mapping[str, Sequence[Action]]) -> str:
+    """The XML of a context that does the same."""
+    context = ElementTree.Element("context", name=name)
+    tests = [(f"^{re.escape(number)}$", actions) for number, actions in routes.items()]
+    tests += [(PILOT.pattern, pilot_actions), (EXTENSION.pattern, [("bridge", "user/$1")])]
+    for expression, actions in tests:
+        extension = ElementTree.SubElement(context, "extension", name=expression)
+        test = {"field": "destination_number", "expression": expression}
+        condition = ElementTree.SubElement(extension, "condition", test)
+        for application, data in actions:
+            ElementTree.SubElement(condition, "action", application=application, data=data)
+    return ElementTree.tostring(context, encoding="unicode")

@@ -9,6 +9,8 @@ from fshunt.simulator.core.simulated_call import Switch
 from fshunt.simulator.core.sip_causes import NORMAL_CLEARING
 from fshunt.simulator.eventsocket.tables import show, sofia
 
+NO_OUTPUT = "-ERR no reply\n"
+"""What an event socket says where a command has written nothing."""
 NO_CHANNEL = "-ERR No such channel!\n"
 OK = "+OK\n"
 
@@ -90,6 +92,32 @@ def _uuid_broadcast(switch: Switch, argument: str) -> str:
     return "+OK Message sent\n"
 
 
+def _domain_exists(switch: Switch, argument: str) -> str:
+    return "true" if argument == switch.domain else "false"
+
+
+def _user_data(switch: Switch, argument: str) -> str:
+    who, _, what = argument.partition(" ")
+    user, _, domain = who.partition("@")
+    if domain != switch.domain or user in switch.unknown_users or what != "attr id":
+        return NO_OUTPUT
+    return user
+
+
+def _vm_boxcount(switch: Switch, argument: str) -> str:
+    profile, _, who = argument.partition("/")
+    if profile != "default":
+        return "-ERR No such profile\n"
+    return str(switch.messages_in(who.partition("@")[0]))
+
+
+def _xml_locate(switch: Switch, argument: str) -> str:
+    where, _, context = argument.rpartition(" ")
+    if where != "dialplan context name" or context == "nowhere":
+        return "can't find anything\n"
+    return switch.dialplan_xml(context)
+
+
 def _uptime(switch: Switch, _argument: str) -> str:
     return f"{int(switch.clock.now())}\n"
 
@@ -99,11 +127,13 @@ def _status(switch: Switch, _argument: str) -> str:
 
 
 _TABLE: dict[str, Callable[[Switch, str], str]] = {
+    "domain_exists": _domain_exists,
     "show": show,
     "sofia": sofia,
     "sofia_contact": _sofia_contact,
     "status": _status,
     "uptime": _uptime,
+    "user_data": _user_data,
     "uuid_break": _uuid_break,
     "uuid_broadcast": _uuid_broadcast,
     "uuid_exists": _uuid_exists,
@@ -111,4 +141,6 @@ _TABLE: dict[str, Callable[[Switch, str], str]] = {
     "uuid_kill": _uuid_kill,
     "uuid_setvar": _uuid_setvar,
     "uuid_setvar_multi": _uuid_setvar_multi,
+    "vm_boxcount": _vm_boxcount,
+    "xml_locate": _xml_locate,
 }

@@ -1,0 +1,171 @@
+"""What a switch is asked before it is relied on: domain, user, voicemail box, registrations, a number of the dialplan.
+
+Set-up, ``config check`` and each call ask the same questions in the same words. A question takes whatever can send
+commands to one switch, and returns one of three answers. Errors of the connection pass through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import uuid4
+
+from fshunt.errors import FshuntError
+from fshunt.esl import api
+from fshunt.esl.commands import Command
+from fshunt.esl.frames import Frame
+from fshunt.freeswitch.dialplan_lookup import Answer, find_number, read_context
+from fshunt.freeswitch.dialstring import contact_query, contacts_of
+from fshunt.hunting import validation
+from fshunt.hunting.addresses import parse_member
+from fshunt.settings import WatchedSwitch
+
+CONNECT_SECONDS = 3.0
+"""How long a switch may take to accept the connection; normally it takes milliseconds."""
+
+ANSWER_SECONDS = 3.0
+"""How long it may take to answer; the directory of a switch may be behind HTTP."""
+
+NOT_CONFIGURED = "no [[switch]] is configured"
+
+
+class CommandSender(Protocol):
+    """A connection to one switch: an inbound connection, or the session of a call."""
+
+    def send_all(self, said: Sequence[Command], timeout: float) -> list[Frame]:
+        """Sends commands in one write and waits for their replies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An answer, and in a few words what it is based on; for NOT_FOUND, what is missing."""
+
+    answer: Answer
+    why: str = ""
+    everywhere: bool = True
+    """False: one switch has it, and another one has not."""
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the switch knows that it is not there."""
+        return self.answer is Answer.NOT_FOUND
+
+
+FOUND = Checked(Answer.FOUND)
+NOT_CHECKED = Checked(Answer.UNKNOWN, NOT_CONFIGURED)
+
+Question = Callable[[CommandSender], Checked]
+
+
+def check_domain(switch: CommandSender, domain: str) -> Checked:
+    """Whether the directory has the domain."""
+    (said,) = _ask(switch, api.domain_exists(validation.check_domain(domain)))
+    return _yes_or_no(said, f"domain {domain} is not in the directory")
+
+
+def check_user(switch: CommandSender, user: str, domain: str) -> Checked:
+    """Whether the directory has the user, by the id or by a ``number-alias``."""
+    (said,) = _ask(switch, api.user_id(validation.check_extension(user), validation.check_domain(domain)))
+    return _user(said, user, domain)
+
+
+def check_box(switch: CommandSender, box: str, domain: str, profile: str) -> Checked:
+    """Whether ``voicemail`` would take a message for the box (fact 65)."""
+    box, domain = validation.check_extension(box), validation.check_domain(domain)
+    user, enabled, count = _ask(
+        switch,
+        api.user_id(box, domain),
+        api.user_param(box, domain, "vm-enabled"),
+        api.voicemail_count(validation.check_profile(profile), box, domain),
+    )
+    if "Command not found" in count:
+        return Checked(Answer.NOT_FOUND, "mod_voicemail is not loaded")
+    if "No such profile" in count:
+        return Checked(Answer.NOT_FOUND, f"mod_voicemail has no profile {profile}")
+    known = _user(user, box, domain)
+    if known.answer is Answer.FOUND and enabled.lower() in ("false", "no", "off", "disabled", "inactive", "0"):
+        return Checked(Answer.NOT_FOUND, f"voicemail of user {box}@{domain} is off (vm-enabled)")
+    return known
+
+
+def check_registrations(switch: CommandSender, extension: str, domain: str) -> Checked:
+    """Whether a phone is registered at the extension; the reason says how many."""
+    mark = uuid4().hex
+    (said,) = _ask(switch, contact_query(parse_member(extension), validation.check_domain(domain), mark))
+    contacts, refused = contacts_of(said, mark)
+    phones = len(contacts) + len(refused)
+    if not phones:
+        return Checked(Answer.NOT_FOUND, f"no phone is registered at {extension}@{domain}")
+    return Checked(Answer.FOUND, "1 phone" if phones == 1 else f"{phones} phones")
+
+
+def check_number(switch: CommandSender, number: str, context: str) -> Checked:
+    """Whether the context does anything with the number but end the call (fact 66)."""
+    number = validation.check_transfer_number(number)
+    (said,) = _ask(switch, api.dialplan_context(validation.check_context(context)))
+    found = read_context(said)
+    if found is None:
+        return Checked(Answer.UNKNOWN, f"the switch does not show context {context}")
+    lookup = find_number(found, number)
+    return Checked(lookup.answer, _in_context(lookup.why, context))
+
+
+def on_all(switches: Iterable[WatchedSwitch], questions: Sequence[Question]) -> list[Checked]:
+    """Ask each switch all questions, and return what all of them together say to each.
+
+    It is FOUND where one has it, with the names of those that have not; NOT_FOUND where none has it and all answered.
+    """
+    asked = list(switches)
+    if not asked:
+        return [NOT_CHECKED for _ in questions]
+    answers = [_on_one(switch, questions) for switch in asked]
+    names = [switch.name for switch in asked]
+    return [_together(names, of_question) for of_question in zip(*answers, strict=True)]
+
+
+def _on_one(switch: WatchedSwitch, questions: Sequence[Question]) -> list[Checked]:
+    from fshunt.esl.inbound import Inbound
+
+    answers: list[Checked] = []
+    try:
+        inbound = Inbound.connect(switch.host, switch.port, switch.password(), CONNECT_SECONDS)
+        try:
+            answers.extend(question(inbound) for question in questions)
+        finally:
+            inbound.close()
+    except FshuntError as error:
+        why = Checked(Answer.UNKNOWN, f"switch {switch.name} did not answer: {str(error).rstrip('.')}")
+        answers += [why] * (len(questions) - len(answers))
+    return answers
+
+
+def _together(names: Sequence[str], answers: Sequence[Checked]) -> Checked:
+    found = [each for each in answers if each.answer is Answer.FOUND]
+    lacking = [name for name, each in zip(names, answers, strict=True) if each.is_missing]
+    if found:
+        missing_at = f"but not on switch {', '.join(lacking)}"
+        return Checked(Answer.FOUND, missing_at, everywhere=False) if lacking else found[0]
+    unknown = [each for each in answers if each.answer is Answer.UNKNOWN]
+    return unknown[0] if unknown else answers[0]
+
+
+def _ask(switch: CommandSender, *commands: Command) -> list[str]:
+    return [frame.reply_text.strip() for frame in switch.send_all(commands, ANSWER_SECONDS)]
+
+
+def _yes_or_no(said: str, missing: str) -> Checked:
+    if said == "true":
+        return FOUND
+    return Checked(Answer.NOT_FOUND, missing) if said == "false" else Checked(Answer.UNKNOWN, f"it says {said[:80]!r}")
+
+
+def _user(said: str, user: str, domain: str) -> Checked:
+    """An empty output reaches us as an error that says so."""
+    if not said or said == "-ERR no reply":
+        return Checked(Answer.NOT_FOUND, f"user {user}@{domain} is not in the directory")
+    return Checked(Answer.UNKNOWN, f"it says {said[:80]!r}") if said.startswith("-ERR") else FOUND
+
+
+def _in_context(why: str, context: str) -> str:
+    return f"{why}, context {context}" if why else f"in context {context}"

@@ -1,0 +1,147 @@
+"""The questions to a switch, and what its answers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from fshunt.errors import Conflict
+from fshunt.esl.commands import Command
+from fshunt.esl.frames import API_RESPONSE, Frame
+from fshunt.freeswitch.dialplan_lookup import Answer
+from fshunt.hunting.destinations import parse_destination
+from fshunt.hunting.group import Group
+from fshunt.services import switch_checks
+from fshunt.services.destination_checks import Findings, ask_for, places_named, places_of
+from fshunt.services.switch_checks import Checked
+from fshunt.settings import Settings
+
+DOMAIN = "pbx.test"
+NOTHING = "-ERR no reply\n"
+FOUND, NOT_FOUND, UNKNOWN = Answer.FOUND, Answer.NOT_FOUND, Answer.UNKNOWN
+
+
+class FakeSwitch:
+    """Answers each command by the first word after ``api``, or by the whole line."""
+
+    def __init__(self, **answers: str) -> None:
+        self.answers, self.asked = answers, list[str]()
+
+    def send_all(self, said: Sequence[Command], timeout: float) -> list[Frame]:
+        lines = [command.lines[0].removeprefix("api ") for command in said]
+        self.asked += lines
+        return [Frame(b"", self._answer(line).encode(), API_RESPONSE) for line in lines]
+
+    def _answer(self, line: str) -> str:
+        word = line.split()[0]
+        return self.answers["enabled" if line.endswith("param vm-enabled") else word]
+
+
+def box(user_data: str = "1005", enabled: str = NOTHING, vm_boxcount: str = "0") -> Checked:
+    switch = FakeSwitch(user_data=user_data, enabled=enabled, vm_boxcount=vm_boxcount)
+    found = switch_checks.check_box(switch, "1005", DOMAIN, "default")
+    assert switch.asked == [
+        "user_data 1005@pbx.test attr id",
+        "user_data 1005@pbx.test param vm-enabled",
+        "vm_boxcount default/1005@pbx.test",
+    ]
+    return found
+
+
+def test_a_box_is_a_user_with_voicemail_on_a_switch_that_has_voicemail():
+    assert box().answer is FOUND
+    assert box(user_data="1000").answer is FOUND, "by its number-alias"
+    assert box(enabled="true").answer is FOUND
+    assert box(user_data=NOTHING) == Checked(NOT_FOUND, "user 1005@pbx.test is not in the directory")
+    assert box(enabled="false") == Checked(NOT_FOUND, "voicemail of user 1005@pbx.test is off (vm-enabled)")
+    assert box(vm_boxcount="-ERR No such profile\n") == Checked(NOT_FOUND, "mod_voicemail has no profile default")
+    assert box(vm_boxcount="-ERR vm_boxcount Command not found!\n") == Checked(NOT_FOUND, "mod_voicemail is not loaded")
+
+
+def test_what_a_switch_cannot_answer_is_unknown():
+    assert box(user_data="-ERR user_data Command not found!\n").answer is UNKNOWN
+    assert switch_checks.check_domain(FakeSwitch(domain_exists="-ERR odd"), DOMAIN).answer is UNKNOWN
+
+
+def test_a_domain_a_user_and_the_phones_of_an_extension():
+    assert switch_checks.check_domain(FakeSwitch(domain_exists="true"), DOMAIN).answer is FOUND
+    assert switch_checks.check_domain(FakeSwitch(domain_exists="false"), DOMAIN).is_missing
+    assert switch_checks.check_user(FakeSwitch(user_data="1001"), "1001", DOMAIN).answer is FOUND
+    assert switch_checks.check_user(FakeSwitch(user_data=NOTHING), "1001", DOMAIN).is_missing
+    silent = FakeSwitch(sofia_contact="error/user_not_registered")
+    assert switch_checks.check_registrations(silent, "1001", DOMAIN).is_missing
+
+
+CONTEXT = (
+    '<context name="default"><extension name="local"><condition field="destination_number" expression="^1...$">'
+    '<action application="bridge" data="user/$1"/></condition></extension></context>'
+)
+
+
+def test_a_number_is_looked_for_in_the_context():
+    switch = FakeSwitch(xml_locate=CONTEXT)
+    assert switch_checks.check_number(switch, "1001", "default") == Checked(FOUND, "extension local, context default")
+    assert switch.asked == ["xml_locate dialplan context name default"]
+    assert switch_checks.check_number(switch, "4711", "default") == Checked(NOT_FOUND, "in context default")
+    unseen = switch_checks.check_number(FakeSwitch(xml_locate="can't find anything\n"), "1001", "sales")
+    assert unseen == Checked(UNKNOWN, "the switch does not show context sales")
+
+
+def test_several_switches_are_taken_together(monkeypatch):
+    answers = {"a": Checked(FOUND), "b": Checked(NOT_FOUND, "no"), "c": Checked(UNKNOWN, "off")}
+    monkeypatch.setattr(switch_checks, "_on_one", lambda switch, _questions: [answers[switch.name]])
+
+    class Named:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+    def together(names: str) -> Checked:
+        return switch_checks.on_all([Named(name) for name in names], [lambda _switch: Checked(FOUND)])[0]
+
+    assert together("a") == Checked(FOUND)
+    assert together("ab") == Checked(FOUND, "but not on switch b", everywhere=False)
+    assert together("b") == together("bb") == Checked(NOT_FOUND, "no")
+    assert together("bc") == Checked(UNKNOWN, "off")
+    assert together("ac") == Checked(FOUND)
+    assert together("") == Checked(UNKNOWN, "no [[switch]] is configured")
+
+
+def test_the_fields_that_are_set_name_the_places_that_are_asked_for():
+    group = Group(
+        id=1,
+        domain=DOMAIN,
+        pilot="5000",
+        voicemail="1005",
+        on_busy=parse_destination("voicemail:1005"),
+        on_no_answer=parse_destination("transfer:4711"),
+    )
+    settings = Settings()
+
+    def named(*fields: str) -> list[str]:
+        return [place.name for place in places_named(group, fields, settings)]
+
+    assert named("voicemail", "on_busy", "on_no_answer", "name") == ["Voicemail box 1005 of pbx.test", "Number 4711"]
+    assert named("transfer_context") == ["Number 4711"]
+    assert named("name", "on_unreachable") == []
+    everything = [place.name for place in places_of([group], Settings(fallback_box="1020"))]
+    assert everything == [
+        "Domain pbx.test",
+        "Voicemail box 1005 of pbx.test",
+        "Voicemail box 1020 of pbx.test",
+        "Number 4711",
+    ]
+
+
+def test_without_a_switch_nothing_is_refused_and_all_is_not_checked():
+    group = Group(id=1, domain=DOMAIN, pilot="5000", voicemail="1005")
+    findings = ask_for(places_named(group, {"voicemail"}, Settings()), ())
+    sentence = "Voicemail box 1005 of pbx.test: not checked (no [[switch]] is configured)."
+    assert findings.check(force=False) == Findings(warnings=(sentence,))
+
+
+def test_what_must_be_there_and_is_missing_is_refused_unless_forced():
+    findings = Findings(missing=("Voicemail box 1005 of pbx.test: not found (no user).",))
+    with pytest.raises(Conflict, match=r"answered and then cut: .* --force"):
+        findings.check(force=False)
+    assert findings.check(force=True) == Findings(warnings=findings.missing)
