@@ -49,7 +49,7 @@ def test_the_options_are_the_promised_ones():
     member = ring | {"--weight", "--confirm", "--no-confirm", "--caller-id-number"}
     assert options(LEAVES["fshunt member add"]) == member | {"--at"} | common
     assert options(LEAVES["fshunt member set"]) >= member
-    assert options(LEAVES["fshunt call list"]) == {"--since", "--limit"} | common
+    assert options(LEAVES["fshunt call list"]) == {"--since", "--limit", "--failed"} | common
     assert options(LEAVES["fshunt dialplan"]) == {"--out"} | common
     assert options(LEAVES["fshunt serve"]) == {"--listen"} | serving
 
