@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fshunt.errors import BadValue
 from fshunt.esl import api
 from fshunt.esl.commands import Command
+from fshunt.freeswitch.caller_id import CallerId
 from fshunt.hunting import validation
 from fshunt.hunting.addresses import MemberAddress
 
@@ -27,10 +28,14 @@ MAX_LEGS = 128
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """How an answered leg must confirm: the prompt that is played, and how many seconds it has."""
+    """How an answered leg must confirm: the prompt that is played, and how many seconds it has.
+
+    ``inband_dtmf`` says that the key may come as a tone in the sound.
+    """
 
     prompt: str
     timeout: float
+    inband_dtmf: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class LegPlan:
     presence_id: str | None
     longest: float
     confirm: Confirm | None = None
+    caller_id: CallerId | None = None
+    """What the leg shows instead of the caller."""
 
     def text(self) -> str:
         """Return ``[variables]endpoint``; raise BadValue if a part does not fit its kind."""
@@ -59,6 +66,8 @@ class LegPlan:
                 f"dialed_user={number}",
                 f"dialed_domain={domain}",
             ]
+        if self.caller_id is not None:
+            variables += self.caller_id.variables()
         if self.confirm is not None:
             longest = math.ceil(self.confirm.timeout) + BACKSTOP_SECONDS
             variables += [
@@ -66,6 +75,8 @@ class LegPlan:
                 f"group_confirm_file={validation.check_prompt(self.confirm.prompt)}",
                 f"group_confirm_timeout={longest}",
             ]
+            if self.confirm.inband_dtmf:
+                variables.append("execute_on_answer=start_dtmf")
         return f"[{','.join(variables)}]{self.endpoint}"
 
 

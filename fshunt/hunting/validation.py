@@ -64,6 +64,11 @@ check_transfer_number = _pattern_kind(
 check_external_number = _pattern_kind(
     "an external number", r"\+?[0-9]{2,20}", "2 to 20 digits, with a '+' in front if it is international"
 )
+check_caller_number = _pattern_kind(
+    "a caller's number that can be sent to a phone",
+    rf"\+?[0-9]{{1,{MAX_NUMBER_CHARS - 1}}}",
+    f"up to {MAX_NUMBER_CHARS - 1} digits, with a '+' in front if it is international",
+)
 check_gateway = _pattern_kind(
     "a gateway", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "up to 64 letters, digits, '_', '.' or '-'"
 )

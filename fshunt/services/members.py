@@ -84,6 +84,7 @@ def add_members(
     ]
     for i, member in enumerate(new):
         check_stored(member)
+        _check_caller_id(member)
         _check_may_join(s, locked, member.address, [m.address for m in new[:i]], shared=shared)
     shifted = [m.id for m in locked.group.members if m.position >= first]
     _renumber(s, locked.group, {member_id: first + len(new) + i for i, member_id in enumerate(shifted)})
@@ -122,6 +123,7 @@ def set_member(s: Session, domain: str, pilot: str, address: MemberAddress, **fi
     locked = _lock(s, domain, pilot)
     changed = replace(locked.find(address), **fields)
     check_stored(changed)
+    _check_caller_id(changed)
     s.execute(update(HuntMember).where(HuntMember.id == changed.id).values(columns_of(changed)))
     return _as_it_is_now(s, locked)
 
@@ -181,6 +183,14 @@ def _as_it_is_now(s: Session, locked: _Locked) -> Group:
     changed = find_group(s, locked.domain_id, locked.group.domain, locked.group.pilot)
     announce(s, changed.domain, {member.extension for member in (*locked.group.members, *changed.members)})
     return changed
+
+
+def _check_caller_id(member: Member) -> None:
+    if member.caller_id_number is not None and not member.address.external:
+        raise UsageError(
+            f"{member.extension} is an extension, whose phone shows the caller: only an external member has a "
+            "caller ID number of its own."
+        )
 
 
 def _checked_position(position: int, last: int) -> int:

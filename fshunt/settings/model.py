@@ -9,7 +9,9 @@ from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any
 
 from fshunt.hunting import validation
+from fshunt.hunting.gateways import Gateway
 from fshunt.settings import values
+from fshunt.settings.gateways import gateways
 from fshunt.settings.switches import WatchedSwitch, switches
 from fshunt.settings.urls import check_database_url, hide_password
 from fshunt.settings.values import Address, IpNetwork, SettingsError, ValueKind
@@ -101,6 +103,16 @@ class Settings:
             "FreeSWITCH event sockets that the daemon watches, to know which members are on a call. Each has a `host`, "
             "a `port` (default 8021) and a `password_file`, whose only line is the event socket's password. "
             "Without any, hunts rely on the phones' answers.",
+        ),
+    )
+    gateway: tuple[Gateway, ...] = field(
+        default=(),
+        metadata=_about(
+            gateways(),
+            "What external legs show on each gateway. Each has a `name`, as in FreeSWITCH; `caller_id_number`, the "
+            "number to show if neither group nor member has one (trunks refuse foreign numbers); and `caller_in`, "
+            "where the caller's number stands then: `name` (default), `diversion` or `p-asserted-identity`. With "
+            "`inband_dtmf = true` keys are heard as tones, too.",
         ),
     )
     max_calls: int = field(

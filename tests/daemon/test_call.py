@@ -11,6 +11,7 @@ from sqlalchemy import event, func, select, update
 from fshunt.db.models import Claim, HuntMember
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.destinations import parse_destination
+from fshunt.hunting.gateways import Gateway
 from fshunt.hunting.group import WhenBusy
 from fshunt.hunting.policies import POLICIES, decide
 from fshunt.hunting.policy_input import PolicyInput
@@ -289,6 +290,16 @@ def test_an_external_member_who_presses_nothing_has_refused(sqlite_url: str) -> 
         rig.switch.gateway("carrier").add("+14155550123", answers(0.05))
         rig.phones("1002", behaviour=TALKS)
         assert rang(rig.call()) == [("+14155550123@carrier", "confirm-refused"), ("1002", "answered")]
+
+
+def test_an_external_leg_shows_the_customers_number_and_the_phones_of_the_stage_the_caller(sqlite_url: str) -> None:
+    with light(sqlite_url, gateway=(Gateway("carrier", "+14155559999"),)) as rig:
+        rig.group("5000", "1001", "+14155550123@carrier", policy="simultaneous", prefix="Sales")
+        (phone,) = rig.phones("1001", behaviour=TALKS)
+        mobile = rig.switch.gateway("carrier").add("+14155550123", RINGS)
+        rig.call()
+        shown = [(ring.caller_name, ring.caller_number) for each in (phone, mobile) for ring in each.rings]
+        assert shown == [("Sales Lab Caller", "4155550100"), ("Sales 4155550100", "+14155559999")]
 
 
 def test_members_see_the_groups_prefix_and_a_hostile_name_is_left_out(light_rig: Rig) -> None:

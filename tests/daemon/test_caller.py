@@ -32,3 +32,30 @@ LOGIN = "variable_user_name: 1009\nvariable_domain_name: Pbx.test\n"
 )
 def test_the_caller_is_identified_as_by_the_monitor(headers: str, who: set[str]) -> None:
     assert caller_of(Frame(f"Unique-ID: u\n{headers}".encode())).presence_ids == who
+
+
+@pytest.mark.parametrize(
+    ("headers", "withheld"),
+    [
+        ("Caller-Privacy-Hide-Number: false\nCaller-Privacy-Hide-Name: false\n", False),
+        ("Caller-Privacy-Hide-Number: true\nCaller-Privacy-Hide-Name: false\n", True),
+        ("Caller-Privacy-Hide-Number: false\nCaller-Privacy-Hide-Name: true\n", True),
+    ],
+)
+def test_the_caller_may_be_withheld(headers: str, withheld: bool) -> None:
+    assert caller_of(Frame(f"Unique-ID: u\n{headers}".encode())).withheld is withheld
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        ("+14155550100", "+14155550100"),
+        ("0100", "0100"),
+        ("anonymous", None),
+        ("1%5D", None),
+        ("%D9%A4", None),
+        ("", None),
+    ],
+)
+def test_only_a_number_of_digits_is_shown_elsewhere(number: str, shown: str | None) -> None:
+    assert caller_of(Frame(f"Unique-ID: u\nCaller-Caller-ID-Number: {number}\n".encode())).shown_number == shown

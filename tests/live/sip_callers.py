@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 class Caller:
     """One call to the switch, as its caller experiences it."""
 
-    def __init__(self, lab: Lab, number: str, name: str, number_shown: str, display: str) -> None:
+    def __init__(
+        self, lab: Lab, number: str, name: str, number_shown: str, display: str, more: dict[str, str] | None = None
+    ) -> None:
         self.lab, self.number, self.name = lab, number, name
-        self.number_shown, self.display = number_shown, display
+        self.number_shown, self.display, self.more = number_shown, display, more or {}
         self.call_id, self.tag, self.branch = token(16), token(), token()
         self.dialled = f"sip:{number}@{lab.domain}"
         self.to, self.target = f"<{self.dialled}>", self.dialled
@@ -94,7 +96,7 @@ class Caller:
     ) -> None:
         me = f'"{self.display}" <sip:{self.number_shown}@{self.lab.domain}>;tag={self.tag}'
         headers = {"Via": self.lab.via(branch), "From": me, "To": to, "Call-ID": self.call_id}
-        headers |= {"CSeq": f"{count} {method}", "Contact": f"<sip:caller@127.0.0.1:{self.lab.port}>"}
+        headers |= {"CSeq": f"{count} {method}", "Contact": f"<sip:caller@127.0.0.1:{self.lab.port}>"} | self.more
         if body:
             headers |= {"Content-Type": "application/sdp", "Allow": "INVITE, ACK, BYE, CANCEL, INFO"}
         self.lab.send(request(method, target or self.dialled, headers, body))

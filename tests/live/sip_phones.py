@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Address = tuple[str, int]
 POLL_SECONDS = 0.2
+CALLER_HEADERS = ("diversion", "p-asserted-identity", "remote-party-id", "privacy")
+"""In which an INVITE says who calls, besides its From."""
 
 
 @dataclass
@@ -53,6 +55,8 @@ class Behaviour:
     """Its first answer: 180, 183 (with sound), or None."""
     digits: str = ""
     digits_after: float = 0.5
+    user_agent: str = ""
+    """What it calls itself; the switch tells some of a change of the caller's name by UPDATE."""
 
 
 @dataclass
@@ -131,9 +135,16 @@ class Lab(asyncio.DatagramProtocol):
         self.phones[phone] = Behaviour(**how)  # type: ignore[arg-type]
 
     def caller(
-        self, number: str, *, name: str = "caller", number_shown: str = "4155550100", display: str = "Lab"
+        self,
+        number: str,
+        *,
+        name: str = "caller",
+        number_shown: str = "4155550100",
+        display: str = "Lab",
+        more: dict[str, str] | None = None,
     ) -> Caller:
-        return Caller(self, number, name, number_shown, display)
+        """A caller who can dial; ``more`` are further headers of the requests."""
+        return Caller(self, number, name, number_shown, display, more)
 
     def hang_up(self, phone: str) -> None:
         for call_id, leg in list(self.legs.items()):
@@ -252,6 +263,8 @@ class Lab(asyncio.DatagramProtocol):
         if message.method == "INVITE" and leg is None and caller is None:
             self._invited(message, call_id, sender)
             return
+        if leg is not None and message.method in ("INVITE", "UPDATE", "INFO"):
+            self.note(leg.phone, f"{message.method} AGAIN", shown=message.get("p-asserted-identity"))
         body = sdp(self.port) if message.method == "INVITE" else ""
         self.send(message.response(200, f"sip:lab@127.0.0.1:{self.port}", body=body), sender)
         if message.method == "CANCEL" and leg is not None and leg.state == "ringing":
@@ -271,14 +284,19 @@ class Lab(asyncio.DatagramProtocol):
             self.send(message.response(404, f"sip:lab@127.0.0.1:{self.port}", tag=token()), sender)
             return
         leg = self.legs[call_id] = Leg(phone, message, sender, token())
-        self.note(phone, "INVITE", shown=message.get("from"))
+        headers = {name: message.get(name) for name in CALLER_HEADERS if message.get(name)}
+        self.note(phone, "INVITE", shown=message.get("from"), **headers)
         self._answer(leg, 100)
         leg.script = asyncio.get_running_loop().create_task(self._play(call_id, leg, self.phones[phone]))
 
     def _answer(self, leg: Leg, code: int, body: str = "", contact: str | None = None) -> None:
         tag = leg.tag if code > 100 else None
         contact = contact or self.contact_of(leg.phone)
-        self.send(leg.invite.response(code, contact, tag=tag, body=body), leg.sender)
+        how = self.phones[leg.phone]
+        more = {"User-Agent": how.user_agent, "Allow": "INVITE, ACK, BYE, CANCEL, INFO, UPDATE"}
+        self.send(
+            leg.invite.response(code, contact, tag=tag, body=body, more=more if how.user_agent else None), leg.sender
+        )
 
     async def _play(self, call_id: str, leg: Leg, how: Behaviour) -> None:
         if how.rings is not None:

@@ -69,13 +69,16 @@ class Message:
         to = self.get("to")
         return f"{to};tag={tag}" if tag and "tag=" not in to else to
 
-    def response(self, code: int, contact: str, *, tag: str | None = None, body: str = "") -> str:
+    def response(
+        self, code: int, contact: str, *, tag: str | None = None, body: str = "", more: dict[str, str] | None = None
+    ) -> str:
         """Write the answer to this request."""
         lines = [f"SIP/2.0 {code} Told so"]
         lines += [f"Via: {value}" for value in self.all("via")]
         lines += [f"Record-Route: {value}" for value in self.all("record-route")]
         lines += [f"From: {self.get('from')}", f"To: {self.tagged_to(tag)}", f"Call-ID: {self.get('call-id')}"]
         lines += [f"CSeq: {self.get('cseq')}", f"Contact: <{contact}>"]
+        lines += [f"{name}: {value}" for name, value in (more or {}).items()]
         if body:
             lines.append("Content-Type: application/sdp")
         return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", body])

@@ -55,6 +55,16 @@ def test_a_member_keeps_every_setting(store):
     assert look(store).members[0] == changed
 
 
+def test_only_an_external_member_has_a_number_to_show(store):
+    before = make_office(store, "1001")
+    with pytest.raises(UsageError, match="1002 is an extension, whose phone shows the caller"):
+        add(store, EXTERNAL, TWO, caller_id_number="4930100")
+    with pytest.raises(UsageError), store.writing() as s:
+        members.set_member(s, DOMAIN, PILOT, ONE, caller_id_number="4930100")
+    assert look(store) == before
+    assert add(store, EXTERNAL, caller_id_number="4930100").members[1].caller_id_number == "4930100"
+
+
 @pytest.mark.parametrize("weight", [-1, 101])
 def test_a_weight_out_of_range_is_refused(store, weight):
     before = make_office(store, "1001")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fshunt.hunting.gateways import CallerIn, Gateway
 from fshunt.settings import ROWS, Address, Settings, SettingsError, WatchedSwitch, hide_password, load
 from fshunt.settings.loading import DEFAULT_FILE
 
@@ -81,6 +82,10 @@ EVERY_SETTING = {
     "switch": (
         "127.0.0.1:8021=/etc/fshunt/a, [::1]:8022=/etc/fshunt/b",
         (WatchedSwitch("127.0.0.1", 8021, Path("/etc/fshunt/a")), WatchedSwitch("::1", 8022, Path("/etc/fshunt/b"))),
+    ),
+    "gateway": (
+        "carrier:+14155559999:diversion, second:inband_dtmf",
+        (Gateway("carrier", "+14155559999", CallerIn.DIVERSION), Gateway("second", inband_dtmf=True)),
     ),
     "max_calls": ("20", 20),
     "stop_timeout": ("0", 0.0),

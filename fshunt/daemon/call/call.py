@@ -160,7 +160,7 @@ class Call:
     def _ring_offers(self, hunt: Hunt, stage: Stage, chosen: list[Chosen]) -> bool:
         clock = self.deps.monotonic
         longest = max(self.gives_up_at - clock(), SHORTEST_RING_SECONDS)
-        offers, plans = make_offers(chosen, hunt.group, self.deps, longest)
+        offers, plans = make_offers(chosen, hunt.group, self.caller, self.deps, longest)
 
         def on_ended(offer: Offer) -> None:
             self.call_log.offer_ended(hunt, offer, clock() - offer.started)

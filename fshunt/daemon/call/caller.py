@@ -35,6 +35,8 @@ class Caller:
     answered: bool
     presence_ids: frozenset[str] = frozenset()
     """Whose phone it is, as the switch names it: ``extension@domain`` in lower case."""
+    withheld: bool = False
+    """Whether the caller asked that the number, or the name, be shown to nobody."""
     presented: bool = False
     """Whether an earlier hunt of this call has set the name and music of its group."""
 
@@ -42,6 +44,11 @@ class Caller:
     def asked_domain(self) -> str:
         """The domain that the channel names, for the row of a call whose group was not found."""
         return self.domain_variable or self.domain_name or self.dialled_host or ""
+
+    @property
+    def shown_number(self) -> str | None:
+        """The number, if it is one of digits only, so that it can be shown elsewhere than by the switch itself."""
+        return self.number if validation.fits(validation.check_caller_number, self.number) else None
 
     def prefixed_name(self, prefix: str) -> str:
         """Return the name that members see: the group's prefix, then the caller's name.
@@ -68,6 +75,7 @@ def caller_of(channel: Frame) -> Caller:
         context=context if validation.fits(validation.check_context, context) else DEFAULT_CONTEXT,
         answered=channel.get("Answer-State") == "answered",
         presence_ids=_presence_ids(channel),
+        withheld=any(channel.get(f"Caller-Privacy-Hide-{part}") == "true" for part in ("Number", "Name")),
         presented=channel.get(f"variable_{PRESENTED}") == "true",
     )
 

@@ -10,12 +10,13 @@ from uuid import uuid4
 
 import gevent
 
-from fshunt.daemon.call.caller import MAX_SHOWN_CHARS
+from fshunt.daemon.call.caller import MAX_SHOWN_CHARS, Caller
 from fshunt.daemon.cluster.queue import QueuedCaller
 from fshunt.daemon.data.database import Deadline
 from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.switches.monitor import NOTHING_SEEN
 from fshunt.esl.session import Session
+from fshunt.freeswitch.caller_id import CallerId
 from fshunt.freeswitch.dialstring import (
     MAX_LEGS,
     Confirm,
@@ -27,6 +28,7 @@ from fshunt.freeswitch.dialstring import (
 from fshunt.freeswitch.offers import LATEST_RINGING_SECONDS, Leg, Offer, is_leg_of, leg_uuid
 from fshunt.freeswitch.phones import PhoneCall, PhoneState
 from fshunt.hunting.availability import MemberStatus, SkipReason, skip_reason
+from fshunt.hunting.gateways import Gateway, gateway_named
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hunt import Hunt
 from fshunt.hunting.states import Outcome
@@ -194,7 +196,7 @@ def _marked(members: Sequence[Member]) -> list[tuple[Member, str]]:
 
 
 def make_offers(
-    chosen: Sequence[Chosen], group: Group, deps: Dependencies, longest: float
+    chosen: Sequence[Chosen], group: Group, caller: Caller, deps: Dependencies, longest: float
 ) -> tuple[list[Offer], list[LegPlan]]:
     """Return an offer for each member chosen, and the legs to be dialled; no offer rings longer than ``longest`` s."""
     settings, started = deps.settings, deps.monotonic()
@@ -202,13 +204,18 @@ def make_offers(
     for each in chosen:
         member = each.member
         ring_seconds = min((member.ring_time or group.ring_time).in_seconds(settings.seconds_per_ring), longest)
-        confirm = Confirm(settings.confirm_prompt, settings.confirm_timeout) if member.confirm else None
+        gateway = gateway_named(member.address.gateway or "", settings.gateway)
+        confirm = None
+        if member.confirm:
+            confirm = Confirm(settings.confirm_prompt, settings.confirm_timeout, gateway.inband_dtmf)
         presence_id = None if member.address.external else f"{member.address.number}@{group.domain}"
+        shown = caller_id(member, group, caller, gateway)
         offer_id = uuid4().hex
         external = member.address.external
         legs = [Leg(leg_uuid(offer_id, n), endpoint, external) for n, endpoint in enumerate(each.endpoints, start=1)]
         plans += [
-            LegPlan(leg.uuid, leg.endpoint, presence_id, ring_seconds + LATEST_RINGING_SECONDS, confirm) for leg in legs
+            LegPlan(leg.uuid, leg.endpoint, presence_id, ring_seconds + LATEST_RINGING_SECONDS, confirm, shown)
+            for leg in legs
         ]
         offers.append(
             Offer(
@@ -222,3 +229,16 @@ def make_offers(
             )
         )
     return offers, plans
+
+
+def caller_id(member: Member, group: Group, caller: Caller, gateway: Gateway) -> CallerId | None:
+    """Return what the leg of an external member shows: the member's, the group's or the gateway's number.
+
+    None where none of them has one, and for an extension: the leg shows the caller.
+    """
+    if not member.address.external:
+        return None
+    number = member.caller_id_number or group.caller_id_number or gateway.caller_id_number
+    if number is None:
+        return None
+    return CallerId(number, caller.shown_number, caller.withheld, gateway.caller_in, group.domain, group.prefix)
