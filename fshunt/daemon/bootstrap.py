@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -11,7 +10,6 @@ from functools import partial
 from uuid import uuid4
 
 import gevent
-from gevent.event import Event
 
 from fshunt.daemon.call.live_calls import LiveCalls
 from fshunt.daemon.clock import SteadyClock
@@ -21,6 +19,7 @@ from fshunt.daemon.cluster.heartbeat import Heartbeat
 from fshunt.daemon.cluster.queue import CallQueue
 from fshunt.daemon.cluster.reconcile import Run
 from fshunt.daemon.cluster.takeover import Takeover
+from fshunt.daemon.current_settings import CurrentSettings
 from fshunt.daemon.daemon import Daemon
 from fshunt.daemon.data.database import Database, open_for_calls, quiet, result_of
 from fshunt.daemon.data.group_cache import GroupCache
@@ -29,17 +28,18 @@ from fshunt.daemon.data.outbox_file import OutboxFile
 from fshunt.daemon.data.wrap_up import WrapUps
 from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.net.listener import Listener
-from fshunt.daemon.net.logs import LastErrors, start_logging
+from fshunt.daemon.net.logs import LastErrors, LogWriter, set_logging, start_logging
 from fshunt.daemon.net.metrics import Metrics
 from fshunt.daemon.net.peers import Peers
 from fshunt.daemon.net.systemd import Notifier
+from fshunt.daemon.process_signals import ProcessSignals
 from fshunt.daemon.signals import Signal
 from fshunt.daemon.status import StatusReport
 from fshunt.daemon.supervised import Parts, services
 from fshunt.daemon.supervisor import ServiceStates, Supervisor
 from fshunt.daemon.switches.monitor import Monitor, Observers
 from fshunt.db import migrate
-from fshunt.errors import DatabaseError
+from fshunt.errors import DatabaseError, FshuntError
 from fshunt.freeswitch.phones import Change
 from fshunt.settings import Settings
 
@@ -56,9 +56,11 @@ def build(
     settings: Settings,
     notifier: Notifier | None = None,
     last_errors: Callable[[], list[dict[str, str]]] = list,
+    current: CurrentSettings | None = None,
 ) -> Daemon:
     """Return a daemon that is not started; raise DatabaseError if the database is not migrated.
 
+    ``current`` holds the same settings, for whoever reloads them.
     A database that cannot be reached now is no reason not to start: callers go to the fallback until it can be.
     """
     for switch in settings.switch:
@@ -67,10 +69,13 @@ def build(
     notifier, clock = notifier or Notifier({}), SteadyClock()
     database_changed: Signal[[]] = Signal()
     metrics = Metrics()
-    deps = _dependencies(settings, clock, metrics, database_changed)
+    deps = _dependencies(current or CurrentSettings(settings), clock, metrics, database_changed)
     calls, states = LiveCalls(deps), ServiceStates()
     listener = Listener(
-        settings.listen, calls.handle, max_calls=settings.max_calls, peers=Peers(settings.allowed_peers)
+        settings.listen,
+        calls.handle,
+        max_calls=lambda: deps.settings.max_calls,
+        peers=Peers(lambda: deps.settings.allowed_peers),
     )
     report = StatusReport(deps, calls, listener, states, last_errors)
     run = Run(deps.run_id, settings.node_name, deps.now())
@@ -90,9 +95,10 @@ def build(
 
 
 def _dependencies(
-    settings: Settings, clock: SteadyClock, metrics: Metrics, database_changed: Signal[[]]
+    current: CurrentSettings, clock: SteadyClock, metrics: Metrics, database_changed: Signal[[]]
 ) -> Dependencies:
     """Build what every call needs."""
+    settings = current.now
     run_id = uuid4().hex
     phones_changed: Signal[[Change]] = Signal()
     switch_state_taken: Signal[[]] = Signal()
@@ -114,7 +120,7 @@ def _dependencies(
     phones_changed.connect(takeover.changed, partial(_wake_for_phones, queue))
     switch_state_taken.connect(takeover.review, queue.something_changed)
     return Dependencies(
-        settings=settings,
+        current=current,
         run_id=run_id,
         database=database,
         outbox=outbox,
@@ -157,26 +163,40 @@ def _measure(metrics: Metrics, deps: Dependencies, calls: LiveCalls) -> None:
     )
 
 
-def serve(settings: Settings) -> int:
+def serve(settings: Settings, read: Callable[[], Settings] | None = None) -> int:
     """Run the daemon until SIGTERM or SIGINT, then stop it gracefully; return the exit status.
 
-    Raises FshuntError, with one sentence, if it cannot be started.
+    ``read`` reads the settings anew, for SIGHUP; without it they stay. Raises FshuntError, with one sentence, if the
+    daemon cannot be started.
     """
     sys.setswitchinterval(THREAD_SWITCH_SECONDS)
     logs = start_logging(settings.log_level, settings.log_format)
     errors = LastErrors()
     logging.getLogger().addHandler(errors)
     try:
-        daemon = build(settings, Notifier(), errors.lines)
-        told_to_stop = Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            gevent.signal_handler(number, told_to_stop.set)
+        signals, current = ProcessSignals(), CurrentSettings(settings)
+        daemon = build(settings, Notifier(), errors.lines, current)
         daemon.start()
-        told_to_stop.wait()
+        signals.run(partial(_reload, current, read or (lambda: settings), logs), daemon.log_report)
         daemon.stop()
         return 0
     finally:
         logs.stop()
+
+
+def _reload(current: CurrentSettings, read: Callable[[], Settings], logs: LogWriter) -> None:
+    """Read the settings anew and take what can be taken; settings that are not valid change nothing."""
+    try:
+        reloaded = current.take(read())
+    except FshuntError as error:
+        log.warning("settings not reloaded, the daemon keeps those it has: %s", error)
+        return
+    set_logging(logs, current.now.log_level, current.now.log_format)
+    log.info("settings reloaded, changed: %s", ", ".join(reloaded.changed) or "none")
+    if reloaded.need_restart:
+        log.warning(
+            "settings that differ but need a restart (`systemctl restart fshunt`): %s", ", ".join(reloaded.need_restart)
+        )
 
 
 def _check_database(settings: Settings) -> None:

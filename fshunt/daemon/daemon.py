@@ -10,10 +10,13 @@ from fshunt.daemon.cluster.heartbeat import Heartbeat
 from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.net.listener import Listener
 from fshunt.daemon.net.systemd import Notifier
+from fshunt.daemon.report import report
 from fshunt.daemon.status import StatusReport
 from fshunt.daemon.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
+report_log = logging.getLogger("fshunt.report")
+report_log.setLevel(logging.INFO)
 
 
 class Daemon:
@@ -49,6 +52,12 @@ class Daemon:
             log.info("no [[switch]] configured: busy members are detected only when their phones answer 486")
         log.info("taking calls at %s", self.listener.address)
         self._notifier.send("READY=1", "STATUS=taking calls")
+
+    def log_report(self) -> None:
+        """Log the state of the daemon, whatever `log_level` is, for somebody who has asked for it."""
+        status, _ = self.report.for_heartbeat()
+        for line in report(status, self.calls, len(self.deps.claims)):
+            report_log.info("report: %s", line)
 
     def stop(self) -> None:
         """Stop the services in reverse: refuse new calls, let hunts end within ``stop_timeout``, write all down.

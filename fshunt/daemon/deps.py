@@ -11,6 +11,7 @@ from datetime import datetime
 from fshunt.daemon.cluster.claims import Claims
 from fshunt.daemon.cluster.queue import CallQueue
 from fshunt.daemon.cluster.takeover import Takeover
+from fshunt.daemon.current_settings import CurrentSettings
 from fshunt.daemon.data.database import Database
 from fshunt.daemon.data.group_cache import GroupCache
 from fshunt.daemon.data.outbox import Outbox
@@ -24,7 +25,7 @@ from fshunt.settings import Settings
 class Dependencies:
     """The settings, the database and its outbox, what is known and claimed, the clocks, and the source of seeds."""
 
-    settings: Settings
+    current: CurrentSettings
     run_id: str
     """Names this run of the daemon on its claims: those of a run that is gone are ended by another one."""
     database: Database
@@ -40,3 +41,8 @@ class Dependencies:
     """The wall clock that never goes back, for rows; never for timers."""
     monotonic: Callable[[], float] = time.monotonic
     seed: Callable[[], int] = field(default=lambda: random.SystemRandom().getrandbits(32))
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they are now: a reload changes some of them."""
+        return self.current.now

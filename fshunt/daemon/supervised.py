@@ -117,17 +117,20 @@ def _what_is_seen(parts: Parts) -> Iterator[Service]:
         yield Service("watchdog", watchdog.run)
     yield Service("loop lag", LoopLag(metrics.loop_lag).run)
     if settings.http_listen is not None:
-        http = HttpServer(settings.http_listen, Peers(settings.http_allowed_peers), metrics, parts.report.health)
+        peers = Peers(lambda: parts.deps.settings.http_allowed_peers)
+        http = HttpServer(settings.http_listen, peers, metrics, parts.report.health)
         yield Service(HTTP_SERVICE, start=http.start, stop=http.stop, optional=True)
 
 
 def _what_takes_calls(parts: Parts) -> Iterator[Service]:
-    stop_timeout = parts.deps.settings.stop_timeout
+    def stop_timeout() -> float:
+        return parts.deps.settings.stop_timeout
+
     yield Service("greetings", stop=partial(parts.listener.wait_for_calls, GREETING_SECONDS))
     yield Service(
         "calls",
-        stop=partial(parts.calls.close, stop_timeout, FAREWELL_SECONDS),
-        stop_seconds=stop_timeout + FAREWELL_SECONDS + MARGIN_SECONDS,
+        stop=lambda: parts.calls.close(stop_timeout(), FAREWELL_SECONDS),
+        stop_seconds=lambda: stop_timeout() + FAREWELL_SECONDS + MARGIN_SECONDS,
     )
     listener = parts.listener
     yield Service(

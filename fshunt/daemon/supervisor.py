@@ -45,7 +45,7 @@ class Service:
     start: Callable[[], object] | None = None
     stop: Callable[[], object] | None = None
     on_error: Callable[[], object] | None = None
-    stop_seconds: float = 2.0
+    stop_seconds: float | Callable[[], float] = 2.0
     grace_seconds: float = 0.0
     essential: bool = False
     optional: bool = False
@@ -137,7 +137,8 @@ class _Running:
     def stop(self) -> None:
         self._stopping = True
         if self.service.stop is not None:
-            with gevent.Timeout(self.service.stop_seconds, False):
+            seconds = self.service.stop_seconds
+            with gevent.Timeout(seconds() if callable(seconds) else seconds, False):
                 self._call(self.service.stop)
         greenlet, self._greenlet = self._greenlet, None
         if greenlet is not None:

@@ -19,8 +19,9 @@ from fshunt.settings.values import Address, IpNetwork, SettingsError, ValueKind
 NODE_CHARS = 64
 
 
-def _about(kind: ValueKind, meaning: str) -> dict[str, Any]:
-    return {"kind": kind, "meaning": meaning}
+def _about(kind: ValueKind, meaning: str, *, restart: bool = False) -> dict[str, Any]:
+    """What is known of a setting; ``restart``: the daemon takes a change only when it starts."""
+    return {"kind": kind, "meaning": meaning, "restart": restart}
 
 
 def default_node_name(listen: Address) -> str:
@@ -48,6 +49,7 @@ class Settings:
         metadata=_about(
             _URL,
             "The SQLite or PostgreSQL database. A password in it is never shown, and no option takes it.",
+            restart=True,
         ),
     )
     default_domain: str | None = field(
@@ -75,6 +77,7 @@ class Settings:
         metadata=_about(
             values.address(),
             "Address for FreeSWITCH's connections. Other than on loopback, `allowed_peers` is required.",
+            restart=True,
         ),
     )
     allowed_peers: tuple[IpNetwork, ...] = field(
@@ -88,6 +91,7 @@ class Settings:
         metadata=_about(
             values.no_address(values.address()),
             "Address for metrics and health over HTTP. Other than on loopback, `http_allowed_peers` is required.",
+            restart=True,
         ),
     )
     http_allowed_peers: tuple[IpNetwork, ...] = field(
@@ -103,6 +107,7 @@ class Settings:
             "FreeSWITCH event sockets that the daemon watches, to know which members are on a call. Each has a `host`, "
             "a `port` (default 8021) and a `password_file`, whose only line is the event socket's password. "
             "Without any, hunts rely on the phones' answers.",
+            restart=True,
         ),
     )
     gateway: tuple[Gateway, ...] = field(
@@ -161,6 +166,7 @@ class Settings:
         metadata=_about(
             values.text("a name", _check_node),
             "Name of this daemon in the records: unique among the daemons of a database, and the same after a restart.",
+            restart=True,
         ),
     )
     database_timeout: float = field(
@@ -168,6 +174,7 @@ class Settings:
         metadata=_about(
             values.seconds(0.05, 60),
             "Longest wait for one database step, in seconds; after that the call continues without the database.",
+            restart=True,
         ),
     )
     outbox_dir: str | None = field(
@@ -176,6 +183,7 @@ class Settings:
             values.optional(values.text("an absolute path", values.absolute_path)),
             "Folder of the outbox file, which keeps writes that the database cannot take. A daemon that is stopped or "
             "killed meanwhile writes them at its next start. If empty or missing, they are kept in memory only.",
+            restart=True,
         ),
     )
     claim_audit_file: str | None = field(
@@ -184,6 +192,7 @@ class Settings:
             values.optional(values.text("an absolute path", values.absolute_path)),
             "File to which the daemon appends the start and the end of each claim on a member, one line of JSON each, "
             "to prove that no member is claimed twice. It is never truncated.",
+            restart=True,
         ),
     )
     fallback_box: str | None = field(
@@ -247,13 +256,20 @@ class SettingRow:
     variable: str
     kind: ValueKind
     meaning: str
+    restart: bool
+    """Whether a change needs a restart of the daemon; else a reload is enough."""
     default: Callable[[], Any]
 
 
 def _row(made: Field[Any]) -> SettingRow:
     default = made.default_factory if callable(made.default_factory) else lambda: made.default
     return SettingRow(
-        made.name, f"FSHUNT_{made.name.upper()}", made.metadata["kind"], made.metadata["meaning"], default
+        made.name,
+        f"FSHUNT_{made.name.upper()}",
+        made.metadata["kind"],
+        made.metadata["meaning"],
+        made.metadata["restart"],
+        default,
     )
 
 

@@ -19,6 +19,7 @@ from gevent.event import Event
 from gevent.socket import create_connection
 from gevent.subprocess import PIPE, Popen
 
+from fshunt import __version__
 from fshunt.settings import ROWS
 from tests.support.ports import held_port, number_of
 
@@ -62,6 +63,11 @@ class FshuntProcess:
     def address(self) -> tuple[str, int]:
         """Where the switch finds it."""
         return "127.0.0.1", self.port
+
+    @property
+    def version(self) -> str:
+        """The version that it runs."""
+        return __version__
 
     @property
     def pid(self) -> int:
@@ -126,6 +132,10 @@ class FshuntProcess:
         """SIGTERM, and wait for a good end."""
         self._process.terminate()
         assert self.wait() == 0, self.log[-5:]
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
 
     def wait(self) -> int | None:
         """Wait for the end, and give its status."""

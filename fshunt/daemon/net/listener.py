@@ -38,7 +38,8 @@ ONLY_THIS_MACHINE = Peers()
 class Listener:
     """Listens at ``address`` and calls ``handle`` with the greeted session of each call, in the call's own greenlet.
 
-    At most ``max_calls`` calls are held; as many again are being handed back at a time, the rest is closed at once.
+    At most ``max_calls`` calls are held (a number, or a function: what it returns may change); as many again are being
+    handed back at a time, the rest is closed at once.
     Others than the ``peers`` are closed, and so is a peer that does not answer ``connect`` within ``greet_timeout``
     seconds.
     """
@@ -48,13 +49,13 @@ class Listener:
         address: tuple[str, int],
         handle: Callable[[Session], None],
         *,
-        max_calls: int,
+        max_calls: int | Callable[[], int],
         peers: Peers = ONLY_THIS_MACHINE,
         greet_timeout: float = 5.0,
     ) -> None:
         self._address = Address(*address)
         self._handle = handle
-        self._max_calls = max_calls
+        self._max_calls_now = max_calls if callable(max_calls) else lambda: max_calls
         self._peers = peers
         self._greet_timeout = greet_timeout
         self._socket: socket.socket | None = None
@@ -81,6 +82,10 @@ class Listener:
     def takes_calls(self) -> bool:
         """Tell whether a new call would be accepted now."""
         return self._accepts and len(self.calls) < self._max_calls
+
+    @property
+    def _max_calls(self) -> int:
+        return self._max_calls_now()
 
     def bind(self) -> None:
         """Takes the socket that systemd hands over, or binds one: the kernel holds who connects until ``start``.

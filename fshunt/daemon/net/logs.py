@@ -138,12 +138,16 @@ class LastErrors(logging.Handler):
         return list(self._lines)
 
 
+def set_logging(writer: LogWriter, level: str, form: str) -> None:
+    """Log from this level on, in this form (the settings ``log_level`` and ``log_format``)."""
+    writer.setFormatter(JsonFormatter() if form == "json" else logging.Formatter("%(levelname)-7s %(message)s"))
+    logging.getLogger().setLevel(level.upper())
+
+
 def start_logging(level: str, form: str) -> LogWriter:
     """Send all that is logged to standard error; stopping the writer that is returned writes what is left."""
     writer = LogWriter(Descriptor(sys.stderr.fileno()))
-    writer.setFormatter(JsonFormatter() if form == "json" else logging.Formatter("%(levelname)-7s %(message)s"))
-    root = logging.getLogger()
-    root.handlers = [writer]
-    root.setLevel(level.upper())
+    logging.getLogger().handlers = [writer]
+    set_logging(writer, level, form)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it would log its internals at each start
     return writer
