@@ -105,6 +105,11 @@ def show_channels() -> Command:
     return _api("show", "channels", "as", "json")
 
 
+def status() -> Command:
+    """Ask for the state of the switch: how many sessions it has, and how many it takes."""
+    return _api("status")
+
+
 def uptime() -> Command:
     """Ask for what costs FreeSWITCH nothing, to see whether it is there."""
     return _api("uptime")

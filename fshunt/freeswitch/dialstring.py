@@ -25,6 +25,11 @@ CONFIRM_DIGIT = "1"
 MAX_LEGS = 128
 """FreeSWITCH takes no more legs than this in one list (fact 23)."""
 
+FEW_LEGS = 8
+"""More phones than this at once do not count for the sessions per second of the switch, whose number is for callers:
+the phones of one large group would use it up, and callers would be refused for a second (fact 47). Such a string also
+passes ``max-sessions``; whoever makes it keeps to that number (``capacity``)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
@@ -119,5 +124,7 @@ def dial_string(legs: Sequence[LegPlan]) -> str:
         raise BadValue(f"A dial string takes at most {MAX_LEGS} phones, not {len(legs)}.")
     longest = max(leg.longest + (leg.confirm.timeout if leg.confirm else 0) for leg in legs)
     timeout = math.ceil(longest) + 2 * BACKSTOP_SECONDS
-    head = f"{{ignore_early_media=true,outbound_redirect_fatal=true,originate_timeout={timeout}}}"
-    return head + ",".join(leg.text() for leg in legs)
+    head = f"ignore_early_media=true,outbound_redirect_fatal=true,originate_timeout={timeout}"
+    if len(legs) > FEW_LEGS:
+        head += ",no_throttle_limits=true"
+    return f"{{{head}}}" + ",".join(leg.text() for leg in legs)

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from fshunt.esl.frames import Frame, array
-from fshunt.freeswitch.causes import detail_of, outcome_of
+from fshunt.freeswitch.causes import NOT_CREATED, REFUSED, detail_of, outcome_of
 from fshunt.hunting.states import Outcome
 
 LATEST_RINGING_SECONDS = 4.0
@@ -68,6 +68,8 @@ class Leg:
     """When it sent 180, or what FreeSWITCH takes for it (fact 36)."""
     early_at: float | None = None
     """When it sent sound before the answer (183)."""
+    seen: bool = False
+    """Whether the switch has told of it."""
     outcome: Outcome | None = None
     cause: str | None = None
     sip_code: int | None = None
@@ -138,6 +140,11 @@ class Offer:
         """Note, in words, why it is ended before its time."""
         self.withdrawn = why
 
+    @property
+    def refused(self) -> bool:
+        """Whether the switch made no call to any phone of the member: nothing rang."""
+        return all(leg.cause == REFUSED for leg in self.legs)
+
     def live_legs(self) -> list[Leg]:
         """The legs that have not ended."""
         return [leg for leg in self.legs if leg.outcome is None]
@@ -196,6 +203,7 @@ class StageLegs:
         if found is None:
             return None
         offer, leg = found
+        leg.seen = True
         match event.get("Event-Name"):
             case "CHANNEL_PROGRESS":
                 offer.rings(leg, now)
@@ -217,6 +225,19 @@ class StageLegs:
         for leg in self._by_leg.values():
             leg[1].end("LOSE_RACE")
         return offer
+
+    def on_made(self, event: Frame) -> None:
+        """Close the legs that the switch did not make; the event is of the caller's channel, once all legs are made.
+
+        If it made none, its cause says why: its limits, or something about the phone or gateway.
+        """
+        made = f"{event.get('variable_originated_legs')} {event.get('variable_originate_causes')}"
+        none = not any(leg.uuid in made for _, leg in self._by_leg.values())
+        disposition = event.get("variable_originate_disposition") or NOT_CREATED
+        cause = disposition if none and disposition not in (NOT_CREATED, "NO_ANSWER") else REFUSED
+        for leg in self._open_legs():
+            if leg.uuid not in made and not leg.seen:
+                leg.end(cause)
 
     def on_complete(self, event: Frame) -> None:
         """Close all legs that are still open from what ``bridge`` left behind.

@@ -33,7 +33,7 @@ SKIP_WORDS = {
     SkipReason.WRAP_UP: "is in wrap-up after the last call",
     SkipReason.DECLINED: "declined this call",
     SkipReason.UNREACHABLE: "could not be reached for this call",
-    SkipReason.SWITCH_LIMIT: "is beyond the number of phones that FreeSWITCH rings at once",
+    SkipReason.SWITCH_LIMIT: "is beyond what FreeSWITCH rings at once",
 }
 """Each reason in the words of a report."""
 

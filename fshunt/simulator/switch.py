@@ -32,6 +32,7 @@ from fshunt.simulator.core.sip_causes import (
     SUBSCRIBER_ABSENT,
     USER_NOT_REGISTERED,
 )
+from fshunt.simulator.core.throttle import NO_LIMITS, Limits, Throttle
 from fshunt.simulator.dialplan import applications
 from fshunt.simulator.dialplan.bridging import CALLEE_NAME
 from fshunt.simulator.dialplan.dialstring import DialError
@@ -76,8 +77,10 @@ class SimulatedSwitch:
         fallback_box: str = "1001",
         voicemail_seconds: float = 3.0,
         pilot_actions: Sequence[Action] | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> None:
         self.clock: Clock = clock or RealClock()
+        self.throttle = Throttle(self.clock, lambda: sum(1 for _ in self.all_channels()), limits)
         self.domain = domain
         self.voicemail_seconds = voicemail_seconds
         self.playback_seconds = 1.0

@@ -169,6 +169,10 @@ def story(group: Group) -> list[OutboxEvent]:
             **on_call,
         ),
         events.OfferStarted(
+            offer_id="o0", position=2, extension=second.extension, phones=1, ring_seconds=18, started_at=NOON, **on_call
+        ),
+        events.OfferRefused(offer_id="o0", hunt_id="h"),
+        events.OfferStarted(
             offer_id="o1", position=1, extension=first.extension, phones=1, ring_seconds=18, started_at=NOON, **on_call
         ),
         events.OfferEnded(
@@ -233,7 +237,15 @@ def test_to_apply_an_event_twice_is_to_apply_it_once(store: Store, policy: str, 
             event.apply(s)
             event.apply(s)
         assert rows(store) == once, event.kind
-        if event.kind in ("call-opened", "offer-started", "offer-ended", "talk-ended", "claim-released", "queue-left"):
+        if event.kind in (
+            "call-opened",
+            "offer-started",
+            "offer-ended",
+            "offer-refused",
+            "talk-ended",
+            "claim-released",
+            "queue-left",
+        ):
             assert once != before, f"{event.kind} writes something"
 
 

@@ -73,6 +73,17 @@ def test_a_call_is_written_as_it_happens(store):
     assert (skip.reason, skip.extension, skip.at) == ("blocked", "1001", NOON)
 
 
+def test_an_offer_that_the_switch_refused_is_taken_away_and_one_with_an_outcome_stays(store):
+    with store.writing() as s:
+        opened(s)
+        offered(s, "refused")
+        offered(s, "rang", extension="1002", position=2)
+        calls.end_offer(s, "rang", ended_at=after(4), outcome=Outcome.NO_ANSWER)
+        calls.remove_offer(s, "refused")
+        calls.remove_offer(s, "rang")
+    assert [each.id for each in shown(store)[0].offers] == ["rang"]
+
+
 def test_the_order_can_be_decided_again_from_the_facts_in_the_row(store):
     with store.writing() as s:
         opened(s)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from fshunt.errors import BadValue
 from fshunt.freeswitch.dialstring import (
     BACKSTOP_SECONDS,
+    FEW_LEGS,
     Confirm,
     LegPlan,
     contact_query,
@@ -36,6 +37,12 @@ def test_the_switch_does_not_end_the_whole_stage_before_a_leg_and_its_confirmati
     text = dial_string([leg(longest=100.0, confirm=Confirm("ivr/accept.wav", 30.0))])
     whole = int(text.partition("originate_timeout=")[2].partition("}")[0])
     assert whole > 130
+
+
+def test_only_many_phones_pass_the_limits_of_the_switch() -> None:
+    few, many = ([leg(f"a-{number}") for number in range(count)] for count in (FEW_LEGS, FEW_LEGS + 1))
+    assert "no_throttle_limits" not in dial_string(few)
+    assert "no_throttle_limits=true" in dial_string(many).partition("}")[0]
 
 
 def test_members_who_must_confirm_hear_the_prompt_and_press_one() -> None:

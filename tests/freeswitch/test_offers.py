@@ -158,6 +158,46 @@ def test_legs_that_never_came_to_be_get_their_cause_from_what_the_bridge_left_be
     assert [o.outcome for o in stage.offers] == [Outcome.BUSY, Outcome.UNREACHABLE]
 
 
+def made(*uuids: str, disposition: str = "NO_ANSWER") -> Frame:
+    legs = "ARRAY::" + "|:".join(f"{uuid};Outbound Call;1001" for uuid in uuids)
+    lines = {"variable_originate_disposition": disposition, **({"variable_originated_legs": legs} if uuids else {})}
+    return Frame("\n".join(f"{key}: {value}" for key, value in lines.items()).encode())
+
+
+def test_a_member_to_none_of_whose_phones_the_switch_made_a_call_was_refused() -> None:
+    stage = StageLegs([offer("1", "aa", "bb"), offer("2", "cc", "dd"), offer("3", "ee")])
+    stage.on_made(made("aa", "cc", "dd"))
+    assert [o.id for o in stage.settled()] == ["3"]
+    assert [o.refused for o in stage.offers] == [False, False, True]
+    stage.on_complete(made("aa", "cc", "dd"))
+    stage.settled()
+    assert [o.outcome for o in stage.offers[:2]] == [Outcome.NO_ANSWER] * 2, "one phone of the first rang out"
+
+
+def test_a_phone_that_the_switch_told_of_was_not_refused() -> None:
+    stage = StageLegs([offer("1", "aa")])
+    stage.on_leg_event(event("CHANNEL_PROGRESS", "aa"), 101.0)
+    stage.on_made(made())
+    assert not stage.offers[0].refused
+
+
+@pytest.mark.parametrize(
+    ("disposition", "refused", "outcome"),
+    [
+        ("DESTINATION_OUT_OF_ORDER", True, Outcome.UNREACHABLE),
+        ("NO_ANSWER", True, Outcome.UNREACHABLE),
+        ("GATEWAY_DOWN", False, Outcome.UNREACHABLE),
+        ("ORIGINATOR_CANCEL", False, Outcome.CALLER_GONE),
+        ("USER_NOT_REGISTERED", False, Outcome.UNREGISTERED),
+    ],
+)
+def test_a_bridge_without_a_leg_says_why(disposition: str, refused: bool, outcome: Outcome) -> None:
+    stage = StageLegs([offer("1", "aa")])
+    stage.on_made(made(disposition=disposition))
+    (ended,) = stage.settled()
+    assert (ended.refused, ended.outcome) == (refused, outcome)
+
+
 def test_a_hangup_of_another_call_changes_nothing() -> None:
     stage = StageLegs([offer("1", "a")])
     assert stage.on_leg_event(hangup("zz", "USER_BUSY"), 101.0) is None

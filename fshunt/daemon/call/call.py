@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from itertools import takewhile
 
 from gevent import getcurrent
@@ -25,7 +27,8 @@ from fshunt.daemon.call.planning import plan
 from fshunt.daemon.call.queueing import Queueing
 from fshunt.daemon.call.ringing import Ringing, StageEnd
 from fshunt.daemon.call.selection import Chosen, choose, make_offers
-from fshunt.daemon.call.setup import clear_presentation, greet, present
+from fshunt.daemon.call.setup import HoldMusic, clear_presentation, greet, present
+from fshunt.daemon.call.waves import PAUSE_SECONDS, Waves, hold
 from fshunt.daemon.cluster.takeover import DetachedCall
 from fshunt.daemon.data.database import Deadline
 from fshunt.daemon.deps import Dependencies
@@ -36,6 +39,7 @@ from fshunt.esl.session import CallerGone, CallerTaken, CommandRefused, Session,
 from fshunt.freeswitch.offers import Offer, StageLegs
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind
+from fshunt.hunting.group import Member
 from fshunt.hunting.hunt import Hunt, Stage
 from fshunt.hunting.states import TRANSITIONS, HuntEvent, HuntState, Outcome, Result
 
@@ -133,17 +137,42 @@ class Call:
         return self.deps.monotonic() < self.gives_up_at
 
     def _ring(self, hunt: Hunt, stage: Stage) -> bool:
-        """Ring the members of a stage who are available; tell whether one of them has the call."""
+        """Ring the members of a stage who are available, in waves; tell whether one of them has the call."""
+        waves = Waves(stage.members)
+        try:
+            while waves.goes_on and self._is_in_time(stage):
+                if waves.pauses:
+                    self._pause(hunt, self.deps.monotonic() + PAUSE_SECONDS)
+                if self._ring_wave(hunt, stage, waves):
+                    return True
+            return False
+        finally:
+            for member in waves.passed_over:
+                hunt.skipped(member, SkipReason.SWITCH_LIMIT)
+                self.call_log.skipped(stage, member, SkipReason.SWITCH_LIMIT)
+
+    def _ring_wave(self, hunt: Hunt, stage: Stage, waves: Waves) -> bool:
+        """Ring as many of the members who are left as the switch rings at once; tell whether one has the call."""
         self.session.check_caller()
         self._deadline.extend(self.deps.settings.database_timeout)  # for the claims alone, whatever came before
-        choice = choose(self.session, hunt, stage.members, self.deps, self._deadline)
+        choice = choose(self.session, hunt, waves.left, self.deps, self._deadline)
         for member, reason in choice.skipped:
             hunt.skipped(member, reason)
             self.call_log.skipped(stage, member, reason)
-        if not choice.chosen:
+        waves.begin(choice.later)
+        answered = False
+        if choice.chosen:
+            answered = self._ring_offers(hunt, stage, choice.chosen, waves.refuse)
+        else:
             hunt.move(HuntEvent.SKIPPED)
-            return False
-        return self._ring_offers(hunt, stage, choice.chosen)
+        waves.end(len(choice.chosen))
+        return answered
+
+    def _pause(self, hunt: Hunt, until: float) -> None:
+        """Wait while no phone rings; the caller hears music or ringing."""
+        music = HoldMusic(self.session, hunt.group, self.caller)
+        hold(self.session, music, min(until, self.gives_up_at))
+        music.stop()
 
     def _queue(self, hunt: Hunt) -> bool:
         """Where callers wait for busy members: stay in the queue, and ring the members who become free."""
@@ -152,17 +181,25 @@ class Call:
         self._began = 0.0  # the time in the queue is no delay of ours
         with Queueing(self.session, hunt, self.caller, self.deps, self.call_log, self.gives_up_at) as queueing:
             while (found := queueing.until_free()) is not None:
-                if self._ring_offers(hunt, *found):
+                stage, chosen = found
+                if self._ring_offers(hunt, stage, chosen, partial(queueing.skip, stage, SkipReason.SWITCH_LIMIT)):
                     return True
                 queueing.spare_the_busy()
         return False
 
-    def _ring_offers(self, hunt: Hunt, stage: Stage, chosen: list[Chosen]) -> bool:
+    def _ring_offers(
+        self, hunt: Hunt, stage: Stage, chosen: list[Chosen], on_refused: Callable[[Member], None]
+    ) -> bool:
+        """Ring these members; ``on_refused`` is told of each whom the switch refused to ring, which is no offer."""
         clock = self.deps.monotonic
         longest = max(self.gives_up_at - clock(), SHORTEST_RING_SECONDS)
         offers, plans = make_offers(chosen, hunt.group, self.caller, self.deps, longest)
 
         def on_ended(offer: Offer) -> None:
+            if offer.refused:
+                self.call_log.offer_refused(hunt, offer)
+                on_refused(hunt.group.member(offer.member_id))
+                return
             self.call_log.offer_ended(hunt, offer, clock() - offer.started)
             hunt.ended(hunt.group.member(offer.member_id), offer.outcome or Outcome.SWITCH_LOST)
 

@@ -22,6 +22,7 @@ from fshunt.daemon.data.events import (
     MemberAnswered,
     MemberSkipped,
     OfferEnded,
+    OfferRefused,
     OfferStarted,
     TalkEnded,
 )
@@ -133,6 +134,12 @@ class CallLog:
         self.deps.metrics.offer_ended(outcome)
         detail = offer.detail()
         self._log("%s %s after %.1f s%s", offer.extension, outcome, seconds, f": {detail}" if detail else "")
+
+    def offer_refused(self, hunt: Hunt, offer: Offer) -> None:
+        """The switch made no call to any phone of the member: there was no offer, and the skip says why."""
+        self.deps.outbox.put(OfferRefused(offer_id=offer.id, hunt_id=self.hunt_id))
+        self.deps.claims.release(hunt.id, hunt.call_uuid, [offer.extension])
+        self._log("%s not rung: FreeSWITCH takes no more calls now", offer.extension)
 
     def answered(self, group: Group, member: Member) -> None:
         """A member talks with the caller: stamp the member, and move the rotation pointer of a circular group."""

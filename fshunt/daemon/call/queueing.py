@@ -13,6 +13,7 @@ from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.call.finish import Stopped
 from fshunt.daemon.call.selection import Chosen, choose
 from fshunt.daemon.call.setup import HoldMusic
+from fshunt.daemon.call.waves import PAUSE_SECONDS
 from fshunt.daemon.cluster.queue import MemberKey, QueuedCaller
 from fshunt.daemon.data.database import Deadline
 from fshunt.daemon.data.events import QueueLeft
@@ -82,11 +83,12 @@ class Queueing(AbstractContextManager["Queueing"]):
         return None
 
     def spare_the_busy(self) -> None:
-        """Do not try again at once the members whose phones have just answered "busy"."""
+        """Do not try again at once the members whose phones have just answered "busy", or whom the switch refused."""
         now = self.deps.monotonic()
+        pauses = {Outcome.BUSY: BUSY_AGAIN_SECONDS, SkipReason.SWITCH_LIMIT: PAUSE_SECONDS}
         for member_id, end in self.hunt.last_end.items():
-            if end is Outcome.BUSY and self._not_before.get(member_id, 0.0) <= now:
-                self._not_before[member_id] = now + BUSY_AGAIN_SECONDS
+            if end in pauses and self._not_before.get(member_id, 0.0) <= now:
+                self._not_before[member_id] = now + pauses[end]
 
     def _attempt_stages(self) -> tuple[Stage, list[Chosen]] | None:
         self._attempt += 1
@@ -99,11 +101,17 @@ class Queueing(AbstractContextManager["Queueing"]):
                 continue
             choice = choose(self.session, self.hunt, members, self.deps, self._deadline, self._queued)
             for member, reason in choice.skipped:
-                if self.hunt.skipped(member, reason):
-                    self.call_log.skipped(stage, member, reason)
+                self.skip(stage, reason, member)
+            for member in choice.later:
+                self.skip(stage, SkipReason.SWITCH_LIMIT, member)
             if choice.chosen:
                 return stage, choice.chosen
         return None
+
+    def skip(self, stage: Stage, reason: SkipReason, member: Member) -> None:
+        """Note that a member cannot be rung now, if that is news."""
+        if self.hunt.skipped(member, reason):
+            self.call_log.skipped(stage, member, reason)
 
     def _who_may_not_ring(self) -> dict[int, SkipReason]:
         """Return the members who are disabled or blocked now, or whose group is: no caller waits for them."""

@@ -178,6 +178,7 @@ class Ringing:
             return
         match event.get("Event-Name"):
             case "CHANNEL_BRIDGE":
+                self.legs.on_made(event)
                 self._answered(event.get("Other-Leg-Unique-ID") or event.get("Bridge-B-Unique-ID") or "")
             case "CHANNEL_EXECUTE_COMPLETE" if event.get("Application-UUID") == self.bridge_uuid:
                 self._bridge_complete(event, now)
@@ -192,6 +193,7 @@ class Ringing:
             self._end = StageEnd.ANSWERED
 
     def _bridge_complete(self, event: Frame, now: float) -> None:
+        self.legs.on_made(event)
         if event.get("variable_originate_disposition") == "SUCCESS":
             self._answered(event.get("variable_last_bridge_to") or event.get("variable_bridge_uuid") or "")
             if self._end is not None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import uuid4
 
 import gevent
 
 from fshunt.daemon.call.caller import MAX_SHOWN_CHARS, Caller
+from fshunt.daemon.call.waves import room_for
 from fshunt.daemon.cluster.queue import QueuedCaller
 from fshunt.daemon.data.database import Deadline
 from fshunt.daemon.deps import Dependencies
@@ -18,7 +19,6 @@ from fshunt.daemon.switches.monitor import NOTHING_SEEN
 from fshunt.esl.session import Session
 from fshunt.freeswitch.caller_id import CallerId
 from fshunt.freeswitch.dialstring import (
-    MAX_LEGS,
     Confirm,
     LegPlan,
     contact_query,
@@ -32,6 +32,7 @@ from fshunt.hunting.gateways import Gateway, gateway_named
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hunt import Hunt
 from fshunt.hunting.states import Outcome
+from fshunt.hunting.waves import size_of_wave
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,8 @@ class Choice:
 
     chosen: list[Chosen]
     skipped: list[tuple[Member, SkipReason]]
+    later: list[Member] = field(default_factory=list)
+    """Those who can be rung, but for whose phones the switch has no room beside the phones of those chosen."""
 
 
 def choose(
@@ -90,7 +93,8 @@ def choose(
             seen |= _seen_after_the_others(hunt, wanted, phones, deps)
     else:
         statuses = {m.id: MemberStatus.of(m) for m in members}
-    return _sort_out(hunt, members, seen, statuses, phones, at, deps)
+    room = room_for(session, sum(len(phones.get(m.id, ())) for m in wanted))
+    return _sort_out(hunt, members, seen, statuses, phones, at, room, deps)
 
 
 def _seen_after_the_others(
@@ -117,24 +121,25 @@ def _sort_out(
     statuses: dict[int, MemberStatus],
     phones: Endpoints,
     at: datetime,
+    room: int,
     deps: Dependencies,
 ) -> Choice:
-    group, choice, legs_left = hunt.group, Choice([], []), MAX_LEGS
+    group, choice, free = hunt.group, Choice([], []), list[Chosen]()
     for member in members:
         status = seen[member.id].with_stored(statuses.get(member.id))
         hunt.saw(member, status)
         reason = skip_reason(status, call_waiting=group.call_waiting, wrap_up_seconds=group.wrap_up_seconds, now=at)
         if reason is SkipReason.WRAP_UP and status.idle_since is not None:
             deps.wrap_ups.seen(member.id, (at - status.idle_since).total_seconds())
-        endpoints = () if reason is not None else tuple(phones[member.id][:legs_left])
-        legs_left -= len(endpoints)
-        if endpoints:
-            choice.chosen.append(Chosen(member, endpoints))
+        if reason is None:
+            free.append(Chosen(member, tuple(phones[member.id][:room])))
         else:
-            choice.skipped.append((member, reason or SkipReason.SWITCH_LIMIT))
-    not_rung = [
-        member.extension for member, _ in choice.skipped if member.id in statuses and statuses[member.id].acquired
-    ]
+            choice.skipped.append((member, reason))
+    now = size_of_wave([len(phones[each.member.id]) for each in free], room)
+    choice.chosen.extend(free[:now])
+    choice.later.extend(each.member for each in free[now:])
+    others = [*(member for member, _ in choice.skipped), *choice.later]
+    not_rung = [member.extension for member in others if member.id in statuses and statuses[member.id].acquired]
     if not_rung:
         deps.claims.release(hunt.id, hunt.call_uuid, not_rung)
     return choice

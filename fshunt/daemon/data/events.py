@@ -285,6 +285,19 @@ class OfferEnded(HuntRecordEvent):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfferRefused(HuntRecordEvent):
+    """The switch made no call to any phone of the member: the offer never was."""
+
+    kind: ClassVar[str] = "offer-refused"
+    offer_id: str
+
+    def apply(self, s: Session) -> None:
+        """Take the row of the offer away."""
+        calls.remove_offer(s, self.offer_id)
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemberSkipped(HuntRecordEvent):
     """A member was passed over."""
 

@@ -11,7 +11,20 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, false, func, literal, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    bindparam,
+    case,
+    delete,
+    false,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session, selectinload, undefer
 
 from fshunt.db.models import Base, CallRecord, OfferRecord, SkipRecord
@@ -48,6 +61,7 @@ _CLOSE_CALL = (
     .values(result=func.coalesce(CALLS.c.result, bindparam("unless_answered")))
 )
 _END_OFFER = update(OFFERS).where(OFFERS.c.id == bindparam("offer_id"), OFFERS.c.outcome.is_(None))
+_REMOVE_OFFER = delete(OFFERS).where(OFFERS.c.id == bindparam("offer_id"), OFFERS.c.outcome.is_(None))
 _ANSWER_OFFER = update(OFFERS).where(
     OFFERS.c.id == bindparam("offer_id"),
     or_(
@@ -192,6 +206,11 @@ def end_offer(
     elif run(s, statement, values).rowcount:  # not counted twice, should this be tried twice
         out = outcome is Outcome.NO_ANSWER
         count_offer(s, offer_id, member_id, rang_whole_time=out, at=ended_at, missing=missing)
+
+
+def remove_offer(s: Session, offer_id: str) -> None:
+    """Remove an offer that never was: the switch refused to ring all its phones. One with an outcome stays."""
+    write(s, _REMOVE_OFFER, {"offer_id": offer_id})
 
 
 def add_skip(

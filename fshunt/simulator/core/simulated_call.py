@@ -18,6 +18,7 @@ from fshunt.simulator.core.faults import Fault
 from fshunt.simulator.core.legs import NETWORK_SECONDS, SimulatedLeg
 from fshunt.simulator.core.phones import Phone, Registrations
 from fshunt.simulator.core.sip_causes import DESTINATION_OUT_OF_ORDER, NORMAL_CLEARING, ORIGINATOR_CANCEL, PICKED_OFF
+from fshunt.simulator.core.throttle import Throttle
 
 Application = Callable[["SimulatedCall", str], None]
 """Runs on the channel of a call, with an argument, until it ends."""
@@ -45,6 +46,7 @@ class Switch(Protocol):
     applications: Mapping[str, Application]
     """What may be executed; any other name hangs the call up."""
     registrations: Registrations
+    throttle: Throttle
     calls: dict[str, SimulatedCall]
     playback_seconds: float
     voicemail_seconds: float

@@ -13,6 +13,7 @@ from fshunt.simulator.core.simulated_call import SimulatedCall
 from fshunt.simulator.core.sip_causes import (
     ALLOTTED_TIMEOUT,
     ALWAYS_CONTINUE,
+    DESTINATION_OUT_OF_ORDER,
     LOSE_RACE,
     NO_ANSWER,
     NORMAL_CLEARING,
@@ -121,6 +122,8 @@ class Originate:
             return error.cause
         self._note_dialed(target.endpoint)
         for phone in phones:
+            if not self._call.switch.throttle.admits(unlimited=target.variables.get("no_throttle_limits") == "true"):
+                return DESTINATION_OUT_OF_ORDER
             variables = target.variables | self._inherited  # over the brackets, as the braces are (fact 22)
             self.legs.append(self._call.new_leg(phone, variables, self._changed))
             self._list_leg(self.legs[-1])

@@ -123,7 +123,13 @@ def _uptime(switch: Switch, _argument: str) -> str:
 
 
 def _status(switch: Switch, _argument: str) -> str:
-    return f"FreeSWITCH (Version 1.10.12 simulated) is ready\n{len(switch.calls)} session(s) - peak 0\n"
+    limits, sessions = switch.throttle.limits, switch.throttle.sessions
+    return (
+        "FreeSWITCH (Version 1.10.12 simulated) is ready\n"
+        f"{sessions} session(s) - peak {sessions}, last 5min {sessions} \n"
+        f"0 session(s) per Sec out of max {limits.per_second}, peak 0, last 5min 0 \n"
+        f"{limits.sessions} session(s) max\n"
+    )
 
 
 _TABLE: dict[str, Callable[[Switch, str], str]] = {

@@ -1,0 +1,16 @@
+"""How many more calls a FreeSWITCH takes, as its ``status`` says (fact 47)."""
+
+from __future__ import annotations
+
+import re
+
+_SESSIONS = re.compile(r"^(\d+) session\(s\) - peak", re.MULTILINE)
+_LIMIT = re.compile(r"^(\d+) session\(s\) max", re.MULTILINE)
+
+
+def free_sessions(status: str) -> int | None:
+    """Return how many sessions the switch still takes (``max-sessions``); None if the text does not say so."""
+    sessions, limit = _SESSIONS.search(status), _LIMIT.search(status)
+    if sessions is None or limit is None:
+        return None
+    return max(int(limit[1]) - int(sessions[1]), 0)
