@@ -78,8 +78,8 @@ def add(app: App, /, pilot: str, ext: tuple[MemberAddress, ...], at: int | None,
 def list_(app: App, pilot: str) -> None:
     """List a group's members in order, and the state of each.
 
-    The watched switches know which phones ring, are on a call or are unregistered; the database knows which members are
-    blocked, disabled, in wrap-up or claimed by a hunt.
+    The watched switches know which phones ring, are on a call, are unregistered or cannot be dialled; the database
+    knows which members are blocked, disabled, in wrap-up or claimed by a hunt.
     """
     with app.reading() as (session, domain):
         found = groups.get_group(session, domain, pilot)

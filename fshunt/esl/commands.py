@@ -13,6 +13,10 @@ from fshunt.errors import FshuntError
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _APPLICATION = re.compile(r"[A-Za-z0-9_]+")
+_DIALS = "bridge"
+_EXPANDS = re.compile(
+    r"\$[$\\]*\{|\\(?!,)"
+)  # a variable, or an escape that has FreeSWITCH take the text apart (fact 41)
 _SPECIAL = "mod_event_socket"  # FreeSWITCH looks for this word anywhere in a command and acts on it
 
 
@@ -84,11 +88,13 @@ def execute(application: str, argument: str, event_uuid: str, lock: bool = True)
 
     Its CHANNEL_EXECUTE_COMPLETE carries ``event_uuid`` as Application-UUID. ``lock`` makes FreeSWITCH run applications
     one after another: without it a second ``bridge`` runs inside the first (fact 16). A ``$`` in the argument is
-    refused, because FreeSWITCH would expand it, and can be made to run API commands by it. Raises UnsafeText.
+    refused, because FreeSWITCH would expand it, and can be made to run API commands by it. In a dial string, where the
+    address of a phone may have one, it is refused only where it could expand (fact 41). Raises UnsafeText.
     """
     if not _APPLICATION.fullmatch(application):
         raise UnsafeText(f"{application!r} is not the name of a FreeSWITCH application.")
-    if "$" in argument or argument.startswith(" "):
+    expands = _EXPANDS.search(argument) if application == _DIALS else "$" in argument
+    if expands or argument.startswith(" "):
         raise UnsafeText(f"{argument!r} would not reach the application {application} as it stands.")
     lines = ["sendmsg", "call-command: execute", f"execute-app-name: {application}"]
     lines += [f"execute-app-arg: {argument}"] if argument else []

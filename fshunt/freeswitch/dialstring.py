@@ -1,18 +1,18 @@
 """Dial strings: what is handed to ``bridge`` to ring the phones of one stage.
 
 Everything in a dial string is either made here or checked here against its kind; nothing a caller controls gets in
-(design, section 9). Escaping is not used at all: what would need it is refused (fact 24).
+(design, section 9). A registered contact is the only thing that is escaped, each character in the one way that was seen
+to reach the phone unchanged (fact 40); in values of variables nothing is (fact 24).
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fshunt.errors import BadValue
-from fshunt.esl import api
-from fshunt.esl.commands import Command
 from fshunt.freeswitch.caller_id import CallerId
 from fshunt.hunting import validation
 from fshunt.hunting.addresses import MemberAddress
@@ -29,6 +29,11 @@ FEW_LEGS = 8
 """More phones than this at once do not count for the sessions per second of the switch, whose number is for callers:
 the phones of one large group would use it up, and callers would be refused for a second (fact 47). Such a string also
 passes ``max-sessions``; whoever makes it keeps to that number (``capacity``)."""
+
+_HARMFUL = re.compile(r"\[[0-9A-Fa-f:.]+\]|[][,']|:_(?=:)|mod_(?=event_socket)")
+"""What would be read as a part of the dial string or of the command; an IPv6 address in its brackets is not."""
+
+_ESCAPED = {",": "\\,", "'": "%27", "[": "%5B", "]": "%5D", ":_": ":%5F", "mod_": "mod%5F"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,27 +87,16 @@ class LegPlan:
             ]
             if self.confirm.inband_dtmf:
                 variables.append("execute_on_answer=start_dtmf")
-        return f"[{','.join(variables)}]{self.endpoint}"
+        return f"[{','.join(variables)}]{as_dialled(self.endpoint)}"
 
 
-def contacts_of(answer: str, mark: str) -> tuple[list[str], list[str]]:
-    """Return the endpoints in an answer to ``contact_query``: those that can be dialled, and those that are refused.
+def as_dialled(endpoint: str) -> str:
+    """Return an endpoint as it stands in a dial string, meaning the same (fact 40); raise BadValue if it cannot.
 
-    What a phone registered is not trusted. The switch joins contacts by commas, and a contact may hold one; but only
-    the switch knows ``mark``, which it put before each. Both lists are empty if no phone is registered.
+    The phone receives the address that it registered: FreeSWITCH takes a comma after a backslash for a comma, and a
+    character that RFC 3261 does not reserve is equivalent to its percent-encoded form.
     """
-    found = [part.rstrip(",") for part in answer.split(mark)[1:]]
-    good = [contact for contact in found if validation.fits(validation.check_contact, contact)]
-    return good, [contact for contact in found if contact not in good]
-
-
-def contact_query(address: MemberAddress, domain: str, mark: str) -> Command:
-    """Return the command that asks for all phones of an extension, each with ``mark`` before it (fact 17).
-
-    ``mark`` must be new for each question, and nothing that can be guessed.
-    """
-    user = validation.check_extension(address.number)
-    return api.sofia_contact(user, validation.check_domain(domain), validation.check_uuid(mark))
+    return _HARMFUL.sub(lambda found: _ESCAPED.get(found[0], found[0]), validation.check_endpoint(endpoint))
 
 
 def external_endpoint(address: MemberAddress) -> str:
@@ -118,13 +112,15 @@ def dial_string(legs: Sequence[LegPlan]) -> str:
 
     ``ignore_early_media`` keeps a phone that sends 183 from winning and the caller's ringing from stopping (fact 16).
     ``outbound_redirect_fatal`` keeps a phone that forwards its calls (302) from having the switch dial what it says
-    (fact 35; design, section 9): it is a phone that cannot be reached.
+    (fact 35; design, section 9): it is a phone that cannot be reached. ``sofia_suppress_url_encoding`` keeps FreeSWITCH
+    from cutting off a contact at its last ``/`` (fact 40).
     """
     if len(legs) > MAX_LEGS:
         raise BadValue(f"A dial string takes at most {MAX_LEGS} phones, not {len(legs)}.")
     longest = max(leg.longest + (leg.confirm.timeout if leg.confirm else 0) for leg in legs)
     timeout = math.ceil(longest) + 2 * BACKSTOP_SECONDS
-    head = f"ignore_early_media=true,outbound_redirect_fatal=true,originate_timeout={timeout}"
+    head = "ignore_early_media=true,outbound_redirect_fatal=true,sofia_suppress_url_encoding=true"
+    head += f",originate_timeout={timeout}"
     if len(legs) > FEW_LEGS:
         head += ",no_throttle_limits=true"
     return f"{{{head}}}" + ",".join(leg.text() for leg in legs)

@@ -16,6 +16,7 @@ class SkipReason(StrEnum):
     DISABLED = "disabled"
     BLOCKED = "blocked"
     UNREGISTERED = "unregistered"
+    NOT_DIALABLE = "not-dialable"
     ON_CALL = "on-call"
     CLAIMED = "claimed"
     WRAP_UP = "wrap-up"
@@ -28,6 +29,7 @@ SKIP_WORDS = {
     SkipReason.DISABLED: "disabled by an administrator",
     SkipReason.BLOCKED: "blocked by the member",
     SkipReason.UNREGISTERED: "has no phone registered",
+    SkipReason.NOT_DIALABLE: "has a phone that cannot be dialled",
     SkipReason.ON_CALL: "is on a call",
     SkipReason.CLAIMED: "is claimed by another hunt",
     SkipReason.WRAP_UP: "is in wrap-up after the last call",
@@ -61,6 +63,8 @@ class MemberStatus:
     """Blocked, and not by the member's own wish."""
     registered: bool | None = None
     """Whether there is a phone; None: not known."""
+    undialable: str | None = None
+    """Why no phone of the member can be dialled; None where one can be, or where that is not known."""
     on_call: bool = False
     ringing: bool = False
     """A phone of the member is rung by a call, a hunt's or not."""
@@ -121,6 +125,7 @@ def skip_reason(
         (SkipReason.DISABLED, not status.enabled),
         (SkipReason.BLOCKED, status.blocked),
         (SkipReason.UNREGISTERED, status.registered is False),
+        (SkipReason.NOT_DIALABLE, status.undialable is not None),
         (SkipReason.ON_CALL, busy and not call_waiting),
         (SkipReason.CLAIMED, status.claimed and not call_waiting),
         (SkipReason.WRAP_UP, _is_in_wrap_up(status, wrap_up_seconds, now)),
@@ -138,6 +143,7 @@ class MemberState(StrEnum):
     ON_CALL = "on-call"
     CLAIMED = "claimed"
     UNREGISTERED = "unregistered"
+    NOT_DIALABLE = "not-dialable"
     WRAP_UP = "wrap-up"
     BLOCKED = "blocked"
     DISABLED = "disabled"
@@ -155,6 +161,7 @@ def member_state(status: MemberStatus, *, wrap_up_seconds: float = 0.0, now: dat
         (MemberState.ON_CALL, status.on_call),
         (MemberState.RINGING, status.ringing),
         (MemberState.CLAIMED, status.claimed),
+        (MemberState.NOT_DIALABLE, status.undialable is not None),
         (MemberState.WRAP_UP, _is_in_wrap_up(status, wrap_up_seconds, now)),
         (MemberState.UNKNOWN, status.registered is None),
     )

@@ -15,7 +15,7 @@ from fshunt.hunting.suggestions import or_nearest
 
 MAX_NUMBER_CHARS = 32
 MAX_NAME_CHARS = 64
-MAX_CONTACT_CHARS = 512
+MAX_CONTACT_CHARS = 1024
 MAX_SOURCE_CHARS = 256
 MAX_CALLER_NAME_CHARS = 80
 
@@ -26,11 +26,16 @@ it in a caller's name (fact 14)."""
 CALLER_NAME_MARKS = NAME_MARKS + "',"
 
 
-def _pattern_kind(what: str, pattern: str, form: str) -> Callable[[str], str]:
+_URI_CHARACTER = r"[A-Za-z0-9_.!~*'()%;/?:@&=+$,\[\]-]"
+"""What may stand in a SIP address (RFC 3261, section 25.1)."""
+
+
+def _pattern_kind(what: str, pattern: str, form: str, *, enterprise: bool = False) -> Callable[[str], str]:
+    """Return the check of a kind; ``enterprise``: it may hold ``:_:``, as who builds a dial string encodes it."""
     compiled = re.compile(pattern, re.ASCII)
 
     def check(value: str) -> str:
-        if not compiled.fullmatch(value) or ":_:" in value:
+        if not compiled.fullmatch(value) or (":_:" in value and not enterprise):
             raise BadValue(f"{shown(value)} is not {what}: {form}.")
         return value
 
@@ -97,8 +102,15 @@ check_profile = _pattern_kind(
 check_uuid = _pattern_kind("a channel's uuid", r"[A-Za-z0-9-]{1,64}", "letters, digits and '-'")
 check_contact = _pattern_kind(
     "a registered contact",
-    rf"sofia/[A-Za-z0-9_.-]{{1,64}}/sips?:(?:[A-Za-z0-9_.~%!*()+;:=@/?&-]|\[[0-9A-Fa-f:.]+\]){{1,{MAX_CONTACT_CHARS}}}",
-    "a SIP address without separators of a dial string",
+    rf"sofia/[A-Za-z0-9_.-]{{1,64}}/sips?:{_URI_CHARACTER}{{1,{MAX_CONTACT_CHARS}}}",
+    f"a SIP address of up to {MAX_CONTACT_CHARS} characters that RFC 3261 allows",
+    enterprise=True,
+)
+check_endpoint = _pattern_kind(
+    "an endpoint",
+    rf"[a-z][a-z0-9_.]{{1,31}}/{_URI_CHARACTER}{{1,{2 * MAX_CONTACT_CHARS}}}",
+    "a type and an address of characters that RFC 3261 allows in a SIP address",
+    enterprise=True,
 )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from fshunt.db.queries.claimed_members import ClaimedMember, claimed_members
 from fshunt.errors import FshuntError
@@ -17,13 +16,16 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from fshunt.db.engine import Store
-    from fshunt.esl.inbound import Inbound
+    from fshunt.freeswitch.contacts import MemberPhones
     from fshunt.freeswitch.phones import PhoneCall, PhoneTable
     from fshunt.hunting.group import Group, Member
     from fshunt.settings import WatchedSwitch
 
 CONNECT_SECONDS = 2.0
 """How long a switch may take to accept the connection; normally it takes milliseconds."""
+
+ANSWER_SECONDS = 5.0
+"""How long a switch may take to list the phones of a group; it takes a fraction of a millisecond for each (fact 25)."""
 
 NOT_CONFIGURED = "No [[switch]] is configured: member states are those in the database only."
 
@@ -32,6 +34,7 @@ NOT_CONFIGURED = "No [[switch]] is configured: member states are those in the da
 class StateOfMember:
     """A member's state, since when, and the number of the other party; None where that is not known.
 
+    ``detail``: why a phone cannot be dialled.
     ``left``: the claim belongs to a daemon that is gone, so the call may have ended since.
     """
 
@@ -39,6 +42,7 @@ class StateOfMember:
     since: datetime | None = None
     other: str | None = None
     left: bool = False
+    detail: str | None = None
 
 
 STATE_WORDS = {
@@ -48,6 +52,7 @@ STATE_WORDS = {
     MemberState.ON_CALL: "on call",
     MemberState.CLAIMED: "about to ring",
     MemberState.UNREGISTERED: "unregistered",
+    MemberState.NOT_DIALABLE: "not dialable",
     MemberState.WRAP_UP: "wrap-up",
     MemberState.DISABLED: "disabled",
     MemberState.BLOCKED: "blocked",
@@ -57,10 +62,10 @@ STATE_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class SwitchAnswer:
-    """The answer of one switch: its phones, and the extensions that it finds under another name of their domain."""
+    """The answer of one switch: the calls of its phones, and the phones of each extension that it was asked for."""
 
     table: PhoneTable
-    found: frozenset[str]
+    phones: Mapping[str, MemberPhones]
 
 
 class SwitchPhones:
@@ -70,11 +75,24 @@ class SwitchPhones:
         self.complete = complete
         self._answers = answers
 
-    def registered(self, number: str, domain: str) -> bool | None:
+    def registered(self, number: str) -> bool | None:
         """Whether an extension has a phone; None where that is not known."""
-        if any(each.table.is_registered(number, domain) or number in each.found for each in self._answers):
+        if any(each.phones[number].registered for each in self._answers):
             return True
         return False if self.complete else None
+
+    def undialable(self, number: str) -> str | None:
+        """Why no phone of an extension can be dialled; None where one can be, or there is none."""
+        found = [each.phones[number] for each in self._answers]
+        return (
+            None if any(each.endpoints for each in found) else next((w for each in found if (w := each.why_not)), None)
+        )
+
+    def all_undialable(self, member: Member) -> list[str]:
+        """Why phones of a member cannot be dialled, each."""
+        if member.address.external:
+            return []
+        return [why for each in self._answers for why in each.phones[member.address.number].undialable]
 
     def calls(self, number: str, domain: str) -> list[PhoneCall]:
         """The calls of an extension, the oldest first."""
@@ -104,6 +122,11 @@ def of_group(
     claimed = _claimed(store, group.domain)
     phones, sentences = ask(switches, group)
     living = _living(store, url, pause) if claimed else set()
+    sentences += [
+        f"A phone of {member.extension} cannot be rung, its registered contact is {why}."
+        for member in group.members
+        for why in phones.all_undialable(member)
+    ]
     return GroupStates(at, states(group, phones, claimed, at, living), tuple(sentences))
 
 
@@ -129,30 +152,17 @@ def ask(switches: Iterable[WatchedSwitch], group: Group) -> tuple[SwitchPhones, 
 
 def _ask(switch: WatchedSwitch, group: Group) -> SwitchAnswer:
     from fshunt.esl.inbound import Inbound
+    from fshunt.freeswitch import contacts
     from fshunt.freeswitch.phones import PhoneTable, watch
 
+    extensions = [member.address.number for member in group.members if not member.address.external]
     inbound = Inbound.connect(switch.host, switch.port, switch.password(), CONNECT_SECONDS)
     try:
         table = PhoneTable()
         watch(inbound, table)
-        # Registered at another domain only: another tenant's phone, or another name of this domain; the switch knows.
-        doubtful = [m for m in group.members if not m.address.external and _elsewhere(table, m, group)]
-        return SwitchAnswer(table, frozenset(m.address.number for m in doubtful if _finds(inbound, m, group)))
+        return SwitchAnswer(table, contacts.ask(inbound, group.domain, extensions, ANSWER_SECONDS))
     finally:
         inbound.close()
-
-
-def _elsewhere(table: PhoneTable, member: Member, group: Group) -> bool:
-    number = member.address.number
-    return not table.is_registered(number, group.domain) and table.registered_anywhere(number)
-
-
-def _finds(inbound: Inbound, member: Member, group: Group) -> bool:
-    from fshunt.freeswitch.dialstring import contact_query, contacts_of
-
-    mark = uuid4().hex
-    contacts, _ = contacts_of(inbound.send(contact_query(member.address, group.domain, mark)).reply_text, mark)
-    return bool(contacts)
 
 
 def stored_state(member: Member) -> StateOfMember:
@@ -179,24 +189,32 @@ def _state(
 ) -> StateOfMember:
     external = member.address.external
     calls = [] if external else phones.calls(member.address.number, group.domain)
-    registered = True if external else phones.registered(member.address.number, group.domain)
+    registered = True if external else phones.registered(member.address.number)
     left = claimed is not None and claimed.run_id not in living
     # The phones' calls count before a claim; the claim of a daemon that is gone counts only if some switch is unknown.
     claim = None if calls or registered is False or (left and phones.complete) else claimed
     status = replace(
         MemberStatus.of(member, claimed=claim is not None and claim.answered is None),
         registered=registered,
+        undialable=None if external else phones.undialable(member.address.number),
         on_call=_first(calls, "talking") is not None or (claim is not None and claim.answered is True),
         ringing=_first(calls, "ringing") is not None or (claim is not None and claim.answered is False),
     )
     word = member_state(status, wrap_up_seconds=group.wrap_up_seconds, now=now)
-    return _in_detail(word, member, calls, claim, left)
+    return _in_detail(word, member, calls, claim, left, status.undialable)
 
 
 def _in_detail(
-    word: MemberState, member: Member, calls: list[PhoneCall], claim: ClaimedMember | None, left: bool
+    word: MemberState,
+    member: Member,
+    calls: list[PhoneCall],
+    claim: ClaimedMember | None,
+    left: bool,
+    undialable: str | None,
 ) -> StateOfMember:
-    """Add since when, and with whom."""
+    """Add since when, with whom, and why."""
+    if word is MemberState.NOT_DIALABLE:
+        return StateOfMember(word, detail=undialable)
     if word is MemberState.WRAP_UP:
         return StateOfMember(word, member.idle_since)
     if word not in (MemberState.ON_CALL, MemberState.RINGING, MemberState.CLAIMED):

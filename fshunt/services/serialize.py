@@ -111,6 +111,7 @@ def member_state_json(state: StateOfMember) -> dict[str, Any]:
         "state": state.word.value,
         "state_since": utc(state.since),
         "state_left": state.left,
+        "state_detail": state.detail,
         "other_end": state.other,
     }
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from uuid import uuid4
 
 from fshunt.errors import FshuntError
 from fshunt.esl import api
 from fshunt.esl.commands import Command
 from fshunt.esl.frames import Frame
+from fshunt.freeswitch import contacts
 from fshunt.freeswitch.dialplan_lookup import Answer, find_number, read_context
-from fshunt.freeswitch.dialstring import contact_query, contacts_of
 from fshunt.hunting import validation
-from fshunt.hunting.addresses import parse_member
 from fshunt.settings import WatchedSwitch
 
 CONNECT_SECONDS = 3.0
@@ -91,10 +89,8 @@ def check_box(switch: CommandSender, box: str, domain: str, profile: str) -> Che
 
 def check_registrations(switch: CommandSender, extension: str, domain: str) -> Checked:
     """Whether a phone is registered at the extension; the reason says how many."""
-    mark = uuid4().hex
-    (said,) = _ask(switch, contact_query(parse_member(extension), validation.check_domain(domain), mark))
-    contacts, refused = contacts_of(said, mark)
-    phones = len(contacts) + len(refused)
+    found = contacts.ask(switch, domain, [extension], ANSWER_SECONDS)[extension]
+    phones = len(found.endpoints) + len(found.undialable)
     if not phones:
         return Checked(Answer.NOT_FOUND, f"no phone is registered at {extension}@{domain}")
     return Checked(Answer.FOUND, "1 phone" if phones == 1 else f"{phones} phones")

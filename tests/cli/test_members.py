@@ -30,6 +30,7 @@ def test_a_member_is_added_with_all_its_options(office):
         "state": "unknown",
         "state_since": None,
         "state_left": False,
+        "state_detail": None,
         "other_end": None,
     }
 

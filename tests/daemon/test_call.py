@@ -453,12 +453,39 @@ def test_a_member_who_did_not_answer_is_claimed_again_in_the_next_cycle(rig: Rig
 
 def test_a_phone_whose_contact_could_change_the_dial_string_is_not_rung_at_all(light_rig: Rig) -> None:
     light_rig.group("5000", "1001", "1002")
-    hostile = light_rig.switch.phone("1001", TALKS, contact="sip:a$@127.0.0.1:9;x=,[api_on_answer=x]loopback/1003")
+    hostile = light_rig.switch.phone("1001", TALKS, contact="sip:a@127.0.0.1:9;x=|[api_on_answer=x y]loopback/1003")
     light_rig.phones("1002", behaviour=TALKS)
     record = light_rig.call()
-    assert passed(record) == [("1001", "unregistered")]
+    (skip,) = record.skips
+    assert (skip.extension, skip.reason) == ("1001", "not-dialable")
+    assert skip.detail is not None
+    assert skip.detail.startswith("no SIP address that can be dialled: 'sofia/internal/sip:a@127.0.0.1:9;x=|")
     assert record.answered_by == "1002"
     assert hostile.rings == []
+
+
+def test_where_no_phone_can_be_dialled_nobody_is_reachable(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001")
+    light_rig.switch.phone("1001", TALKS, contact="sip:a@127.0.0.1:9;x=<y>")
+    record = light_rig.call()
+    assert (passed(record), record.reason) == ([("1001", "not-dialable")], "nobody reachable")
+
+
+@pytest.mark.parametrize(
+    "contact",
+    [
+        "sip:a$@127.0.0.1:9;x=,[api_on_answer=x]loopback/1003",
+        "sip:'a,b'@127.0.0.1:9;x=:_:y;z=mod_event_socket",
+        "sip:1001@127.0.0.1:9;pn-prid=" + "a" * 950,
+    ],
+)
+def test_a_phone_is_rung_at_any_address_that_is_legal(light_rig: Rig, contact: str) -> None:
+    light_rig.group("5000", "1001", policy="simultaneous")
+    odd = light_rig.switch.phone("1001", TALKS, contact=contact)
+    (other,) = light_rig.phones("1001")
+    record = light_rig.call()
+    assert (rang(record), record.offers[0].phones) == ([("1001", "answered")], 2)
+    assert [len(phone.rings) for phone in (odd, other)] == [1, 1]
 
 
 def test_the_next_group_does_not_inherit_the_prefix(light_rig: Rig) -> None:

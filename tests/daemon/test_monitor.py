@@ -11,8 +11,9 @@ import pytest
 
 from fshunt.daemon.clock import utc_now
 from fshunt.daemon.switches.monitor import Observers, SwitchMonitor
-from fshunt.freeswitch.channels import Change
+from fshunt.freeswitch.channels import NOTHING, Change
 from fshunt.freeswitch.slices import Breathe
+from fshunt.hunting.group import WhenBusy
 from fshunt.hunting.ringtime import RingTime
 from fshunt.settings import WatchedSwitch
 from fshunt.simulator.core.callers import SimulatedCaller
@@ -94,19 +95,42 @@ def test_the_same_member_is_rung_again_in_the_next_cycle_though_the_last_leg_is_
     assert passed(record) == []
 
 
-def test_an_unregistered_member_is_passed_over_without_a_question_to_the_switch(watched_rig: Rig) -> None:
+def test_whether_there_is_a_phone_is_asked_of_the_switch_for_all_members_of_a_stage_in_one_write(
+    watched_rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event of a registration may still be on its way."""
+    watched_rig.group("5000", "1001", "1002", policy="simultaneous")
+    monkeypatch.setattr("fshunt.freeswitch.registrations.RegistrationTable.on_event", lambda *_: NOTHING)
+    late = watched_rig.switch.phone("1001", TALKS)
+    assert seen(watched_rig, "1001").registered is False
+    record = watched_rig.call()
+    assert (rang(record), passed(record)) == ([("1001", "answered")], [("1002", "unregistered")])
+    assert len(late.rings) == 1
+
+
+def test_a_queued_caller_asks_the_switch_only_for_phones_that_are_there(watched_rig: Rig) -> None:
+    watched_rig.group("5000", "1001", "1002", when_busy=WhenBusy.QUEUE, hunt_timeout=10)
+    watched_rig.phones("1001", behaviour=STAYS)
+    talks = watched_rig.happens("talks with", "1001")
+    direct = watched_rig.started("1001")
+    assert talks.wait(30)
+    call = watched_rig.started()
+    watched_rig.until(lambda: len(watched_rig.daemon.deps.queue), "the caller is queued")
+    asked = [command for command in call.listener.received if "sofia_contact */1002" in command]
+    watched_rig.pass_time_until(call.ended.is_set, "the time of the hunt is over")
+    assert [command for command in call.listener.received if "sofia_contact */1002" in command] == asked
+    assert len(asked) == 1, "at the stage of a new call it was"
+    direct.hang_up()
+
+
+def test_a_member_without_a_phone_is_passed_over(watched_rig: Rig) -> None:
     watched_rig.group("5000", "1001", "1002")
     (phone,) = watched_rig.phones("1001", behaviour=TALKS)
     watched_rig.phones("1002", behaviour=TALKS)
     watched_rig.switch.registrations.unregister(phone)
     watched_rig.until(lambda: seen(watched_rig, "1001").registered is False, "the end of the registration is seen")
-    call = watched_rig.started()
-    record = watched_rig.record(call)
-    assert passed(record) == [("1001", "unregistered")]
-    assert call.listener is not None
-    asked = [command for command in call.listener.received if "sofia_contact" in command]
-    assert len(asked) == 1
-    assert "1002@" in asked[0]
+    record = watched_rig.call()
+    assert (passed(record), rang(record)) == ([("1001", "unregistered")], [("1002", "answered")])
 
 
 def test_with_call_waiting_a_member_on_a_call_is_rung(watched_rig: Rig) -> None:

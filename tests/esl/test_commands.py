@@ -130,3 +130,14 @@ def test_text_that_changes_a_command_is_refused_in_every_place(bad: str) -> None
 def test_an_argument_that_freeswitch_would_change_is_refused(argument: str) -> None:
     with pytest.raises(UnsafeText):
         commands.execute("set", argument, "u-1")
+
+
+@pytest.mark.parametrize("argument", ["x${system(ls)}", "x$${y}", "x$\\{y}", "x\\n", "x\\\\", "x\\'", "x\\"])
+def test_a_dial_string_that_freeswitch_would_expand_is_refused(argument: str) -> None:
+    with pytest.raises(UnsafeText):
+        commands.execute("bridge", argument, "u-1")
+
+
+def test_a_dial_string_may_have_what_a_phones_address_has() -> None:
+    text = "{a=1}[b=2]sofia/internal/sip:a$\\,b@10.0.0.2;x=$,[b=3]sofia/internal/sip:$@10.0.0.3"
+    assert f"execute-app-arg: {text}\n".encode() in commands.execute("bridge", text, "u-1").wire

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import string
+from urllib.parse import unquote
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fshunt.errors import BadValue
+from fshunt.esl import commands
 from fshunt.freeswitch.dialstring import (
     BACKSTOP_SECONDS,
     FEW_LEGS,
     Confirm,
     LegPlan,
-    contact_query,
-    contacts_of,
+    as_dialled,
     dial_string,
     external_endpoint,
 )
 from fshunt.hunting.addresses import MemberAddress, parse_member
+from fshunt.simulator.dialplan.dialstring import parse
 
 
 def leg(uuid: str = "a-1", endpoint: str = "sofia/internal/sip:1001@10.0.0.2:5060", **more: object) -> LegPlan:
@@ -27,7 +31,8 @@ def leg(uuid: str = "a-1", endpoint: str = "sofia/internal/sip:1001@10.0.0.2:506
 
 def test_each_leg_is_named_and_has_a_backstop_longer_than_its_ring_time() -> None:
     text = dial_string([leg("a-1"), leg("b-2")])
-    assert text.startswith("{ignore_early_media=true,outbound_redirect_fatal=true,originate_timeout=")
+    assert text.startswith("{ignore_early_media=true,outbound_redirect_fatal=true,")
+    assert ",originate_timeout=" in text.partition("}")[0]
     for uuid in ("a-1", "b-2"):
         assert f"[origination_uuid={uuid},leg_timeout={19 + BACKSTOP_SECONDS}," in text
     assert text.count("sofia/internal/sip:1001@10.0.0.2:5060") == 2
@@ -75,41 +80,35 @@ def test_an_external_number_is_checked_again_when_it_is_sent(address: MemberAddr
         external_endpoint(address)
 
 
-MARK = "5f0c"
+LEGAL = string.ascii_letters + string.digits + "-_.!~*'();/?:@&=+$,[]"
+PARTS = st.sampled_from([*LEGAL, "%41", ":_:", "[::1]", "mod_event_socket"])
+ODD = st.lists(PARTS, min_size=1, max_size=30).map("".join)
 
 
-def test_an_extension_is_checked_again_when_the_switch_is_asked_for_its_phones() -> None:
-    assert contact_query(MemberAddress("1001"), "pbx.test", MARK).lines == ("api sofia_contact */1001@pbx.test/5f0c",)
-    with pytest.raises(BadValue):
-        contact_query(MemberAddress("1001 x"), "pbx.test", MARK)
+@given(st.lists(ODD, min_size=1, max_size=4))
+@example(["mod_event_socket"])
+@example([":_:_:", "a,b'c'd$", "[", "]", "[,]"])
+def test_every_legal_address_reaches_its_phone_and_no_other(addresses: list[str]) -> None:
+    """Invariant I10: the dial string parses back to exactly the legs that were meant, and it can be sent."""
+    registered = [f"sofia/internal/sip:1001@10.0.0.2;x={address}" for address in addresses]
+    text = dial_string([leg(f"a-{number}", endpoint) for number, endpoint in enumerate(registered)])
+    commands.execute("bridge", text, "u-1")
+    ((*targets,),) = parse(text).groups
+    assert [unquote(target.endpoint) for target in targets] == [unquote(endpoint) for endpoint in registered]
+    assert [target.variables["origination_uuid"] for target in targets] == [f"a-{n}" for n in range(len(targets))]
 
 
-def test_all_phones_of_a_user_are_taken() -> None:
-    contacts = ["sofia/internal/sip:1001@10.0.0.2:5060", "sofia/internal/sip:1001@[2001:db8::2]:5060;transport=tcp"]
-    assert contacts_of(",".join(MARK + contact for contact in contacts), MARK) == (contacts, [])
-
-
-@pytest.mark.parametrize("answer", ["error/user_not_registered", "", "-ERR no such command"])
-def test_an_unregistered_extension_has_no_phones(answer: str) -> None:
-    assert contacts_of(answer, MARK) == ([], [])
+def test_an_ordinary_contact_is_dialled_as_it_is() -> None:
+    for contact in (
+        "sofia/internal/sip:1001@10.0.0.2:5060;transport=tcp",
+        "sofia/internal/sip:1001@[2001:db8::2]:5060",
+    ):
+        assert as_dialled(contact) == contact
 
 
 @pytest.mark.parametrize(
-    "registered",
-    [
-        "sofia/internal/sip:a@10.0.0.2;x=,sofia/internal/sip:1003@10.0.0.3",
-        "sofia/internal/sip:a$@10.0.0.2;x=,[execute_on_answer=set:x]loopback/1003",
-        "sofia/internal/sip:a@10.0.0.2|sofia/internal/sip:1003@10.0.0.3",
-        "sofia/internal/sip:a@10.0.0.2:_:sofia/internal/sip:1003@10.0.0.3",
-    ],
+    "wrong", ["sofia/internal/sip:a|b", "sofia/internal/sip:a{b}", "sofia/internal/sip:a b", "1001"]
 )
-def test_a_contact_that_would_be_two_is_refused_as_a_whole_and_the_others_ring(registered: str) -> None:
-    good = "sofia/internal/sip:1001@10.0.0.9:5060"
-    assert contacts_of(f"{MARK}{registered},{MARK}{good}", MARK) == ([good], [registered])
-
-
-@given(st.text(max_size=60))
-def test_what_a_phone_registered_never_changes_the_dial_string(text: str) -> None:
-    for contact in contacts_of(f"{MARK}sofia/internal/sip:1001@{text}", MARK)[0]:
-        assert not set(contact) & set("{}|<>^$'\"\\ ,\r\n")
-        assert ":_:" not in contact
+def test_what_is_no_address_is_refused_when_it_is_sent(wrong: str) -> None:
+    with pytest.raises(BadValue):
+        dial_string([leg(endpoint=wrong)])

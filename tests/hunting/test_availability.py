@@ -17,6 +17,7 @@ STATUSES = st.builds(
     enabled=st.booleans(),
     blocked=st.booleans(),
     registered=st.none() | st.booleans(),
+    undialable=st.none() | st.just("no SIP address"),
     on_call=st.booleans(),
     ringing=st.booleans(),
     claimed=st.booleans(),
@@ -27,25 +28,18 @@ STATUSES = st.builds(
 
 
 def holds(reason: SkipReason, p: MemberStatus, call_waiting: bool) -> bool:
-    match reason:
-        case SkipReason.DISABLED:
-            return not p.enabled
-        case SkipReason.BLOCKED:
-            return p.blocked
-        case SkipReason.UNREGISTERED:
-            return p.registered is False
-        case SkipReason.ON_CALL:
-            return (p.on_call or (p.ringing and not p.claimed)) and not call_waiting
-        case SkipReason.CLAIMED:
-            return p.claimed and not call_waiting
-        case SkipReason.WRAP_UP:
-            return p.idle_since is not None if p.in_wrap_up is None else p.in_wrap_up
-        case SkipReason.DECLINED:
-            return p.last_outcome is Outcome.DECLINED
-        case SkipReason.UNREACHABLE:
-            return p.last_outcome in (Outcome.UNREACHABLE, Outcome.UNREGISTERED)
-        case SkipReason.SWITCH_LIMIT:
-            return False  # of a stage as a whole, and of no member's own status
+    return {
+        SkipReason.DISABLED: not p.enabled,
+        SkipReason.BLOCKED: p.blocked,
+        SkipReason.UNREGISTERED: p.registered is False,
+        SkipReason.NOT_DIALABLE: p.undialable is not None,
+        SkipReason.ON_CALL: (p.on_call or (p.ringing and not p.claimed)) and not call_waiting,
+        SkipReason.CLAIMED: p.claimed and not call_waiting,
+        SkipReason.WRAP_UP: p.idle_since is not None if p.in_wrap_up is None else p.in_wrap_up,
+        SkipReason.DECLINED: p.last_outcome is Outcome.DECLINED,
+        SkipReason.UNREACHABLE: p.last_outcome in (Outcome.UNREACHABLE, Outcome.UNREGISTERED),
+        SkipReason.SWITCH_LIMIT: False,  # of a stage as a whole, and of no member's own status
+    }[reason]
 
 
 @given(STATUSES, st.booleans())
@@ -97,6 +91,8 @@ def test_every_reason_has_words() -> None:
         (MemberStatus(registered=True, idle_since=NOW - timedelta(seconds=9)), MemberState.WRAP_UP),
         (MemberStatus(registered=True, idle_since=NOW - timedelta(seconds=10)), MemberState.FREE),
         (MemberStatus(registered=None), MemberState.UNKNOWN),
+        (MemberStatus(registered=True, undialable="no SIP address"), MemberState.NOT_DIALABLE),
+        (MemberStatus(registered=True, undialable="no SIP address", on_call=True), MemberState.ON_CALL),
     ],
 )
 def test_a_member_is_in_the_first_state_that_holds(status: MemberStatus, state: MemberState) -> None:
@@ -106,7 +102,16 @@ def test_a_member_is_in_the_first_state_that_holds(status: MemberStatus, state: 
 def test_the_status_adds_the_database_to_the_phones() -> None:
     seen = MemberStatus(registered=True, ringing=True, last_outcome=Outcome.BUSY)
     stored = MemberStatus(blocked=True, auto_blocked=True, claimed=True, idle_since=NOW, in_wrap_up=False)
-    both = MemberStatus(True, True, True, True, False, True, True, False, NOW, False, Outcome.BUSY)
+    both = MemberStatus(
+        blocked=True,
+        auto_blocked=True,
+        registered=True,
+        ringing=True,
+        claimed=True,
+        idle_since=NOW,
+        in_wrap_up=False,
+        last_outcome=Outcome.BUSY,
+    )
     assert seen.with_stored(stored) == both
     assert seen.with_stored(None).enabled is False, "a member who was removed counts as disabled"
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from tests.live.sip_callers import Caller
 from tests.live.sipmessage import Message, request, sdp, sequence, token
@@ -91,6 +92,9 @@ class Lab(asyncio.DatagramProtocol):
         """How many packets of sound have come, to anybody."""
         self._registering: dict[str, asyncio.Future[Message]] = {}
         self._registered: list[tuple[str, str]] = []
+        self._at: dict[str, str] = {}
+        """Phones by the address that they registered, for those that have another than ours."""
+        self._registered_at: list[tuple[str, str]] = []
         self._closed = asyncio.Event()
         self.port = 0
         self.transport: asyncio.DatagramTransport
@@ -108,6 +112,8 @@ class Lab(asyncio.DatagramProtocol):
             caller.leave()
         for extension, phone in self._registered:
             await self._register(extension, phone, expires=0)
+        for contact, phone in self._registered_at:
+            await self._register(phone.partition("/")[0], phone, 0, f"<{contact}>")
         for leg in self.legs.values():
             leg.stop("ended")
         self.transport.close()
@@ -130,6 +136,16 @@ class Lab(asyncio.DatagramProtocol):
     async def register_as(self, extension: str, contact: str) -> None:
         """Register a contact that is no phone of ours."""
         await self._register(extension, extension, 3600, contact)
+
+    async def register_at(self, name: str, contact: str) -> None:
+        """Register a further phone, named as in ``register``, at an address of ours; it rings at that and no other.
+
+        Percent-encoded or not is the same address, as SIP has it.
+        """
+        self.phones.setdefault(name, Behaviour())
+        self._at[unquote(contact)] = name
+        self._registered_at.append((contact, name))
+        await self._register(name.partition("/")[0], name, 3600, f"<{contact}>")
 
     def behave(self, phone: str, **how: object) -> None:
         self.phones[phone] = Behaviour(**how)  # type: ignore[arg-type]
@@ -279,7 +295,8 @@ class Lab(asyncio.DatagramProtocol):
                 caller.detach()
 
     def _invited(self, message: Message, call_id: str, sender: Address) -> None:
-        phone = next((name for name in self.phones if name.replace("/", "-") == message.user), None)
+        phone = self._at.get(unquote(message.first_line.split(" ")[1]))
+        phone = phone or next((name for name in self.phones if name.replace("/", "-") == message.user), None)
         if phone is None:
             self.send(message.response(404, f"sip:lab@127.0.0.1:{self.port}", tag=token()), sender)
             return

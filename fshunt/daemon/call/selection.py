@@ -10,21 +10,17 @@ from uuid import uuid4
 
 import gevent
 
-from fshunt.daemon.call.caller import MAX_SHOWN_CHARS, Caller
+from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.call.waves import room_for
 from fshunt.daemon.cluster.queue import QueuedCaller
 from fshunt.daemon.data.database import Deadline
 from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.switches.monitor import NOTHING_SEEN
 from fshunt.esl.session import Session
+from fshunt.freeswitch import contacts
 from fshunt.freeswitch.caller_id import CallerId
-from fshunt.freeswitch.dialstring import (
-    Confirm,
-    LegPlan,
-    contact_query,
-    contacts_of,
-    external_endpoint,
-)
+from fshunt.freeswitch.contacts import MemberPhones
+from fshunt.freeswitch.dialstring import Confirm, LegPlan, external_endpoint
 from fshunt.freeswitch.offers import LATEST_RINGING_SECONDS, Leg, Offer, is_leg_of, leg_uuid
 from fshunt.freeswitch.phones import PhoneCall, PhoneState
 from fshunt.hunting.availability import MemberStatus, SkipReason, skip_reason
@@ -45,10 +41,16 @@ SEEN_SECONDS = 0.15
 MAX_DAEMONS_FIRST = 3
 """A caller waits for at most so many daemons of a lower rank."""
 
-_NO_PHONE = {SkipReason.UNREGISTERED, Outcome.UNREGISTERED, SkipReason.UNREACHABLE, Outcome.UNREACHABLE}
+_NO_PHONE = {
+    SkipReason.UNREGISTERED,
+    SkipReason.NOT_DIALABLE,
+    Outcome.UNREGISTERED,
+    SkipReason.UNREACHABLE,
+    Outcome.UNREACHABLE,
+}
 
-Endpoints = dict[int, list[str]]
-"""The endpoints of each member by id; an empty list: no phone is registered."""
+Phones = dict[int, MemberPhones]
+"""The phones of each member who was asked about, by id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,8 @@ def choose(
     ``queued`` is a caller in the call queue: then the database is asked only if a member looks free.
     """
     seen = {m.id: _look(hunt, m, deps) for m in members}
-    phones = find_phones(session, hunt.group.domain, _unhindered(members, seen, hunt.group))
-    seen |= {member_id: replace(seen[member_id], registered=bool(found)) for member_id, found in phones.items()}
+    phones = find_phones(session, hunt.group.domain, _worth_asking(members, seen, hunt.group, queued))
+    seen |= {m.id: _with_phones(seen[m.id], phones.get(m.id)) for m in members}
     # Only the database knows who is disabled or blocked now; all other reasons count before it is asked.
     wanted = _unhindered(members, seen, hunt.group)
     at = deps.now()
@@ -93,12 +95,12 @@ def choose(
             seen |= _seen_after_the_others(hunt, wanted, phones, deps)
     else:
         statuses = {m.id: MemberStatus.of(m) for m in members}
-    room = room_for(session, sum(len(phones.get(m.id, ())) for m in wanted))
+    room = room_for(session, sum(len(phones[m.id].endpoints) for m in wanted))
     return _sort_out(hunt, members, seen, statuses, phones, at, room, deps)
 
 
 def _seen_after_the_others(
-    hunt: Hunt, members: Sequence[Member], phones: Endpoints, deps: Dependencies
+    hunt: Hunt, members: Sequence[Member], phones: Phones, deps: Dependencies
 ) -> dict[int, MemberStatus]:
     """Let the daemons of a lower rank ring first, and return what is seen of the members then.
 
@@ -107,7 +109,25 @@ def _seen_after_the_others(
     rank = min(deps.claims.rank(), MAX_DAEMONS_FIRST)
     if rank and deps.monitor.why_not() is None:
         gevent.sleep(rank * SEEN_SECONDS)
-    return {m.id: replace(_look(hunt, m, deps), registered=bool(phones.get(m.id))) for m in members}
+    return {m.id: _with_phones(_look(hunt, m, deps), phones.get(m.id)) for m in members}
+
+
+def _worth_asking(
+    members: Sequence[Member], seen: dict[int, MemberStatus], group: Group, queued: QueuedCaller | None
+) -> list[Member]:
+    """Return the members whose phones the switch is asked for: all whom nothing hinders but, maybe, a missing phone.
+
+    The monitor's events are late (fact 29), so its word that there is no phone does not count for a new call. A queued
+    caller is woken by the event and looks again, so that callers who wait cost the switch nothing.
+    """
+    if queued is None:
+        seen = {m.id: replace(seen[m.id], registered=None) for m in members}
+    return _unhindered(members, seen, group)
+
+
+def _with_phones(status: MemberStatus, phones: MemberPhones | None) -> MemberStatus:
+    """Add what the switch said of a member's phones; None: it was not asked."""
+    return status if phones is None else replace(status, registered=phones.registered, undialable=phones.why_not)
 
 
 def _unhindered(members: Sequence[Member], seen: dict[int, MemberStatus], group: Group) -> list[Member]:
@@ -119,7 +139,7 @@ def _sort_out(
     members: Sequence[Member],
     seen: dict[int, MemberStatus],
     statuses: dict[int, MemberStatus],
-    phones: Endpoints,
+    phones: Phones,
     at: datetime,
     room: int,
     deps: Dependencies,
@@ -132,10 +152,10 @@ def _sort_out(
         if reason is SkipReason.WRAP_UP and status.idle_since is not None:
             deps.wrap_ups.seen(member.id, (at - status.idle_since).total_seconds())
         if reason is None:
-            free.append(Chosen(member, tuple(phones[member.id][:room])))
+            free.append(Chosen(member, phones[member.id].endpoints[:room]))
         else:
             choice.skipped.append((member, reason))
-    now = size_of_wave([len(phones[each.member.id]) for each in free], room)
+    now = size_of_wave([len(phones[each.member.id].endpoints) for each in free], room)
     choice.chosen.extend(free[:now])
     choice.later.extend(each.member for each in free[now:])
     others = [*(member for member, _ in choice.skipped), *choice.later]
@@ -179,25 +199,17 @@ def without_phone(hunt: Hunt, extension: str, deps: Dependencies) -> list[str]:
     return sorted(met | gone)
 
 
-def find_phones(session: Session, domain: str, members: Sequence[Member]) -> Endpoints:
+def find_phones(session: Session, domain: str, members: Sequence[Member]) -> Phones:
     """Ask the switch for all phones of all members at once (fact 17); an external number is its own phone."""
-    phones: Endpoints = {m.id: [external_endpoint(m.address)] for m in members if m.address.external}
-    asked = [(m, mark, contact_query(m.address, domain, mark)) for m, mark in _marked(members)]
-    answers = session.send_all([query for _, _, query in asked], API_SECONDS) if asked else []
-    for (member, mark, _), answer in zip(asked, answers, strict=True):
-        phones[member.id], refused = contacts_of(answer.reply_text, mark)
-        for contact in refused:
-            log.warning(
-                "call %s: a phone of %s skipped, its registered contact could change the dial string: %s",
-                session.uuid,
-                member.extension,
-                ascii(contact[:MAX_SHOWN_CHARS]),
-            )
-    return phones
-
-
-def _marked(members: Sequence[Member]) -> list[tuple[Member, str]]:
-    return [(member, uuid4().hex) for member in members if not member.address.external]
+    extensions = [m.address.number for m in members if not m.address.external]
+    answers = contacts.ask(session, domain, extensions, API_SECONDS)
+    for extension, found in answers.items():
+        for why in found.undialable:
+            log.warning("call %s: a phone of %s skipped: %s", session.uuid, extension, why)
+    return {
+        m.id: MemberPhones((external_endpoint(m.address),)) if m.address.external else answers[m.address.number]
+        for m in members
+    }
 
 
 def make_offers(

@@ -7,6 +7,7 @@ import uuid as uuids
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 REGISTERED_SECONDS = 3600
 FIRST_PORT = 42001  # the first phone's contact; the ports are names only, nothing listens there
@@ -181,7 +182,7 @@ class Registrations:
         phones = self._phones.setdefault((phone.user, phone.domain), [])
         if phone not in phones:
             phones.append(phone)
-        self._by_contact[phone.contact] = phone
+        self._by_contact[unquote(phone.contact)] = phone
         self._listener("register", phone)
 
     def unregister(self, phone: Phone, *, expired: bool = False) -> None:
@@ -204,8 +205,8 @@ class Registrations:
         return list(self._phones.get((user, domain), ()))
 
     def at(self, contact: str) -> Phone | None:
-        """The phone at a contact, of any extension."""
-        return self._by_contact.get(contact)
+        """The phone at a contact, of any extension; percent-encoded or not, as FreeSWITCH's SIP stack has it."""
+        return self._by_contact.get(unquote(contact))
 
     def all_phones(self) -> list[Phone]:
         """Every phone that is or was registered."""

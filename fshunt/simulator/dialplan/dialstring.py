@@ -5,12 +5,14 @@ The daemon never sends what is odd; the simulator knows it, so that a mistake th
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from fshunt.errors import FshuntError
 from fshunt.simulator.core.sip_causes import CHAN_NOT_IMPLEMENTED
 
 ENTERPRISE = ":_:"
+_ENDPOINT = re.compile(r"[A-Za-z0-9_.]+/.")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "s": " "}
 
 
@@ -57,11 +59,11 @@ def _target(text: str, common: dict[str, str]) -> Target:
     while rest.startswith("["):
         block, rest = _block(rest, "[", "]")
         own |= _assignments(block, quotes=False)
-    if not rest or "/" not in rest or any(mark in rest for mark in "[]{}"):
+    if not _ENDPOINT.match(rest):
         raise DialError(CHAN_NOT_IMPLEMENTED, f"The dial string's part {text!r} names no endpoint.")
     # The braces win over the brackets, unless configured otherwise (reference, 2.5).
     both = common | own if common.get("local_var_clobber") == "true" else own | common
-    return Target(rest, both)
+    return Target(_plain(rest), both)
 
 
 def _block(text: str, opening: str, closing: str) -> tuple[str, str]:
@@ -119,11 +121,33 @@ def _plain(value: str) -> str:
 
 
 def _split(text: str, mark: str) -> list[str]:
-    """Splits outside of brackets and braces."""
-    parts, start, depth = list[str](), 0, 0
-    for place, one in enumerate(text):
-        depth += (one in "[{") - (one in "]}")
-        if one == mark and depth == 0:
+    """Splits outside of brackets and of quotes, at marks that no backslash precedes.
+
+    A bracket that is never closed is none; a quote that is never closed neither.
+    """
+    parts, start, closes, quoted, place = list[str](), 0, -1, False, 0
+    while place < len(text):
+        one = text[place]
+        if place > closes and one == "[":
+            closes = _end_of_block(text, place)
+        elif place <= closes:
+            pass
+        elif one == "\\":
+            place += 1
+        elif one == "'" and (quoted or "'" in text[place + 1 :]):
+            quoted = not quoted
+        elif one == mark and not quoted:
             parts.append(text[start:place])
             start = place + 1
+        place += 1
     return [*parts, text[start:]]
+
+
+def _end_of_block(text: str, start: int) -> int:
+    """Where the bracket at ``start`` is closed; -1: nowhere."""
+    depth = 0
+    for place in range(start, len(text)):
+        depth += (text[place] == "[") - (text[place] == "]")
+        if depth == 0:
+            return place
+    return -1

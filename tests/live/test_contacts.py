@@ -1,0 +1,64 @@
+"""What a phone may register, it is rung at (facts 40 and 41); what cannot be dialled is told."""
+
+import asyncio
+import json
+
+import pytest
+
+PARTS = [
+    "a,b$c&d=e+f;g?h/i@{at}",
+    "a'b'c!d~e*f(g)h_i.j-k@{at}",
+    "$,$@{at};x=$,$",
+    "p1@{at};x=a[b]c",
+    "p2@{at};x=a:_:b:_:c",
+    "p3@{at};x=a$b&c/d:e+f;y='q'",
+    "p4@{at};x=a,[leg_timeout=1]user/1002;y=mod_event_socket",
+    "p5@{at};pn-provider=apns;pn-param=ABC.com:voip;pn-prid=" + "0aF_:-" * 150,
+    "a%20b%22%7B%7C%5E@{at};x=%C3%A9",
+]
+
+
+async def test_phones_ring_at_every_address_that_is_legal(lab, admin, pbx, daemon):
+    """The lab knows each by the whole address that it registered."""
+    addresses = ["sip:" + part.format(at=f"127.0.0.1:{lab.port}") for part in PARTS]
+    for number, address in enumerate(addresses):
+        await lab.register_at(f"1001/{number}", address)
+    admin.group("--policy", "simultaneous", members=("1001", "1003"))
+    caller = lab.caller("5000").dial()
+    for number, address in enumerate(addresses):
+        await lab.until_seen(f"1001/{number}", "INVITE")
+        assert len(lab.seen(f"1001/{number}", "INVITE")) == 1, address
+    await lab.until_seen("1001", "INVITE")
+    await lab.until_seen("1003", "INVITE")
+    assert lab.seen("1002", "INVITE") == []
+    caller.hang_up()
+    await lab.until_closed(admin, "abandoned")
+
+
+@pytest.mark.parametrize("user", ["a|b", "a^b", "z\u00e9"])
+async def test_what_cannot_be_dialled_is_told_in_the_skip_and_in_the_list(lab, admin, watching, user):
+    await lab.unregister("1001")
+    await lab.register_at("1001/odd", f"sip:{user}@127.0.0.1:{lab.port}")
+    admin.group(members=("1001",))
+    assert await lab.caller("5000").dial().result(10) == 200  # voicemail
+    (call,) = admin.calls()
+    (skip,) = call["skips"]
+    assert skip["reason"] == "not-dialable"
+    assert skip["detail"].startswith("no SIP address that can be dialled: ")
+    assert call["reason"] == "nobody reachable"
+    (member,) = json.loads(admin("member", "list", "5000", "--json"))["members"]
+    assert (member["state"], member["state_detail"]) == ("not-dialable", skip["detail"])
+    await lab.register("1001")
+
+
+async def test_a_phone_that_registered_just_before_the_call_is_rung(lab, admin, watching):
+    admin.group(members=("1001",))
+    for count in range(1, 6):
+        await lab.unregister("1001")
+        await asyncio.sleep(0.3)  # so long the monitor takes at most to know it
+        await lab.register("1001")
+        await asyncio.sleep(0.05)
+        caller = lab.caller("5000", name=f"caller {count}").dial()
+        await lab.until_seen("1001", "INVITE", count, seconds=2)
+        caller.hang_up()
+        await lab.until_seen("1001", "CANCEL", count)
