@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from fshunt.simulator.core.phones import answers
-from tests.support.rig import Rig, rang
+from fshunt.hunting.destinations import parse_destination
+from fshunt.simulator.core.phones import answers, refuses
+from tests.support.rig import WAIT_SECONDS, Rig, rang
 
 TALKS = answers(0.05, talks=0.05)
+SHOWN = ("initial_callee_id_name", "initial_callee_id_number", "ignore_display_updates")
 
 
 def before(rig: Rig, *actions: tuple[str, str]) -> None:
@@ -35,3 +37,25 @@ def test_what_the_administrator_exported_for_other_ends_reaches_the_phones(light
     light_rig.record(call)
     (leg,) = call.legs.values()
     assert leg.channel.variables["sip_h_X-Account"] == "42"
+
+
+def test_the_caller_is_shown_the_pilot_and_the_groups_name_and_no_later_name(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", name="Sales Team", on_busy=parse_destination("transfer:1003"))
+    light_rig.phones("1001", behaviour=refuses(486, after=0.2))
+    light_rig.phones("1003", behaviour=TALKS)
+    rings = light_rig.happens("rings", "1001")
+    call = light_rig.started()
+    rings.wait(WAIT_SECONDS)
+    shown = {name: call.variables[name] for name in SHOWN}
+    assert shown == dict(zip(SHOWN, ("Sales Team", "5000", "true"), strict=True))
+    light_rig.record(call)
+    assert not set(SHOWN) & set(call.variables), "where the caller is sent to, they see who answers"
+
+
+@pytest.mark.parametrize("name", ["", "Sales/Support", "sales@hq"])
+def test_a_group_without_a_name_that_freeswitch_keeps_whole_is_shown_by_its_pilot(light_rig: Rig, name: str) -> None:
+    light_rig.group("5000", "1001", name=name)
+    light_rig.phones("1001", behaviour=TALKS)
+    call = light_rig.started()
+    light_rig.record(call)
+    assert call.variables["initial_callee_id_name"] == "5000"

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from tests.live.sip_phones import Lab
 
 
+SHOWS_UPDATES = "Yealink SIP-T46S 66.85.0.5"
+"""A phone that FreeSWITCH sends who the other side is, whenever that changes."""
+
+
 class Caller:
     """One call to the switch, as its caller experiences it."""
 
@@ -25,6 +29,8 @@ class Caller:
         self.final: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.ended = asyncio.Event()
         self.heard: list[int] = []
+        self.shown: list[str] = []
+        """Who answers, as the switch says it in each of its answers."""
         self.media: tuple[str, int] | None = None
         lab.callers[self.call_id] = self
 
@@ -56,6 +62,11 @@ class Caller:
         self._request("BYE", 2, self.to, token(), target=self.target)
         self.ended.set()
 
+    async def updates(self, headers: dict[str, str]) -> None:
+        """Say anew who calls, as a trunk does (RFC 3311)."""
+        self._request("UPDATE", 3, self.to, token(), target=self.target, more=headers)
+        await self.lab.until_seen(self.name, "UPDATED")
+
     def leave(self) -> None:
         """End the call whatever its state, as the test's end."""
         if not self.final.done():
@@ -70,9 +81,12 @@ class Caller:
     def responded(self, message: Message) -> None:
         self.media = media_of(message.body) or self.media
         code = message.code
+        if "UPDATE" in message.get("cseq"):
+            self.lab.note(self.name, "UPDATED")
         if "INVITE" not in message.get("cseq") or code == 100:
             return
         self.to = message.get("to")
+        self.shown += [message.identity] if message.identity else []
         if not self.heard or self.heard[-1] != code:
             self.heard.append(code)
             self.lab.note(self.name, f"HEARS {code}")
@@ -92,11 +106,20 @@ class Caller:
             self.ended.set()
 
     def _request(
-        self, method: str, count: int, to: str, branch: str, body: str = "", *, target: str | None = None
+        self,
+        method: str,
+        count: int,
+        to: str,
+        branch: str,
+        body: str = "",
+        *,
+        target: str | None = None,
+        more: dict[str, str] | None = None,
     ) -> None:
         me = f'"{self.display}" <sip:{self.number_shown}@{self.lab.domain}>;tag={self.tag}'
         headers = {"Via": self.lab.via(branch), "From": me, "To": to, "Call-ID": self.call_id}
         headers |= {"CSeq": f"{count} {method}", "Contact": f"<sip:caller@127.0.0.1:{self.lab.port}>"} | self.more
         if body:
-            headers |= {"Content-Type": "application/sdp", "Allow": "INVITE, ACK, BYE, CANCEL, INFO"}
-        self.lab.send(request(method, target or self.dialled, headers, body))
+            headers |= {"Content-Type": "application/sdp", "Allow": "INVITE, ACK, BYE, CANCEL, INFO, UPDATE"}
+            headers |= {"User-Agent": SHOWS_UPDATES}
+        self.lab.send(request(method, target or self.dialled, headers | (more or {}), body))

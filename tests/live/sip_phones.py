@@ -10,7 +10,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -54,6 +54,8 @@ class Behaviour:
     """Counted from the answer."""
     rings: int | None = 180
     """Its first answer: 180, 183 (with sound), or None."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Further headers of its answers, such as ``P-Asserted-Identity``."""
     digits: str = ""
     digits_after: float = 0.5
     user_agent: str = ""
@@ -271,6 +273,8 @@ class Lab(asyncio.DatagramProtocol):
                 answered.set_result(message)
         elif call_id in self.callers:
             self.callers[call_id].responded(message)
+        elif (leg := self.legs.get(call_id)) is not None and "UPDATE" in message.get("cseq"):
+            self.note(leg.phone, "UPDATED")
 
     def _requested(self, message: Message, call_id: str, sender: Address) -> None:
         leg, caller = self.legs.get(call_id), self.callers.get(call_id)
@@ -281,6 +285,9 @@ class Lab(asyncio.DatagramProtocol):
             return
         if leg is not None and message.method in ("INVITE", "UPDATE", "INFO"):
             self.note(leg.phone, f"{message.method} AGAIN", shown=message.get("p-asserted-identity"))
+        if message.method in ("UPDATE", "INVITE") or (message.method == "INFO" and "display" in message.body.lower()):
+            who = leg.phone if leg is not None else caller.name if caller is not None else ""
+            self.note(who, "IS SHOWN", identity=message.identity or message.body)
         body = sdp(self.port) if message.method == "INVITE" else ""
         self.send(message.response(200, f"sip:lab@127.0.0.1:{self.port}", body=body), sender)
         if message.method == "CANCEL" and leg is not None and leg.state == "ringing":
@@ -310,10 +317,10 @@ class Lab(asyncio.DatagramProtocol):
         tag = leg.tag if code > 100 else None
         contact = contact or self.contact_of(leg.phone)
         how = self.phones[leg.phone]
-        more = {"User-Agent": how.user_agent, "Allow": "INVITE, ACK, BYE, CANCEL, INFO, UPDATE"}
-        self.send(
-            leg.invite.response(code, contact, tag=tag, body=body, more=more if how.user_agent else None), leg.sender
-        )
+        more = dict(how.headers) if code > 100 else {}
+        if how.user_agent:
+            more |= {"User-Agent": how.user_agent, "Allow": "INVITE, ACK, BYE, CANCEL, INFO, UPDATE"}
+        self.send(leg.invite.response(code, contact, tag=tag, body=body, more=more), leg.sender)
 
     async def _play(self, call_id: str, leg: Leg, how: Behaviour) -> None:
         if how.rings is not None:
@@ -349,6 +356,11 @@ class Lab(asyncio.DatagramProtocol):
         self.note(phone, "REFER", to=number)
         target = f"<sip:{number}@{self.domain}>"
         self._in_dialog(call_id, leg, "REFER", more={"Refer-To": target, "Referred-By": f"<{self.contact_of(phone)}>"})
+
+    def update(self, phone: str, headers: dict[str, str]) -> None:
+        """Have a phone in a call say anew who it is (RFC 3311)."""
+        call_id, leg = next((c, leg) for c, leg in self.legs.items() if leg.phone == phone and leg.state == "answered")
+        self._in_dialog(call_id, leg, "UPDATE", more=headers)
 
     def _in_dialog(
         self, call_id: str, leg: Leg, method: str, body: str = "", more: dict[str, str] | None = None

@@ -69,6 +69,11 @@ class Message:
         to = self.get("to")
         return f"{to};tag={tag}" if tag and "tag=" not in to else to
 
+    @property
+    def identity(self) -> str:
+        """Who the other side is said to be, past From and To; empty where nothing is said."""
+        return self.get("p-asserted-identity") or self.get("remote-party-id")
+
     def response(
         self, code: int, contact: str, *, tag: str | None = None, body: str = "", more: dict[str, str] | None = None
     ) -> str:

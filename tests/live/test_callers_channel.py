@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.live.machines import Pbx
+from tests.live.sip_callers import SHOWS_UPDATES
 from tests.live.sip_phones import Lab
 
 EARLY_SECONDS, LATE_SECONDS = 0.1, 0.9
@@ -103,3 +105,42 @@ async def test_what_is_the_administrators_reaches_the_phones(lab, admin, before)
     await caller.until_end()
     invite = next(iter(lab.legs.values())).invite
     assert invite.get("x-account") == "42"
+
+
+SHOWN_SECONDS = 0.3
+"""Within this time a name that is passed on has been passed on."""
+
+PRIVATE = '"Jo Private" <sip:+491701234567@carrier.test>'
+
+
+@pytest.mark.parametrize("number", ["5000", "85000"], ids=["ringing", "answered by an attendant"])
+@pytest.mark.parametrize("header", ["P-Asserted-Identity", "Remote-Party-ID"])
+async def test_the_caller_sees_the_pilot_and_never_the_members_own_number(lab, admin, number, header):
+    admin.group("--name", "Sales Team", "--prefix", "Sales", members=("1001", "+4915155512@carrier"))
+    lab.behave("1001", reject=486, headers={header: PRIVATE})
+    lab.behave("+4915155512", answer_after=0.3, digits="1", headers={header: PRIVATE}, user_agent=SHOWS_UPDATES)
+    caller = lab.caller(number).dial()
+    assert await caller.result(15) == 200
+    await lab.until_seen("+4915155512", "IS SHOWN")
+    lab.update("+4915155512", {header: PRIVATE})
+    await lab.until_seen("+4915155512", "UPDATED")
+    await caller.updates({"P-Asserted-Identity": '"Somebody" <sip:+14155550100@trunk.test>'})
+    await asyncio.sleep(SHOWN_SECONDS)
+    lab.hang_up("+4915155512")
+    await caller.until_end()
+    told = [*caller.shown, *(seen.detail["identity"] for seen in lab.seen("caller", "IS SHOWN"))]
+    assert not any("Jo" in each or "555" in each or "1701" in each or "1001" in each for each in told)
+    if number == "5000":
+        assert caller.shown[-1].startswith('"Sales Team" <sip:5000@')
+    shown = [seen.detail["identity"] for seen in lab.seen("+4915155512", "IS SHOWN")]
+    assert all(each.startswith('"Sales Lab" <sip:4155550100@') for each in shown), shown
+
+
+async def test_a_caller_who_is_sent_elsewhere_sees_who_answers_there(lab, admin):
+    admin.group("--on-busy", "transfer:1003", members=("1001",))
+    lab.behave("1001", reject=486)
+    lab.behave("1003", answer_after=0.2, hangup_after=0.5, headers={"P-Asserted-Identity": PRIVATE})
+    caller = lab.caller("5000").dial()
+    assert await caller.result(15) == 200
+    await caller.until_end()
+    assert caller.shown[-1].startswith('"Jo Private"')

@@ -79,7 +79,6 @@ class Call:
         self._stopping = False
         self._ringing: Ringing | None = None
         self._destination: Destination | None = None
-        self._presented = False
 
     # The way of a call.
 
@@ -126,7 +125,7 @@ class Call:
         if hunt.group.hunt_timeout is not None:
             self.gives_up_at = self.deps.monotonic() + hunt.group.hunt_timeout
         self.call_log.opened(hunt)
-        self._presented = present(self.session, self.caller, hunt.group)
+        present(self.session, self.caller, hunt.group)
         return hunt
 
     def _ring_stages(self, hunt: Hunt) -> bool:
@@ -256,7 +255,7 @@ class Call:
         hunt.move(HuntEvent.EXHAUSTED)
         case, destination = hunt.case(), hunt.destination()
         self._destination = destination
-        if destination.kind is DestinationKind.TRANSFER and self._presented:
+        if destination.kind is DestinationKind.TRANSFER:
             clear_presentation(self.session, self.caller)
         if destination.kind is DestinationKind.VOICEMAIL:
             self.detached_result = Result.VOICEMAIL

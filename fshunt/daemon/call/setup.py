@@ -38,8 +38,14 @@ CHANNEL_VARIABLES = {
 }
 """What a hunt needs, whatever the dialplan has set; ``left_variables`` says what it must not find."""
 
-PRESENTATION_VARIABLES = ("effective_caller_id_name", "ringback", "transfer_ringback", "instant_ringback")
+PRESENTATION_VARIABLES = (
+    *("effective_caller_id_name", "ringback", "transfer_ringback", "instant_ringback"),
+    *("initial_callee_id_name", "initial_callee_id_number", "ignore_display_updates"),
+)
 """The variables that depend on the group."""
+
+CUTS_A_NAME = "/@"
+"""FreeSWITCH takes what is before or after these in a callee's name for no part of it (switch_utils.h)."""
 
 SURELY_PLAYS_SECONDS = 0.1
 """After this time a requested sound plays: a parked channel looks for commands every 20 ms (fact 11)."""
@@ -89,24 +95,36 @@ def _cleared(session: Session) -> list[str]:
     return names
 
 
-def present(session: Session, caller: Caller, group: Group) -> bool:
-    """Set what depends on the group: the name that members see, and what the caller hears while waiting.
+def present(session: Session, caller: Caller, group: Group) -> None:
+    """Set what depends on the group: the name that members see, and what the caller hears and sees while waiting.
 
-    Tell whether there was anything to set, and so to take back when the caller is sent elsewhere.
+    It is to be taken back when the caller is sent elsewhere.
     """
     if caller.presented:
         clear_presentation(session, caller)
-    values = {}
+    values = _shown_to_the_caller(group)
     if group.prefix:
         values["effective_caller_id_name"] = caller.prefixed_name(validation.check_prefix(group.prefix))
     if group.music or caller.answered:
         music = validation.check_music(group.music) if group.music else RINGBACK_TONE
         # transfer_ringback is for a channel that is answered; without instant_ringback a silent phone makes silence.
         values |= {"ringback": music, "transfer_ringback": music, "instant_ringback": "true"}
-    if values:
-        values[PRESENTED] = "true"
-        session.post(*(api.uuid_setvar(caller.uuid, name, value) for name, value in values.items()))
-    return bool(values)
+    values[PRESENTED] = "true"
+    session.post(*(api.uuid_setvar(caller.uuid, name, value) for name, value in values.items()))
+
+
+def _shown_to_the_caller(group: Group) -> dict[str, str]:
+    """Return what has the caller see the pilot, and never who of its members answers, nor at which number (fact 56).
+
+    It also keeps the prefix on the member's phone, whatever name the caller's side says later.
+    """
+    pilot = validation.check_pilot(group.pilot)
+    name = validation.check_name(group.name) if group.name else pilot
+    return {
+        "initial_callee_id_name": pilot if any(mark in name for mark in CUTS_A_NAME) else name,
+        "initial_callee_id_number": pilot,
+        "ignore_display_updates": "true",
+    }
 
 
 class HoldMusic:
@@ -165,4 +183,4 @@ class HoldMusic:
 
 def clear_presentation(session: Session, caller: Caller) -> None:
     """Take back what ``present`` has set: it is of one group, and the caller goes on to another place."""
-    session.post(*(api.uuid_setvar(caller.uuid, name) for name in (*PRESENTATION_VARIABLES, PRESENTED)))
+    session.post(*api.uuid_unset_all(caller.uuid, (*PRESENTATION_VARIABLES, PRESENTED)))
