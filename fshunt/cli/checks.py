@@ -10,6 +10,7 @@ from fshunt.cli.app import App
 from fshunt.daemon.net.peers import Peers
 from fshunt.errors import DatabaseError, FshuntError
 from fshunt.hunting.group import Group
+from fshunt.hunting.loops import loop_warnings
 from fshunt.services.cluster_health import count
 from fshunt.settings import Address, Settings, WatchedSwitch
 
@@ -63,7 +64,7 @@ def check_groups(app: App) -> Check:
         domains, found = _all_groups(app)
     except FshuntError as error:
         return Check("groups", False, str(error))
-    doubtful = [warning for group in found for warning in group.warnings()]
+    doubtful = [warning for group in found for warning in (*group.warnings(), *loop_warnings(group, found))]
     return Check(
         "groups", True, " ".join([f"{count(len(found), 'group')} in {count(len(domains), 'domain')}.", *doubtful])
     )

@@ -96,6 +96,7 @@ def add(app: App, /, pilot: str, force: bool, **options: Any) -> None:
     with app.writing() as (session, domain):
         before = domain_names(session)
         details = _details(session, groups.add_group(session, domain, pilot, **fields))
+        _warn_of_others(app, session, details.group)
     _warn_of_second_domain(app, domain, before)
 
     def page() -> None:
@@ -103,6 +104,12 @@ def add(app: App, /, pilot: str, force: bool, **options: Any) -> None:
         _print(app, details, found)
 
     _show(app, details, page)
+
+
+def _warn_of_others(app: App, session: Session, group: Group) -> None:
+    """Warn of what the other groups of the domain make of a group: callers may go round in circles."""
+    for warning in groups.warnings_of(session, group):
+        app.warn(warning)
 
 
 def _warn_of_second_domain(app: App, domain: str, before: Sequence[str]) -> None:
@@ -146,6 +153,7 @@ def show(app: App, pilot: str) -> None:
     """Show a group: settings, members, rotation and warnings."""
     with app.reading() as (session, domain):
         details = _details(session, groups.get_group(session, domain, pilot))
+        _warn_of_others(app, session, details.group)
     _show(app, details, lambda: _print(app, details))
 
 
@@ -166,6 +174,7 @@ def set_(app: App, /, pilot: str, force: bool, **options: Any) -> None:
     found = _checked(app, pilot, fields, force=force, new=False)
     with app.writing() as (session, domain):
         details = _details(session, groups.set_group(session, domain, pilot, **fields))
+        _warn_of_others(app, session, details.group)
     _show(app, details, lambda: _print(app, details, found))
 
 
@@ -203,6 +212,7 @@ def renumber(app: App, pilot: str, new: str) -> None:
     """
     with app.writing() as (session, domain):
         details = _details(session, groups.renumber_group(session, domain, pilot, new))
+        _warn_of_others(app, session, details.group)
     _tell(app, details, f"Renumbered group {pilot} of {domain} to {new}.")
 
 

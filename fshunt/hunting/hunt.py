@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from fshunt.hunting.availability import AUTO_BLOCKED, MemberStatus, SkipReason
-from fshunt.hunting.destinations import Destination, DestinationKind
+from fshunt.hunting.destinations import GROUP_BOX, Destination, DestinationKind
 from fshunt.hunting.group import Group, Member, WhenBusy
+from fshunt.hunting.loops import NO_OVERFLOWS, Overflows
 from fshunt.hunting.policies import decide
 from fshunt.hunting.policy_input import PolicyInput
 from fshunt.hunting.states import HuntEvent, HuntState, Outcome, Result, after
@@ -20,6 +21,8 @@ class Case(StrEnum):
     NO_ANSWER = "nobody answered"
     BUSY = "everybody busy"
     UNREACHABLE = "nobody reachable"
+    LOOP = "loop"
+    """The caller has overflowed into the group once too often; nobody is rung."""
 
 
 _NOBODY_ANSWERED = {Outcome.NO_ANSWER, Outcome.DECLINED, Outcome.CONFIRM_REFUSED, SkipReason.DECLINED}
@@ -76,6 +79,8 @@ class Hunt:
     last_end: dict[int, Outcome | SkipReason] = field(default_factory=dict)
     """The latest end for each member: an outcome or a skip reason."""
     caller_ids: frozenset[str] = frozenset()
+    overflows: Overflows = NO_OVERFLOWS
+    """The groups that the caller has overflowed from until now."""
     offer_ids: set[str] = field(default_factory=set)
     """The ids of all offers of this hunt."""
     _ends: set[Outcome | SkipReason] = field(default_factory=set)
@@ -90,9 +95,9 @@ class Hunt:
     def stages(self) -> Iterator[Stage]:
         """Yield the stages in the policy's order, cycle after cycle (invariant I7).
 
-        A group that is disabled has no stages; nor has one without members.
+        A group that is disabled has no stages; nor has one without members, or one that is entered once too often.
         """
-        if not self.group.enabled:
+        if not self.group.enabled or self.is_loop():
             return
         plan = decide(self.policy_input)
         for cycle in range(1, self.group.cycles + 1):
@@ -101,9 +106,13 @@ class Hunt:
 
     def waits(self) -> bool:
         """Tell whether the caller waits for a member who is busy now (``when_busy``, design, section 4)."""
-        if not self.group.enabled or self.group.when_busy is not WhenBusy.QUEUE:
+        if not self.group.enabled or self.is_loop() or self.group.when_busy is not WhenBusy.QUEUE:
             return False
         return any(self._is_busy(member) for member in self.queued_for())
+
+    def is_loop(self) -> bool:
+        """Tell whether the caller goes round from group to group, and so to the box of this one."""
+        return self.overflows.is_loop(self.group.id)
 
     def is_caller(self, member: Member) -> bool:
         """Tell whether a member is the caller."""
@@ -190,6 +199,8 @@ class Hunt:
 
     def case(self) -> Case:
         """Return why nobody took the call: an unanswered phone outweighs a busy one, a busy one a missing one."""
+        if self.is_loop():
+            return Case.LOOP
         if self._ends & _NOBODY_ANSWERED:
             return Case.NO_ANSWER
         return Case.BUSY if self._ends & _BUSY else Case.UNREACHABLE
@@ -201,6 +212,7 @@ class Hunt:
             Case.NO_ANSWER: group.on_no_answer,
             Case.BUSY: group.on_busy,
             Case.UNREACHABLE: group.on_unreachable,
+            Case.LOOP: GROUP_BOX,
         }[self.case()]
         if chosen.kind is DestinationKind.VOICEMAIL and chosen.value is None:
             box = group.box()

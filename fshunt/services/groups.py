@@ -21,6 +21,7 @@ from fshunt.errors import Conflict, NotFound, UsageError
 from fshunt.hunting import validation
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import check_destinations, check_stored, columns_of
+from fshunt.hunting.loops import loop_warnings
 from fshunt.hunting.policies import POLICIES, Remembers
 from fshunt.hunting.rotation import RotationPointer, next_index
 from fshunt.services.members import forget_stray_blocks
@@ -133,6 +134,11 @@ def remove_group(s: Session, domain: str, pilot: str) -> Group:
     s.execute(delete(Domain).where(Domain.id == domain_id, none_left))
     announce(s, domain, [member.extension for member in group.members])
     return group
+
+
+def warnings_of(s: Session, group: Group) -> list[str]:
+    """Return the warnings that depend on the other groups of the domain, one sentence each."""
+    return loop_warnings(group, list_groups(s, group.domain))
 
 
 def _check(group: Group) -> None:

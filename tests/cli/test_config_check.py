@@ -227,10 +227,12 @@ def test_a_name_that_nobody_knows_is_wrong(checked):
 
 
 def test_warnings_of_groups_are_shown(checked):
-    checked.run("group", "add", "6000")
+    checked.run("group", "add", "6000", "--on-busy", "transfer:6001")
+    checked.run("group", "add", "6001", "--on-busy", "transfer:6000")
     ok, message = checks(checked)["groups"]
     assert ok
     assert "Group 6000 has no members" in message
+    assert "Callers of group 6000 can overflow back into it (6000 to 6001 to 6000)" in message
 
 
 def test_a_password_in_a_file_that_everybody_can_read_is_warned_of(checked, tmp_path):

@@ -50,6 +50,16 @@ def test_a_group_is_added_with_all_its_options(fshunt):
     assert {name: group[name] for name in given} == given
 
 
+def test_a_destination_that_closes_a_loop_is_saved_with_a_warning(fshunt):
+    fshunt.run("group", "add", "5000", "--on-busy", "transfer:5001")
+    warning = "Callers of group 5001 can overflow back into it (5001 to 5000 to 5001)"
+    assert warning in fshunt.run("group", "add", "5001", "--on-no-answer", "transfer:5000").stderr
+    assert warning in fshunt.run("group", "set", "5001", "--on-no-answer", "transfer:5000").stderr
+    assert warning in fshunt.run("group", "show", "5001").stderr
+    assert "can overflow back" in fshunt.run("group", "show", "5000").stderr
+    assert "can overflow back" not in fshunt.run("group", "set", "5001", "--on-no-answer", "transfer:1005").stderr
+
+
 def test_a_group_needs_no_more_than_its_number(fshunt):
     result = fshunt.run("group", "add", "5000")
     assert "Added group 5000 of pbx.test." in result.stdout

@@ -19,6 +19,7 @@ from fshunt.daemon.call.finish import (
     give_up,
     leave,
     leave_ringing,
+    note_overflow,
     part,
     protect_talk,
     talk,
@@ -257,6 +258,8 @@ class Call:
         self._destination = destination
         if destination.kind is DestinationKind.TRANSFER:
             clear_presentation(self.session, self.caller)
+        if destination.kind is DestinationKind.TRANSFER:
+            note_overflow(self.session, self.caller, hunt.group)
         if destination.kind is DestinationKind.VOICEMAIL:
             self.detached_result = Result.VOICEMAIL
             self.call_log.leaving(Result.VOICEMAIL, case, destination)

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from fshunt.esl.frames import Frame
 from fshunt.freeswitch.channels import account_of
 from fshunt.hunting import validation
+from fshunt.hunting.loops import NO_OVERFLOWS, Overflows, overflows_of
 
 MAX_SHOWN_CHARS = 120
 DEFAULT_CONTEXT = "default"
 PRESENTED = "fshunt_presented"
 """The channel variable that says so to a later hunt of the same call."""
+
+OVERFLOWS = "fshunt_overflows"
+"""The channel variable with the groups that a caller has overflowed from. It is exported, so that the other side of a
+``loopback`` has it too; a caller cannot set it."""
 
 MAX_APOSTROPHES = 1
 """In a name that is passed on: the switch's ``uuid_setvar`` takes two for quotation marks and drops them."""
@@ -39,6 +44,8 @@ class Caller:
     """Whether the caller asked that the number, or the name, be shown to nobody."""
     presented: bool = False
     """Whether an earlier hunt of this call has set the name and music of its group."""
+    overflows: Overflows = NO_OVERFLOWS
+    """The groups that the caller has overflowed from on the way here."""
 
     @property
     def asked_domain(self) -> str:
@@ -77,6 +84,7 @@ def caller_of(channel: Frame) -> Caller:
         presence_ids=_presence_ids(channel),
         withheld=any(channel.get(f"Caller-Privacy-Hide-{part}") == "true" for part in ("Number", "Name")),
         presented=channel.get(f"variable_{PRESENTED}") == "true",
+        overflows=overflows_of(channel.get(f"variable_{OVERFLOWS}") or "", _arrival(channel)),
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from uuid import uuid4
 
-from fshunt.daemon.call.caller import Caller
+from fshunt.daemon.call.caller import OVERFLOWS, Caller
 from fshunt.errors import FshuntError
-from fshunt.esl import api
+from fshunt.esl import api, commands
 from fshunt.esl.commands import UnsafeText
 from fshunt.esl.session import CallerGone, Session, SwitchLost
 from fshunt.hunting import validation
@@ -125,6 +126,18 @@ def _to_voicemail(session: Session, caller: Caller, domain: str, box: str, setti
         session.check_caller(TAKEN_SECONDS)
     hang_up(session, "NORMAL_CLEARING")
     return Result.VOICEMAIL
+
+
+def note_overflow(session: Session, caller: Caller, group: Group) -> None:
+    """Have the caller, who is about to overflow from a group, take along which groups that was.
+
+    It is forgotten at the bridge, by which a person has the call. Exported, it also reaches the far side of a
+    ``loopback``; a leg over SIP does not have it.
+    """
+    session.post(
+        commands.execute("export", f"{OVERFLOWS}={caller.overflows.leaving(group.id)}", str(uuid4())),
+        api.uuid_setvar(caller.uuid, "execute_on_pre_bridge_fshunt_3", f"unset {OVERFLOWS}"),
+    )
 
 
 def context_of(group: Group, caller: Caller, settings: Settings) -> str:

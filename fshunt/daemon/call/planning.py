@@ -40,6 +40,7 @@ def plan(caller: Caller, hunt_id: str, deps: Dependencies, deadline: Deadline) -
         policy_input=policy_input,
         log=log_transition,
         caller_ids=caller.presence_ids,
+        overflows=caller.overflows,
     )
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import gevent
 
-from fshunt.daemon.call.caller import PRESENTED, Caller
+from fshunt.daemon.call.caller import OVERFLOWS, PRESENTED, Caller
 from fshunt.esl import api, commands
 from fshunt.esl.frames import Frame
 from fshunt.esl.session import Session, TimedOut
@@ -75,7 +75,7 @@ def greet(session: Session, caller: Caller) -> None:
         commands.add_filter(uuid),
         commands.subscribe(*EVENTS),
         *api.uuid_unset_all(uuid, _cleared(session)),
-        api.uuid_setvar_multi(uuid, CHANNEL_VARIABLES),
+        api.uuid_setvar_multi(uuid, CHANNEL_VARIABLES | {OVERFLOWS: caller.overflows.arrived(caller.arrival)}),
         commands.execute("ring_ready", "", str(uuid4())),
     )
 
