@@ -75,6 +75,12 @@ SIP_RULES = (
 """The first rule that holds counts (RFC 3261 section 21; 607: RFC 8197). Any other answer says that the phone, or the
 trunk, could not take the call: 403, 404, 410, 484, 488, 500, 502, 503, also 608 of a filter in between (RFC 8688)."""
 
+SILENT = {
+    "NO_USER_RESPONSE": "the phone did not respond",
+    "PROGRESS_TIMEOUT": "the phone gave no sign of ringing in time",
+}
+"""Causes of phones that said nothing at all."""
+
 CANCELLED = 487
 """A phone's answer to our own CANCEL, unless it is the cause of the end."""
 
@@ -106,8 +112,8 @@ def detail_of(cause: str, sip_code: int | None, outcome: Outcome, *, external: b
     """Return in words what a cause and a SIP answer add to the outcome; None if they add nothing."""
     if sip_code is not None and sip_code != CANCELLED:
         return _said(sip_code, outcome, external)
-    if cause == "NO_USER_RESPONSE":
-        return "the phone did not respond"
+    if cause in SILENT:
+        return SILENT[cause]
     return None if cause in OUTCOMES else f"cause {cause}"
 
 

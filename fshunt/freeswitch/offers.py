@@ -12,16 +12,15 @@ from fshunt.esl.frames import Frame, array
 from fshunt.freeswitch.causes import NOT_CREATED, REFUSED, detail_of, outcome_of
 from fshunt.hunting.states import Outcome
 
-LATEST_RINGING_SECONDS = 4.0
-"""A ring time counts from the moment the phone rings. For a phone or gateway that does not signal ringing within this
-time it counts from the start, so that no phone can extend a stage."""
-
 EARLY_MEDIA_SECONDS = 8.0
 """A trunk that sends 183 has the mobile searched for and may play anything; where no 180 follows, the mobile is taken
 to ring from so many seconds after it."""
 
 CONNECT_SECONDS = 10.0
 """A phone that was picked up is connected at once; one that is not connected after this time is dropped."""
+
+DEAD = "PROGRESS_TIMEOUT"
+"""The cause with which a phone is ended that has given no sign of ringing."""
 
 _WEIGHT = (
     Outcome.ANSWERED,
@@ -55,24 +54,37 @@ def is_leg_of(channel_uuid: str, offer_ids: Container[str]) -> bool:
 
 @dataclass(slots=True)
 class Leg:
-    """One phone that rings, until it is ``due``. Times are of the session's monotonic clock, in seconds."""
+    """One phone that is called. Times are of the session's monotonic clock, in seconds."""
 
     uuid: str
     endpoint: str
+    setup_seconds: float
+    """A phone that gives no sign of ringing within this time is dead."""
     external: bool = False
     """Reached through a gateway."""
     confirms: bool = False
-    due: float = float("inf")
-    picked_up: bool = False
     rang_at: float | None = None
     """When it sent 180, or what FreeSWITCH takes for it (fact 36)."""
     early_at: float | None = None
     """When it sent sound before the answer (183)."""
     seen: bool = False
     """Whether the switch has told of it."""
+    picked_up_at: float | None = None
+    called_off: bool = False
+    """Its time is over, and the switch is told to end it."""
     outcome: Outcome | None = None
     cause: str | None = None
     sip_code: int | None = None
+
+    @property
+    def picked_up(self) -> bool:
+        """Whether it was picked up."""
+        return self.picked_up_at is not None
+
+    @property
+    def silent(self) -> bool:
+        """Whether it has given no sign of ringing."""
+        return self.rang_at is None and self.early_at is None and not self.picked_up
 
     @property
     def rings_from(self) -> float | None:
@@ -80,6 +92,26 @@ class Leg:
         if self.rang_at is not None or self.early_at is None:
             return self.rang_at
         return self.early_at + (EARLY_MEDIA_SECONDS if self.external else 0.0)
+
+    def longest(self, ring_seconds: float) -> float:
+        """How long it can take from the INVITE to the end of ``ring_seconds`` of ringing."""
+        return self.setup_seconds + (EARLY_MEDIA_SECONDS if self.external else 0.0) + ring_seconds
+
+    def rings(self, now: float) -> None:
+        """It rings; only the first sign counts."""
+        self.rang_at = now if self.rang_at is None else self.rang_at
+
+    def sends_sound(self, now: float) -> None:
+        """It sends sound before the answer."""
+        self.early_at = now if self.early_at is None else self.early_at
+
+    def is_picked_up(self, now: float) -> None:
+        """It is picked up, even as its time ends."""
+        self.picked_up_at, self.called_off = now, False
+
+    def call_off(self) -> None:
+        """Note that the switch is told to end it."""
+        self.called_off = True
 
     def end(self, cause: str, sip_code: int | None = None, now: float = 0.0) -> None:
         """Note the hang-up cause, and the phone's answer, that came ``now``; the first one holds."""
@@ -97,8 +129,8 @@ class Leg:
 class Offer:
     """One member rung once: the legs of the member's phones, and when they stop ringing.
 
-    ``ring_seconds`` is the ring time, ``confirm_seconds`` the time to press the digit, None if none is needed.
-    ``started`` is of the session's monotonic clock, in seconds.
+    ``ring_seconds`` is the ring time, ``confirm_seconds`` the time to press the digit, None if none is needed. No leg
+    rings longer than until ``latest``. Times are of the session's monotonic clock, in seconds.
     """
 
     id: str
@@ -108,33 +140,49 @@ class Offer:
     ring_seconds: float
     confirm_seconds: float | None
     started: float
-    rang_at: float | None = None
+    latest: float = float("inf")
     outcome: Outcome | None = None
     withdrawn: str | None = None
     """Why fshunt ended it early, in words; None: it did not."""
+    cut_short: bool = False
+    """The time of the hunt was over before a phone had rung its time."""
 
     def __post_init__(self) -> None:
         for leg in self.legs:
-            leg.due = self.started + self.ring_seconds
             leg.confirms = self.confirm_seconds is not None
 
-    def rings(self, leg: Leg, now: float, *, early: bool = False) -> None:
-        """A phone of the member rings: from here the ring time counts, unless the signal is late."""
-        if early:
-            leg.early_at = now if leg.early_at is None else leg.early_at
-        elif leg.rang_at is None:
-            leg.rang_at = now
-        if self.rang_at is None:
-            self.rang_at = now
-            if now - self.started <= LATEST_RINGING_SECONDS:
-                for leg in self.legs:
-                    if not leg.picked_up:
-                        leg.due = now + self.ring_seconds
+    @property
+    def rang_out(self) -> bool:
+        """Whether it rang for its whole ring time, and nobody answered."""
+        return self.outcome is Outcome.NO_ANSWER and self.withdrawn is None and not self.cut_short
 
-    def picked_up(self, leg: Leg, now: float) -> None:
-        """A phone of the member was picked up: if it must confirm, that time counts now. The others keep ringing."""
-        leg.picked_up = True
-        leg.due = now + (CONNECT_SECONDS if self.confirm_seconds is None else self.confirm_seconds)
+    def due(self, leg: Leg) -> float:
+        """When the time of a leg is over; infinity for one that has ended, or is being ended.
+
+        The ring time counts from the moment the phone rings; the first phone of a member counts for those that ring
+        later. A phone that stays silent has its time to ring, and not longer than others of the member ring.
+        """
+        if leg.outcome is not None or leg.called_off:
+            return float("inf")
+        if leg.picked_up_at is not None:
+            return leg.picked_up_at + (CONNECT_SECONDS if self.confirm_seconds is None else self.confirm_seconds)
+        dead_at = self.started + leg.setup_seconds
+        return min(self._rung_at(leg), self.latest, dead_at if leg.silent else float("inf"))
+
+    def _rung_at(self, leg: Leg) -> float:
+        """When the ring time is over; infinity while no phone of the member rings."""
+        begun = [each.rings_from for each in self.live_legs() if each.rings_from is not None]
+        if not begun:
+            return float("inf")
+        return min(min(begun) + self.ring_seconds, self.started + leg.longest(self.ring_seconds))
+
+    def call_off(self, leg: Leg, now: float) -> str:
+        """Note that a leg's time is over; return the cause with which it is to be ended."""
+        if not leg.picked_up and self.latest <= now < self._rung_at(leg):
+            self.cut_short = True
+        dead = leg.silent and (now >= self.started + leg.setup_seconds or now >= self._rung_at(leg))
+        leg.call_off()
+        return DEAD if dead else "NO_ANSWER"
 
     def withdraw(self, why: str) -> None:
         """Note, in words, why it is ended before its time."""
@@ -184,14 +232,12 @@ class StageLegs:
 
     def next_due(self) -> float:
         """The earliest moment at which a leg's time is over; infinity if none is left."""
-        return min((leg.due for leg in self._open_legs()), default=float("inf"))
+        return min((offer.due(leg) for offer, leg in self._by_leg.values()), default=float("inf"))
 
-    def overdue(self, now: float) -> list[Leg]:
-        """The legs whose time is over and which have not ended; each is given once."""
-        late = [leg for leg in self._open_legs() if leg.due <= now]
-        for leg in late:
-            leg.due = float("inf")
-        return late
+    def overdue(self, now: float) -> list[tuple[Leg, str]]:
+        """The legs whose time is over, and the cause with which each is to be ended; each is given once."""
+        late = [(offer, leg) for offer, leg in self._by_leg.values() if offer.due(leg) <= now]
+        return [(leg, offer.call_off(leg, now)) for offer, leg in late]
 
     def winner(self) -> Offer | None:
         """The offer of the leg that has the call, if one has."""
@@ -206,11 +252,11 @@ class StageLegs:
         leg.seen = True
         match event.get("Event-Name"):
             case "CHANNEL_PROGRESS":
-                offer.rings(leg, now)
+                leg.rings(now)
             case "CHANNEL_PROGRESS_MEDIA":
-                offer.rings(leg, now, early=True)
+                leg.sends_sound(now)
             case "CHANNEL_ANSWER":
-                offer.picked_up(leg, now)
+                leg.is_picked_up(now)
             case "CHANNEL_HANGUP_COMPLETE" | "CHANNEL_HANGUP":
                 leg.end(event.get("Hangup-Cause") or "NORMAL_UNSPECIFIED", sip_code_of(event), now)
         return offer

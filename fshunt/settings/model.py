@@ -72,6 +72,21 @@ class Settings:
             values.seconds(0.1, 60), "Length of one ring, in seconds: with 6, a ring time of 3 rings is 18 seconds."
         ),
     )
+    dead_phone_seconds: float = field(
+        default=4.0,
+        metadata=_about(
+            values.seconds(0.5, 60),
+            "How long a phone may take to ring, in seconds: one that gives no sign of ringing within this time is "
+            "dead, its member `unreachable` for this call, and the next member rings.",
+        ),
+    )
+    external_setup_seconds: float = field(
+        default=15.0,
+        metadata=_about(
+            values.seconds(0.5, 120),
+            "The same for external members: how long a trunk may take to make the other phone ring, in seconds.",
+        ),
+    )
     listen: Address = field(
         default=Address("127.0.0.1", 8084),
         metadata=_about(

@@ -58,7 +58,6 @@ def test_a_members_own_ring_time_goes_over_the_groups(light_rig: Rig) -> None:
     ("behaviour", "outcome"),
     [
         (RINGS, "no-answer"),
-        (Behaviour(progress=None), "no-answer"),
         (Behaviour(progress=183), "no-answer"),
         (refuses(486), "busy"),
         (refuses(603), "declined"),

@@ -70,7 +70,7 @@ def test_the_boundaries_belong_to_the_later_meaning() -> None:
 @pytest.mark.parametrize("cause", ["NO_ANSWER", "LOSE_RACE", "PROGRESS_TIMEOUT"])
 def test_the_answer_to_our_own_cancel_says_nothing(cause: str) -> None:
     assert outcome_of(cause, 487, rang=2.0) is OUTCOMES[cause]
-    assert detail_of(cause, 487, OUTCOMES[cause]) is None
+    assert detail_of(cause, 487, OUTCOMES[cause]) == detail_of(cause, None, OUTCOMES[cause])
 
 
 @given(st.integers(300, 699), st.booleans(), st.none() | st.floats(0, 600), st.sampled_from(sorted(OUTCOMES)))
@@ -85,6 +85,7 @@ def test_whatever_a_phone_answers_it_did_not_take_the_call(
 def test_the_details_say_whose_refusal_it_was_and_the_code() -> None:
     assert "do not disturb" in str(detail_of("NO_USER_RESPONSE", 480, UNREACHABLE))
     assert "did not respond" in str(detail_of("NO_USER_RESPONSE", None, UNREACHABLE))
+    assert "no sign of ringing" in str(detail_of("PROGRESS_TIMEOUT", None, UNREACHABLE))
     assert detail_of("USER_BUSY", 486, BUSY) is None
     assert detail_of("USER_BUSY", 486, DECLINED) == "refused while it rang (486)"
     assert detail_of("CALL_REJECTED", 603, DECLINED) is None

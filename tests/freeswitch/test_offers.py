@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fshunt.esl.frames import Frame
 from fshunt.freeswitch.causes import OUTCOMES
-from fshunt.freeswitch.offers import CONNECT_SECONDS, LATEST_RINGING_SECONDS, Leg, Offer, StageLegs
+from fshunt.freeswitch.offers import CONNECT_SECONDS, EARLY_MEDIA_SECONDS, Leg, Offer, StageLegs
 from fshunt.hunting.states import Outcome
 
 
@@ -23,8 +23,31 @@ def hangup(uuid: str, cause: str, sip: int | None = None) -> Frame:
     return Frame("\n".join(f"{key}: {value}" for key, value in lines.items()).encode())
 
 
-def offer(name: str, *legs: str, ring: float = 18.0, confirm: float | None = None, started: float = 100.0) -> Offer:
-    return Offer(name, int(name), name, [Leg(uuid, "sofia/x/sip:y@z") for uuid in legs], ring, confirm, started)
+SETUP, TRUNK = 4.0, 15.0
+
+
+def offer(
+    name: str, *legs: str, ring: float = 18.0, confirm: float | None = None, latest: float = float("inf")
+) -> Offer:
+    made = [Leg(uuid, "sofia/x/sip:y@z", SETUP) for uuid in legs]
+    return Offer(name, int(name), name, made, ring, confirm, 100.0, latest)
+
+
+def mobile(ring: float = 18.0) -> StageLegs:
+    return StageLegs([Offer("1", 1, "1", [Leg("a", "sofia/gateway/c/1", TRUNK, external=True)], ring, None, 100.0)])
+
+
+def rings(stage: StageLegs, uuid: str, at: float) -> None:
+    stage.on_leg_event(event("CHANNEL_PROGRESS", uuid), at)
+
+
+def sends_sound(stage: StageLegs, uuid: str, at: float) -> None:
+    stage.on_leg_event(event("CHANNEL_PROGRESS_MEDIA", uuid), at)
+
+
+def called_off(stage: StageLegs, at: float) -> list[tuple[str, str]]:
+    """The legs whose time is over, and how each ends."""
+    return [(leg.uuid, cause) for leg, cause in stage.overdue(at)]
 
 
 def test_the_answer_of_a_phone_counts_by_how_long_it_rang() -> None:
@@ -57,7 +80,7 @@ def test_the_first_ringing_of_a_leg_counts_for_what_its_answer_means() -> None:
 def test_with_183_alone_a_phone_rings_at_once_and_a_mobile_some_seconds_later(
     external: bool, after: float, outcome: Outcome
 ) -> None:
-    each = Offer("1", 1, "1", [Leg("a", "sofia/x/y", external)], 18.0, None, 100.0)
+    each = Offer("1", 1, "1", [Leg("a", "sofia/x/y", SETUP, external)], 18.0, None, 100.0)
     stage = StageLegs([each])
     stage.on_leg_event(event("CHANNEL_PROGRESS_MEDIA", "a"), 101.0)
     stage.on_leg_event(hangup("a", "USER_BUSY", 486), 101.0 + after)
@@ -66,24 +89,100 @@ def test_with_183_alone_a_phone_rings_at_once_and_a_mobile_some_seconds_later(
 
 def test_the_ring_time_counts_from_the_moment_the_phone_rings() -> None:
     stage = StageLegs([offer("1", "a")])
-    assert stage.next_due() == 118.0
-    stage.on_leg_event(event("CHANNEL_PROGRESS", "a"), 101.5)
-    assert stage.next_due() == 119.5
-    stage.on_leg_event(event("CHANNEL_PROGRESS_MEDIA", "a"), 103.0)
-    assert stage.next_due() == 119.5, "the first ringing counts"
+    rings(stage, "a", 103.9)
+    assert stage.next_due() == 121.9
+    rings(stage, "a", 110.0)
+    sends_sound(stage, "a", 111.0)
+    assert stage.next_due() == 121.9, "the first ringing counts"
+    assert called_off(stage, 121.9) == [("a", "NO_ANSWER")]
+    stage.on_leg_event(hangup("a", "NO_ANSWER"), 121.9)
+    assert [(o.outcome, o.rang_out) for o in stage.settled()] == [(Outcome.NO_ANSWER, True)]
 
 
-def test_a_phone_that_rings_late_does_not_extend_the_stage() -> None:
+def test_a_phone_that_gives_no_sign_of_ringing_is_dead() -> None:
     stage = StageLegs([offer("1", "a")])
-    stage.on_leg_event(event("CHANNEL_PROGRESS", "a"), 100.0 + LATEST_RINGING_SECONDS + 0.1)
-    assert stage.next_due() == 118.0
+    assert stage.next_due() == 100.0 + SETUP
+    assert called_off(stage, 104.0) == [("a", "PROGRESS_TIMEOUT")]
+    stage.on_leg_event(hangup("a", "PROGRESS_TIMEOUT"), 104.0)
+    assert [(o.outcome, o.rang_out) for o in stage.settled()] == [(Outcome.UNREACHABLE, False)]
+
+
+def test_a_dead_phone_beside_one_that_rings_is_just_ended() -> None:
+    stage = StageLegs([offer("1", "a", "b")])
+    rings(stage, "b", 101.0)
+    assert called_off(stage, 104.0) == [("a", "PROGRESS_TIMEOUT")]
+    stage.on_leg_event(hangup("a", "PROGRESS_TIMEOUT"), 104.0)
+    assert stage.next_due() == 119.0
+    assert called_off(stage, 119.0) == [("b", "NO_ANSWER")]
+    stage.on_leg_event(hangup("b", "NO_ANSWER"), 119.0)
+    assert [(o.outcome, o.rang_out) for o in stage.settled()] == [(Outcome.NO_ANSWER, True)]
+
+
+def test_a_silent_phone_does_not_outlast_the_ring_time_of_another_one() -> None:
+    stage = StageLegs([offer("1", "a", "b", ring=2.0)])
+    rings(stage, "a", 100.1)
+    assert dict(called_off(stage, 102.1)) == {"a": "NO_ANSWER", "b": "PROGRESS_TIMEOUT"}
+
+
+def test_a_phone_that_rings_after_the_first_one_has_ended_has_its_full_ring_time() -> None:
+    stage = StageLegs([offer("1", "a", "b", ring=10.0)])
+    rings(stage, "a", 100.1)
+    stage.on_leg_event(hangup("a", "USER_BUSY", 486), 100.2)
+    assert stage.next_due() == 104.0
+    rings(stage, "b", 103.0)
+    assert stage.next_due() == 113.0
+
+
+def test_a_busy_phone_beats_a_silent_one_and_the_member_is_busy() -> None:
+    stage = StageLegs([offer("1", "a", "b")])
+    stage.on_leg_event(hangup("a", "USER_BUSY", 486), 100.2)
+    assert called_off(stage, 104.0) == [("b", "PROGRESS_TIMEOUT")]
+    stage.on_leg_event(hangup("b", "PROGRESS_TIMEOUT"), 104.0)
+    assert [o.outcome for o in stage.settled()] == [Outcome.BUSY]
+
+
+def test_a_trunk_has_longer_to_make_a_mobile_ring() -> None:
+    stage = mobile(ring=8.0)
+    assert stage.next_due() == 100.0 + TRUNK
+    rings(stage, "a", 114.0)
+    assert stage.next_due() == 122.0
+
+
+def test_early_media_of_a_trunk_is_not_yet_ringing() -> None:
+    stage = mobile(ring=8.0)
+    sends_sound(stage, "a", 101.0)
+    assert stage.next_due() == 101.0 + EARLY_MEDIA_SECONDS + 8.0
+    rings(stage, "a", 104.5)
+    assert stage.next_due() == 112.5, "it counts from 180 where that comes"
+
+
+def test_no_signal_extends_the_ringing_of_a_mobile_without_end() -> None:
+    stage = mobile(ring=8.0)
+    sends_sound(stage, "a", 114.0)
+    rings(stage, "a", 129.9)
+    assert stage.next_due() == 100.0 + TRUNK + EARLY_MEDIA_SECONDS + 8.0
+
+
+@pytest.mark.parametrize(("rung_at", "due"), [(None, 102.0), (101.0, 102.0)])
+def test_no_phone_rings_longer_than_the_hunt_lasts_and_who_is_cut_short_did_not_ring_out(
+    rung_at: float | None, due: float
+) -> None:
+    stage = StageLegs([offer("1", "a", latest=102.0)])
+    if rung_at is not None:
+        rings(stage, "a", rung_at)
+    assert stage.next_due() == due
+    assert called_off(stage, due) == [("a", "NO_ANSWER")]
+    stage.on_leg_event(hangup("a", "NO_ANSWER"), due)
+    assert [(o.outcome, o.rang_out) for o in stage.settled()] == [(Outcome.NO_ANSWER, False)]
 
 
 def test_each_offer_is_overdue_at_its_own_time_and_once() -> None:
     stage = StageLegs([offer("1", "a", ring=5.0), offer("2", "b", ring=9.0)])
-    assert stage.overdue(104.9) == []
-    assert [leg.uuid for leg in stage.overdue(105.0)] == ["a"]
-    assert stage.overdue(105.1) == []
+    rings(stage, "a", 100.0)
+    rings(stage, "b", 100.0)
+    assert called_off(stage, 104.9) == []
+    assert called_off(stage, 105.0) == [("a", "NO_ANSWER")]
+    assert called_off(stage, 105.1) == []
     assert stage.next_due() == 109.0
 
 
@@ -104,9 +203,10 @@ def test_a_member_who_hangs_up_instead_of_confirming_has_refused() -> None:
 
 def test_the_other_phones_of_a_member_ring_on_while_one_is_picked_up_to_confirm() -> None:
     stage = StageLegs([offer("1", "a", "b", ring=8.0, confirm=3.0)])
-    stage.on_leg_event(event("CHANNEL_PROGRESS", "a"), 100.0)
+    rings(stage, "a", 100.0)
+    rings(stage, "b", 100.2)
     stage.on_leg_event(event("CHANNEL_ANSWER", "a"), 100.5)
-    assert [leg.uuid for leg in stage.overdue(103.5)] == ["a"]
+    assert called_off(stage, 103.5) == [("a", "NO_ANSWER")]
     assert stage.next_due() == 108.0
 
 

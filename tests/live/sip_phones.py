@@ -56,6 +56,10 @@ class Behaviour:
     """Its first answer: 180, 183 (with sound), or None."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Further headers of its answers, such as ``P-Asserted-Identity``."""
+    rings_after: float = 0.0
+    """When it sends its first answer; what follows is counted from there."""
+    then_180_after: float | None = None
+    """When it sends 180 after its first answer."""
     digits: str = ""
     digits_after: float = 0.5
     user_agent: str = ""
@@ -323,8 +327,12 @@ class Lab(asyncio.DatagramProtocol):
         self.send(leg.invite.response(code, contact, tag=tag, body=body, more=more), leg.sender)
 
     async def _play(self, call_id: str, leg: Leg, how: Behaviour) -> None:
+        await asyncio.sleep(how.rings_after)
         if how.rings is not None:
             self._answer(leg, how.rings, sdp(self.port) if how.rings == 183 else "")
+        if how.then_180_after is not None:
+            await asyncio.sleep(how.then_180_after)
+            self._answer(leg, 180)
         if how.reject is not None:
             await asyncio.sleep(how.reject_after)
             leg.state = "rejected"

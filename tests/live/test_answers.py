@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+
+import pytest
+
 CASES = (
     *("--on-no-answer", "hangup:NO_ANSWER", "--on-busy", "hangup:USER_BUSY"),
     *("--on-unreachable", "hangup:SUBSCRIBER_ABSENT"),
@@ -66,3 +71,63 @@ async def test_a_mobile_that_rang_and_says_603_was_refused_by_the_person(lab, ad
     assert await lab.caller("5000").dial().result(10) == NO_ANSWER
     (call,) = admin.calls()
     assert ends(call) == [("4155550177@carrier", "declined", 603)]
+
+
+TOLERANCE_SECONDS = 0.5
+
+
+@pytest.fixture
+def dead_address() -> Iterator[str]:
+    """An address at which nobody answers; a port that is closed would refuse at once."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        yield "{}:{}".format(*deaf.getsockname())
+
+
+async def test_a_dead_phone_is_ended_after_four_seconds_blocks_nobody_and_the_next_member_rings(
+    lab, admin, dead_address
+):
+    admin.group(*CASES, "--auto-block", "1", members=("1004", "1002"))
+    await lab.register_as("1004", f"<sip:1004@{dead_address}>")
+    lab.behave("1002", answer_after=0.3, hangup_after=0.3)
+    for number in (1, 2):
+        caller = lab.caller("5000", name=f"caller {number}").dial()
+        assert await caller.result(20) == 200
+        await caller.until_end()
+        rung = lab.seen("1002", "INVITE")[-1].at - lab.seen(f"caller {number}", "DIAL")[0].at
+        assert rung == pytest.approx(4, abs=TOLERANCE_SECONDS)
+    calls = admin.calls()
+    assert [ends(call) for call in calls] == [[("1004", "unreachable", None), ("1002", "answered", None)]] * 2
+    assert "no sign of ringing" in calls[0]["offers"][0]["detail"]
+
+
+async def test_a_busy_phone_beats_a_stale_contact_and_the_caller_waits_for_the_member(lab, admin, dead_address):
+    admin.group(*CASES, "--when-busy", "queue", members=("1001",))
+    await lab.register_as("1001", f"<sip:1001-old@{dead_address}>")
+    lab.behave("1001", reject=486)
+    caller = lab.caller("5000").dial()
+    await lab.until_seen("1001", "REJECT 486")
+    lab.behave("1001", answer_after=0.2, hangup_after=0.3)
+    assert await caller.result(25) == 200
+    await caller.until_end()
+    (call,) = admin.calls()
+    assert [end[:2] for end in ends(call)] == [("1001", "busy"), ("1001", "answered")]
+
+
+@pytest.mark.parametrize(
+    ("does", "seconds", "outcome"),
+    [
+        ({"rings_after": 6.0}, 6 + 3, "no-answer"),
+        ({"rings": 183, "rings_after": 1.0}, 1 + 8 + 3, "no-answer"),
+        ({"rings": 183, "rings_after": 1.0, "then_180_after": 3.0}, 4 + 3, "no-answer"),
+        ({"rings": None}, 15, "unreachable"),
+    ],
+    ids=["180", "183", "183 and 180", "nothing"],
+)
+async def test_the_ring_time_of_a_mobile_counts_from_when_it_rings(lab, admin, does, seconds, outcome):
+    admin.group(*CASES, "--ring-seconds", "3", members=("4155550177@carrier",))
+    lab.behave("4155550177", **does)
+    await lab.caller("5000").dial().result(30)
+    assert lab.ringing_seconds("4155550177") == pytest.approx(seconds, abs=TOLERANCE_SECONDS)
+    (call,) = admin.calls()
+    assert [end[:2] for end in ends(call)] == [("4155550177@carrier", outcome)]

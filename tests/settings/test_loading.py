@@ -72,6 +72,8 @@ EVERY_SETTING = {
     "default_domain": ("pbx.test", "pbx.test"),
     "shared_members": ("a.test, b.test", ("a.test", "b.test")),
     "seconds_per_ring": ("4", 4.0),
+    "dead_phone_seconds": ("3", 3.0),
+    "external_setup_seconds": ("20", 20.0),
     "listen": ("[::1]:9000", Address("::1", 9000)),
     "allowed_peers": (
         "192.0.2.1,2001:db8::/32",
@@ -132,6 +134,7 @@ def test_a_value_of_a_wrong_type_names_the_key_and_the_file(name, write):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
+        ("dead_phone_seconds = 0.1", "`dead_phone_seconds` must be seconds from 0.5 to 60, not 0.1."),
         ("seconds_per_ring = 0", "`seconds_per_ring` must be seconds from 0.1 to 60, not 0."),
         ("seconds_per_ring = nan", "`seconds_per_ring` must be seconds from 0.1 to 60, not nan."),
         ('seconds_per_ring = "6"', "`seconds_per_ring` must be seconds from 0.1 to 60, not '6'."),

@@ -114,7 +114,7 @@ class CallLog:
         """The offer came to its outcome after some seconds; unless answered, others may ring the member again."""
         leg, outcome, at = offer.decisive(), offer.outcome or Outcome.SWITCH_LOST, self.deps.now()
         _, whole = self._offers.get(offer.id, (offer, False))
-        rang_whole_time = outcome is Outcome.NO_ANSWER and whole and offer.withdrawn is None
+        rang_whole_time = whole and offer.rang_out
         ended = OfferEnded(
             offer_id=offer.id,
             hunt_id=self.hunt_id,

@@ -145,7 +145,7 @@ class Ringing:
                 offer.withdraw(why)
                 for leg in others:
                     leg.end(cause)
-                self._call_off(others, "LOSE_RACE")  # no phone shows a missed call
+                self._call_off(others)
 
     def _next_deadline(self) -> float:
         """The next moment to do something; once no leg's time is running, the switch must end the bridge soon."""
@@ -157,7 +157,7 @@ class Ringing:
         return min(due, self._gone_by, self._stuck_by, self._leave_by, self._taken_by)
 
     def _on_time(self, now: float) -> None:
-        self._call_off(self.legs.overdue(now), "NO_ANSWER")
+        self._end_legs(self.legs.overdue(now))
         if now >= self._gone_by:
             self._caller_gone()
         if now >= self._leave_by:
@@ -225,11 +225,16 @@ class Ringing:
         others = offer.live_legs()
         for leg in others:
             leg.end("CALL_REJECTED")
-        self._call_off(others, "LOSE_RACE")
+        self._call_off(others)
 
-    def _call_off(self, legs: Sequence[Leg], cause: str) -> None:
+    def _call_off(self, legs: Sequence[Leg]) -> None:
+        """End legs so that no phone shows a missed call."""
+        self._end_legs([(leg, "LOSE_RACE") for leg in legs])
+
+    def _end_legs(self, legs: Sequence[tuple[Leg, str]]) -> None:
+        """End each leg with its cause."""
         if legs:
-            self.session.post(*(api.uuid_kill(leg.uuid, cause) for leg in legs))
+            self.session.post(*(api.uuid_kill(leg.uuid, cause) for leg, cause in legs))
 
     def _report(self) -> None:
         for offer in self.legs.settled():

@@ -21,7 +21,7 @@ from fshunt.freeswitch import contacts
 from fshunt.freeswitch.caller_id import CallerId
 from fshunt.freeswitch.contacts import MemberPhones
 from fshunt.freeswitch.dialstring import Confirm, LegPlan, external_endpoint
-from fshunt.freeswitch.offers import LATEST_RINGING_SECONDS, Leg, Offer, is_leg_of, leg_uuid
+from fshunt.freeswitch.offers import Leg, Offer, is_leg_of, leg_uuid
 from fshunt.freeswitch.phones import PhoneCall, PhoneState
 from fshunt.hunting.availability import MemberStatus, SkipReason, skip_reason
 from fshunt.hunting.gateways import Gateway, gateway_named
@@ -229,10 +229,13 @@ def make_offers(
         shown = caller_id(member, group, caller, gateway)
         offer_id = uuid4().hex
         external = member.address.external
-        legs = [Leg(leg_uuid(offer_id, n), endpoint, external) for n, endpoint in enumerate(each.endpoints, start=1)]
+        setup_seconds = settings.external_setup_seconds if external else settings.dead_phone_seconds
+        legs = [
+            Leg(leg_uuid(offer_id, n), endpoint, setup_seconds, external)
+            for n, endpoint in enumerate(each.endpoints, start=1)
+        ]
         plans += [
-            LegPlan(leg.uuid, leg.endpoint, presence_id, ring_seconds + LATEST_RINGING_SECONDS, confirm, shown)
-            for leg in legs
+            LegPlan(leg.uuid, leg.endpoint, presence_id, leg.longest(ring_seconds), confirm, shown) for leg in legs
         ]
         offers.append(
             Offer(
@@ -243,6 +246,7 @@ def make_offers(
                 ring_seconds=ring_seconds,
                 confirm_seconds=confirm.timeout if confirm else None,
                 started=started,
+                latest=started + longest,
             )
         )
     return offers, plans
