@@ -38,6 +38,7 @@ from fshunt.daemon.status import StatusReport
 from fshunt.daemon.supervised import Parts, services
 from fshunt.daemon.supervisor import ServiceStates, Supervisor
 from fshunt.daemon.switches.monitor import Monitor, Observers
+from fshunt.daemon.switches.phone_waits import PhoneWaits
 from fshunt.db import migrate
 from fshunt.errors import DatabaseError, FshuntError
 from fshunt.freeswitch.phones import Change
@@ -117,7 +118,8 @@ def _dependencies(
     observers = Observers(phones_changed.send, switch_state_taken.send, metrics.switch_error)
     monitor = Monitor(settings.switch, clock.now, time.monotonic, observers)
     takeover = Takeover(monitor, outbox, claims, clock.now, on_closed=metrics.hunt_ended)
-    phones_changed.connect(takeover.changed, partial(_wake_for_phones, queue))
+    phone_waits = PhoneWaits()
+    phones_changed.connect(takeover.changed, partial(_wake_for_phones, queue), phone_waits.changed)
     switch_state_taken.connect(takeover.review, queue.something_changed)
     return Dependencies(
         current=current,
@@ -129,6 +131,7 @@ def _dependencies(
         queue=queue,
         wrap_ups=WrapUps(time.monotonic),
         monitor=monitor,
+        phone_waits=phone_waits,
         takeover=takeover,
         metrics=metrics,
         now=clock.now,

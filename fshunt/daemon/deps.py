@@ -18,6 +18,7 @@ from fshunt.daemon.data.outbox import Outbox
 from fshunt.daemon.data.wrap_up import WrapUps
 from fshunt.daemon.net.metrics import Metrics
 from fshunt.daemon.switches.monitor import Monitor
+from fshunt.daemon.switches.phone_waits import PhoneWaits
 from fshunt.settings import Settings
 
 
@@ -35,6 +36,7 @@ class Dependencies:
     queue: CallQueue
     wrap_ups: WrapUps
     monitor: Monitor
+    phone_waits: PhoneWaits
     takeover: Takeover
     metrics: Metrics
     now: Callable[[], datetime]

@@ -118,6 +118,12 @@ class Hunt:
         """Tell whether a member is the caller."""
         return f"{member.extension}@{self.group.domain}".lower() in self.caller_ids
 
+    def may_ring(self) -> tuple[Member, ...]:
+        """Return the members who may be rung if they have a phone, as the group was read; none if it is disabled."""
+        if not self.group.enabled:
+            return ()
+        return tuple(m for m in self.group.members if m.enabled and not m.blocked and not self.is_caller(m))
+
     def queued_for(self) -> tuple[Member, ...]:
         """Return the members for whom a queued caller waits, in order of position.
 

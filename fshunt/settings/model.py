@@ -162,6 +162,14 @@ class Settings:
         default=10.0,
         metadata=_about(values.seconds(1, 120), "How long a member may take to confirm after picking up, in seconds."),
     )
+    wait_for_phone_seconds: float = field(
+        default=0.0,
+        metadata=_about(
+            values.seconds(0, 300),
+            "How long a caller waits for a phone to register when no member has one, in seconds: an app that a push "
+            "notification wakes needs some. The wait ends with the first phone. 0: the caller does not wait.",
+        ),
+    )
     transfer_context: str | None = field(
         default=None,
         metadata=_about(

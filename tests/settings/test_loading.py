@@ -93,6 +93,7 @@ EVERY_SETTING = {
     "stop_timeout": ("0", 0.0),
     "voicemail_profile": ("office", "office"),
     "confirm_prompt": ("tone_stream://%(500;0;440)", "tone_stream://%(500;0;440)"),
+    "wait_for_phone_seconds": ("8", 8.0),
     "confirm_timeout": ("7.5", 7.5),
     "transfer_context": ("public", "public"),
     "log_level": ("debug", "debug"),

@@ -24,6 +24,7 @@ from fshunt.daemon.call.finish import (
     protect_talk,
     talk,
 )
+from fshunt.daemon.call.phone_wait import PhoneWait
 from fshunt.daemon.call.planning import plan
 from fshunt.daemon.call.queueing import Queueing
 from fshunt.daemon.call.ringing import Ringing, StageEnd
@@ -116,6 +117,7 @@ class Call:
     def _hunt(self) -> None:
         greet(self.session, self.caller)
         hunt = self._plan()
+        self._wait_for_phone(hunt)
         if self._ring_stages(hunt) or self._queue(hunt):
             self._talk(hunt)
         else:
@@ -128,6 +130,19 @@ class Call:
         self.call_log.opened(hunt)
         present(self.session, self.caller, hunt.group)
         return hunt
+
+    def _wait_for_phone(self, hunt: Hunt) -> None:
+        """Where the settings say so, and no member has a phone: wait until one has."""
+        seconds, clock = self.deps.settings.wait_for_phone_seconds, self.deps.monotonic
+        if not seconds:
+            return
+        wait = PhoneWait(self.session, hunt, self.caller, self.deps)
+        if wait.is_needed():
+            began, self._began = clock(), 0.0  # the wait is no delay of ours
+            self.call_log.note(f"no member has a phone: waiting up to {seconds:g} s for one")
+            found = wait.until_phone(min(began + seconds, self.gives_up_at))
+            what = "a phone has registered" if found else "no phone has registered"
+            self.call_log.note(f"{what} after {clock() - began:.1f} s")
 
     def _ring_stages(self, hunt: Hunt) -> bool:
         """Ring stage after stage while there is time; tell whether a member has the call."""
