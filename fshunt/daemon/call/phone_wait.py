@@ -46,4 +46,5 @@ class PhoneWait:
 
     def _has_phone(self) -> bool:
         self.session.check_caller()
-        return any(find_phones(self.session, self.hunt.group.domain, self._members).values())
+        found = find_phones(self.session, self.hunt.group.domain, self._members)
+        return any(phones.endpoints for phones in found.values())
