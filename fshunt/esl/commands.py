@@ -7,6 +7,7 @@ header or a new command; so text with a control character is refused, never repa
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fshunt.errors import FshuntError
@@ -101,6 +102,18 @@ def execute(application: str, argument: str, event_uuid: str, lock: bool = True)
     lines += ["event-lock: true"] if lock else []
     _check(event_uuid)
     return Command(command(*lines, f"Event-UUID: {event_uuid}").lines, event_uuid)
+
+
+def inline_dialplan(actions: Sequence[tuple[str, str]], context: str) -> str:
+    """The argument of ``transfer`` that has FreeSWITCH run these applications one after another. Raises UnsafeText.
+
+    ``^`` stands between them, as a comma may be in an argument; the whole is one word in quotation marks (fact 67).
+    """
+    for application, argument in actions:
+        if not _APPLICATION.fullmatch(application) or any(mark in argument for mark in "^'\"\\$"):
+            raise UnsafeText(f"{application} {argument!r} cannot be an action of an inline dialplan.")
+    listed = "^".join(f"{application}:{argument}" for application, argument in actions)
+    return f"'m:^:{listed}' inline {one_word(context)}"
 
 
 def auth(password: str) -> Command:

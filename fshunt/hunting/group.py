@@ -95,9 +95,13 @@ class Group:
         An external number has no box in the domain; a group without its own box and without extensions has none
         (design, section 5).
         """
-        if self.voicemail is not None:
-            return self.voicemail
-        return next((m.address.number for m in reversed(self.members) if not m.address.external), None)
+        return next(iter(self.boxes()), None)
+
+    def boxes(self) -> list[str]:
+        """Return the voicemail boxes for its callers, the best first; a second one is for where the first is none."""
+        own = [] if self.voicemail is None else [self.voicemail]
+        last = next((m.address.number for m in reversed(self.members) if not m.address.external), None)
+        return own if last is None or last in own else [*own, last]
 
     def member(self, member_id: int) -> Member:
         """Return the member with this id; raise KeyError if the group has none."""

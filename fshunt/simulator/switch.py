@@ -36,7 +36,7 @@ from fshunt.simulator.core.throttle import NO_LIMITS, Limits, Throttle
 from fshunt.simulator.dialplan import applications
 from fshunt.simulator.dialplan.bridging import CALLEE_NAME
 from fshunt.simulator.dialplan.dialstring import DialError
-from fshunt.simulator.dialplan.routing import context_xml, route, shipped
+from fshunt.simulator.dialplan.routing import context_xml, is_routed, route, shipped
 from fshunt.simulator.eventsocket.inbound import InboundSocket
 from fshunt.simulator.eventsocket.outbound import socket_application
 
@@ -101,6 +101,7 @@ class SimulatedSwitch:
         self.routes: dict[str, list[Action]] = {}
         """Numbers with a dialplan of their own, which overrides pilots and extensions."""
         self.unknown_users: set[str] = set()
+        self.mute_boxes: set[str] = set()
         self._watchers: list[Callable[[Fact], None]] = []
         self._session_ids = itertools.count(1)
 
@@ -186,6 +187,10 @@ class SimulatedSwitch:
         if number in self.routes:
             return list(self.routes[number])
         return route(number, self.domain, self.pilot_actions)
+
+    def has_route(self, number: str) -> bool:
+        """Whether the dialplan has an extension for a number."""
+        return number in self.routes or is_routed(number)
 
     def _caller_channel(self, number: str, caller_number: str, caller_name: str, uuid: str) -> SimulatedChannel:
         name = f"sofia/internal/{caller_number}@{self.domain}"

@@ -194,6 +194,7 @@ def story(group: Group) -> list[OutboxEvent]:
             group_id=group.id, member_id=second.id, call_uuid="call", at=after(20), moves_answerer=True
         ),
         events.CallLeaving(hunt_id="h", result=Result.VOICEMAIL, reason="nobody", destination="voicemail:5000"),
+        events.DeliveryFailed(hunt_id="h", reason="no such box", destination="voicemail:5001"),
         events.TalkEnded(member_id=second.id, at=after(60)),
         events.CallClosed(
             hunt_id="h",

@@ -259,7 +259,18 @@ class Daemon:
 
     def run(self, *arguments: str) -> str:
         """Run one fshunt command and return what it printed; its failure is the test's."""
-        done = subprocess.run(
+        done = self._run(arguments)
+        assert done.returncode == 0, f"fshunt {' '.join(arguments)}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def fail(self, *arguments: str, output: bool = False) -> str:
+        """Run one fshunt command that shall fail; return what it said of it, or all ``output``."""
+        done = self._run(arguments)
+        assert done.returncode == 1, f"fshunt {' '.join(arguments)}: {done.stdout}{done.stderr}"
+        return done.stdout if output else done.stderr
+
+    def _run(self, arguments: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [sys.executable, "-m", "fshunt", *arguments],
             capture_output=True,
             text=True,
@@ -267,8 +278,6 @@ class Daemon:
             cwd=ROOT,
             timeout=30,
         )
-        assert done.returncode == 0, f"fshunt {' '.join(arguments)}: {done.stdout}{done.stderr}"
-        return done.stdout
 
     def start(self) -> None:
         with (self.folder / "daemon.log").open("ab") as log:

@@ -125,6 +125,11 @@ class Rig:
         (leg,) = [leg for leg in call.legs.values() if leg.phone.user == extension and not leg.ended]
         leg._answer()
 
+    def hunts(self, call: Any) -> int:
+        """How many hunts there were for a call that has ended."""
+        with self.store.reading() as s:
+            return len(calls.show_call(s, call.uuid))
+
     def closed(self, call: Any) -> CallRecord:
         """Wait until the record of a call's newest hunt is closed, whatever other calls there are, and return it."""
         found: list[CallRecord] = []

@@ -12,17 +12,22 @@ from gevent import getcurrent
 
 from fshunt.daemon.call.call_log import CallLog
 from fshunt.daemon.call.caller import caller_of
+from fshunt.daemon.call.delivery import Boxes, boxes_left, in_words, why_no_transfer
 from fshunt.daemon.call.finish import (
     Detach,
     LeftRinging,
     Stopped,
+    context_of,
     give_up,
-    leave,
+    hang_up,
     leave_ringing,
+    leave_undelivered,
     note_overflow,
     part,
     protect_talk,
+    reject,
     talk,
+    transfer,
 )
 from fshunt.daemon.call.phone_wait import PhoneWait
 from fshunt.daemon.call.planning import plan
@@ -81,11 +86,16 @@ class Call:
         self._stopping = False
         self._ringing: Ringing | None = None
         self._destination: Destination | None = None
+        self._failure: str | None = None
+        """In words, why the destination could not be reached, and where the caller is instead."""
 
     # The way of a call.
 
     def run(self) -> None:
         """Take the call to its one result; if that cannot be done, the dialplan's fallback takes the caller."""
+        if self.caller.undelivered:
+            give_up(self.session, self.caller)
+            return
         try:
             self._hunt_until_taken()
             self.session.close()
@@ -266,20 +276,55 @@ class Call:
         part(self.session)
 
     def _leave(self, hunt: Hunt) -> None:
-        """Nobody took the call: on to the destination of the case."""
+        """Nobody took the call: on to the destination of the case, or to what else there is where it is not real."""
         self.session.check_caller()
         hunt.move(HuntEvent.EXHAUSTED)
-        case, destination = hunt.case(), hunt.destination()
-        self._destination = destination
-        if destination.kind is DestinationKind.TRANSFER:
-            clear_presentation(self.session, self.caller)
-        if destination.kind is DestinationKind.TRANSFER:
-            note_overflow(self.session, self.caller, hunt.group)
-        if destination.kind is DestinationKind.VOICEMAIL:
-            self.detached_result = Result.VOICEMAIL
-            self.call_log.leaving(Result.VOICEMAIL, case, destination)
-        result = leave(self.session, self.caller, hunt.group, destination, self.deps.settings)
-        self._end(HuntEvent.DELIVERED, result, case)
+        self._destination = destination = hunt.destination().check()
+        value = destination.value or ""
+        match destination.kind:
+            case DestinationKind.VOICEMAIL:
+                self._to_a_box(hunt, [value, *hunt.group.boxes()])
+            case DestinationKind.TRANSFER:
+                self._transfer(hunt, value)
+            case DestinationKind.HANGUP:
+                reject(self.session, self.caller, value)
+                self._end(HuntEvent.DELIVERED, Result.REJECTED, hunt.case())
+
+    def _transfer(self, hunt: Hunt, number: str) -> None:
+        context = context_of(hunt.group, self.caller, self.deps.settings)
+        why_not = why_no_transfer(self.session, number, context)
+        if why_not is not None:
+            self._to_a_box(hunt, hunt.group.boxes(), why_not)
+            return
+        clear_presentation(self.session, self.caller)
+        note_overflow(self.session, self.caller, hunt.group)
+        transfer(self.session, self.caller, f"{number} XML {context}", {})
+        self._end(HuntEvent.DELIVERED, Result.TRANSFERRED, hunt.case())
+
+    def _to_a_box(self, hunt: Hunt, boxes: list[str], *failures: str) -> None:
+        """On to the first voicemail box that is one; where there is none, to the dialplan's own fallback."""
+        delivery = Boxes(self.session, self.caller, hunt.group.domain, self.deps.settings, failures)
+
+        def on_leaving(box: str) -> None:
+            self._destination = Destination(DestinationKind.VOICEMAIL, box)
+            failed = delivery.failures
+            self.detached_result = Result.FAILED if failed else Result.VOICEMAIL
+            self._failure = in_words(failed, f"the caller reached voicemail box {box}") if failed else None
+            self.call_log.leaving(self.detached_result, self._failure or hunt.case(), self._destination)
+
+        reached = delivery.deliver(boxes_left(boxes, self.deps.settings), on_leaving)
+        if reached is not None:
+            hang_up(self.session, "NORMAL_CLEARING")
+            self._end(HuntEvent.DELIVERED, self.detached_result or Result.VOICEMAIL, self._failure or hunt.case())
+            return
+        instead = "the caller was hung up" if delivery.has_answered else "the caller was left to the dialplan"
+        self._failure = in_words(delivery.failures, instead)
+        self.call_log.failed(self._failure, self._destination)
+        self._end(HuntEvent.DELIVERED, Result.FAILED, self._failure)
+        if delivery.has_answered:
+            hang_up(self.session, "NORMAL_CLEARING")
+        else:
+            leave_undelivered(self.session, self.caller)
 
     def _taken(self, taken: CallerTaken) -> None:
         """Somebody else has the caller: the hunt is over, and nothing more is said to the switch about this caller.
@@ -310,9 +355,10 @@ class Call:
         if self.call_log.is_closed:
             return
         if hunt is None or not self.deps.takeover.can_watch:
-            self._end(HuntEvent.DETACHED, result, WENT_ON if self.detached_result else STOPPED_RINGING, end_seen=False)
+            words = self._failure or (WENT_ON if self.detached_result else STOPPED_RINGING)
+            self._end(HuntEvent.DETACHED, result, words, end_seen=False)
             return
-        hunt.finish(HuntEvent.DETACHED, result, WENT_ON)
+        hunt.finish(HuntEvent.DETACHED, result, self._failure or WENT_ON)
         self.call_log.detach(result if self.detached_result else "phones keep ringing")
         if not stopping:  # else the next daemon takes it over
             self.deps.takeover.watch(self._detached_call(hunt, result))

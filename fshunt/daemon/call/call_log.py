@@ -19,6 +19,7 @@ from fshunt.daemon.data.events import (
     CallLeaving,
     CallOpened,
     CallWaited,
+    DeliveryFailed,
     MemberAnswered,
     MemberSkipped,
     OfferEnded,
@@ -174,9 +175,16 @@ class CallLog:
 
     def leaving(self, result: Result, case: str, destination: Destination) -> None:
         """The caller goes to a place that outlives us: if we die now, the rows say where."""
-        leaving = CallLeaving(hunt_id=self.hunt_id, result=result, reason=case, destination=str(destination))
-        self.deps.outbox.put(leaving)
+        if result is Result.FAILED:
+            self.failed(case, destination)
+        else:
+            leaving = CallLeaving(hunt_id=self.hunt_id, result=result, reason=case, destination=str(destination))
+            self.deps.outbox.put(leaving)
         self.deps.outbox.hurry()
+
+    def failed(self, reason: str, destination: Destination | None) -> None:
+        """The place where the caller was to go was none: it counts more than the result that was expected there."""
+        self.deps.outbox.put(DeliveryFailed(hunt_id=self.hunt_id, reason=reason, destination=str(destination or "")))
 
     def note(self, words: str) -> None:
         """Something that an administrator should know of this call."""

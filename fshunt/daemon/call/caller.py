@@ -11,6 +11,8 @@ from fshunt.hunting.loops import NO_OVERFLOWS, Overflows, overflows_of
 
 MAX_SHOWN_CHARS = 120
 DEFAULT_CONTEXT = "default"
+UNDELIVERED = "fshunt_undelivered"
+"""The channel variable with the arrival at which no destination of the group was real."""
 PRESENTED = "fshunt_presented"
 """The channel variable that says so to a later hunt of the same call."""
 
@@ -46,6 +48,9 @@ class Caller:
     """Whether an earlier hunt of this call has set the name and music of its group."""
     overflows: Overflows = NO_OVERFLOWS
     """The groups that the caller has overflowed from on the way here."""
+
+    undelivered: bool = False
+    """Whether a daemon has found, at this arrival, that no destination of the group is real: the fallback is next."""
 
     @property
     def asked_domain(self) -> str:
@@ -85,6 +90,7 @@ def caller_of(channel: Frame) -> Caller:
         withheld=any(channel.get(f"Caller-Privacy-Hide-{part}") == "true" for part in ("Number", "Name")),
         presented=channel.get(f"variable_{PRESENTED}") == "true",
         overflows=overflows_of(channel.get(f"variable_{OVERFLOWS}") or "", _arrival(channel)),
+        undelivered=channel.get(f"variable_{UNDELIVERED}") == _arrival(channel),
     )
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from uuid import uuid4
 
-from fshunt.daemon.call.caller import OVERFLOWS, Caller
+from fshunt.daemon.call.caller import OVERFLOWS, UNDELIVERED, Caller
 from fshunt.errors import FshuntError
 from fshunt.esl import api, commands
 from fshunt.esl.commands import UnsafeText
+from fshunt.esl.frames import Frame
 from fshunt.esl.session import CallerGone, Session, SwitchLost
 from fshunt.hunting import validation
-from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.group import Group
-from fshunt.hunting.states import Result
 from fshunt.settings import Settings
 
 LONGEST_TALK_SECONDS = 24 * 3600.0
@@ -27,6 +26,9 @@ HANGUP_SECONDS = 3.0
 
 TAKEN_SECONDS = 0.1
 """Within this time after voicemail has ended the switch has said whether somebody else has the caller (fact 34)."""
+
+AT_ONCE_SECONDS = 5.0
+"""A voicemail that has ended sooner, and has recorded nothing, was none: a greeting alone takes as long."""
 
 CLOCK = time.monotonic
 
@@ -75,6 +77,19 @@ def give_up(session: Session, caller: Caller) -> None:
     session.hand_back(*last_words)
 
 
+def leave_undelivered(session: Session, caller: Caller) -> None:
+    """Leave a caller who is not answered to the dialplan's fallback: no destination of the group is real.
+
+    The dialplan tries a further daemon first; the variable has that one hand the caller on without a new hunt. It holds
+    for this arrival only. Raises nothing.
+    """
+    last_words = []
+    with suppress(UnsafeText):  # a uuid of the caller's own choice
+        values = {UNDELIVERED: caller.arrival, "fshunt_served": "false"}
+        last_words = [api.uuid_setvar_multi(caller.uuid, values)]
+    session.hand_back(*last_words)
+
+
 def talk(session: Session, bridge_uuid: str, clock: Callable[[], float] = CLOCK) -> bool:
     """Wait until the talk is over; tell whether its end was seen."""
     limit = clock() + LONGEST_TALK_SECONDS
@@ -101,31 +116,26 @@ def part(session: Session) -> None:
         _until_gone(session, CLOCK() + LONGEST_TALK_SECONDS)
 
 
-def leave(session: Session, caller: Caller, group: Group, destination: Destination, settings: Settings) -> Result:
-    """Take the caller to the destination and return the result; every path ends with a hang-up."""
-    destination.check()
-    match destination.kind:
-        case DestinationKind.VOICEMAIL:
-            return _to_voicemail(session, caller, group.domain, destination.value or "", settings)
-        case DestinationKind.TRANSFER:
-            return _transfer(session, caller, destination.value or "", context_of(group, caller, settings))
-        case DestinationKind.HANGUP:
-            # Or the caller hears the SIP answer of the last phone that refused, whatever the cause is.
-            session.post(api.uuid_setvar(caller.uuid, "last_bridge_proto_specific_hangup_cause"))
-            hang_up(session, validation.check_cause(destination.value or ""))
-            return Result.REJECTED
+def to_voicemail(session: Session, caller: Caller, domain: str, box: str, settings: Settings) -> bool:
+    """Answer the caller, and stay while voicemail runs; tell whether it did more than end at once (fact 10).
 
-
-def _to_voicemail(session: Session, caller: Caller, domain: str, box: str, settings: Settings) -> Result:
+    Nobody is hung up here. A caller who leaves or is taken by somebody else meanwhile has been in voicemail.
+    """
     protect_talk(session, caller)
     session.execute("answer")
     arguments = f"{validation.check_profile(settings.voicemail_profile)} {validation.check_domain(domain)} {box}"
-    voicemail = session.execute("voicemail", arguments)
+    began, voicemail = CLOCK(), session.execute("voicemail", arguments)
     with suppress(CallerGone):
-        session.wait_completion(voicemail, CLOCK() + LONGEST_VOICEMAIL_SECONDS)
+        ended = session.wait_completion(voicemail, began + LONGEST_VOICEMAIL_SECONDS)
         session.check_caller(TAKEN_SECONDS)
-    hang_up(session, "NORMAL_CLEARING")
-    return Result.VOICEMAIL
+        return CLOCK() - began > AT_ONCE_SECONDS or _has_recorded(session, ended)
+    return True
+
+
+def _has_recorded(session: Session, ended: Frame) -> bool:
+    """Whether mod_voicemail came as far as its recording: it sets this variable there (fact 65)."""
+    name = "variable_RECORD_DATE"
+    return ended.event.get(name) not in (None, "", session.channel.get(name))
 
 
 def note_overflow(session: Session, caller: Caller, group: Group) -> None:
@@ -142,13 +152,20 @@ def note_overflow(session: Session, caller: Caller, group: Group) -> None:
 
 def context_of(group: Group, caller: Caller, settings: Settings) -> str:
     """Return the dialplan context of a transfer: the group's, else the setting's, else the caller's own."""
-    return group.transfer_context or settings.transfer_context or caller.context
+    return validation.check_context(group.transfer_context or settings.transfer_context or caller.context)
 
 
-def _transfer(session: Session, caller: Caller, number: str, context: str) -> Result:
-    target = f"{validation.check_transfer_number(number)} XML {validation.check_context(context)}"
-    session.leave_with(api.uuid_setvar(caller.uuid, "socket_resume", "false"), "transfer", target)
-    return Result.TRANSFERRED
+def transfer(session: Session, caller: Caller, target: str, variables: Mapping[str, str]) -> None:
+    """Set variables, transfer the caller, and leave, all in one write (fact 7)."""
+    settings = api.uuid_setvar_multi(caller.uuid, {"socket_resume": "false", **variables})
+    session.leave_with(settings, "transfer", target)
+
+
+def reject(session: Session, caller: Caller, cause: str) -> None:
+    """Hang a caller up whom nobody took, with a cause."""
+    # Or the caller hears the SIP answer of the last phone that refused, whatever the cause is.
+    session.post(api.uuid_setvar(caller.uuid, "last_bridge_proto_specific_hangup_cause"))
+    hang_up(session, validation.check_cause(cause))
 
 
 def hang_up(session: Session, cause: str) -> None:

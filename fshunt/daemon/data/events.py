@@ -177,6 +177,20 @@ class CallLeaving(HuntRecordEvent):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryFailed(HuntRecordEvent):
+    """The place where a caller was sent was none: a voicemail or a transfer that ended at once."""
+
+    kind: ClassVar[str] = "delivery-failed"
+    reason: str
+    destination: str
+
+    def apply(self, s: Session) -> None:
+        """Write it over the result that was expected."""
+        calls.note_failed(s, **_values(self))
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallWaited(HuntRecordEvent):
     """The caller waited for a busy member."""
 

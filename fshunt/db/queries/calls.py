@@ -55,6 +55,14 @@ _NOTE_ANSWERED = (
     .values(reason=None, ended_at=None)
 )
 _NOTE_WAITED = update(CALLS).where(CALLS.c.id == bindparam("hunt_id"))
+_NOTE_FAILED = (
+    update(CALLS)
+    .where(
+        CALLS.c.id == bindparam("hunt_id"),
+        or_(CALLS.c.result.is_(None), CALLS.c.result.in_([Result.VOICEMAIL.value, Result.TRANSFERRED.value])),
+    )
+    .values(result=Result.FAILED.value)
+)
 _CLOSE_CALL = (
     update(CALLS)
     .where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.ended_at.is_(None))
@@ -120,6 +128,11 @@ def note_leaving(s: Session, hunt_id: str, *, result: Result, reason: str, desti
     """Write where an unanswered caller goes, before they do: there the call continues without the daemon."""
     values = {"result": result.value, "reason": reason, "destination": destination}
     write(s, _NOTE_RESULT, {"hunt_id": hunt_id, **values})
+
+
+def note_failed(s: Session, hunt_id: str, *, reason: str, destination: str) -> None:
+    """Write that the place where a caller was sent was none, and where the caller is instead; the end stays."""
+    write(s, _NOTE_FAILED, {"hunt_id": hunt_id, "reason": reason, "destination": destination})
 
 
 def close_call(

@@ -53,6 +53,8 @@ class Switch(Protocol):
     inbound_faults: list[Fault]
     unknown_users: set[str]
     """Users that the directory has not; it has all others."""
+    mute_boxes: set[str]
+    """Users whose voicemail ends at once."""
 
     def note_connection(self, change: int) -> None:
         """One more connection to a controller, or one less."""
@@ -62,6 +64,9 @@ class Switch(Protocol):
 
     def route(self, number: str) -> list[Action]:
         """The dialplan of a number."""
+
+    def has_route(self, number: str) -> bool:
+        """Whether the dialplan has an extension for a number."""
 
     def find_phones(self, endpoint: str, *, alone: bool) -> list[Phone]:
         """The phones that an endpoint of a dial string rings."""

@@ -80,6 +80,9 @@ def _voicemail(call: SimulatedCall, argument: str) -> None:
     call.ending.become("voicemail" if controlled else "fallback-voicemail", box)
     call.switch.tell(call, "voicemail", box, argument)
     began = call.clock.now()
+    if box in call.switch.unknown_users | call.switch.mute_boxes:
+        return
+    call.variables["RECORD_DATE"] = f"{call.clock.epoch()}"
     if call.caller.message_seconds is not None:
         call.later(call.caller.message_seconds, call.hang_up)
     call.wait_until(lambda: False, call.switch.voicemail_seconds)
@@ -113,7 +116,7 @@ def _execute_extension(call: SimulatedCall, argument: str) -> None:
         for action in words[0].split(","):
             application, _, said = action.partition(":")
             call.execute(Message(application, said, str(uuids.uuid4())))
-    elif words:
+    elif words and call.switch.has_route(words[0]):
         for application, said in call.switch.route(words[0]):
             call.execute(Message(application, said, str(uuids.uuid4())))
 

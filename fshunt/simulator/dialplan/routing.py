@@ -20,6 +20,11 @@ def shipped(controllers: Sequence[tuple[str, int]], domain: str, box: str) -> li
     return named + recipe(addresses, voicemail_fallback("default", domain, box))
 
 
+def is_routed(number: str) -> bool:
+    """Whether a number is a pilot or an extension."""
+    return bool(PILOT.match(number) or EXTENSION.match(number))
+
+
 def route(number: str, domain: str, pilot_actions: Sequence[Action]) -> list[Action]:
     """What is done with a number: a pilot, an extension, or nothing that exists."""
     if PILOT.match(number):

@@ -1,0 +1,74 @@
+"""Whether the place where a caller is sent is real, and what else there is if it is not (design, section 5)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+
+from fshunt.daemon.call.caller import Caller
+from fshunt.daemon.call.finish import to_voicemail
+from fshunt.esl.session import Session, TimedOut
+from fshunt.services.switch_checks import Checked, check_box, check_number
+from fshunt.settings import Settings
+
+log = logging.getLogger(__name__)
+
+OnLeaving = Callable[[str], object]
+"""Told of a voicemail box before the caller goes there: from then on the call may outlive us."""
+
+
+class Boxes:
+    """Takes a caller to the first voicemail box that is one. ``failures`` says in words what was not."""
+
+    def __init__(
+        self, session: Session, caller: Caller, domain: str, settings: Settings, failures: Iterable[str] = ()
+    ) -> None:
+        self._session, self._caller, self._domain, self._settings = session, caller, domain, settings
+        self.failures = list(failures)
+        self.has_answered = caller.answered
+        """Whether the caller is answered: who has been in a voicemail that was none cannot be refused any more."""
+
+    def deliver(self, boxes: Iterable[str], on_leaving: OnLeaving) -> str | None:
+        """Return the box where the caller has been, None if none of them is one. The caller is there still, or gone."""
+        for box in dict.fromkeys(boxes):
+            why_not = self._why_not(box)
+            if why_not is not None:
+                self.failures.append(f"voicemail box {box} does not exist ({why_not})")
+                continue
+            on_leaving(box)
+            self.has_answered = True
+            if to_voicemail(self._session, self._caller, self._domain, box, self._settings):
+                return box
+            self.failures.append(f"voicemail box {box} ended at once")
+        return None
+
+    def _why_not(self, box: str) -> str | None:
+        profile = self._settings.voicemail_profile
+        return _why_missing(self._session, lambda: check_box(self._session, box, self._domain, profile))
+
+
+def boxes_left(boxes: Iterable[str], settings: Settings) -> list[str]:
+    """Return the boxes of a group, and after them the one of the setting ``fallback_box``."""
+    return [*boxes, *([] if settings.fallback_box is None else [settings.fallback_box])]
+
+
+def why_no_transfer(session: Session, number: str, context: str) -> str | None:
+    """Return in words why a caller cannot be transferred to the number; None if it looks possible."""
+    why_not = _why_missing(session, lambda: check_number(session, number, context))
+    return None if why_not is None else f"transfer to {number} not possible ({why_not})"
+
+
+def _why_missing(session: Session, ask: Callable[[], Checked]) -> str | None:
+    """Ask the switch; what it does not know, or not in time, is taken to be there."""
+    try:
+        checked = ask()
+    except TimedOut:
+        log.warning("call %s: the switch did not say in time whether the destination exists", session.uuid)
+        return None
+    session.check_caller()
+    return checked.why if checked.is_missing else None
+
+
+def in_words(failures: Iterable[str], instead: str) -> str:
+    """Return the reason of a hunt whose destination was none, and what happened to the caller instead."""
+    return f"{'; '.join(failures)}; {instead}"

@@ -1,0 +1,98 @@
+"""A destination that is none: the caller reaches what else there is, and the record says failed."""
+
+from __future__ import annotations
+
+import pytest
+
+from fshunt.hunting.destinations import parse_destination
+from tests.support.rig import DOMAIN, Rig, light
+
+NO_USER = f"user {{}}@{DOMAIN} is not in the directory"
+
+
+def missing(box: str) -> str:
+    return f"voicemail box {box} does not exist ({NO_USER.format(box)})"
+
+
+def boxes(rig: Rig) -> list[str]:
+    return [message.box for message in rig.switch.messages]
+
+
+def test_a_box_that_is_not_there_leads_to_the_last_members(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", "1002", voicemail="5999")
+    light_rig.switch.unknown_users.add("5999")
+    record = light_rig.call()
+    assert boxes(light_rig) == ["1002"]
+    assert (record.result, record.destination) == ("failed", "voicemail:1002")
+    assert record.reason == f"{missing('5999')}; the caller reached voicemail box 1002"
+
+
+def test_the_box_of_the_case_leads_to_the_groups(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", voicemail="1009", on_unreachable=parse_destination("voicemail:5999"))
+    light_rig.switch.unknown_users.add("5999")
+    record = light_rig.call()
+    assert boxes(light_rig) == ["1009"]
+    assert (record.result, record.destination) == ("failed", "voicemail:1009")
+
+
+def test_then_to_the_fallback_box_of_the_settings(sqlite_url: str) -> None:
+    with light(sqlite_url, fallback_box="1020") as rig:
+        rig.group("5000", "1001", voicemail="5999")
+        rig.switch.unknown_users.update(("5999", "1001"))
+        record = rig.call()
+        assert boxes(rig) == ["1020"]
+        assert record.reason == f"{missing('5999')}; {missing('1001')}; the caller reached voicemail box 1020"
+
+
+def test_then_to_the_fallback_of_the_dialplan_without_an_answer_or_a_second_hunt(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", voicemail="5999")
+    light_rig.switch.unknown_users.update(("5999", "1001"))
+    call = light_rig.started()
+    record = light_rig.record(call)
+    assert (call.ending.kind, call.ending.who) == ("fallback-voicemail", "1999")
+    assert (record.result, record.destination) == ("failed", "voicemail:5999")
+    assert record.reason == f"{missing('5999')}; {missing('1001')}; the caller was left to the dialplan"
+    assert light_rig.hunts(call) == 1
+
+
+def test_without_voicemail_on_the_switch_nobody_is_answered(sqlite_url: str) -> None:
+    with light(sqlite_url, voicemail_profile="office") as rig:
+        rig.group("5000", "1001")
+        told: list[str] = []
+        rig.switch.watch(lambda fact: told.append(fact.what))
+        record = rig.call()
+        why = "mod_voicemail has no profile office"
+        assert record.reason == f"voicemail box 1001 does not exist ({why}); the caller was left to the dialplan"
+        assert "voicemail" in told, "the dialplan's own"
+
+
+def test_a_voicemail_that_ends_at_once_is_none(light_rig: Rig) -> None:
+    """The directory knows the user when it is asked, and voicemail does not: a full disk, or no phrases."""
+    light_rig.group("5000", "1001", voicemail="1009")
+    light_rig.switch.mute_boxes.add("1009")
+    record = light_rig.call()
+    assert boxes(light_rig) == ["1001"]
+    assert (record.result, record.destination) == ("failed", "voicemail:1001")
+    assert record.reason == "voicemail box 1009 ended at once; the caller reached voicemail box 1001"
+
+
+def test_if_all_end_at_once_the_caller_is_hung_up_and_that_is_said(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001")
+    light_rig.switch.mute_boxes.add("1001")
+    call = light_rig.started()
+    record = light_rig.record(call)
+    assert (record.result, record.reason) == ("failed", "voicemail box 1001 ended at once; the caller was hung up")
+    assert boxes(light_rig) == []
+    assert call.ending.kind != "stuck"
+
+
+@pytest.mark.parametrize("refuses", [False, True], ids=["no extension", "an extension that refuses"])
+def test_a_transfer_to_a_number_that_is_not_there_leads_to_the_box(light_rig: Rig, refuses: bool) -> None:
+    light_rig.group("5000", "1001", on_unreachable=parse_destination("transfer:4711"))
+    if refuses:
+        light_rig.switch.routes["4711"] = [("set", "a=b"), ("respond", "404")]
+    record = light_rig.call()
+    assert boxes(light_rig) == ["1001"]
+    why = "extension ^4711$ ends the call, context default" if refuses else "in context default"
+    assert (record.result, record.destination) == ("failed", "voicemail:1001")
+    assert record.reason == f"transfer to 4711 not possible ({why}); the caller reached voicemail box 1001"
