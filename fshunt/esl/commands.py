@@ -74,6 +74,11 @@ def subscribe(*events: str) -> Command:
     return command(f"event plain {' '.join(one_word(event) for event in events)}")
 
 
+def unsubscribe(*events: str) -> Command:
+    """Ask for these events no more."""
+    return command(f"nixevent {' '.join(one_word(event) for event in events)}")
+
+
 def add_filter(uuid: str) -> Command:
     """Ask for the events of a channel, besides those of other filters."""
     return command(f"filter Unique-ID {one_word(uuid)}")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from fshunt.errors import BadValue
 from fshunt.freeswitch.caller_id import CallerId
+from fshunt.freeswitch.offers import CONFIRM_DIGIT
 from fshunt.hunting import validation
 from fshunt.hunting.addresses import MemberAddress
 
@@ -21,7 +22,15 @@ BACKSTOP_SECONDS = 3
 """How much longer than the daemon FreeSWITCH's own timers wait. They count whole clock seconds and are up to a second
 early (fact 5); they only matter when the daemon is gone."""
 
-CONFIRM_DIGIT = "1"
+ALWAYS_PLAYS = ("tone_stream://", "silence_stream://")
+"""What needs no file."""
+
+CONFIRM_TONE = "tone_stream://%(150,100,660)%(150,1600,880);loops=2"
+"""Two rising notes, and a pause, twice: it asks without words to press the key."""
+
+SEPARATOR = "~"
+"""Between the variables of brackets that hold a comma: no value of a variable has it."""
+
 MAX_LEGS = 128
 """FreeSWITCH takes no more legs than this in one list (fact 23)."""
 
@@ -46,6 +55,25 @@ class Confirm:
     prompt: str
     timeout: float
     inband_dtmf: bool = False
+
+    def text(self) -> str:
+        """Return the variables, in brackets of their own: in a tone stream are commas (fact 24).
+
+        A leg whose prompt cannot be played is hung up, and so what is played ends with a tone: where the prompt cannot
+        be played, the tone is, alone (fact 71).
+        """
+        prompt = validation.check_prompt(self.prompt)
+        if not prompt.startswith(ALWAYS_PLAYS):
+            prompt = f"file_string://{prompt}!{CONFIRM_TONE}"
+        variables = [
+            f"group_confirm_key={CONFIRM_DIGIT}",
+            f"group_confirm_file={prompt}",
+            f"group_confirm_timeout={math.ceil(self.timeout) + BACKSTOP_SECONDS}",
+            "rtp_liberal_dtmf=true",
+        ]
+        if self.inband_dtmf:
+            variables += ["execute_on_answer=start_dtmf", "bridge_pre_execute_app=stop_dtmf"]
+        return f"[^^{SEPARATOR}{SEPARATOR.join(variables)}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +106,8 @@ class LegPlan:
             ]
         if self.caller_id is not None:
             variables += self.caller_id.variables()
-        if self.confirm is not None:
-            longest = math.ceil(self.confirm.timeout) + BACKSTOP_SECONDS
-            variables += [
-                f"group_confirm_key={CONFIRM_DIGIT}",
-                f"group_confirm_file={validation.check_prompt(self.confirm.prompt)}",
-                f"group_confirm_timeout={longest}",
-            ]
-            if self.confirm.inband_dtmf:
-                variables.append("execute_on_answer=start_dtmf")
-        return f"[{','.join(variables)}]{as_dialled(self.endpoint)}"
+        confirm = "" if self.confirm is None else self.confirm.text()
+        return f"[{','.join(variables)}]{confirm}{as_dialled(self.endpoint)}"
 
 
 def as_dialled(endpoint: str) -> str:

@@ -22,6 +22,9 @@ CONNECT_SECONDS = 10.0
 DEAD = "PROGRESS_TIMEOUT"
 """The cause with which a phone is ended that has given no sign of ringing."""
 
+CONFIRM_DIGIT = "1"
+"""The key that takes a call which must be confirmed; any other key refuses it."""
+
 _WEIGHT = (
     Outcome.ANSWERED,
     Outcome.CALLER_GONE,
@@ -63,6 +66,8 @@ class Leg:
     external: bool = False
     """Reached through a gateway."""
     confirms: bool = False
+    pressed: str | None = None
+    """The first key, where it must confirm."""
     rang_at: float | None = None
     """When it sent 180, or what FreeSWITCH takes for it (fact 36)."""
     early_at: float | None = None
@@ -104,6 +109,10 @@ class Leg:
     def sends_sound(self, now: float) -> None:
         """It sends sound before the answer."""
         self.early_at = now if self.early_at is None else self.early_at
+
+    def presses(self, key: str) -> None:
+        """A key is pressed at it."""
+        self.pressed = key
 
     def is_picked_up(self, now: float) -> None:
         """It is picked up, even as its time ends."""
@@ -184,6 +193,12 @@ class Offer:
         leg.call_off()
         return DEAD if dead else "NO_ANSWER"
 
+    @property
+    def refused_by_key(self) -> bool:
+        """Whether the member refused the call by a key: the word of a person, for all phones of the member."""
+        keys = {leg.pressed for leg in self.legs} - {None}
+        return bool(keys) and CONFIRM_DIGIT not in keys
+
     def withdraw(self, why: str) -> None:
         """Note, in words, why it is ended before its time."""
         self.withdrawn = why
@@ -217,6 +232,8 @@ class Offer:
         leg = self.decisive()
         if leg is None or leg.cause is None or leg.outcome is None:
             return None
+        if leg.outcome is Outcome.CONFIRM_REFUSED and leg.pressed is not None:
+            return f"pressed {leg.pressed}"
         return detail_of(leg.cause, leg.sip_code, leg.outcome, external=leg.external)
 
 
@@ -260,6 +277,23 @@ class StageLegs:
             case "CHANNEL_HANGUP_COMPLETE" | "CHANNEL_HANGUP":
                 leg.end(event.get("Hangup-Cause") or "NORMAL_UNSPECIFIED", sip_code_of(event), now)
         return offer
+
+    def on_key(self, event: Frame) -> Offer | None:
+        """Take a key that was pressed at a leg; return the leg's offer if it refuses the call by it.
+
+        The first key counts: after the one that confirms, the caller may be connected before we are told.
+        """
+        offer, leg = self._by_leg.get(event.get("Unique-ID") or "", (None, None))
+        if (
+            offer is None
+            or leg is None
+            or not (leg.confirms and leg.picked_up)
+            or leg.pressed is not None
+            or leg.outcome is not None
+        ):
+            return None
+        leg.presses(event.get("DTMF-Digit") or "")
+        return offer if offer.refused_by_key else None
 
     def on_bridge(self, winner_uuid: str) -> Offer | None:
         """Note that a leg is connected to the caller; the switch cancels the other phones of all members."""

@@ -191,9 +191,10 @@ class Hunt:
             self._was_busy.add(member.id)
         return news
 
-    def ended(self, member: Member, outcome: Outcome) -> None:
-        """Note how the offer to a member ended."""
-        self.last_outcome[member.id] = self.last_end[member.id] = outcome
+    def ended(self, member: Member, outcome: Outcome, *, refused: bool = False) -> None:
+        """Note how the offer to a member ended; ``refused``: by a key, so that the member is not rung again."""
+        self.last_outcome[member.id] = Outcome.DECLINED if refused else outcome
+        self.last_end[member.id] = outcome
         self._ends.add(outcome)
         if outcome is Outcome.ANSWERED:
             self.answered_by = member

@@ -90,8 +90,8 @@ check_music = _pattern_kind(
 )
 check_prompt = _pattern_kind(
     "a sound to play",
-    rf"(?:(?:tone_stream|silence_stream|local_stream)://[A-Za-z0-9%();=._/-]+|{_SOUND_FILE})",
-    "a sound file or a stream, without spaces and commas",
+    rf"(?:tone_stream://[A-Za-z0-9%(),;=._-]+|(?:silence_stream|local_stream)://[A-Za-z0-9_./-]+|{_SOUND_FILE})",
+    "a sound file, or a tone_stream, silence_stream or local_stream, without spaces",
 )
 check_context = _pattern_kind(
     "a dialplan context", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "letters, digits, '_', '.', '-'"

@@ -132,7 +132,7 @@ class Settings:
             "What external legs show on each gateway. Each has a `name`, as in FreeSWITCH; `caller_id_number`, the "
             "number to show if neither group nor member has one (trunks refuse foreign numbers); and `caller_in`, "
             "where the caller's number stands then: `name` (default), `diversion` or `p-asserted-identity`. With "
-            "`inband_dtmf = true` keys are heard as tones, too.",
+            "`inband_dtmf = true` the key that confirms is heard as a tone in the sound, too.",
         ),
     )
     max_calls: int = field(
@@ -152,10 +152,11 @@ class Settings:
         metadata=_about(values.text("a voicemail profile", validation.check_profile), "Profile of mod_voicemail."),
     )
     confirm_prompt: str = field(
-        default="ivr/ivr-accept_reject_voicemail.wav",
+        default="ivr/ivr-accept_reject.wav",
         metadata=_about(
             values.text("a sound file or stream", validation.check_prompt),
-            "Prompt for a member who must confirm: press 1 to accept the call.",
+            "Prompt for a member who must confirm: 1 accepts the call, any other key refuses it. A tone follows it, "
+            "and stands for it if FreeSWITCH does not have the file; so no sound files need be installed.",
         ),
     )
     confirm_timeout: float = field(

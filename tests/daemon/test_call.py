@@ -291,6 +291,16 @@ def test_an_external_member_who_presses_nothing_has_refused(sqlite_url: str) -> 
         assert rang(rig.call()) == [("+14155550123@carrier", "confirm-refused"), ("1002", "answered")]
 
 
+def test_an_external_member_who_presses_another_key_has_refused_at_once(light_rig: Rig) -> None:
+    light_rig.group("5000", "+14155550123@carrier", "1002", cycles=2)
+    light_rig.switch.gateway("carrier").add("+14155550123", Behaviour(answer_after=0.05, digit="2", digit_after=0.1))
+    light_rig.phones("1002")[0].script(refuses(486), TALKS)
+    record = light_rig.call()
+    assert rang(record) == [("+14155550123@carrier", "confirm-refused"), ("1002", "busy"), ("1002", "answered")]
+    assert record.offers[0].detail == "pressed 2"
+    assert [(skip.extension, skip.reason) for skip in record.skips] == [("+14155550123@carrier", "declined")]
+
+
 def test_an_external_leg_shows_the_customers_number_and_the_phones_of_the_stage_the_caller(sqlite_url: str) -> None:
     with light(sqlite_url, gateway=(Gateway("carrier", "+14155559999"),)) as rig:
         rig.group("5000", "1001", "+14155550123@carrier", policy="simultaneous", prefix="Sales")

@@ -13,6 +13,7 @@ from fshunt.errors import BadValue
 from fshunt.esl import commands
 from fshunt.freeswitch.dialstring import (
     BACKSTOP_SECONDS,
+    CONFIRM_TONE,
     FEW_LEGS,
     Confirm,
     LegPlan,
@@ -52,8 +53,24 @@ def test_only_many_phones_pass_the_limits_of_the_switch() -> None:
 
 def test_members_who_must_confirm_hear_the_prompt_and_press_one() -> None:
     text = dial_string([leg(confirm=Confirm("ivr/accept.wav", 10.0))])
-    assert "group_confirm_key=1,group_confirm_file=ivr/accept.wav,group_confirm_timeout=13" in text
+    prompt = f"file_string://ivr/accept.wav!{CONFIRM_TONE}"
+    assert f"~group_confirm_key=1~group_confirm_file={prompt}~group_confirm_timeout=13~" in text
+    assert "start_dtmf" not in text
     assert "group_confirm" not in dial_string([leg()])
+
+
+@pytest.mark.parametrize("prompt", ["tone_stream://%(100,50,440);loops=3", "silence_stream://200"])
+def test_a_prompt_that_needs_no_file_is_played_alone(prompt: str) -> None:
+    assert f"~group_confirm_file={prompt}~" in dial_string([leg(confirm=Confirm(prompt, 10.0))])
+
+
+def test_the_simulator_reads_the_commas_of_a_tone_as_freeswitch_does() -> None:
+    dialled = parse(dial_string([leg(confirm=Confirm("ivr/accept.wav", 10.0, inband_dtmf=True)), leg("b-2")]))
+    asked, plain = (target.variables for target in dialled.groups[0])
+    assert asked["group_confirm_file"].endswith(CONFIRM_TONE)
+    assert (asked["origination_uuid"], plain["origination_uuid"]) == ("a-1", "b-2")
+    assert (asked["execute_on_answer"], asked["bridge_pre_execute_app"]) == ("start_dtmf", "stop_dtmf")
+    assert "group_confirm_key" not in plain
 
 
 def test_an_external_number_goes_through_its_gateway() -> None:
@@ -67,6 +84,9 @@ def test_an_external_number_goes_through_its_gateway() -> None:
         leg(presence_id="1001@pbx.test]"),
         leg(presence_id="${system(x)}@pbx.test"),
         leg(confirm=Confirm("say it, now", 5.0)),
+        leg(confirm=Confirm("a.wav~group_confirm_key=exec", 5.0)),
+        leg(confirm=Confirm("a.wav!local_stream://x", 5.0)),
+        leg(confirm=Confirm("tone_stream://%(1,1,1)]", 5.0)),
     ],
 )
 def test_a_part_that_does_not_fit_its_kind_is_refused_when_it_is_sent(wrong: LegPlan) -> None:

@@ -194,6 +194,32 @@ def test_a_picked_up_phone_has_its_time_to_confirm_and_then_was_refused() -> Non
     assert [o.outcome for o in stage.settled()] == [Outcome.CONFIRM_REFUSED]
 
 
+def key(leg: str, digit: str) -> Frame:
+    return event("DTMF", leg, **{"DTMF-Digit": digit})
+
+
+def test_any_other_key_refuses_and_the_first_key_counts() -> None:
+    stage = StageLegs([offer("1", "a", confirm=10.0), offer("2", "b", confirm=10.0)])
+    assert stage.on_key(key("a", "2")) is None, "it has not been picked up"
+    for leg in ("a", "b"):
+        stage.on_leg_event(event("CHANNEL_ANSWER", leg), 102.0)
+    assert stage.on_key(key("a", "1")) is None
+    assert stage.on_key(key("a", "2")) is None, "the caller may be connected already"
+    refused = stage.on_key(key("b", "#"))
+    assert refused is stage.offers[1]
+    refused.legs[0].end("CALL_REJECTED")
+    assert refused.settle()
+    assert (refused.outcome, refused.detail(), refused.refused_by_key) == (Outcome.CONFIRM_REFUSED, "pressed #", True)
+    assert not stage.offers[0].refused_by_key
+
+
+def test_a_key_is_of_no_weight_where_none_is_asked_for() -> None:
+    stage = StageLegs([offer("1", "a")])
+    stage.on_leg_event(event("CHANNEL_ANSWER", "a"), 102.0)
+    assert stage.on_key(key("a", "2")) is None
+    assert stage.on_key(key("other", "2")) is None
+
+
 def test_a_member_who_hangs_up_instead_of_confirming_has_refused() -> None:
     stage = StageLegs([offer("1", "a", confirm=10.0)])
     stage.on_leg_event(event("CHANNEL_ANSWER", "a"), 103.0)
@@ -278,7 +304,7 @@ def test_a_phone_that_the_switch_told_of_was_not_refused() -> None:
     stage = StageLegs([offer("1", "aa")])
     stage.on_leg_event(event("CHANNEL_PROGRESS", "aa"), 101.0)
     stage.on_made(made())
-    assert not stage.offers[0].refused
+    assert not stage.offers[0].refused_by_key
 
 
 @pytest.mark.parametrize(

@@ -242,7 +242,6 @@ class Daemon:
             "FSHUNT_DEFAULT_DOMAIN": DOMAIN,
             "FSHUNT_LISTEN": self.address,
             "FSHUNT_CONTROLLERS": ",".join(controllers),
-            "FSHUNT_CONFIRM_PROMPT": "silence_stream://200",
             "FSHUNT_STOP_TIMEOUT": "5",
             "FSHUNT_NODE_NAME": f"live-{which}",
             "FSHUNT_OUTBOX_DIR": str(folder),

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from tests.live.keys import PACKET_SECONDS, is_loud, telephone_event, tone
 from tests.live.sip_callers import Caller
-from tests.live.sipmessage import Message, request, sdp, sequence, token
+from tests.live.sipmessage import Message, media_of, request, sdp, sequence, token
 
 if TYPE_CHECKING:
     from tests.live.machines import Pbx
@@ -62,6 +63,8 @@ class Behaviour:
     """When it sends 180 after its first answer."""
     digits: str = ""
     digits_after: float = 0.5
+    digits_by: str = "info"
+    """How its keys travel: info (RFC 6086), rfc2833, or inband, as tones in the sound."""
     user_agent: str = ""
     """What it calls itself; the switch tells some of a change of the caller's name by UPDATE."""
 
@@ -95,7 +98,8 @@ class Lab(asyncio.DatagramProtocol):
         self.started = time.monotonic()
         self.changed = asyncio.Event()
         self.sound = 0
-        """How many packets of sound have come, to anybody."""
+        """How many packets of sound have come, to anybody; and how many that can be heard."""
+        self.loud = 0
         self._registering: dict[str, asyncio.Future[Message]] = {}
         self._registered: list[tuple[str, str]] = []
         self._at: dict[str, str] = {}
@@ -264,6 +268,7 @@ class Lab(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: Address) -> None:
         if data and data[0] & 0xC0 == 0x80:
             self.sound += 1
+            self.loud += is_loud(data)
             return
         if len(data) < 20:  # keep-alives
             return
@@ -348,10 +353,21 @@ class Lab(asyncio.DatagramProtocol):
     async def _talk(self, call_id: str, leg: Leg, how: Behaviour) -> None:
         for digit in how.digits:
             await asyncio.sleep(how.digits_after)
-            self._in_dialog(call_id, leg, "INFO", f"Signal={digit}\r\nDuration=160\r\n")
+            await self._press(call_id, leg, digit, how.digits_by)
         if how.hangup_after is not None:
             await asyncio.sleep(how.hangup_after)
             self._hang_up(call_id, leg)
+
+    async def _press(self, call_id: str, leg: Leg, digit: str, by: str) -> None:
+        self.note(leg.phone, f"PRESSES {digit}")
+        if by == "info":
+            self._in_dialog(call_id, leg, "INFO", f"Signal={digit}\r\nDuration=160\r\n")
+            return
+        to = media_of(leg.invite.body)
+        assert to is not None, "the INVITE names an address for sound"
+        for packet in telephone_event(digit) if by == "rfc2833" else tone(digit):
+            self.transport.sendto(packet, to)
+            await asyncio.sleep(PACKET_SECONDS)
 
     def _hang_up(self, call_id: str, leg: Leg) -> None:
         leg.state = "ended"

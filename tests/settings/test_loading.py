@@ -92,7 +92,7 @@ EVERY_SETTING = {
     "max_calls": ("20", 20),
     "stop_timeout": ("0", 0.0),
     "voicemail_profile": ("office", "office"),
-    "confirm_prompt": ("tone_stream://%(500;0;440)", "tone_stream://%(500;0;440)"),
+    "confirm_prompt": ("ivr/press_1.wav", "ivr/press_1.wav"),
     "wait_for_phone_seconds": ("8", 8.0),
     "confirm_timeout": ("7.5", 7.5),
     "transfer_context": ("public", "public"),
@@ -162,7 +162,10 @@ def test_a_value_of_a_wrong_type_names_the_key_and_the_file(name, write):
             'default_domain = "a b"',
             "`default_domain`: 'a b' is not a domain: letters, digits, '.' and '-', as in pbx.example.com.",
         ),
-        ('confirm_prompt = "$${x}"', "`confirm_prompt`: '$${x}' is not a sound to play: a sound file or a stream"),
+        (
+            'confirm_prompt = "$${x}"',
+            "`confirm_prompt`: '$${x}' is not a sound to play: a sound file, or a tone_stream, ",
+        ),
     ],
 )
 def test_a_wrong_value_is_reported_in_a_sentence(line, problem, write):

@@ -226,7 +226,8 @@ class Call:
                 on_refused(hunt.group.member(offer.member_id))
                 return
             self.call_log.offer_ended(hunt, offer, clock() - offer.started)
-            hunt.ended(hunt.group.member(offer.member_id), offer.outcome or Outcome.SWITCH_LOST)
+            member, outcome = hunt.group.member(offer.member_id), offer.outcome or Outcome.SWITCH_LOST
+            hunt.ended(member, outcome, refused=offer.refused_by_key)
 
         ringing = self._ringing = Ringing(self.session, StageLegs(offers), on_ended, clock)
         hunt.offer_ids.update(offer.id for offer in offers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from uuid import uuid4
@@ -29,6 +30,9 @@ LAST_LOOK_SECONDS = 0.05
 TAKEN_SECONDS = 0.5
 """The switch ended the ringing as the caller's, who has not hung up: somebody else takes the call, and the switch says
 so within some 10 ms (fact 34)."""
+
+KEY = "DTMF"
+"""The event of a key that was pressed."""
 
 FOREVER = float("inf")
 
@@ -63,6 +67,7 @@ class Ringing:
     bridge_uuid: str = field(default_factory=lambda: str(uuid4()))
     winner: Offer | None = None
     _withdrawn: dict[int, SkipReason] = field(default_factory=dict)
+    _hears_keys: bool = False
     _stopping: bool = False
     _leave_by: float = field(default=FOREVER)
     _gone_by: float = field(default=FOREVER)
@@ -74,7 +79,10 @@ class Ringing:
         """Have the switch ring all legs at once, and send the events of each."""
         try:
             bridge = commands.execute("bridge", dial_string(plans), self.bridge_uuid)
-            self.session.post(*(commands.add_filter(plan.uuid) for plan in plans), bridge)
+            # Keys are told of only where one is asked for: in a talk each would cost an event for nothing.
+            self._hears_keys = any(plan.confirm for plan in plans)
+            keys = [commands.subscribe(KEY)] if self._hears_keys else []
+            self.session.post(*keys, *(commands.add_filter(plan.uuid) for plan in plans), bridge)
         except FshuntError:
             self.legs.close_all(CONNECTION_LOST)
             self._report()
@@ -100,6 +108,9 @@ class Ringing:
                 self._report()
             if self._end is StageEnd.NOBODY:
                 self._delete_filters()
+            if self._hears_keys:
+                with suppress(SwitchLost):  # who has the call keeps it; the talk meets it again
+                    self.session.post(commands.unsubscribe(KEY))
             return self._end
         except SwitchLost:
             if not self.session.gone:
@@ -170,6 +181,9 @@ class Ringing:
             raise TimedOut("FreeSWITCH did not end the ringing when it was told to.")
 
     def _on_event(self, event: Frame, now: float) -> None:
+        if event.get("Event-Name") == KEY:
+            self._on_key(event)
+            return
         offer = self.legs.on_leg_event(event, now)
         if offer is not None:
             self._call_off_others_if_declined(offer)
@@ -226,6 +240,15 @@ class Ringing:
         for leg in others:
             leg.end("CALL_REJECTED")
         self._call_off(others)
+
+    def _on_key(self, event: Frame) -> None:
+        """A member who must confirm and presses another key has refused, and hears no more of the call."""
+        offer = self.legs.on_key(event)
+        if offer is not None:
+            legs = offer.live_legs()
+            for leg in legs:
+                leg.end("CALL_REJECTED" if leg.pressed else "NO_ANSWER")
+            self._call_off(legs)
 
     def _call_off(self, legs: Sequence[Leg]) -> None:
         """End legs so that no phone shows a missed call."""

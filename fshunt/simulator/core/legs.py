@@ -121,8 +121,15 @@ class SimulatedLeg:
             self._confirm()
             return
         self._tell("picks up", self.phone.user, "and is asked to press a key")
-        if does.digit == key:
-            self._later(does.digit_after, self._confirm)
+        if does.digit is not None:
+            self._later(does.digit_after, self._press)
+
+    def _press(self) -> None:
+        """A key that is not the right one changes nothing: FreeSWITCH asks again."""
+        digit = self._behaviour.digit or ""
+        self.channel.fire("DTMF", [("DTMF-Digit", digit), ("DTMF-Duration", "2000"), ("DTMF-Source", "RTP")])
+        if digit == self.channel.variables.get("group_confirm_key"):
+            self._confirm()
 
     def _confirm(self) -> None:
         self.confirmed = True
