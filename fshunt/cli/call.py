@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from time import monotonic, sleep
 
 import click
 
@@ -13,11 +14,16 @@ from fshunt.cli.call_page import print_call
 from fshunt.cli.times import parse_since
 from fshunt.db.models import CallRecord
 from fshunt.db.queries import calls
+from fshunt.errors import UsageError
+from fshunt.services import pruning
 from fshunt.services.call_story import caller_words, result_words, whole_uuid
-from fshunt.services.serialize import call_json, whole_call_json
+from fshunt.services.serialize import call_json, pruned_json, whole_call_json
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100_000
+SHORTEST_AGE = timedelta(days=1)
+"""Of calls that are removed: younger ones may be asked for today, and `fshunt status` counts them."""
+
 MAX_RESULT_CHARS = 100
 """Of a reason in the list; the page of the call has all of it."""
 
@@ -91,3 +97,28 @@ def show(app: App, uuid: str) -> None:
     with app.store.reading() as session:
         newest, *earlier = calls.show_call(session, whole_uuid(session, uuid))
         app.show("call", lambda: whole_call_json(newest, earlier), lambda: print_call(newest, earlier))
+
+
+@call.command("prune", example="fshunt call prune --older-than 90d")
+@click.option(
+    "--older-than",
+    metavar="T",
+    required=True,
+    help="Remove calls that began before T: 90d, 12w, `yesterday`, or a local date and time; at least a day ago.",
+)
+@pass_app
+def prune(app: App, older_than: str) -> None:
+    """Remove old calls from the records.
+
+    The calls of all domains, with their offers and skips, are gone for good. Calls that are still open stay. It removes
+    a few at a time, so that no hunt waits, and can be interrupted and run again. The setting `keep_calls_days` does the
+    same once a day.
+    """
+    now = datetime.now(UTC)
+    before = parse_since(older_than, now)
+    if now - before < SHORTEST_AGE:
+        raise UsageError(f"`--older-than {older_than}` is less than a day ago: use 1d or more.")
+    with output.progress("Removed {} calls so far") as progress:
+        removed = pruning.prune(app.store, before, sleep, monotonic, progress)
+    sentence = f"Removed {removed} calls that began before {output.local(before)}."
+    app.show("pruned", lambda: pruned_json(before, removed), lambda: output.say(sentence))

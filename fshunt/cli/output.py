@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TextIO
 
@@ -41,6 +42,18 @@ def warn(text: str) -> None:
 def error(text: str) -> None:
     """Print an error on stderr, in one line, with a full stop."""
     _line(sys.stderr, f"Error: {_sentence(text)}", fg="red")
+
+
+@contextmanager
+def progress(words: str) -> Iterator[Callable[[int], None]]:
+    """Show a number on a terminal as it grows, on stderr and in one line, which is gone at the end."""
+    if not sys.stderr.isatty():
+        yield lambda _number: None
+        return
+    try:
+        yield lambda number: click.echo(f"\r{words.format(number)}", nl=False, err=True)
+    finally:
+        click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def _sentence(text: str) -> str:

@@ -15,6 +15,7 @@ from fshunt.daemon.clock import SteadyClock
 from fshunt.daemon.cluster.heartbeat import Heartbeat
 from fshunt.daemon.cluster.live_changes import LiveChanges
 from fshunt.daemon.data.group_reader import GroupReader
+from fshunt.daemon.data.pruner import Pruner
 from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.net.http import HttpServer
 from fshunt.daemon.net.listener import Listener
@@ -99,6 +100,8 @@ def _what_watches(parts: Parts) -> Iterator[Service]:
         grace_seconds=LAST_HEARTBEAT_SECONDS,
         essential=True,
     )
+    pruner = Pruner(deps.database, lambda: deps.settings.keep_calls_days, deps.claims.rank, deps.now)
+    yield Service("pruning", pruner.run)
     yield Service("live changes", changes.run, start=changes.start)
     yield Service("notifications", changes.listen, stop=changes.stop)
     yield Service("first state", start=partial(_wait_for_the_first, deps, groups, parts.heartbeat))

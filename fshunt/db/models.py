@@ -20,6 +20,10 @@ NAMING_CONVENTION = {
 """Names of constraints: a migration can drop only a constraint with a known name."""
 
 
+IS_OPEN, HAS_FAILED = "ended_at IS NULL", "result = 'failed'"
+"""Conditions of indexes, word for word as queries have them."""
+
+
 class Base(DeclarativeBase):
     """The base of all tables: names of constraints, and one column type for each Python type."""
 
@@ -248,12 +252,18 @@ class CallRecord(Base):
         Index(None, "domain", "pilot", "started_at"),
         Index(None, "started_at"),
         Index(None, "node", "ended_at"),
-        # Open calls: few among years of closed ones.
+        Index(None, "domain", "started_at"),
+        Index(None, "pilot", "started_at"),
+        # For PostgreSQL the order of the characters, so that it finds what a uuid begins with.
+        Index(None, "uuid", postgresql_ops={"uuid": "text_pattern_ops"}),
+        # Open calls and failed hunts: few among years of others.
         Index(None, "run_id", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
+        Index("ix_calls_open", "started_at", sqlite_where=text(IS_OPEN), postgresql_where=text(IS_OPEN)),
+        Index("ix_calls_failed", "started_at", sqlite_where=text(HAS_FAILED), postgresql_where=text(HAS_FAILED)),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    uuid: Mapped[str] = mapped_column(SeenText, index=True)
+    uuid: Mapped[str] = mapped_column(SeenText)
     domain: Mapped[str] = mapped_column(SeenText)
     pilot: Mapped[str] = mapped_column(SeenText)
     group_name: Mapped[str]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import CallRecord, OfferRecord, SkipRecord
+from fshunt.db.queries import calls
 from fshunt.errors import FshuntError, UsageError
 from fshunt.hunting.availability import SkipReason, words_of
 from fshunt.hunting.policies import POLICIES, Policy, Remembers, decide
@@ -68,8 +68,7 @@ def whole_uuid(s: Session, prefix: str) -> str:
     """Return the uuid that begins with the prefix; raise UsageError if it is too short or not unique."""
     if len(prefix) < MIN_PREFIX_CHARS:
         raise UsageError(f"'{prefix}' is too short: use at least {MIN_PREFIX_CHARS} characters of the call's uuid.")
-    named = CallRecord.uuid.startswith(prefix, autoescape=True)
-    found = list(s.scalars(select(CallRecord.uuid).where(named).distinct().limit(MAX_NAMED_UUIDS)))
+    found = calls.uuids_from(s, prefix, MAX_NAMED_UUIDS)
     if prefix in found or not found:
         return prefix
     if len(found) > 1:

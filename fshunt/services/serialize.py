@@ -137,6 +137,11 @@ def call_json(record: CallRecord) -> dict[str, Any]:
     return _picked(record, CALL_KEYS)
 
 
+def pruned_json(before: datetime, removed: int) -> dict[str, Any]:
+    """Return how many calls were removed, and before which moment they had begun."""
+    return {"before": utc(before), "removed": removed}
+
+
 def whole_call_json(record: CallRecord, earlier: Sequence[CallRecord]) -> dict[str, Any]:
     """Return a call with its offers, skips and policy input, and the earlier hunts of the same caller's channel."""
     return _with_steps(record) | {"earlier": [_with_steps(other) for other in earlier]}

@@ -219,6 +219,14 @@ class Settings:
             restart=True,
         ),
     )
+    keep_calls_days: int | None = field(
+        default=None,
+        metadata=_about(
+            values.optional(values.whole(1, 36_500)),
+            "Days for which calls are kept in the records. Older ones are removed once a day by one of the daemons, a "
+            "few at a time, so that no hunt waits. If it is not set, all are kept; see also `fshunt call prune`.",
+        ),
+    )
     fallback_box: str | None = field(
         default=None,
         metadata=_about(

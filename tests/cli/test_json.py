@@ -83,6 +83,7 @@ def test_the_page_names_what_each_kind_has(hunted):
     assert set(call) == documented("call") | {"offers", "skips", "policy_input", "earlier"}
     assert set(call["offers"][0]) == documented("offer")
     assert set(call["skips"][0]) == documented("skip")
+    assert set(hunted.json("call", "prune", "--older-than", "1d")) == documented("pruned")
     status = content_of(hunted.invoke("status", "--json").stdout)
     assert set(status) == documented("status")
     assert set(status["problems"][0]) == documented("finding")

@@ -70,6 +70,7 @@ def test_a_named_file_that_is_missing_is_an_error_but_not_the_default_one(tmp_pa
 EVERY_SETTING = {
     "database_url": ("postgresql://f:s3cret@db/fshunt", "postgresql://f:s3cret@db/fshunt"),
     "default_domain": ("pbx.test", "pbx.test"),
+    "keep_calls_days": ("90", 90),
     "shared_members": ("a.test, b.test", ("a.test", "b.test")),
     "seconds_per_ring": ("4", 4.0),
     "dead_phone_seconds": ("3", 3.0),

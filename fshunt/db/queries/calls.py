@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Executable,
     and_,
     bindparam,
     case,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.orm import Session, selectinload, undefer
@@ -78,6 +80,24 @@ _ANSWER_OFFER = update(OFFERS).where(
     ),
 )
 """The values that are given name the columns to set."""
+
+LAST_CHARACTER = "\U0010ffff"
+
+
+def _first_uuid(least: str, greater: str, less: str, order: str) -> tuple[Executable, Executable]:
+    """The first uuid that is not before a text, and the first after it, in the order of the index."""
+    end, query = CALLS.c.uuid.op(less)(bindparam("end")), select(CALLS.c.uuid).order_by(text(order)).limit(1)
+    return (
+        query.where(CALLS.c.uuid.op(least)(bindparam("after")), end),
+        query.where(CALLS.c.uuid.op(greater)(bindparam("after")), end),
+    )
+
+
+_FIRST_UUID = {
+    "sqlite": _first_uuid(">=", ">", "<", "calls.uuid"),
+    "postgresql": _first_uuid("~>=~", "~>~", "~<~", "calls.uuid USING ~<~"),
+}
+"""PostgreSQL compares by the rules of a language unless it is told to compare characters."""
 
 
 def open_call(
@@ -303,6 +323,22 @@ def check_known(s: Session, domain: str | None, pilot: str | None) -> None:
         raise NotFound(
             f"There is no group {pilot}{where}, and no record of a call to it: {what_there_is(pilot, there, 'group')}"
         )
+
+
+def uuids_from(s: Session, prefix: str, limit: int) -> list[str]:
+    """Return the first uuids of calls that begin with a prefix, each once.
+
+    Each is looked for after the one before: many hunts may have one uuid, and many uuids one beginning.
+    """
+    found: list[str] = []
+    first = _FIRST_UUID[dialect_of(s)]
+    while len(found) < limit:
+        after = found[-1] if found else prefix
+        uuid = run(s, first[bool(found)], {"after": after, "end": f"{prefix}{LAST_CHARACTER}"}).scalar()
+        if uuid is None:
+            break
+        found.append(uuid)
+    return found
 
 
 def show_call(s: Session, uuid: str) -> list[CallRecord]:

@@ -1,0 +1,152 @@
+"""No command reads all calls: the plan of each statement that it runs says so, on either database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, event, make_url
+
+from fshunt.db.engine import open_engine
+from fshunt.db.queries import groups, takeover
+from fshunt.db.queries.prune import prune_some
+from tests.support.many_calls import OTHER_DOMAIN, fill
+
+pytestmark = pytest.mark.sql
+
+RECORDS = ("calls", "offers", "skips")
+COUNT = 30_000
+"""So many that an index pays for each statement that reads some of them."""
+
+COMMANDS = [
+    ("call", "list"),
+    ("call", "list", "--limit", "500"),
+    ("call", "list", "5003"),
+    ("call", "list", "5999"),
+    ("call", "list", "--domain", OTHER_DOMAIN),
+    ("call", "list", "--domain", OTHER_DOMAIN, "5003"),
+    ("call", "list", "--domain", "none.test"),
+    ("call", "list", "--since", "30m"),
+    ("call", "list", "--since", "2h", "--domain", OTHER_DOMAIN),
+    ("call", "list", "--failed"),
+    ("call", "list", "--failed", "--since", "1h"),
+    ("call", "show", "9e3779b1-0000-4000-8000-000000000001"),
+    ("call", "show", "9e3779b1"),
+    ("call", "show", "hunt-00000000ff"),
+    ("call", "prune", "--older-than", "166h"),
+    ("status",),
+    ("group", "list"),
+    ("group", "show", "5000"),
+    ("member", "list", "5000"),
+    ("member", "set", "5000", "1001", "--weight", "3"),
+    ("member", "block", "1001"),
+    ("member", "unblock", "1001"),
+    ("group", "set", "5000", "--name", "Shop"),
+    ("group", "renumber", "5000", "5001"),
+    ("group", "remove", "5001"),
+    ("dialplan",),
+    ("db", "check"),
+    ("config", "check"),
+]
+Statement = tuple[str, Any]
+
+
+@contextmanager
+def statements() -> Iterator[list[Statement]]:
+    """What is said to the database, by whatever engine."""
+    said: list[Statement] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        said.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield said
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def reads_all(engine: Engine, statement: str, parameters: Any) -> list[str]:
+    """Where the plan of a statement goes through a table of the records instead of an index."""
+    if not re.match(r"\s*(SELECT|UPDATE|DELETE|INSERT)", statement) or not any(name in statement for name in RECORDS):
+        return []
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+        return [row[3] for row in rows if _sqlite_reads_all(row[3], rows, statement)]
+    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url, cursor_factory=psycopg.ClientCursor) as connection:
+        (plan,) = connection.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters).fetchone()[0]
+    return [
+        f"{node['Node Type']} on {node.get('Relation Name')}" for node in _nodes(plan["Plan"]) if _pg_reads_all(node)
+    ]
+
+
+def _sqlite_reads_all(step: str, steps: Any, statement: str) -> bool:
+    if not re.match(rf"SCAN ({'|'.join(RECORDS)})\b", step):
+        return False
+    in_order = "USING INDEX" in step and not any("TEMP B-TREE FOR ORDER BY" in row[3] for row in steps)
+    few = re.search(r"ix_calls_(open|failed|run_id)", step) is not None  # of these calls alone
+    return not (few or (in_order and "LIMIT" in statement))
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for each in node.get("Plans", ()):
+        yield from _nodes(each)
+
+
+def _pg_reads_all(node: dict[str, Any]) -> bool:
+    return "Seq Scan" in node["Node Type"] and node.get("Relation Name") in RECORDS
+
+
+@pytest.fixture
+def engine(office) -> Iterator[Engine]:
+    """The database of an office with many calls."""
+    opened = open_engine(office.env["FSHUNT_DATABASE_URL"])
+    fill(opened, COUNT)
+    yield opened
+    opened.dispose()
+
+
+def test_no_command_and_no_daemon_reads_all_calls(office, engine, store, monkeypatch):
+    monkeypatch.setattr("fshunt.cli.status.sleep", lambda _: None)
+    for name in ("FIRST_BATCH", "LONGEST_BATCH"):  # among so few calls PostgreSQL does not look for 500 one by one
+        monkeypatch.setattr(f"fshunt.db.queries.prune.{name}", 20)
+    office.env.pop("FSHUNT_DEFAULT_DOMAIN")
+    office.run("group", "add", "5000", "--domain", OTHER_DOMAIN)
+    office.env["FSHUNT_DEFAULT_DOMAIN"] = "pbx.test"
+    found, looked_at = {}, set()
+    for words in COMMANDS:
+        with statements() as said:
+            result = office.invoke(*words)
+        assert "Internal error" not in result.output, result.output
+        for statement, parameters in said:
+            if steps := reads_all(engine, statement, parameters):
+                found[(*words, statement)] = steps
+            looked_at |= {name for name in RECORDS if name in statement}
+    with statements() as said:
+        now = datetime.now(UTC)
+        with store.writing() as s:
+            takeover.leftovers(s, "another run")
+            takeover.open_calls(s, "run")
+            takeover.take(s, "run", node="pbx1", run_id="another run")
+            takeover.take(s, None, node="pbx1", run_id="another run")
+            groups.last_written(s, "pbx1")
+            prune_some(s, now - timedelta(days=5), 20)
+    for statement, parameters in said:
+        if steps := reads_all(engine, statement, parameters):
+            found[("daemon", statement)] = steps
+    assert found == {}
+    assert looked_at == set(RECORDS)
+
+
+def test_the_look_at_a_plan_finds_what_it_looks_for(office, engine):
+    for statement in ("SELECT * FROM calls WHERE group_name = 'x'", "SELECT count(*) FROM offers WHERE phones = 2"):
+        assert reads_all(engine, statement, {} if engine.dialect.name == "postgresql" else ())
+    assert make_url(office.env["FSHUNT_DATABASE_URL"]).get_backend_name() == engine.dialect.name
