@@ -41,6 +41,7 @@ from fshunt.daemon.switches.monitor import Monitor, Observers
 from fshunt.daemon.switches.phone_waits import PhoneWaits
 from fshunt.db import migrate
 from fshunt.errors import DatabaseError, FshuntError
+from fshunt.freeswitch.contacts import SipProfiles
 from fshunt.freeswitch.phones import Change
 from fshunt.settings import Settings
 
@@ -134,6 +135,7 @@ def _dependencies(
         phone_waits=phone_waits,
         takeover=takeover,
         metrics=metrics,
+        sip_profiles=SipProfiles(),
         now=clock.now,
     )
 

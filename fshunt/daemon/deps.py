@@ -19,6 +19,7 @@ from fshunt.daemon.data.wrap_up import WrapUps
 from fshunt.daemon.net.metrics import Metrics
 from fshunt.daemon.switches.monitor import Monitor
 from fshunt.daemon.switches.phone_waits import PhoneWaits
+from fshunt.freeswitch.contacts import SipProfiles
 from fshunt.settings import Settings
 
 
@@ -39,6 +40,7 @@ class Dependencies:
     phone_waits: PhoneWaits
     takeover: Takeover
     metrics: Metrics
+    sip_profiles: SipProfiles
     now: Callable[[], datetime]
     """The wall clock that never goes back, for rows; never for timers."""
     monotonic: Callable[[], float] = time.monotonic

@@ -65,6 +65,18 @@ def sofia_contact(user: str, domain: str, mark: str) -> Command:
     return _api("sofia_contact", f"*/{one_word(user)}@{one_word(domain)}/{one_word(mark)}")
 
 
+def sofia_registrations_of(profile: str, user: str, domain: str) -> Command:
+    """Ask for the registrations of a user of a domain at a SIP profile, and of nobody else (fact 43)."""
+    return _api("sofia", "status", "profile", one_word(profile), "user", f"{one_word(user)}@{one_word(domain)}")
+
+
+def sofia_registrations_at(profile: str, contact: str) -> Command:
+    """Ask for the registrations at a SIP profile whose contact has this text; ``_`` stands for any character."""
+    if "'" in contact or "\\" in contact:
+        raise UnsafeText(f"{contact!r} would not reach FreeSWITCH as it stands.")
+    return _api("sofia", "status", "profile", one_word(profile), "reg", one_word(contact))
+
+
 def sofia_profiles() -> Command:
     """Ask for the SIP profiles."""
     return _api("sofia", "xmlstatus")

@@ -70,10 +70,6 @@ class PhoneTable:
         """Whether an extension has a phone."""
         return self._registrations.is_registered(user, domain)
 
-    def registered_anywhere(self, user: str) -> bool:
-        """Whether a user of this name has a phone at any domain of the switch."""
-        return self._registrations.registered_anywhere(user)
-
     def has_channel(self, uuid: str) -> bool:
         """Whether a channel lives."""
         return uuid in self._channels.channels

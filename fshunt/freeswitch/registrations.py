@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from fshunt.esl.frames import Frame, ProtocolError
 from fshunt.freeswitch.channels import NOTHING, Change
+from fshunt.freeswitch.contacts import is_of_domain
 from fshunt.freeswitch.slices import Breathe, hold_breath, in_slices
 
 CHUNK_CHARS = 64 * 1024  # are cut into lines at a time; a registration has 1 KB
@@ -56,12 +57,8 @@ class RegistrationTable:
         self._state += 1
 
     def is_registered(self, user: str, domain: str) -> bool:
-        """Whether an extension has a phone."""
-        return domain.lower() in self._domains.get(user.lower(), ())
-
-    def registered_anywhere(self, user: str) -> bool:
-        """Whether a user of this name has a phone at any domain."""
-        return user.lower() in self._domains
+        """Whether an extension has a phone: of the domain itself, or of no tenant (``is_of_domain``)."""
+        return any(is_of_domain(registered, domain) for registered in self._domains.get(user.lower(), ()))
 
     def on_event(self, event: Frame) -> Change:
         """Takes in ``sofia::register``, ``sofia::unregister`` or ``sofia::expire``; the last names its headers anew."""

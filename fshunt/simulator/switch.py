@@ -108,11 +108,17 @@ class SimulatedSwitch:
     # The interface for tests and the demo.
 
     def phone(
-        self, user: str, behaviour: Behaviour = RINGS, contact: str | None = None, *, busy_while_talking: bool = True
+        self,
+        user: str,
+        behaviour: Behaviour = RINGS,
+        contact: str | None = None,
+        *,
+        busy_while_talking: bool = True,
+        domain: str = "",
     ) -> Phone:
-        """Registers a phone at an extension; a second one is a second contact of it."""
+        """Registers a phone at an extension, of this domain or another; a second one is a second contact of it."""
         return self.registrations.new_phone(
-            user, self.domain, behaviour, contact, busy_while_talking=busy_while_talking
+            user, domain or self.domain, behaviour, contact, busy_while_talking=busy_while_talking
         )
 
     def user(self, user: str) -> None:

@@ -475,7 +475,7 @@ def test_a_phone_whose_contact_could_change_the_dial_string_is_not_rung_at_all(l
 
 def test_where_no_phone_can_be_dialled_nobody_is_reachable(light_rig: Rig) -> None:
     light_rig.group("5000", "1001")
-    light_rig.switch.phone("1001", TALKS, contact="sip:a@127.0.0.1:9;x=<y>")
+    light_rig.switch.phone("1001", TALKS, contact="sip:a@127.0.0.1:9;x={y}")
     record = light_rig.call()
     assert (passed(record), record.reason) == ([("1001", "not-dialable")], "nobody reachable")
 

@@ -158,12 +158,21 @@ def test_registrations_have_two_sets_of_header_names(headers: tuple[str, str]) -
     who = [(headers[0], "1001"), (headers[1], "PBX.test"), ("call-id", "c"), ("contact", contact("1001", 5060))]
     assert table.on_event(told(name, ("Event-Subclass", "sofia::register"), *who)).presence_ids == {ID}
     assert table.is_registered("1001", DOMAIN)
-    assert table.registered_anywhere("1001")
     assert table.registrations == 1
     gone = told(name, ("Event-Subclass", "sofia::expire"), *who, ("Event-Sequence", "1"))
     assert table.on_event(gone).presence_ids == {ID}
-    assert not table.registered_anywhere("1001")
+    assert not table.is_registered("1001", DOMAIN)
     assert table.registrations == 0
+
+
+@pytest.mark.parametrize(("registered", "counts"), [("other.test", False), ("10.0.0.1", True), ("[2001:db8::1]", True)])
+def test_a_phone_of_another_domain_is_another_tenants_and_one_at_an_address_is_no_tenants(
+    registered: str, counts: bool
+) -> None:
+    table, custom = PhoneTable(), [("Event-Name", "CUSTOM"), ("Event-Subclass", "sofia::register")]
+    who = [("from-user", "1001"), ("from-host", registered), ("call-id", "c"), ("contact", contact("1001", 5060))]
+    table.on_event(told(*custom, *who, ("Event-Sequence", "1")))
+    assert table.is_registered("1001", DOMAIN) is counts
 
 
 def test_a_row_that_expires_leaves_the_phones_newer_registration_alone() -> None:
@@ -206,7 +215,7 @@ def test_a_call_id_that_looks_like_xml_names_nobody_else() -> None:
     sly = "x</call-id><user>1003@pbx.test</user>"
     table.take_registrations(registrations_xml({("1001", sly, contact("1001", 5060))}))
     assert table.is_registered("1001", DOMAIN)
-    assert not table.registered_anywhere("1003")
+    assert not table.is_registered("1003", DOMAIN)
 
 
 def test_what_is_remembered_of_the_past_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,6 +73,8 @@ class Ports:
     """The ports of one run, all on loopback and free when they were chosen."""
 
     sip: int
+    shared: int
+    """A second SIP profile, which two tenants share."""
     esl: int
     lab: int
     controllers: tuple[int, int]
@@ -80,7 +82,7 @@ class Ports:
     @classmethod
     def choose(cls) -> Ports:
         tcp, udp = socket.SOCK_STREAM, socket.SOCK_DGRAM
-        return cls(free_port(udp), free_port(tcp), free_port(udp), (free_port(tcp), free_port(tcp)))
+        return cls(free_port(udp), free_port(udp), free_port(tcp), free_port(udp), (free_port(tcp), free_port(tcp)))
 
     @property
     def addresses(self) -> tuple[str, str]:
@@ -98,6 +100,10 @@ class Pbx:
     @property
     def sip(self) -> tuple[str, int]:
         return ("127.0.0.1", self.ports.sip)
+
+    @property
+    def shared(self) -> tuple[str, int]:
+        return ("127.0.0.1", self.ports.shared)
 
     def start(self) -> None:
         self._configure()
@@ -165,7 +171,8 @@ class Pbx:
         conf = self.folder / "conf"
         shutil.copytree(HERE / "pbx", conf, dirs_exist_ok=True)
         values = {
-            "domain": DOMAIN, "live_sip_port": self.ports.sip, "live_esl_port": self.ports.esl,
+            "domain": DOMAIN, "live_sip_port": self.ports.sip, "live_shared_port": self.ports.shared,
+            "live_esl_port": self.ports.esl,
             "live_esl_password": ESL_PASSWORD, "live_lab_port": self.ports.lab, "live_rtp_first": self._rtp_first(),
             "live_rtp_last": self._rtp_first() + RTP_PORTS,
         }  # fmt: skip

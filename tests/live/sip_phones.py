@@ -104,7 +104,7 @@ class Lab(asyncio.DatagramProtocol):
         self._registered: list[tuple[str, str]] = []
         self._at: dict[str, str] = {}
         """Phones by the address that they registered, for those that have another than ours."""
-        self._registered_at: list[tuple[str, str]] = []
+        self._registered_at: list[tuple[str, str, str, str, Address | None, str]] = []
         self._closed = asyncio.Event()
         self.port = 0
         self.transport: asyncio.DatagramTransport
@@ -122,8 +122,8 @@ class Lab(asyncio.DatagramProtocol):
             caller.leave()
         for extension, phone in self._registered:
             await self._register(extension, phone, expires=0)
-        for contact, phone in self._registered_at:
-            await self._register(phone.partition("/")[0], phone, 0, f"<{contact}>")
+        for how in self._registered_at:
+            await self._register_how(0, *how)
         for leg in self.legs.values():
             leg.stop("ended")
         self.transport.close()
@@ -147,15 +147,20 @@ class Lab(asyncio.DatagramProtocol):
         """Register a contact that is no phone of ours."""
         await self._register(extension, extension, 3600, contact)
 
-    async def register_at(self, name: str, contact: str) -> None:
+    async def register_at(
+        self, name: str, contact: str, *, domain: str = "", to: Address | None = None, call_id: str = ""
+    ) -> None:
         """Register a further phone, named as in ``register``, at an address of ours; it rings at that and no other.
 
-        Percent-encoded or not is the same address, as SIP has it.
+        Percent-encoded or not is the same address, as SIP has it. ``domain``: another tenant's; ``to``: the address of
+        another SIP profile.
         """
         self.phones.setdefault(name, Behaviour())
-        self._at[unquote(contact)] = name
-        self._registered_at.append((contact, name))
-        await self._register(name.partition("/")[0], name, 3600, f"<{contact}>")
+        self._at[unquote(contact.strip("<>").partition(">")[0])] = name
+        contact = contact if contact.startswith("<") else f"<{contact}>"
+        how = (name.partition("/")[0], name, contact, domain or self.domain, to, call_id)
+        self._registered_at.append(how)
+        await self._register_how(3600, *how)
 
     def behave(self, phone: str, **how: object) -> None:
         self.phones[phone] = Behaviour(**how)  # type: ignore[arg-type]
@@ -248,13 +253,19 @@ class Lab(asyncio.DatagramProtocol):
         return f"sip:{phone.replace('/', '-')}@127.0.0.1:{self.port}"
 
     async def _register(self, extension: str, phone: str, expires: int, contact: str | None = None) -> None:
+        contact = contact or f"<{self.contact_of(phone)}>"
+        await self._register_how(expires, extension, phone, contact, self.domain, None, "")
+
+    async def _register_how(
+        self, expires: int, extension: str, phone: str, contact: str, domain: str, to: Address | None, same_id: str
+    ) -> None:
         for _attempt in range(3):
-            call_id = token()
+            call_id = same_id or token()
             answered = self._registering[call_id] = asyncio.get_running_loop().create_future()
-            address = f"<sip:{extension}@{self.domain}>"
+            address = f"<sip:{extension}@{domain}>"
             headers = {"Via": self.via(token()), "From": f"{address};tag={token()}", "To": address, "Call-ID": call_id}
-            headers |= {"CSeq": f"{next(sequence)} REGISTER", "Contact": contact or f"<{self.contact_of(phone)}>"}
-            self.send(request("REGISTER", f"sip:{self.domain}", headers | {"Expires": str(expires)}))
+            headers |= {"CSeq": f"{next(sequence)} REGISTER", "Contact": contact}
+            self.send(request("REGISTER", f"sip:{domain}", headers | {"Expires": str(expires)}), to)
             try:
                 if (await asyncio.wait_for(answered, 2)).code == 200:
                     return

@@ -62,3 +62,25 @@ async def test_a_phone_that_registered_just_before_the_call_is_rung(lab, admin, 
         await lab.until_seen("1001", "INVITE", count, seconds=2)
         caller.hang_up()
         await lab.until_seen("1001", "CANCEL", count)
+
+
+async def test_one_phone_that_registered_twice_gets_one_invite_and_two_phones_both_ring(lab, admin, pbx, daemon):
+    """Another transport, another profile, an old and a new contact; FreeSWITCH has nothing of a ``+sip.instance``."""
+    here, instance = f"127.0.0.1:{lab.port}", ';+sip.instance="<urn:uuid:1>"'
+    await lab.unregister("1001")
+    await lab.register_at("1001/old", f"sip:1001@{here};rinstance=old")
+    await lab.register_at("1001/new", f"sip:1001@{here};rinstance=new")
+    await lab.register_at("1001/tcp", f"sip:1001@{here};transport=tcp", to=pbx.shared)
+    await lab.register_at("1001/moved", f"<sip:before@{here}>{instance}", call_id="one phone")
+    await lab.register_at("1001/here", f"<sip:after@{here}>{instance}", call_id="one phone")
+    await lab.register_at("1001/desk", f"sip:desk@{here}")
+    admin.group(members=("1001",))
+    caller = lab.caller("5000").dial()
+    await lab.until(lambda: len(lab.rang()) >= 3)
+    await asyncio.sleep(0.3)
+    one_of_three, *others = sorted(lab.rang(), key=["1001/new", "1001/tcp", "1001/desk", "1001/here"].index)
+    assert one_of_three in ("1001/new", "1001/tcp"), "whichever was renewed last"
+    assert others == ["1001/desk", "1001/here"]
+    caller.hang_up()
+    assert (await lab.until_closed(admin, "abandoned"))["offers"][0]["phones"] == 3
+    await lab.register("1001")

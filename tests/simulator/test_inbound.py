@@ -76,7 +76,7 @@ def test_a_wrong_password_is_refused_in_a_sentence_that_does_not_hold_it(switch:
 def test_the_start_state_names_the_phones_that_are_registered(watched: Watched) -> None:
     assert watched.table.registrations == 2
     assert watched.table.is_registered("1001", "OFFICE.test")
-    assert watched.table.registered_anywhere("1002")
+    assert watched.table.is_registered("1002", "office.test")
     assert not watched.table.is_registered("1003", "office.test")
 
 

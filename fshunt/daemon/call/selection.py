@@ -19,7 +19,7 @@ from fshunt.daemon.switches.monitor import NOTHING_SEEN
 from fshunt.esl.session import Session
 from fshunt.freeswitch import contacts
 from fshunt.freeswitch.caller_id import CallerId
-from fshunt.freeswitch.contacts import MemberPhones
+from fshunt.freeswitch.contacts import MemberPhones, SipProfiles
 from fshunt.freeswitch.dialstring import Confirm, LegPlan, external_endpoint
 from fshunt.freeswitch.offers import Leg, Offer, is_leg_of, leg_uuid
 from fshunt.freeswitch.phones import PhoneCall, PhoneState
@@ -84,7 +84,9 @@ def choose(
     ``queued`` is a caller in the call queue: then the database is asked only if a member looks free.
     """
     seen = {m.id: _look(hunt, m, deps) for m in members}
-    phones = find_phones(session, hunt.group.domain, _worth_asking(members, seen, hunt.group, queued))
+    phones = find_phones(
+        session, hunt.group.domain, _worth_asking(members, seen, hunt.group, queued), deps.sip_profiles
+    )
     seen |= {m.id: _with_phones(seen[m.id], phones.get(m.id)) for m in members}
     # Only the database knows who is disabled or blocked now; all other reasons count before it is asked.
     wanted = _unhindered(members, seen, hunt.group)
@@ -199,10 +201,10 @@ def without_phone(hunt: Hunt, extension: str, deps: Dependencies) -> list[str]:
     return sorted(met | gone)
 
 
-def find_phones(session: Session, domain: str, members: Sequence[Member]) -> Phones:
-    """Ask the switch for all phones of all members at once (fact 17); an external number is its own phone."""
+def find_phones(session: Session, domain: str, members: Sequence[Member], profiles: SipProfiles) -> Phones:
+    """Ask the switch for all phones of all members at once (fact 43); an external number is its own phone."""
     extensions = [m.address.number for m in members if not m.address.external]
-    answers = contacts.ask(session, domain, extensions, API_SECONDS)
+    answers = contacts.ask(session, domain, extensions, API_SECONDS, profiles)
     for extension, found in answers.items():
         for why in found.undialable:
             log.warning("call %s: a phone of %s skipped: %s", session.uuid, extension, why)

@@ -208,9 +208,7 @@ class Monitor:
         calls = tuple(call for table in tables for call in table.calls_of(presence_id))
         if any(table.is_registered(number, domain) for table in tables):
             return SeenPhone(True, calls)
-        # A phone may be registered under another name of its domain, which only its switch can tell.
-        elsewhere = any(table.registered_anywhere(number) for table in tables)
-        return SeenPhone(False if self.watched and not elsewhere else None, calls)
+        return SeenPhone(False if self.watched else None, calls)
 
     def has_channel(self, uuid: str) -> bool | None:
         """Tell whether a channel exists; None: a switch that may have it is cut off."""

@@ -155,6 +155,7 @@ class Registrations:
         self._users: set[tuple[str, str]] = set()
         self._by_contact: dict[str, Phone] = {}
         self._listener = listener
+        self._tenants: tuple[str, ...] = ()
         self._ports = itertools.count(FIRST_PORT)
 
     def add_user(self, user: str, domain: str) -> None:
@@ -203,6 +204,15 @@ class Registrations:
     def phones_of(self, user: str, domain: str) -> list[Phone]:
         """The registered phones of an extension, the first registered first."""
         return list(self._phones.get((user, domain), ()))
+
+    def named_by(self, user: str, domain: str) -> list[Phone]:
+        """The phones that ``sofia_contact`` names: where tenants share a profile, those of this number of each."""
+        tenants = self._tenants if domain in self._tenants else (domain,)
+        return [phone for tenant in tenants for phone in self.phones_of(user, tenant)]
+
+    def share_profile(self, *domains: str) -> None:
+        """Have tenants share the SIP profile (``presence-hosts``)."""
+        self._tenants = domains
 
     def at(self, contact: str) -> Phone | None:
         """The phone at a contact, of any extension; percent-encoded or not, as FreeSWITCH's SIP stack has it."""

@@ -25,7 +25,7 @@ def run(switch: Switch, text: str) -> str:
 def _sofia_contact(switch: Switch, argument: str) -> str:
     user, _, where = argument.removeprefix("*/").removeprefix("internal/").partition("@")
     domain, _, mark = where.partition("/")  # the mark is put before each contact (mod_sofia.c, contact_callback)
-    phones = switch.registrations.phones_of(user, domain or switch.domain)
+    phones = switch.registrations.named_by(user, domain or switch.domain)
     return ",".join(f"{mark}sofia/internal/{phone.contact}" for phone in phones) or "error/user_not_registered"
 
 

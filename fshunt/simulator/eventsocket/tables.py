@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import time
 
 from fshunt.simulator.core.channel import SimulatedChannel
@@ -24,8 +25,13 @@ def show(switch: Switch, argument: str) -> str:
 
 
 def sofia(switch: Switch, argument: str) -> str:
-    """``sofia xmlstatus`` and ``sofia xmlstatus profile internal reg``: all phones, where the core's table has one."""
+    """``sofia xmlstatus`` and ``sofia xmlstatus profile internal reg``: all phones, where the core's table has one.
+
+    ``sofia status profile internal user USER@DOMAIN``, or ``reg CONTACT``: those of a user, or at a contact.
+    """
     words = argument.split()
+    if words[:2] == ["status", "profile"] and len(words) == 5:
+        return _status(switch, *words[2:])
     if words == ["xmlstatus"]:
         return f"{XML}<profiles>\n{_alias(switch.domain)}{_profile('internal')}</profiles>\n"
     if words[:2] != ["xmlstatus", "profile"] or words[3:] != ["reg"]:
@@ -34,6 +40,40 @@ def sofia(switch: Switch, argument: str) -> str:
         return f"{XML}Invalid Profile!\n"
     rows = "".join(_xml_registration(phone, switch) for phone in switch.registrations.registered())
     return f"{XML}<profile>\n  <registrations>\n{rows}  </registrations>\n</profile>\n"
+
+
+def _status(switch: Switch, profile: str, what: str, wanted: str) -> str:
+    if profile not in ("internal", switch.domain):
+        return "Invalid Profile!\n"
+    pattern = re.compile("".join(".*" if c == "%" else "." if c == "_" else re.escape(c) for c in wanted))
+    found = [
+        phone
+        for phone in switch.registrations.registered()
+        if (pattern.search(phone.contact) if what == "reg" else f"{phone.user}@{phone.domain}" == wanted)
+    ]
+    line = "=" * 97
+    rows = "".join(_text_registration(phone, switch) for phone in found)
+    return f"\nRegistrations:\n{line}\n{rows}Total items returned: {len(found)}\n{line}\n"
+
+
+def _text_registration(phone: Phone, switch: Switch) -> str:
+    expires = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(switch.clock.epoch() + REGISTERED_SECONDS))
+    values = {
+        "Call-ID": phone.call_id,
+        "User": f"{phone.user}@{phone.domain}",
+        "Contact": f'"" <{phone.contact}>',
+        "Agent": "simulated phone",
+        "Status": f"Registered(UDP)(unknown) EXP({expires}) EXPSECS({REGISTERED_SECONDS})",
+        "Ping-Status": "Reachable",
+        "Ping-Time": "0.00",
+        "Host": switch.name,
+        "IP": LOCAL_IP,
+        "Port": phone.address.rpartition(":")[2],
+        "Auth-User": "unknown",
+        "Auth-Realm": phone.domain,
+        "MWI-Account": f"{phone.user}@{phone.domain}",
+    }
+    return "".join(f"{name + ':':<12}\t{value}\n" for name, value in values.items()) + "\n"
 
 
 def _json(rows: list[dict[str, str]]) -> str:
