@@ -92,7 +92,8 @@ def show(app: App, uuid: str) -> None:
 
     The last part shows how the order was decided.
 
-    UUID is the caller's channel in FreeSWITCH; its first 6 or more characters are enough if they are unique.
+    UUID is the caller's channel in FreeSWITCH; its first 6 or more characters are enough if they are unique. One that
+    begins with a hyphen stands after `--`.
     """
     with app.store.reading() as session:
         newest, *earlier = calls.show_call(session, whole_uuid(session, uuid))

@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 """NUL, which PostgreSQL refuses, and single surrogates, which no database stores."""
-MAX_SEEN_CHARS = 255
+MAX_SEEN_CHARS = 256
 """Characters stored of a text from the caller or the switch: far more than any screen shows."""
 
 

@@ -1,6 +1,8 @@
 """The API commands we send, ``api NAME ARGUMENTS``: each argument is checked here (design, section 9).
 
-FreeSWITCH splits the arguments at spaces, and expands ``${...}`` in the value of a variable when it is used.
+FreeSWITCH splits the arguments at spaces, and expands ``${...}`` in the value of a variable when it is used. Of the
+commands on a channel only those are used that take everything up to the first space as the uuid (fact 57): it may be a
+caller's Call-ID.
 """
 
 import re
@@ -32,9 +34,14 @@ def uuid_exists(uuid: str) -> Command:
 
 
 def uuid_setvar(uuid: str, name: str, value: str = "") -> Command:
-    """Set a variable of a channel; without a value, unset it."""
-    arguments = [one_word(uuid), _variable(name)]
-    return _api("uuid_setvar", *arguments, *([_value(value)] if value else []))
+    """Set a variable of a channel; without a value, unset it.
+
+    It is sent as ``uuid_setvar_multi``: ``uuid_setvar`` looks for quotes and escapes in the uuid. Of the value, a ``;``
+    is escaped, and what else would be changed on the way is refused.
+    """
+    if "\\" in value or value.count("'") > 1 or value != value.strip():
+        raise UnsafeText(f"{value!r} would not reach a channel's variable as it stands.")
+    return _api("uuid_setvar_multi", one_word(uuid), f"{_variable(name)}={_value(value)}".replace(";", "\\;"))
 
 
 def uuid_setvar_multi(uuid: str, values: Mapping[str, str]) -> Command:
@@ -43,8 +50,8 @@ def uuid_setvar_multi(uuid: str, values: Mapping[str, str]) -> Command:
         raise UnsafeText(f"FreeSWITCH takes at most {MAX_VALUES} variables in one command, not {len(values)}.")
     pairs = []
     for name, value in values.items():
-        if ";" in value:
-            raise UnsafeText(f"{value!r} would be two values of a FreeSWITCH command.")
+        if set(value) & set(";'\\"):
+            raise UnsafeText(f"{value!r} would be another value, or two, of a FreeSWITCH command.")
         pairs.append(f"{_variable(name)}={_value(value)}")
     return _api("uuid_setvar_multi", one_word(uuid), ";".join(pairs))
 

@@ -35,6 +35,7 @@ class CallerState:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.uuid = ""
+        self._written: bytes | None = None
         self.greeted = 0  # the number of the event that greeted us
         self.taken = False  # the channel has left our `socket` action while we are connected (fact 34)
         self.taken_by: str | None = None
@@ -43,9 +44,13 @@ class CallerState:
         self.over = False  # the caller's CHANNEL_HANGUP_COMPLETE was read: no completion comes after it
         self._clock = clock
 
-    def greet(self, uuid: str, number: int) -> None:
-        """Says whose channel it is, and the number of the event that greeted us."""
-        self.uuid, self.greeted = uuid, number
+    def greet(self, uuid: str, written: bytes | None, number: int) -> None:
+        """Says whose channel it is, how FreeSWITCH writes its uuid, and the number of the event that greeted us."""
+        self.uuid, self._written, self.greeted = uuid, written, number
+
+    def is_of(self, event: Frame) -> bool:
+        """Whether an event is of the caller's channel; as written, since a uuid may hold what looks encoded."""
+        return self._written is not None and event.raw("Unique-ID") == self._written
 
     def note(self, event: Frame) -> None:
         """Looks at an event or notice as it comes, before it is kept."""
@@ -54,7 +59,7 @@ class CallerState:
                 self.note_gone()
             return
         name = event.raw("Event-Name")
-        if name in (b"CHANNEL_HANGUP", b"CHANNEL_HANGUP_COMPLETE") and event.get("Unique-ID") == self.uuid:
+        if name in (b"CHANNEL_HANGUP", b"CHANNEL_HANGUP_COMPLETE") and self.is_of(event):
             self.note_gone()
             self.over = self.over or name == b"CHANNEL_HANGUP_COMPLETE"
         elif name == b"CHANNEL_EXECUTE_COMPLETE" and event.raw("Application") == b"socket":
@@ -62,7 +67,7 @@ class CallerState:
 
     def _note_taken(self, event: Frame) -> None:
         """Looks at the end of a `socket` action: of ours, unless it is from before; then it was an earlier daemon's."""
-        if event.get("Unique-ID") == self.uuid and number_of(event) > self.greeted:
+        if self.is_of(event) and number_of(event) > self.greeted:
             self.taken, self.taken_by = True, event.get("Other-Leg-Unique-ID")
 
     def note_gone(self) -> None:

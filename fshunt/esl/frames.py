@@ -9,10 +9,11 @@ here are different from greenswitch, both on purpose:
   all of the time went.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import overload
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
 from fshunt.errors import FshuntError
 
@@ -26,6 +27,14 @@ _LENGTH_LINE = b"\nContent-Length: "
 _UNDEFINED = b"_undef_"  # how FreeSWITCH writes an empty value in an event
 _ARRAY_MARK = "ARRAY::"
 _PLAIN_IN_VALUES = "!$'()*,-./_~"  # what switch_url_encode() leaves as it is, besides letters and digits
+_LOOKS_ENCODED = re.compile("(%[0-9A-F]{2})")  # it leaves what looks encoded already, so that "%41" is no "A"
+_CODE = re.compile(rb"%[0-9A-F]{2}")
+_CHARACTERS = {
+    b"%%%02X" % code: bytes([code])
+    for code in range(256)
+    if not (chr(code).isascii() and chr(code).isalnum()) and chr(code) not in _PLAIN_IN_VALUES
+}
+"""What stands for a character that FreeSWITCH encodes; any other percent sign is one."""
 
 
 class ProtocolError(FshuntError):
@@ -161,7 +170,13 @@ def array(value: str | None) -> list[str]:
 @lru_cache(maxsize=8192)  # the headers of one event are nearly those of the one before
 def encode(value: str) -> str:
     """A value as FreeSWITCH percent-encodes it in an event."""
-    return quote(value, safe=_PLAIN_IN_VALUES, errors="surrogateescape") if value else _UNDEFINED.decode()
+    if not value:
+        return _UNDEFINED.decode()
+    parts = _LOOKS_ENCODED.split(value)
+    return "".join(
+        part if nth % 2 else quote(part, safe=_PLAIN_IN_VALUES, errors="surrogateescape")
+        for nth, part in enumerate(parts)
+    )
 
 
 def render_event(headers: Iterable[tuple[str, str]], body: bytes = b"") -> bytes:
@@ -206,7 +221,9 @@ def _keys(name: str) -> tuple[bytes, bytes]:
 
 
 def _decoded(value: bytes) -> str:
-    return (unquote_to_bytes(value) if b"%" in value else value).decode(errors="replace")
+    if b"%" in value:
+        value = _CODE.sub(lambda code: _CHARACTERS.get(code[0], code[0]), value)
+    return value.decode(errors="replace")
 
 
 def _lines(headers: Iterable[tuple[str, str]]) -> bytes:

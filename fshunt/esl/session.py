@@ -21,7 +21,7 @@ import gevent
 from greenswitch.esl import OutboundSession
 
 from fshunt.errors import FshuntError
-from fshunt.esl import commands
+from fshunt.esl import api, commands
 from fshunt.esl.caller_state import HUNG_UP, CallerGone, CallerState, CallerTaken, number_of
 from fshunt.esl.commands import Command
 from fshunt.esl.connection import Bounds, Connection, TimedOut
@@ -90,15 +90,26 @@ class Session(OutboundSession):
         self._greeted_at = self.clock()
         reply = self.send(commands.connect(), timeout)
         self._greeted_at = self.clock()
-        uuid = reply.get("Unique-ID", "")
-        if not reply.is_connect_reply or not _UUID.fullmatch(uuid):
+        uuids = _uuids_of(reply)
+        if not reply.is_connect_reply or not uuids:
             self._transport.fail(ProtocolError("FreeSWITCH answered `connect` without a channel's data."))
         if reply.get("Socket-Mode") != "async" or reply.get("Control") != "full":
             raise CommandRefused("The dialplan's `socket` action must end with `async full`.")
         self.session_data = reply
+        uuid = uuids[0] if len(uuids) == 1 else self._existing(uuids, timeout)
         self._connection.rename(uuid)
-        self._caller.greet(uuid, number_of(reply))
+        self._caller.greet(uuid, reply.raw("Unique-ID"), number_of(reply))
         return reply
+
+    def is_callers(self, event: Frame) -> bool:
+        """Whether an event is of the caller's channel."""
+        return self._caller.is_of(event)
+
+    def _existing(self, uuids: Sequence[str], timeout: float) -> str:
+        """Which of these is a channel; FreeSWITCH leaves what looks encoded as it is, and a Call-ID may look so."""
+        replies = self._connection.ask([api.uuid_exists(uuid) for uuid in uuids], timeout)
+        answers = zip(uuids, replies, strict=True)
+        return next((uuid for uuid, reply in answers if reply.reply_text.strip() == "true"), uuids[0])
 
     def send(self, command: Command, timeout: float = REPLY_SECONDS) -> Frame:
         """Sends one command and waits for its reply; events that come before it are buffered in order.
@@ -270,6 +281,15 @@ class Session(OutboundSession):
             gevent.sleep(max(0.0, self._greeted_at + SAFE_EXIT_SECONDS - self.clock()))
         words = (*last_words, commands.exit_())
         self._transport.farewell(b"".join(command.wire for command in words), FAREWELL_SECONDS)
+
+
+def _uuids_of(reply: Frame) -> list[str]:
+    """What the uuid of a channel can be: as it is decoded, and as it is written."""
+    decoded = reply.get("Unique-ID")
+    if decoded is None:
+        return []
+    written = (reply.raw("Unique-ID") or b"").decode(errors="replace")
+    return [uuid for uuid in dict.fromkeys((decoded, written)) if _UUID.fullmatch(uuid)]
 
 
 def _completes(event: Frame, event_uuid: str) -> bool:

@@ -100,6 +100,10 @@ check_profile = _pattern_kind(
     "a voicemail profile", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "letters, digits, '_', '.', '-'"
 )
 check_uuid = _pattern_kind("a channel's uuid", r"[A-Za-z0-9-]{1,64}", "letters, digits and '-'")
+check_call_uuid = _pattern_kind(
+    "the uuid of a call", r"[!-~]{1,256}", "up to 256 characters without spaces", enterprise=True
+)
+"""A caller's channel may have the caller's Call-ID as its uuid (``inbound-use-callid-as-uuid``)."""
 check_contact = _pattern_kind(
     "a registered contact",
     rf"sofia/[A-Za-z0-9_.-]{{1,64}}/sips?:{_URI_CHARACTER}{{1,{MAX_CONTACT_CHARS}}}",

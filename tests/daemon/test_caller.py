@@ -10,7 +10,7 @@ from fshunt.esl.frames import Frame
 
 def test_an_arrival_is_one_for_all_daemons_and_another_after_a_transfer() -> None:
     def arrival(more: str) -> str:
-        return caller_of(Frame(f"Unique-ID: u\n{more}".encode())).arrival
+        return caller_of(Frame(f"Unique-ID: u\n{more}".encode()), "u").arrival
 
     assert arrival("Caller-Profile-Index: 1\n") == arrival("") == arrival("Caller-Profile-Index: x\n") == "u"
     assert arrival("Caller-Profile-Index: 2\n") == "u#2"
@@ -31,7 +31,7 @@ LOGIN = "variable_user_name: 1009\nvariable_domain_name: Pbx.test\n"
     ids=["the login, whatever the From says", "the From where nobody logged in", "a phone that was called", "unknown"],
 )
 def test_the_caller_is_identified_as_by_the_monitor(headers: str, who: set[str]) -> None:
-    assert caller_of(Frame(f"Unique-ID: u\n{headers}".encode())).presence_ids == who
+    assert caller_of(Frame(f"Unique-ID: u\n{headers}".encode()), "u").presence_ids == who
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_the_caller_is_identified_as_by_the_monitor(headers: str, who: set[str])
     ],
 )
 def test_the_caller_may_be_withheld(headers: str, withheld: bool) -> None:
-    assert caller_of(Frame(f"Unique-ID: u\n{headers}".encode())).withheld is withheld
+    assert caller_of(Frame(f"Unique-ID: u\n{headers}".encode()), "u").withheld is withheld
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_the_caller_may_be_withheld(headers: str, withheld: bool) -> None:
     ],
 )
 def test_only_a_number_of_digits_is_shown_elsewhere(number: str, shown: str | None) -> None:
-    assert caller_of(Frame(f"Unique-ID: u\nCaller-Caller-ID-Number: {number}\n".encode())).shown_number == shown
+    assert caller_of(Frame(f"Unique-ID: u\nCaller-Caller-ID-Number: {number}\n".encode()), "u").shown_number == shown

@@ -59,3 +59,15 @@ def test_a_group_without_a_name_that_freeswitch_keeps_whole_is_shown_by_its_pilo
     call = light_rig.started()
     light_rig.record(call)
     assert call.variables["initial_callee_id_name"] == "5000"
+
+
+@pytest.mark.parametrize(
+    "uuid", ["3c26-kdzx@10.0.0.5:5060", "-a/b+c", "+x", "/x/", "it's'q'", "a%41%20b", "back\\slash(y)[z]", "x" * 256]
+)
+def test_any_call_id_that_is_the_uuid_is_hunted_shown_and_found(light_rig: Rig, uuid: str) -> None:
+    light_rig.group("5000", "1001", "1002", prefix="Sales", music="tone_stream://%(500,500,440);loops=-1")
+    light_rig.phones("1001", behaviour=refuses(486))
+    light_rig.phones("1002", behaviour=TALKS)
+    record = light_rig.call(uuid=uuid)
+    assert (record.uuid, record.result, record.answered_by) == (uuid, "answered", "1002")
+    assert record.end_seen

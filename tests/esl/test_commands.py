@@ -1,5 +1,6 @@
 """Commands reach FreeSWITCH as they were meant, or are not sent at all (design, I10)."""
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from fshunt.esl import api, commands
 from fshunt.esl.commands import Command, UnsafeText
 
-TEXT = st.text(st.one_of(st.characters(), st.sampled_from("\r\n\0 :$")), max_size=30)
+TEXT = st.text(st.one_of(st.characters(), st.sampled_from("\r\n\0 :$;'\\=")), max_size=30)
 
 
 def commands_in(stream: bytes) -> list[list[str]]:
@@ -18,6 +19,23 @@ def commands_in(stream: bytes) -> list[list[str]]:
     *commands, rest = stream.split(b"\n\n")
     assert rest == b""
     return [text.replace(b"\r", b"\n").decode().split("\n") for text in commands]
+
+
+def variables_in(text: str) -> list[tuple[str, str]]:
+    """The variables of ``uuid_setvar_multi``, as FreeSWITCH's switch_separate_string() takes them apart at ``;``."""
+    parts, part, quoted, place = [], "", False, 0
+    while place < len(text):
+        mark, rest = text[place], text[place + 1 :]
+        place += 1
+        if mark == "\\" and rest[:1] in tuple("'\";\\"):
+            part, place = part + rest[0], place + 1
+        elif mark == "'" and (quoted or "'" in rest):
+            quoted = not quoted
+        elif mark == ";" and not quoted:
+            parts, part = [*parts, part], ""
+        else:
+            part += mark
+    return [(name, value) for name, _, value in (each.strip().partition("=") for each in [*parts, part])]
 
 
 @given(TEXT, TEXT, TEXT)
@@ -39,7 +57,8 @@ def test_an_execute_parses_back_to_what_was_meant(application: str, argument: st
 def test_a_variable_of_a_channel_parses_back_to_what_was_meant(uuid: str, name: str, value: str) -> None:
     with suppress(UnsafeText):
         ((line,),) = commands_in(api.uuid_setvar(uuid, name, value).wire)
-        assert line.split(" ", 4) == ["api", "uuid_setvar", uuid, name, *([value] if value else [])]
+        assert line.split(" ", 3)[:3] == ["api", "uuid_setvar_multi", uuid]
+        assert variables_in(line.split(" ", 3)[3]) == [(name, value)]
         assert "$" not in value
 
 
@@ -49,7 +68,7 @@ def test_several_variables_of_a_channel_parse_back_to_what_was_meant(uuid: str, 
         ((line,),) = commands_in(api.uuid_setvar_multi(uuid, values).wire)
         words = line.split(" ", 3)
         assert words[:3] == ["api", "uuid_setvar_multi", uuid]
-        assert [tuple(pair.split("=", 1)) for pair in words[3].split(";")] == list(values.items())
+        assert variables_in(words[3]) == list(values.items())
 
 
 @given(TEXT, TEXT, TEXT)
@@ -83,7 +102,7 @@ BUILDERS = [
 
 
 @pytest.mark.parametrize("build", BUILDERS)
-@pytest.mark.parametrize("text", ["", "two words", "a\nb", "mod_event_socket"])
+@pytest.mark.parametrize("text", ["", "two words", "a\nb", "unload=mod_event_socket", "Mod_Event_Socket/RELOAD"])
 def test_each_argument_is_checked_where_the_command_is_built(build: Callable[[str], Command], text: str) -> None:
     with pytest.raises(UnsafeText):
         build(text)
@@ -100,6 +119,48 @@ def test_a_value_that_freeswitch_would_expand_is_refused(value: str) -> None:
 def test_one_value_cannot_become_two() -> None:
     with pytest.raises(UnsafeText):
         api.uuid_setvar_multi("u", {"ringback": "x;socket_resume=false"})
+
+
+@pytest.mark.parametrize("value", ["a\\\\b", "it's 'quoted'", "a;b's"])
+def test_a_value_that_would_arrive_as_another_is_refused_among_several(value: str) -> None:
+    with pytest.raises(UnsafeText):
+        api.uuid_setvar_multi("u", {"ringback": value})
+
+
+CALL_IDS = [
+    "a'b",
+    "it's'x",
+    'a"b',
+    "a\\\\b",
+    "(a)<b>[c]{d}",
+    "a%20b",
+    "a;b=c",
+    "mod_event_socket",
+    "${x}",
+    "-a",
+    "+a",
+    "/a/",
+]
+
+
+@pytest.mark.parametrize("uuid", CALL_IDS)
+def test_a_callers_call_id_is_one_argument_whatever_is_in_it(uuid: str) -> None:
+    said = [api.uuid_break(uuid), api.uuid_exists(uuid), api.uuid_kill(uuid, "NO_ANSWER")]
+    said += [api.uuid_setvar(uuid, "ringback", "a;b"), api.uuid_setvar_multi(uuid, {"ringback": "x"})]
+    for each in said:
+        assert each.lines[0].split(" ")[2] == uuid
+
+
+@pytest.mark.parametrize("uuid", CALL_IDS)
+def test_a_filter_compares_with_the_uuid_and_nothing_else(uuid: str) -> None:
+    value = commands.add_filter(uuid).lines[0].removeprefix("filter Unique-ID ")
+    assert commands.delete_filter(uuid).lines[0].removeprefix("filter delete Unique-ID ") == value
+    if uuid[0] in "+-/":
+        assert value[0] == value[-1] == "/"
+        assert re.fullmatch(value.strip("/"), uuid)
+        assert not re.fullmatch(value.strip("/"), f"{uuid}x")
+    else:
+        assert value == uuid
 
 
 @given(st.lists(TEXT, max_size=4))

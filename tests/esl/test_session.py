@@ -88,12 +88,34 @@ def test_every_recorded_session_is_received_in_order(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "answers", "uuid"),
+    [
+        ("a%41b", [], "a%41b"),
+        ("a%0ab", [], "a%0ab"),
+        ("a%0Ab", [], "a%0Ab"),
+        ("a%22b", ["true", "false"], 'a"b'),
+        ("a%22b", ["false", "true"], "a%22b"),
+        ("a%22b", ["false", "false"], 'a"b'),
+    ],
+)
+def test_a_uuid_that_looks_encoded_is_the_one_that_exists(written: str, answers: list[str], uuid: str) -> None:
+    with talking(greeted=False) as (call, switch):
+        reply = frames.render_connect_reply([("Event-Name", "CHANNEL_DATA"), ("Unique-ID", "UUID")])
+        switch.say(reply.replace(b"UUID", written.encode()), *map(frames.render_api_response, answers))
+        call.connect()
+        assert call.uuid == uuid
+        own = frames.Frame(f"Event-Name: CHANNEL_HANGUP\nUnique-ID: {written}".encode())
+        assert call.is_callers(own)
+        assert not call.is_callers(frames.Frame(b"Event-Name: CHANNEL_HANGUP\nUnique-ID: other"))
+
+
+@pytest.mark.parametrize(
     ("reply", "error"),
     [
         (OK, ProtocolError),
         (frames.render_connect_reply([("Event-Name", "CHANNEL_DATA")]), ProtocolError),
-        (frames.render_connect_reply([("Event-Name", "CHANNEL_DATA"), ("Unique-ID", "a b")]), ProtocolError),
-        (frames.render_connect_reply([("Event-Name", "CHANNEL_DATA"), ("Unique-ID", "a\napi x")]), ProtocolError),
+        (frames.render_connect_reply([("Event-Name", "CHANNEL_DATA"), ("Unique-ID", "")]), ProtocolError),
+        (frames.render_connect_reply([("Event-Name", "CHANNEL_DATA"), ("Unique-ID", "a" * 257)]), ProtocolError),
         (frames.render_reply("-ERR no"), CommandRefused),
         (CONNECTED.replace(b"async", b"static"), CommandRefused),
         (CONNECTED.replace(b"full", b"single-channel"), CommandRefused),
@@ -591,7 +613,7 @@ def test_the_last_application_and_the_leaving_are_one_write() -> None:
         said = [switch.hear() for _ in range(3)]
         switch.hang_up_rudely()
         leaving.get(timeout=WAIT_SECONDS)
-        assert said[0] == "api uuid_setvar u socket_resume false"
+        assert said[0] == "api uuid_setvar_multi u socket_resume=false"
         assert "execute-app-name: transfer\nexecute-app-arg: 5001 XML default" in said[1]
         assert said[2] == "exit"
         assert not call.connected

@@ -43,6 +43,7 @@ GOOD = {
     validation.check_prefix: ["Sales", "Büro Süd -", "R&D #2"],
     validation.check_name: ["Sales", "Büro & Co. (Süd)"],
     validation.check_caller_name: ["O'Brien, J.", "Анна"],
+    validation.check_call_uuid: ["3f2a9c41-0000", "a.b!%*_+`'~()<>:\\\"/[]?{}@host", "x" * 256, "a:_:b"],
     validation.check_contact: ["sofia/internal/sip:1001@10.0.0.2:5060;transport=tcp;fs_path=sip%3A10.0.0.9"],
 }
 
@@ -50,6 +51,14 @@ GOOD = {
 @pytest.mark.parametrize(("check", "value"), [(c, v) for c, values in GOOD.items() for v in values])
 def test_good_values_are_returned_as_they_are(check: Callable[[str], str], value: str) -> None:
     assert check(value) == value
+
+
+@pytest.mark.parametrize(
+    "value", ["", "two words", "a\nb", "a\x7f", "x" * 257, "\N{LATIN SMALL LETTER U WITH DIAERESIS}"]
+)
+def test_a_callers_uuid_is_one_word_of_what_can_be_printed(value: str) -> None:
+    with pytest.raises(BadValue):
+        validation.check_call_uuid(value)
 
 
 @pytest.mark.parametrize("check", SENT)

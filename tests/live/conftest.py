@@ -87,7 +87,7 @@ class Admin:
     def calls(self) -> list[dict[str, Any]]:
         """The records of all calls, oldest first, with their offers and skips."""
         listed = json.loads(self("call", "list", "--json"))["calls"]
-        return [json.loads(self("call", "show", call["uuid"], "--json"))["call"] for call in reversed(listed)]
+        return [json.loads(self("call", "show", "--json", "--", call["uuid"]))["call"] for call in reversed(listed)]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +97,7 @@ class Pbx:
     def __init__(self, installed: Installation, folder: Path, ports: Ports) -> None:
         self.installed, self.folder, self.ports = installed, folder, ports
         self.process: subprocess.Popen[bytes] | None = None
+        self._values: dict[str, object] = {}
 
     @property
     def sip(self) -> tuple[str, int]:
@@ -156,6 +158,13 @@ class Pbx:
         said = self.api("reloadxml")
         assert "+OK" in said, said
 
+    def use_call_ids(self, use: bool) -> None:
+        """Take a caller's Call-ID for the uuid of the channel, or not, from now on."""
+        self._set({"live_callid_as_uuid": str(use).lower()})
+        for command in ("reloadxml", "sofia profile internal rescan"):
+            said = self.api(command)
+            assert "+OK" in said, said
+
     def messages(self, box: str) -> list[Path]:
         """The messages in a voicemail box."""
         return sorted((self.folder / "storage" / "voicemail" / "default" / DOMAIN / box).glob("msg_*.wav"))
@@ -176,12 +185,17 @@ class Pbx:
             "live_esl_password": ESL_PASSWORD, "live_lab_port": self.ports.lab, "live_rtp_first": self._rtp_first(),
             "live_rtp_last": self._rtp_first() + RTP_PORTS,
         }  # fmt: skip
-        lines = [f'<X-PRE-PROCESS cmd="set" data="{name}={value}"/>' for name, value in values.items()]
-        _write_include(conf / "live.xml", lines)
+        self._set(values | {"live_callid_as_uuid": "false"})
         _write_include(conf / "users.xml", [_user(str(extension)) for extension in USERS])
         _write_include(conf / "phrases.xml", [_phrase(name) for name in PHRASES])
         (conf / "dialplan").mkdir(exist_ok=True)
         (conf / "dialplan" / "fshunt.xml").write_text(self.shipped_dialplan())
+
+    def _set(self, values: Mapping[str, object]) -> None:
+        """Give these values to the configuration, besides those that it has."""
+        self._values |= values
+        lines = [f'<X-PRE-PROCESS cmd="set" data="{name}={value}"/>' for name, value in self._values.items()]
+        _write_include(self.folder / "conf" / "live.xml", lines)
 
     def _rtp_first(self) -> int:
         return OWN_PORTS[1] + (self.ports.sip - OWN_PORTS[0]) // RTP_PORTS * RTP_PORTS

@@ -19,11 +19,18 @@ class Caller:
     """One call to the switch, as its caller experiences it."""
 
     def __init__(
-        self, lab: Lab, number: str, name: str, number_shown: str, display: str, more: dict[str, str] | None = None
+        self,
+        lab: Lab,
+        number: str,
+        name: str,
+        number_shown: str,
+        display: str,
+        more: dict[str, str] | None = None,
+        call_id: str | None = None,
     ) -> None:
         self.lab, self.number, self.name = lab, number, name
         self.number_shown, self.display, self.more = number_shown, display, more or {}
-        self.call_id, self.tag, self.branch = token(16), token(), token()
+        self.call_id, self.tag, self.branch = call_id or token(16), token(), token()
         self.dialled = f"sip:{number}@{lab.domain}"
         self.to, self.target = f"<{self.dialled}>", self.dialled
         self.final: asyncio.Future[int] = asyncio.get_running_loop().create_future()

@@ -173,9 +173,10 @@ class Lab(asyncio.DatagramProtocol):
         number_shown: str = "4155550100",
         display: str = "Lab",
         more: dict[str, str] | None = None,
+        call_id: str | None = None,
     ) -> Caller:
         """A caller who can dial; ``more`` are further headers of the requests."""
-        return Caller(self, number, name, number_shown, display, more)
+        return Caller(self, number, name, number_shown, display, more, call_id)
 
     def hang_up(self, phone: str) -> None:
         for call_id, leg in list(self.legs.items()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from tests.live.machines import Pbx
 from tests.live.sip_callers import SHOWS_UPDATES
 from tests.live.sip_phones import Lab
+from tests.live.sipmessage import token
+from tests.live.test_waiting import until_waiting
 
 EARLY_SECONDS, LATE_SECONDS = 0.1, 0.9
 """How much earlier or later a phone may stop ringing; a machine with much to do is late."""
@@ -144,3 +147,77 @@ async def test_a_caller_who_is_sent_elsewhere_sees_who_answers_there(lab, admin)
     assert await caller.result(15) == 200
     await caller.until_end()
     assert caller.shown[-1].startswith('"Jo Private"')
+
+
+CALL_IDS = [
+    "3c26700f0b4c-kdzxd5ysasx0@snom360-000413233",
+    "OTBmMzFkYjE2NmUyN2Y0ZWUyNTk.@10.0.0.5:5060",
+    "-begins-with-a-hyphen",
+    "+plus@[2001:db8::1]",
+    "/slash/and.*",
+    "it's'quoted'twice",
+    'a"b`c~d!e%41_f*g',
+    "(a)<b>{c}[d]?e",
+    "back\\slash\\n@h",
+    "mod_event_socket",
+    "x%0A%40%20y",
+    "x" * 240,
+]
+
+
+@pytest.fixture
+def call_ids(pbx: Pbx) -> Iterator[None]:
+    """Have the switch take a caller's Call-ID for the uuid of the channel."""
+    pbx.use_call_ids(True)
+    yield
+    pbx.use_call_ids(False)
+
+
+@pytest.mark.usefixtures("call_ids", "watching")
+@pytest.mark.parametrize("call_id", CALL_IDS)
+async def test_any_call_id_is_hunted_shown_and_found(lab, admin, call_id):
+    admin.group("--prefix", "Sales", "--music", "tone_stream://%(500,500,440);loops=-1", members=("1001", "1002"))
+    admin("group", "set", "5000", "--when-busy", "queue", "--hunt-timeout", "30")
+    lab.behave("1001", reject=486)
+    lab.behave("1002", answer_after=0.3)
+    caller = lab.caller("5000", call_id=f"{call_id}{token(6)}").dial()
+    assert await caller.result(15) == 200
+    assert lab.rang() == ["1001", "1002"]
+    assert lab.seen("1002", "INVITE")[0].detail["shown"].startswith('"Sales Lab"')
+    lab.hang_up("1002")
+    await caller.until_end()
+    (call,) = admin.calls()
+    assert (call["uuid"], call["result"], call["answered_by"]) == (caller.call_id, "answered", "1002")
+    assert call["end_seen"]
+
+
+@pytest.mark.usefixtures("call_ids", "watching")
+@pytest.mark.parametrize("call_id", ["-a/b+c'd'e", "x\\y(z)"])
+async def test_a_caller_with_any_call_id_waits_and_is_served_by_the_next_daemon(
+    pbx, lab, admin, daemon, second_daemon, call_id
+):
+    second_daemon.watch(pbx)
+    second_daemon.start()
+    admin.group("--when-busy", "queue", "--hunt-timeout", "30", members=("1001",))
+    lab.behave("1001", answer_after=0.1)
+    first = lab.caller("5000", name="first", call_id=f"{call_id}{token(6)}").dial()
+    assert await first.result(10) == 200
+    second = lab.caller("5000", name="second", call_id=f"{call_id}{token(6)}").dial()
+    await until_waiting(admin, 1)
+    await asyncio.to_thread(daemon.stop)
+    await until_waiting(admin, 1)
+    first.hang_up()
+    assert await second.result(10) == 200
+    second.hang_up()
+    listed = json.loads(await asyncio.to_thread(admin, "call", "list", "--json"))["calls"]
+    assert {call["uuid"] for call in listed} == {first.call_id, second.call_id}
+
+
+@pytest.mark.usefixtures("call_ids")
+async def test_a_call_id_that_would_unload_the_event_socket_reaches_the_fallback(lab, admin, pbx):
+    admin.group(members=("1001",))
+    caller = lab.caller("5000", call_id=f"unload.Mod_Event_Socket.{token(6)}").dial()
+    assert await caller.result(15) == 200
+    assert lab.rang() == []
+    caller.hang_up()
+    assert "is ready" in pbx.api("status")

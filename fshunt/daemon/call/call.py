@@ -72,7 +72,7 @@ class Call:
 
     def __init__(self, session: Session, deps: Dependencies) -> None:
         self.session, self.deps = session, deps
-        self.caller = caller_of(session.channel)
+        self.caller = caller_of(session.channel, session.uuid)
         self.call_log = CallLog(deps, self.caller)
         self.hunt: Hunt | None = None
         self.gives_up_at = float("inf")

@@ -72,12 +72,12 @@ class Caller:
         return f"{prefix} {shown}".rstrip()
 
 
-def caller_of(channel: Frame) -> Caller:
-    """Read the caller from the answer to ``connect``."""
+def caller_of(channel: Frame, uuid: str) -> Caller:
+    """Read the caller from the answer to ``connect``; ``uuid`` is the channel's, as commands name it."""
     context = channel.get("Caller-Context") or ""
     return Caller(
-        uuid=channel.get("Unique-ID") or "",
-        arrival=_arrival(channel),
+        uuid=uuid,
+        arrival=_arrival(channel, uuid),
         number=plain(channel.get("Caller-Caller-ID-Number") or ""),
         name=plain(channel.get("Caller-Caller-ID-Name") or ""),
         pilot=plain(channel.get("Caller-Destination-Number") or ""),
@@ -94,9 +94,9 @@ def caller_of(channel: Frame) -> Caller:
     )
 
 
-def _arrival(channel: Frame) -> str:
+def _arrival(channel: Frame, uuid: str) -> str:
     """The first arrival is known by the uuid alone. No Call-ID, which may be a uuid, has the ``#``."""
-    uuid, index = channel.get("Unique-ID") or "", channel.get("Caller-Profile-Index") or ""
+    index = channel.get("Caller-Profile-Index") or ""
     return f"{uuid}#{index}" if index.isascii() and index.isdecimal() and index != "1" else uuid
 
 

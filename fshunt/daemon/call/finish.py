@@ -98,7 +98,7 @@ def talk(session: Session, bridge_uuid: str, clock: Callable[[], float] = CLOCK)
             event = frame.event
             if event.get("Event-Name") == "CHANNEL_EXECUTE_COMPLETE" and event.get("Application-UUID") == bridge_uuid:
                 return True
-            if _is_own_hangup(session, event.get("Event-Name"), event.get("Unique-ID")):
+            if _is_own_hangup(session, event):
                 return True
     except SwitchLost as lost:
         return session.gone or lost.final
@@ -180,10 +180,10 @@ def hang_up(session: Session, cause: str) -> None:
 def _until_gone(session: Session, deadline: float) -> bool:
     while (frame := session.next_event(deadline)) is not None:
         event = frame.event
-        if _is_own_hangup(session, event.get("Event-Name"), event.get("Unique-ID")):
+        if _is_own_hangup(session, event):
             return True
     return False
 
 
-def _is_own_hangup(session: Session, name: str | None, uuid: str | None) -> bool:
-    return name == "CHANNEL_HANGUP_COMPLETE" and uuid == session.uuid
+def _is_own_hangup(session: Session, event: Frame) -> bool:
+    return event.get("Event-Name") == "CHANNEL_HANGUP_COMPLETE" and session.is_callers(event)

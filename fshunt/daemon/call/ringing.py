@@ -188,7 +188,7 @@ class Ringing:
         if offer is not None:
             self._call_off_others_if_declined(offer)
             return
-        if event.get("Unique-ID") != self.session.uuid:
+        if not self.session.is_callers(event):
             return
         match event.get("Event-Name"):
             case "CHANNEL_BRIDGE":

@@ -68,7 +68,7 @@ def greet(session: Session, caller: Caller) -> None:
 
     Raises SwitchLost, TimedOut or CommandRefused if the switch does not agree.
     """
-    uuid = validation.check_uuid(caller.uuid)
+    uuid = validation.check_call_uuid(caller.uuid)
     session.post(
         api.uuid_break(uuid),  # what a dead daemon had requested would run in this hunt (fact 27)
         commands.linger(LINGER_SECONDS),

@@ -6,6 +6,7 @@ The second half of what ``headers`` is about; the end of a call alone brings eig
 from __future__ import annotations
 
 import time
+import zlib
 
 from fshunt.simulator.core.headers import CODEC, LOCAL_IP, Headers, Profile, micro, sdp
 from fshunt.simulator.core.phones import REGISTERED_SECONDS, Phone
@@ -47,7 +48,7 @@ def media_variables(profile: Profile, remote_port: int) -> dict[str, str]:
         "advertised_media_ip": LOCAL_IP,
         "rtp_use_timer_name": "soft",
         "rtp_use_pt": "0",
-        "rtp_use_ssrc": str(int(profile.uuid[:8], 16)),
+        "rtp_use_ssrc": str(zlib.crc32(profile.uuid.encode())),
         "rtp_2833_send_payload": "101",
         "rtp_2833_recv_payload": "101",
         "remote_media_ip": LOCAL_IP,

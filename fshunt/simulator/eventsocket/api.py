@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from fshunt.simulator.core.channel import set_variable
@@ -13,6 +14,7 @@ NO_OUTPUT = "-ERR no reply\n"
 """What an event socket says where a command has written nothing."""
 NO_CHANNEL = "-ERR No such channel!\n"
 OK = "+OK\n"
+_UNESCAPED_SEMICOLON = re.compile(r"(?<!\\);")
 
 
 def run(switch: Switch, text: str) -> str:
@@ -66,8 +68,8 @@ def _uuid_setvar_multi(switch: Switch, argument: str) -> str:
     channel = switch.find_channel(uuid)
     if channel is None:
         return f"{NO_CHANNEL}-USAGE: <uuid> <var>=<value>;<var>=<value>...\n"
-    for pair in rest.split(";"):
-        name, _, value = pair.partition("=")
+    for pair in _UNESCAPED_SEMICOLON.split(rest):
+        name, _, value = pair.replace("\\;", ";").partition("=")
         set_variable(channel.variables, name, value)
     return OK
 

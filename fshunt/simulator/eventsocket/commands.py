@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid as uuids
 from collections.abc import Callable
 
@@ -126,14 +127,21 @@ def _known(words: list[str]) -> frozenset[str]:
 def _filter(listener: EventSocket, rest: str) -> str:
     words = rest.removeprefix("add ").split(" ", 2)
     if words[0] == "delete" and len(words) > 1:
-        name, value = words[1], words[2] if len(words) > 2 else ""
+        name, value = words[1], _compared(words[2]) if len(words) > 2 else ""
         listener.filters[:] = [one for one in listener.filters if not _matches(one, name, value)]
         return f"+OK filter deleted. [{name}][{value}]"
     if len(words) < 2:
         return "-ERR invalid syntax"
-    name, value = words[0], " ".join(words[1:])
+    name, value = words[0], _compared(" ".join(words[1:]))
     listener.filters.append((name, value))
     return f"+OK filter added. [{name}]=[{value}]"
+
+
+def _compared(value: str) -> str:
+    """What a filter's value means: FreeSWITCH drops a sign before it, and one in slashes is a regular expression."""
+    if not value.startswith("/"):
+        return value.lstrip("+-")
+    return re.sub(r"\\x([0-9a-f]{2})", lambda code: chr(int(code[1], 16)), value.strip("/").strip("^$"))
 
 
 def _matches(one: tuple[str, str], name: str, value: str) -> bool:
