@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from fshunt.hunting import validation
@@ -23,6 +24,10 @@ class MemberAddress:
         """Tell whether both ring the same phone: an external number is one phone, whichever gateway carries it."""
         return self.number == other.number and self.external == other.external
 
+    def has_number(self, shown: str) -> bool:
+        """Tell whether a caller's number is that of this external member, in whatever form a carrier shows it."""
+        return self.external and _is_same_number(self.number, shown)
+
     def check(self) -> MemberAddress:
         """Return the address if its parts fit their kinds; raise BadValue if not."""
         if self.gateway is None:
@@ -34,6 +39,29 @@ class MemberAddress:
 
     def __str__(self) -> str:
         return self.number if self.gateway is None else f"{self.number}@{self.gateway}"
+
+
+MIN_SAME_DIGITS = 8
+"""A number without its country code has at least so many digits, or says too little of whose it is."""
+MAX_COUNTRY_DIGITS = 3
+
+
+def _is_same_number(one: str, other: str) -> bool:
+    """Compare two numbers as ``+4930123456``, ``004930123456``, ``4930123456``, ``030123456`` or ``30123456``."""
+    if not (one and other and _NUMBER.fullmatch(one) and _NUMBER.fullmatch(other)):
+        return False
+    short, long = sorted((_digits(one), _digits(other)), key=len)
+    if short == long or all(number.startswith(("+", "00")) for number in (one, other)):
+        return short == long
+    return len(short) >= MIN_SAME_DIGITS and long.endswith(short) and len(long) - len(short) <= MAX_COUNTRY_DIGITS
+
+
+_NUMBER = re.compile(r"\+?[0-9]+", re.ASCII)
+
+
+def _digits(number: str) -> str:
+    """Return a number without the marks of a trunk: ``+``, ``00`` or ``0`` before it."""
+    return number.removeprefix("+").lstrip("0")
 
 
 def parse_member(text: str) -> MemberAddress:

@@ -66,6 +66,8 @@ class MemberStatus:
     undialable: str | None = None
     """Why no phone of the member can be dialled; None where one can be, or where that is not known."""
     on_call: bool = False
+    is_caller: bool = False
+    """The member is who calls, and is never rung by the own call."""
     ringing: bool = False
     """A phone of the member is rung by a call, a hunt's or not."""
     claimed: bool = False
@@ -116,9 +118,9 @@ def skip_reason(
 ) -> SkipReason | None:
     """Return why the member cannot be rung, the first reason that holds; None if it can be.
 
-    ``call_waiting`` is the group's: it lifts on-call and claimed. ``wrap_up_seconds`` counts from the end of the
-    member's last call through the group; without ``now`` nobody is in wrap-up. A phone that another hunt rings is
-    claimed; one that any other call rings is on call.
+    ``call_waiting`` is the group's: it lifts on-call and claimed, but not for the caller. ``wrap_up_seconds`` counts
+    from the end of the member's last call through the group; without ``now`` nobody is in wrap-up. A phone that another
+    hunt rings is claimed; one that any other call rings is on call.
     """
     busy = status.on_call or (status.ringing and not status.claimed)
     tests = (
@@ -126,7 +128,7 @@ def skip_reason(
         (SkipReason.BLOCKED, status.blocked),
         (SkipReason.UNREGISTERED, status.registered is False),
         (SkipReason.NOT_DIALABLE, status.undialable is not None),
-        (SkipReason.ON_CALL, busy and not call_waiting),
+        (SkipReason.ON_CALL, status.is_caller or (busy and not call_waiting)),
         (SkipReason.CLAIMED, status.claimed and not call_waiting),
         (SkipReason.WRAP_UP, _is_in_wrap_up(status, wrap_up_seconds, now)),
         (SkipReason.DECLINED, status.last_outcome is Outcome.DECLINED),

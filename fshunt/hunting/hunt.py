@@ -79,6 +79,8 @@ class Hunt:
     last_end: dict[int, Outcome | SkipReason] = field(default_factory=dict)
     """The latest end for each member: an outcome or a skip reason."""
     caller_ids: frozenset[str] = frozenset()
+    caller_numbers: frozenset[str] = frozenset()
+    """The numbers that the caller shows: an external member who calls is on a call, too."""
     overflows: Overflows = NO_OVERFLOWS
     """The groups that the caller has overflowed from until now."""
     offer_ids: set[str] = field(default_factory=set)
@@ -115,7 +117,9 @@ class Hunt:
         return self.overflows.is_loop(self.group.id)
 
     def is_caller(self, member: Member) -> bool:
-        """Tell whether a member is the caller."""
+        """Tell whether a member is the caller: who calls from the extension, or from the external member's number."""
+        if member.address.external:
+            return any(member.address.has_number(number) for number in self.caller_numbers)
         return f"{member.extension}@{self.group.domain}".lower() in self.caller_ids
 
     def may_ring(self) -> tuple[Member, ...]:

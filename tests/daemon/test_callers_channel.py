@@ -6,7 +6,7 @@ import pytest
 
 from fshunt.hunting.destinations import parse_destination
 from fshunt.simulator.core.phones import answers, refuses
-from tests.support.rig import WAIT_SECONDS, Rig, rang
+from tests.support.rig import WAIT_SECONDS, Rig, passed, rang
 
 TALKS = answers(0.05, talks=0.05)
 SHOWN = ("initial_callee_id_name", "initial_callee_id_number", "ignore_display_updates")
@@ -71,3 +71,22 @@ def test_any_call_id_that_is_the_uuid_is_hunted_shown_and_found(light_rig: Rig, 
     record = light_rig.call(uuid=uuid)
     assert (record.uuid, record.result, record.answered_by) == (uuid, "answered", "1002")
     assert record.end_seen
+
+
+@pytest.mark.parametrize("call_waiting", [False, True])
+@pytest.mark.parametrize("shown", ["+4915155512345", "015155512345"])
+def test_an_external_member_who_calls_is_not_rung(light_rig: Rig, call_waiting: bool, shown: str) -> None:
+    light_rig.group("5000", "+4915155512345@carrier", "1001", call_waiting=call_waiting)
+    light_rig.switch.gateway("carrier").add("+4915155512345", TALKS)
+    light_rig.phones("1001", behaviour=TALKS)
+    record = light_rig.call(caller_number=shown)
+    assert passed(record) == [("+4915155512345@carrier", "on-call")]
+    assert record.answered_by == "1001"
+
+
+def test_a_member_who_calls_from_the_extension_is_not_rung_without_a_monitor(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", "1002", call_waiting=True)
+    phone, _ = light_rig.phones("1001", "1002", behaviour=TALKS)
+    record = light_rig.record(light_rig.switch.call_from(phone, "5000"))
+    assert passed(record) == [("1001", "on-call")]
+    assert record.answered_by == "1002"

@@ -118,3 +118,7 @@ def test_the_status_adds_the_database_to_the_phones() -> None:
 
 def test_a_wrap_up_that_this_daemon_saw_begin_counts_before_the_database_has_it() -> None:
     assert MemberStatus(in_wrap_up=True).with_stored(MemberStatus(in_wrap_up=False)).in_wrap_up is True
+
+
+def test_the_caller_is_on_a_call_also_where_call_waiting_is_allowed() -> None:
+    assert skip_reason(MemberStatus(is_caller=True), call_waiting=True) is SkipReason.ON_CALL

@@ -221,3 +221,15 @@ async def test_a_call_id_that_would_unload_the_event_socket_reaches_the_fallback
     assert lab.rang() == []
     caller.hang_up()
     assert "is ready" in pbx.api("status")
+
+
+@pytest.mark.parametrize("waiting", [(), ("--call-waiting",)], ids=["", "call waiting"])
+@pytest.mark.parametrize("shown", ["1001", "+4915155512345", "015155512345"])
+async def test_a_member_who_calls_is_not_rung(lab, admin, waiting, shown):
+    admin.group(*waiting, members=("1001", "+4915155512345@carrier", "1002"))
+    for phone in ("1001", "+4915155512345", "1002"):
+        lab.behave(phone, answer_after=0.2, digits="1", digits_after=0.2, hangup_after=0.2)
+    caller = lab.caller("5000", number_shown=shown).dial()
+    assert await caller.result(15) == 200
+    await caller.until_end()
+    assert lab.rang() == (["+4915155512345"] if shown == "1001" else ["1001"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 from fshunt.esl.frames import Frame
 from fshunt.freeswitch.channels import account_of
@@ -42,6 +43,8 @@ class Caller:
     answered: bool
     presence_ids: frozenset[str] = frozenset()
     """Whose phone it is, as the switch names it: ``extension@domain`` in lower case."""
+    numbers: frozenset[str] = frozenset()
+    """The caller's numbers, as the call names them: shown, and of the line."""
     withheld: bool = False
     """Whether the caller asked that the number, or the name, be shown to nobody."""
     presented: bool = False
@@ -62,6 +65,12 @@ class Caller:
         """The number, if it is one of digits only, so that it can be shown elsewhere than by the switch itself."""
         return self.number if validation.fits(validation.check_caller_number, self.number) else None
 
+    def ids_in(self, domain: str) -> frozenset[str]:
+        """Return whose phone it is, in a group's domain: who names the same host in From and To is in that domain."""
+        host = (self.dialled_host or "").lower()
+        names = (each.rpartition("@") for each in self.presence_ids)
+        return self.presence_ids | {f"{user}@{domain}".lower() for user, _, of in names if of == host != ""}
+
     def prefixed_name(self, prefix: str) -> str:
         """Return the name that members see: the group's prefix, then the caller's name.
 
@@ -74,10 +83,10 @@ class Caller:
 
 def caller_of(channel: Frame, uuid: str) -> Caller:
     """Read the caller from the answer to ``connect``; ``uuid`` is the channel's, as commands name it."""
-    context = channel.get("Caller-Context") or ""
+    context, arrival = channel.get("Caller-Context") or "", _arrival(channel, uuid)
     return Caller(
         uuid=uuid,
-        arrival=_arrival(channel, uuid),
+        arrival=arrival,
         number=plain(channel.get("Caller-Caller-ID-Number") or ""),
         name=plain(channel.get("Caller-Caller-ID-Name") or ""),
         pilot=plain(channel.get("Caller-Destination-Number") or ""),
@@ -87,23 +96,32 @@ def caller_of(channel: Frame, uuid: str) -> Caller:
         context=context if validation.fits(validation.check_context, context) else DEFAULT_CONTEXT,
         answered=channel.get("Answer-State") == "answered",
         presence_ids=_presence_ids(channel),
+        numbers=_numbers(channel),
         withheld=any(channel.get(f"Caller-Privacy-Hide-{part}") == "true" for part in ("Number", "Name")),
         presented=channel.get(f"variable_{PRESENTED}") == "true",
-        overflows=overflows_of(channel.get(f"variable_{OVERFLOWS}") or "", _arrival(channel)),
-        undelivered=channel.get(f"variable_{UNDELIVERED}") == _arrival(channel),
+        overflows=overflows_of(channel.get(f"variable_{OVERFLOWS}") or "", arrival),
+        undelivered=channel.get(f"variable_{UNDELIVERED}") == arrival,
     )
 
 
 def _arrival(channel: Frame, uuid: str) -> str:
-    """The first arrival is known by the uuid alone. No Call-ID, which may be a uuid, has the ``#``."""
+    """The first arrival is known by the uuid alone. No Call-ID has the ``#``.
+
+    It is set as a variable, which a caller's Call-ID may never be (design, section 9): its digest stands for it.
+    """
+    name = uuid if validation.fits(validation.check_uuid, uuid) else sha256(uuid.encode()).hexdigest()
     index = channel.get("Caller-Profile-Index") or ""
-    return f"{uuid}#{index}" if index.isascii() and index.isdecimal() and index != "1" else uuid
+    return f"{name}#{index}" if index.isascii() and index.isdecimal() and index != "1" else name
 
 
 def _presence_ids(channel: Frame) -> frozenset[str]:
     """Read who calls, as the monitor does: the account that logged in, else the presence id, which a caller chooses."""
     name = account_of(channel) or (channel.get("Channel-Presence-ID") or "").lower()
     return frozenset({name} - {""})
+
+
+def _numbers(channel: Frame) -> frozenset[str]:
+    return frozenset(channel.get(f"Caller-{name}") or "" for name in ("Caller-ID-Number", "ANI")) - {""}
 
 
 def plain(text: str) -> str:

@@ -39,7 +39,8 @@ def plan(caller: Caller, hunt_id: str, deps: Dependencies, deadline: Deadline) -
         group=loaded.group,
         policy_input=policy_input,
         log=log_transition,
-        caller_ids=caller.presence_ids,
+        caller_ids=caller.ids_in(loaded.group.domain),
+        caller_numbers=caller.numbers,
         overflows=caller.overflows,
     )
 

@@ -176,6 +176,7 @@ def _look(hunt: Hunt, member: Member, deps: Dependencies) -> MemberStatus:
     return MemberStatus(
         registered=True if member.address.external else seen.registered,
         on_call=hunt.is_caller(member) or any(call.state is PhoneState.TALKING for call in calls),
+        is_caller=hunt.is_caller(member),
         ringing=any(call.state is PhoneState.RINGING for call in calls),
         in_wrap_up=True if in_wrap_up else None,
         last_outcome=hunt.last_outcome.get(member.id),
