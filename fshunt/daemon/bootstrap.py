@@ -40,6 +40,7 @@ from fshunt.daemon.supervisor import ServiceStates, Supervisor
 from fshunt.daemon.switches.monitor import Monitor, Observers
 from fshunt.daemon.switches.phone_waits import PhoneWaits
 from fshunt.db import migrate
+from fshunt.db.pooler import SharedServer
 from fshunt.errors import DatabaseError, FshuntError
 from fshunt.freeswitch.contacts import SipProfiles
 from fshunt.freeswitch.phones import Change
@@ -213,7 +214,7 @@ def _check_database(settings: Settings) -> None:
         log.warning("starting without the database: it did not answer within %g s", DATABASE_CHECK_SECONDS)
         return
     except DatabaseError as error:
-        if migrate.is_missing(settings.database_url):
+        if isinstance(error, SharedServer) or migrate.is_missing(settings.database_url):
             raise
         log.warning("starting without the database: %s", error)
         return

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from fshunt.db.failures import as_store_errors, busy
 from fshunt.db.pipeline import BEGIN, BEGIN_READING, PipedConnection
+from fshunt.db.pooler import PoolerCheck
 from fshunt.db.statements import finish, send
 from fshunt.errors import DatabaseError
 
@@ -191,19 +192,22 @@ def _postgresql_engine(url: URL, busy_timeout_ms: int, lock_timeout_ms: int, con
         json_serializer=_compact_json,
     )
 
-    @event.listens_for(engine, "do_connect")
-    def _connect(_dialect: Any, _entry: ConnectionPoolEntry, args: Any, named: Any) -> PipedConnection:
-        return PipedConnection.connect(*args, **named)
-
     timeouts = {
         "lock_timeout": lock_timeout_ms,
         "statement_timeout": busy_timeout_ms + STATEMENT_MS,
         "idle_in_transaction_session_timeout": ABANDONED_MS,
     }
 
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: PipedConnection, _entry: ConnectionPoolEntry) -> None:
-        connection.set_timeouts(timeouts)
+    own_server = PoolerCheck()
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: Any, _entry: ConnectionPoolEntry, args: Any, named: Any) -> PipedConnection:
+        connection = PipedConnection.connect(*args, **named)
+        with ExitStack() as unless_usable:
+            unless_usable.callback(connection.close)
+            own_server.check(connection, connection.set_timeouts(timeouts), args, named)
+            unless_usable.pop_all()
+        return connection
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

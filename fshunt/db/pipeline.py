@@ -44,11 +44,13 @@ class PipedConnection(psycopg.Connection[Any]):
         """How many of the next statements are sent together, without waiting for each answer."""
         self._pipe: ExitStack | None = None
 
-    def set_timeouts(self, milliseconds: Mapping[str, int]) -> None:
-        """Have the server keep these timeouts, ``statement_timeout`` among them."""
+    def set_timeouts(self, milliseconds: Mapping[str, int]) -> int:
+        """Have the server keep these timeouts, ``statement_timeout`` among them; return the number of its process."""
         setting = ", ".join(f"set_config('{name}', '{value:d}', false)" for name, value in milliseconds.items())
-        self.execute(f"SELECT {setting}")
+        row = self.execute(f"SELECT pg_backend_pid(), {setting}").fetchone()
         self._statement_seconds = milliseconds["statement_timeout"] / 1000
+        assert row is not None
+        return int(row[0])
 
     @property
     def longest_silence_seconds(self) -> float:

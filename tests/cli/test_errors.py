@@ -109,7 +109,8 @@ def test_ctrl_c_at_any_moment_ends_with_130_and_no_traceback(tmp_path, begun):
     (tmp_path / "config").mkdir()
     fifo = tmp_path / "config" / "fshunt.toml"
     os.mkfifo(fifo)
-    hooked = f"import sys, fshunt.__main__ as program; sys.argv[1:] = ['config', 'check', '--config', {str(fifo)!r}]\n"
+    hooked = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored in the background
+    hooked += f"import sys, fshunt.__main__ as program; sys.argv[1:] = ['config', 'check', '--config', {str(fifo)!r}]\n"
     if begun == "import":
         hooked += (
             "class Slow:\n"
@@ -118,7 +119,10 @@ def test_ctrl_c_at_any_moment_ends_with_130_and_no_traceback(tmp_path, begun):
             "sys.meta_path.insert(0, Slow())\n"
         )
     process = subprocess.Popen(
-        [sys.executable, "-c", hooked + "program.main()"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", hooked + "program.main()"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     with fifo.open("w"):  # opens as soon as the program reads it
         process.send_signal(signal.SIGINT)

@@ -11,7 +11,7 @@ def served(monkeypatch):
     """What the daemon was started with, without starting it."""
     seen = []
     build = types.ModuleType("fshunt.daemon.bootstrap")
-    build.serve = lambda settings: seen.append(settings) or 3
+    build.serve = lambda settings, _read: seen.append(settings) or 3
     monkeypatch.setitem(sys.modules, "fshunt.daemon.bootstrap", build)
     return seen
 

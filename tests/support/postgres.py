@@ -98,7 +98,7 @@ class Server:
 
     def __init__(self, binaries: Binaries) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="fshunt-pg-", dir="/tmp"))
-        self.user = _unprivileged_user()
+        self.user = unprivileged_user()
         self.binaries = self._reachable(binaries.folder)
         self._process: subprocess.Popen[bytes] | None = None
         self._log = self.folder / "log"
@@ -184,7 +184,8 @@ class Server:
         return copy / package.name / installed.name / folder.name
 
 
-def _unprivileged_user() -> pwd.struct_passwd | None:
+def unprivileged_user() -> pwd.struct_passwd | None:
+    """Who runs the server where the tests run as root; None: the user of the tests."""
     if os.geteuid() != 0:
         return None
     for name in UNPRIVILEGED_USERS:
