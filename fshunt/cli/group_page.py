@@ -47,6 +47,7 @@ def _facts(details: GroupDetails, seconds_per_ring: float) -> list[tuple[str, st
         ("when busy", "queue: first come, first served" if group.when_busy is WhenBusy.QUEUE else ""),
         ("auto-block", _auto_block_words(group)),
         ("prefix", group.prefix or ""),
+        ("caller ID", f"{group.caller_id_number} on external legs" if group.caller_id_number else ""),
         ("caller hears", group.music or "ringing"),
         ("on no answer", destination_words(group.on_no_answer, group)),
         ("on busy", destination_words(group.on_busy, group)),
@@ -105,7 +106,8 @@ def _member_row(member: Member, group: Group, seconds_per_ring: float, state: st
     time = own.describe(seconds_per_ring) if own else f"{group.ring_time.describe(seconds_per_ring)}, the group's"
     confirm = "press 1" if member.confirm else "no"
     idle = output.local(member.idle_since) or "no call yet"
-    return str(member.position), member.extension, time, str(member.weight), confirm, state, idle
+    name = f"{member.extension}, shows {member.caller_id_number}" if member.caller_id_number else member.extension
+    return str(member.position), name, time, str(member.weight), confirm, state, idle
 
 
 def state_words(member: Member, state: StateOfMember) -> str:

@@ -124,3 +124,15 @@ def test_a_group_without_members_shows_how_to_add_one(fshunt):
         == "Group 5000 has no members: `fshunt member add 5000 EXT` adds one.\n"
     )
     assert fshunt.json("member", "list", "5000") == []
+
+
+def test_the_numbers_that_external_legs_show_are_on_the_groups_page(office):
+    office.run("member", "add", "5000", "+14155550123@carrier", "--caller-id-number", "4930200")
+    office.run("group", "set", "5000", "--caller-id-number", "4930100")
+    page = office.run("group", "show", "5000").stdout
+    assert "4930100 on external legs" in page
+    assert "+14155550123@carrier, shows 4930200" in page
+    office.run("group", "set", "5000", "--caller-id-number", "none")
+    assert "4930100" not in office.run("group", "show", "5000").stdout
+    refusal = office.refused(2, "member", "set", "5000", "1001", "--caller-id-number", "4930200")
+    assert "1001 is an extension, whose phone shows the caller" in refusal

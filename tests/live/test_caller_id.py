@@ -28,11 +28,13 @@ async def called(lab, admin, *options, gateway="", member=(), caller=None):
 
 
 async def test_the_gateways_number_is_shown_and_the_callers_is_the_name(lab, admin):
-    await called(lab, admin, "--prefix", "Sales", gateway=f"carrier:{GATEWAY}")
+    await called(lab, admin, "--prefix", "R&D #1 (Büro)!", gateway=f"carrier:{GATEWAY}")
     there = shown(lab, MOBILE)
-    assert there["shown"] == f'"Sales {CALLER}" <sip:{GATEWAY}'
+    assert there["shown"] == f'"R&D #1 (Büro)! {CALLER}" <sip:{GATEWAY}'
     assert CALLER not in there["remote-party-id"].partition("<")[2], "a trunk refuses foreign numbers"
-    assert shown(lab, "1001")["shown"] == f'"Sales Lab" <sip:{CALLER}', "its phone of the same stage shows the caller"
+    assert shown(lab, "1001")["shown"] == f'"R&D #1 (Büro)! Lab" <sip:{CALLER}', (
+        "its phone of the same stage shows the caller"
+    )
 
 
 @pytest.mark.parametrize(

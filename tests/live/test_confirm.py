@@ -71,6 +71,7 @@ async def test_the_others_ring_on_while_one_is_asked_to_confirm(lab, admin):
     ids=["2833", "info", "in-band"],
 )
 async def test_the_key_may_come_in_each_way(lab, admin, pbx, by, gateway):
+    before = len(pbx.log())
     lab.behave(MOBILE, answer_after=0.2, digits="1", digits_after=1.0, digits_by=by)
     admin.group("--ring-seconds", "5", members=(f"{MOBILE}@carrier",))
     admin.daemon.restart(FSHUNT_GATEWAY=gateway)
@@ -80,6 +81,8 @@ async def test_the_key_may_come_in_each_way(lab, admin, pbx, by, gateway):
     assert lab.seen("caller", "HEARS 200")[0].at - pressed < WITHIN_SECONDS
     caller.hang_up()
     await lab.until_closed(admin, "answered")
+    listening = [name for name in ("start_dtmf", "stop_dtmf") if f"{name}()" in pbx.log()[before:]]
+    assert listening == (["start_dtmf", "stop_dtmf"] if gateway else []), "no longer than for the key"
 
 
 @pytest.mark.parametrize(
@@ -136,3 +139,21 @@ async def test_a_prompt_that_cannot_be_played_hangs_nobody_up(lab, admin, prompt
     assert lab.loud
     caller.hang_up()
     await lab.until_closed(admin, "answered")
+
+
+async def test_a_key_at_one_phone_refuses_for_all_phones_of_the_member(lab, admin):
+    await lab.register("1001/soft")
+    lab.behave("1001", answer_after=0.2, digits="3", digits_after=0.7)
+    lab.behave("1002", answer_after=0.2, hangup_after=0.3)
+    admin.group(members=())
+    admin("member", "add", "5000", "1001", "--confirm")
+    admin("member", "add", "5000", "1002")
+    caller = lab.caller("5000").dial()
+    stopped = await lab.until_seen("1001/soft", "CANCEL")
+    assert stopped.at - lab.seen("1001", "PRESSES 3")[0].at < WITHIN_SECONDS
+    assert "Call completed elsewhere" in stopped.detail["reason"], "no missed call"
+    assert await caller.result(10) == 200
+    await caller.until_end()
+    call = await lab.until_closed(admin, "answered")
+    assert call["answered_by"] == "1002"
+    assert said_to(call, "1001") == ("confirm-refused", "pressed 3")
