@@ -64,6 +64,12 @@ class Session(OutboundSession):
         return self._caller.uuid
 
     @property
+    def local_address(self) -> str:
+        """Our address, as the switch has reached it."""
+        host, port = self.sock.getsockname()[:2]
+        return f"{host}:{port}"
+
+    @property
     def gone(self) -> bool:
         """Whether the caller has hung up."""
         return self._caller.gone

@@ -29,6 +29,8 @@ class Lookup:
 
     answer: Answer
     why: str = ""
+    controlled: bool = False
+    """Whether a controller takes the call there (``socket``): it has an end of its own."""
 
 
 NUMBER_FIELDS = ("destination_number", "${destination_number}")
@@ -86,7 +88,8 @@ def find_number(context: Element, number: str) -> Lookup:
         if len(taking) < len(outcomes):
             doubts.append(f"extension {name} depends on more than the number")
         elif not cutting:
-            return Lookup(Answer.FOUND, f"extension {name}")
+            controlled = all("socket" in each.applications for each in taking)
+            return Lookup(Answer.FOUND, f"extension {name}", controlled)
         elif not doubts:
             return Lookup(Answer.NOT_FOUND, f"extension {name} ends the call")
         else:

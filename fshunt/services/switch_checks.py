@@ -43,6 +43,8 @@ class Checked:
     why: str = ""
     everywhere: bool = True
     """False: one switch has it, and another one has not."""
+    controlled: bool = False
+    """Of a number: whether a controller takes its calls, as those of a pilot."""
 
     @property
     def is_missing(self) -> bool:
@@ -104,7 +106,7 @@ def check_number(switch: CommandSender, number: str, context: str) -> Checked:
     if found is None:
         return Checked(Answer.UNKNOWN, f"the switch does not show context {context}")
     lookup = find_number(found, number)
-    return Checked(lookup.answer, _in_context(lookup.why, context))
+    return Checked(lookup.answer, _in_context(lookup.why, context), controlled=lookup.controlled)
 
 
 def on_all(switches: Iterable[WatchedSwitch], questions: Sequence[Question]) -> list[Checked]:

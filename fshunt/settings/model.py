@@ -248,6 +248,11 @@ class Settings:
         if not self.node_name:
             object.__setattr__(self, "node_name", default_node_name(self.listen))
 
+    def given_controllers(self) -> tuple[str, ...]:
+        """Return the addresses of ``controllers``, unless they are the default, which only this host can reach."""
+        default = (self.listen.reachable(),)
+        return () if self.controllers == default else tuple(str(address) for address in self.controllers)
+
     def listening_on(self, listen: Address) -> Settings:
         """Return the settings with another address to listen on; raise SettingsError if that needs `allowed_peers`.
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from fshunt.daemon.call.returned import AT_ONCE_SECONDS, RETURNED
 from fshunt.hunting.destinations import parse_destination
+from fshunt.simulator.core.phones import answers, refuses
 from tests.support.rig import DOMAIN, Rig, light
 
 NO_USER = f"user {{}}@{DOMAIN} is not in the directory"
@@ -96,3 +98,68 @@ def test_a_transfer_to_a_number_that_is_not_there_leads_to_the_box(light_rig: Ri
     why = "extension ^4711$ ends the call, context default" if refuses else "in context default"
     assert (record.result, record.destination) == ("failed", "voicemail:1001")
     assert record.reason == f"transfer to 4711 not possible ({why}); the caller reached voicemail box 1001"
+
+
+def test_a_transfer_that_fails_at_once_brings_the_caller_back_to_the_box(light_rig: Rig) -> None:
+    """The number is in the dialplan, and nobody is there: an extension without a phone, a carrier that refuses."""
+    light_rig.group("5000", "1001", voicemail="1009", on_unreachable=parse_destination("transfer:1003"))
+    light_rig.switch.user("1003")
+    call = light_rig.started()
+    record = light_rig.record(call)
+    assert boxes(light_rig) == ["1009"]
+    assert (record.result, record.destination) == ("failed", "voicemail:1009")
+    assert record.reason == "transfer to 1003 failed at once; the caller reached voicemail box 1009"
+    assert light_rig.hunts(call) == 1
+    assert RETURNED not in call.variables
+
+
+def test_a_caller_who_is_back_and_has_no_box_either_is_hung_up_without_an_answer(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", on_unreachable=parse_destination("transfer:1003"))
+    light_rig.switch.user("1003")
+    light_rig.switch.unknown_users.add("1001")
+    call = light_rig.started()
+    record = light_rig.record(call)
+    assert record.reason == f"transfer to 1003 failed at once; {missing('1001')}; the caller was hung up"
+    assert (call.ending.cause, call.channel.answered) == ("NO_ANSWER", False)
+
+
+@pytest.mark.parametrize("behaviour", [answers(0.05, talks=0.05), answers(0.05, talks=0.0)])
+def test_a_caller_who_was_taken_there_never_comes_back(light_rig: Rig, behaviour: object) -> None:
+    light_rig.group("5000", "1001", on_unreachable=parse_destination("transfer:1003"))
+    light_rig.phones("1003", behaviour=behaviour)
+    call = light_rig.started()
+    record = light_rig.record(call)
+    assert (record.result, record.destination, boxes(light_rig)) == ("transferred", "transfer:1003", [])
+    assert (call.ending.kind, call.ending.who) == ("answered", "1003")
+
+
+def test_an_extension_that_answers_and_ends_without_a_bridge_was_no_failure(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", on_unreachable=parse_destination("transfer:7000"))
+    light_rig.switch.routes["7000"] = [("answer", ""), ("playback", "silence_stream://50")]
+    record = light_rig.call()
+    assert (record.result, boxes(light_rig)) == ("transferred", [])
+
+
+def test_a_number_that_has_rung_and_was_not_answered_is_no_failure(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", on_unreachable=parse_destination("transfer:1003"))
+    light_rig.phones("1003", behaviour=refuses(486, after=AT_ONCE_SECONDS + 1))
+    record = light_rig.call_that_takes_time()
+    assert (record.result, record.destination, boxes(light_rig)) == ("transferred", "transfer:1003", [])
+
+
+def test_a_transfer_to_a_pilot_is_a_plain_one(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", on_unreachable=parse_destination("transfer:5001"))
+    light_rig.group("5001", "1002", voicemail="1009")
+    call = light_rig.started()
+    assert light_rig.record(call).pilot == "5001"
+    assert light_rig.hunts(call) == 2
+    assert boxes(light_rig) == ["1009"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "h", "h/office.test/1003", "h/office.test/10 03/1009", "h/o t/1003/", "h/a/1/2/3"]
+)
+def test_a_variable_that_does_not_read_as_ours_is_no_return(light_rig: Rig, text: str) -> None:
+    light_rig.group("5000", "1001", voicemail="1009")
+    record = light_rig.record(light_rig.started(variables={RETURNED: text}))
+    assert (record.result, record.reason) == ("voicemail", "nobody reachable")

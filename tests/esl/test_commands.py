@@ -207,3 +207,15 @@ def test_a_dial_string_that_freeswitch_would_expand_is_refused(argument: str) ->
 def test_a_dial_string_may_have_what_a_phones_address_has() -> None:
     text = "{a=1}[b=2]sofia/internal/sip:a$\\,b@10.0.0.2;x=$,[b=3]sofia/internal/sip:$@10.0.0.3"
     assert f"execute-app-arg: {text}\n".encode() in commands.execute("bridge", text, "u-1").wire
+
+
+@given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=4), TEXT)
+def test_an_inline_dialplan_takes_apart_to_the_actions_that_were_meant(
+    actions: list[tuple[str, str]], name: str
+) -> None:
+    with suppress(UnsafeText):
+        text = commands.inline_dialplan(actions, name)
+        listed, dialplan, context = text.rsplit(" ", 2)
+        assert (listed[:5], listed[-1], dialplan, context) == ("'m:^:", "'", "inline", name)
+        assert [tuple(each.split(":", 1)) for each in listed[5:-1].split("^")] == actions
+        assert not any(mark in listed[5:-1] for mark in "'\"\\$")

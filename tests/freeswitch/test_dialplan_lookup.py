@@ -111,3 +111,10 @@ def test_the_usual_expressions_are_tried_and_take_little_time(expression: str) -
     for number in ("1" * 31 + "x", "1-" * 16, "1" * 32):
         compiled.search(number)
     assert time.perf_counter() - began < 1
+
+
+def test_a_number_whose_calls_a_controller_takes_is_told_apart() -> None:
+    pilot = condition('field="destination_number" expression="^50"', '<action application="socket" data="x"/>')
+    context = ElementTree.fromstring(f"<context>{pilot}{OFFICE}</context>")
+    assert find_number(context, "5001").controlled
+    assert not find_number(context, "1001").controlled

@@ -65,6 +65,32 @@ async def test_a_transfer_to_a_number_that_the_dialplan_refuses_leads_to_the_box
     assert call["reason"] == f"transfer to 4711 not possible ({why}); the caller reached voicemail box 1012"
 
 
+async def test_a_transfer_that_fails_at_once_leads_to_the_box(lab, admin, pbx):
+    admin.group("--on-unreachable", "transfer:1015", "--voicemail", "1013", members=("1004",))
+    caller = lab.caller("5000").dial()
+    await leave_a_message(caller)
+    await lab.until_stored(pbx, "1013")
+    await lab.until(lambda: admin.calls()[0]["result"] == "failed")
+    (call,) = admin.calls()
+    assert call["reason"] == "transfer to 1015 failed at once; the caller reached voicemail box 1013"
+    assert call["destination"] == "voicemail:1013"
+
+
+async def test_a_carrier_that_refuses_the_transfer_leads_to_the_box_by_the_other_daemon(
+    lab, admin, pbx, daemon, second_daemon
+):
+    """The daemon that transferred the caller is gone when the carrier refuses."""
+    second_daemon.start()
+    lab.behave("4155550123", reject=503, reject_after=3.0)
+    admin.group("--on-unreachable", "transfer:94155550123", "--voicemail", "1014", members=("1004",))
+    caller = lab.caller("5000").dial()
+    await lab.until_seen("4155550123", "INVITE", seconds=10)
+    daemon.kill()
+    await leave_a_message(caller)
+    await lab.until_stored(pbx, "1014")
+    await lab.until(lambda: admin.calls()[0]["result"] == "failed")
+
+
 async def test_a_transfer_goes_to_the_groups_context(lab, admin):
     admin.group("--on-unreachable", "transfer:1003", "--transfer-context", "sales", members=("1004",))
     lab.behave("1002", answer_after=0.2, hangup_after=0.2)

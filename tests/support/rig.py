@@ -220,6 +220,7 @@ def running(database_url: str, store: Store, **settings: Any) -> Iterator[Rig]:
     made = replace(
         Settings(database_url=database_url),
         listen=Address("127.0.0.1", 0),
+        controllers=(),
         seconds_per_ring=RING_CYCLE,
         confirm_prompt="silence_stream://100",
         **{

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import takewhile
 
@@ -12,7 +14,7 @@ from gevent import getcurrent
 
 from fshunt.daemon.call.call_log import CallLog
 from fshunt.daemon.call.caller import caller_of
-from fshunt.daemon.call.delivery import Boxes, boxes_left, in_words, why_no_transfer
+from fshunt.daemon.call.delivery import Boxes, boxes_left, in_words, look_for_number
 from fshunt.daemon.call.finish import (
     Detach,
     LeftRinging,
@@ -32,6 +34,7 @@ from fshunt.daemon.call.finish import (
 from fshunt.daemon.call.phone_wait import PhoneWait
 from fshunt.daemon.call.planning import plan
 from fshunt.daemon.call.queueing import Queueing
+from fshunt.daemon.call.returned import Returned, returned_of, take_back, transfer_target
 from fshunt.daemon.call.ringing import Ringing, StageEnd
 from fshunt.daemon.call.selection import Chosen, choose, make_offers
 from fshunt.daemon.call.setup import HoldMusic, clear_presentation, greet, present
@@ -49,6 +52,8 @@ from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.group import Member
 from fshunt.hunting.hunt import Hunt, Stage
 from fshunt.hunting.states import TRANSITIONS, HuntEvent, HuntState, Outcome, Result
+
+log = logging.getLogger(__name__)
 
 CALLER_HUNG_UP = "the caller hung up"
 DAEMON_STOPPED = "fshunt was stopped"
@@ -95,6 +100,10 @@ class Call:
         """Take the call to its one result; if that cannot be done, the dialplan's fallback takes the caller."""
         if self.caller.undelivered:
             give_up(self.session, self.caller)
+            return
+        returned = returned_of(self.session.channel)
+        if returned is not None:
+            self._take_back(returned)
             return
         try:
             self._hunt_until_taken()
@@ -293,14 +302,40 @@ class Call:
 
     def _transfer(self, hunt: Hunt, number: str) -> None:
         context = context_of(hunt.group, self.caller, self.deps.settings)
-        why_not = why_no_transfer(self.session, number, context)
-        if why_not is not None:
-            self._to_a_box(hunt, hunt.group.boxes(), why_not)
+        looked_for = look_for_number(self.session, number, context)
+        if looked_for.is_missing:
+            self._to_a_box(hunt, hunt.group.boxes(), looked_for.why)
             return
         clear_presentation(self.session, self.caller)
         note_overflow(self.session, self.caller, hunt.group)
-        transfer(self.session, self.caller, f"{number} XML {context}", {})
+        target = f"{number} XML {context}"
+        if not looked_for.controlled and not self._is_pilot(number, hunt.group.domain):
+            target = self._target_and_back(hunt, number, context)
+        transfer(self.session, self.caller, target)
         self._end(HuntEvent.DELIVERED, Result.TRANSFERRED, hunt.case())
+
+    def _is_pilot(self, number: str, domain: str) -> bool:
+        """Whether the number is one of a group: a hunt has an end of its own, and begins with a plain transfer."""
+        return self.deps.group_cache.find(replace(self.caller, pilot=number, domain_variable=domain)) is not None
+
+    def _target_and_back(self, hunt: Hunt, number: str, context: str) -> str:
+        """Return the argument of a transfer that brings the caller back if it fails at once."""
+        group = hunt.group
+        daemons = self.deps.settings.given_controllers() or (self.session.local_address,)
+        return transfer_target(Returned(hunt.id, group.domain, number, tuple(group.boxes())), context, daemons)
+
+    def _take_back(self, returned: Returned) -> None:
+        """Go on with a caller whom a transfer has left at once; the record is that of the hunt before it."""
+        self.detached_result = Result.FAILED  # as of a call that can do without us
+        try:
+            take_back(self.session, self.caller, returned, self.deps)
+        except Detach:
+            pass
+        except FshuntError as error:
+            log.warning("call %s: back from a transfer to %s: %s", self.caller.uuid, returned.number, error)
+            self.session.hand_back()
+        finally:
+            self.session.close()
 
     def _to_a_box(self, hunt: Hunt, boxes: list[str], *failures: str) -> None:
         """On to the first voicemail box that is one; where there is none, to the dialplan's own fallback."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.call.finish import to_voicemail
 from fshunt.esl.session import Session, TimedOut
+from fshunt.freeswitch.dialplan_lookup import Answer
 from fshunt.services.switch_checks import Checked, check_box, check_number
 from fshunt.settings import Settings
+
+NO_ANSWER = Checked(Answer.UNKNOWN)
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +48,8 @@ class Boxes:
 
     def _why_not(self, box: str) -> str | None:
         profile = self._settings.voicemail_profile
-        return _why_missing(self._session, lambda: check_box(self._session, box, self._domain, profile))
+        checked = _ask(self._session, lambda: check_box(self._session, box, self._domain, profile))
+        return checked.why if checked.is_missing else None
 
 
 def boxes_left(boxes: Iterable[str], settings: Settings) -> list[str]:
@@ -52,21 +57,21 @@ def boxes_left(boxes: Iterable[str], settings: Settings) -> list[str]:
     return [*boxes, *([] if settings.fallback_box is None else [settings.fallback_box])]
 
 
-def why_no_transfer(session: Session, number: str, context: str) -> str | None:
-    """Return in words why a caller cannot be transferred to the number; None if it looks possible."""
-    why_not = _why_missing(session, lambda: check_number(session, number, context))
-    return None if why_not is None else f"transfer to {number} not possible ({why_not})"
+def look_for_number(session: Session, number: str, context: str) -> Checked:
+    """Ask the switch for a number that a caller is to be transferred to; for one that is not there, say it in words."""
+    checked = _ask(session, lambda: check_number(session, number, context))
+    return replace(checked, why=f"transfer to {number} not possible ({checked.why})") if checked.is_missing else checked
 
 
-def _why_missing(session: Session, ask: Callable[[], Checked]) -> str | None:
-    """Ask the switch; what it does not know, or not in time, is taken to be there."""
+def _ask(session: Session, question: Callable[[], Checked]) -> Checked:
+    """Ask the switch; what it does not say in time is not known."""
     try:
-        checked = ask()
+        checked = question()
     except TimedOut:
         log.warning("call %s: the switch did not say in time whether the destination exists", session.uuid)
-        return None
+        return NO_ANSWER
     session.check_caller()
-    return checked.why if checked.is_missing else None
+    return checked
 
 
 def in_words(failures: Iterable[str], instead: str) -> str:

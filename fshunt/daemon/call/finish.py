@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from uuid import uuid4
 
@@ -155,10 +155,9 @@ def context_of(group: Group, caller: Caller, settings: Settings) -> str:
     return validation.check_context(group.transfer_context or settings.transfer_context or caller.context)
 
 
-def transfer(session: Session, caller: Caller, target: str, variables: Mapping[str, str]) -> None:
-    """Set variables, transfer the caller, and leave, all in one write (fact 7)."""
-    settings = api.uuid_setvar_multi(caller.uuid, {"socket_resume": "false", **variables})
-    session.leave_with(settings, "transfer", target)
+def transfer(session: Session, caller: Caller, target: str) -> None:
+    """Transfer the caller, and leave, in one write (fact 7)."""
+    session.leave_with(api.uuid_setvar(caller.uuid, "socket_resume", "false"), "transfer", target)
 
 
 def reject(session: Session, caller: Caller, cause: str) -> None:

@@ -93,15 +93,18 @@ class Profile:
     callee_number: str = ""
     index: int = 1
     """Counts the numbers that the channel was sent to (fact 61)."""
+    created: float = 0.0
+    """When it was sent to this number; 0 for the first, which is dialled when the channel begins."""
 
     def name_callee(self, name: str, number: str) -> None:
         """Another party is rung or connected."""
         self.callee_name, self.callee_number = name, number
 
-    def redirect(self, destination: str) -> None:
+    def redirect(self, destination: str, at: float) -> None:
         """The caller goes to another number."""
         self.destination = destination
         self.index += 1
+        self.created = at
 
 
 def micro(seconds: float) -> str:
@@ -155,14 +158,14 @@ def _profile(profile: Profile, *, other: bool) -> Iterator[tuple[str, str]]:
     yield "Channel-Name", profile.channel_name
     if not other:
         yield "Profile-Index", str(profile.index)
-    yield from _profile_times(profile.times)
+    yield from _profile_times(profile.created, profile.times)
     yield "Screen-Bit", "true"
     yield "Privacy-Hide-Name", "false"
     yield "Privacy-Hide-Number", "false"
 
 
-def _profile_times(times: Times) -> Iterator[tuple[str, str]]:
-    yield "Profile-Created-Time", micro(times.created)
+def _profile_times(created: float, times: Times) -> Iterator[tuple[str, str]]:
+    yield "Profile-Created-Time", micro(created or times.created)
     yield "Channel-Created-Time", micro(times.created)
     yield "Channel-Answered-Time", micro(times.answered)
     yield "Channel-Progress-Time", micro(times.progress)

@@ -255,8 +255,12 @@ class SimulatedCall:
 
     def transfer_to(self, number: str) -> None:
         """The caller goes to another number as soon as the application that runs has ended."""
-        self.channel.profile.redirect(number)
-        self.transfer = self.switch.route(number)
+        self.go_on_with(number, self.switch.route(number))
+
+    def go_on_with(self, number: str, actions: list[Action]) -> None:
+        """The caller goes on with these actions as soon as the application that runs has ended."""
+        self.channel.profile.redirect(number, self.clock.epoch())
+        self.transfer = actions
         self.wake()
 
     def obey(self, controller: Controller) -> None:

@@ -6,7 +6,7 @@ import re
 import shlex
 import uuid as uuids
 
-from fshunt.simulator.core.actions import Message
+from fshunt.simulator.core.actions import Action, Message
 from fshunt.simulator.core.channel import set_variable
 from fshunt.simulator.core.simulated_call import Application, SimulatedCall
 from fshunt.simulator.core.sip_causes import NORMAL_CLEARING
@@ -90,13 +90,26 @@ def _voicemail(call: SimulatedCall, argument: str) -> None:
 
 
 def _transfer(call: SimulatedCall, argument: str) -> None:
-    words = argument.split()
-    number = words[0] if words else ""
+    inline = _inline_actions(argument)
+    target = inline[0][1] if inline and inline[0][0] == "execute_extension" else argument
+    number = target.partition(" ")[0]
     call.ending.become("transferred", number)
-    call.switch.tell(call, "transferred", number, argument)
+    call.switch.tell(call, "transferred", number, target)
     history = f"{int(call.clock.epoch())}:{call.uuid}:bl_xfer:{number}/default/XML"
     call.variables.update({"max_forwards": "69", "transfer_history": history, "transfer_source": history})
-    call.transfer_to(number)
+    if inline:
+        call.go_on_with(call.channel.profile.destination, inline)  # as mod_dptools does, the old number
+    else:
+        call.transfer_to(number)
+
+
+def _inline_actions(argument: str) -> list[Action]:
+    """The actions of ``'m:^:app:arg^app:arg' inline CONTEXT``; none for a number."""
+    words = shlex.split(argument)
+    if words[1:2] != ["inline"]:
+        return []
+    pairs = [each.partition(":") for each in words[0].removeprefix("m:^:").split("^")]
+    return [(application, said) for application, _, said in pairs]
 
 
 def _hangup(call: SimulatedCall, argument: str) -> None:
