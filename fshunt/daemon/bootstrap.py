@@ -22,6 +22,7 @@ from fshunt.daemon.cluster.takeover import Takeover
 from fshunt.daemon.current_settings import CurrentSettings
 from fshunt.daemon.daemon import Daemon
 from fshunt.daemon.data.database import Database, open_for_calls, quiet, result_of
+from fshunt.daemon.data.database_file import DatabaseFile, sqlite_path
 from fshunt.daemon.data.group_cache import GroupCache
 from fshunt.daemon.data.outbox import Outbox
 from fshunt.daemon.data.outbox_file import OutboxFile
@@ -127,6 +128,7 @@ def _dependencies(
         current=current,
         run_id=run_id,
         database=database,
+        database_file=DatabaseFile(sqlite_path(settings.database_url), clock.now, database_changed.send),
         outbox=outbox,
         group_cache=GroupCache(),
         claims=claims,

@@ -13,6 +13,7 @@ from fshunt.daemon.cluster.queue import CallQueue
 from fshunt.daemon.cluster.takeover import Takeover
 from fshunt.daemon.current_settings import CurrentSettings
 from fshunt.daemon.data.database import Database
+from fshunt.daemon.data.database_file import DatabaseFile
 from fshunt.daemon.data.group_cache import GroupCache
 from fshunt.daemon.data.outbox import Outbox
 from fshunt.daemon.data.wrap_up import WrapUps
@@ -31,6 +32,7 @@ class Dependencies:
     run_id: str
     """Names this run of the daemon on its claims: those of a run that is gone are ended by another one."""
     database: Database
+    database_file: DatabaseFile
     outbox: Outbox
     group_cache: GroupCache
     claims: Claims

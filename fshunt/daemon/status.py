@@ -77,6 +77,7 @@ def database_status(deps: Dependencies) -> dict[str, Any]:
         "since": _iso(deps.database.away_since),
         "pending_writes": deps.outbox.pending,
         "error": str(away) if away else deps.outbox.error,
+        "file_replaced_at": _iso(deps.database_file.replaced_at),
     }
 
 

@@ -71,6 +71,8 @@ def services(parts: Parts) -> list[Service]:
 def _what_lasts(parts: Parts) -> Iterator[Service]:
     deps = parts.deps
     yield Service("database", stop=deps.database.close, stop_seconds=CLOSE_SECONDS)
+    if deps.database.store.is_sqlite:
+        yield Service("database file", deps.database_file.run)
     yield Service("claim audit", stop=deps.claims.close)
     yield Service(
         "membership", stop=parts.heartbeat.retire, stop_seconds=deps.settings.database_timeout + MARGIN_SECONDS

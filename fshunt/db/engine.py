@@ -24,6 +24,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from fshunt.db.failures import as_store_errors, busy
 from fshunt.db.pipeline import BEGIN, BEGIN_READING, PipedConnection
 from fshunt.db.pooler import PoolerCheck
+from fshunt.db.sqlite_file import Companions, file_id
 from fshunt.db.statements import finish, send
 from fshunt.errors import DatabaseError
 
@@ -47,6 +48,10 @@ DEAD_PEER_MS = 20_000
 IDLE_SECONDS = 5.0
 """A connection idle for so long is tested before it is used: servers and firewalls drop idle connections."""
 USED_AT = "fshunt_used_at"
+
+FILE = "fshunt_file"
+"""Key in a connection's ``info``: the SQLite file that it has opened."""
+COMPANIONS = Companions()
 
 READING = "fshunt_reading"
 IMMEDIATE = "fshunt_immediate"
@@ -103,13 +108,30 @@ def _sqlite_engine(url: URL, busy_timeout_ms: int, connections: int, create: boo
 
     _open_only_what_exists(engine, create)
 
+    path = str(url.database)
+
     @event.listens_for(engine, "connect")
-    def _prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    def _prepare(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
         # Transactions begin with our own BEGIN: the driver's comes too late and cannot be IMMEDIATE.
         connection.isolation_level = None
         _use_wal(connection, busy_timeout_ms / 1000)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the write-ahead log
+        entry.info[FILE] = opened = file_id(path)
+        if opened is not None:
+            COMPANIONS.opened(path, opened)
+
+    @event.listens_for(engine, "close")
+    def _note_end(_connection: Any, entry: ConnectionPoolEntry) -> None:
+        if (opened := entry.info.pop(FILE, None)) is not None:
+            COMPANIONS.closed(path, opened)
+
+    @event.listens_for(engine, "checkout")
+    def _look(_connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
+        if entry.info.get(FILE) != file_id(path):
+            COMPANIONS.set_aside(path)
+            raise InvalidatePoolError("the file was replaced or removed")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -132,6 +154,7 @@ def _open_only_what_exists(engine: Engine, create: bool) -> None:
     @event.listens_for(engine, "do_connect")
     def _check(*_given: Any) -> None:
         if database.startswith("file:") or file_exists(database):
+            COMPANIONS.set_aside(database)
             return
         if not create:
             raise DatabaseError(f"There is no database {database}: run `fshunt db upgrade`.")

@@ -24,6 +24,7 @@ from fshunt.backoff import Backoff
 from fshunt.db.engine import open_engine
 from fshunt.db.failures import as_store_errors
 from fshunt.db.models import Announcement, QueueEntry
+from fshunt.db.sqlite_file import file_id
 from fshunt.db.statements import dialect_of, table, write
 from fshunt.errors import DatabaseError, FshuntError
 
@@ -159,8 +160,12 @@ class Changes:
         """SQLite: the number changes with every transaction of any other connection."""
         seen = None
         (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM announcements").fetchone()
+        path = str(self._engine.url.database)
+        opened = file_id(path)
         self._tell(None)
         while not self._stopped.is_set():
+            if file_id(path) != opened:
+                raise DatabaseError(f"The database {path} was replaced or removed.")
             version = connection.execute("PRAGMA data_version").fetchone()
             self._backoff.reset()
             if version != seen:

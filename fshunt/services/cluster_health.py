@@ -36,6 +36,10 @@ STALE_SECONDS = 30.0
 """A switch without an event for so long is silent: normally there is one every 10 s."""
 
 
+REPLACED_WITHIN = timedelta(hours=24)
+"""For so long it is told that the file of the database was replaced."""
+
+
 class Code(StrEnum):
     """What a finding is about; the names are part of the JSON schema."""
 
@@ -47,6 +51,7 @@ class Code(StrEnum):
     NO_HEARTBEAT = "no-heartbeat"
     DAEMON_WITHOUT_DATABASE = "daemon-without-database"
     WRITES_PENDING = "writes-pending"
+    DATABASE_REPLACED = "database-replaced"
     SERVICE_FAILING = "service-failing"
     SERVICE_RESTARTED = "service-restarted"
     SERVICE_NOT_RUNNING = "service-not-running"
@@ -413,6 +418,11 @@ def _notes(state: ClusterHealth) -> Iterator[Finding]:
         message = "No [[switch]] is configured: busy members are detected only when their phones answer 486."
         yield Finding(Code.NO_SWITCH_CONFIGURED, message)
     for daemon in state.living:
+        replaced_at = moment(daemon.database.get("file_replaced_at"))
+        if replaced_at is not None and state.at - replaced_at < REPLACED_WITHIN:
+            ago = span(max(0.0, (state.at - replaced_at).total_seconds()))
+            message = f"{daemon.node}: the file of the database was replaced {ago} ago; the daemon uses the new one."
+            yield Finding(Code.DATABASE_REPLACED, message, daemon.node, since=replaced_at)
         yield from (_service_finding(daemon, each, state.at) for each in daemon.services if not _is_problem(each))
     versions = sorted({str(daemon.status.get("version")) for daemon in state.living})
     if len(versions) > 1:

@@ -6,8 +6,10 @@ written. Afterwards the database is back, and the rows are those of a call witho
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
+from datetime import UTC, datetime
 
 import gevent
 import psycopg
@@ -17,6 +19,8 @@ from sqlalchemy import func, make_url, select
 from fshunt.db import pipeline
 from fshunt.db.engine import Store, open_store
 from fshunt.db.models import CallRecord, Claim, OfferRecord, RotationMove
+from fshunt.db.queries.overview import overview
+from fshunt.services.cluster_health import state_of
 from fshunt.simulator.core.phones import answers, refuses
 from tests.support import sqlite_faults
 from tests.support.fault_office import until
@@ -371,6 +375,52 @@ def test_the_file_is_read_only(sqlite_url: str, file_store: Store) -> None:
 
 def test_the_disk_is_full(sqlite_url: str, file_store: Store) -> None:
     hunts_in_time(sqlite_url, file_store, _while_held(lambda rig: sqlite_faults.full(_engine(rig))))
+
+
+def test_the_file_is_removed_under_the_daemon(sqlite_url: str, file_store: Store) -> None:
+    path = sqlite_faults.path_of(sqlite_url)
+    hidden = path.with_suffix(".hidden")
+
+    @contextmanager
+    def removed(rig: Rig) -> Iterator[None]:
+        path.rename(hidden)
+        rig.until(lambda: rig.daemon.deps.database.away is not None, "the daemon notices")
+        yield
+        rig.daemon.listener.calls.join(WAIT_SECONDS)
+        assert not path.exists(), "no empty file is made in its place"
+        hidden.rename(path)
+
+    hunts_in_time(sqlite_url, file_store, removed)
+
+
+def test_the_file_is_replaced_under_the_daemon(
+    sqlite_url: str, file_store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By a backup in which another member is in the group, while the old file has a write-ahead log."""
+    path = sqlite_faults.path_of(sqlite_url)
+    backup = path.with_suffix(".backup")
+    with office(sqlite_url, file_store) as rig:
+        rig.phones("1009", behaviour=answers(0.05, talks=0.05))
+        with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(backup)) as new:
+            old.backup(new)
+            new.execute("UPDATE members SET extension = '1009' WHERE id = (SELECT min(id) FROM members)")
+            new.commit()
+            new.execute("PRAGMA journal_mode=DELETE")
+        lost = rig.call()
+        assert lost.answered_by == "1001"
+        assert path.with_name(f"{path.name}-wal").stat().st_size > 0
+        backup.replace(path)
+        rig.until(lambda: rig.daemon.deps.database_file.replaced_at is not None, "the daemon notices")
+        assert "was replaced: using the new one" in caplog.text
+        rig.until(lambda: rig.call().answered_by == "1009", "the group of the new file is hunted for")
+        with rig.store.reading() as s:
+            status = state_of(overview(s, datetime.now(UTC)), datetime.now(UTC))
+            assert "database-replaced" in [note.code for note in status.notes]
+        with closing(sqlite3.connect(path)) as new:
+            assert new.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            answered = dict(new.execute("SELECT id, answered_by FROM calls").fetchall())
+        assert "1009" in answered.values()
+        assert lost.id not in answered, "it is in the old file"
 
 
 def _engine(rig: Rig):  # type: ignore[no-untyped-def]
