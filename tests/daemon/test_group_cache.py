@@ -23,7 +23,7 @@ def group(domain: str, pilot: str, group_id: int, *extensions: str) -> LoadedGro
 
 
 def calls(pilot: str, *, variable: str | None = None, name: str | None = None, host: str | None = None) -> Caller:
-    return Caller("u", "4155550100", "Lab", pilot, variable, name, host, "default", False)
+    return Caller("u", "u", "4155550100", "Lab", pilot, variable, name, host, "default", answered=False)
 
 
 def found(group_cache: GroupCache, caller: Caller) -> int | None:

@@ -56,7 +56,7 @@ class Reading:
 
 
 def dials(pilot: str) -> Caller:
-    return Caller("u", "4155550100", "Lab", pilot, DOMAIN, None, None, "default", False)
+    return Caller("u", "u", "4155550100", "Lab", pilot, DOMAIN, None, None, "default", answered=False)
 
 
 @pytest.fixture
