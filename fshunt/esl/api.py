@@ -13,6 +13,7 @@ from fshunt.esl.commands import Command, UnsafeText, command, one_word
 _VARIABLE = re.compile(r"(?:nolocal:)?[A-Za-z_][A-Za-z0-9_.-]*")
 MAX_VALUES = 50
 """FreeSWITCH takes no more than 64 variables in one command (``mod_commands.c``), and drops the others."""
+_PLAIN = re.compile(r"[0-9a-z]+")
 _CAUSE = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -23,9 +24,21 @@ def uuid_break(uuid: str) -> Command:
 
 def uuid_kill(uuid: str, cause: str) -> Command:
     """Hang a channel up with a cause."""
-    if not _CAUSE.fullmatch(cause):
-        raise UnsafeText(f"{cause!r} is not the name of a hang-up cause.")
-    return _api("uuid_kill", one_word(uuid), cause)
+    return _api("uuid_kill", one_word(uuid), _cause(cause))
+
+
+def hang_up_all(cause: str, having: Mapping[str, str]) -> Command:
+    """Hang up, with a cause, all channels whose variables all have these values (fact 5).
+
+    Without any variable it would hang up every channel of the switch: that is refused, as is a value that is not plain.
+    """
+    if not having:
+        raise UnsafeText("Without a variable every call of the switch would be hung up.")
+    for value in having.values():
+        if not _PLAIN.fullmatch(value):
+            raise UnsafeText(f"{value!r} is no plain value of a variable.")
+    pairs = [text for name, value in having.items() for text in (_variable(name), value)]
+    return _api("hupall", _cause(cause), *pairs)
 
 
 def uuid_exists(uuid: str) -> Command:
@@ -136,6 +149,12 @@ def uptime() -> Command:
 
 def _api(*words: str) -> Command:
     return command(" ".join(("api", *words)))
+
+
+def _cause(name: str) -> str:
+    if not _CAUSE.fullmatch(name):
+        raise UnsafeText(f"{name!r} is not the name of a hang-up cause.")
+    return name
 
 
 def _variable(name: str) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from fshunt.errors import BadValue
 from fshunt.freeswitch.caller_id import CallerId
+from fshunt.freeswitch.endings import LEG_VARIABLES
 from fshunt.freeswitch.offers import CONFIRM_DIGIT
 from fshunt.hunting import validation
 from fshunt.hunting.addresses import MemberAddress
@@ -140,7 +141,7 @@ def dial_string(legs: Sequence[LegPlan]) -> str:
     longest = max(leg.longest + (leg.confirm.timeout if leg.confirm else 0) for leg in legs)
     timeout = math.ceil(longest) + 2 * BACKSTOP_SECONDS
     head = "ignore_early_media=true,outbound_redirect_fatal=true,sofia_suppress_url_encoding=true"
-    head += f",originate_timeout={timeout}"
+    head += f",originate_timeout={timeout},{','.join(LEG_VARIABLES)}"
     if len(legs) > FEW_LEGS:
         head += ",no_throttle_limits=true"
     return f"{{{head}}}" + ",".join(leg.text() for leg in legs)

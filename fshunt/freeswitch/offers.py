@@ -5,11 +5,12 @@ Pure: events and times go in, due times and outcomes come out.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from fshunt.esl.frames import Frame, array
 from fshunt.freeswitch.causes import NOT_CREATED, REFUSED, detail_of, outcome_of
+from fshunt.freeswitch.endings import Ending, Order
 from fshunt.hunting.states import Outcome
 
 EARLY_MEDIA_SECONDS = 8.0
@@ -75,8 +76,8 @@ class Leg:
     seen: bool = False
     """Whether the switch has told of it."""
     picked_up_at: float | None = None
-    called_off: bool = False
-    """Its time is over, and the switch is told to end it."""
+    ending: Ending | None = None
+    """How it is being ended; None: it is not."""
     outcome: Outcome | None = None
     cause: str | None = None
     sip_code: int | None = None
@@ -105,10 +106,12 @@ class Leg:
     def rings(self, now: float) -> None:
         """It rings; only the first sign counts."""
         self.rang_at = now if self.rang_at is None else self.rang_at
+        self._is_not_dead()
 
     def sends_sound(self, now: float) -> None:
         """It sends sound before the answer."""
         self.early_at = now if self.early_at is None else self.early_at
+        self._is_not_dead()
 
     def presses(self, key: str) -> None:
         """A key is pressed at it."""
@@ -116,16 +119,24 @@ class Leg:
 
     def is_picked_up(self, now: float) -> None:
         """It is picked up, even as its time ends."""
-        self.picked_up_at, self.called_off = now, False
+        self.picked_up_at, self.ending = now, None
 
-    def call_off(self) -> None:
-        """Note that the switch is told to end it."""
-        self.called_off = True
+    def call_off(self, cause: str, now: float, recorded: str | None = None) -> None:
+        """Have it ended with a cause; ``recorded`` stands for the cause in the records."""
+        if self.ending is None:
+            self.ending = Ending(cause, now, recorded)
+
+    def _is_not_dead(self) -> None:
+        """A phone that rings as it is given up for dead is rung, unless the switch has ended it already."""
+        if self.ending is not None and self.ending.cause == DEAD:
+            self.ending = None
 
     def end(self, cause: str, sip_code: int | None = None, now: float = 0.0) -> None:
         """Note the hang-up cause, and the phone's answer, that came ``now``; the first one holds."""
         if self.outcome is not None:
             return
+        if self.ending is not None and self.ending.recorded is not None and cause == self.ending.cause:
+            cause = self.ending.recorded
         self.cause, self.sip_code = cause, sip_code
         rang = None if self.rings_from is None or self.rings_from > now else now - self.rings_from
         found = outcome_of(cause, sip_code, external=self.external, rang=rang)
@@ -166,13 +177,15 @@ class Offer:
         return self.outcome is Outcome.NO_ANSWER and self.withdrawn is None and not self.cut_short
 
     def due(self, leg: Leg) -> float:
-        """When the time of a leg is over; infinity for one that has ended, or is being ended.
+        """When there is something to do about a leg, as when its time is over; infinity for one that has ended.
 
         The ring time counts from the moment the phone rings; the first phone of a member counts for those that ring
         later. A phone that stays silent has its time to ring, and not longer than others of the member ring.
         """
-        if leg.outcome is not None or leg.called_off:
+        if leg.outcome is not None:
             return float("inf")
+        if leg.ending is not None:
+            return leg.ending.due
         if leg.picked_up_at is not None:
             return leg.picked_up_at + (CONNECT_SECONDS if self.confirm_seconds is None else self.confirm_seconds)
         dead_at = self.started + leg.setup_seconds
@@ -185,13 +198,12 @@ class Offer:
             return float("inf")
         return min(min(begun) + self.ring_seconds, self.started + leg.longest(self.ring_seconds))
 
-    def call_off(self, leg: Leg, now: float) -> str:
-        """Note that a leg's time is over; return the cause with which it is to be ended."""
+    def time_is_over(self, leg: Leg, now: float) -> None:
+        """Have a leg ended whose time is over."""
         if not leg.picked_up and self.latest <= now < self._rung_at(leg):
             self.cut_short = True
         dead = leg.silent and (now >= self.started + leg.setup_seconds or now >= self._rung_at(leg))
-        leg.call_off()
-        return DEAD if dead else "NO_ANSWER"
+        leg.call_off(DEAD if dead else "NO_ANSWER", now)
 
     @property
     def refused_by_key(self) -> bool:
@@ -248,13 +260,24 @@ class StageLegs:
         self._by_leg = {leg.uuid: (offer, leg) for offer in self.offers for leg in offer.legs}
 
     def next_due(self) -> float:
-        """The earliest moment at which a leg's time is over; infinity if none is left."""
+        """The earliest moment at which there is something to do about a leg; infinity if there is nothing."""
         return min((offer.due(leg) for offer, leg in self._by_leg.values()), default=float("inf"))
 
-    def overdue(self, now: float) -> list[tuple[Leg, str]]:
-        """The legs whose time is over, and the cause with which each is to be ended; each is given once."""
+    def orders(self, now: float, new_mark: Callable[[], str]) -> list[Order]:
+        """Return what is to be told to the switch ``now`` about legs that are to be ended.
+
+        ``new_mark`` gives a mark that no channel has; legs that end with one cause share one.
+        """
         late = [(offer, leg) for offer, leg in self._by_leg.values() if offer.due(leg) <= now]
-        return [(leg, offer.call_off(leg, now)) for offer, leg in late]
+        for offer, leg in late:
+            if leg.ending is None:
+                offer.time_is_over(leg, now)
+        endings = [(leg, leg.ending) for _, leg in late if leg.ending is not None]
+        marks = {cause: new_mark() for cause in {ending.cause for _, ending in endings}}
+        return [
+            ending.next_order(leg.uuid, now, marks[ending.cause], picked_up=leg.picked_up, confirms=leg.confirms)
+            for leg, ending in endings
+        ]
 
     def winner(self) -> Offer | None:
         """The offer of the leg that has the call, if one has."""

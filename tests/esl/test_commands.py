@@ -83,6 +83,7 @@ BUILDERS = [
     api.uuid_exists,
     lambda text: api.uuid_kill(text, "NO_ANSWER"),
     lambda text: api.uuid_kill("leg", text),
+    lambda text: api.hang_up_all("NO_ANSWER", {"fshunt_rings": text}),
     lambda text: api.uuid_setvar(text, "ringback", "x"),
     lambda text: api.uuid_setvar("leg", text, "x"),
     lambda text: api.uuid_setvar_multi(text, {"ringback": "x"}),
@@ -176,6 +177,8 @@ def test_ordinary_text_is_sent() -> None:
         "execute-app-arg: effective_caller_id_name=Büro: Łódź, 24 h \nEvent-UUID: u-1\n\n"
     )
     assert sent.name == "set"
+    some = api.hang_up_all("NO_ANSWER", {"one": "a1", "two": "true"})
+    assert some.wire == b"api hupall NO_ANSWER one a1 two true\n\n"
     assert api.uuid_kill("leg", "NO_ANSWER").wire == b"api uuid_kill leg NO_ANSWER\n\n"
 
 
@@ -190,6 +193,14 @@ def test_text_that_changes_a_command_is_refused_in_every_place(bad: str) -> None
     if bad:
         with pytest.raises(UnsafeText):
             commands.execute("set", bad, "u-1")
+
+
+@pytest.mark.parametrize(
+    "having", [{}, {"one": ""}, {"": "1"}, {"one": "1 two"}, {"one": "${two}"}, {"one two": "1"}], ids=str
+)
+def test_no_command_hangs_up_every_call_of_the_switch(having: dict[str, str]) -> None:
+    with pytest.raises(UnsafeText):
+        api.hang_up_all("NO_ANSWER", having)
 
 
 @pytest.mark.parametrize("argument", ["x=${system(ls)}", "$$", " leading"])

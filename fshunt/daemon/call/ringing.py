@@ -9,12 +9,13 @@ from enum import Enum, auto
 from uuid import uuid4
 
 from fshunt.errors import FshuntError
-from fshunt.esl import api, commands
+from fshunt.esl import commands
 from fshunt.esl.frames import Frame
 from fshunt.esl.session import Session, SwitchLost, TimedOut
 from fshunt.freeswitch.causes import CONNECTION_LOST
 from fshunt.freeswitch.dialstring import LegPlan, dial_string
-from fshunt.freeswitch.offers import Leg, Offer, StageLegs
+from fshunt.freeswitch.endings import said_of
+from fshunt.freeswitch.offers import CONFIRM_DIGIT, Leg, Offer, StageLegs
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.states import Outcome
 
@@ -154,9 +155,7 @@ class Ringing:
             if reason is not None and others:
                 cause, why = WITHDRAWN[reason]
                 offer.withdraw(why)
-                for leg in others:
-                    leg.end(cause)
-                self._call_off(others)
+                self._call_off(others, cause)
 
     def _next_deadline(self) -> float:
         """The next moment to do something; once no leg's time is running, the switch must end the bridge soon."""
@@ -168,7 +167,7 @@ class Ringing:
         return min(due, self._gone_by, self._stuck_by, self._leave_by, self._taken_by)
 
     def _on_time(self, now: float) -> None:
-        self._end_legs(self.legs.overdue(now))
+        self._end_legs(now)
         if now >= self._gone_by:
             self._caller_gone()
         if now >= self._leave_by:
@@ -236,28 +235,25 @@ class Ringing:
         """A refusal at one phone is the member's word for all of them (RFC 3261 section 16.7, step 5)."""
         if not any(leg.outcome is Outcome.DECLINED for leg in offer.legs):
             return
-        others = offer.live_legs()
-        for leg in others:
-            leg.end("CALL_REJECTED")
-        self._call_off(others)
+        self._call_off(offer.live_legs(), "CALL_REJECTED")
 
     def _on_key(self, event: Frame) -> None:
         """A member who must confirm and presses another key has refused, and hears no more of the call."""
         offer = self.legs.on_key(event)
         if offer is not None:
-            legs = offer.live_legs()
-            for leg in legs:
-                leg.end("CALL_REJECTED" if leg.pressed else "NO_ANSWER")
-            self._call_off(legs)
+            for leg in offer.live_legs():
+                self._call_off([leg], "CALL_REJECTED" if leg.pressed else "NO_ANSWER")
 
-    def _call_off(self, legs: Sequence[Leg]) -> None:
-        """End legs so that no phone shows a missed call."""
-        self._end_legs([(leg, "LOSE_RACE") for leg in legs])
+    def _call_off(self, legs: Sequence[Leg], recorded: str) -> None:
+        """Have legs ended so that no phone shows a missed call; ``recorded`` is the cause in the records."""
+        for leg in legs:
+            leg.call_off("LOSE_RACE", self.clock(), recorded)
 
-    def _end_legs(self, legs: Sequence[tuple[Leg, str]]) -> None:
-        """End each leg with its cause."""
-        if legs:
-            self.session.post(*(api.uuid_kill(leg.uuid, cause) for leg, cause in legs))
+    def _end_legs(self, now: float) -> None:
+        """Tell the switch what is due about the legs that are to be ended."""
+        orders = self.legs.orders(now, lambda: uuid4().hex)
+        if orders:
+            self.session.post(*said_of(orders, CONFIRM_DIGIT))
 
     def _report(self) -> None:
         for offer in self.legs.settled():

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from fshunt.simulator.core.channel import SimulatedChannel
 from fshunt.simulator.core.clock import Clock, Timer
+from fshunt.simulator.core.headers import LOCAL_IP
 from fshunt.simulator.core.phones import Phone, Ring
 from fshunt.simulator.core.sip_causes import LOSE_RACE, NORMAL_CLEARING, cause_of, q850_of, reason_header
 
@@ -92,11 +93,13 @@ class SimulatedLeg:
         if self._behaviour.progress != 183:
             self._rings()
             return
+        self._answers()
         self.channel.mark_early()
         self._tell("rings", self.phone.user, self.phone.contact)
         self._changed()
 
     def _rings(self) -> None:
+        self._answers()
         self.channel.mark_ringing()
         self._tell("rings", self.phone.user, self.phone.contact)
         self._changed()
@@ -107,9 +110,15 @@ class SimulatedLeg:
         self._tell("refuses", self.phone.user, str(code))
         self._end(cause_of(code), "recv_refuse", at_once=True)
 
+    def _answers(self) -> None:
+        """Each SIP answer of the phone writes the address of the profile that took it over what was there (fact 37)."""
+        self.channel.variables["sip_local_network_addr"] = LOCAL_IP
+
     def _answer(self) -> None:
         does = self._behaviour
+        self._answers()
         self.channel.mark_answered()
+        self._execute_on_answer()
         self.channel.settle_answer()
         self.phone.begin_talk()
         if self._ring is not None:
@@ -131,8 +140,17 @@ class SimulatedLeg:
         if digit == self.channel.variables.get("group_confirm_key"):
             self._confirm()
 
+    def _execute_on_answer(self) -> None:
+        """Run what the leg's variables ask for at the answer; of all applications only ``unset`` matters here."""
+        variables = self.channel.variables
+        for name in [name for name in variables if name.startswith("execute_on_answer")]:
+            application, _, argument = variables[name].partition(" ")
+            if application == "unset":
+                variables.pop(argument, None)
+
     def _confirm(self) -> None:
         self.confirmed = True
+        self.channel.variables.pop("group_confirm_key", None)
         self._changed()
 
     def _hangs_up(self) -> None:

@@ -42,6 +42,16 @@ def _uuid_kill(switch: Switch, argument: str) -> str:
     return NO_CHANNEL
 
 
+def _hupall(switch: Switch, argument: str) -> str:
+    cause, *pairs = argument.split()
+    having = dict(zip(pairs[::2], pairs[1::2], strict=False))
+    for channel in list(switch.all_channels()):
+        if all(channel.variables.get(name) == value for name, value in having.items()):
+            _uuid_kill(switch, f"{channel.uuid} {cause}")
+    shown = "".join(f" matching [{name}]=[{value}]" for name, value in list(having.items())[:1])
+    return f"+OK hangup all channels{shown}{'...' if len(having) > 1 else ''} with cause: {cause}\n"
+
+
 def _uuid_break(switch: Switch, argument: str) -> str:
     uuid, _, how = argument.partition(" ")
     call = switch.calls.get(uuid)
@@ -136,6 +146,7 @@ def _status(switch: Switch, _argument: str) -> str:
 
 _TABLE: dict[str, Callable[[Switch, str], str]] = {
     "domain_exists": _domain_exists,
+    "hupall": _hupall,
     "show": show,
     "sofia": sofia,
     "sofia_contact": _sofia_contact,
