@@ -104,6 +104,8 @@ def _what_watches(parts: Parts) -> Iterator[Service]:
     )
     pruner = Pruner(deps.database, lambda: deps.settings.keep_calls_days, deps.claims.rank, deps.now)
     yield Service("pruning", pruner.run)
+    if deps.monitor.configured:
+        yield Service("second lines", parts.calls.watch_second_lines)
     yield Service("live changes", changes.run, start=changes.start)
     yield Service("notifications", changes.listen, stop=changes.stop)
     yield Service("first state", start=partial(_wait_for_the_first, deps, groups, parts.heartbeat))

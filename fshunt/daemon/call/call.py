@@ -36,7 +36,7 @@ from fshunt.daemon.call.planning import plan
 from fshunt.daemon.call.queueing import Queueing
 from fshunt.daemon.call.returned import Returned, returned_of, take_back, transfer_target
 from fshunt.daemon.call.ringing import Ringing, StageEnd
-from fshunt.daemon.call.selection import Chosen, choose, make_offers
+from fshunt.daemon.call.selection import Chosen, choose, is_on_another_call, make_offers
 from fshunt.daemon.call.setup import HoldMusic, clear_presentation, greet, present
 from fshunt.daemon.call.waves import PAUSE_SECONDS, Waves, hold
 from fshunt.daemon.cluster.takeover import DetachedCall
@@ -433,6 +433,14 @@ class Call:
     def ringing_members(self) -> list[int]:
         """The members who ring now."""
         return [] if self._ringing is None else self._ringing.ringing_members()
+
+    def spare_who_is_on_another_call(self) -> None:
+        """Stop ringing members who have taken another call meanwhile, on another line."""
+        if self.hunt is None:
+            return
+        for member_id in self.ringing_members():
+            if is_on_another_call(self.hunt, self.hunt.group.member(member_id), self.deps):
+                self.withdraw(member_id, SkipReason.ON_CALL)
 
     def withdraw(self, member_id: int, reason: SkipReason) -> None:
         """Stop ringing a member who may not be rung any more."""

@@ -16,6 +16,10 @@ LOOK_SECONDS = 0.1
 """Between two looks, at a stop, for calls that can go on without the daemon."""
 
 
+SECOND_LINE_SECONDS = 0.2
+"""Between two looks for members who have taken another call; their phones are to stop ringing within a second."""
+
+
 class LiveCalls:
     """All calls that this process has, each in its own greenlet."""
 
@@ -56,6 +60,13 @@ class LiveCalls:
             call.run()
         finally:
             del self._calls[greenlet]
+
+    def watch_second_lines(self) -> None:
+        """Look who has taken another call while we ring them, until killed."""
+        while True:
+            gevent.sleep(SECOND_LINE_SECONDS)
+            for call in self:
+                call.spare_who_is_on_another_call()
 
     def close(self, hunt_seconds: float, farewell_seconds: float) -> None:
         """Take no more calls. Detach talks, give hunts ``hunt_seconds`` to end, then tell them to, and wait again."""

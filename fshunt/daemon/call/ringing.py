@@ -41,8 +41,9 @@ FOREVER = float("inf")
 WITHDRAWN: dict[SkipReason, tuple[str, str]] = {
     SkipReason.BLOCKED: ("CALL_REJECTED", "the member blocked calls while it rang"),
     SkipReason.DISABLED: ("NO_ANSWER", "disabled or removed by an administrator while it rang"),
+    SkipReason.ON_CALL: ("USER_BUSY", "the member took another call while it rang"),
 }
-"""The cause and the words of an offer that ends because the member was blocked or disabled."""
+"""The cause and the words of an offer that ends because the member may not be rung any more, or is busy."""
 
 
 class StageEnd(Enum):

@@ -167,6 +167,14 @@ def _sort_out(
     return choice
 
 
+def is_on_another_call(hunt: Hunt, member: Member, deps: Dependencies) -> bool:
+    """Tell whether a member whom this hunt rings talks to somebody else, on another line; a group may allow it."""
+    if member.address.external or hunt.group.call_waiting:
+        return False
+    calls = deps.monitor.look(hunt.group.domain, member.address.number).calls
+    return any(call.state is PhoneState.TALKING and not _is_of(call, hunt) for call in calls)
+
+
 def _look(hunt: Hunt, member: Member, deps: Dependencies) -> MemberStatus:
     """What is known of a member without asking anybody: whether there is a phone, and who is on it."""
     group = hunt.group
