@@ -33,8 +33,8 @@ SETTLE_SECONDS = 0.1
 LOOK_SECONDS = 0.15
 """An end is reported within this time; if it is not, the phone has said something meanwhile, and all is done again."""
 
-TRIES = 2
-"""Then the leg is ended whatever it says: it is not picked up, or the switch would have reported that."""
+TRIES = 8
+"""Some 2 s; then the leg is ended whatever it says: had it been picked up, the switch would have reported that."""
 
 
 class Step(Enum):
