@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from time import sleep
@@ -25,6 +26,9 @@ from fshunt.services.member_states import StateOfMember
 from fshunt.services.serialize import block_json, group_json, member_json, member_state_json
 
 pilot_argument = click.argument("pilot", type=params.PILOT)
+_LOOKS_EXTERNAL = re.compile(r"\+[0-9]{7,}", re.ASCII)
+"""No plan of extensions has numbers of this length as a rule; a whole number of the telephone network has."""
+
 member_argument = click.argument("ext", type=params.MEMBER)
 
 
@@ -32,7 +36,8 @@ member_argument = click.argument("ext", type=params.MEMBER)
 def member() -> None:
     """The members of a group, their order and ring time.
 
-    EXT is an extension of the domain, or an external number with the gateway that carries it: +14155550123@carrier.
+    EXT is an extension of the domain, which may begin with +, or an external number with the gateway that carries it:
+    +14155550123@carrier.
     """
 
 
@@ -69,6 +74,9 @@ def add(app: App, /, pilot: str, ext: tuple[MemberAddress, ...], at: int | None,
         shared = domain in app.settings.shared_members
         return members.add_members(session, domain, pilot, list(ext), at=at, shared=shared, **fields)
 
+    for address in ext:
+        if not address.external and _LOOKS_EXTERNAL.fullmatch(address.number):
+            app.warn(f"{address} is taken for an extension; an external number has its gateway: {address}@GATEWAY.")
     _change(app, f"Added {', '.join(str(address) for address in ext)}", adding)
 
 

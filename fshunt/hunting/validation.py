@@ -53,8 +53,8 @@ _SOUND_FILE = rf"/?[A-Za-z0-9_-][A-Za-z0-9_./-]{{0,{MAX_SOURCE_CHARS - 1}}}"
 
 check_extension = _pattern_kind(
     "an extension",
-    rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{MAX_NUMBER_CHARS - 1}}}",
-    f"up to {MAX_NUMBER_CHARS} letters, digits, '_', '.' or '-', without spaces",
+    rf"(?:\+(?=[A-Za-z0-9])|[A-Za-z0-9])[A-Za-z0-9_.-]{{0,{MAX_NUMBER_CHARS - 1}}}",
+    f"up to {MAX_NUMBER_CHARS} letters, digits, '_', '.', '-', or a '+' in front, without spaces",
 )
 check_pilot = _pattern_kind(
     "a pilot number",

@@ -49,7 +49,7 @@ def test_an_unknown_domain(office):
 
 
 def test_an_extension_that_is_none(office):
-    wrong = ["10 01", "", "-1", "1001@", "1001@car rier", "+1", "1001@a@b", "1001,1002"]
+    wrong = ["10 01", "", "-1", "1001@", "1001@car rier", "+", "++1", "1+", "1001@a@b", "1001,1002"]
     for sentence in office.all_refused(USAGE, [("member", "add", "5000", "--", ext) for ext in wrong]):
         assert "Invalid value for 'EXT" in sentence
 

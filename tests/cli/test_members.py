@@ -46,6 +46,20 @@ def test_external_members_must_confirm_by_default(office, words, confirm):
     assert found == expected
 
 
+def test_an_extension_may_begin_with_a_plus_and_is_no_external_number(office):
+    result = office.run("member", "add", "5000", "+1001", "+1001@carrier", "+14155550123")
+    assert extensions(office)[3:] == ["+1001", "+1001@carrier", "+14155550123"]
+    assert [member["confirm"] for member in office.json("member", "list", "5000")[3:]] == [False, True, False]
+    hint = "+14155550123 is taken for an extension; an external number has its gateway: +14155550123@GATEWAY."
+    assert result.stderr == f"Warning: {hint}\n"
+    office.run("member", "block", "+1001")
+    blocked = {member["extension"]: member["blocked"] for member in office.json("member", "list", "5000")}
+    assert (blocked["+1001"], blocked["+1001@carrier"], blocked["1001"]) == (True, False, False)
+    office.run("member", "move", "5000", "+1001", "1")
+    office.run("member", "remove", "5000", "+1001@carrier")
+    assert extensions(office) == ["+1001", "1001", "1002", "1003", "+14155550123"]
+
+
 def test_if_one_cannot_be_added_none_is(office):
     assert "1002 is already a member" in office.refused(1, "member", "add", "5000", "1008", "1002", "1009")
 

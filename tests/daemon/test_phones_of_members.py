@@ -29,3 +29,17 @@ def test_one_phone_that_registered_twice_is_rung_once(light_rig: Rig) -> None:
     assert rang(record) == [("1001", "answered")]
     assert record.offers[0].phones == 2
     assert [len(phone.rings) for phone in (old, new, other)] == [0, 1, 1]
+
+
+def test_a_member_whose_extension_begins_with_a_plus_is_a_member_like_any_other(watched_rig: Rig) -> None:
+    watched_rig.group("5000", "+1001", voicemail="+1001")
+    (phone,) = watched_rig.phones("+1001", behaviour=TALKS)
+    watched_rig.phones("1001", behaviour=TALKS)
+    assert rang(watched_rig.call()) == [("+1001", "answered")]
+    assert len(phone.rings) == 1
+    made = watched_rig.switch.call_from(phone, "1001")
+    watched_rig.until(lambda: watched_rig.daemon.deps.monitor.look("office.test", "+1001").calls, "the call is seen")
+    record = watched_rig.call()
+    assert (passed(record), record.result) == ([("+1001", "on-call")], "voicemail")
+    assert watched_rig.switch.messages[-1].box == "+1001"
+    made.hang_up()

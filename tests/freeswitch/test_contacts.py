@@ -67,6 +67,7 @@ def among(*contacts: str) -> MemberPhones:
 
 def test_an_extension_is_checked_again_when_the_switch_is_asked_for_its_phones() -> None:
     assert query("1001", "pbx.test", "5f0c").lines == ("api sofia_contact */1001@pbx.test/5f0c",)
+    assert query("+1001", "pbx.test", "5f0c").lines == ("api sofia_contact */+1001@pbx.test/5f0c",)
     with pytest.raises(BadValue):
         query("1001 x", "pbx.test", "5f0c")
 

@@ -33,7 +33,7 @@ SENT = [
     validation.check_caller_name,
 ]
 GOOD = {
-    validation.check_extension: ["1001", "anna.b", "1_0-0"],
+    validation.check_extension: ["1001", "anna.b", "1_0-0", "+1001", "+" + "1" * 31],
     validation.check_pilot: ["5000", "*77", "+14155550100"],
     validation.check_external_number: ["+14155550123", "0049301234"],
     validation.check_gateway: ["carrier", "sip.carrier-1"],
@@ -83,7 +83,8 @@ def test_no_accepted_value_expands_breaks_a_line_or_enables_enterprise_dialling(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "10 01", "1001@", "@carrier", "1001@a b", "+1@carrier@x", "abc@carrier", "-1", "1,2"]
+    "text",
+    ["", "10 01", "1001@", "@carrier", "1001@a b", "+1@carrier@x", "abc@carrier", "-1", "1,2", "+", "++1", "1+1"],
 )
 def test_what_is_no_member_is_refused(text: str) -> None:
     with pytest.raises(BadValue):

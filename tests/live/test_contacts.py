@@ -84,3 +84,32 @@ async def test_one_phone_that_registered_twice_gets_one_invite_and_two_phones_bo
     caller.hang_up()
     assert (await lab.until_closed(admin, "abandoned"))["offers"][0]["phones"] == 3
     await lab.register("1001")
+
+
+async def test_an_extension_may_begin_with_a_plus(lab, admin, pbx, watching):
+    """It is rung, seen on a call that it makes, and its box is found."""
+    await lab.register("+1001")
+    lab.behave("+1001", answer_after=0.1, hangup_after=0.2)
+    admin.group("--voicemail", "+1001", "--force", members=("+1001",))
+    pbx.load_dialplan(admin("dialplan"))
+    caller = lab.caller("5000", name="first").dial()
+    await lab.until_seen("+1001", "ANSWER")
+    assert len(lab.seen("+1001", "INVITE")) == 1
+    assert lab.seen("1001", "INVITE") == []
+    assert (await lab.until_closed(admin, "answered"))["answered_by"] == "+1001"
+    caller.hang_up()
+    own = lab.caller("70", name="own", number_shown="+1001").dial()
+    assert await own.result(10) == 200
+    await lab.until(lambda: _state(admin) == "on-call")
+    assert await lab.caller("5000", name="second").dial().result(10) in (
+        200,
+        480,
+        486,
+    )  # the box, or none in the directory
+    await lab.until(lambda: admin.calls()[-1]["result"] is not None)
+    assert [(skip["extension"], skip["reason"]) for skip in admin.calls()[-1]["skips"]] == [("+1001", "on-call")]
+    pbx.load_dialplan(pbx.shipped_dialplan())
+
+
+def _state(admin) -> str:
+    return str(json.loads(admin("member", "list", "5000", "--json"))["members"][0]["state"])
