@@ -185,7 +185,9 @@ def test_stopped_while_a_phone_rings_the_next_daemon_sees_who_picks_up(watched_r
         following.stop()
 
 
-def test_stopped_while_a_phone_rings_that_nobody_picks_up_the_record_is_closed(watched_rig: Rig) -> None:
+def test_stopped_while_a_phone_rings_that_nobody_picks_up_the_record_is_closed(
+    watched_rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
     rig = watched_rig
     rig.group("5000", "1001", ring_time=RingTime(seconds=1))
     rig.phones("1001")
@@ -199,6 +201,8 @@ def test_stopped_while_a_phone_rings_that_nobody_picks_up_the_record_is_closed(w
         assert call.ending.kind == "fallback-voicemail", "no daemon listens at the address of the dialplan any more"
         after = rig.closed(call)
         assert (after.result, rang(after)) == ("failed", [("1001", "switch-lost")])
+        assert after.reason == calls.DAEMON_STOPPED
+        assert [line.levelname for line in caplog.records if f"call {call.uuid}: " in line.message][-1] == "WARNING"
         rig.until(lambda: not claims_in_database(rig), "its claim is released")
         assert hunts_counted(following) == {"failed": 1}
     finally:

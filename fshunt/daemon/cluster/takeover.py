@@ -297,6 +297,9 @@ class Takeover:
     def _finish(self, call: DetachedCall, *, end_seen: bool) -> None:
         self._calls.drop(call.hunt_id)
         at, reason = self._now(), None if end_seen else calls.END_NOT_SEEN
+        failed = call.result is Result.FAILED
+        if failed:  # nobody picked up the phones that a dead daemon had ringing
+            reason = calls.DAEMON_STOPPED
         if call.member_id is not None:
             self._outbox.put(TalkEnded(member_id=call.member_id, at=at))
         finished = CallFinished(hunt_id=call.hunt_id, result=call.result, reason=reason, ended_at=at, end_seen=end_seen)
@@ -304,6 +307,6 @@ class Takeover:
         self._on_closed(call.result)
         self._claims.release(call.hunt_id, call.uuid)
         words = "its end was seen" if end_seen else "no switch lists it any more"
-        log.info(
-            "call %s: ended: %s%s (%s)", call.uuid, call.result, f" by {call.member}" if call.member else "", words
-        )
+        by = f" by {call.member}" if call.member else ""
+        level = logging.WARNING if failed else logging.INFO
+        log.log(level, "call %s: ended: %s%s (%s)", call.uuid, call.result, by, words)
