@@ -133,6 +133,16 @@ def test_a_caller_who_was_taken_there_never_comes_back(light_rig: Rig, behaviour
     assert (call.ending.kind, call.ending.who) == ("answered", "1003")
 
 
+def test_a_caller_who_was_answered_before_comes_back_all_the_same(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", on_unreachable=parse_destination("transfer:1003"))
+    light_rig.switch.user("1003")
+    actions = light_rig.switch.pilot_actions
+    first = next(index for index, (application, _) in enumerate(actions) if application == "socket")
+    actions[first:first] = [("answer", ""), ("set", "socket_resume=true")]
+    record = light_rig.call()
+    assert record.reason == "transfer to 1003 failed at once; the caller reached voicemail box 1001"
+
+
 def test_an_extension_that_answers_and_ends_without_a_bridge_was_no_failure(light_rig: Rig) -> None:
     light_rig.group("5000", "1001", on_unreachable=parse_destination("transfer:7000"))
     light_rig.switch.routes["7000"] = [("answer", ""), ("playback", "silence_stream://50")]

@@ -73,6 +73,7 @@ def transfer_target(returned: Returned, context: str, daemons: Sequence[str]) ->
     """Return the argument of ``transfer`` that sends the caller to the number, and back if nobody takes them there."""
     returned.check()
     actions = [
+        ("set", "fshunt_answered=false"),  # what was answered before is no answer there
         ("execute_extension", f"{returned.number} XML {context}"),
         ("set", f"{RETURNED}={returned}"),
         ("set", "socket_resume=true"),

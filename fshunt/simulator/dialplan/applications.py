@@ -91,7 +91,7 @@ def _voicemail(call: SimulatedCall, argument: str) -> None:
 
 def _transfer(call: SimulatedCall, argument: str) -> None:
     inline = _inline_actions(argument)
-    target = inline[0][1] if inline and inline[0][0] == "execute_extension" else argument
+    target = next((said for application, said in inline if application == "execute_extension"), argument)
     number = target.partition(" ")[0]
     call.ending.become("transferred", number)
     call.switch.tell(call, "transferred", number, target)
