@@ -100,7 +100,10 @@ def _alone_on_postgresql(connection: Connection) -> Iterator[None]:
 
 def _set_timeouts(connection: Connection, lock_ms: int) -> None:
     connection.execute(text(f"SET lock_timeout = {lock_ms:d}"))
-    connection.execute(text(f"SET statement_timeout = {max(lock_ms, STATEMENT_TIMEOUT_MS):d}"))
+    statement_ms = max(lock_ms, STATEMENT_TIMEOUT_MS)
+    connection.execute(text(f"SET statement_timeout = {statement_ms:d}"))
+    driver: Any = connection.connection.driver_connection
+    driver.expect_long_statements(statement_ms / 1000)
 
 
 @contextmanager

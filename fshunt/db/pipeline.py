@@ -52,6 +52,10 @@ class PipedConnection(psycopg.Connection[Any]):
         assert row is not None
         return int(row[0])
 
+    def expect_long_statements(self, seconds: float) -> None:
+        """Allow the server so long for a statement before it counts as gone; some of a migration take minutes."""
+        self._statement_seconds = seconds
+
     @property
     def longest_silence_seconds(self) -> float:
         """After how many seconds without a word, while an answer is awaited, the server is gone."""

@@ -16,7 +16,7 @@ import sqlalchemy
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, make_url, text
 
-from fshunt.db import migrate
+from fshunt.db import engine, migrate, pipeline
 from fshunt.db.engine import open_engine, open_store
 from fshunt.errors import DatabaseError
 from fshunt.services import groups
@@ -212,3 +212,13 @@ def test_sqlite_is_locked_before_anybody_looks_which_migrations_are_missing(sqli
     monkeypatch.setattr(MigrationContext, "get_current_heads", try_to_write_first)
     migrate.upgrade(sqlite_url)
     assert set(tried) == {"database is locked"}
+
+
+def test_a_migration_may_take_longer_than_a_server_may_be_silent(with_next, postgres_url, monkeypatch):
+    """An index on years of calls takes minutes, in which the server says nothing."""
+    monkeypatch.setattr(pipeline, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(pipeline, "SILENT_MARGIN_SECONDS", 0.0)
+    monkeypatch.setattr(engine, "STATEMENT_MS", 1000 - engine.BUSY_TIMEOUT_MS)
+    with_next('op.execute("SELECT pg_sleep(2)")')
+    migrate.upgrade(postgres_url)
+    assert migrate.check(postgres_url).current == "9001"
