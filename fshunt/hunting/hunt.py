@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -141,16 +141,27 @@ class Hunt:
         """Return those of ``queued_for`` who are reserved for the caller: those that can ring when other calls end."""
         return tuple(m for m in self.queued_for() if self.last_end.get(m.id) not in _NOT_NOW or self._is_busy(m))
 
+    def late_stages(self, members: Sequence[Member]) -> Iterator[Stage]:
+        """Yield the stages of members who have got a new phone, in the policy's order, after the last cycle.
+
+        That a member could not be reached is true no more.
+        """
+        for member in members:
+            self.last_outcome.pop(member.id, None)
+        yield from self._stages_of({member.id for member in members}, self.group.cycles + 1)
+
     def queue_stages(self, attempt: int) -> Iterator[Stage]:
         """Yield the stages of ``queued_for``, in the policy's order, for the ``attempt``-th time (from 1).
 
         They count as cycles after the last one.
         """
-        wanted = {member.id for member in self.queued_for()}
+        yield from self._stages_of({member.id for member in self.queued_for()}, self.group.cycles + attempt)
+
+    def _stages_of(self, wanted: Set[int], cycle: int) -> Iterator[Stage]:
         for number, ids in enumerate(decide(self.policy_input), start=1):
             members = tuple(self.group.member(member_id) for member_id in ids if member_id in wanted)
             if members:
-                yield Stage(self.group.cycles + attempt, number, members)
+                yield Stage(cycle, number, members)
 
     def move(self, event: HuntEvent) -> None:
         """Go to the next state; raise IllegalTransition, and change nothing, if the event cannot happen now."""

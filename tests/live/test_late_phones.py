@@ -70,3 +70,31 @@ async def test_a_caller_may_hang_up_and_a_daemon_may_stop_while_they_wait(lab, p
     assert await caller.result(10) == 200, "the fallback of the dialplan"
     waiting.start()
     assert [call["result"] for call in admin.calls()] == ["abandoned", "failed"]
+
+
+async def test_a_member_who_gets_a_phone_during_the_hunt_is_rung_after_the_last_member(lab, admin, daemon):
+    admin.group("--ring-seconds", "4", members=("1004", "1002"))
+    lab.behave("1004", answer_after=0.3, hangup_after=0.5)
+    caller = lab.caller("5000").dial()
+    await lab.until_seen("1002", "INVITE")
+    await lab.register("1004")
+    assert await caller.result(15) == 200
+    call = await lab.until_closed(admin, "answered")
+    assert [(offer["extension"], offer["outcome"]) for offer in call["offers"]] == [
+        ("1002", "no-answer"), ("1004", "answered"),
+    ]  # fmt: skip
+    assert len(lab.seen("1002", "INVITE")) == 1
+
+
+async def test_a_second_phone_that_registers_while_the_first_rings_is_rung_next_and_alone(lab, admin, daemon):
+    admin.group("--ring-seconds", "4", members=("1001",))
+    lab.behave("1001/app", answer_after=0.3, hangup_after=0.5)
+    caller = lab.caller("5000").dial()
+    await lab.until_seen("1001", "INVITE")
+    await lab.register("1001/app")
+    assert await caller.result(15) == 200
+    call = await lab.until_closed(admin, "answered")
+    assert [(offer["extension"], offer["outcome"]) for offer in call["offers"]] == [
+        ("1001", "no-answer"), ("1001", "answered"),
+    ]  # fmt: skip
+    assert (len(lab.seen("1001", "INVITE")), len(lab.seen("1001/app", "INVITE"))) == (1, 1)

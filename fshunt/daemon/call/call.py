@@ -31,12 +31,20 @@ from fshunt.daemon.call.finish import (
     talk,
     transfer,
 )
+from fshunt.daemon.call.late_phones import MetPhones
 from fshunt.daemon.call.phone_wait import PhoneWait
 from fshunt.daemon.call.planning import plan
 from fshunt.daemon.call.queueing import Queueing
 from fshunt.daemon.call.returned import Returned, returned_of, take_back, transfer_target
 from fshunt.daemon.call.ringing import Ringing, StageEnd
-from fshunt.daemon.call.selection import Chosen, choose, is_on_another_call, make_offers
+from fshunt.daemon.call.selection import (
+    Chosen,
+    Phones,
+    all_phones,
+    choose,
+    is_on_another_call,
+    make_offers,
+)
 from fshunt.daemon.call.setup import HoldMusic, clear_presentation, greet, present
 from fshunt.daemon.call.waves import PAUSE_SECONDS, Waves, hold
 from fshunt.daemon.cluster.takeover import DetachedCall
@@ -90,6 +98,7 @@ class Call:
         self._greenlet = getcurrent()
         self._stopping = False
         self._ringing: Ringing | None = None
+        self._met = MetPhones()
         self._destination: Destination | None = None
         self._failure: str | None = None
         """In words, why the destination could not be reached, and where the caller is instead."""
@@ -137,7 +146,7 @@ class Call:
         greet(self.session, self.caller)
         hunt = self._plan()
         self._wait_for_phone(hunt)
-        if self._ring_stages(hunt) or self._queue(hunt):
+        if self._ring_stages(hunt) or self._ring_late_phones(hunt) or self._queue(hunt):
             self._talk(hunt)
         else:
             self._leave(hunt)
@@ -167,17 +176,28 @@ class Call:
         """Ring stage after stage while there is time; tell whether a member has the call."""
         return any(self._ring(hunt, stage) for stage in takewhile(self._is_in_time, hunt.stages()))
 
+    def _ring_late_phones(self, hunt: Hunt) -> bool:
+        """Ring the phones that have registered since their members were rung or skipped; tell whether one has the call.
+
+        A ``bridge`` takes no more phones once it rings.
+        """
+        if self.deps.monotonic() >= self.gives_up_at:
+            return False
+        self.session.check_caller()
+        stages = hunt.late_stages(self._met.late(self.session, hunt, self.deps))
+        return any(self._ring(hunt, stage, self._met.without_met) for stage in takewhile(self._is_in_time, stages))
+
     def _is_in_time(self, _stage: Stage) -> bool:
         return self.deps.monotonic() < self.gives_up_at
 
-    def _ring(self, hunt: Hunt, stage: Stage) -> bool:
+    def _ring(self, hunt: Hunt, stage: Stage, which: Callable[[Phones], Phones] = all_phones) -> bool:
         """Ring the members of a stage who are available, in waves; tell whether one of them has the call."""
         waves = Waves(stage.members)
         try:
             while waves.goes_on and self._is_in_time(stage):
                 if waves.pauses:
                     self._pause(hunt, self.deps.monotonic() + PAUSE_SECONDS)
-                if self._ring_wave(hunt, stage, waves):
+                if self._ring_wave(hunt, stage, waves, which):
                     return True
             return False
         finally:
@@ -185,11 +205,12 @@ class Call:
                 hunt.skipped(member, SkipReason.SWITCH_LIMIT)
                 self.call_log.skipped(stage, member, SkipReason.SWITCH_LIMIT)
 
-    def _ring_wave(self, hunt: Hunt, stage: Stage, waves: Waves) -> bool:
+    def _ring_wave(self, hunt: Hunt, stage: Stage, waves: Waves, which: Callable[[Phones], Phones]) -> bool:
         """Ring as many of the members who are left as the switch rings at once; tell whether one has the call."""
         self.session.check_caller()
         self._deadline.extend(self.deps.settings.database_timeout)  # for the claims alone, whatever came before
-        choice = choose(self.session, hunt, waves.left, self.deps, self._deadline)
+        choice = choose(self.session, hunt, waves.left, self.deps, self._deadline, which=which)
+        self._met.note(choice)
         for member, reason in choice.skipped:
             hunt.skipped(member, reason)
             self.call_log.skipped(stage, member, reason)

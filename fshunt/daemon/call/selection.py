@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import uuid4
@@ -71,6 +71,11 @@ class Choice:
     """Those who can be rung, but for whose phones the switch has no room beside the phones of those chosen."""
 
 
+def all_phones(phones: Phones) -> Phones:
+    """Ring every phone."""
+    return phones
+
+
 def choose(
     session: Session,
     hunt: Hunt,
@@ -78,15 +83,16 @@ def choose(
     deps: Dependencies,
     deadline: Deadline,
     queued: QueuedCaller | None = None,
+    which: Callable[[Phones], Phones] = all_phones,
 ) -> Choice:
     """Return which of ``members`` can be rung now; those chosen are claimed for this hunt.
 
-    ``queued`` is a caller in the call queue: then the database is asked only if a member looks free.
+    ``queued`` is a caller in the call queue: then the database is asked only if a member looks free. ``which`` picks
+    the phones to ring among those that the members have.
     """
     seen = {m.id: _look(hunt, m, deps) for m in members}
-    phones = find_phones(
-        session, hunt.group.domain, _worth_asking(members, seen, hunt.group, queued), deps.sip_profiles
-    )
+    asked = _worth_asking(members, seen, hunt.group, queued)
+    phones = which(find_phones(session, hunt.group.domain, asked, deps.sip_profiles))
     seen |= {m.id: _with_phones(seen[m.id], phones.get(m.id)) for m in members}
     # Only the database knows who is disabled or blocked now; all other reasons count before it is asked.
     wanted = _unhindered(members, seen, hunt.group)

@@ -1,0 +1,62 @@
+"""Phones that register during a hunt, when their members were rung or passed over already (design, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from fshunt.daemon.call.selection import Choice, Phones, find_phones
+from fshunt.daemon.deps import Dependencies
+from fshunt.esl.session import Session
+from fshunt.hunting.availability import SkipReason
+from fshunt.hunting.group import Member
+from fshunt.hunting.hunt import Hunt
+from fshunt.hunting.states import Outcome
+
+_WORTH_A_RING = {
+    SkipReason.UNREGISTERED,
+    SkipReason.NOT_DIALABLE,
+    Outcome.UNREGISTERED,
+    Outcome.UNREACHABLE,
+    Outcome.NO_ANSWER,
+}
+"""How a member's part in the hunt ended: nobody has said no, and nobody is busy."""
+
+
+class MetPhones:
+    """The phones that a hunt has met: those of members who were rung, and that others had none."""
+
+    def __init__(self) -> None:
+        self._met: dict[int, frozenset[str]] = {}
+
+    def note(self, choice: Choice) -> None:
+        """Note the phones of those chosen, and that those skipped have none that can be rung."""
+        for each in choice.chosen:
+            self._add(each.member, each.endpoints)
+        for member, reason in choice.skipped:
+            if reason in _WORTH_A_RING:
+                self._add(member, ())
+
+    def late(self, session: Session, hunt: Hunt, deps: Dependencies) -> list[Member]:
+        """Ask the switch, once for all, who has got a phone that the hunt has not met; only these are returned."""
+        group = hunt.group
+        asked = [
+            member
+            for member in group.members
+            if not member.address.external and member.id in self._met and hunt.last_end.get(member.id) in _WORTH_A_RING
+        ]
+        found = self.without_met(find_phones(session, group.domain, asked, deps.sip_profiles)) if asked else {}
+        return [member for member in asked if found[member.id].endpoints]
+
+    def without_met(self, phones: Phones) -> Phones:
+        """Return the phones without those that were met."""
+        return {
+            member_id: replace(each, endpoints=tuple(e for e in each.endpoints if e not in self._of(member_id)))
+            for member_id, each in phones.items()
+        }
+
+    def _of(self, member_id: int) -> frozenset[str]:
+        return self._met.get(member_id, frozenset())
+
+    def _add(self, member: Member, endpoints: Iterable[str]) -> None:
+        self._met[member.id] = self._of(member.id) | frozenset(endpoints)
