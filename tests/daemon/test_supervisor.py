@@ -212,12 +212,14 @@ def test_the_daemon_stops_what_makes_records_before_what_writes_them(light_rig: 
     names = [each["name"] for each in light_rig.daemon.report.health()[1]["services"]]
     assert names == [
         "database",
+        "database file",
         "claim audit",
         "membership",
         "outbox file",
         "outbox writer",
         "group reader",
         "heartbeat",
+        "pruning",
         "live changes",
         "notifications",
         "first state",
