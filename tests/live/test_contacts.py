@@ -5,6 +5,11 @@ import json
 
 import pytest
 
+from fshunt.freeswitch.dialstring import MAX_LEGS
+
+LONGEST_CHARS = 1023 - len('"" <>')
+"""Of an address that FreeSWITCH keeps whole."""
+
 PARTS = [
     "a,b$c&d=e+f;g?h/i@{at}",
     "a'b'c!d~e*f(g)h_i.j-k@{at}",
@@ -113,3 +118,18 @@ async def test_an_extension_may_begin_with_a_plus(lab, admin, pbx, watching):
 
 def _state(admin) -> str:
     return str(json.loads(admin("member", "list", "5000", "--json"))["members"][0]["state"])
+
+
+async def test_as_many_phones_as_freeswitch_takes_ring_at_the_longest_contacts(lab, admin, daemon):
+    """A dial string of 160 KB, and events that repeat it."""
+    everybody = [str(2000 + number) for number in range(MAX_LEGS)]
+    for each in everybody:
+        address = f"sip:{each}@127.0.0.1:{lab.port};pn-prid="
+        await lab.register_at(each, address + ("0aF_:-" * 170)[: LONGEST_CHARS - len(address)])
+    admin.group("--policy", "simultaneous", "--ring-seconds", "30", members=tuple(everybody))
+    caller = lab.caller("5000").dial()
+    await lab.until(lambda: len(lab.rang()) == MAX_LEGS, seconds=20)
+    assert sorted(lab.rang()) == everybody
+    caller.hang_up()
+    offers = (await lab.until_closed(admin, "abandoned"))["offers"]
+    assert {offer["outcome"] for offer in offers} == {"caller-gone"}

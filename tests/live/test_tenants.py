@@ -30,9 +30,8 @@ async def test_the_other_tenants_phone_of_the_same_number_never_rings(lab, admin
         caller = lab.caller("5000", name=f"caller {count}").dial()
         assert await caller.result(10) == 200  # voicemail
         caller.hang_up()
-        await lab.until_closed(admin, "voicemail")
+        call = await lab.until_closed(admin, "voicemail")
         assert lab.rang() == ["1001/ours"] * count
-    for call in admin.calls():
         assert [(skip["extension"], skip["reason"]) for skip in call["skips"]] == [("1002", "unregistered")]
     if watched:
         listed = json.loads(admin("member", "list", "5000", "--json"))["members"]
@@ -51,3 +50,15 @@ async def test_a_phone_that_registered_at_an_address_of_the_switch_rings(lab, ad
     await asyncio.sleep(0)
     await lab.until_closed(admin, "abandoned")
     await lab.register("1001")
+
+
+async def test_upper_and_lower_case_make_no_difference(lab, admin, pbx, daemon):
+    """The switch names both phones for the extension, though it lists them by other names (fact 43)."""
+    await lab.register_at("Anna/user", at(lab, "user"))
+    await lab.register_at("anna/domain", at(lab, "domain"), domain="PBX.test", to=pbx.shared)
+    admin.group(members=("anna",))
+    caller = lab.caller("5000").dial()
+    await lab.until(lambda: len(lab.rang()) == 2)
+    assert sorted(lab.rang()) == ["Anna/user", "anna/domain"]
+    caller.hang_up()
+    await lab.until_closed(admin, "abandoned")
