@@ -24,6 +24,7 @@ from fshunt.daemon.daemon import Daemon
 from fshunt.daemon.data.database import Database, open_for_calls, quiet, result_of
 from fshunt.daemon.data.database_file import DatabaseFile, sqlite_path
 from fshunt.daemon.data.group_cache import GroupCache
+from fshunt.daemon.data.handovers import Handovers
 from fshunt.daemon.data.outbox import Outbox
 from fshunt.daemon.data.outbox_file import OutboxFile
 from fshunt.daemon.data.wrap_up import WrapUps
@@ -134,6 +135,7 @@ def _dependencies(
         claims=claims,
         queue=queue,
         wrap_ups=WrapUps(time.monotonic),
+        handovers=Handovers(time.monotonic),
         monitor=monitor,
         phone_waits=phone_waits,
         takeover=takeover,

@@ -15,6 +15,7 @@ from fshunt.daemon.current_settings import CurrentSettings
 from fshunt.daemon.data.database import Database
 from fshunt.daemon.data.database_file import DatabaseFile
 from fshunt.daemon.data.group_cache import GroupCache
+from fshunt.daemon.data.handovers import Handovers
 from fshunt.daemon.data.outbox import Outbox
 from fshunt.daemon.data.wrap_up import WrapUps
 from fshunt.daemon.net.metrics import Metrics
@@ -38,6 +39,7 @@ class Dependencies:
     claims: Claims
     queue: CallQueue
     wrap_ups: WrapUps
+    handovers: Handovers
     monitor: Monitor
     phone_waits: PhoneWaits
     takeover: Takeover

@@ -9,10 +9,13 @@ from collections.abc import Callable
 
 from fshunt.errors import FshuntError
 from fshunt.esl import frames
+from fshunt.esl.commands import SUCCEEDS
 from fshunt.esl.frames import Frame
 
 HUNG_UP = "The caller has hung up."
 TAKEN = "Somebody else has the caller."
+REPLACED = "The caller has put another one in their place."
+ATTENDED_TRANSFER = "ATTENDED_TRANSFER"
 
 
 class CallerGone(FshuntError):
@@ -30,6 +33,10 @@ class CallerTaken(FshuntError):
         self.by = by
 
 
+class CallerReplaced(FshuntError):
+    """The caller, who is gone, has transferred another one to the pilot in their place (REFER with Replaces)."""
+
+
 class CallerState:
     """What is known of the caller; apart from the session, which would else hold itself and outlive its call."""
 
@@ -39,7 +46,9 @@ class CallerState:
         self.greeted = 0  # the number of the event that greeted us
         self.taken = False  # the channel has left our `socket` action while we are connected (fact 34)
         self.taken_by: str | None = None
+        self.replaced = False  # the switch keeps another channel for the caller's place, as phones ring (fact 63)
         self.gone = False
+        self.gone_cause = ""
         self.gone_at = 0.0
         self.over = False  # the caller's CHANNEL_HANGUP_COMPLETE was read: no completion comes after it
         self._clock = clock
@@ -61,9 +70,24 @@ class CallerState:
         name = event.raw("Event-Name")
         if name in (b"CHANNEL_HANGUP", b"CHANNEL_HANGUP_COMPLETE") and self.is_of(event):
             self.note_gone()
+            self.gone_cause = self.gone_cause or event.get("Hangup-Cause") or ""
             self.over = self.over or name == b"CHANNEL_HANGUP_COMPLETE"
         elif name == b"CHANNEL_EXECUTE_COMPLETE" and event.raw("Application") == b"socket":
             self._note_taken(event)
+        elif name in (b"CHANNEL_EXECUTE", b"CHANNEL_EXECUTE_COMPLETE") and self._is_put_in_our_place(event):
+            self.replaced = True
+
+    def check(self) -> None:
+        """Raises CallerGone, CallerReplaced or CallerTaken where it is so."""
+        if self.replaced or (self.gone and self.gone_cause == ATTENDED_TRANSFER):
+            raise CallerReplaced(REPLACED)
+        if self.gone:
+            raise CallerGone(HUNG_UP)
+        if self.taken:
+            raise CallerTaken(self.taken_by)
+
+    def _is_put_in_our_place(self, event: Frame) -> bool:
+        return event.get(f"variable_{SUCCEEDS}") == self.uuid != event.get("Unique-ID")
 
     def _note_taken(self, event: Frame) -> None:
         """Looks at the end of a `socket` action: of ours, unless it is from before; then it was an earlier daemon's."""

@@ -18,6 +18,8 @@ _DIALS = "bridge"
 _EXPANDS = re.compile(
     r"\$[$\\]*\{|\\(?!,)"
 )  # a variable, or an escape that has FreeSWITCH take the text apart (fact 41)
+SUCCEEDS = "att_xfer_kill_uuid"
+"""The variable with the channel in whose place FreeSWITCH puts another one (mod_sofia, REFER with Replaces)."""
 _SPECIAL = "mod_event_socket"  # FreeSWITCH looks for this word anywhere in a command, in any letters,
 _ACTED_ON = ("unload", "reload")  # together with one of these, and acts on the two (mod_event_socket.c)
 _READ_OTHERWISE = "/+-"  # a filter that begins so is an expression, or says which events not to send
@@ -84,6 +86,11 @@ def unsubscribe(*events: str) -> Command:
 def add_filter(uuid: str) -> Command:
     """Ask for the events of a channel, besides those of other filters."""
     return command(f"filter Unique-ID {_filtered(one_word(uuid))}")
+
+
+def add_filter_of_successor(uuid: str) -> Command:
+    """Ask for the events of a channel that is to be put in the place of another one, which still rings (fact 63)."""
+    return command(f"filter variable_{SUCCEEDS} {_filtered(one_word(uuid))}")
 
 
 def delete_filter(uuid: str) -> Command:

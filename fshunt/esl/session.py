@@ -22,14 +22,23 @@ from greenswitch.esl import OutboundSession
 
 from fshunt.errors import FshuntError
 from fshunt.esl import api, commands
-from fshunt.esl.caller_state import HUNG_UP, CallerGone, CallerState, CallerTaken, number_of
+from fshunt.esl.caller_state import HUNG_UP, CallerGone, CallerReplaced, CallerState, CallerTaken, number_of
 from fshunt.esl.commands import Command
 from fshunt.esl.connection import Bounds, Connection, TimedOut
 from fshunt.esl.frames import Frame, ProtocolError
 from fshunt.esl.replies import CommandRefused
 from fshunt.esl.transport import SwitchLost, Transport
 
-__all__ = ["CallerGone", "CallerTaken", "CommandRefused", "ProtocolError", "Session", "SwitchLost", "TimedOut"]
+__all__ = [
+    "CallerGone",
+    "CallerReplaced",
+    "CallerTaken",
+    "CommandRefused",
+    "ProtocolError",
+    "Session",
+    "SwitchLost",
+    "TimedOut",
+]
 
 REPLY_SECONDS = 5.0  # FreeSWITCH's listener answers a command within milliseconds, whatever the call does
 AFTER_GONE_SECONDS = 2.0  # from the caller's hang-up to the bridge's completion 20 to 40 ms were seen (fact 6)
@@ -78,6 +87,11 @@ class Session(OutboundSession):
     def taken(self) -> bool:
         """Whether somebody else has the caller."""
         return self._caller.taken
+
+    @property
+    def replaced(self) -> bool:
+        """Whether the switch puts another channel in the place of the caller's, which rings phones."""
+        return self._caller.replaced
 
     @property
     def channel(self) -> Frame:
@@ -179,17 +193,14 @@ class Session(OutboundSession):
                 raise TimedOut("The application on the caller's channel did not end in time.")
 
     def check_caller(self, seconds: float = 0.0) -> None:
-        """Raises CallerGone when the caller has hung up, CallerTaken when somebody else has the call.
+        """Raises CallerGone, CallerTaken when somebody else has the call, CallerReplaced when it is another's now.
 
         Reads what has come, and waits up to so many seconds for the answer; events are kept for the next wait.
         """
         until = self.clock() + seconds
         while not self.gone and self._connection.read(self.clock() if self.taken else until):
             pass
-        if self.gone:
-            raise CallerGone(HUNG_UP)
-        if self._caller.taken:
-            raise CallerTaken(self._caller.taken_by)
+        self._caller.check()
 
     def hear_out(self) -> None:
         """Takes in what FreeSWITCH had sent before the connection broke: that the caller has gone may be among it.

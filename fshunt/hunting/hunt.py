@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from fshunt.hunting.availability import AUTO_BLOCKED, MemberStatus, SkipReason
@@ -85,6 +85,9 @@ class Hunt:
     """The groups that the caller has overflowed from until now."""
     offer_ids: set[str] = field(default_factory=set)
     """The ids of all offers of this hunt."""
+    _resumes_at: tuple[int, int] = (0, 0)
+    _reached: tuple[int, int] = (0, 0)
+    """Cycle and number of the latest stage."""
     _ends: set[Outcome | SkipReason] = field(default_factory=set)
     _talking: set[int] = field(default_factory=set)
     """Members who were on a call at the latest check."""
@@ -104,7 +107,37 @@ class Hunt:
         plan = decide(self.policy_input)
         for cycle in range(1, self.group.cycles + 1):
             for number, ids in enumerate(plan, start=1):
+                if (cycle, number) < self._resumes_at:
+                    continue
+                self._reached = (cycle, number)
                 yield Stage(cycle, number, tuple(self.group.member(member_id) for member_id in ids))
+
+    def for_another_caller(
+        self,
+        hunt_id: str,
+        call_uuid: str,
+        caller_ids: frozenset[str],
+        caller_numbers: frozenset[str],
+        log: Callable[[HuntState, HuntEvent, HuntState], None],
+    ) -> Hunt:
+        """Return the hunt as it goes on for another caller, from the stage that was reached; this one is over.
+
+        The members who rang until now count as claimed by it: they ring next.
+        """
+        rang = {member for member, end in self.last_end.items() if end is Outcome.CALLER_GONE}
+        return replace(
+            self,
+            id=hunt_id,
+            call_uuid=call_uuid,
+            caller_ids=caller_ids,
+            caller_numbers=caller_numbers,
+            log=log,
+            state=HuntState.SELECTING,
+            result=None,
+            reason=None,
+            last_end=self.last_end | dict.fromkeys(rang, SkipReason.CLAIMED),
+            _resumes_at=self._reached,
+        )
 
     def waits(self) -> bool:
         """Tell whether the caller waits for a member who is busy now (``when_busy``, design, section 4)."""
@@ -155,6 +188,7 @@ class Hunt:
 
         They count as cycles after the last one.
         """
+        self._reached = (self.group.cycles + 1, 0)
         yield from self._stages_of({member.id for member in self.queued_for()}, self.group.cycles + attempt)
 
     def _stages_of(self, wanted: Set[int], cycle: int) -> Iterator[Stage]:

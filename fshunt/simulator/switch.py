@@ -91,6 +91,7 @@ class SimulatedSwitch:
         self.messages: list[VoiceMessage] = []
         self.bus = Bus(self.clock)
         self.inbound: InboundSocket | None = None
+        self.successors: dict[str, str] = {}
         self.inbound_faults: list[Fault] = []
         """Faults on the connections that monitors open from now on."""
         self.dialled = 0
@@ -186,6 +187,7 @@ class SimulatedSwitch:
             call.run()
         finally:
             self.calls.pop(call.uuid, None)
+            self.successors.pop(call.uuid, None)
             call.close()
 
     def route(self, number: str) -> list[Action]:

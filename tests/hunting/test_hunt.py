@@ -211,3 +211,31 @@ def test_a_group_of_one_without_another_box_is_warned_of() -> None:
     assert group("1001", voicemail="1009").warnings() == []
     assert group("1001", on_no_answer=parse_destination("transfer:5001")).warnings() == []
     assert group("1001", "1002").warnings() == []
+
+
+def test_a_hunt_goes_on_for_another_caller_from_the_stage_it_had_reached() -> None:
+    before = hunt(group("1001", "1002", "1003", cycles=2))
+    stages = before.stages()
+    first, second, _ = before.group.members
+    next(stages)
+    before.ended(first, Outcome.DECLINED)
+    assert next(stages).members == (second,)
+    before.ended(second, Outcome.CALLER_GONE)
+    after = before.for_another_caller("h2", "u2", frozenset({"1003@pbx.test"}), frozenset(), before.log)
+    assert (after.id, after.call_uuid, after.group) == ("h2", "u2", before.group)
+    assert [(stage.cycle, stage.number) for stage in after.stages()] == [(1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]
+    assert after.last_outcome[first.id] is Outcome.DECLINED
+    assert after.case() is Case.NO_ANSWER
+
+
+def test_from_the_queue_it_goes_on_in_the_queue_for_the_member_who_rang() -> None:
+    before = hunt(group("1001", "1002", when_busy=WhenBusy.QUEUE))
+    for _stage, member in zip(before.stages(), before.group.members, strict=True):
+        before.skipped(member, SkipReason.ON_CALL)
+    list(before.queue_stages(1))
+    before.ended(before.group.members[0], Outcome.CALLER_GONE)
+    before.skipped(before.group.members[1], SkipReason.BLOCKED)
+    after = before.for_another_caller("h2", "u2", frozenset(), frozenset(), before.log)
+    assert list(after.stages()) == []
+    assert after.waits()
+    assert after.reserved() == before.group.members[:1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from tests.live.sipmessage import Message, media_of, request, sdp, token
 
@@ -59,6 +60,18 @@ class Caller:
     async def speak(self, seconds: float) -> None:
         assert self.media is not None, "the caller has no address to send sound to"
         await self.lab.send_noise(self.media, seconds)
+
+    def replaces(self) -> str:
+        """This call's dialog, as an address in Refer-To names it."""
+        tag = self.to.partition("tag=")[2]
+        return quote(f"{self.call_id};to-tag={tag};from-tag={self.tag}", safe="")
+
+    def refer(self, number: str, replaces: Caller) -> None:
+        """Transfer the other side to where another call of this caller waits (RFC 3891)."""
+        self.lab.note(self.name, "REFER", to=number)
+        target = f"<sip:{number}@{self.lab.domain}?Replaces={replaces.replaces()}>"
+        more = {"Refer-To": target, "Referred-By": f"<sip:{self.number_shown}@{self.lab.domain}>"}
+        self._request("REFER", 3, self.to, token(), target=self.target, more=more)
 
     def cancel(self) -> None:
         self.lab.note(self.name, "CANCELS")

@@ -386,11 +386,15 @@ class Lab(asyncio.DatagramProtocol):
         self.note(leg.phone, "HANGUP")
         self._in_dialog(call_id, leg, "BYE")
 
-    def refer(self, phone: str, number: str) -> None:
-        """Have the user of a phone in a call transfer the other side to a number (RFC 3515)."""
+    def refer(self, phone: str, number: str, replaces: Caller | None = None) -> None:
+        """Have the user of a phone in a call transfer the other side to a number (RFC 3515).
+
+        ``replaces`` is a second call of this user, in whose place the other side is put: an attended transfer (RFC
+        3891), or a semi-attended one if nobody has answered that call yet.
+        """
         call_id, leg = next((c, leg) for c, leg in self.legs.items() if leg.phone == phone and leg.state == "answered")
         self.note(phone, "REFER", to=number)
-        target = f"<sip:{number}@{self.domain}>"
+        target = f"<sip:{number}@{self.domain}{'?Replaces=' + replaces.replaces() if replaces else ''}>"
         self._in_dialog(call_id, leg, "REFER", more={"Refer-To": target, "Referred-By": f"<{self.contact_of(phone)}>"})
 
     def update(self, phone: str, headers: dict[str, str]) -> None:

@@ -22,6 +22,7 @@ from fshunt.daemon.call.finish import (
     context_of,
     give_up,
     hang_up,
+    hang_up_seen,
     leave_ringing,
     leave_undelivered,
     note_overflow,
@@ -33,8 +34,9 @@ from fshunt.daemon.call.finish import (
 )
 from fshunt.daemon.call.late_phones import MetPhones
 from fshunt.daemon.call.phone_wait import PhoneWait
-from fshunt.daemon.call.planning import plan
+from fshunt.daemon.call.planning import plan, resume
 from fshunt.daemon.call.queueing import Queueing
+from fshunt.daemon.call.replacing import forget_replacement, let_be_replaced
 from fshunt.daemon.call.returned import Returned, returned_of, take_back, transfer_target
 from fshunt.daemon.call.ringing import Ringing, StageEnd
 from fshunt.daemon.call.selection import (
@@ -49,11 +51,12 @@ from fshunt.daemon.call.setup import HoldMusic, clear_presentation, greet, prese
 from fshunt.daemon.call.waves import PAUSE_SECONDS, Waves, hold
 from fshunt.daemon.cluster.takeover import DetachedCall
 from fshunt.daemon.data.database import Deadline
+from fshunt.daemon.data.handovers import Handover, Place
 from fshunt.daemon.deps import Dependencies
 from fshunt.errors import BadValue, FshuntError
 from fshunt.esl.caller_state import HUNG_UP
 from fshunt.esl.commands import UnsafeText
-from fshunt.esl.session import CallerGone, CallerTaken, CommandRefused, Session, SwitchLost
+from fshunt.esl.session import CallerGone, CallerReplaced, CallerTaken, CommandRefused, Session, SwitchLost
 from fshunt.freeswitch.offers import Offer, StageLegs
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind
@@ -75,6 +78,9 @@ NEVER_BEGUN = (BadValue, CommandRefused, UnsafeText)
 PLANNING_SECONDS = 0.5
 """What a hunt waits for the database before its order is decided; its claims have a time of their own. A database that
 does not answer in time is not asked again, so that within a second the first phone rings."""
+
+RELEASED_SECONDS = 0.3
+"""What a hunt that goes on for another caller waits, until the members that it called off are free in the database."""
 
 SHORTEST_RING_SECONDS = 0.5
 """What is left of ``hunt_timeout`` at a stage's start rings a phone at least this long: less only startles people."""
@@ -102,6 +108,8 @@ class Call:
         self._destination: Destination | None = None
         self._failure: str | None = None
         """In words, why the destination could not be reached, and where the caller is instead."""
+        self._place = Place()
+        """In the call queue: that of the caller in whose place this one was put, then the own."""
 
     # The way of a call.
 
@@ -114,11 +122,15 @@ class Call:
         if returned is not None:
             self._take_back(returned)
             return
+        self.deps.handovers.begin(self.caller.uuid)
         try:
             self._hunt_until_taken()
             self.session.close()
         except CallerGone:
             self._end(HuntEvent.CALLER_GONE, Result.ABANDONED, CALLER_HUNG_UP)
+            self.session.close()
+        except CallerReplaced:
+            self._replaced()
             self.session.close()
         except Detach:
             self._detach(stopping=True)
@@ -135,6 +147,7 @@ class Call:
             if not self.call_log.is_closed:
                 self._end(HuntEvent.FAILED, Result.FAILED, INTERNAL_ERROR.format(_named(sys.exception())))
                 give_up(self.session, self.caller)
+            self.deps.handovers.end(self.caller.uuid)
 
     def _hunt_until_taken(self) -> None:
         try:
@@ -152,11 +165,10 @@ class Call:
             self._leave(hunt)
 
     def _plan(self) -> Hunt:
-        hunt = self.hunt = plan(self.caller, self.call_log.hunt_id, self.deps, self._deadline)
-        if hunt.group.hunt_timeout is not None:
-            self.gives_up_at = self.deps.monotonic() + hunt.group.hunt_timeout
+        hunt = self.hunt = self._resumed() or self._begun()
         self.call_log.opened(hunt)
         present(self.session, self.caller, hunt.group)
+        let_be_replaced(self.session, self.caller, hunt.group)
         return hunt
 
     def _wait_for_phone(self, hunt: Hunt) -> None:
@@ -171,6 +183,22 @@ class Call:
             found = wait.until_phone(min(began + seconds, self.gives_up_at))
             what = "a phone has registered" if found else "no phone has registered"
             self.call_log.note(f"{what} after {clock() - began:.1f} s")
+
+    def _begun(self) -> Hunt:
+        hunt = plan(self.caller, self.call_log.hunt_id, self.deps, self._deadline)
+        if hunt.group.hunt_timeout is not None:
+            self.gives_up_at = self.deps.monotonic() + hunt.group.hunt_timeout
+        return hunt
+
+    def _resumed(self) -> Hunt | None:
+        """Go on with the hunt of the caller in whose place this one was put, where this daemon has it."""
+        left = self.deps.handovers.take(self.caller.replaces) if self.caller.replaces else None
+        if left is None or left.hunt.group.pilot != self.caller.pilot:
+            return None
+        self.deps.outbox.flush(RELEASED_SECONDS)
+        self.call_log.note(f"goes on with the hunt of call {self.caller.replaces}, by an attended transfer")
+        self.gives_up_at, self._place = left.gives_up_at, left.place
+        return resume(self.caller, self.call_log.hunt_id, left.hunt)
 
     def _ring_stages(self, hunt: Hunt) -> bool:
         """Ring stage after stage while there is time; tell whether a member has the call."""
@@ -234,12 +262,17 @@ class Call:
         if not hunt.waits() or self.deps.monotonic() >= self.gives_up_at:
             return False
         self._began = 0.0  # the time in the queue is no delay of ours
-        with Queueing(self.session, hunt, self.caller, self.deps, self.call_log, self.gives_up_at) as queueing:
-            while (found := queueing.until_free()) is not None:
-                stage, chosen = found
-                if self._ring_offers(hunt, stage, chosen, partial(queueing.skip, stage, SkipReason.SWITCH_LIMIT)):
-                    return True
-                queueing.spare_the_busy()
+        with Queueing(
+            self.session, hunt, self.caller, self.deps, self.call_log, self.gives_up_at, self._place
+        ) as queueing:
+            try:
+                while (found := queueing.until_free()) is not None:
+                    stage, chosen = found
+                    if self._ring_offers(hunt, stage, chosen, partial(queueing.skip, stage, SkipReason.SWITCH_LIMIT)):
+                        return True
+                    queueing.spare_the_busy()
+            finally:
+                self._place = queueing.place
         return False
 
     def _ring_offers(
@@ -270,6 +303,7 @@ class Call:
     def _has_answered(self, hunt: Hunt, end: StageEnd) -> bool:
         match end:
             case StageEnd.CALLER_GONE:
+                self.session.check_caller()
                 raise CallerGone(HUNG_UP)
             case StageEnd.CALLER_TAKEN:
                 self.session.check_caller()
@@ -310,6 +344,7 @@ class Call:
         """Nobody took the call: on to the destination of the case, or to what else there is where it is not real."""
         self.session.check_caller()
         hunt.move(HuntEvent.EXHAUSTED)
+        forget_replacement(self.session, self.caller)
         self._destination = destination = hunt.destination().check()
         value = destination.value or ""
         match destination.kind:
@@ -395,6 +430,14 @@ class Call:
             HuntEvent.TAKEN, Result.TRANSFERRED, "transferred by somebody else" if taken.by is None else picked_up
         )
         part(self.session)
+
+    def _replaced(self) -> None:
+        """The hunt goes on for another caller, who comes to the pilot in the place of this one."""
+        self._end(HuntEvent.TAKEN, Result.TRANSFERRED, "attended transfer")
+        if self.hunt is not None:
+            self.deps.handovers.end(self.caller.uuid, Handover(self.hunt, self.gives_up_at, self._place))
+        with suppress(FshuntError):
+            hang_up_seen(self.session)
 
     # How it ends.
 

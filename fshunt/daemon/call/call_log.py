@@ -130,7 +130,7 @@ class CallLog:
         )
         then = partial(self._offer_written, hunt.group, offer.extension, at) if rang_whole_time else None
         self.deps.outbox.put(ended, then)
-        if outcome is not Outcome.ANSWERED:
+        if outcome not in (Outcome.ANSWERED, Outcome.CALLER_GONE):  # whose hunt is over, and its claims with it
             self.deps.claims.release(hunt.id, hunt.call_uuid, [offer.extension])
         self.deps.metrics.offer_ended(outcome)
         detail = offer.detail()

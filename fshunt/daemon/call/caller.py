@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 
+from fshunt.esl.commands import SUCCEEDS
 from fshunt.esl.frames import Frame
 from fshunt.freeswitch.channels import account_of
 from fshunt.hunting import validation
@@ -20,6 +21,10 @@ PRESENTED = "fshunt_presented"
 OVERFLOWS = "fshunt_overflows"
 """The channel variable with the groups that a caller has overflowed from. It is exported, so that the other side of a
 ``loopback`` has it too; a caller cannot set it."""
+
+REPLACES = "fshunt_replaces"
+"""The channel variable with the channel in whose place the caller was put by an attended transfer; where phones rang,
+FreeSWITCH has a variable of its own."""
 
 MAX_APOSTROPHES = 1
 """In a name that is passed on: the switch's ``uuid_setvar`` takes two for quotation marks and drops them."""
@@ -49,6 +54,8 @@ class Caller:
     """Whether the caller asked that the number, or the name, be shown to nobody."""
     presented: bool = False
     """Whether an earlier hunt of this call has set the name and music of its group."""
+    replaces: str = ""
+    """The channel of the one who was hunted for, and has put the caller in their place."""
     overflows: Overflows = NO_OVERFLOWS
     """The groups that the caller has overflowed from on the way here."""
 
@@ -99,6 +106,7 @@ def caller_of(channel: Frame, uuid: str) -> Caller:
         numbers=_numbers(channel),
         withheld=any(channel.get(f"Caller-Privacy-Hide-{part}") == "true" for part in ("Number", "Name")),
         presented=channel.get(f"variable_{PRESENTED}") == "true",
+        replaces=_named(channel, f"variable_{REPLACES}") or _named(channel, f"variable_{SUCCEEDS}") or "",
         overflows=overflows_of(channel.get(f"variable_{OVERFLOWS}") or "", arrival),
         undelivered=channel.get(f"variable_{UNDELIVERED}") == arrival,
     )

@@ -173,7 +173,12 @@ def hang_up(session: Session, cause: str) -> None:
         return
     session.execute("hangup", cause)
     with suppress(SwitchLost):
-        _until_gone(session, CLOCK() + HANGUP_SECONDS)
+        hang_up_seen(session)
+
+
+def hang_up_seen(session: Session) -> bool:
+    """Wait until the caller's channel has ended, which takes some ten milliseconds; tell whether it has."""
+    return _until_gone(session, CLOCK() + HANGUP_SECONDS)
 
 
 def _until_gone(session: Session, deadline: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.data.database import Deadline
@@ -30,19 +31,32 @@ def plan(caller: Caller, hunt_id: str, deps: Dependencies, deadline: Deadline) -
     if policy_input.members and POLICIES[policy_input.policy].remembers is Remembers.FIRST:
         policy_input = _with_first_moved(policy_input, loaded.group.id, caller, deps, deadline)
 
-    def log_transition(before: HuntState, event: HuntEvent, now: HuntState) -> None:
-        log.debug("call %s: %s, %s, %s", caller.uuid, before, event, now)
-
     return Hunt(
         id=hunt_id,
         call_uuid=caller.uuid,
         group=loaded.group,
         policy_input=policy_input,
-        log=log_transition,
+        log=_log_of(caller),
         caller_ids=caller.ids_in(loaded.group.domain),
         caller_numbers=caller.numbers,
         overflows=caller.overflows,
     )
+
+
+def resume(caller: Caller, hunt_id: str, before: Hunt) -> Hunt:
+    """Return the hunt that goes on for a caller who was put in the place of another one.
+
+    Order, group and what the members did stay: nothing moves the rotation pointer.
+    """
+    caller_ids = caller.ids_in(before.group.domain)
+    return before.for_another_caller(hunt_id, caller.uuid, caller_ids, caller.numbers, _log_of(caller))
+
+
+def _log_of(caller: Caller) -> Callable[[HuntState, HuntEvent, HuntState], None]:
+    def log_transition(before: HuntState, event: HuntEvent, now: HuntState) -> None:
+        log.debug("call %s: %s, %s, %s", caller.uuid, before, event, now)
+
+    return log_transition
 
 
 def _load(caller: Caller, deps: Dependencies, deadline: Deadline) -> LoadedGroup:

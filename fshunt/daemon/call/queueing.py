@@ -8,6 +8,8 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+import gevent
+
 from fshunt.daemon.call.call_log import CallLog
 from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.call.finish import Stopped
@@ -17,10 +19,11 @@ from fshunt.daemon.call.waves import PAUSE_SECONDS
 from fshunt.daemon.cluster.queue import MemberKey, QueuedCaller
 from fshunt.daemon.data.database import Deadline
 from fshunt.daemon.data.events import QueueLeft
+from fshunt.daemon.data.handovers import Place
 from fshunt.daemon.deps import Dependencies
 from fshunt.db.queries import member_status, queue
 from fshunt.errors import DatabaseError
-from fshunt.esl.session import Session
+from fshunt.esl.session import CallerReplaced, Session
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.group import MAX_WAIT_SECONDS, Member
 from fshunt.hunting.hunt import Hunt, Stage
@@ -28,6 +31,9 @@ from fshunt.hunting.states import HuntEvent, HuntState, Outcome
 
 LONGEST_PAUSE_SECONDS = 2.0
 """Between two attempts without a notice that a member is free: a notice may be lost."""
+
+PLACE_KEPT_SECONDS = 2.0
+"""Somebody who is put in the place of a queued caller comes within some 100 ms, or not at all."""
 
 BUSY_AGAIN_SECONDS = 5.0
 """A phone that answered "busy" is not tried again for so long, whatever the monitor says of it."""
@@ -37,14 +43,22 @@ class Queueing(AbstractContextManager["Queueing"]):
     """One caller in the call queue, from the end of the stages until ``gives_up_at`` (of the monotonic clock)."""
 
     def __init__(
-        self, session: Session, hunt: Hunt, caller: Caller, deps: Dependencies, call_log: CallLog, gives_up_at: float
+        self,
+        session: Session,
+        hunt: Hunt,
+        caller: Caller,
+        deps: Dependencies,
+        call_log: CallLog,
+        gives_up_at: float,
+        place: Place,
     ) -> None:
         self.session, self.hunt, self.deps, self.call_log = session, hunt, deps, call_log
         clock = deps.monotonic
         self._began = clock()
         self._until = min(gives_up_at, self._began + MAX_WAIT_SECONDS)
         self._music = HoldMusic(session, hunt.group, caller)
-        self._queued = QueuedCaller(hunt.id, hunt.group.id, session.wake)
+        self._before, self._keeps_place = place, False
+        self._queued = QueuedCaller(hunt.id, hunt.group.id, session.wake, place.number, place.ticket)
         self._deadline = Deadline(deps.settings.database_timeout, clock)
         self._entered: frozenset[MemberKey] = frozenset()
         self._announced = False
@@ -56,8 +70,17 @@ class Queueing(AbstractContextManager["Queueing"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the queue at once; a daemon that stops keeps the ticket, with which the caller goes to another one."""
-        self._leave_queue(keep_ticket=kind is Stopped)
+        self._before.leave()
+        if kind is CallerReplaced:
+            self._keep_place()
+        else:
+            self._leave_queue(keep_ticket=kind is Stopped)
         self.call_log.waited(self.deps.monotonic() - self._began)
+
+    @property
+    def place(self) -> Place:
+        """The place in the queue, for whoever is put in the place of the caller."""
+        return Place(self._queued.ticket, self._queued.number, self._leave_place)
 
     def __enter__(self) -> Self:
         """Enter the queue."""
@@ -66,7 +89,7 @@ class Queueing(AbstractContextManager["Queueing"]):
     def until_free(self) -> tuple[Stage, list[Chosen]] | None:
         """Wait until members are free, and return them, claimed; None when there is nobody, or no time, to wait for.
 
-        Raises CallerGone, CallerTaken.
+        Raises CallerGone, CallerTaken, CallerReplaced.
         """
         while self.hunt.waits() and self.deps.monotonic() < self._until:
             self._join()
@@ -137,6 +160,7 @@ class Queueing(AbstractContextManager["Queueing"]):
             self._deadline.extend(self.deps.settings.database_timeout)
             self._join_in_database(reserved)
         self._entered = keys
+        self._before.leave()
 
     def _join_in_database(self, reserved: Sequence[Member]) -> None:
         extensions = [member.extension for member in reserved]
@@ -170,6 +194,24 @@ class Queueing(AbstractContextManager["Queueing"]):
             return max(here, everywhere)
         except DatabaseError:
             return here
+
+    def _keep_place(self) -> None:
+        """Stay until somebody else has the place, so that nobody overtakes them on their way here."""
+        self._keeps_place = True
+        gevent.spawn_later(PLACE_KEPT_SECONDS, self._leave_place)
+        if not self._entered:  # a phone was rung from the queue: the place was left for it
+            group, reserved = self.hunt.group, self.hunt.reserved()
+            self.deps.queue.join(self._queued, frozenset((group.domain, member.extension) for member in reserved))
+            self._deadline.extend(self.deps.settings.database_timeout)
+            self._join_in_database(reserved)
+
+    def _leave_place(self) -> None:
+        if not self._keeps_place:
+            return
+        self._keeps_place = False
+        self.deps.queue.leave(self._queued)
+        self.deps.outbox.put(QueueLeft(hunt_id=self.hunt.id))
+        self.deps.outbox.hurry()
 
     def _leave_queue(self, *, keep_ticket: bool) -> None:
         """Leave the queue, here and, unless the ticket stays or a claim has removed it, in the database."""

@@ -75,6 +75,7 @@ class Ringing:
     _gone_by: float = field(default=FOREVER)
     _stuck_by: float = field(default=FOREVER)
     _taken_by: float = field(default=FOREVER)
+    _is_replaced: bool = False
     _end: StageEnd | None = None
 
     def start(self, plans: Sequence[LegPlan]) -> None:
@@ -104,8 +105,8 @@ class Ringing:
                     self._on_time(self.clock())
                 else:
                     self._on_event(event.event, self.clock())
-                if self.session.taken and self._end is None:
-                    self._caller_taken()
+                if self._end is None:
+                    self._look_for_caller()
                 self._end_withdrawn()  # after the event: it may say that the phone was picked up
                 self._report()
             if self._end is StageEnd.NOBODY:
@@ -227,10 +228,23 @@ class Ringing:
         self.legs.close_all("ORIGINATOR_CANCEL")
         self._end = StageEnd.CALLER_GONE
 
+    def _look_for_caller(self) -> None:
+        """See whether the call is somebody else's now."""
+        if self.session.taken:
+            self._caller_taken()
+        elif self.session.replaced and not self._is_replaced:
+            self._is_replaced = True
+            self._caller_replaced()
+
     def _caller_taken(self) -> None:
         """Whatever phone of ours still rings is stopped by the switch, with the ``bridge``."""
         self.legs.close_all("LOSE_RACE")
         self._end = StageEnd.CALLER_TAKEN
+
+    def _caller_replaced(self) -> None:
+        """End the ringing: the phones ring anew for who comes (fact 63). One that is picked up has the call."""
+        for offer in self.legs.offers:
+            self._call_off(offer.live_legs(), "ORIGINATOR_CANCEL")
 
     def _call_off_others_if_declined(self, offer: Offer) -> None:
         """A refusal at one phone is the member's word for all of them (RFC 3261 section 16.7, step 5)."""

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import gevent
 
-from fshunt.daemon.call.caller import OVERFLOWS, PRESENTED, Caller
+from fshunt.daemon.call.caller import OVERFLOWS, PRESENTED, REPLACES, Caller
 from fshunt.esl import api, commands
 from fshunt.esl.frames import Frame
 from fshunt.esl.session import Session, TimedOut
@@ -75,9 +75,14 @@ def greet(session: Session, caller: Caller) -> None:
         commands.add_filter(uuid),
         commands.subscribe(*EVENTS),
         *api.uuid_unset_all(uuid, _cleared(session)),
-        api.uuid_setvar_multi(uuid, CHANNEL_VARIABLES | {OVERFLOWS: caller.overflows.arrived(caller.arrival)}),
+        api.uuid_setvar_multi(uuid, CHANNEL_VARIABLES | _way_here(caller)),
         commands.execute("ring_ready", "", str(uuid4())),
     )
+
+
+def _way_here(caller: Caller) -> dict[str, str]:
+    """Return what is kept of the way here, and what was of this arrival alone."""
+    return {OVERFLOWS: caller.overflows.arrived(caller.arrival), REPLACES: ""}
 
 
 def _cleared(session: Session) -> list[str]:

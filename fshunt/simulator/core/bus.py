@@ -56,6 +56,11 @@ class Bus:
         for uuid in scope:
             self._of_channel.setdefault(uuid, set()).add(subscriber)
 
+    def place_all(self, uuid: str) -> None:
+        """Updates the subscriptions of those who want a channel's events: they may want another's now."""
+        for subscriber in list(self._of_channel.get(uuid, ())):
+            self.place(subscriber)
+
     def remove(self, subscriber: Subscriber) -> None:
         """Removes a subscriber."""
         self._of_all.discard(subscriber)

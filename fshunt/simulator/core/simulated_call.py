@@ -9,6 +9,7 @@ from typing import Protocol
 
 from gevent.event import Event
 
+from fshunt.esl.commands import SUCCEEDS
 from fshunt.simulator.core.actions import Action, Message, expand
 from fshunt.simulator.core.bus import Bus
 from fshunt.simulator.core.callers import Ending, SimulatedCaller
@@ -17,7 +18,13 @@ from fshunt.simulator.core.clock import Clock, Timer
 from fshunt.simulator.core.faults import Fault
 from fshunt.simulator.core.legs import NETWORK_SECONDS, SimulatedLeg
 from fshunt.simulator.core.phones import Phone, Registrations
-from fshunt.simulator.core.sip_causes import DESTINATION_OUT_OF_ORDER, NORMAL_CLEARING, ORIGINATOR_CANCEL, PICKED_OFF
+from fshunt.simulator.core.sip_causes import (
+    ATTENDED_TRANSFER,
+    DESTINATION_OUT_OF_ORDER,
+    NORMAL_CLEARING,
+    ORIGINATOR_CANCEL,
+    PICKED_OFF,
+)
 from fshunt.simulator.core.throttle import Throttle
 
 Application = Callable[["SimulatedCall", str], None]
@@ -51,6 +58,8 @@ class Switch(Protocol):
     playback_seconds: float
     voicemail_seconds: float
     inbound_faults: list[Fault]
+    successors: dict[str, str]
+    """The channels that are kept for the place of others, which still ring, by those others."""
     unknown_users: set[str]
     """Users that the directory has not; it has all others."""
     mute_boxes: set[str]
@@ -96,6 +105,11 @@ class Switch(Protocol):
         """Notifies the observers."""
 
 
+def _action(text: str) -> Action:
+    application, _, argument = text.partition(":")
+    return application, argument
+
+
 class SimulatedCall:
     """One caller, from dialling to the end of the channel."""
 
@@ -129,6 +143,7 @@ class SimulatedCall:
         self.private: deque[Message] = deque()
         self._actions = list(actions)
         self._gone = False
+        self._successor: SimulatedCall | None = None
         self._transferred = False
         self._locks = 0
         self._wake = Event()
@@ -251,6 +266,46 @@ class SimulatedCall:
         self.ending.become("picked up", picker.channel.profile.caller_number)
         self.switch.tell(self, "picked up", self.ending.who, "")
         self.transfer = [("sleep", "86400000")]
+        self.wake()
+
+    def put_in_place(self, other: SimulatedCall) -> None:
+        """The caller transfers another one to where they are waiting themselves (REFER with Replaces), and leaves.
+
+        While phones ring, the other one is parked and this channel stays, though it has hung up. When the ringing ends,
+        the other one has its variables and goes on where it was in the dialplan. If nothing rings, the other one goes
+        on where ``inline_destination`` says, or to the number that was dialled (fact 63).
+        """
+        self.switch.tell(self, "puts in place", other.channel.profile.caller_number, "")
+        if any(not leg.ended for leg in self.legs.values()):
+            self._successor = other
+            other.variables[SUCCEEDS] = self.uuid
+            self.variables |= {"holding_uuid": other.uuid, "transfer_disposition": "replaced"}
+            self.switch.successors[self.uuid] = other.uuid
+            self.switch.bus.place_all(self.uuid)
+            other.run_instead([("park", "")])
+            self.channel.mark_hungup(NORMAL_CLEARING)
+            self._tell_listener()
+            return
+        actions = self.variables.get("inline_destination", f"transfer:{self.channel.profile.destination}")
+        other.run_instead([_action(each) for each in actions.split(",")])
+        self.hangup(ATTENDED_TRANSFER)
+
+    def end_ringing(self) -> None:
+        """No phone rings for the call any more; if another one is kept for its place, that one goes on."""
+        if self._successor is not None:
+            self._successor.masquerade(self, self._actions)
+            self._notice()
+
+    def masquerade(self, other: SimulatedCall, actions: Sequence[Action]) -> None:
+        """Goes on where another channel was in the dialplan, with its variables."""
+        no_copy = other.variables.get("attended_transfer_no_copy", "").split(",")
+        self.variables |= {name: value for name, value in other.variables.items() if name not in no_copy}
+        self.channel.profile.redirect(other.channel.profile.destination, self.clock.epoch())
+        self.run_instead(actions)
+
+    def run_instead(self, actions: Sequence[Action]) -> None:
+        """Other actions run on the channel, without another number, as soon as the application has ended."""
+        self.transfer = list(actions)
         self.wake()
 
     def transfer_to(self, number: str) -> None:

@@ -40,6 +40,7 @@ def bridge(call: SimulatedCall, text: str) -> None:
         return
     _leave(call, cause)
     call.variables["originate_failed_cause"] = cause
+    call.end_ringing()
     if call.channel.up and not call.reset and not _continues(call, cause):
         call.hangup(cause)
 

@@ -11,6 +11,7 @@ import gevent
 from gevent import socket
 from gevent.event import Event
 
+from fshunt.esl.commands import SUCCEEDS
 from fshunt.esl.frames import render_event
 from fshunt.simulator.core.faults import Broken, Fault, send_with_faults
 from fshunt.simulator.core.headers import Headers
@@ -19,6 +20,10 @@ from fshunt.simulator.core.simulated_call import SimulatedCall, Switch
 READ_BYTES = 65536
 MAX_COMMAND_BYTES = 2 * 1024 * 1024  # FreeSWITCH's own bound
 GOODBYE = b"Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
+
+
+SUCCESSOR = f"variable_{SUCCEEDS}"
+"""What the events of a channel can be asked by that is to be put in the place of another one."""
 
 
 class Outbound(Protocol):
@@ -69,9 +74,13 @@ class EventSocket:
 
     def scope(self) -> set[str] | None:
         """The channels whose events it may want; None for all there are on the switch, as with no filter at all."""
-        if not self.filters or any(header.lower() != "unique-id" for header, _ in self.filters):
+        if not self.filters or any(header.lower() not in ("unique-id", SUCCESSOR) for header, _ in self.filters):
             return None
-        return {value.lower() for _, value in self.filters}
+        own = {value.lower() for header, value in self.filters if header.lower() != SUCCESSOR}
+        successors = (
+            self.switch.successors.get(value) for header, value in self.filters if header.lower() == SUCCESSOR
+        )
+        return own | {uuid for uuid in successors if uuid is not None}
 
     def push(self, event: Headers) -> None:
         """Sends an event, unless a filter on another header than Unique-ID stops it."""
