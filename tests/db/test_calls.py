@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -5,6 +7,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import InvalidRequestError
 
 from fshunt.db.queries import calls, hunts
+from fshunt.db.types import MAX_SEEN_CHARS
 from fshunt.errors import BadValue, Conflict, NotFound
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.policies import decide
@@ -149,7 +152,7 @@ def test_whatever_a_caller_calls_himself_is_recorded(store, text):
         closed(s, reason=text)
     with store.reading() as s:
         (call,) = calls.list_calls(s)
-    assert len(call.caller_name) == min(len(text), 255)
+    assert len(call.caller_name) == min(len(text), MAX_SEEN_CHARS)
     assert shown(store, f"u{text}")[0].id == "h"
 
 
@@ -161,7 +164,7 @@ def test_any_text_of_a_caller_can_be_recorded(store, name):
         opened(s, caller_name=name, caller_number=name)
     with store.reading() as s:
         (call,) = calls.list_calls(s)
-    assert len(call.caller_name) == min(len(name), 255)
+    assert len(call.caller_name) == min(len(name), MAX_SEEN_CHARS)
     assert all(kept in (given_, "\ufffd") for kept, given_ in zip(call.caller_name, name, strict=False))
 
 
@@ -205,7 +208,7 @@ def test_the_list_of_a_pilot_comes_from_its_index(store):
         explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
         query = "SELECT * FROM calls WHERE domain = 'a' AND pilot = 'b' ORDER BY started_at DESC LIMIT 50"
         plan = " ".join(str(row) for row in connection.exec_driver_sql(f"{explain} {query}"))
-    assert "ix_calls_domain_pilot_started_at" in plan
+    assert re.search("ix_calls_(domain_)?pilot_started_at", plan), "without rows PostgreSQL may take either"
     assert "TEMP B-TREE" not in plan
 
 
