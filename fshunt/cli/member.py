@@ -115,6 +115,8 @@ def _state_words(each: Member, state: StateOfMember, now: datetime) -> str:
     shown = state_words(each, state)
     if state.other:
         shown += f" with {state.other}" if state.word is MemberState.ON_CALL else f" for {state.other}"
+    if state.word is MemberState.OTHER_SWITCH:
+        shown = f"at {state.detail} only"
     if state.since:
         shown += f" since {_clock(state.since, now)}"
     return f"{shown}, left by a daemon that is gone" if state.left else shown

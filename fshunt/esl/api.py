@@ -142,6 +142,11 @@ def status() -> Command:
     return _api("status")
 
 
+def core_uuid() -> Command:
+    """Ask for the ``Core-UUID`` that each event of this switch has: it tells one switch from another (fact 50)."""
+    return _api("global_getvar", "core_uuid")
+
+
 def uptime() -> Command:
     """Ask for what costs FreeSWITCH nothing, to see whether it is there."""
     return _api("uptime")

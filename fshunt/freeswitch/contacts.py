@@ -40,11 +40,13 @@ class MemberPhones:
 
     endpoints: tuple[str, ...] = ()
     undialable: tuple[str, ...] = ()
+    other_switch: str | None = None
+    """The name of another switch that has the phones, where no route leads to it."""
 
     @property
     def registered(self) -> bool:
         """Whether there is a phone at all."""
-        return bool(self.endpoints or self.undialable)
+        return bool(self.endpoints or self.undialable or self.other_switch)
 
     @property
     def why_not(self) -> str | None:

@@ -17,6 +17,7 @@ class SkipReason(StrEnum):
     BLOCKED = "blocked"
     UNREGISTERED = "unregistered"
     NOT_DIALABLE = "not-dialable"
+    OTHER_SWITCH = "other-switch"
     ON_CALL = "on-call"
     CLAIMED = "claimed"
     WRAP_UP = "wrap-up"
@@ -30,6 +31,7 @@ SKIP_WORDS = {
     SkipReason.BLOCKED: "blocked by the member",
     SkipReason.UNREGISTERED: "has no phone registered",
     SkipReason.NOT_DIALABLE: "has a phone that cannot be dialled",
+    SkipReason.OTHER_SWITCH: "has a phone at another switch, which no route leads to",
     SkipReason.ON_CALL: "is on a call",
     SkipReason.CLAIMED: "is claimed by another hunt",
     SkipReason.WRAP_UP: "is in wrap-up after the last call",
@@ -65,6 +67,8 @@ class MemberStatus:
     """Whether there is a phone; None: not known."""
     undialable: str | None = None
     """Why no phone of the member can be dialled; None where one can be, or where that is not known."""
+    other_switch: str | None = None
+    """The other switch where the member's phones are registered, and which no route leads to."""
     on_call: bool = False
     is_caller: bool = False
     """The member is who calls, and is never rung by the own call."""
@@ -128,6 +132,7 @@ def skip_reason(
         (SkipReason.BLOCKED, status.blocked),
         (SkipReason.UNREGISTERED, status.registered is False),
         (SkipReason.NOT_DIALABLE, status.undialable is not None),
+        (SkipReason.OTHER_SWITCH, status.other_switch is not None),
         (SkipReason.ON_CALL, status.is_caller or (busy and not call_waiting)),
         (SkipReason.CLAIMED, status.claimed and not call_waiting),
         (SkipReason.WRAP_UP, _is_in_wrap_up(status, wrap_up_seconds, now)),
@@ -146,6 +151,8 @@ class MemberState(StrEnum):
     CLAIMED = "claimed"
     UNREGISTERED = "unregistered"
     NOT_DIALABLE = "not-dialable"
+    OTHER_SWITCH = "other-switch"
+    """Registered at some of the watched switches only, without a route from the others: their calls do not ring it."""
     WRAP_UP = "wrap-up"
     BLOCKED = "blocked"
     DISABLED = "disabled"
@@ -164,6 +171,7 @@ def member_state(status: MemberStatus, *, wrap_up_seconds: float = 0.0, now: dat
         (MemberState.RINGING, status.ringing),
         (MemberState.CLAIMED, status.claimed),
         (MemberState.NOT_DIALABLE, status.undialable is not None),
+        (MemberState.OTHER_SWITCH, status.other_switch is not None),
         (MemberState.WRAP_UP, _is_in_wrap_up(status, wrap_up_seconds, now)),
         (MemberState.UNKNOWN, status.registered is None),
     )

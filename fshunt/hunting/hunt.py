@@ -39,7 +39,10 @@ A skip reason equals an outcome of the same name, so `declined` and `unreachable
 a member without a phone: the phone may register.
 """
 
-_NOT_NOW = {SkipReason.DISABLED, SkipReason.BLOCKED, SkipReason.UNREGISTERED, SkipReason.NOT_DIALABLE}
+_NOT_NOW = {
+    *(SkipReason.DISABLED, SkipReason.BLOCKED),
+    *(SkipReason.UNREGISTERED, SkipReason.NOT_DIALABLE, SkipReason.OTHER_SWITCH),
+}
 
 NO_BOX = Destination(DestinationKind.HANGUP, "NO_ANSWER")
 """The destination of a group that has no box at all: every path ends (design, section 5)."""
@@ -94,8 +97,8 @@ class Hunt:
     _was_busy: set[int] = field(default_factory=set)
     """Members who had a phone and were busy at some time of this hunt."""
     _auto_blocked: set[int] = field(default_factory=set)
-    _undialable: dict[int, str] = field(default_factory=dict)
-    """Why no phone of a member could be dialled at the latest check."""
+    _no_way: dict[int, str] = field(default_factory=dict)
+    """Why no phone of a member could be dialled at the latest check, or the switch where it is."""
 
     def stages(self) -> Iterator[Stage]:
         """Yield the stages in the policy's order, cycle after cycle (invariant I7).
@@ -206,14 +209,15 @@ class Hunt:
         """Note what the status of a member says besides a skip reason."""
         for members, holds in ((self._talking, status.on_call), (self._auto_blocked, status.auto_blocked)):
             (members.add if holds else members.discard)(member.id)
-        self._undialable.pop(member.id, None)
-        if status.undialable is not None:
-            self._undialable[member.id] = status.undialable
+        self._no_way.pop(member.id, None)
+        no_way = status.undialable or status.other_switch
+        if no_way is not None:
+            self._no_way[member.id] = no_way
 
     def detail(self, member: Member, reason: SkipReason) -> str | None:
         """Return the detail of a skip, if there is one."""
-        if reason is SkipReason.NOT_DIALABLE:
-            return self._undialable.get(member.id)
+        if reason in (SkipReason.NOT_DIALABLE, SkipReason.OTHER_SWITCH):
+            return self._no_way.get(member.id)
         blocked_by_itself = reason is SkipReason.BLOCKED and member.id in self._auto_blocked
         return AUTO_BLOCKED if blocked_by_itself else None
 

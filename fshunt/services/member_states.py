@@ -34,7 +34,7 @@ NOT_CONFIGURED = "No [[switch]] is configured: member states are those in the da
 class StateOfMember:
     """A member's state, since when, and the number of the other party; None where that is not known.
 
-    ``detail``: why a phone cannot be dialled.
+    ``detail``: why a phone cannot be dialled, or the switches whose calls alone ring it.
     ``left``: the claim belongs to a daemon that is gone, so the call may have ended since.
     """
 
@@ -53,6 +53,7 @@ STATE_WORDS = {
     MemberState.CLAIMED: "about to ring",
     MemberState.UNREGISTERED: "unregistered",
     MemberState.NOT_DIALABLE: "not dialable",
+    MemberState.OTHER_SWITCH: "at another switch",
     MemberState.WRAP_UP: "wrap-up",
     MemberState.DISABLED: "disabled",
     MemberState.BLOCKED: "blocked",
@@ -64,6 +65,7 @@ STATE_WORDS = {
 class SwitchAnswer:
     """The answer of one switch: the calls of its phones, and the phones of each extension that it was asked for."""
 
+    switch: WatchedSwitch
     table: PhoneTable
     phones: Mapping[str, MemberPhones]
 
@@ -87,6 +89,13 @@ class SwitchPhones:
         return (
             None if any(each.endpoints for each in found) else next((w for each in found if (w := each.why_not)), None)
         )
+
+    def at_some_switches(self, number: str) -> str | None:
+        """Return the switches that have all phones of an extension, if other switches have no route to any of them."""
+        having = [each.switch for each in self._answers if each.phones[number].registered]
+        if len(having) == len(self._answers) or any(switch.dial is not None for switch in having):
+            return None
+        return ", ".join(switch.name for switch in having) or None
 
     def all_undialable(self, member: Member) -> list[str]:
         """Why phones of a member cannot be dialled, each."""
@@ -160,7 +169,7 @@ def _ask(switch: WatchedSwitch, group: Group) -> SwitchAnswer:
     try:
         table = PhoneTable()
         watch(inbound, table)
-        return SwitchAnswer(table, contacts.ask(inbound, group.domain, extensions, ANSWER_SECONDS))
+        return SwitchAnswer(switch, table, contacts.ask(inbound, group.domain, extensions, ANSWER_SECONDS))
     finally:
         inbound.close()
 
@@ -197,11 +206,12 @@ def _state(
         MemberStatus.of(member, claimed=claim is not None and claim.answered is None),
         registered=registered,
         undialable=None if external else phones.undialable(member.address.number),
+        other_switch=None if external else phones.at_some_switches(member.address.number),
         on_call=_first(calls, "talking") is not None or (claim is not None and claim.answered is True),
         ringing=_first(calls, "ringing") is not None or (claim is not None and claim.answered is False),
     )
     word = member_state(status, wrap_up_seconds=group.wrap_up_seconds, now=now)
-    return _in_detail(word, member, calls, claim, left, status.undialable)
+    return _in_detail(word, member, calls, claim, left, status)
 
 
 def _in_detail(
@@ -210,11 +220,13 @@ def _in_detail(
     calls: list[PhoneCall],
     claim: ClaimedMember | None,
     left: bool,
-    undialable: str | None,
+    status: MemberStatus,
 ) -> StateOfMember:
-    """Add since when, with whom, and why."""
+    """Add since when, with whom, and why or where."""
     if word is MemberState.NOT_DIALABLE:
-        return StateOfMember(word, detail=undialable)
+        return StateOfMember(word, detail=status.undialable)
+    if word is MemberState.OTHER_SWITCH:
+        return StateOfMember(word, detail=status.other_switch)
     if word is MemberState.WRAP_UP:
         return StateOfMember(word, member.idle_since)
     if word not in (MemberState.ON_CALL, MemberState.RINGING, MemberState.CLAIMED):

@@ -121,7 +121,9 @@ class Settings:
             switches(),
             "FreeSWITCH event sockets that the daemon watches, to know which members are on a call. Each has a `host`, "
             "a `port` (default 8021) and a `password_file`, whose only line is the event socket's password. "
-            "Without any, hunts rely on the phones' answers.",
+            "Without any, hunts rely on the phones' answers. `dial` is how the other switches dial a phone that is "
+            'registered at this one, with `{user}` and `{domain}`, such as `"sofia/internal/{user}@10.0.0.2:5060"`; '
+            "without it such a member is skipped as `other-switch`.",
             restart=True,
         ),
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fshunt.hunting import validation
 from fshunt.hunting.suggestions import did_you_mean
 from fshunt.settings.values import (
     Address,
@@ -28,7 +30,10 @@ SHIPPED_PASSWORD = "ClueCon"  # noqa: S105 (public, which is why fshunt refuses 
 MAX_PASSWORD_BYTES = 1024
 """FreeSWITCH does not read longer lines."""
 
-KEYS = ("host", "port", "password_file")
+KEYS = ("host", "port", "password_file", "dial")
+USER, DOMAIN = "{user}", "{domain}"
+_ROUTE = re.compile(r"[A-Za-z0-9_./:@;=+~-]+", re.ASCII)
+"""One endpoint: what would part a dial string into several is no part of a route."""
 ONE_SECRET = ("password", "secret")
 FORM = "must be [[switch]] tables with `host`, `port` and `password_file`"
 
@@ -40,6 +45,15 @@ class WatchedSwitch:
     host: str
     port: int
     password_file: Path
+    dial: str | None = None
+    """How another switch dials a phone that is registered here, with ``{user}`` and ``{domain}``; None: it does not."""
+
+    def endpoint(self, user: str, domain: str) -> str | None:
+        """Return how another switch dials an extension that is registered here; None if no route is configured."""
+        if self.dial is None:
+            return None
+        number, tenant = validation.check_extension(user), validation.check_domain(domain)
+        return validation.check_endpoint(self.dial.replace(USER, number).replace(DOMAIN, tenant))
 
     @property
     def name(self) -> str:
@@ -124,7 +138,21 @@ def _from_table(said: object) -> WatchedSwitch:
     if missing:
         raise WrongValueError(f"has a table without {' and '.join(missing)}")
     address = _address(said["host"], said.get("port", EVENT_SOCKET_PORT))
-    return WatchedSwitch(address.host, address.port, Path(absolute_path(text_of(said["password_file"]))))
+    password_file = Path(absolute_path(text_of(said["password_file"])))
+    return WatchedSwitch(address.host, address.port, password_file, _dial(said.get("dial")))
+
+
+def _dial(said: object) -> str | None:
+    if said is None:
+        return None
+    template = text_of(said)
+    sample = template.replace(USER, "1001").replace(DOMAIN, "pbx.test")
+    if USER not in template or not _ROUTE.fullmatch(sample) or not validation.fits(validation.check_endpoint, sample):
+        raise WrongValueError(
+            f'must have a `dial` such as "sofia/internal/{USER}@10.0.0.2:5060" or "sofia/gateway/second/{USER}", '
+            f"not {template!r}"
+        )
+    return template
 
 
 def _check_key(key: str) -> None:

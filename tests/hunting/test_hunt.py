@@ -87,6 +87,7 @@ def test_the_picture_in_the_documents_is_drawn_from_the_table() -> None:
         ([Outcome.DECLINED, SkipReason.ON_CALL], Case.NO_ANSWER),
         ([Outcome.CONFIRM_REFUSED], Case.NO_ANSWER),
         ([SkipReason.UNREGISTERED, SkipReason.BLOCKED, SkipReason.DISABLED], Case.UNREACHABLE),
+        ([SkipReason.OTHER_SWITCH], Case.UNREACHABLE),
         ([SkipReason.NOT_DIALABLE], Case.UNREACHABLE),
         ([Outcome.UNREGISTERED], Case.UNREACHABLE),
         ([], Case.UNREACHABLE),
@@ -111,7 +112,10 @@ HAD_IT = [
     SkipReason.DECLINED,
     SkipReason.UNREACHABLE,
 ]
-NOT_NOW = [SkipReason.DISABLED, SkipReason.BLOCKED, SkipReason.UNREGISTERED, SkipReason.NOT_DIALABLE]
+NOT_NOW = [
+    *(SkipReason.DISABLED, SkipReason.BLOCKED),
+    *(SkipReason.UNREGISTERED, SkipReason.NOT_DIALABLE, SkipReason.OTHER_SWITCH),
+]
 
 
 def ended(some: Hunt, *ends: Outcome | SkipReason) -> Hunt:

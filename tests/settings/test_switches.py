@@ -119,6 +119,33 @@ def test_a_wrong_variable_is_reported(said, write):
     assert refusal(write(""), {"FSHUNT_SWITCH": said}).startswith("environment: `FSHUNT_SWITCH` must ")
 
 
+@pytest.mark.parametrize("dial", ["sofia/internal/{user}@10.0.0.2:5060", "sofia/gateway/second/{user}"])
+def test_a_route_to_a_switch_names_the_extension(dial, write):
+    (found,) = load(write(f'[[switch]]\nhost = "fs1"\npassword_file = "/x"\ndial = "{dial}"'), {}).settings.switch
+    assert found.endpoint("1001", "pbx.test") == dial.replace("{user}", "1001")
+    assert WatchedSwitch("fs1", 8021, Path("/x")).endpoint("1001", "pbx.test") is None
+
+
+def test_a_route_may_name_the_domain():
+    switch = WatchedSwitch("fs1", 8021, Path("/x"), "sofia/internal/{user}@{domain}")
+    assert switch.endpoint("1001", "pbx.test") == "sofia/internal/1001@pbx.test"
+
+
+@pytest.mark.parametrize(
+    "dial",
+    [
+        "sofia/gateway/second/1001",
+        "{user}",
+        "sofia/gateway/second/{user},{user}",
+        "[a=b]sofia/x/{user}",
+        "sofia/x/{name}{user}",
+    ],
+)
+def test_a_route_that_would_change_the_dial_string_is_refused(dial, write):
+    sentence = refusal(write(f'[[switch]]\nhost = "fs1"\npassword_file = "/x"\ndial = "{dial}"'))
+    assert "must have a `dial` such as" in sentence
+
+
 def test_a_switch_is_watched_once(write):
     sentence = refusal(write(""), {"FSHUNT_SWITCH": "fs1:8021=/a,FS1:8021=/b"})
     assert sentence == "environment: `FSHUNT_SWITCH` names FS1:8021 twice."

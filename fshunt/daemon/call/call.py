@@ -503,7 +503,7 @@ class Call:
         if self.hunt is None:
             return
         for member_id in self.ringing_members():
-            if is_on_another_call(self.hunt, self.hunt.group.member(member_id), self.deps):
+            if is_on_another_call(self.session, self.hunt, self.hunt.group.member(member_id), self.deps):
                 self.withdraw(member_id, SkipReason.ON_CALL)
 
     def withdraw(self, member_id: int, reason: SkipReason) -> None:

@@ -45,7 +45,7 @@ class MetPhones:
             for member in group.members
             if not member.address.external and member.id in self._met and hunt.last_end.get(member.id) in _WORTH_A_RING
         ]
-        found = self.without_met(find_phones(session, group.domain, asked, deps.sip_profiles)) if asked else {}
+        found = self.without_met(find_phones(session, group.domain, asked, deps)) if asked else {}
         return [member for member in asked if found[member.id].endpoints]
 
     def without_met(self, phones: Phones) -> Phones:

@@ -46,5 +46,5 @@ class PhoneWait:
 
     def _has_phone(self) -> bool:
         self.session.check_caller()
-        found = find_phones(self.session, self.hunt.group.domain, self._members, self.deps.sip_profiles)
+        found = find_phones(self.session, self.hunt.group.domain, self._members, self.deps)
         return any(phones.endpoints for phones in found.values())

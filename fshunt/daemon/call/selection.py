@@ -19,7 +19,7 @@ from fshunt.daemon.switches.monitor import NOTHING_SEEN
 from fshunt.esl.session import Session
 from fshunt.freeswitch import contacts
 from fshunt.freeswitch.caller_id import CallerId
-from fshunt.freeswitch.contacts import MemberPhones, SipProfiles
+from fshunt.freeswitch.contacts import MemberPhones
 from fshunt.freeswitch.dialstring import Confirm, LegPlan, external_endpoint
 from fshunt.freeswitch.offers import Leg, Offer, is_leg_of, leg_uuid
 from fshunt.freeswitch.phones import PhoneCall, PhoneState
@@ -44,6 +44,7 @@ MAX_DAEMONS_FIRST = 3
 _NO_PHONE = {
     SkipReason.UNREGISTERED,
     SkipReason.NOT_DIALABLE,
+    SkipReason.OTHER_SWITCH,
     Outcome.UNREGISTERED,
     SkipReason.UNREACHABLE,
     Outcome.UNREACHABLE,
@@ -92,7 +93,7 @@ def choose(
     """
     seen = {m.id: _look(hunt, m, deps) for m in members}
     asked = _worth_asking(members, seen, hunt.group, queued)
-    phones = which(find_phones(session, hunt.group.domain, asked, deps.sip_profiles))
+    phones = which(find_phones(session, hunt.group.domain, asked, deps))
     seen |= {m.id: _with_phones(seen[m.id], phones.get(m.id)) for m in members}
     # Only the database knows who is disabled or blocked now; all other reasons count before it is asked.
     wanted = _unhindered(members, seen, hunt.group)
@@ -135,7 +136,9 @@ def _worth_asking(
 
 def _with_phones(status: MemberStatus, phones: MemberPhones | None) -> MemberStatus:
     """Add what the switch said of a member's phones; None: it was not asked."""
-    return status if phones is None else replace(status, registered=phones.registered, undialable=phones.why_not)
+    if phones is None:
+        return status
+    return replace(status, registered=phones.registered, undialable=phones.why_not, other_switch=phones.other_switch)
 
 
 def _unhindered(members: Sequence[Member], seen: dict[int, MemberStatus], group: Group) -> list[Member]:
@@ -173,11 +176,14 @@ def _sort_out(
     return choice
 
 
-def is_on_another_call(hunt: Hunt, member: Member, deps: Dependencies) -> bool:
-    """Tell whether a member whom this hunt rings talks to somebody else, on another line; a group may allow it."""
+def is_on_another_call(session: Session, hunt: Hunt, member: Member, deps: Dependencies) -> bool:
+    """Tell whether a member whom this hunt rings talks to somebody else, on another line; a group may allow it.
+
+    Only the call's own switch is looked at: at another one, the answer to this hunt would look like another call.
+    """
     if member.address.external or hunt.group.call_waiting:
         return False
-    calls = deps.monitor.look(hunt.group.domain, member.address.number).calls
+    calls = deps.monitor.look(hunt.group.domain, member.address.number, core_uuid_of(session)).calls
     return any(call.state is PhoneState.TALKING and not _is_of(call, hunt) for call in calls)
 
 
@@ -216,17 +222,37 @@ def without_phone(hunt: Hunt, extension: str, deps: Dependencies) -> list[str]:
     return sorted(met | gone)
 
 
-def find_phones(session: Session, domain: str, members: Sequence[Member], profiles: SipProfiles) -> Phones:
-    """Ask the switch for all phones of all members at once (fact 43); an external number is its own phone."""
+def find_phones(session: Session, domain: str, members: Sequence[Member], deps: Dependencies) -> Phones:
+    """Ask the switch for all phones of all members at once (fact 43); an external number is its own phone.
+
+    A member without a phone there may have one at another switch that is watched (design, section 3).
+    """
     extensions = [m.address.number for m in members if not m.address.external]
-    answers = contacts.ask(session, domain, extensions, API_SECONDS, profiles)
+    answers = contacts.ask(session, domain, extensions, API_SECONDS, deps.sip_profiles)
     for extension, found in answers.items():
         for why in found.undialable:
             log.warning("call %s: a phone of %s skipped: %s", session.uuid, extension, why)
+    for extension, found in answers.items():
+        if not found.registered:
+            answers[extension] = _at_another_switch(session, domain, extension, deps)
     return {
         m.id: MemberPhones((external_endpoint(m.address),)) if m.address.external else answers[m.address.number]
         for m in members
     }
+
+
+def _at_another_switch(session: Session, domain: str, extension: str, deps: Dependencies) -> MemberPhones:
+    """What another watched switch has of an extension: one endpoint there rings all its phones."""
+    switch = deps.monitor.elsewhere(domain, extension, core_uuid_of(session))
+    if switch is None:
+        return MemberPhones()
+    endpoint = switch.endpoint(extension, domain)
+    return MemberPhones(other_switch=switch.name) if endpoint is None else MemberPhones((endpoint,))
+
+
+def core_uuid_of(session: Session) -> str:
+    """Return what tells the switch of a call from others (fact 50)."""
+    return session.channel.get("Core-UUID") or ""
 
 
 def make_offers(

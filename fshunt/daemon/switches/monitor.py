@@ -83,6 +83,8 @@ class SwitchMonitor:
     ) -> None:
         self.switch = switch
         self.table = PhoneTable()
+        self.core_uuid = ""
+        """What tells this switch from others; it is another one after a restart."""
         self.watched = False
         """Whether the table is true now."""
         self.since: datetime | None = None
@@ -105,6 +107,7 @@ class SwitchMonitor:
             try:
                 inbound = self._connect()
                 try:
+                    self.core_uuid = inbound.send(api.core_uuid(), ANSWER_SECONDS).reply_text.strip()
                     self._begin(inbound)
                     backoff.reset()
                     self._follow(inbound)
@@ -199,9 +202,15 @@ class Monitor:
         cut_off = [each.switch.name for each in self.switches if not each.watched]
         return f"cut off from the switch {', '.join(cut_off)}" if cut_off else None
 
-    def look(self, domain: str, number: str) -> SeenPhone:
-        """Return what is known of an extension now."""
-        tables = [each.table for each in self.switches if each.watched]
+    def elsewhere(self, domain: str, number: str, core_uuid: str) -> WatchedSwitch | None:
+        """Return another switch than that of ``core_uuid`` where an extension is registered, one with a route first."""
+        others = [each for each in self.switches if each.watched and each.core_uuid != core_uuid]
+        found = [each.switch for each in others if each.table.is_registered(number, domain)]
+        return min(found, key=lambda switch: switch.dial is None, default=None)
+
+    def look(self, domain: str, number: str, core_uuid: str | None = None) -> SeenPhone:
+        """Return what is known of an extension now; at one switch alone where its ``core_uuid`` is given."""
+        tables = [each.table for each in self.switches if each.watched and core_uuid in (None, each.core_uuid)]
         if not tables:
             return NOTHING_SEEN
         presence_id = f"{number}@{domain}".lower()

@@ -130,6 +130,10 @@ def _xml_locate(switch: Switch, argument: str) -> str:
     return switch.dialplan_xml(context)
 
 
+def _global_getvar(switch: Switch, argument: str) -> str:
+    return switch.bus.core_uuid if argument == "core_uuid" else ""
+
+
 def _uptime(switch: Switch, _argument: str) -> str:
     return f"{int(switch.clock.now())}\n"
 
@@ -151,6 +155,7 @@ _TABLE: dict[str, Callable[[Switch, str], str]] = {
     "sofia": sofia,
     "sofia_contact": _sofia_contact,
     "status": _status,
+    "global_getvar": _global_getvar,
     "uptime": _uptime,
     "user_data": _user_data,
     "uuid_break": _uuid_break,
