@@ -220,6 +220,18 @@ class Offer:
         """Whether the switch made no call to any phone of the member: nothing rang."""
         return all(leg.cause == REFUSED for leg in self.legs)
 
+    @property
+    def rings_alone(self) -> bool:
+        """Whether phones of the member ring, and none was picked up."""
+        return bool(self.live_legs()) and not any(leg.picked_up for leg in self.legs)
+
+    def add_leg(self, endpoint: str, setup_seconds: float, now: float) -> Leg:
+        """A phone of the member has registered: it rings with the others, and not longer than they do."""
+        leg = Leg(leg_uuid(self.id, len(self.legs) + 1), endpoint, now - self.started + setup_seconds)
+        leg.confirms = self.confirm_seconds is not None
+        self.legs.append(leg)
+        return leg
+
     def live_legs(self) -> list[Leg]:
         """The legs that have not ended."""
         return [leg for leg in self.legs if leg.outcome is None]
@@ -258,6 +270,15 @@ class StageLegs:
 
     def __post_init__(self) -> None:
         self._by_leg = {leg.uuid: (offer, leg) for offer in self.offers for leg in offer.legs}
+
+    def add(self, offer: Offer, leg: Leg) -> None:
+        """A leg has joined an offer."""
+        self._by_leg[leg.uuid] = offer, leg
+
+    @property
+    def all_ended(self) -> bool:
+        """Whether no leg is left."""
+        return not self._open_legs()
 
     def next_due(self) -> float:
         """The earliest moment at which there is something to do about a leg; infinity if there is nothing."""

@@ -107,7 +107,8 @@ class RegistrationTable:
                 if one.alive and _ends(key, said, other, one):
                     self._put(other, replace(one, kind="expire"))
         self._prune()
-        changed = self.is_registered(user, domain) != was_registered
+        came = self._said[user, domain][key].alive and (known is None or not known.alive)
+        changed = came or self.is_registered(user, domain) != was_registered
         return Change(frozenset({f"{user}@{domain}"})) if changed else NOTHING
 
     def _put(self, key: RegistrationKey, said: _Said) -> None:

@@ -173,6 +173,14 @@ class Settings:
             "notification wakes needs some. The wait ends with the first phone. 0: the caller does not wait.",
         ),
     )
+    late_phones: str = field(
+        default="next-stage",
+        metadata=_about(
+            values.one_of("next-stage", "at-once"),
+            "When a phone rings that registers while its member is being rung. `at-once` needs a watched switch "
+            "(`switch`), and one channel more in FreeSWITCH for each stage.",
+        ),
+    )
     transfer_context: str | None = field(
         default=None,
         metadata=_about(

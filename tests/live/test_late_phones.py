@@ -98,3 +98,101 @@ async def test_a_second_phone_that_registers_while_the_first_rings_is_rung_next_
         ("1001", "no-answer"), ("1001", "answered"),
     ]  # fmt: skip
     assert (len(lab.seen("1001", "INVITE")), len(lab.seen("1001/app", "INVITE"))) == (1, 1)
+
+
+@pytest.fixture
+def at_once(pbx, daemon: Daemon) -> Daemon:
+    """The daemon, whose late phones join the ringing."""
+    daemon.watch(pbx)
+    daemon.restart(FSHUNT_LATE_PHONES="at-once")
+    return daemon
+
+
+async def late(lab, name: str) -> float:
+    """Register a phone, and return how long it took until it rings."""
+    await lab.register(name)
+    registered = lab.now()
+    return (await lab.until_seen(name, "INVITE")).at - registered
+
+
+async def test_a_late_phone_joins_the_ringing_and_takes_the_call(lab, pbx, admin, at_once):
+    admin.group("--policy", "simultaneous", "--ring-seconds", "8", "--prefix", "Sales", members=("1001", "1002"))
+    lab.behave("1001/app", answer_after=0.5, hangup_after=2.0)
+    caller = lab.caller("5000").dial()
+    await lab.until_seen("1001", "INVITE")
+    assert await late(lab, "1001/app") < 1.0
+    assert await caller.result(5) == 200
+    await lab.until_seen("1001/app", "HANGUP")
+    call = await lab.until_closed(admin, "answered")
+    assert call["answered_by"] == "1001"
+    assert {offer["extension"]: offer["outcome"] for offer in call["offers"]} == {
+        "1001": "answered", "1002": "answered-elsewhere",
+    }  # fmt: skip
+    assert sorted(lab.rang()) == ["1001", "1001/app", "1002"], "nobody is rung again"
+    assert all("completed elsewhere" in seen.detail["reason"] for seen in lab.seen(what="CANCEL"))
+    shown = lab.seen("1001/app", "INVITE")[0].detail["shown"]
+    assert '"Sales 4155550100"' in shown
+    assert "4155550100@" in shown
+
+
+async def test_a_late_phone_that_is_not_picked_up_stops_with_the_others_and_shows_no_missed_call(
+    lab, pbx, admin, at_once
+):
+    admin.group("--ring-seconds", "8", members=("1001",))
+    lab.behave("1001", answer_after=3.0, hangup_after=0.5)
+    caller = lab.caller("5000").dial()
+    await lab.until_seen("1001", "INVITE")
+    await late(lab, "1001/app")
+    assert await caller.result(8) == 200
+    stopped = await lab.until_seen("1001/app", "CANCEL")
+    assert "completed elsewhere" in stopped.detail["reason"]
+    assert stopped.at - lab.seen("1001", "ANSWER")[0].at < 0.5
+
+
+async def test_a_late_phone_rings_on_when_the_first_one_has_ended_and_no_longer_than_the_ring_time(
+    lab, pbx, admin, at_once
+):
+    admin.group("--ring-seconds", "6", members=("1001", "1002"))
+    lab.behave("1001", reject=480, reject_after=2.0, rings=None)
+    lab.behave("1002", answer_after=0.2, hangup_after=0.3)
+    caller = lab.caller("5000").dial()
+    await lab.until_seen("1001", "INVITE")
+    await late(lab, "1001/app")
+    assert await caller.result(15) == 200
+    assert lab.ringing_seconds("1001/app") > 3
+    call = await lab.until_closed(admin, "answered")
+    assert [(offer["extension"], offer["outcome"]) for offer in call["offers"]] == [
+        ("1001", "no-answer"), ("1002", "answered"),
+    ]  # fmt: skip
+
+
+async def test_a_late_phone_stops_when_the_caller_hangs_up_and_when_the_daemon_is_killed(lab, pbx, admin, at_once):
+    admin.group("--ring-seconds", "20", members=("1001",))
+    caller = lab.caller("5000").dial()
+    await lab.until_seen("1001", "INVITE")
+    await late(lab, "1001/app")
+    caller.cancel()
+    stopped = await lab.until_seen("1001/app", "CANCEL")
+    assert stopped.at - lab.seen("caller", "CANCELS")[0].at < 1.0
+    await lab.until_closed(admin, "abandoned")
+    await lab.unregister("1001/app")
+    second = lab.caller("5000", name="second").dial()
+    await lab.until_seen("1001", "INVITE", count=2)
+    await lab.register("1001/app")
+    await lab.until_seen("1001/app", "INVITE", count=2)
+    killed = lab.now()
+    at_once.kill()
+    stopped = await lab.until_seen("1001/app", "CANCEL", count=2)
+    assert stopped.at - killed < 1.0
+    assert await second.result(10) == 200, "the fallback of the dialplan"
+    second.hang_up()
+    at_once.start()
+
+
+async def test_without_a_late_phone_a_stage_ends_as_soon_as_all_phones_have_ended(lab, pbx, admin, at_once):
+    admin.group("--ring-seconds", "8", members=("1001", "1002"))
+    lab.behave("1001", reject=486)
+    lab.behave("1002", answer_after=0.2, hangup_after=0.3)
+    caller = lab.caller("5000").dial()
+    assert await caller.result(8) == 200
+    assert lab.seen("1002", "INVITE")[0].at - lab.seen("1001", "REJECT 486")[0].at < 0.5

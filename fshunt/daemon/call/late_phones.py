@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from fshunt.daemon.call.selection import Choice, Phones, find_phones
@@ -47,6 +47,13 @@ class MetPhones:
         ]
         found = self.without_met(find_phones(session, group.domain, asked, deps)) if asked else {}
         return [member for member in asked if found[member.id].endpoints]
+
+    def late_of(self, members: Sequence[Member], session: Session, hunt: Hunt, deps: Dependencies) -> Phones:
+        """Return the phones that members who ring have got since, and note them as met."""
+        found = self.without_met(find_phones(session, hunt.group.domain, members, deps.sip_profiles))
+        for member in members:
+            self._add(member, found[member.id].endpoints)
+        return found
 
     def without_met(self, phones: Phones) -> Phones:
         """Return the phones without those that were met."""

@@ -9,12 +9,14 @@ from enum import Enum, auto
 from uuid import uuid4
 
 from fshunt.errors import FshuntError
-from fshunt.esl import commands
+from fshunt.esl import api, commands
+from fshunt.esl.commands import Command
 from fshunt.esl.frames import Frame
 from fshunt.esl.session import Session, SwitchLost, TimedOut
 from fshunt.freeswitch.causes import CONNECTION_LOST
 from fshunt.freeswitch.dialstring import LegPlan, dial_string
 from fshunt.freeswitch.endings import said_of
+from fshunt.freeswitch.late_legs import Slot
 from fshunt.freeswitch.offers import CONFIRM_DIGIT, Leg, Offer, StageLegs
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.states import Outcome
@@ -24,6 +26,9 @@ GONE_SECONDS = 2.0
 
 BRIDGE_SECONDS = 10.0
 """After the last leg's time is over the ``bridge`` ends at once; if it has not after this time, the switch is stuck."""
+
+LOOK_PAUSE_SECONDS = 0.5
+"""Between two questions for late phones: each event of a member's phones is a reason for one."""
 
 LAST_LOOK_SECONDS = 0.05
 """At a stop: how long a pick-up may still be reported; the switch reports it within some 10 ms."""
@@ -46,6 +51,10 @@ WITHDRAWN: dict[SkipReason, tuple[str, str]] = {
 """The cause and the words of an offer that ends because the member may not be rung any more, or is busy."""
 
 
+def _nothing(_ringing: Ringing) -> None:
+    return
+
+
 class StageEnd(Enum):
     """How a stage ended."""
 
@@ -66,10 +75,17 @@ class Ringing:
     legs: StageLegs
     on_ended: Callable[[Offer], None]
     clock: Callable[[], float]
+    slot: Slot | None = None
+    """The place for phones that come late; None: none can join."""
+    look: Callable[[Ringing], None] = _nothing
+    """Looks for such phones, and adds them."""
     bridge_uuid: str = field(default_factory=lambda: str(uuid4()))
     winner: Offer | None = None
     _withdrawn: dict[int, SkipReason] = field(default_factory=dict)
     _hears_keys: bool = False
+    _look_at: float = field(default=FOREVER)
+    _looked_at: float = -FOREVER
+    _slot_ended: bool = False
     _stopping: bool = False
     _leave_by: float = field(default=FOREVER)
     _gone_by: float = field(default=FOREVER)
@@ -81,7 +97,8 @@ class Ringing:
     def start(self, plans: Sequence[LegPlan]) -> None:
         """Have the switch ring all legs at once, and send the events of each."""
         try:
-            bridge = commands.execute("bridge", dial_string(plans), self.bridge_uuid)
+            dialled = dial_string(plans) if self.slot is None else self.slot.among(plans)
+            bridge = commands.execute("bridge", dialled, self.bridge_uuid)
             # Keys are told of only where one is asked for: in a talk each would cost an event for nothing.
             self._hears_keys = any(plan.confirm for plan in plans)
             keys = [commands.subscribe(KEY)] if self._hears_keys else []
@@ -109,6 +126,7 @@ class Ringing:
                     self._look_for_caller()
                 self._end_withdrawn()  # after the event: it may say that the phone was picked up
                 self._report()
+                self._see_to_late_phones()
             if self._end is StageEnd.NOBODY:
                 self._delete_filters()
             if self._hears_keys:
@@ -124,6 +142,27 @@ class Ringing:
             if self._end is not StageEnd.LEFT_RINGING:
                 self.legs.close_all(CONNECTION_LOST)
                 self._report()
+
+    def phones_changed(self) -> None:
+        """Look for new phones soon, at the request of another greenlet."""
+        if self.slot is not None:
+            self._look_at = min(self._look_at, max(self.clock(), self._looked_at + LOOK_PAUSE_SECONDS))
+            self.session.wake()
+
+    def add(self, offer: Offer, leg: Leg, call: Command) -> None:
+        """Ring one more phone of a member; ``call`` calls it."""
+        self.legs.add(offer, leg)
+        self.session.post(commands.add_filter(leg.uuid), call)
+
+    def _see_to_late_phones(self) -> None:
+        if self.slot is None or self._end is not None:
+            return
+        if self.clock() >= self._look_at:
+            self._look_at, self._looked_at = FOREVER, self.clock()
+            self.look(self)
+        if self.legs.all_ended and not self._slot_ended:  # else the bridge would go on with the slot alone
+            self._slot_ended = True
+            self.session.post(api.uuid_kill(self.slot.uuid, "NO_ANSWER"))
 
     def withdraw(self, member_id: int, reason: SkipReason) -> None:
         """Stop ringing a member, at the request of another greenlet; the call's own greenlet does it."""
@@ -166,7 +205,7 @@ class Ringing:
             self._stuck_by = FOREVER
         elif self._stuck_by == FOREVER:
             self._stuck_by = self.clock() + BRIDGE_SECONDS
-        return min(due, self._gone_by, self._stuck_by, self._leave_by, self._taken_by)
+        return min(due, self._look_at, self._gone_by, self._stuck_by, self._leave_by, self._taken_by)
 
     def _on_time(self, now: float) -> None:
         self._end_legs(now)

@@ -295,6 +295,15 @@ def make_offers(
     return offers, plans
 
 
+def late_leg(offer: Offer, member: Member, group: Group, endpoint: str, deps: Dependencies) -> tuple[Leg, LegPlan]:
+    """Add a phone that has registered to an offer that rings; return its leg, and how it is dialled."""
+    settings = deps.settings
+    leg = offer.add_leg(endpoint, settings.dead_phone_seconds, deps.monotonic())
+    confirm = Confirm(settings.confirm_prompt, settings.confirm_timeout) if member.confirm else None
+    presence_id = f"{member.address.number}@{group.domain}"
+    return leg, LegPlan(leg.uuid, endpoint, presence_id, leg.longest(offer.ring_seconds), confirm)
+
+
 def caller_id(member: Member, group: Group, caller: Caller, gateway: Gateway) -> CallerId | None:
     """Return what the leg of an external member shows: the member's, the group's or the gateway's number.
 
