@@ -211,9 +211,9 @@ class Call:
     def _ring_late_phones(self, hunt: Hunt) -> bool:
         """Ring the phones that have registered since their members were rung or skipped; tell whether one has the call.
 
-        A ``bridge`` takes no more phones once it rings.
+        A caller who is about to queue is offered them there.
         """
-        if self.deps.monotonic() >= self.gives_up_at:
+        if hunt.waits() or self.deps.monotonic() >= self.gives_up_at:
             return False
         self.session.check_caller()
         stages = hunt.late_stages(self._met.late(self.session, hunt, self.deps))

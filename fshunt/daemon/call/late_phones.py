@@ -50,7 +50,7 @@ class MetPhones:
 
     def late_of(self, members: Sequence[Member], session: Session, hunt: Hunt, deps: Dependencies) -> Phones:
         """Return the phones that members who ring have got since, and note them as met."""
-        found = self.without_met(find_phones(session, hunt.group.domain, members, deps.sip_profiles))
+        found = self.without_met(find_phones(session, hunt.group.domain, members, deps))
         for member in members:
             self._add(member, found[member.id].endpoints)
         return found
