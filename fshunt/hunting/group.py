@@ -122,6 +122,10 @@ class Group:
             )
         if self.box() is None and GROUP_BOX in (self.on_no_answer, self.on_busy, self.on_unreachable):
             found.append(f"Group {self.pilot} has no voicemail box: unanswered callers are disconnected.")
+        if self.answer_first and self.when_busy is not WhenBusy.QUEUE:
+            found.append(
+                f"Group {self.pilot} answers callers before they queue, but does not queue them (--when-busy queue)."
+            )
         if self.when_busy is WhenBusy.QUEUE and self.hunt_timeout is None:
             found.append(
                 f"Group {self.pilot} queues callers without a hunt timeout: they wait up to {MAX_WAIT_SECONDS:g} s."

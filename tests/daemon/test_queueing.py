@@ -12,14 +12,14 @@ from sqlalchemy import event, select
 
 from fshunt.daemon.call.queueing import LONGEST_PAUSE_SECONDS
 from fshunt.db.models import SkipRecord
-from fshunt.db.queries import queue
+from fshunt.db.queries import calls, queue
 from fshunt.hunting.group import WhenBusy
 from fshunt.services import groups, members
 from fshunt.simulator.core.callers import SimulatedCaller
 from fshunt.simulator.core.phones import Behaviour, Phone, answers, refuses
 from fshunt.simulator.core.simulated_call import SimulatedCall
 from tests.support.clock import CLOCK
-from tests.support.rig import DOMAIN, WAIT_SECONDS, Rig, passed, rang
+from tests.support.rig import DOMAIN, WAIT_SECONDS, Rig, cut, passed, rang
 
 STAYS = answers(0.02)
 TALKS = answers(0.02, talks=0.1)
@@ -196,10 +196,10 @@ def test_a_queued_caller_hears_the_groups_music_until_the_next_phone_rings(rig: 
     first = busy_with_a_caller(rig)
     second = rig.started()
     are_queued(rig, 1)
-    rig.until(lambda: any("playback" in c for c in second.listener.received), "the music plays")
+    rig.until(lambda: any(": playback" in c for c in second.listener.received), "the music plays")
     first.hang_up()
     assert rig.closed(second).answered_by == "1001"
-    said = [c for c in second.listener.received[1:] if "playback" in c or "uuid_break" in c or ": bridge" in c]
+    said = [c for c in second.listener.received[1:] if ": playback" in c or "uuid_break" in c or ": bridge" in c]
     said = said[1:] if "uuid_break" in said[0] else said  # the greeting drops what a dead daemon has asked for
     assert [("uuid_break" in c, ": bridge" in c) for c in said] == [(False, False), (True, False), (False, True)]
 
@@ -408,3 +408,67 @@ def _note(statements: list[str], _connection: Any, _cursor: Any, statement: str,
 def commands_of(calls: list[SimulatedCall]) -> int:
     """How many commands the switch has had about these calls."""
     return sum(len(call.listener.received) for call in calls if call.listener is not None)
+
+
+def test_a_group_that_answers_first_answers_a_caller_who_waits_and_nobody_else(rig: Rig) -> None:
+    waits(rig, "1001", answer_first=True)
+    rings = rig.happens("rings", "1001")
+    (phone,) = rig.phones("1001", behaviour=TALKS)
+    phone.script(answers(0.3))
+    first = rig.started()
+    assert rings.wait(WAIT_SECONDS)
+    assert not first.channel.answered, "the member answers who need not wait"
+    assert first.talking.wait(WAIT_SECONDS)
+    second = rig.started()
+    are_queued(rig, 1)
+    rig.until(lambda: second.channel.answered, "the second caller is answered")
+    assert (second.variables["socket_resume"], second.variables["fshunt_answered"]) == ("true", "false")
+    assert second.variables["transfer_ringback"], "who is answered hears no ringing of the own phone"
+    rig.until(lambda: second.variables.get("current_application") == "playback", "the second caller hears ringing")
+    first.hang_up()
+    record = rig.closed(second)
+    assert (record.result, record.answered_by) == ("answered", "1001")
+    assert record.waited_seconds is not None
+    assert (record.answered_at - record.started_at).total_seconds() >= record.waited_seconds, (
+        "it is the member's answer"
+    )
+    assert second.variables["socket_resume"] == "false", "the talk outlives the daemon"
+
+
+def test_a_caller_who_was_answered_first_is_hunted_on_when_the_connection_breaks(light_rig: Rig) -> None:
+    waits(light_rig, "1001", answer_first=True)
+    first = busy_with_a_caller(light_rig)
+    second = light_rig.started()
+    are_queued(light_rig, 1)
+    light_rig.until(lambda: second.channel.answered, "the second caller is answered")
+    cut(second)
+    light_rig.until(lambda: len(hunts_of(light_rig, second)) == 2, "the dialplan brings the caller back")
+    are_queued(light_rig, 1)
+    first.hang_up()
+    assert light_rig.closed(second).answered_by == "1001"
+
+
+def test_a_caller_who_was_answered_first_reaches_voicemail_and_ends_there(light_rig: Rig) -> None:
+    waits(light_rig, "1001", answer_first=True, hunt_timeout=1, voicemail="1009")
+    first = busy_with_a_caller(light_rig)
+    second = light_rig.started()
+    light_rig.until(second.ended.is_set, "the second caller has left a message")
+    record = light_rig.closed(second)
+    assert (record.result, record.destination, record.answered_at) == ("voicemail", "voicemail:1009", None)
+    first.hang_up()
+
+
+def test_a_caller_who_was_answered_first_and_hangs_up_has_left(light_rig: Rig) -> None:
+    waits(light_rig, "1001", answer_first=True)
+    first = busy_with_a_caller(light_rig)
+    second = light_rig.started()
+    light_rig.until(lambda: second.channel.answered, "the second caller is answered")
+    second.hang_up()
+    record = light_rig.closed(second)
+    assert (record.result, record.reason) == ("abandoned", "the caller hung up")
+    first.hang_up()
+
+
+def hunts_of(rig: Rig, call: SimulatedCall) -> list[Any]:
+    with rig.store.reading() as s:
+        return [each for each in calls.list_calls(s) if each.uuid == call.uuid]

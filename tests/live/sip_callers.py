@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from tests.live.keys import PACKET_SECONDS, telephone_event
 from tests.live.sipmessage import Message, media_of, request, sdp, token
 
 if TYPE_CHECKING:
@@ -87,6 +88,13 @@ class Caller:
         self._request("UPDATE", 3, self.to, token(), target=self.target, more=headers)
         await self.lab.until_seen(self.name, "UPDATED")
 
+    async def press(self, digit: str) -> None:
+        """Press a key, before the answer too (RFC 2833)."""
+        assert self.media is not None, "the caller has no address to send keys to"
+        for packet in telephone_event(digit):
+            self.lab.transport.sendto(packet, self.media)
+            await asyncio.sleep(PACKET_SECONDS)
+
     def leave(self) -> None:
         """End the call whatever its state, as the test's end."""
         if not self.final.done():
@@ -105,7 +113,7 @@ class Caller:
             self.lab.note(self.name, "UPDATED")
         if "INVITE" not in message.get("cseq") or code == 100:
             return
-        self.to = message.get("to")
+        self.to, self.target = message.get("to"), message.contact or self.target
         self.shown += [message.identity] if message.identity else []
         if not self.heard or self.heard[-1] != code:
             self.heard.append(code)
@@ -115,8 +123,6 @@ class Caller:
 
     def _finally(self, code: int, message: Message) -> None:
         answered = code < 300
-        if answered and message.contact:
-            self.target = message.contact
         self._request(
             "ACK", 1, self.to, token() if answered else self.branch, target=self.target if answered else self.dialled
         )

@@ -8,14 +8,18 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.live.machines import Pbx
+from tests.live.machines import FALLBACK_BOX, Daemon, Pbx
 from tests.live.sip_callers import SHOWS_UPDATES
 from tests.live.sip_phones import Lab
 from tests.live.sipmessage import token
-from tests.live.test_waiting import until_waiting
 
 EARLY_SECONDS, LATE_SECONDS = 0.1, 0.9
 """How much earlier or later a phone may stop ringing; a machine with much to do is late."""
+
+
+async def until_queued(lab: Lab, daemon: Daemon, times: int = 1) -> None:
+    """Wait until the daemons have queued so many callers; read from their log, since a command takes longer."""
+    await lab.until(lambda: daemon.log().count("callers in the queue") == times)
 
 
 def rang_for(lab: Lab, phone: str, seconds: float) -> bool:
@@ -203,9 +207,9 @@ async def test_a_caller_with_any_call_id_waits_and_is_served_by_the_next_daemon(
     first = lab.caller("5000", name="first", call_id=f"{call_id}{token(6)}").dial()
     assert await first.result(10) == 200
     second = lab.caller("5000", name="second", call_id=f"{call_id}{token(6)}").dial()
-    await until_waiting(admin, 1)
+    await until_queued(lab, daemon)
     await asyncio.to_thread(daemon.stop)
-    await until_waiting(admin, 1)
+    await until_queued(lab, daemon, 2)
     first.hang_up()
     assert await second.result(10) == 200
     second.hang_up()
@@ -233,3 +237,80 @@ async def test_a_member_who_calls_is_not_rung(lab, admin, waiting, shown):
     assert await caller.result(15) == 200
     await caller.until_end()
     assert lab.rang() == (["+4915155512345"] if shown == "1001" else ["1001"])
+
+
+async def test_whatever_keys_a_queued_caller_presses_the_sound_goes_on(lab, admin, daemon, pbx):
+    music = ("--music", "tone_stream://%(500,0,440);loops=-1")
+    admin.group("--when-busy", "queue", "--hunt-timeout", "30", *music, members=("1001",))
+    lab.behave("1001", answer_after=0.1)
+    first = lab.caller("5000", name="first").dial()
+    assert await first.result(10) == 200
+    second = lab.caller("5000", name="second").dial()
+    await until_queued(lab, daemon)
+    await second.hears(183)
+    before = pbx.log().count("done playing file")
+    for digit in "0123456789*#ABCD":
+        await second.press(digit)
+    await lab.until_sound()
+    assert pbx.log().count("RTP RECV DTMF") >= 16, "the keys have reached the switch"
+    assert pbx.log().count("done playing file") == before
+    first.hang_up()
+    assert await second.result(5) == 200
+    second.hang_up()
+
+
+@pytest.mark.usefixtures("watching")
+async def test_a_group_that_answers_first_answers_callers_who_wait(pbx, lab, admin, daemon, second_daemon):
+    admin.group("--when-busy", "queue", "--hunt-timeout", "60", "--answer-first", members=("1001",))
+    second_daemon.watch(pbx)
+    second_daemon.start()
+    lab.behave("1001", answer_after=0.5)
+    first = lab.caller("5000", name="first").dial()
+    assert await first.result(10) == 200
+    assert first.heard == [180, 200], "who need not wait hears ringing until the member answers"
+    second = lab.caller("5000", name="second").dial()
+    assert await second.result(10) == 200
+    await until_queued(lab, daemon)
+    await lab.until_sound()
+    daemon.kill()
+    await until_queued(lab, daemon, 2)
+    assert not second.ended.is_set()
+    await lab.until_sound()
+    first.hang_up()
+    await lab.until_seen("1001", "ANSWER", count=2)
+    second_daemon.kill()
+    await asyncio.sleep(0.5)
+    assert not second.ended.is_set(), "the talk outlives all daemons"
+    lab.hang_up("1001")
+    await second.until_end(10)
+
+
+async def test_a_caller_who_was_answered_first_reaches_the_fallback_without_a_daemon(pbx, lab, admin, daemon):
+    admin.group("--when-busy", "queue", "--hunt-timeout", "60", "--answer-first", members=("1001",))
+    lab.behave("1001", answer_after=0.2)
+    first = lab.caller("5000", name="first").dial()
+    assert await first.result(10) == 200
+    second = lab.caller("5000", name="second").dial()
+    assert await second.result(10) == 200
+    await until_queued(lab, daemon)
+    before = len(pbx.messages(FALLBACK_BOX))
+    daemon.kill()
+    await asyncio.sleep(2.0)
+    await second.speak(3.0)
+    second.hang_up()
+    await lab.until_stored(pbx, FALLBACK_BOX, before + 1)
+    first.hang_up()
+
+
+async def test_a_caller_who_was_answered_first_goes_to_a_destination_like_any_other(lab, admin):
+    options = ("--when-busy", "queue", "--hunt-timeout", "2", "--on-busy", "transfer:1003")
+    admin.group(*options, "--answer-first", members=("1001",))
+    lab.behave("1001", answer_after=0.2)
+    lab.behave("1003", answer_after=0.5, hangup_after=0.5)
+    first = lab.caller("5000", name="first").dial()
+    assert await first.result(10) == 200
+    second = lab.caller("5000", name="second").dial()
+    assert await second.result(10) == 200
+    await lab.until_seen("1003", "HANGUP", seconds=15)
+    await second.until_end(10)
+    first.hang_up()

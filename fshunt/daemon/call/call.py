@@ -49,7 +49,7 @@ from fshunt.daemon.call.selection import (
     late_leg,
     make_offers,
 )
-from fshunt.daemon.call.setup import HoldMusic, clear_presentation, greet, present
+from fshunt.daemon.call.setup import HoldMusic, answer_first, clear_presentation, greet, present
 from fshunt.daemon.call.waves import PAUSE_SECONDS, Waves, hold
 from fshunt.daemon.cluster.takeover import DetachedCall
 from fshunt.daemon.data.database import Deadline
@@ -266,6 +266,9 @@ class Call:
         if not hunt.waits() or self.deps.monotonic() >= self.gives_up_at:
             return False
         self._began = 0.0  # the time in the queue is no delay of ours
+        if hunt.group.answer_first and not self.caller.answered:
+            self.caller = answer_first(self.session, self.caller, hunt.group)
+            self.call_log.note("answered before waiting, as the group says")
         with Queueing(
             self.session, hunt, self.caller, self.deps, self.call_log, self.gives_up_at, self._place
         ) as queueing:

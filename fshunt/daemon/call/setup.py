@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from uuid import uuid4
 
 import gevent
@@ -40,9 +41,9 @@ CHANNEL_VARIABLES = {
 
 PRESENTATION_VARIABLES = (
     *("effective_caller_id_name", "ringback", "transfer_ringback", "instant_ringback"),
-    *("initial_callee_id_name", "initial_callee_id_number", "ignore_display_updates"),
+    *("initial_callee_id_name", "initial_callee_id_number", "ignore_display_updates", "playback_terminators"),
 )
-"""The variables that depend on the group."""
+"""The variables that depend on the group, or on its callers' waiting."""
 
 CUTS_A_NAME = "/@"
 """FreeSWITCH takes what is before or after these in a callee's name for no part of it (switch_utils.h)."""
@@ -114,6 +115,7 @@ def present(session: Session, caller: Caller, group: Group) -> None:
         music = validation.check_music(group.music) if group.music else RINGBACK_TONE
         # transfer_ringback is for a channel that is answered; without instant_ringback a silent phone makes silence.
         values |= {"ringback": music, "transfer_ringback": music, "instant_ringback": "true"}
+    values["playback_terminators"] = "none"  # or a key ends the music of who waits (fact 59)
     values[PRESENTED] = "true"
     session.post(*(api.uuid_setvar(caller.uuid, name, value) for name, value in values.items()))
 
@@ -130,6 +132,23 @@ def _shown_to_the_caller(group: Group) -> dict[str, str]:
         "initial_callee_id_number": pilot,
         "ignore_display_updates": "true",
     }
+
+
+ANSWER_HOOKS = ("execute_on_answer_fshunt_1", "execute_on_answer_fshunt_2")
+"""By these the dialplan takes an answer for a member's: the caller then outlives the daemon, and goes no further."""
+
+
+def answer_first(session: Session, caller: Caller, group: Group) -> Caller:
+    """Answer a caller who is about to wait, and return the caller as answered (design, section 4).
+
+    The dialplan's hooks go first: for such a caller the answer says nothing, and a daemon that dies hands the caller on
+    as before. The hooks of the bridge stay; they are for callers who were answered before the hunt (fact 60).
+    """
+    session.post(*api.uuid_unset_all(caller.uuid, ANSWER_HOOKS))
+    session.execute("answer")
+    answered = replace(caller, answered=True)
+    present(session, answered, group)
+    return answered
 
 
 class HoldMusic:
