@@ -90,3 +90,20 @@ def test_a_member_who_calls_from_the_extension_is_not_rung_without_a_monitor(lig
     record = light_rig.record(light_rig.switch.call_from(phone, "5000"))
     assert passed(record) == [("1001", "on-call")]
     assert record.answered_by == "1002"
+
+
+def test_while_the_media_goes_past_the_switch_the_record_stays_open_and_the_member_is_not_rung(
+    light_rig: Rig,
+) -> None:
+    before(light_rig, ("set", "bypass_media_after_bridge=true"))
+    light_rig.group("5000", "1001", voicemail="1009")
+    (phone,) = light_rig.phones("1001", behaviour=answers(0.05))
+    first = light_rig.started()
+    assert first.talking.wait(WAIT_SECONDS)
+    light_rig.until(lambda: first.variables.get("current_application") == "signal_bridge", "bridge and socket end")
+    assert passed(light_rig.closed(light_rig.started())) == [("1001", "claimed")]
+    assert len(phone.rings) == 1
+    assert not first.ended.is_set()
+    first.hang_up()
+    record = light_rig.closed(first)
+    assert (record.result, record.end_seen) == ("answered", True)

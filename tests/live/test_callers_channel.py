@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -314,3 +315,32 @@ async def test_a_caller_who_was_answered_first_goes_to_a_destination_like_any_ot
     await lab.until_seen("1003", "HANGUP", seconds=15)
     await second.until_end(10)
     first.hang_up()
+
+
+@pytest.mark.parametrize("how", ["bypass_media_after_bridge", "uuid_media", "proxy_media", "bypass_media"])
+@pytest.mark.parametrize("who", ["caller", "member"])
+async def test_with_the_media_out_of_the_way_the_talk_goes_on_and_the_record_ends_with_it(
+    lab, admin, pbx, daemon, before, how, who
+):
+    if how != "uuid_media":
+        before(("set", f"{how}=true"))
+    admin.group("--ring-seconds", "5", "--on-busy", "hangup:USER_BUSY", members=("1001",))
+    lab.behave("1001", answer_after=0.3)
+    first = lab.caller("5000", name="first").dial()
+    assert await first.result(10) == 200
+    if how == "uuid_media":
+        (uuid,) = re.findall(r"call (\S+): rings 1001", daemon.log())
+        await asyncio.to_thread(pbx.api, f"uuid_media off {uuid}")
+    await asyncio.sleep(1.0)  # time enough for a bridge that ends at once
+    assert "ended: answered" not in daemon.log()
+    second = lab.caller("5000", name="second").dial()
+    assert await second.result(10) == 486, "the member talks, and no monitor says so"
+    assert lab.rang() == ["1001"]
+    assert not first.ended.is_set()
+    assert lab.seen("1001", "BYE") == []
+    if who == "caller":
+        first.hang_up()
+    else:
+        lab.hang_up("1001")
+        await first.until_end(10)
+    await lab.until(lambda: "ended: answered" in daemon.log())

@@ -362,7 +362,8 @@ class Call:
             self.call_log.answered(hunt.group, hunt.answered_by)
 
     def _talk(self, hunt: Hunt) -> None:
-        if not talk(self.session, self._ringing.bridge_uuid if self._ringing else ""):
+        ringing = self._ringing
+        if ringing is None or not talk(self.session, ringing.bridge_uuid, ringing.winner_leg()):
             self._detach()
             return
         if hunt.answered_by is not None:

@@ -33,6 +33,9 @@ AT_ONCE_SECONDS = 5.0
 CLOCK = time.monotonic
 
 
+LEG_ENDS = ("CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE")
+
+
 class Detach(BaseException):
     """Told to a call that talks: the daemon stops, the talk continues without it."""
 
@@ -90,19 +93,27 @@ def leave_undelivered(session: Session, caller: Caller) -> None:
     session.hand_back(*last_words)
 
 
-def talk(session: Session, bridge_uuid: str, clock: Callable[[], float] = CLOCK) -> bool:
-    """Wait until the talk is over; tell whether its end was seen."""
+def talk(session: Session, bridge_uuid: str, leg: str | None, clock: Callable[[], float] = CLOCK) -> bool:
+    """Wait until the talk is over; tell whether its end was seen.
+
+    The ``bridge`` alone does not say so: where the media goes past the switch (``bypass_media_after_bridge``,
+    ``uuid_media off``), it ends at once while the two talk on. The talk is over when the member's ``leg`` is, too.
+    """
     limit = clock() + LONGEST_TALK_SECONDS
+    bridge_over, leg_over = False, leg is None
     try:
-        while (frame := session.next_event(limit)) is not None:
+        while not (bridge_over and leg_over) and (frame := session.next_event(limit)) is not None:
             event = frame.event
-            if event.get("Event-Name") == "CHANNEL_EXECUTE_COMPLETE" and event.get("Application-UUID") == bridge_uuid:
+            name = event.get("Event-Name")
+            if name == "CHANNEL_EXECUTE_COMPLETE" and event.get("Application-UUID") == bridge_uuid:
+                bridge_over = True
+            elif name in LEG_ENDS and event.get("Unique-ID") == leg:
+                leg_over = True
+            elif _is_own_hangup(session, event):
                 return True
-            if _is_own_hangup(session, event):
-                return True
+        return bridge_over and leg_over
     except SwitchLost as lost:
         return session.gone or lost.final
-    return False
 
 
 def part(session: Session) -> None:

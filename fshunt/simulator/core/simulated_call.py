@@ -308,6 +308,11 @@ class SimulatedCall:
         self.transfer = list(actions)
         self.wake()
 
+    def let_media_pass(self, leg: SimulatedLeg) -> None:
+        """The media goes past the switch: ``bridge`` and ``socket`` end at once, and the two talk on."""
+        self.transfer = [("signal_bridge", leg.channel.uuid)]
+        self.wake()
+
     def transfer_to(self, number: str) -> None:
         """The caller goes to another number as soon as the application that runs has ended."""
         self.go_on_with(number, self.switch.route(number))

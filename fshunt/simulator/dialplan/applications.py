@@ -134,6 +134,14 @@ def _execute_extension(call: SimulatedCall, argument: str) -> None:
             call.execute(Message(application, said, str(uuids.uuid4())))
 
 
+def _signal_bridge(call: SimulatedCall, argument: str) -> None:
+    """A talk whose media goes past the switch; no application of FreeSWITCH's, but a state of the two channels."""
+    leg = call.legs[argument]
+    call.wait_until(lambda: leg.ended)
+    leg.hangup(call.channel.hangup_cause or NORMAL_CLEARING)
+    call.hangup(NORMAL_CLEARING)
+
+
 def _nothing(_call: SimulatedCall, _argument: str) -> None:
     """Applications that leave no trace here: eval, info, log."""
 
@@ -153,6 +161,7 @@ TABLE: dict[str, Application] = {
     "pre_answer": _pre_answer,
     "ring_ready": _ring_ready,
     "set": _set,
+    "signal_bridge": _signal_bridge,
     "sleep": _sleep,
     "transfer": _transfer,
     "unset": _unset,

@@ -224,6 +224,9 @@ def _talk(call: SimulatedCall, leg: SimulatedLeg) -> None:
     call.run_hooks("execute_on_pre_bridge")
     other.enter("CS_EXCHANGE_MEDIA")
     call.talks_with(leg)
+    if caller.variables.get("bypass_media_after_bridge") == "true":
+        call.let_media_pass(leg)
+        return
     call.wait_until(lambda: leg.ended or (other.answered and not caller.answered))
     if other.answered and not caller.answered and call.listening and not leg.ended:
         call.answer()  # it won by early media, and is picked up only now
