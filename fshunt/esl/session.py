@@ -23,7 +23,7 @@ from greenswitch.esl import OutboundSession
 from fshunt.errors import FshuntError
 from fshunt.esl import api, commands
 from fshunt.esl.caller_state import HUNG_UP, CallerGone, CallerReplaced, CallerState, CallerTaken, number_of
-from fshunt.esl.commands import Command
+from fshunt.esl.commands import Command, UnsafeText
 from fshunt.esl.connection import Bounds, Connection, TimedOut
 from fshunt.esl.frames import Frame, ProtocolError
 from fshunt.esl.replies import CommandRefused
@@ -127,7 +127,11 @@ class Session(OutboundSession):
 
     def _existing(self, uuids: Sequence[str], timeout: float) -> str:
         """Which of these is a channel; FreeSWITCH leaves what looks encoded as it is, and a Call-ID may look so."""
-        replies = self._connection.ask([api.uuid_exists(uuid) for uuid in uuids], timeout)
+        try:
+            asked = [api.uuid_exists(uuid) for uuid in uuids]
+        except UnsafeText:  # nothing can be asked, or done, with such a uuid; who uses it will be told
+            return uuids[0]
+        replies = self._connection.ask(asked, timeout)
         answers = zip(uuids, replies, strict=True)
         return next((uuid for uuid, reply in answers if reply.reply_text.strip() == "true"), uuids[0])
 

@@ -314,12 +314,11 @@ def test_an_unreadable_frame_is_logged_in_one_sentence(
         told_in_a_sentence(caplog, light_rig, call)
 
 
-@pytest.mark.parametrize("uuid", ["c0a80001@192.0.2.1", "c0a80001;b", "c0a80001'$b", "c0a80001-mod_event_socket"])
-def test_a_channel_uuid_with_other_characters_is_logged_in_one_sentence(
-    light_rig: Rig, caplog: pytest.LogCaptureFixture, uuid: str
+def test_a_channel_uuid_that_cannot_be_sent_is_logged_in_one_sentence(
+    light_rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """FreeSWITCH can be set to take the caller's Call-ID, which may be anything."""
+    """FreeSWITCH can be set to take the caller's Call-ID, and acts on these two words in a command."""
     light_rig.group("5000", "1001")
     light_rig.phones("1001")
     with caplog.at_level(logging.INFO):
-        told_in_a_sentence(caplog, light_rig, light_rig.started(uuid=uuid))
+        told_in_a_sentence(caplog, light_rig, light_rig.started(uuid="unload-Mod_Event_Socket@192.0.2.1"))
