@@ -194,7 +194,7 @@ class ChannelTable:
             or state in _ANSWERED
             or answer_state == "answered"
         )
-        channel.answered_at = channel.answered_at or _micro(event.get("Caller-Channel-Answered-Time"))
+        channel.answered_at = channel.answered_at or micro(event.get("Caller-Channel-Answered-Time"))
         _name(channel, event)
         is_other = is_new or channel.answered != was_answered
         return Change(self._reindex(channel, before), channels=(uuid,) if is_other else ())
@@ -261,10 +261,10 @@ def _name(channel: Channel, event: Frame) -> None:
 
 
 def _created(event: Frame) -> float:
-    return _micro(event.get("Caller-Channel-Created-Time")) or _micro(event.get("Event-Date-Timestamp"))
+    return micro(event.get("Caller-Channel-Created-Time")) or micro(event.get("Event-Date-Timestamp"))
 
 
-def _micro(text: str | None) -> float:
+def micro(text: str | None) -> float:
     """Microseconds since 1970, as FreeSWITCH writes them, in seconds; 0 for none."""
     return _number(text) / 1_000_000
 

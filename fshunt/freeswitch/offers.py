@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from fshunt.esl.frames import Frame, array
 from fshunt.freeswitch.causes import NOT_CREATED, REFUSED, detail_of, outcome_of
+from fshunt.freeswitch.channels import micro
 from fshunt.freeswitch.endings import Ending, Order
 from fshunt.hunting.states import Outcome
 
@@ -131,14 +132,13 @@ class Leg:
         if self.ending is not None and self.ending.cause == DEAD:
             self.ending = None
 
-    def end(self, cause: str, sip_code: int | None = None, now: float = 0.0) -> None:
-        """Note the hang-up cause, and the phone's answer, that came ``now``; the first one holds."""
+    def end(self, cause: str, sip_code: int | None = None, rang: float | None = None) -> None:
+        """Note the hang-up cause, the phone's answer, and for how many seconds it rang; the first one holds."""
         if self.outcome is not None:
             return
         if self.ending is not None and self.ending.recorded is not None and cause == self.ending.cause:
             cause = self.ending.recorded
         self.cause, self.sip_code = cause, sip_code
-        rang = None if self.rings_from is None or self.rings_from > now else now - self.rings_from
         found = outcome_of(cause, sip_code, external=self.external, rang=rang)
         taken = found in (Outcome.ANSWERED, Outcome.ANSWERED_ELSEWHERE, Outcome.CALLER_GONE)
         refused = self.confirms and self.picked_up and not taken
@@ -319,7 +319,9 @@ class StageLegs:
             case "CHANNEL_ANSWER":
                 leg.is_picked_up(now)
             case "CHANNEL_HANGUP_COMPLETE" | "CHANNEL_HANGUP":
-                leg.end(event.get("Hangup-Cause") or "NORMAL_UNSPECIFIED", sip_code_of(event), now)
+                leg.end(
+                    event.get("Hangup-Cause") or "NORMAL_UNSPECIFIED", sip_code_of(event), rang_for(event, leg, now)
+                )
         return offer
 
     def on_key(self, event: Frame) -> Offer | None:
@@ -384,6 +386,19 @@ class StageLegs:
 
     def _open_legs(self) -> list[Leg]:
         return [leg for _, leg in self._by_leg.values() if leg.outcome is None]
+
+
+def rang_for(event: Frame, leg: Leg, now: float) -> float | None:
+    """Return for how many seconds a leg rang, whose hang-up event came ``now``; None: it did not ring.
+
+    The switch's own times count, since the events reach a busy daemon late. Ours stand in where it gives none.
+    """
+    ended = micro(event.get("Event-Date-Timestamp"))
+    rings, sound = (micro(event.get(f"Caller-Channel-Progress-{name}")) for name in ("Time", "Media-Time"))
+    if ended and (rings or sound):
+        begun = rings or sound + (EARLY_MEDIA_SECONDS if leg.external else 0.0)
+        return ended - begun if begun <= ended else None
+    return None if leg.rings_from is None or leg.rings_from > now else now - leg.rings_from
 
 
 def sip_code_of(event: Frame) -> int | None:

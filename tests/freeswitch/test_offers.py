@@ -343,3 +343,26 @@ def test_an_offer_ends_in_exactly_one_outcome_whatever_its_phones_do(causes: lis
         ended += stage.settled()
     assert [o.id for o in ended] == ["1"]
     assert ended[0].outcome in {OUTCOMES[cause] for cause in causes}
+
+
+@pytest.mark.parametrize(
+    ("external", "times", "outcome"),
+    [
+        (False, {"Progress-Time": 1_000_000}, Outcome.BUSY),
+        (False, {"Progress-Time": 800_000}, Outcome.DECLINED),
+        (False, {"Progress-Media-Time": 800_000}, Outcome.DECLINED),
+        (True, {"Progress-Media-Time": 800_000}, Outcome.BUSY),
+        (True, {"Progress-Media-Time": 100_000, "Progress-Time": 800_000}, Outcome.DECLINED),
+    ],
+)
+def test_how_long_a_phone_rang_is_told_by_the_switchs_clock_and_not_by_when_we_hear_of_it(
+    external: bool, times: dict[str, int], outcome: Outcome
+) -> None:
+    """A refusal 0.4 or 0.6 s after the ringing, heard of by a daemon that was held up."""
+    stage = StageLegs([Offer("1", 1, "1", [Leg("a", "sofia/x/y", SETUP, external)], 18.0, None, 100.0)])
+    stage.on_leg_event(event("CHANNEL_PROGRESS", "a"), 103.0)
+    more = {f"Caller-Channel-{name}": str(value) for name, value in times.items()}
+    ended = {"Event-Date-Timestamp": "1400000", "Hangup-Cause": "USER_BUSY", "variable_sip_term_status": "486", **more}
+    lines = {"Event-Name": "CHANNEL_HANGUP", "Unique-ID": "a", **ended}
+    stage.on_leg_event(Frame("\n".join(f"{key}: {value}" for key, value in lines.items()).encode()), 103.0)
+    assert [o.outcome for o in stage.settled()] == [outcome]
