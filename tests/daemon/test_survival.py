@@ -168,7 +168,7 @@ def test_an_internal_error_returns_the_caller_and_the_daemon_continues(
     light_rig.group("5000", "1001")
     light_rig.phones("1001", behaviour=TALKS)
     with monkeypatch.context() as patched:
-        patched.setattr(call_module, "choose", lambda *_: 1 / 0)
+        patched.setattr(call_module, "choose", lambda *_, **__: 1 / 0)
         call = light_rig.started()
         record = light_rig.record(call)
     reason = "internal error, see the log: ZeroDivisionError: division by zero"
