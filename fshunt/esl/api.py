@@ -63,7 +63,7 @@ def uuid_setvar_multi(uuid: str, values: Mapping[str, str]) -> Command:
         raise UnsafeText(f"FreeSWITCH takes at most {MAX_VALUES} variables in one command, not {len(values)}.")
     pairs = []
     for name, value in values.items():
-        if set(value) & set(";'\\"):
+        if set(value) & set(";'\\") or value != value.strip():
             raise UnsafeText(f"{value!r} would be another value, or two, of a FreeSWITCH command.")
         pairs.append(f"{_variable(name)}={_value(value)}")
     return _api("uuid_setvar_multi", one_word(uuid), ";".join(pairs))
