@@ -161,7 +161,8 @@ def test_the_filters_of_a_stage_go_with_it(light_rig: Rig) -> None:
     light_rig.phones(*extensions(MANY), behaviour=refuses(486))
     call = light_rig.started()
     assert len(light_rig.record(call).offers) == MANY
-    assert call.listener.filters == [("Unique-ID", call.uuid)]
+    of_the_call = [("Unique-ID", call.uuid), ("variable_att_xfer_kill_uuid", call.uuid)]
+    assert call.listener.filters == of_the_call
 
 
 def test_all_members_phones_are_asked_for_in_one_round_trip(light_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

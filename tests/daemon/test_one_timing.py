@@ -37,12 +37,18 @@ seconds_per_ring = 2
 stop_timeout = 0
 confirm_timeout = 1
 database_timeout = 5
+dead_phone_seconds = 2
+external_setup_seconds = 5
+wait_for_phone_seconds = 1
 """
 LONG = """
 seconds_per_ring = 60
 stop_timeout = 3600
 confirm_timeout = 120
 database_timeout = 60
+dead_phone_seconds = 24
+external_setup_seconds = 60
+wait_for_phone_seconds = 60
 """
 """Twelve times as long, or more; a database step of a busy machine fits the short one, too."""
 
