@@ -39,8 +39,8 @@ def all_checks(app: App) -> list[Check]:
     database = check_database(app.settings)
     groups = [check_groups(app)] if database.ok else []
     switches = [check_switch(switch) for switch in app.settings.switch]
-    destinations = [check_destinations(app)] if groups and groups[0].ok else []
-    return [database, *groups, check_listen(app.settings), check_metrics(app.settings), *switches, *destinations]
+    asked = [check_destinations(app), *check_directory(app)] if groups and groups[0].ok else []
+    return [database, *groups, check_listen(app.settings), check_metrics(app.settings), *switches, *asked]
 
 
 def check_database(settings: Settings) -> Check:
@@ -81,6 +81,25 @@ def check_destinations(app: App) -> Check:
     findings = ask_for(places_of(_all_groups(app)[1], settings), settings.switch)
     words = [*findings.missing, *findings.warnings] or ["All domains, boxes and numbers are found."]
     return Check("destinations", not findings.missing, " ".join(words))
+
+
+def check_directory(app: App) -> list[Check]:
+    """What the directories of the switches say of the members, as far as hunts do not follow it; nothing if they do."""
+    from fshunt.services.switch_checks import dial_strings
+
+    users = dict.fromkeys(
+        (member.address.number, group.domain)
+        for group in _all_groups(app)[1]
+        for member in group.members
+        if not member.address.external
+    )
+    found: list[str] = []
+    for switch in app.settings.switch:
+        try:
+            found += dial_strings(switch, users)
+        except FshuntError as error:
+            found.append(f"Not checked at switch {switch.name}: {error}")
+    return [Check("directory", True, " ".join(found))] if found else []
 
 
 def _all_groups(app: App) -> tuple[list[str], list[Group]]:

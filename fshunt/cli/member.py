@@ -115,6 +115,8 @@ def _state_words(each: Member, state: StateOfMember, now: datetime) -> str:
     shown = state_words(each, state)
     if state.other:
         shown += f" with {state.other}" if state.word is MemberState.ON_CALL else f" for {state.other}"
+    if state.word is MemberState.BLOCKED and state.detail:
+        shown = "do not disturb, by the switch's directory"
     if state.word is MemberState.OTHER_SWITCH:
         shown = f"at {state.detail} only"
     if state.since:

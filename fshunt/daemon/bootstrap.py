@@ -45,6 +45,7 @@ from fshunt.db import migrate
 from fshunt.db.pooler import SharedServer
 from fshunt.errors import DatabaseError, FshuntError
 from fshunt.freeswitch.contacts import SipProfiles
+from fshunt.freeswitch.directory import KnownUsers
 from fshunt.freeswitch.phones import Change
 from fshunt.settings import Settings
 
@@ -141,6 +142,7 @@ def _dependencies(
         takeover=takeover,
         metrics=metrics,
         sip_profiles=SipProfiles(),
+        known_users=KnownUsers(),
         now=clock.now,
     )
 

@@ -22,6 +22,7 @@ from fshunt.daemon.net.metrics import Metrics
 from fshunt.daemon.switches.monitor import Monitor
 from fshunt.daemon.switches.phone_waits import PhoneWaits
 from fshunt.freeswitch.contacts import SipProfiles
+from fshunt.freeswitch.directory import KnownUsers
 from fshunt.settings import Settings
 
 
@@ -45,6 +46,7 @@ class Dependencies:
     takeover: Takeover
     metrics: Metrics
     sip_profiles: SipProfiles
+    known_users: KnownUsers
     now: Callable[[], datetime]
     """The wall clock that never goes back, for rows; never for timers."""
     monotonic: Callable[[], float] = time.monotonic

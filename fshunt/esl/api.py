@@ -122,6 +122,11 @@ def user_param(user: str, domain: str, name: str) -> Command:
     return _api("user_data", f"{one_word(user)}@{one_word(domain)}", "param", one_word(name))
 
 
+def verto_contact(user: str, domain: str) -> Command:
+    """Ask for the Verto clients of a user; an error where there is no mod_verto."""
+    return _api("verto_contact", f"{one_word(user)}@{one_word(domain)}")
+
+
 def voicemail_count(profile: str, box: str, domain: str) -> Command:
     """Ask for the new messages in a box; the answer is an error where mod_voicemail or its profile is missing."""
     return _api("vm_boxcount", f"{one_word(profile)}/{one_word(box)}@{one_word(domain)}")

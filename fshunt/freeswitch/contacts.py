@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import unquote
 from uuid import uuid4
@@ -20,6 +20,7 @@ from uuid import uuid4
 from fshunt.esl import api
 from fshunt.esl.commands import Command
 from fshunt.esl.frames import Frame
+from fshunt.freeswitch.directory import SEVERAL, USUAL, Reach, Way, read_dial_string, user_endpoint, verto_endpoints
 from fshunt.hunting import validation
 
 MAX_SHOWN_CHARS = 80
@@ -42,11 +43,18 @@ class MemberPhones:
     undialable: tuple[str, ...] = ()
     other_switch: str | None = None
     """The name of another switch that has the phones, where no route leads to it."""
+    reach: Reach = USUAL
+    """How the directory has the member reached."""
 
     @property
     def registered(self) -> bool:
         """Whether there is a phone at all."""
         return bool(self.endpoints or self.undialable or self.other_switch)
+
+    @property
+    def do_not_disturb(self) -> bool:
+        """Whether the directory says so."""
+        return self.reach.way is Way.DO_NOT_DISTURB
 
     @property
     def why_not(self) -> str | None:
@@ -101,18 +109,50 @@ def ask(
     marks = {extension: uuid4().hex for extension in extensions}
     known = profiles.all()
     questions = [query(extension, domain, mark) for extension, mark in marks.items()]
+    questions += [api.user_param(each, validation.check_domain(domain), "dial-string") for each in extensions]
     questions += [_list_query(profile, each, domain) for each in extensions for profile in known]
     answers = iter([frame.reply_text for frame in sender.send_all(questions, timeout)])
     named = {extension: contacts_in(next(answers), mark) for extension, mark in marks.items()}
+    reach = {each: read_dial_string(next(answers)) for each in extensions}
     listed = {each: [row for name in known for row in registrations_in(next(answers), name)] for each in extensions}
     contacts = (contact for each in named.values() for contact in each)
     profiles.learn(found[1] for contact in contacts if (found := _ENDPOINT.fullmatch(contact)))
     doubtful = [(each, contact) for each in extensions for contact in _not_listed(named[each], listed[each])]
-    if doubtful:
-        replies = sender.send_all([_contact_query(contact) for _, contact in doubtful], timeout)
-        for (each, contact), reply in zip(doubtful, replies, strict=True):
-            listed[each] += _rows_of(contact, each, domain, reply.reply_text)
-    return {each: phones_among(listed[each], domain) for each in extensions}
+    with_verto = [each for each in extensions if reach[each].verto]
+    verto = dict[str, tuple[str, ...]]()
+    if doubtful or with_verto:
+        questions = [_contact_query(contact) for _, contact in doubtful]
+        questions += [api.verto_contact(each, domain) for each in with_verto]
+        replies = iter([frame.reply_text for frame in sender.send_all(questions, timeout)])
+        for each, contact in doubtful:
+            listed[each] += _rows_of(contact, each, domain, next(replies))
+        for each in with_verto:
+            said = next(replies)
+            verto[each] = verto_endpoints(said)
+            reach[each] = replace(reach[each], verto=not said.startswith("-ERR"))
+    return {
+        each: as_directory_says(
+            phones_among(listed[each], domain), reach[each], user_endpoint(each, domain), verto.get(each, ())
+        )
+        for each in extensions
+    }
+
+
+def as_directory_says(phones: MemberPhones, reach: Reach, user: str, verto: tuple[str, ...] = ()) -> MemberPhones:
+    """Return the phones that count: those registered, or what the directory has instead (design, section 4).
+
+    ``user`` is the endpoint that has the directory decide; ``verto`` are Verto clients, which count if it says so.
+    """
+    match reach.way:
+        case Way.CONTACTS:
+            sip = phones if reach.sip else MemberPhones()
+            return replace(sip, endpoints=sip.endpoints + verto, reach=reach)
+        case Way.USER:
+            return MemberPhones((user,), reach=reach)
+        case Way.SEVERAL:
+            return MemberPhones(undialable=(SEVERAL,), reach=reach)
+        case Way.DO_NOT_DISTURB | Way.NOBODY:
+            return MemberPhones(reach=reach)
 
 
 def query(extension: str, domain: str, mark: str) -> Command:

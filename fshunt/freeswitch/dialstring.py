@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from fshunt.errors import BadValue
 from fshunt.freeswitch.caller_id import CallerId
+from fshunt.freeswitch.directory import is_by_directory
 from fshunt.freeswitch.endings import LEG_VARIABLES
 from fshunt.freeswitch.offers import CONFIRM_DIGIT
 from fshunt.hunting import validation
@@ -107,6 +108,8 @@ class LegPlan:
             ]
         if self.caller_id is not None:
             variables += self.caller_id.variables()
+        if is_by_directory(self.endpoint):
+            variables.append("loopback_bowout=false")  # or our leg ends in the middle of the talk (fact 52)
         confirm = "" if self.confirm is None else self.confirm.text()
         return f"[{','.join(variables)}]{confirm}{as_dialled(self.endpoint)}"
 

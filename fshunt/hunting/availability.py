@@ -45,8 +45,14 @@ AUTO_BLOCKED = "after too many unanswered calls"
 """The detail of a skip whose member is blocked by itself (``auto_block`` of a group)."""
 
 
+DIRECTORY = "directory"
+"""The detail of a skip whose member is not to be disturbed, as the switch's directory says."""
+
+
 def words_of(reason: SkipReason, detail: str | None = None) -> str:
     """Return a reason and its detail in the words of a report; an auto-block is not the member's."""
+    if reason is SkipReason.BLOCKED and detail == DIRECTORY:
+        return "do not disturb, by the switch's directory"
     words = "blocked" if reason is SkipReason.BLOCKED and detail == AUTO_BLOCKED else SKIP_WORDS[reason]
     return f"{words}, {detail}" if detail else words
 
@@ -63,6 +69,8 @@ class MemberStatus:
     blocked: bool = False
     auto_blocked: bool = False
     """Blocked, and not by the member's own wish."""
+    do_not_disturb: bool = False
+    """The directory of the switch says so."""
     registered: bool | None = None
     """Whether there is a phone; None: not known."""
     undialable: str | None = None
@@ -129,7 +137,7 @@ def skip_reason(
     busy = status.on_call or (status.ringing and not status.claimed)
     tests = (
         (SkipReason.DISABLED, not status.enabled),
-        (SkipReason.BLOCKED, status.blocked),
+        (SkipReason.BLOCKED, status.blocked or status.do_not_disturb),
         (SkipReason.UNREGISTERED, status.registered is False),
         (SkipReason.NOT_DIALABLE, status.undialable is not None),
         (SkipReason.OTHER_SWITCH, status.other_switch is not None),
@@ -165,7 +173,7 @@ def member_state(status: MemberStatus, *, wrap_up_seconds: float = 0.0, now: dat
     busy = status.on_call or status.ringing
     tests = (
         (MemberState.DISABLED, not status.enabled),
-        (MemberState.BLOCKED, status.blocked),
+        (MemberState.BLOCKED, status.blocked or status.do_not_disturb),
         (MemberState.UNREGISTERED, status.registered is False and not busy),
         (MemberState.ON_CALL, status.on_call),
         (MemberState.RINGING, status.ringing),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from fshunt.hunting.availability import AUTO_BLOCKED, MemberStatus, SkipReason
+from fshunt.hunting.availability import AUTO_BLOCKED, DIRECTORY, MemberStatus, SkipReason
 from fshunt.hunting.destinations import GROUP_BOX, Destination, DestinationKind
 from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.loops import NO_OVERFLOWS, Overflows
@@ -97,6 +97,7 @@ class Hunt:
     _was_busy: set[int] = field(default_factory=set)
     """Members who had a phone and were busy at some time of this hunt."""
     _auto_blocked: set[int] = field(default_factory=set)
+    _do_not_disturb: set[int] = field(default_factory=set)
     _no_way: dict[int, str] = field(default_factory=dict)
     """Why no phone of a member could be dialled at the latest check, or the switch where it is."""
 
@@ -207,7 +208,12 @@ class Hunt:
 
     def saw(self, member: Member, status: MemberStatus) -> None:
         """Note what the status of a member says besides a skip reason."""
-        for members, holds in ((self._talking, status.on_call), (self._auto_blocked, status.auto_blocked)):
+        by_directory = status.do_not_disturb and not status.blocked
+        for members, holds in (
+            (self._talking, status.on_call),
+            (self._auto_blocked, status.auto_blocked),
+            (self._do_not_disturb, by_directory),
+        ):
             (members.add if holds else members.discard)(member.id)
         self._no_way.pop(member.id, None)
         no_way = status.undialable or status.other_switch
@@ -218,6 +224,8 @@ class Hunt:
         """Return the detail of a skip, if there is one."""
         if reason in (SkipReason.NOT_DIALABLE, SkipReason.OTHER_SWITCH):
             return self._no_way.get(member.id)
+        if reason is SkipReason.BLOCKED and member.id in self._do_not_disturb:
+            return DIRECTORY
         blocked_by_itself = reason is SkipReason.BLOCKED and member.id in self._auto_blocked
         return AUTO_BLOCKED if blocked_by_itself else None
 

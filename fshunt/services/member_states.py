@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from fshunt.db.queries.claimed_members import ClaimedMember, claimed_members
 from fshunt.errors import FshuntError
-from fshunt.hunting.availability import MemberState, MemberStatus, member_state
+from fshunt.hunting.availability import DIRECTORY, MemberState, MemberStatus, member_state
 from fshunt.services import cluster_health
+from fshunt.services.switch_checks import not_honoured
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -34,7 +35,7 @@ NOT_CONFIGURED = "No [[switch]] is configured: member states are those in the da
 class StateOfMember:
     """A member's state, since when, and the number of the other party; None where that is not known.
 
-    ``detail``: why a phone cannot be dialled, or the switches whose calls alone ring it.
+    ``detail``: why a phone cannot be dialled, the switches whose calls alone ring it, or what has the member blocked.
     ``left``: the claim belongs to a daemon that is gone, so the call may have ended since.
     """
 
@@ -90,6 +91,18 @@ class SwitchPhones:
             None if any(each.endpoints for each in found) else next((w for each in found if (w := each.why_not)), None)
         )
 
+    def do_not_disturb(self, number: str) -> bool:
+        """Whether the directory of each switch says so."""
+        return bool(self._answers) and all(each.phones[number].do_not_disturb for each in self._answers)
+
+    def not_honoured(self, number: str) -> list[str]:
+        """Return what does not count of the user's dial-strings, in a sentence for each switch."""
+        return [
+            not_honoured(number, each.switch.name, each.phones[number].reach.not_honoured)
+            for each in self._answers
+            if each.phones[number].reach.not_honoured is not None
+        ]
+
     def at_some_switches(self, number: str) -> str | None:
         """Return the switches that have all phones of an extension, if other switches have no route to any of them."""
         having = [each.switch for each in self._answers if each.phones[number].registered]
@@ -132,10 +145,12 @@ def of_group(
     phones, sentences = ask(switches, group)
     living = _living(store, url, pause) if claimed else set()
     sentences += [
-        f"A phone of {member.extension} cannot be rung, its registered contact is {why}."
+        f"A phone of {member.extension} cannot be rung: {why}."
         for member in group.members
         for why in phones.all_undialable(member)
     ]
+    extensions = dict.fromkeys(m.address.number for m in group.members if not m.address.external)
+    sentences += [sentence for number in extensions for sentence in phones.not_honoured(number)]
     return GroupStates(at, states(group, phones, claimed, at, living), tuple(sentences))
 
 
@@ -205,6 +220,7 @@ def _state(
     status = replace(
         MemberStatus.of(member, claimed=claim is not None and claim.answered is None),
         registered=registered,
+        do_not_disturb=not external and phones.do_not_disturb(member.address.number),
         undialable=None if external else phones.undialable(member.address.number),
         other_switch=None if external else phones.at_some_switches(member.address.number),
         on_call=_first(calls, "talking") is not None or (claim is not None and claim.answered is True),
@@ -223,6 +239,8 @@ def _in_detail(
     status: MemberStatus,
 ) -> StateOfMember:
     """Add since when, with whom, and why or where."""
+    if word is MemberState.BLOCKED and not status.blocked:
+        return StateOfMember(word, detail=DIRECTORY)
     if word is MemberState.NOT_DIALABLE:
         return StateOfMember(word, detail=status.undialable)
     if word is MemberState.OTHER_SWITCH:

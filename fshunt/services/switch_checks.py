@@ -16,6 +16,7 @@ from fshunt.esl.commands import Command
 from fshunt.esl.frames import Frame
 from fshunt.freeswitch import contacts
 from fshunt.freeswitch.dialplan_lookup import Answer, find_number, read_context
+from fshunt.freeswitch.directory import read_dial_string
 from fshunt.hunting import validation
 from fshunt.settings import WatchedSwitch
 
@@ -96,6 +97,36 @@ def check_registrations(switch: CommandSender, extension: str, domain: str) -> C
     if not phones:
         return Checked(Answer.NOT_FOUND, f"no phone is registered at {extension}@{domain}")
     return Checked(Answer.FOUND, "1 phone" if phones == 1 else f"{phones} phones")
+
+
+def not_honoured(extension: str, switch: str, what: str | None) -> str:
+    """Say what does not count of a user's dial-string."""
+    return f"Dial-string of {extension} in the directory of switch {switch}: {what} is not honoured."
+
+
+def dial_strings(switch: WatchedSwitch, users: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a sentence for each user, (extension, domain), whose dial-string is not wholly honoured.
+
+    Raises what the connection raises.
+    """
+    from fshunt.esl.inbound import Inbound
+
+    asked = list(users)
+    questions = [
+        api.user_param(validation.check_extension(user), validation.check_domain(domain), "dial-string")
+        for user, domain in asked
+    ]
+    inbound = Inbound.connect(switch.host, switch.port, switch.password(), CONNECT_SECONDS)
+    try:
+        replies = inbound.send_all(questions, ANSWER_SECONDS) if questions else []
+    finally:
+        inbound.close()
+    found = [read_dial_string(frame.reply_text).not_honoured for frame in replies]
+    return [
+        not_honoured(f"{user}@{domain}", switch.name, what)
+        for (user, domain), what in zip(asked, found, strict=True)
+        if what is not None
+    ]
 
 
 def check_number(switch: CommandSender, number: str, context: str) -> Checked:

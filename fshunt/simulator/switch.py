@@ -102,6 +102,8 @@ class SimulatedSwitch:
         self.routes: dict[str, list[Action]] = {}
         """Numbers with a dialplan of their own, which overrides pilots and extensions."""
         self.unknown_users: set[str] = set()
+        self.dial_strings: dict[str, str] = {}
+        """Those of users who are not reached at their registered phones, such as ``error/user_busy``."""
         self.mute_boxes: set[str] = set()
         self._watchers: list[Callable[[Fact], None]] = []
         self._session_ids = itertools.count(1)
@@ -261,6 +263,11 @@ class SimulatedSwitch:
 
     def _user_phones(self, address: str) -> list[Phone]:
         user, _, domain = address.partition("@")
+        said = self.dial_strings.get(user, "")
+        if said.startswith("error/"):
+            raise DialError(said.removeprefix("error/").upper(), f"The directory says {said} of {user}.")
+        if said.startswith("sofia/"):
+            return self.find_phones(said, alone=True)
         phones = self.registrations.phones_of(user, domain or self.domain)
         if not phones:
             known = self.registrations.is_user(user, domain or self.domain)

@@ -165,6 +165,12 @@ class Pbx:
             said = self.api(command)
             assert "+OK" in said, said
 
+    def set_dial_strings(self, own: Mapping[str, str], of_group: Mapping[str, str] | None = None) -> None:
+        """Give users, or the group of a user, these dial-strings in the directory; all others have the domain's."""
+        self._write_users(own, of_group or {})
+        said = self.api("reloadxml")
+        assert "+OK" in said, said
+
     def messages(self, box: str) -> list[Path]:
         """The messages in a voicemail box."""
         return sorted((self.folder / "storage" / "voicemail" / "default" / DOMAIN / box).glob("msg_*.wav"))
@@ -186,7 +192,7 @@ class Pbx:
             "live_rtp_last": self._rtp_first() + RTP_PORTS,
         }  # fmt: skip
         self._set(values | {"live_callid_as_uuid": "false"})
-        _write_include(conf / "users.xml", [_user(str(extension)) for extension in USERS])
+        self._write_users({}, {})
         _write_include(conf / "phrases.xml", [_phrase(name) for name in PHRASES])
         (conf / "dialplan").mkdir(exist_ok=True)
         (conf / "dialplan" / "fshunt.xml").write_text(self.shipped_dialplan())
@@ -196,6 +202,16 @@ class Pbx:
         self._values |= values
         lines = [f'<X-PRE-PROCESS cmd="set" data="{name}={value}"/>' for name, value in self._values.items()]
         _write_include(self.folder / "conf" / "live.xml", lines)
+
+    def _write_users(self, own: Mapping[str, str], of_group: Mapping[str, str]) -> None:
+        conf, users = self.folder / "conf", [str(extension) for extension in USERS]
+        ours = [_user(each, own.get(each)) for each in users if each not in of_group]
+        groups = [
+            f'<group name="of-{each}"><params>{_dial_string(said)}</params><users>{_user(each)}</users></group>'
+            for each, said in of_group.items()
+        ]
+        _write_include(conf / "users.xml", ours)
+        _write_include(conf / "groups.xml", groups)
 
     def _rtp_first(self) -> int:
         return OWN_PORTS[1] + (self.ports.sip - OWN_PORTS[0]) // RTP_PORTS * RTP_PORTS
@@ -236,9 +252,14 @@ def _write_include(path: Path, lines: list[str]) -> None:
     path.write_text("\n".join(["<include>", *lines, "</include>", ""]))
 
 
-def _user(extension: str) -> str:
+def _dial_string(said: str | None) -> str:
+    return "" if said is None else f'<param name="dial-string" value="{said}"/>'
+
+
+def _user(extension: str, dial_string: str | None = None) -> str:
+    password = f'<param name="vm-password" value="{extension}"/>'
     return (
-        f'<user id="{extension}"><params><param name="vm-password" value="{extension}"/></params>'
+        f'<user id="{extension}"><params>{password}{_dial_string(dial_string)}</params>'
         f'<variables><variable name="user_context" value="default"/></variables></user>'
     )
 

@@ -21,6 +21,7 @@ from fshunt.freeswitch import contacts
 from fshunt.freeswitch.caller_id import CallerId
 from fshunt.freeswitch.contacts import MemberPhones
 from fshunt.freeswitch.dialstring import Confirm, LegPlan, external_endpoint
+from fshunt.freeswitch.directory import Way, is_by_directory
 from fshunt.freeswitch.offers import Leg, Offer, is_leg_of, leg_uuid
 from fshunt.freeswitch.phones import PhoneCall, PhoneState
 from fshunt.hunting.availability import MemberStatus, SkipReason, skip_reason
@@ -92,7 +93,7 @@ def choose(
     the phones to ring among those that the members have.
     """
     seen = {m.id: _look(hunt, m, deps) for m in members}
-    asked = _worth_asking(members, seen, hunt.group, queued)
+    asked = _worth_asking(members, seen, hunt.group, queued, deps)
     phones = which(find_phones(session, hunt.group.domain, asked, deps))
     seen |= {m.id: _with_phones(seen[m.id], phones.get(m.id)) for m in members}
     # Only the database knows who is disabled or blocked now; all other reasons count before it is asked.
@@ -122,23 +123,40 @@ def _seen_after_the_others(
 
 
 def _worth_asking(
-    members: Sequence[Member], seen: dict[int, MemberStatus], group: Group, queued: QueuedCaller | None
+    members: Sequence[Member],
+    seen: dict[int, MemberStatus],
+    group: Group,
+    queued: QueuedCaller | None,
+    deps: Dependencies,
 ) -> list[Member]:
     """Return the members whose phones the switch is asked for: all whom nothing hinders but, maybe, a missing phone.
 
     The monitor's events are late (fact 29), so its word that there is no phone does not count for a new call. A queued
-    caller is woken by the event and looks again, so that callers who wait cost the switch nothing.
+    caller is woken by the event and looks again, so that callers who wait cost the switch nothing. Of a
+    member without a registration the directory may say that there is another way: a new call asks that, too.
     """
-    if queued is None:
-        seen = {m.id: replace(seen[m.id], registered=None) for m in members}
-    return _unhindered(members, seen, group)
+    if queued is not None:
+        return _unhindered(members, seen, group)
+    new = {
+        m.id
+        for m in members
+        if seen[m.id].registered is False and deps.known_users.is_by_contacts(group.domain, m.address.number) is None
+    }
+    free = _unhindered(members, {m.id: replace(seen[m.id], registered=None) for m in members}, group)
+    return [m for m in members if m in free or m.id in new]
 
 
 def _with_phones(status: MemberStatus, phones: MemberPhones | None) -> MemberStatus:
     """Add what the switch said of a member's phones; None: it was not asked."""
     if phones is None:
         return status
-    return replace(status, registered=phones.registered, undialable=phones.why_not, other_switch=phones.other_switch)
+    return replace(
+        status,
+        do_not_disturb=phones.do_not_disturb,
+        registered=phones.registered,
+        undialable=phones.why_not,
+        other_switch=phones.other_switch,
+    )
 
 
 def _unhindered(members: Sequence[Member], seen: dict[int, MemberStatus], group: Group) -> list[Member]:
@@ -180,21 +198,30 @@ def is_on_another_call(session: Session, hunt: Hunt, member: Member, deps: Depen
     """Tell whether a member whom this hunt rings talks to somebody else, on another line; a group may allow it.
 
     Only the call's own switch is looked at: at another one, the answer to this hunt would look like another call.
+    So would the far end of a loopback (fact 52).
     """
     if member.address.external or hunt.group.call_waiting:
+        return False
+    if deps.known_users.is_by_directory(hunt.group.domain, member.address.number):
         return False
     calls = deps.monitor.look(hunt.group.domain, member.address.number, core_uuid_of(session)).calls
     return any(call.state is PhoneState.TALKING and not _is_of(call, hunt) for call in calls)
 
 
 def _look(hunt: Hunt, member: Member, deps: Dependencies) -> MemberStatus:
-    """What is known of a member without asking anybody: whether there is a phone, and who is on it."""
+    """What is known of a member without asking anybody: whether there is a phone, and who is on it.
+
+    That none is registered says nothing of a member whom the directory has reached otherwise.
+    """
     group = hunt.group
     seen = NOTHING_SEEN if member.address.external else deps.monitor.look(group.domain, member.address.number)
     calls = [call for call in seen.calls if not _is_of(call, hunt)]
+    registered = True if member.address.external else seen.registered
+    if registered is False and deps.known_users.is_by_contacts(group.domain, member.address.number) is False:
+        registered = None
     in_wrap_up = deps.wrap_ups.in_wrap_up(member.id, group.wrap_up_seconds)
     return MemberStatus(
-        registered=True if member.address.external else seen.registered,
+        registered=registered,
         on_call=hunt.is_caller(member) or any(call.state is PhoneState.TALKING for call in calls),
         is_caller=hunt.is_caller(member),
         ringing=any(call.state is PhoneState.RINGING for call in calls),
@@ -218,7 +245,12 @@ def without_phone(hunt: Hunt, extension: str, deps: Dependencies) -> list[str]:
     known = deps.group_cache.of_member(group.domain, extension)
     others = {member for each in (group, *known) for member in each.members}
     phones = {m.extension: m.address.number for m in others if not m.address.external}
-    gone = {ext for ext, number in phones.items() if deps.monitor.look(group.domain, number).registered is False}
+    gone = {
+        ext
+        for ext, number in phones.items()
+        if deps.monitor.look(group.domain, number).registered is False
+        and deps.known_users.is_by_contacts(group.domain, number) is not False
+    }
     return sorted(met | gone)
 
 
@@ -233,7 +265,8 @@ def find_phones(session: Session, domain: str, members: Sequence[Member], deps: 
         for why in found.undialable:
             log.warning("call %s: a phone of %s skipped: %s", session.uuid, extension, why)
     for extension, found in answers.items():
-        if not found.registered:
+        deps.known_users.note(domain, extension, found.reach)
+        if not found.registered and found.reach.way is Way.CONTACTS:
             answers[extension] = _at_another_switch(session, domain, extension, deps)
     return {
         m.id: MemberPhones((external_endpoint(m.address),)) if m.address.external else answers[m.address.number]
@@ -271,7 +304,7 @@ def make_offers(
         presence_id = None if member.address.external else f"{member.address.number}@{group.domain}"
         shown = caller_id(member, group, caller, gateway)
         offer_id = uuid4().hex
-        external = member.address.external
+        external = member.address.external or any(is_by_directory(endpoint) for endpoint in each.endpoints)
         setup_seconds = settings.external_setup_seconds if external else settings.dead_phone_seconds
         legs = [
             Leg(leg_uuid(offer_id, n), endpoint, setup_seconds, external)

@@ -62,6 +62,8 @@ class Switch(Protocol):
     """The channels that are kept for the place of others, which still ring, by those others."""
     unknown_users: set[str]
     """Users that the directory has not; it has all others."""
+    dial_strings: dict[str, str]
+    """Of users who are not reached at their registered phones."""
     mute_boxes: set[str]
     """Users whose voicemail ends at once."""
 

@@ -108,12 +108,19 @@ def _domain_exists(switch: Switch, argument: str) -> str:
     return "true" if argument == switch.domain else "false"
 
 
+USUAL_DIAL_STRING = (
+    "{^^:presence_id=${dialed_user}@${dialed_domain}}${sofia_contact(*/${dialed_user}@${dialed_domain})}"
+)
+
+
 def _user_data(switch: Switch, argument: str) -> str:
     who, _, what = argument.partition(" ")
     user, _, domain = who.partition("@")
-    if domain != switch.domain or user in switch.unknown_users or what != "attr id":
+    if domain != switch.domain or user in switch.unknown_users:
         return NO_OUTPUT
-    return user
+    if what == "param dial-string":
+        return switch.dial_strings.get(user, USUAL_DIAL_STRING)
+    return user if what == "attr id" else NO_OUTPUT
 
 
 def _vm_boxcount(switch: Switch, argument: str) -> str:
