@@ -314,7 +314,10 @@ _GROUP_FIELDS = (
         name="music",
         kind=FieldKind.TEXT,
         label="Music",
-        help="What the caller hears instead of ringing, such as local_stream://moh.",
+        help=(
+            "What the caller hears instead of ringing, such as local_stream://moh, which goes on when the next member "
+            "is rung; a sound file begins again."
+        ),
         option="--music",
         metavar="SOURCE",
         check=validation.check_music,
