@@ -29,9 +29,15 @@ class CurrentSettings:
     def take(self, loaded: Settings) -> Reloaded:
         """Take all new values that need no restart; raise SettingsError, with nothing taken, if they do not fit."""
         before = self._settings
-        differ = [name for name in ROWS if getattr(loaded, name) != getattr(before, name)]
+        # Until a restart we listen where we do: what depends on it by default, such as `controllers`, does not differ.
+        at_our_address = loaded.moved_to(before.listen)
+        differ = [
+            name
+            for name in ROWS
+            if getattr(loaded if name == "listen" else at_our_address, name) != getattr(before, name)
+        ]
         kept = {name: getattr(before, name) for name in differ if ROWS[name].restart}
-        after = replace(loaded, **kept)
+        after = replace(at_our_address, **kept)
         after.check()
         self._settings = after
         return Reloaded(tuple(name for name in differ if name not in kept), tuple(kept))

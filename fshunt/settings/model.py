@@ -268,14 +268,18 @@ class Settings:
 
         Defaults that depend on the address change with it.
         """
-        changed = replace(
+        changed = self.moved_to(listen)
+        changed.check()
+        return changed
+
+    def moved_to(self, listen: Address) -> Settings:
+        """Return the settings with another address to listen on and the defaults that depend on it, unchecked."""
+        return replace(
             self,
             listen=listen,
             controllers=() if self.controllers == (self.listen.reachable(),) else self.controllers,
             node_name="" if self.node_name == default_node_name(self.listen) else self.node_name,
         )
-        changed.check()
-        return changed
 
     def check(self) -> None:
         """Refuse settings that are valid alone but not together (design, section 9)."""

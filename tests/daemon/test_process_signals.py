@@ -24,16 +24,19 @@ NET = ipaddress.ip_network("192.0.2.0/24")
 
 def test_a_reload_takes_all_but_what_needs_a_restart() -> None:
     current = CurrentSettings(Settings())
-    loaded = replace(
-        Settings(), max_calls=7, seconds_per_ring=5.0, listen=Address("127.0.0.1", 9000), node_name="another"
-    )
+    loaded = Settings(max_calls=7, seconds_per_ring=5.0, listen=Address("127.0.0.1", 9000), node_name="another")
     reloaded = current.take(loaded)
-    assert set(reloaded.changed) == {"max_calls", "seconds_per_ring", "controllers"} - (
-        {"controllers"} if loaded.controllers == Settings().controllers else set()
-    )
-    assert reloaded.need_restart == ("listen", "node_name")
+    assert set(reloaded.changed) == {"max_calls", "seconds_per_ring"}
+    assert set(reloaded.need_restart) == {"listen", "node_name"}
     assert (current.now.max_calls, current.now.listen) == (7, Settings().listen)
-    assert current.take(loaded) == Reloaded((), ("listen", "node_name")), "they are told again until the restart"
+    assert current.take(loaded) == Reloaded((), reloaded.need_restart), "they are told again until the restart"
+
+
+def test_defaults_that_depend_on_the_address_stay_with_it_until_the_restart() -> None:
+    current = CurrentSettings(Settings())
+    assert current.take(Settings(listen=Address("127.0.0.1", 9000))) == Reloaded((), ("listen",))
+    assert current.now.controllers == Settings().controllers
+    assert current.now.given_controllers() == (), "callers come back to where this daemon listens"
 
 
 def test_settings_that_do_not_fit_what_cannot_change_are_refused_whole() -> None:
