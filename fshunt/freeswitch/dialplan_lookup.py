@@ -168,6 +168,8 @@ def _matches(test: Element, number: str) -> bool | None:
 def compile_expression(expression: str) -> re.Pattern[str] | None:
     """Return a dialplan's expression for Python; None for one that differs there, or whose match could take long."""
     flags = re.ASCII
+    if expression.startswith("_"):  # FreeSWITCH takes it for a pattern of Asterisk, as in _1XXX
+        return None
     if expression.startswith("/") and "/" in expression[1:]:
         expression, _, options = expression[1:].rpartition("/")
         flags |= re.IGNORECASE if "i" in options else 0

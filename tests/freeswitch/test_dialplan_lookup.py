@@ -56,6 +56,7 @@ def condition(attributes: str, actions: str = BRIDGE) -> str:
         (condition(r'field="${destination_number}" expression="^47\d\d$"'), "4711", FOUND),
         (condition(r'field="destination_number" expression="^47" wday="2-6"'), "4711", UNKNOWN),
         (condition(r'field="destination_number" expression="/^47AB$/i"'), "47ab", FOUND),
+        (condition('field="destination_number" expression="_47XX"') + REFUSES, "4711", UNKNOWN),
         (condition(r'field="destination_number" expression="^4711\z"'), "4711", FOUND),
         (condition('field="destination_number"', f"<expression>^4711$</expression>{BRIDGE}"), "4711", FOUND),
         (condition('field="destination_number" expression="^1$" break="never"')[:-12]
