@@ -101,7 +101,7 @@ def check_registrations(switch: CommandSender, extension: str, domain: str) -> C
 
 def not_honoured(extension: str, switch: str, what: str | None) -> str:
     """Say what does not count of a user's dial-string."""
-    return f"Dial-string of {extension} in the directory of switch {switch}: {what} is not honoured."
+    return f"Dial-string of {extension} in the directory of switch {switch}: not honoured is {what}."
 
 
 def dial_strings(switch: WatchedSwitch, users: Iterable[tuple[str, str]]) -> list[str]:

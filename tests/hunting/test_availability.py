@@ -16,6 +16,7 @@ STATUSES = st.builds(
     MemberStatus,
     enabled=st.booleans(),
     blocked=st.booleans(),
+    do_not_disturb=st.booleans(),
     registered=st.none() | st.booleans(),
     undialable=st.none() | st.just("no SIP address"),
     other_switch=st.none() | st.just("10.0.0.2:8021"),
@@ -31,7 +32,7 @@ STATUSES = st.builds(
 def holds(reason: SkipReason, p: MemberStatus, call_waiting: bool) -> bool:
     return {
         SkipReason.DISABLED: not p.enabled,
-        SkipReason.BLOCKED: p.blocked,
+        SkipReason.BLOCKED: p.blocked or p.do_not_disturb,
         SkipReason.UNREGISTERED: p.registered is False,
         SkipReason.NOT_DIALABLE: p.undialable is not None,
         SkipReason.OTHER_SWITCH: p.other_switch is not None,
@@ -93,6 +94,7 @@ def test_every_reason_has_words() -> None:
         (MemberStatus(registered=True, idle_since=NOW - timedelta(seconds=9)), MemberState.WRAP_UP),
         (MemberStatus(registered=True, idle_since=NOW - timedelta(seconds=10)), MemberState.FREE),
         (MemberStatus(registered=None), MemberState.UNKNOWN),
+        (MemberStatus(registered=False, do_not_disturb=True), MemberState.BLOCKED),
         (MemberStatus(registered=True, other_switch="10.0.0.2:8021"), MemberState.OTHER_SWITCH),
         (MemberStatus(registered=True, other_switch="10.0.0.2:8021", on_call=True), MemberState.ON_CALL),
         (MemberStatus(registered=True, undialable="no SIP address"), MemberState.NOT_DIALABLE),

@@ -102,8 +102,8 @@ async def test_what_is_not_honoured_is_told(lab, admin, watching, directory):
     admin.group(members=("1001", "1002", "1003"))
     name = watching.environment["FSHUNT_SWITCH"].partition("=")[0]
     told = [
-        f"1001 in the directory of switch {name}: its several endpoints is not honoured.",
-        f"1002 in the directory of switch {name}: leg_timeout in it is not honoured.",
+        f"1001 in the directory of switch {name}: not honoured is its several endpoints.",
+        f"1002 in the directory of switch {name}: not honoured is leg_timeout in it.",
     ]
     found = json.loads(admin("member", "list", "5000", "--json"))
     assert [each["state"] for each in found["members"]] == ["not-dialable", "free", "free"]

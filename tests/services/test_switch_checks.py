@@ -35,6 +35,8 @@ class FakeSwitch:
 
     def _answer(self, line: str) -> str:
         word = line.split()[0]
+        if line.endswith("param dial-string"):
+            return self.answers.get("dial_string", NOTHING)
         return self.answers["enabled" if line.endswith("param vm-enabled") else word]
 
 
