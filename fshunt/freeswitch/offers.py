@@ -137,7 +137,7 @@ class Leg:
         if self.outcome is not None:
             return
         if self.ending is not None and self.ending.recorded is not None and cause == self.ending.cause:
-            cause = self.ending.recorded
+            cause, sip_code = self.ending.recorded, None  # what the phone answers to our end says nothing of it
         self.cause, self.sip_code = cause, sip_code
         found = outcome_of(cause, sip_code, external=self.external, rang=rang)
         taken = found in (Outcome.ANSWERED, Outcome.ANSWERED_ELSEWHERE, Outcome.CALLER_GONE)
@@ -235,6 +235,10 @@ class Offer:
     def live_legs(self) -> list[Leg]:
         """The legs that have not ended."""
         return [leg for leg in self.legs if leg.outcome is None]
+
+    def legs_to_call_off(self) -> list[Leg]:
+        """The legs that may be ended before their time: one that was picked up has the call, unless it must confirm."""
+        return [leg for leg in self.live_legs() if leg.confirms or not leg.picked_up]
 
     def decisive(self) -> Leg | None:
         """The ended leg that decides the outcome; None if none has ended."""

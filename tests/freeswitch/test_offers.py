@@ -251,6 +251,21 @@ def test_a_picked_up_phone_that_is_never_connected_is_given_up() -> None:
     assert stage.next_due() == 103.0 + CONNECT_SECONDS
 
 
+def test_a_phone_that_was_picked_up_is_not_called_off_unless_it_must_confirm() -> None:
+    stage = StageLegs([offer("1", "a", "b"), offer("2", "c", "d", confirm=5.0)])
+    for leg in ("a", "c"):
+        stage.on_leg_event(event("CHANNEL_ANSWER", leg), 102.0)
+    assert [[leg.uuid for leg in each.legs_to_call_off()] for each in stage.offers] == [["b"], ["c", "d"]]
+
+
+def test_what_a_phone_answers_to_being_called_off_is_not_its_word() -> None:
+    stage = StageLegs([offer("1", "a")])
+    rings(stage, "a", 101.0)
+    stage.offers[0].legs[0].call_off("LOSE_RACE", 103.0, "ORIGINATOR_CANCEL")
+    stage.on_leg_event(hangup("a", "LOSE_RACE", 487), 103.1)
+    assert [o.outcome for o in stage.settled()] == [Outcome.CALLER_GONE]
+
+
 def test_the_winner_answered_the_others_hear_that_it_was_answered_elsewhere() -> None:
     stage = StageLegs([offer("1", "a"), offer("2", "b", "c"), offer("3", "d", confirm=5.0)])
     stage.on_leg_event(event("CHANNEL_ANSWER", "d"), 102.0)

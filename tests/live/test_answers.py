@@ -131,3 +131,14 @@ async def test_the_ring_time_of_a_mobile_counts_from_when_it_rings(lab, admin, d
     assert lab.ringing_seconds("4155550177") == pytest.approx(seconds, abs=TOLERANCE_SECONDS)
     (call,) = admin.calls()
     assert [end[:2] for end in ends(call)] == [("4155550177@carrier", outcome)]
+
+
+@pytest.mark.parametrize("after", [0.03, 0.05])
+async def test_a_phone_picked_up_just_after_another_one_of_the_member_refused_keeps_the_call(lab, admin, after):
+    await lab.register("1001/app")
+    admin.group("--ring-seconds", "8", members=("1001",))
+    lab.behave("1001", reject=486, reject_after=1.0)
+    lab.behave("1001/app", answer_after=1.0 + after, hangup_after=1.0)
+    assert await lab.caller("5000").dial().result(10) == 200
+    await lab.until(lambda: lab.seen("1001/app", "HANGUP") or lab.seen("1001/app", "BYE"))
+    assert not lab.seen("1001/app", "BYE"), "connected and cut"

@@ -192,7 +192,7 @@ class Ringing:
     def _end_withdrawn(self) -> None:
         for offer in self.legs.offers:
             reason = self._withdrawn.get(offer.member_id)
-            others = [leg for leg in offer.live_legs() if leg.confirms or not leg.picked_up]
+            others = offer.legs_to_call_off()
             if reason is not None and others:
                 cause, why = WITHDRAWN[reason]
                 offer.withdraw(why)
@@ -283,19 +283,19 @@ class Ringing:
     def _caller_replaced(self) -> None:
         """End the ringing: the phones ring anew for who comes (fact 63). One that is picked up has the call."""
         for offer in self.legs.offers:
-            self._call_off(offer.live_legs(), "ORIGINATOR_CANCEL")
+            self._call_off(offer.legs_to_call_off(), "ORIGINATOR_CANCEL")
 
     def _call_off_others_if_declined(self, offer: Offer) -> None:
         """A refusal at one phone is the member's word for all of them (RFC 3261 section 16.7, step 5)."""
         if not any(leg.outcome is Outcome.DECLINED for leg in offer.legs):
             return
-        self._call_off(offer.live_legs(), "CALL_REJECTED")
+        self._call_off(offer.legs_to_call_off(), "CALL_REJECTED")
 
     def _on_key(self, event: Frame) -> None:
         """A member who must confirm and presses another key has refused, and hears no more of the call."""
         offer = self.legs.on_key(event)
         if offer is not None:
-            for leg in offer.live_legs():
+            for leg in offer.legs_to_call_off():
                 self._call_off([leg], "CALL_REJECTED" if leg.pressed else "NO_ANSWER")
 
     def _call_off(self, legs: Sequence[Leg], recorded: str) -> None:
