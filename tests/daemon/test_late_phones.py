@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-import gevent
+from types import SimpleNamespace
+from typing import cast
 
+import gevent
+import pytest
+
+from fshunt.daemon.call import late_phones
+from fshunt.daemon.call.late_phones import MetPhones
+from fshunt.esl.session import Session
+from fshunt.freeswitch.contacts import MemberPhones
+from fshunt.freeswitch.late_legs import can_be_called
+from fshunt.hunting.group import WhenBusy
+from fshunt.hunting.hunt import Hunt
 from fshunt.hunting.ringtime import RingTime
 from fshunt.simulator.core.phones import Behaviour, Phone, answers, refuses
 from tests.support.rig import RINGS_OUT, Rig, passed, rang
@@ -60,6 +71,14 @@ def test_late_phones_ring_in_the_order_of_the_policy(light_rig: Rig) -> None:
     assert [offer.extension for offer in record.offers] == ["1003", "1001", "1002"]
 
 
+def test_a_caller_who_is_about_to_queue_is_offered_the_new_phone_of_who_was_rung_in_vain(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", "1002", ring_time=RINGS_OUT, when_busy=WhenBusy.QUEUE)
+    light_rig.phones("1001")
+    light_rig.phones("1002", behaviour=refuses(486))
+    comes_during_the_call(light_rig, "1001", while_rings="1001")
+    assert rang(light_rig.call()) == [("1001", "no-answer"), ("1002", "busy"), ("1001", "answered")]
+
+
 def test_who_has_declined_is_not_rung_at_another_phone(light_rig: Rig) -> None:
     light_rig.group("5000", "1001", "1002", ring_time=RINGS_OUT)
     light_rig.phones("1001", behaviour=refuses(603))
@@ -79,3 +98,15 @@ def test_nobody_is_rung_late_when_the_time_of_the_hunt_is_over(light_rig: Rig) -
     light_rig.phones("1002")
     comes_during_the_call(light_rig, "1001", while_rings="1002")
     assert rang(light_rig.call()) == [("1002", "no-answer")]
+
+
+def test_a_phone_that_cannot_join_the_ringing_is_rung_at_the_next_stage(
+    light_rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = light_rig.group("5000", "1001")
+    (member,) = group.members
+    plain, comma = "sofia/internal/sip:1001@192.0.2.1:5060", "sofia/internal/sip:1001@192.0.2.2:5060;x=a,b"
+    monkeypatch.setattr(late_phones, "find_phones", lambda *_: {member.id: MemberPhones((plain, comma))})
+    met, asked = MetPhones(), (cast(Session, None), cast(Hunt, SimpleNamespace(group=group)), light_rig.daemon.deps)
+    assert met.late_of([member], *asked, can_be_called)[member.id].endpoints == (plain,)
+    assert met.without_met({member.id: MemberPhones((plain, comma))})[member.id].endpoints == (comma,)

@@ -211,9 +211,9 @@ class Call:
     def _ring_late_phones(self, hunt: Hunt) -> bool:
         """Ring the phones that have registered since their members were rung or skipped; tell whether one has the call.
 
-        A caller who is about to queue is offered them there.
+        A caller who is about to queue is offered there the members for whom they wait.
         """
-        if hunt.waits() or self.deps.monotonic() >= self.gives_up_at:
+        if self.deps.monotonic() >= self.gives_up_at:
             return False
         self.session.check_caller()
         stages = hunt.late_stages(self._met.late(self.session, hunt, self.deps))
@@ -322,9 +322,9 @@ class Call:
         members = [m for m in group.members if m.id in offers and not m.address.external]
         if slot is None or not members:
             return
-        found = self._met.late_of(members, self.session, hunt, self.deps)
+        found = self._met.late_of(members, self.session, hunt, self.deps, can_be_called)
         for member in members:
-            for endpoint in filter(can_be_called, found[member.id].endpoints):
+            for endpoint in found[member.id].endpoints:
                 offer = offers[member.id]
                 leg, plan = late_leg(offer, member, group, endpoint, self.deps)
                 ringing.add(offer, leg, slot.call(plan, self.caller.shown_number, group.prefix))

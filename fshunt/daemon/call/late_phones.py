@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from fshunt.daemon.call.selection import Choice, Phones, find_phones
@@ -38,22 +38,39 @@ class MetPhones:
                 self._add(member, ())
 
     def late(self, session: Session, hunt: Hunt, deps: Dependencies) -> list[Member]:
-        """Ask the switch, once for all, who has got a phone that the hunt has not met; only these are returned."""
+        """Ask the switch, once for all, who has got a phone that the hunt has not met; only these are returned.
+
+        A caller who is about to queue is offered there whom they wait for, and so the others are asked about here.
+        """
         group = hunt.group
+        waited_for = hunt.queued_for() if hunt.waits() else ()
         asked = [
             member
             for member in group.members
-            if not member.address.external and member.id in self._met and hunt.last_end.get(member.id) in _WORTH_A_RING
+            if not member.address.external
+            and member not in waited_for
+            and member.id in self._met
+            and hunt.last_end.get(member.id) in _WORTH_A_RING
         ]
         found = self.without_met(find_phones(session, group.domain, asked, deps)) if asked else {}
         return [member for member in asked if found[member.id].endpoints]
 
-    def late_of(self, members: Sequence[Member], session: Session, hunt: Hunt, deps: Dependencies) -> Phones:
-        """Return the phones that members who ring have got since, and note them as met."""
+    def late_of(
+        self,
+        members: Sequence[Member],
+        session: Session,
+        hunt: Hunt,
+        deps: Dependencies,
+        can_ring: Callable[[str], bool],
+    ) -> Phones:
+        """Return the phones that members who ring have got since, and that can ring now; they are met by it."""
         found = self.without_met(find_phones(session, hunt.group.domain, members, deps))
+        late = {
+            each: replace(phones, endpoints=tuple(filter(can_ring, phones.endpoints))) for each, phones in found.items()
+        }
         for member in members:
-            self._add(member, found[member.id].endpoints)
-        return found
+            self._add(member, late[member.id].endpoints)
+        return late
 
     def without_met(self, phones: Phones) -> Phones:
         """Return the phones without those that were met."""
