@@ -61,7 +61,7 @@ def _change(app: App, done: str, change: Callable[[Session, str], Group]) -> Non
 @click.option(
     "--at", type=params.POSITION, metavar="POSITION", help="Position of the first of them. Without it: the end."
 )
-@member_options
+@member_options(clearable=False)
 @pass_app
 def add(app: App, /, pilot: str, ext: tuple[MemberAddress, ...], at: int | None, **options: Any) -> None:
     """Add members to a group.
@@ -155,7 +155,7 @@ def move(app: App, pilot: str, ext: MemberAddress, position: int) -> None:
 @member.command("set", example="fshunt member set 5000 1003 --ring-seconds 25 --weight 3")
 @pilot_argument
 @member_argument
-@member_options
+@member_options(clearable=True)
 @click.option("--group-ring", is_flag=True, help="Clear the member's own ring time: ring as long as the group says.")
 @pass_app
 def set_(app: App, /, pilot: str, ext: MemberAddress, group_ring: bool, **options: Any) -> None:

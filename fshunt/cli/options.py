@@ -53,9 +53,9 @@ def group_options(clearable: bool) -> Callable[[Decorated], Decorated]:
     return _options(GROUP_FIELDS, clearable)
 
 
-def member_options(command: Decorated) -> Decorated:
-    """Add the options of a member to a command."""
-    return _options(MEMBER_FIELDS, clearable=False)(command)
+def member_options(clearable: bool) -> Callable[[Decorated], Decorated]:
+    """Return the options of a member; where ``clearable``, the word `none` clears a setting."""
+    return _options(MEMBER_FIELDS, clearable)
 
 
 def _options(fields: Mapping[str, Field], clearable: bool) -> Callable[[Decorated], Decorated]:

@@ -148,5 +148,7 @@ def test_the_numbers_that_external_legs_show_are_on_the_groups_page(office):
     assert "+14155550123@carrier, shows 4930200" in page
     office.run("group", "set", "5000", "--caller-id-number", "none")
     assert "4930100" not in office.run("group", "show", "5000").stdout
+    office.run("member", "set", "5000", "+14155550123@carrier", "--caller-id-number", "none")
+    assert "4930200" not in office.run("group", "show", "5000").stdout
     refusal = office.refused(2, "member", "set", "5000", "1001", "--caller-id-number", "4930200")
     assert "1001 is an extension, whose phone shows the caller" in refusal
