@@ -78,7 +78,10 @@ def loop_warnings(group: Group, groups: Iterable[Group]) -> list[str]:
     way = loop_of(group, groups)
     if not way:
         return []
-    then = "the third time they go to its voicemail box"
+    box = group.box()
+    then = "the third time they are hung up, as it has no voicemail box"
+    if box is not None:
+        then = f"the third time they go to its voicemail box, {box}"
     return [f"Callers of group {group.pilot} can overflow back into it ({' to '.join(way)}): {then}."]
 
 

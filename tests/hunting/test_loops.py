@@ -44,6 +44,9 @@ def test_the_way_back_into_a_group(groups: list[Group], way: tuple[str, ...]) ->
     warnings = loop_warnings(groups[0], groups)
     assert len(warnings) == bool(way)
     assert all(" to ".join(way) in warning for warning in warnings)
+    assert all("hung up, as it has no voicemail box" in warning for warning in warnings)
+    with_box = replace(groups[0], voicemail="1009")
+    assert all(warning.endswith("its voicemail box, 1009.") for warning in loop_warnings(with_box, groups))
     elsewhere = [groups[0], *(replace(each, domain="other.test") for each in groups[1:])]
     assert loop_of(groups[0], elsewhere) == (), "another domain has other groups"
 
