@@ -45,6 +45,9 @@ FAMILIES = ("group_confirm_", "campon")
 OURS_ON_LEGS = frozenset({"presence_id", "sip_invite_domain", "dialed_user", "dialed_domain"})
 """What we say of each leg: exported, the caller's own value would stand over it (fact 22)."""
 
+WAYS = frozenset({"sip_invite_req_uri", "sip_invite_call_id", "sip_route_uri", "sip_invite_route_uri"})
+"""Where the call of a leg goes: exported, they take all phones of a stage to one place, or make one call of them."""
+
 OURS_ON_THE_CHANNEL = frozenset({"fail_on_single_reject", "ignore_early_media"})
 """What has a value of ours on the caller's channel: one for legs only would stand over it."""
 
@@ -91,7 +94,7 @@ def _disturbs(channel: Frame, name: str, exported: set[str]) -> bool:
     plain = _EXPORTED_ONLY.sub("", name, count=1).lower()
     for_legs_only = plain != name.lower()
     on_legs = for_legs_only or plain in exported
-    if _is_listed(plain) or (on_legs and plain in OURS_ON_LEGS) or (for_legs_only and plain in OURS_ON_THE_CHANNEL):
+    if _is_listed(plain) or (on_legs and plain in OURS_ON_LEGS | WAYS) or (for_legs_only and plain in OURS_ON_THE_CHANNEL):
         return True
     if not plain.startswith(HOOKS if on_legs else EARLY_HOOKS):
         return False

@@ -52,6 +52,13 @@ def test_what_is_said_of_each_leg_is_not_exported_over_it() -> None:
     assert disturbing(channel(nolocal__sip_invite_domain="x")) == ["nolocal:sip_invite_domain"]
 
 
+@pytest.mark.parametrize("name", ["sip_invite_req_uri", "sip_route_uri", "sip_invite_route_uri", "sip_invite_call_id"])
+def test_where_a_legs_call_goes_is_not_exported_to_all(name: str) -> None:
+    assert disturbing(channel(**{name: "sip:x"})) == [], "of the caller's channel alone"
+    assert disturbing(channel(**{name: "sip:x", "export_vars": name})) == [name]
+    assert disturbing(channel(**{f"nolocal__{name}": "sip:x"})) == [f"nolocal:{name}"]
+
+
 @pytest.mark.parametrize(
     ("hook", "runs", "goes"),
     [

@@ -67,6 +67,9 @@ HARMFUL = {
     "park_timeout": "1",
     "dialed_user": "1003",
     "presence_id": "1003@pbx.test",
+    "sip_invite_req_uri": "sip:1003@127.0.0.1:9",
+    "sip_route_uri": "sip:127.0.0.1:9",
+    "sip_invite_call_id": "one-for-all",
     "execute_on_ring": "sleep 1000",
     "execute_on_originate": "hangup",
     "execute_on_pre_originate": "sleep 3000",
@@ -91,7 +94,11 @@ async def test_whatever_the_dialplan_has_set_order_and_ring_times_are_the_groups
 
 
 @pytest.mark.parametrize(
-    "name", ["continue_on_fail", "fail_on_single_reject", "leg_timeout", "leg_delay_start", "park_timeout"]
+    "name",
+    [
+        *("continue_on_fail", "fail_on_single_reject", "leg_timeout", "leg_delay_start", "park_timeout"),
+        *("sip_invite_req_uri", "sip_route_uri", "sip_invite_call_id"),
+    ],
 )
 async def test_each_variable_alone_changes_nothing(lab, admin, before, name):
     before(("set", f"{name}={HARMFUL[name]}"), ("export", f"nolocal:{name}={HARMFUL[name]}"))
