@@ -94,7 +94,11 @@ def _disturbs(channel: Frame, name: str, exported: set[str]) -> bool:
     plain = _EXPORTED_ONLY.sub("", name, count=1).lower()
     for_legs_only = plain != name.lower()
     on_legs = for_legs_only or plain in exported
-    if _is_listed(plain) or (on_legs and plain in OURS_ON_LEGS | WAYS) or (for_legs_only and plain in OURS_ON_THE_CHANNEL):
+    if (
+        _is_listed(plain)
+        or (on_legs and plain in OURS_ON_LEGS | WAYS)
+        or (for_legs_only and plain in OURS_ON_THE_CHANNEL)
+    ):
         return True
     if not plain.startswith(HOOKS if on_legs else EARLY_HOOKS):
         return False

@@ -159,7 +159,8 @@ class Ringing:
             return
         if self.clock() >= self._look_at:
             self._look_at, self._looked_at = FOREVER, self.clock()
-            self.look(self)
+            with suppress(TimedOut):  # who rings already rings on, and may have been picked up meanwhile
+                self.look(self)
         if self.legs.all_ended and not self._slot_ended:  # else the bridge would go on with the slot alone
             self._slot_ended = True
             self.session.post(api.uuid_kill(self.slot.uuid, "NO_ANSWER"))

@@ -1,0 +1,33 @@
+"""One stage being rung, where the switch does not say what it is asked."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import cast
+
+from fshunt.daemon.call.ringing import Ringing, StageEnd
+from fshunt.esl.session import Session, TimedOut
+from fshunt.freeswitch.late_legs import Slot
+from fshunt.freeswitch.offers import Leg, Offer, StageLegs
+
+
+def test_phones_ring_on_where_the_switch_does_not_say_who_has_a_new_phone() -> None:
+    asked = []
+
+    def look(ringing: Ringing) -> None:
+        asked.append(ringing)
+        raise TimedOut("the switch has not answered")
+
+    def next_event(deadline: float, *, wakeable: bool) -> None:
+        time.sleep(max(0.0, min(deadline, time.monotonic() + 1.0) - time.monotonic()))
+
+    idle = SimpleNamespace(taken=False, replaced=False, gone=False, wake=lambda: None, next_event=next_event)
+    offer = Offer("1", 1, "1001", [Leg("a", "sofia/x/sip:y@z", 4.0)], 18.0, None, time.monotonic())
+    ringing = Ringing(
+        cast(Session, idle), StageLegs([offer]), lambda _offer: None, time.monotonic, Slot("0123abcd"), look
+    )
+    ringing.phones_changed()
+    ringing.stop()
+    assert ringing.until_end() is StageEnd.LEFT_RINGING
+    assert (asked, offer.outcome) == ([ringing], None)
