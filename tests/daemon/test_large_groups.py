@@ -172,4 +172,4 @@ def test_all_members_phones_are_asked_for_in_one_round_trip(light_rig: Rig, monk
     asked = recorded(monkeypatch, Connection, "ask")
     assert len(light_rig.call().offers) == MANY
     names = [[command.name for command in args[1]] for args, _ in asked]
-    assert names[:3] == [["connect"], ["api"] * (2 * MANY), ["api"]], "and the switch for its room, as there are many"
+    assert names[:3] == [["connect"], ["api"] * (3 * MANY), ["api"]], "and the switch for its room, as there are many"
