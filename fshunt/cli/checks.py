@@ -39,7 +39,12 @@ def all_checks(app: App) -> list[Check]:
     database = check_database(app.settings)
     groups = [check_groups(app)] if database.ok else []
     switches = [check_switch(switch) for switch in app.settings.switch]
-    asked = [check_destinations(app), *check_directory(app)] if groups and groups[0].ok else []
+    if not groups or not groups[0].ok:
+        asked = []
+    elif switches and not any(switch.ok for switch in switches):  # the reason stands beside each of them
+        asked = [Check("destinations", True, "Not checked: no switch answers.")]
+    else:
+        asked = [check_destinations(app), *check_directory(app)]
     return [database, *groups, check_listen(app.settings), check_metrics(app.settings), *switches, *asked]
 
 

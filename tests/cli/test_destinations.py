@@ -99,6 +99,7 @@ def test_a_switch_that_is_away_refuses_nothing(office, tmp_path):
         office.env["FSHUNT_SWITCH"] = f"127.0.0.1:{number_of(held)}={file}"
         result = office.run("group", "set", "5000", "--voicemail", "5999")
     assert "Warning: Voicemail box 5999 of pbx.test: not checked (switch 127.0.0.1:" in result.stderr
+    assert destinations(office) == (True, "Not checked: no switch answers."), "once, not for each box and number"
 
 
 def destinations(fshunt) -> tuple[bool, str]:
