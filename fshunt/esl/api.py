@@ -1,7 +1,7 @@
 """The API commands we send, ``api NAME ARGUMENTS``: each argument is checked here (design, section 9).
 
 FreeSWITCH splits the arguments at spaces, and expands ``${...}`` in the value of a variable when it is used. Of the
-commands on a channel only those are used that take everything up to the first space as the uuid (fact 57): it may be a
+commands on a channel only those are used that take everything up to the first space as the uuid (fact 52): it may be a
 caller's Call-ID.
 """
 
@@ -86,7 +86,7 @@ def sofia_contact(user: str, domain: str, mark: str) -> Command:
 
 
 def sofia_registrations_of(profile: str, user: str, domain: str) -> Command:
-    """Ask for the registrations of a user of a domain at a SIP profile, and of nobody else (fact 43)."""
+    """Ask for the registrations of a user of a domain at a SIP profile, and of nobody else (fact 41)."""
     return _api("sofia", "status", "profile", one_word(profile), "user", f"{one_word(user)}@{one_word(domain)}")
 
 
@@ -147,7 +147,7 @@ def originate(dial_string: str, applications: str) -> Command:
 
     The dial string is one argument, in quotes.
     """
-    # Not the event socket's own `bgapi`: our connection would not end before the call is answered or over (fact 49).
+    # Not the event socket's own `bgapi`: our connection would not end before the call is answered or over (fact 45).
     return command(f"api bgapi originate {_quoted(dial_string)} {one_word(applications)} inline")
 
 
@@ -157,7 +157,7 @@ def status() -> Command:
 
 
 def core_uuid() -> Command:
-    """Ask for the ``Core-UUID`` that each event of this switch has: it tells one switch from another (fact 50)."""
+    """Ask for the ``Core-UUID`` that each event of this switch has: it tells one switch from another (fact 46)."""
     return _api("global_getvar", "core_uuid")
 
 

@@ -46,7 +46,7 @@ class CallerState:
         self.greeted = 0  # the number of the event that greeted us
         self.taken = False  # the channel has left our `socket` action while we are connected (fact 34)
         self.taken_by: str | None = None
-        self.replaced = False  # the switch keeps another channel for the caller's place, as phones ring (fact 63)
+        self.replaced = False  # the switch keeps another channel for the caller's place, as phones ring (fact 58)
         self.gone = False
         self.gone_cause = ""
         self.gone_at = 0.0

@@ -17,7 +17,7 @@ _APPLICATION = re.compile(r"[A-Za-z0-9_]+")
 _DIALS = "bridge"
 _EXPANDS = re.compile(
     r"\$[$\\]*\{|\\(?!,)"
-)  # a variable, or an escape that has FreeSWITCH take the text apart (fact 41)
+)  # a variable, or an escape that has FreeSWITCH take the text apart (fact 39)
 SUCCEEDS = "att_xfer_kill_uuid"
 """The variable with the channel in whose place FreeSWITCH puts another one (mod_sofia, REFER with Replaces)."""
 _SPECIAL = "mod_event_socket"  # FreeSWITCH looks for this word anywhere in a command, in any letters,
@@ -89,7 +89,7 @@ def add_filter(uuid: str) -> Command:
 
 
 def add_filter_of_successor(uuid: str) -> Command:
-    """Ask for the events of a channel that is to be put in the place of another one, which still rings (fact 63)."""
+    """Ask for the events of a channel that is to be put in the place of another one, which still rings (fact 58)."""
     return command(f"filter variable_{SUCCEEDS} {_filtered(one_word(uuid))}")
 
 
@@ -104,7 +104,7 @@ def execute(application: str, argument: str, event_uuid: str, lock: bool = True)
     Its CHANNEL_EXECUTE_COMPLETE carries ``event_uuid`` as Application-UUID. ``lock`` makes FreeSWITCH run applications
     one after another: without it a second ``bridge`` runs inside the first (fact 16). A ``$`` in the argument is
     refused, because FreeSWITCH would expand it, and can be made to run API commands by it. In a dial string, where the
-    address of a phone may have one, it is refused only where it could expand (fact 41). Raises UnsafeText.
+    address of a phone may have one, it is refused only where it could expand (fact 39). Raises UnsafeText.
     """
     if not _APPLICATION.fullmatch(application):
         raise UnsafeText(f"{application!r} is not the name of a FreeSWITCH application.")
@@ -121,7 +121,7 @@ def execute(application: str, argument: str, event_uuid: str, lock: bool = True)
 def inline_dialplan(actions: Sequence[tuple[str, str]], context: str) -> str:
     """The argument of ``transfer`` that has FreeSWITCH run these applications one after another. Raises UnsafeText.
 
-    ``^`` stands between them, as a comma may be in an argument; the whole is one word in quotation marks (fact 67).
+    ``^`` stands between them, as a comma may be in an argument; the whole is one word in quotation marks (fact 61).
     """
     for application, argument in actions:
         if not _APPLICATION.fullmatch(application) or any(mark in argument for mark in "^'\"\\$"):

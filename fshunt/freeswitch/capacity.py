@@ -1,4 +1,4 @@
-"""How many more calls a FreeSWITCH takes, as its ``status`` says (fact 47)."""
+"""How many more calls a FreeSWITCH takes, as its ``status`` says (fact 43)."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ OWN_TIMER_SECONDS = 12.0
 """A phone that gives up ringing with 480 before this time was refused by the person, later by its own timer."""
 
 REFUSED = "SWITCH_LIMIT"
-"""Not a cause of FreeSWITCH's either: it made no call to the phone, since it takes no more calls now (fact 47)."""
+"""Not a cause of FreeSWITCH's either: it made no call to the phone, since it takes no more calls now (fact 43)."""
 
 NOT_CREATED = "DESTINATION_OUT_OF_ORDER"
 """What a ``bridge`` ends with if the switch took no call to any phone; other causes say what is wrong with the phone

@@ -1,4 +1,4 @@
-"""The phones of extensions, as their switch names them now, and which of them are dialled (facts 17 and 40 to 43).
+"""The phones of extensions, as their switch names them now, and which of them are dialled (facts 17 and 38 to 41).
 
 Asked for each call: an event of the monitor is late, the switch's own answer is not (fact 31). Pure, but for ``ask``.
 
@@ -233,7 +233,7 @@ def _rows_of(contact: str, extension: str, domain: str, answer: str) -> list[Reg
 def is_of_domain(registered: str, domain: str) -> bool:
     """Whether who registered at a domain is of another one: at that very domain, or at an address of the switch.
 
-    An IP address is no tenant's name, so the switch decides alone whose phone it is (fact 43).
+    An IP address is no tenant's name, so the switch decides alone whose phone it is (fact 41).
     """
     return registered.lower() == domain.lower() or _is_ip_address(registered)
 
@@ -274,7 +274,7 @@ def _phones(rows: Sequence[Registration]) -> list[list[Registration]]:
 def signs_of(row: Registration) -> set[tuple[str, ...]]:
     """Return what a registration is known by: two with a sign in common are one phone (design, section 4).
 
-    FreeSWITCH drops ``+sip.instance`` where it stands behind the address (fact 42); a phone keeps its Call-ID. Phones
+    FreeSWITCH drops ``+sip.instance`` where it stands behind the address (fact 40); a phone keeps its Call-ID. Phones
     behind two NATs may have the same address, so where the switch sees them counts, too.
     """
     signs: set[tuple[str, ...]] = {("call", row.call_id)} if row.call_id else set()

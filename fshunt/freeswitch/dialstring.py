@@ -2,7 +2,7 @@
 
 Everything in a dial string is either made here or checked here against its kind; nothing a caller controls gets in
 (design, section 9). A registered contact is the only thing that is escaped, each character in the one way that was seen
-to reach the phone unchanged (fact 40); in values of variables nothing is (fact 24).
+to reach the phone unchanged (fact 38); in values of variables nothing is (fact 24).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ MAX_LEGS = 128
 
 FEW_LEGS = 8
 """More phones than this at once do not count for the sessions per second of the switch, whose number is for callers:
-the phones of one large group would use it up, and callers would be refused for a second (fact 47). Such a string also
+the phones of one large group would use it up, and callers would be refused for a second (fact 43). Such a string also
 passes ``max-sessions``; whoever makes it keeps to that number (``capacity``)."""
 
 _HARMFUL = re.compile(r"\[[0-9A-Fa-f:.]+\]|[][,']|:_(?=:)|mod_(?=event_socket)")
@@ -62,7 +62,7 @@ class Confirm:
         """Return the variables, in brackets of their own: in a tone stream are commas (fact 24).
 
         A leg whose prompt cannot be played is hung up, and so what is played ends with a tone: where the prompt cannot
-        be played, the tone is, alone (fact 71).
+        be played, the tone is, alone (fact 63).
         """
         prompt = validation.check_prompt(self.prompt)
         if not prompt.startswith(ALWAYS_PLAYS):
@@ -109,13 +109,13 @@ class LegPlan:
         if self.caller_id is not None:
             variables += self.caller_id.variables()
         if is_by_directory(self.endpoint):
-            variables.append("loopback_bowout=false")  # or our leg ends in the middle of the talk (fact 52)
+            variables.append("loopback_bowout=false")  # or our leg ends in the middle of the talk (fact 48)
         confirm = "" if self.confirm is None else self.confirm.text()
         return f"[{','.join(variables)}]{confirm}{as_dialled(self.endpoint)}"
 
 
 def as_dialled(endpoint: str) -> str:
-    """Return an endpoint as it stands in a dial string, meaning the same (fact 40); raise BadValue if it cannot.
+    """Return an endpoint as it stands in a dial string, meaning the same (fact 38); raise BadValue if it cannot.
 
     The phone receives the address that it registered: FreeSWITCH takes a comma after a backslash for a comma, and a
     character that RFC 3261 does not reserve is equivalent to its percent-encoded form.
@@ -137,7 +137,7 @@ def dial_string(legs: Sequence[LegPlan]) -> str:
     ``ignore_early_media`` keeps a phone that sends 183 from winning and the caller's ringing from stopping (fact 16).
     ``outbound_redirect_fatal`` keeps a phone that forwards its calls (302) from having the switch dial what it says
     (fact 35; design, section 9): it is a phone that cannot be reached. ``sofia_suppress_url_encoding`` keeps FreeSWITCH
-    from cutting off a contact at its last ``/`` (fact 40).
+    from cutting off a contact at its last ``/`` (fact 38).
     """
     if len(legs) > MAX_LEGS:
         raise BadValue(f"A dial string takes at most {MAX_LEGS} phones, not {len(legs)}.")

@@ -1,4 +1,4 @@
-"""How the directory of a switch has a user reached: by registered phones, by another endpoint, or not (fact 51). Pure.
+"""How the directory of a switch has a user reached: by registered phones, by another endpoint, or not (fact 47). Pure.
 
 What a ``dial-string`` says is only looked at; none of its text enters a dial string of ours.
 """

@@ -1,7 +1,7 @@
 """Calls and registrations of a switch that can hardly be true. Pure.
 
 A channel that a switch has lost track of is listed for ever, and its member is passed over as long as it is. A
-registration that has expired is listed as long as nothing takes it out (fact 75), and a phone that is gone is rung.
+registration that has expired is listed as long as nothing takes it out (fact 67), and a phone that is gone is rung.
 """
 
 import re

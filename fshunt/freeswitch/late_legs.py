@@ -1,4 +1,4 @@
-"""A phone that registers while its member is rung joins the ringing (fact 48).
+"""A phone that registers while its member is rung joins the ringing (fact 44).
 
 A ``bridge`` takes no more legs once it rings. So it gets one leg more from the start, a *slot*: no phone, but a place
 that FreeSWITCH's ``pickup`` can give to another call. A late phone is called on its own, and takes the slot when it is

@@ -72,7 +72,7 @@ def check_user(switch: CommandSender, user: str, domain: str) -> Checked:
 
 
 def check_box(switch: CommandSender, box: str, domain: str, profile: str) -> Checked:
-    """Whether ``voicemail`` would take a message for the box (fact 65)."""
+    """Whether ``voicemail`` would take a message for the box (fact 59)."""
     box, domain = validation.check_extension(box), validation.check_domain(domain)
     user, enabled, count = _ask(
         switch,
@@ -130,7 +130,7 @@ def dial_strings(switch: WatchedSwitch, users: Iterable[tuple[str, str]]) -> lis
 
 
 def check_number(switch: CommandSender, number: str, context: str) -> Checked:
-    """Whether the context does anything with the number but end the call (fact 66)."""
+    """Whether the context does anything with the number but end the call (fact 60)."""
     number = validation.check_transfer_number(number)
     (said,) = _ask(switch, api.dialplan_context(validation.check_context(context)))
     found = read_context(said)

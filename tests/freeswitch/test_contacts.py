@@ -1,4 +1,4 @@
-"""The phones of an extension as its switch tells them, and those that cannot be dialled (facts 17 and 40 to 43)."""
+"""The phones of an extension as its switch tells them, and those that cannot be dialled (facts 17 and 38 to 41)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user's dial-string means for a hunt (fact 51)."""
+"""What a user's dial-string means for a hunt (fact 47)."""
 
 from __future__ import annotations
 

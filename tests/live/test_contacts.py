@@ -1,4 +1,4 @@
-"""What a phone may register, it is rung at (facts 40 and 41); what cannot be dialled is told."""
+"""What a phone may register, it is rung at (facts 38 and 39); what cannot be dialled is told."""
 
 import asyncio
 import json

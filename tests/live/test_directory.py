@@ -1,4 +1,4 @@
-"""Members whom the directory of FreeSWITCH has reached otherwise than at their phones (facts 51 and 52)."""
+"""Members whom the directory of FreeSWITCH has reached otherwise than at their phones (facts 47 and 48)."""
 
 import asyncio
 import json

@@ -93,7 +93,7 @@ async def test_signals_end_no_ringing_and_no_talk(lab, admin, watching):
 
 
 async def test_status_names_a_registration_that_expired_long_ago_and_a_call_of_two_days(lab, admin, daemon, pbx):
-    """FreeSWITCH leaves such a row if it names another host (fact 75); the call's age is set by hand."""
+    """FreeSWITCH leaves such a row if it names another host (fact 67); the call's age is set by hand."""
     admin.group(members=("1001", "1002"))
     lab.behave("1002", answer_after=0.1)
     caller = lab.caller("1002").dial()

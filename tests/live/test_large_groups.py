@@ -1,4 +1,4 @@
-"""Simultaneous groups with more phones than FreeSWITCH rings at once, or makes sessions for in a second (fact 47)."""
+"""Simultaneous groups with more phones than FreeSWITCH rings at once, or makes sessions for in a second (fact 43)."""
 
 from __future__ import annotations
 

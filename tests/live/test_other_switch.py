@@ -1,4 +1,4 @@
-"""A member whose phone is registered at another watched FreeSWITCH (fact 50)."""
+"""A member whose phone is registered at another watched FreeSWITCH (fact 46)."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Two tenants share a SIP profile, and have extensions of the same number (facts 43 and 44)."""
+"""Two tenants share a SIP profile, and have extensions of the same number (facts 41 and 42)."""
 
 import asyncio
 import json
@@ -53,7 +53,7 @@ async def test_a_phone_that_registered_at_an_address_of_the_switch_rings(lab, ad
 
 
 async def test_upper_and_lower_case_make_no_difference(lab, admin, pbx, daemon):
-    """The switch names both phones for the extension, though it lists them by other names (fact 43)."""
+    """The switch names both phones for the extension, though it lists them by other names (fact 41)."""
     await lab.register_at("Anna/user", at(lab, "user"))
     await lab.register_at("anna/domain", at(lab, "domain"), domain="PBX.test", to=pbx.shared)
     admin.group(members=("anna",))

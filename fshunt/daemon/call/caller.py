@@ -37,7 +37,7 @@ class Caller:
     uuid: str
     arrival: str
     """The uuid and, after a transfer, how often the channel was sent to a number: a caller who comes back to a pilot is
-    a new call to it, and one whom a further daemon takes over is not (fact 61)."""
+    a new call to it, and one whom a further daemon takes over is not (fact 56)."""
     number: str
     name: str
     pilot: str

@@ -144,7 +144,7 @@ def to_voicemail(session: Session, caller: Caller, domain: str, box: str, settin
 
 
 def _has_recorded(session: Session, ended: Frame) -> bool:
-    """Whether mod_voicemail came as far as its recording: it sets this variable there (fact 65)."""
+    """Whether mod_voicemail came as far as its recording: it sets this variable there (fact 59)."""
     name = "variable_RECORD_DATE"
     return ended.event.get(name) not in (None, "", session.channel.get(name))
 

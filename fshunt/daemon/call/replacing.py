@@ -1,4 +1,4 @@
-"""A caller who puts another one in their place: an attended transfer to the pilot, while it rings or queues (fact 63).
+"""A caller who puts another one in their place: an attended transfer to the pilot, while it rings or queues (fact 58).
 
 While phones ring, FreeSWITCH parks the other channel until one is picked up. When the ringing ends, the other channel
 goes on where the caller's was in the dialplan, which is at the next daemon; so we end the ringing. While nothing rings,

@@ -1,4 +1,4 @@
-"""A caller whom a transfer has left at once: FreeSWITCH itself brings them back (fact 67).
+"""A caller whom a transfer has left at once: FreeSWITCH itself brings them back (fact 61).
 
 The transfer is a short dialplan: the number's extension, and behind it this daemon, or another one. Where the extension
 takes the caller, nothing behind it is run. All that is needed then is in a channel variable, so that any daemon can go

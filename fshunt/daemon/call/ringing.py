@@ -282,7 +282,7 @@ class Ringing:
         self._end = StageEnd.CALLER_TAKEN
 
     def _caller_replaced(self) -> None:
-        """End the ringing: the phones ring anew for who comes (fact 63). One that is picked up has the call."""
+        """End the ringing: the phones ring anew for who comes (fact 58). One that is picked up has the call."""
         for offer in self.legs.offers:
             self._call_off(offer.legs_to_call_off(), "ORIGINATOR_CANCEL")
 

@@ -198,7 +198,7 @@ def is_on_another_call(session: Session, hunt: Hunt, member: Member, deps: Depen
     """Tell whether a member whom this hunt rings talks to somebody else, on another line; a group may allow it.
 
     Only the call's own switch is looked at: at another one, the answer to this hunt would look like another call.
-    So would the far end of a loopback (fact 52).
+    So would the far end of a loopback (fact 48).
     """
     if member.address.external or hunt.group.call_waiting:
         return False
@@ -255,7 +255,7 @@ def without_phone(hunt: Hunt, extension: str, deps: Dependencies) -> list[str]:
 
 
 def find_phones(session: Session, domain: str, members: Sequence[Member], deps: Dependencies) -> Phones:
-    """Ask the switch for all phones of all members at once (fact 43); an external number is its own phone.
+    """Ask the switch for all phones of all members at once (fact 41); an external number is its own phone.
 
     A member without a phone there may have one at another switch that is watched (design, section 3).
     """
@@ -284,7 +284,7 @@ def _at_another_switch(session: Session, domain: str, extension: str, deps: Depe
 
 
 def core_uuid_of(session: Session) -> str:
-    """Return what tells the switch of a call from others (fact 50)."""
+    """Return what tells the switch of a call from others (fact 46)."""
     return session.channel.get("Core-UUID") or ""
 
 

@@ -115,13 +115,13 @@ def present(session: Session, caller: Caller, group: Group) -> None:
         music = validation.check_music(group.music) if group.music else RINGBACK_TONE
         # transfer_ringback is for a channel that is answered; without instant_ringback a silent phone makes silence.
         values |= {"ringback": music, "transfer_ringback": music, "instant_ringback": "true"}
-    values["playback_terminators"] = "none"  # or a key ends the music of who waits (fact 59)
+    values["playback_terminators"] = "none"  # or a key ends the music of who waits (fact 54)
     values[PRESENTED] = "true"
     session.post(*(api.uuid_setvar(caller.uuid, name, value) for name, value in values.items()))
 
 
 def _shown_to_the_caller(group: Group) -> dict[str, str]:
-    """Return what has the caller see the pilot, and never who of its members answers, nor at which number (fact 56).
+    """Return what has the caller see the pilot, and never who of its members answers, nor at which number (fact 51).
 
     It also keeps the prefix on the member's phone, whatever name the caller's side says later.
     """
@@ -142,7 +142,7 @@ def answer_first(session: Session, caller: Caller, group: Group) -> Caller:
     """Answer a caller who is about to wait, and return the caller as answered (design, section 4).
 
     The dialplan's hooks go first: for such a caller the answer says nothing, and a daemon that dies hands the caller on
-    as before. The hooks of the bridge stay; they are for callers who were answered before the hunt (fact 60).
+    as before. The hooks of the bridge stay; they are for callers who were answered before the hunt (fact 55).
     """
     session.post(*api.uuid_unset_all(caller.uuid, ANSWER_HOOKS))
     session.execute("answer")

@@ -15,7 +15,7 @@ STATUS_SECONDS = 5.0
 
 PAUSE_SECONDS = 1.0
 """Before the members whom the switch refused to ring are tried again: its sessions per second are counted anew each
-second (fact 47)."""
+second (fact 43)."""
 
 MOST_PAUSES = 3
 """So often in a row, and then the hunt goes on without those members."""

@@ -92,7 +92,7 @@ class Profile:
     callee_name: str = ""
     callee_number: str = ""
     index: int = 1
-    """Counts the numbers that the channel was sent to (fact 61)."""
+    """Counts the numbers that the channel was sent to (fact 56)."""
     created: float = 0.0
     """When it was sent to this number; 0 for the first, which is dialled when the channel begins."""
 

@@ -275,7 +275,7 @@ class SimulatedCall:
 
         While phones ring, the other one is parked and this channel stays, though it has hung up. When the ringing ends,
         the other one has its variables and goes on where it was in the dialplan. If nothing rings, the other one goes
-        on where ``inline_destination`` says, or to the number that was dialled (fact 63).
+        on where ``inline_destination`` says, or to the number that was dialled (fact 58).
         """
         self.switch.tell(self, "puts in place", other.channel.profile.caller_number, "")
         if any(not leg.ended for leg in self.legs.values()):

@@ -1,4 +1,4 @@
-"""What a FreeSWITCH takes of calls: ``max-sessions`` and ``sessions-per-second`` (fact 47)."""
+"""What a FreeSWITCH takes of calls: ``max-sessions`` and ``sessions-per-second`` (fact 43)."""
 
 from __future__ import annotations
 
