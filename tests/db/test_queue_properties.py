@@ -297,10 +297,13 @@ class Daemons(RuleBasedStateMachine):
         living = [row for row in self.entries.values() if row.hunt.id in self.active and row.hunt.ticket is not None]
         for row in sorted(living, key=lambda row: row.ticket)[:1]:
             hunt, wanted = row.hunt, set(row.extensions)
-            dead = {e for other in self.entries.values() if other.hunt.id not in self.hunts for e in other.extensions}
+            # The place of a frozen daemon's caller stays until its daemon is presumed dead, as that of a dead one's.
+            silent = {
+                e for other in self.entries.values() if other.hunt.id not in self.active for e in other.extensions
+            }
             got = self.tries(hunt, wanted)
             free = {e for e in wanted if e not in self.claims or self.claims[e].hunt in (hunt, None)}
-            assert got >= free - self.blocked - self.in_wrap_up() - dead - set().union(
+            assert got >= free - self.blocked - self.in_wrap_up() - silent - set().union(
                 *(other.has for other in self.hunts.values() if other is not hunt)
             )
 
