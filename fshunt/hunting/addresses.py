@@ -28,6 +28,10 @@ class MemberAddress:
         """Tell whether a caller's number is that of this external member, in whatever form a carrier shows it."""
         return self.external and _is_same_number(self.number, shown)
 
+    def at(self, domain: str) -> str:
+        """Return the presence id of an extension, ``1001@pbx.test``, by which the switch names its calls."""
+        return f"{self.number}@{domain}"
+
     def check(self) -> MemberAddress:
         """Return the address if its parts fit their kinds; raise BadValue if not."""
         if self.gateway is None:

@@ -157,7 +157,7 @@ class Hunt:
         """Tell whether a member is the caller: who calls from the extension, or from the external member's number."""
         if member.address.external:
             return any(member.address.has_number(number) for number in self.caller_numbers)
-        return f"{member.extension}@{self.group.domain}".lower() in self.caller_ids
+        return member.address.at(self.group.domain).lower() in self.caller_ids
 
     def may_ring(self) -> tuple[Member, ...]:
         """Return the members who may be rung if they have a phone, as the group was read; none if it is disabled."""

@@ -307,7 +307,7 @@ class Call:
         self.call_log.offered(stage, offers, hunt.group)
         ringing.start(plans)
         self._note_delay()
-        ids = [f"{each.member.address.number}@{hunt.group.domain}".lower() for each in chosen]
+        ids = [each.member.address.at(hunt.group.domain).lower() for each in chosen]
         with self.deps.phone_waits.woken_by(ids, ringing.phones_changed):
             end = ringing.until_end()
         return self._has_answered(hunt, end)

@@ -35,7 +35,7 @@ class PhoneWait:
         The caller hears music or ringing. Raises CallerGone, CallerTaken.
         """
         domain, clock = self.hunt.group.domain, self.deps.monotonic
-        ids = [f"{member.address.number}@{domain}".lower() for member in self._members]
+        ids = [member.address.at(domain).lower() for member in self._members]
         found = False
         with self.deps.phone_waits.woken_by(ids, self.session.wake):
             while not (found := self._has_phone()) and clock() < until:

@@ -301,7 +301,7 @@ def make_offers(
         confirm = None
         if member.confirm:
             confirm = Confirm(settings.confirm_prompt, settings.confirm_timeout, gateway.inband_dtmf)
-        presence_id = None if member.address.external else f"{member.address.number}@{group.domain}"
+        presence_id = None if member.address.external else member.address.at(group.domain)
         shown = caller_id(member, group, caller, gateway)
         offer_id = uuid4().hex
         external = member.address.external or any(is_by_directory(endpoint) for endpoint in each.endpoints)
@@ -333,7 +333,7 @@ def late_leg(offer: Offer, member: Member, group: Group, endpoint: str, deps: De
     settings = deps.settings
     leg = offer.add_leg(endpoint, settings.dead_phone_seconds, deps.monotonic())
     confirm = Confirm(settings.confirm_prompt, settings.confirm_timeout) if member.confirm else None
-    presence_id = f"{member.address.number}@{group.domain}"
+    presence_id = member.address.at(group.domain)
     return leg, LegPlan(leg.uuid, endpoint, presence_id, leg.longest(offer.ring_seconds), confirm)
 
 
