@@ -108,30 +108,15 @@ def _sqlite_engine(url: URL, busy_timeout_ms: int, connections: int, create: boo
 
     _open_only_what_exists(engine, create)
 
-    path = str(url.database)
-
     @event.listens_for(engine, "connect")
-    def _prepare(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
+    def _prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
         # Transactions begin with our own BEGIN: the driver's comes too late and cannot be IMMEDIATE.
         connection.isolation_level = None
         _use_wal(connection, busy_timeout_ms / 1000)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the write-ahead log
-        entry.info[FILE] = opened = file_id(path)
-        if opened is not None:
-            COMPANIONS.opened(path, opened)
 
-    @event.listens_for(engine, "close")
-    def _note_end(_connection: Any, entry: ConnectionPoolEntry) -> None:
-        if (opened := entry.info.pop(FILE, None)) is not None:
-            COMPANIONS.closed(path, opened)
-
-    @event.listens_for(engine, "checkout")
-    def _look(_connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
-        if entry.info.get(FILE) != file_id(path):
-            COMPANIONS.set_aside(path)
-            raise InvalidatePoolError("the file was replaced or removed")
+    _follow_the_file(engine, str(url.database))
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -194,6 +179,28 @@ def _use_wal(connection: sqlite3.Connection, seconds: float) -> None:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(WAL_PAUSE_SECONDS)
+
+
+def _follow_the_file(engine: Engine, path: str) -> None:
+    """Give up connections whose SQLite file was replaced or removed since they opened it."""
+
+    @event.listens_for(engine, "connect")
+    def _note_file(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the write-ahead log
+        entry.info[FILE] = opened = file_id(path)
+        if opened is not None:
+            COMPANIONS.opened(path, opened)
+
+    @event.listens_for(engine, "close")
+    def _note_end(_connection: Any, entry: ConnectionPoolEntry) -> None:
+        if (opened := entry.info.pop(FILE, None)) is not None:
+            COMPANIONS.closed(path, opened)
+
+    @event.listens_for(engine, "checkout")
+    def _look(_connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
+        if entry.info.get(FILE) != file_id(path):
+            COMPANIONS.set_aside(path)
+            raise InvalidatePoolError("the file was replaced or removed")
 
 
 def _postgresql_engine(url: URL, busy_timeout_ms: int, lock_timeout_ms: int, connections: int) -> Engine:
