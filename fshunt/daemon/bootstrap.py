@@ -104,26 +104,16 @@ def _dependencies(
     current: CurrentSettings, clock: SteadyClock, metrics: Metrics, database_changed: Signal[[]]
 ) -> Dependencies:
     """Build what every call needs."""
-    settings = current.now
-    run_id = uuid4().hex
+    settings, run_id = current.now, uuid4().hex
+    database, queue, phone_waits = _database(settings, metrics, database_changed), CallQueue(), PhoneWaits()
+    outbox = Outbox(database, OutboxFile(settings.outbox_dir, settings.node_name))
+    audit = ClaimAudit(settings.claim_audit_file, run_id)
+    claims = Claims(database, outbox, queue, run_id=run_id, audit=audit)
     phones_changed: Signal[[Change]] = Signal()
     switch_state_taken: Signal[[]] = Signal()
-    store = open_for_calls(settings.database_url, settings.database_timeout)
-    database = Database(
-        store, settings.database_timeout, on_change=database_changed.send, on_error=metrics.database_error
-    )
-    outbox, queue = Outbox(database, OutboxFile(settings.outbox_dir, settings.node_name)), CallQueue()
-    claims = Claims(
-        database,
-        outbox,
-        queue,
-        run_id=run_id,
-        audit=ClaimAudit(settings.claim_audit_file, run_id),
-    )
     observers = Observers(phones_changed.send, switch_state_taken.send, metrics.switch_error)
     monitor = Monitor(settings.switch, clock.now, time.monotonic, observers)
     takeover = Takeover(monitor, outbox, claims, clock.now, on_closed=metrics.hunt_ended)
-    phone_waits = PhoneWaits()
     phones_changed.connect(takeover.changed, partial(_wake_for_phones, queue), phone_waits.changed)
     switch_state_taken.connect(takeover.review, queue.something_changed)
     return Dependencies(
@@ -145,6 +135,13 @@ def _dependencies(
         known_users=KnownUsers(),
         now=clock.now,
     )
+
+
+def _database(settings: Settings, metrics: Metrics, database_changed: Signal[[]]) -> Database:
+    """The database with its deadlines and its circuit breaker; ``database_changed`` is sent when it goes or is back."""
+    timeout = settings.database_timeout
+    store = open_for_calls(settings.database_url, timeout)
+    return Database(store, timeout, on_change=database_changed.send, on_error=metrics.database_error)
 
 
 def _wake_for_phones(queue: CallQueue, change: Change) -> None:

@@ -204,16 +204,9 @@ def _follow_the_file(engine: Engine, path: str) -> None:
 
 
 def _postgresql_engine(url: URL, busy_timeout_ms: int, lock_timeout_ms: int, connections: int) -> Engine:
-    ours = {
-        "connect_timeout": max(MIN_CONNECT_SECONDS, math.ceil(busy_timeout_ms / 1000)),
-        "tcp_user_timeout": DEAD_PEER_MS,
-        "client_encoding": "utf8",
-        "application_name": "fshunt",
-        "autocommit": True,  # transactions begin by our own BEGIN
-    }
     engine = create_engine(
         url,
-        connect_args={key: value for key, value in ours.items() if key not in url.query},
+        connect_args=_libpq_arguments(url, busy_timeout_ms),
         use_native_hstore=False,
         pool_size=connections,
         max_overflow=0,
@@ -221,13 +214,36 @@ def _postgresql_engine(url: URL, busy_timeout_ms: int, lock_timeout_ms: int, con
         hide_parameters=True,
         json_serializer=_compact_json,
     )
-
     timeouts = {
         "lock_timeout": lock_timeout_ms,
         "statement_timeout": busy_timeout_ms + STATEMENT_MS,
         "idle_in_transaction_session_timeout": ABANDONED_MS,
     }
+    _connect_to_own_server(engine, timeouts)
 
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.begin(BEGIN_READING if connection.get_execution_options().get(READING) else BEGIN)
+
+    _ping_if_idle(engine)
+    return engine
+
+
+def _libpq_arguments(url: URL, busy_timeout_ms: int) -> dict[str, Any]:
+    """What each connection is opened with; what the URL itself says stands."""
+    ours = {
+        "connect_timeout": max(MIN_CONNECT_SECONDS, math.ceil(busy_timeout_ms / 1000)),
+        "tcp_user_timeout": DEAD_PEER_MS,
+        "client_encoding": "utf8",
+        "application_name": "fshunt",
+        "autocommit": True,  # transactions begin by our own BEGIN
+    }
+    return {key: value for key, value in ours.items() if key not in url.query}
+
+
+def _connect_to_own_server(engine: Engine, timeouts: dict[str, int]) -> None:
+    """Give each new connection its timeouts, in ms, and refuse one whose server is shared by a pooler."""
     own_server = PoolerCheck()
 
     @event.listens_for(engine, "do_connect")
@@ -238,14 +254,6 @@ def _postgresql_engine(url: URL, busy_timeout_ms: int, lock_timeout_ms: int, con
             own_server.check(connection, connection.set_timeouts(timeouts), args, named)
             unless_usable.pop_all()
         return connection
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        driver: Any = connection.connection.driver_connection
-        driver.begin(BEGIN_READING if connection.get_execution_options().get(READING) else BEGIN)
-
-    _ping_if_idle(engine)
-    return engine
 
 
 def _ping_if_idle(engine: Engine) -> None:
