@@ -100,6 +100,11 @@ class Session(OutboundSession):
             raise ProtocolError("The call was not greeted with `connect` yet.")
         return self.session_data
 
+    @property
+    def core_uuid(self) -> str:
+        """What tells the switch of the call from others (fact 46)."""
+        return self.channel.get("Core-UUID") or ""
+
     def connect(self, timeout: float = REPLY_SECONDS) -> Frame:
         """Greets FreeSWITCH, which says nothing before, and returns the channel's data.
 

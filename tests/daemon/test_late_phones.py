@@ -12,7 +12,6 @@ from fshunt.daemon.call import late_phones
 from fshunt.daemon.call.late_phones import MetPhones
 from fshunt.esl.session import Session
 from fshunt.freeswitch.contacts import MemberPhones
-from fshunt.freeswitch.late_legs import can_be_called
 from fshunt.hunting.group import WhenBusy
 from fshunt.hunting.hunt import Hunt
 from fshunt.hunting.ringtime import RingTime
@@ -108,5 +107,5 @@ def test_a_phone_that_cannot_join_the_ringing_is_rung_at_the_next_stage(
     plain, comma = "sofia/internal/sip:1001@192.0.2.1:5060", "sofia/internal/sip:1001@192.0.2.2:5060;x=a,b"
     monkeypatch.setattr(late_phones, "find_phones", lambda *_: {member.id: MemberPhones((plain, comma))})
     met, asked = MetPhones(), (cast(Session, None), cast(Hunt, SimpleNamespace(group=group)), light_rig.daemon.deps)
-    assert met.late_of([member], *asked, can_be_called)[member.id].endpoints == (plain,)
+    assert met.late_of([member], *asked)[member.id].endpoints == (plain,)
     assert met.without_met({member.id: MemberPhones((plain, comma))})[member.id].endpoints == (comma,)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import takewhile
-from uuid import uuid4
 
 from gevent import getcurrent
 
@@ -33,22 +32,16 @@ from fshunt.daemon.call.finish import (
     talk,
     transfer,
 )
-from fshunt.daemon.call.late_phones import MetPhones
+from fshunt.daemon.call.late_phones import MetPhones, slot_beside
+from fshunt.daemon.call.offering import make_offers
+from fshunt.daemon.call.phone_lookup import Phones
 from fshunt.daemon.call.phone_wait import PhoneWait
 from fshunt.daemon.call.planning import plan, resume
 from fshunt.daemon.call.queueing import Queueing
 from fshunt.daemon.call.replacing import forget_replacement, let_be_replaced
 from fshunt.daemon.call.returned import Returned, returned_of, take_back, transfer_target
 from fshunt.daemon.call.ringing import Ringing, StageEnd
-from fshunt.daemon.call.selection import (
-    Chosen,
-    Phones,
-    all_phones,
-    choose,
-    is_on_another_call,
-    late_leg,
-    make_offers,
-)
+from fshunt.daemon.call.selection import Chosen, all_phones, choose, is_on_another_call
 from fshunt.daemon.call.setup import HoldMusic, answer_first, clear_presentation, greet, present
 from fshunt.daemon.call.waves import PAUSE_SECONDS, Waves, hold
 from fshunt.daemon.cluster.takeover import DetachedCall
@@ -59,8 +52,6 @@ from fshunt.errors import BadValue, FshuntError
 from fshunt.esl.caller_state import HUNG_UP
 from fshunt.esl.commands import UnsafeText
 from fshunt.esl.session import CallerGone, CallerReplaced, CallerTaken, CommandRefused, Session, SwitchLost
-from fshunt.freeswitch.dialstring import MAX_LEGS, LegPlan
-from fshunt.freeswitch.late_legs import Slot, can_be_called
 from fshunt.freeswitch.offers import Offer, StageLegs
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.destinations import Destination, DestinationKind
@@ -299,8 +290,7 @@ class Call:
             member, outcome = hunt.group.member(offer.member_id), offer.outcome or Outcome.SWITCH_LOST
             hunt.ended(member, outcome, refused=offer.refused_by_key)
 
-        slot = Slot(uuid4().hex) if self._takes_late_phones(plans) else None
-        look = partial(self._ring_late_legs, hunt)
+        slot, look = slot_beside(plans, self.deps), partial(self._let_late_phones_join, hunt)
         ringing = self._ringing = Ringing(self.session, StageLegs(offers), on_ended, clock, slot, look)
         hunt.offer_ids.update(offer.id for offer in offers)
         hunt.move(HuntEvent.OFFERED)
@@ -312,23 +302,9 @@ class Call:
             end = ringing.until_end()
         return self._has_answered(hunt, end)
 
-    def _takes_late_phones(self, plans: Sequence[LegPlan]) -> bool:
-        return self.deps.settings.late_phones == "at-once" and self.deps.monitor.watched and len(plans) < MAX_LEGS
-
-    def _ring_late_legs(self, hunt: Hunt, ringing: Ringing) -> None:
-        """Ring the phones that members who ring now have got meanwhile; nobody else is rung again for it."""
-        group, slot = hunt.group, ringing.slot
-        offers = {offer.member_id: offer for offer in ringing.legs.offers if offer.rings_alone}
-        members = [m for m in group.members if m.id in offers and not m.address.external]
-        if slot is None or not members:
-            return
-        found = self._met.late_of(members, self.session, hunt, self.deps, can_be_called)
-        for member in members:
-            for endpoint in found[member.id].endpoints:
-                offer = offers[member.id]
-                leg, plan = late_leg(offer, member, group, endpoint, self.deps)
-                ringing.add(offer, leg, slot.call(plan, self.caller.shown_number, group.prefix))
-                self.call_log.note(f"{member.extension} has a new phone, which rings too")
+    def _let_late_phones_join(self, hunt: Hunt, ringing: Ringing) -> None:
+        for member in self._met.join(ringing, hunt, self.caller, self.deps):
+            self.call_log.note(f"{member.extension} has a new phone, which rings too")
 
     def _has_answered(self, hunt: Hunt, end: StageEnd) -> bool:
         match end:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from uuid import uuid4
 
-from fshunt.daemon.call.selection import Choice, Phones, find_phones
+from fshunt.daemon.call.caller import Caller
+from fshunt.daemon.call.offering import late_leg
+from fshunt.daemon.call.phone_lookup import Phones, find_phones
+from fshunt.daemon.call.ringing import Ringing
+from fshunt.daemon.call.selection import Choice
 from fshunt.daemon.deps import Dependencies
 from fshunt.esl.session import Session
+from fshunt.freeswitch.dialstring import MAX_LEGS, LegPlan
+from fshunt.freeswitch.late_legs import Slot, can_be_called
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.group import Member
 from fshunt.hunting.hunt import Hunt
@@ -21,6 +28,13 @@ _WORTH_A_RING = {
     Outcome.NO_ANSWER,
 }
 """How a member's part in the hunt ended: nobody has said no, and nobody is busy."""
+
+
+def slot_beside(plans: Sequence[LegPlan], deps: Dependencies) -> Slot | None:
+    """Return a place in the ``bridge`` of these legs for phones that come late; None: none can join."""
+    if deps.settings.late_phones == "at-once" and deps.monitor.watched and len(plans) < MAX_LEGS:
+        return Slot(uuid4().hex)
+    return None
 
 
 class MetPhones:
@@ -55,18 +69,30 @@ class MetPhones:
         found = self.without_met(find_phones(session, group.domain, asked, deps)) if asked else {}
         return [member for member in asked if found[member.id].endpoints]
 
-    def late_of(
-        self,
-        members: Sequence[Member],
-        session: Session,
-        hunt: Hunt,
-        deps: Dependencies,
-        can_ring: Callable[[str], bool],
-    ) -> Phones:
-        """Return the phones that members who ring have got since, and that can ring now; they are met by it."""
+    def join(self, ringing: Ringing, hunt: Hunt, caller: Caller, deps: Dependencies) -> list[Member]:
+        """Ring the phones that members who ring now have got meanwhile; nobody else is rung again for it.
+
+        Return whose they are, once for each phone. Raises TimedOut if the switch does not say who has which phones.
+        """
+        group, slot = hunt.group, ringing.slot
+        offers = {offer.member_id: offer for offer in ringing.legs.offers if offer.rings_alone}
+        members = [m for m in group.members if m.id in offers and not m.address.external]
+        if slot is None or not members:
+            return []
+        found = self.late_of(members, ringing.session, hunt, deps)
+        late = [(member, endpoint) for member in members for endpoint in found[member.id].endpoints]
+        for member, endpoint in late:
+            offer = offers[member.id]
+            leg, plan = late_leg(offer, member, group, endpoint, deps)
+            ringing.add(offer, leg, slot.call(plan, caller.shown_number, group.prefix))
+        return [member for member, _ in late]
+
+    def late_of(self, members: Sequence[Member], session: Session, hunt: Hunt, deps: Dependencies) -> Phones:
+        """Return the phones that members who ring have got since, and that can join now; they are met by it."""
         found = self.without_met(find_phones(session, hunt.group.domain, members, deps))
         late = {
-            each: replace(phones, endpoints=tuple(filter(can_ring, phones.endpoints))) for each, phones in found.items()
+            each: replace(phones, endpoints=tuple(filter(can_be_called, phones.endpoints)))
+            for each, phones in found.items()
         }
         for member in members:
             self._add(member, late[member.id].endpoints)

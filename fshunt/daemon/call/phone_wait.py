@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fshunt.daemon.call.caller import Caller
-from fshunt.daemon.call.selection import find_phones
+from fshunt.daemon.call.phone_lookup import find_phones
 from fshunt.daemon.call.setup import HoldMusic
 from fshunt.daemon.call.waves import hold
 from fshunt.daemon.deps import Dependencies

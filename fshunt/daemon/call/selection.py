@@ -1,40 +1,28 @@
-"""Which members of a stage can be rung now: finds their phones, acquires the claims (design, section 3)."""
+"""Which members of a stage can be rung now, and their claims (design, section 3)."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from uuid import uuid4
 
 import gevent
 
-from fshunt.daemon.call.caller import Caller
+from fshunt.daemon.call.phone_lookup import Phones, find_phones
 from fshunt.daemon.call.waves import room_for
 from fshunt.daemon.cluster.queue import QueuedCaller
 from fshunt.daemon.data.database import Deadline
 from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.switches.monitor import NOTHING_SEEN
 from fshunt.esl.session import Session
-from fshunt.freeswitch import contacts
-from fshunt.freeswitch.caller_id import CallerId
 from fshunt.freeswitch.contacts import MemberPhones
-from fshunt.freeswitch.dialstring import Confirm, LegPlan, external_endpoint
-from fshunt.freeswitch.directory import Way, is_by_directory
-from fshunt.freeswitch.offers import Leg, Offer, is_leg_of, leg_uuid
+from fshunt.freeswitch.offers import is_leg_of
 from fshunt.freeswitch.phones import PhoneCall, PhoneState
 from fshunt.hunting.availability import MemberStatus, SkipReason, skip_reason
-from fshunt.hunting.gateways import Gateway, gateway_named
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hunt import Hunt
 from fshunt.hunting.states import Outcome
 from fshunt.hunting.waves import size_of_wave
-
-log = logging.getLogger(__name__)
-
-API_SECONDS = 5.0
-"""How long the switch may take to list phones; it takes a fraction of a millisecond for each (fact 25)."""
 
 SEEN_SECONDS = 0.15
 """Within this time after one daemon has had a phone rung all others see it: an event is up to 90 ms old (fact 29)."""
@@ -50,9 +38,6 @@ _NO_PHONE = {
     SkipReason.UNREACHABLE,
     Outcome.UNREACHABLE,
 }
-
-Phones = dict[int, MemberPhones]
-"""The phones of each member who was asked about, by id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +189,7 @@ def is_on_another_call(session: Session, hunt: Hunt, member: Member, deps: Depen
         return False
     if deps.known_users.is_by_directory(hunt.group.domain, member.address.number):
         return False
-    calls = deps.monitor.look(hunt.group.domain, member.address.number, core_uuid_of(session)).calls
+    calls = deps.monitor.look(hunt.group.domain, member.address.number, session.core_uuid).calls
     return any(call.state is PhoneState.TALKING and not _is_of(call, hunt) for call in calls)
 
 
@@ -252,99 +237,3 @@ def without_phone(hunt: Hunt, extension: str, deps: Dependencies) -> list[str]:
         and deps.known_users.is_by_contacts(group.domain, number) is not False
     }
     return sorted(met | gone)
-
-
-def find_phones(session: Session, domain: str, members: Sequence[Member], deps: Dependencies) -> Phones:
-    """Ask the switch for all phones of all members at once (fact 41); an external number is its own phone.
-
-    A member without a phone there may have one at another switch that is watched (design, section 3).
-    """
-    extensions = [m.address.number for m in members if not m.address.external]
-    answers = contacts.ask(session, domain, extensions, API_SECONDS, deps.sip_profiles)
-    for extension, found in answers.items():
-        for why in found.undialable:
-            log.warning("call %s: a phone of %s skipped: %s", session.uuid, extension, why)
-    for extension, found in answers.items():
-        deps.known_users.note(domain, extension, found.reach)
-        if not found.registered and found.reach.way is Way.CONTACTS:
-            answers[extension] = _at_another_switch(session, domain, extension, deps)
-    return {
-        m.id: MemberPhones((external_endpoint(m.address),)) if m.address.external else answers[m.address.number]
-        for m in members
-    }
-
-
-def _at_another_switch(session: Session, domain: str, extension: str, deps: Dependencies) -> MemberPhones:
-    """What another watched switch has of an extension: one endpoint there rings all its phones."""
-    switch = deps.monitor.elsewhere(domain, extension, core_uuid_of(session))
-    if switch is None:
-        return MemberPhones()
-    endpoint = switch.endpoint(extension, domain)
-    return MemberPhones(other_switch=switch.name) if endpoint is None else MemberPhones((endpoint,))
-
-
-def core_uuid_of(session: Session) -> str:
-    """Return what tells the switch of a call from others (fact 46)."""
-    return session.channel.get("Core-UUID") or ""
-
-
-def make_offers(
-    chosen: Sequence[Chosen], group: Group, caller: Caller, deps: Dependencies, longest: float
-) -> tuple[list[Offer], list[LegPlan]]:
-    """Return an offer for each member chosen, and the legs to be dialled; no offer rings longer than ``longest`` s."""
-    settings, started = deps.settings, deps.monotonic()
-    offers, plans = [], []
-    for each in chosen:
-        member = each.member
-        ring_seconds = min((member.ring_time or group.ring_time).in_seconds(settings.seconds_per_ring), longest)
-        gateway = gateway_named(member.address.gateway or "", settings.gateway)
-        confirm = None
-        if member.confirm:
-            confirm = Confirm(settings.confirm_prompt, settings.confirm_timeout, gateway.inband_dtmf)
-        presence_id = None if member.address.external else member.address.at(group.domain)
-        shown = caller_id(member, group, caller, gateway)
-        offer_id = uuid4().hex
-        external = member.address.external or any(is_by_directory(endpoint) for endpoint in each.endpoints)
-        setup_seconds = settings.external_setup_seconds if external else settings.dead_phone_seconds
-        legs = [
-            Leg(leg_uuid(offer_id, n), endpoint, setup_seconds, external)
-            for n, endpoint in enumerate(each.endpoints, start=1)
-        ]
-        plans += [
-            LegPlan(leg.uuid, leg.endpoint, presence_id, leg.longest(ring_seconds), confirm, shown) for leg in legs
-        ]
-        offers.append(
-            Offer(
-                id=offer_id,
-                member_id=member.id,
-                extension=member.extension,
-                legs=legs,
-                ring_seconds=ring_seconds,
-                confirm_seconds=confirm.timeout if confirm else None,
-                started=started,
-                latest=started + longest,
-            )
-        )
-    return offers, plans
-
-
-def late_leg(offer: Offer, member: Member, group: Group, endpoint: str, deps: Dependencies) -> tuple[Leg, LegPlan]:
-    """Add a phone that has registered to an offer that rings; return its leg, and how it is dialled."""
-    settings = deps.settings
-    leg = offer.add_leg(endpoint, settings.dead_phone_seconds, deps.monotonic())
-    confirm = Confirm(settings.confirm_prompt, settings.confirm_timeout) if member.confirm else None
-    presence_id = member.address.at(group.domain)
-    return leg, LegPlan(leg.uuid, endpoint, presence_id, leg.longest(offer.ring_seconds), confirm)
-
-
-def caller_id(member: Member, group: Group, caller: Caller, gateway: Gateway) -> CallerId | None:
-    """Return what the leg of an external member shows: the member's, the group's or the gateway's number.
-
-    None where none of them has one, and for an extension: the leg shows the caller.
-    """
-    if not member.address.external:
-        return None
-    number = member.caller_id_number or group.caller_id_number or gateway.caller_id_number
-    if number is None:
-        return None
-    return CallerId(number, caller.shown_number, caller.withheld, gateway.caller_in, group.domain, group.prefix)
