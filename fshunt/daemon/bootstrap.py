@@ -45,7 +45,7 @@ from fshunt.db import migrate
 from fshunt.db.pooler import SharedServer
 from fshunt.errors import DatabaseError, FshuntError
 from fshunt.freeswitch.contacts import SipProfiles
-from fshunt.freeswitch.directory import KnownUsers
+from fshunt.freeswitch.directory import KnownUsers, SlowDirectories
 from fshunt.freeswitch.phones import Change
 from fshunt.settings import Settings
 
@@ -133,6 +133,7 @@ def _dependencies(
         metrics=metrics,
         sip_profiles=SipProfiles(),
         known_users=KnownUsers(),
+        slow_directories=SlowDirectories(time.monotonic),
         now=clock.now,
     )
 

@@ -22,7 +22,7 @@ from fshunt.daemon.net.metrics import Metrics
 from fshunt.daemon.switches.monitor import Monitor
 from fshunt.daemon.switches.phone_waits import PhoneWaits
 from fshunt.freeswitch.contacts import SipProfiles
-from fshunt.freeswitch.directory import KnownUsers
+from fshunt.freeswitch.directory import KnownUsers, SlowDirectories
 from fshunt.settings import Settings
 
 
@@ -47,6 +47,7 @@ class Dependencies:
     metrics: Metrics
     sip_profiles: SipProfiles
     known_users: KnownUsers
+    slow_directories: SlowDirectories
     now: Callable[[], datetime]
     """The wall clock that never goes back, for rows; never for timers."""
     monotonic: Callable[[], float] = time.monotonic

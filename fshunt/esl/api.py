@@ -151,6 +151,17 @@ def originate(dial_string: str, applications: str) -> Command:
     return command(f"api bgapi originate {_quoted(dial_string)} {one_word(applications)} inline")
 
 
+def words_of(asked: Command) -> str:
+    """Return an API command and its arguments without the ``api`` before them."""
+    return asked.lines[0].removeprefix("api ")
+
+
+def in_background(words: str, job: str) -> Command:
+    """Have an API command run in a thread of its own; an event BACKGROUND_JOB with this Job-UUID tells its output."""
+    # Not the event socket's own `bgapi`: our connection would not end before the command has (fact 45).
+    return command(f"api bgapi uuid:{one_word(job)} {words}")
+
+
 def status() -> Command:
     """Ask for the state of the switch: how many sessions it has, and how many it takes."""
     return _api("status")

@@ -93,6 +93,16 @@ def add_filter_of_successor(uuid: str) -> Command:
     return command(f"filter variable_{SUCCEEDS} {_filtered(one_word(uuid))}")
 
 
+def add_filter_of_job(job: str) -> Command:
+    """Ask for the ends of the background jobs of this Job-UUID, besides the events of other filters."""
+    return command(f"filter Job-UUID {_filtered(one_word(job))}")
+
+
+def delete_filter_of_job(job: str) -> Command:
+    """Ask for the ends of these background jobs no more."""
+    return command(f"filter delete Job-UUID {_filtered(one_word(job))}")
+
+
 def delete_filter(uuid: str) -> Command:
     """Ask for the events of a channel no more."""
     return command(f"filter delete Unique-ID {_filtered(one_word(uuid))}")

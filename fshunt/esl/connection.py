@@ -13,8 +13,11 @@ from fshunt.errors import FshuntError
 from fshunt.esl import frames
 from fshunt.esl.commands import Command
 from fshunt.esl.frames import Frame, ProtocolError
+from fshunt.esl.jobs import EVENT, Jobs
 from fshunt.esl.replies import PendingReply, Replies
 from fshunt.esl.transport import SwitchLost, Transport
+
+_JOB_ENDED = EVENT.encode()
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +56,7 @@ class Connection:
         self._observe = observe
         self._events: deque[Frame] = deque()
         self._buffered_bytes = 0
+        self._jobs: dict[str, Jobs] = {}
 
     def rename(self, name: str) -> None:
         """Says whose connection it is, as soon as that is known better."""
@@ -80,6 +84,30 @@ class Connection:
             if refusal is not None:
                 raise refusal
         return [pending.reply for pending in all_pending if pending.reply is not None]
+
+    def start_jobs(self, asked: Sequence[Command]) -> Jobs:
+        """Has API commands run in the background; ``finish_jobs`` returns their outputs. Raises UnsafeText, SwitchLost.
+
+        What is sent after them does not wait for them.
+        """
+        jobs = Jobs(asked)
+        self.post(*jobs.start())
+        self._jobs[jobs.uuid] = jobs
+        return jobs
+
+    def finish_jobs(self, jobs: Jobs, timeout: float) -> list[str | None]:
+        """Waits for the outputs of these jobs, at most ``timeout`` seconds; None of one that has not ended by then.
+
+        Events that come before are kept in order; an end that comes later is dropped. Raises SwitchLost, ProtocolError.
+        """
+        deadline = self._clock() + timeout
+        try:
+            while not jobs.done and self.read(deadline):
+                pass
+        finally:
+            del self._jobs[jobs.uuid]
+        self.post(jobs.forget())
+        return jobs.outputs
 
     def read(self, deadline: float | None, *, wakeable: bool = False) -> bool:
         """Takes in one frame; False when the deadline has passed, or ``wake`` was called.
@@ -112,8 +140,12 @@ class Connection:
         if kind in (frames.EVENT, frames.DISCONNECT_NOTICE):
             if kind == frames.DISCONNECT_NOTICE and frame.raw("Content-Disposition") != b"linger":
                 self.goodbye = SwitchLost("FreeSWITCH has ended the connection.", final=True)
-            self._observe(frame.event)
-            self._buffer(frame.event)
+            event = frame.event
+            if event.raw("Event-Name") == _JOB_ENDED:
+                self._take_job(event)
+                return
+            self._observe(event)
+            self._buffer(event)
         elif frame.is_reply:
             try:
                 self.replies.match(frame, self.name)
@@ -121,6 +153,11 @@ class Connection:
                 self._transport.fail(error)
         else:
             log.debug("%s: skipped a frame of the kind %r", self.name, kind[:80])
+
+    def _take_job(self, event: Frame) -> None:
+        jobs = self._jobs.get(event.get("Job-UUID", ""))
+        if jobs is not None:
+            jobs.take(event)
 
     def _buffer(self, event: Frame) -> None:
         self._events.append(event)

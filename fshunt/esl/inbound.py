@@ -18,6 +18,7 @@ from fshunt.esl import commands, frames
 from fshunt.esl.commands import Command
 from fshunt.esl.connection import Bounds, Connection, TimedOut
 from fshunt.esl.frames import Frame, ProtocolError
+from fshunt.esl.jobs import Jobs
 from fshunt.esl.replies import CommandRefused
 from fshunt.esl.transport import SwitchLost, Transport
 
@@ -84,6 +85,14 @@ class Inbound:
     def send_all(self, said: Sequence[Command], timeout: float = REPLY_SECONDS) -> list[Frame]:
         """Sends commands in one write, and returns their replies when all have come."""
         return self._connection.ask(said, timeout)
+
+    def start_jobs(self, asked: Sequence[Command]) -> Jobs:
+        """Has API commands run in the background, so that what is sent after them does not wait. Raises UnsafeText."""
+        return self._connection.start_jobs(asked)
+
+    def finish_jobs(self, jobs: Jobs, timeout: float) -> list[str | None]:
+        """Waits at most so many seconds for the outputs of these jobs; None of one that has not ended by then."""
+        return self._connection.finish_jobs(jobs, timeout)
 
     def next_event(self, deadline: float | None = None) -> Frame | None:
         """The next event, in the order they came; None when the deadline, a time of ``clock``, has passed."""

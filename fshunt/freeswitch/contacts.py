@@ -4,7 +4,8 @@ Asked for each call: an event of the monitor is late, the switch's own answer is
 
 ``sofia_contact`` names all contacts that a direct call would ring, also those of another tenant's extension of the same
 number; the list of registrations has the domain of each. Both are asked in one write. The list is of one SIP profile,
-and the profiles are learnt from the contacts themselves: the first question of all takes two writes.
+and the profiles are learnt from the contacts themselves: the first question of all takes two writes. The directory,
+which may be slow, is asked in the background meanwhile.
 """
 
 from __future__ import annotations
@@ -20,7 +21,17 @@ from uuid import uuid4
 from fshunt.esl import api
 from fshunt.esl.commands import Command
 from fshunt.esl.frames import Frame
-from fshunt.freeswitch.directory import SEVERAL, USUAL, Reach, Way, read_dial_string, user_endpoint, verto_endpoints
+from fshunt.esl.jobs import Jobs
+from fshunt.freeswitch.directory import (
+    SEVERAL,
+    UNANSWERED,
+    USUAL,
+    Reach,
+    Way,
+    read_dial_string,
+    user_endpoint,
+    verto_endpoints,
+)
 from fshunt.hunting import validation
 
 MAX_SHOWN_CHARS = 80
@@ -79,6 +90,12 @@ class CommandSender(Protocol):
     def send_all(self, said: Sequence[Command], timeout: float) -> list[Frame]:
         """Sends commands in one write and waits for their replies."""
 
+    def start_jobs(self, asked: Sequence[Command]) -> Jobs:
+        """Has API commands run in the background."""
+
+    def finish_jobs(self, jobs: Jobs, timeout: float) -> list[str | None]:
+        """Waits for what they write; None of one that has not ended in time."""
+
 
 class SipProfiles:
     """The SIP profiles that phones were seen at, of all switches: registrations are listed by profile."""
@@ -97,45 +114,82 @@ class SipProfiles:
 
 
 def ask(
-    sender: CommandSender, domain: str, extensions: Sequence[str], timeout: float, profiles: SipProfiles | None = None
+    sender: CommandSender,
+    domain: str,
+    extensions: Sequence[str],
+    timeout: float,
+    profiles: SipProfiles | None = None,
+    directory_seconds: float | None = None,
 ) -> dict[str, MemberPhones]:
     """Ask a switch for all phones of all these extensions. Raises what the connection raises.
 
-    ``profiles`` learns from the answers; once it knows those of the switch, there is one write.
+    ``profiles`` learns from the answers; once it knows those of the switch, there is one write. A directory behind HTTP
+    may be slow: it is waited for ``directory_seconds`` at most (``timeout`` where None; 0: it is not asked). Where it
+    has not answered by then, the reach is ``UNANSWERED`` and the registered phones count.
     """
     if not extensions:
         return {}
-    profiles = profiles or SipProfiles()
-    marks = {extension: uuid4().hex for extension in extensions}
-    known = profiles.all()
-    questions = [query(extension, domain, mark) for extension, mark in marks.items()]
-    questions += [api.user_param(each, validation.check_domain(domain), "dial-string") for each in extensions]
-    questions += [_list_query(profile, each, domain) for each in extensions for profile in known]
-    answers = iter([frame.reply_text for frame in sender.send_all(questions, timeout)])
-    named = {extension: contacts_in(next(answers), mark) for extension, mark in marks.items()}
-    reach = {each: read_dial_string(next(answers)) for each in extensions}
-    listed = {each: [row for name in known for row in registrations_in(next(answers), name)] for each in extensions}
-    contacts = (contact for each in named.values() for contact in each)
-    profiles.learn(found[1] for contact in contacts if (found := _ENDPOINT.fullmatch(contact)))
-    doubtful = [(each, contact) for each in extensions for contact in _not_listed(named[each], listed[each])]
-    with_verto = [each for each in extensions if reach[each].verto]
-    verto = dict[str, tuple[str, ...]]()
-    if doubtful or with_verto:
-        questions = [_contact_query(contact) for _, contact in doubtful]
-        questions += [api.verto_contact(each, domain) for each in with_verto]
-        replies = iter([frame.reply_text for frame in sender.send_all(questions, timeout)])
-        for each, contact in doubtful:
-            listed[each] += _rows_of(contact, each, domain, next(replies))
-        for each in with_verto:
-            said = next(replies)
-            verto[each] = verto_endpoints(said)
-            reach[each] = replace(reach[each], verto=not said.startswith("-ERR"))
+    patience = timeout if directory_seconds is None else directory_seconds
+    asked = [api.user_param(each, validation.check_domain(domain), "dial-string") for each in extensions]
+    jobs = sender.start_jobs(asked) if patience > 0 else None
+    named, listed = _ask_for_registrations(sender, domain, extensions, timeout, profiles or SipProfiles())
+    said = [None] * len(extensions) if jobs is None else sender.finish_jobs(jobs, patience)
+    reach = {
+        each: UNANSWERED if text is None else read_dial_string(text)
+        for each, text in zip(extensions, said, strict=True)
+    }
+    verto = _ask_for_the_rest(sender, domain, named, listed, reach, timeout)
     return {
         each: as_directory_says(
             phones_among(listed[each], domain), reach[each], user_endpoint(each, domain), verto.get(each, ())
         )
         for each in extensions
     }
+
+
+def _ask_for_registrations(
+    sender: CommandSender, domain: str, extensions: Sequence[str], timeout: float, profiles: SipProfiles
+) -> tuple[dict[str, list[str]], dict[str, list[Registration]]]:
+    """Return the contacts that the switch names of each extension, and the rows of its lists; none asks the directory.
+
+    The profiles that are seen are learnt.
+    """
+    marks = {extension: uuid4().hex for extension in extensions}
+    known = profiles.all()
+    questions = [query(extension, domain, mark) for extension, mark in marks.items()]
+    questions += [_list_query(profile, each, domain) for each in extensions for profile in known]
+    answers = iter([frame.reply_text for frame in sender.send_all(questions, timeout)])
+    named = {extension: contacts_in(next(answers), mark) for extension, mark in marks.items()}
+    listed = {each: [row for name in known for row in registrations_in(next(answers), name)] for each in extensions}
+    contacts = (contact for each in named.values() for contact in each)
+    profiles.learn(found[1] for contact in contacts if (found := _ENDPOINT.fullmatch(contact)))
+    return named, listed
+
+
+def _ask_for_the_rest(
+    sender: CommandSender,
+    domain: str,
+    named: dict[str, list[str]],
+    listed: dict[str, list[Registration]],
+    reach: dict[str, Reach],
+    timeout: float,
+) -> dict[str, tuple[str, ...]]:
+    """Add to ``listed`` the rows of contacts that no list has; return the Verto clients of those who have any."""
+    doubtful = [(each, contact) for each in named for contact in _not_listed(named[each], listed[each])]
+    with_verto = [each for each in named if reach[each].verto]
+    verto = dict[str, tuple[str, ...]]()
+    if not doubtful and not with_verto:
+        return verto
+    questions = [_contact_query(contact) for _, contact in doubtful]
+    questions += [api.verto_contact(each, domain) for each in with_verto]
+    replies = iter([frame.reply_text for frame in sender.send_all(questions, timeout)])
+    for each, contact in doubtful:
+        listed[each] += _rows_of(contact, each, domain, next(replies))
+    for each in with_verto:
+        said = next(replies)
+        verto[each] = verto_endpoints(said)
+        reach[each] = replace(reach[each], verto=not said.startswith("-ERR"))
+    return verto
 
 
 def as_directory_says(phones: MemberPhones, reach: Reach, user: str, verto: tuple[str, ...] = ()) -> MemberPhones:

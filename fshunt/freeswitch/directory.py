@@ -6,6 +6,7 @@ What a ``dial-string`` says is only looked at; none of its text enters a dial st
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -13,6 +14,12 @@ from fshunt.hunting import validation
 
 MAX_KNOWN = 10_000
 """So many extensions are remembered: those of a large switch."""
+
+DIRECTORY_SECONDS = 1.0
+"""How long a hunt waits for the directory of a switch: a file takes less than a millisecond, HTTP some 50 ms."""
+
+SLOW_SECONDS = 60.0
+"""For so long hunts do without a directory that has not answered in time."""
 
 SEVERAL = "the directory has several other endpoints for the user"
 """Why such a user is not dialled: all would be given the uuid of one leg, and the second might ring after its end."""
@@ -50,6 +57,8 @@ class Reach:
     verto: bool = False
     """Whether Verto clients count, too."""
     not_honoured: str | None = None
+    answered: bool = True
+    """Whether the directory has answered in time."""
 
     @property
     def by_contacts(self) -> bool:
@@ -58,6 +67,8 @@ class Reach:
 
 
 USUAL = Reach()
+UNANSWERED = Reach(answered=False)
+"""What counts where the directory has not answered in time, or was not asked because of that."""
 
 
 def read_dial_string(said: str) -> Reach:
@@ -132,3 +143,33 @@ class KnownUsers:
     def is_by_directory(self, domain: str, extension: str) -> bool:
         """Whether an endpoint of the directory rings for the user."""
         return self._reach.get((domain, extension), USUAL).way is Way.USER
+
+
+class SlowDirectories:
+    """The switches whose directory has not answered in time, by Core-UUID: hunts do without it for a while.
+
+    When the while is over, one hunt asks again.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._ask_again_at: dict[str, float] = {}
+
+    def seconds(self, switch: str) -> float:
+        """How long a hunt waits for the directory of a switch; 0: it does not ask."""
+        now, again_at = self._clock(), self._ask_again_at.get(switch)
+        if again_at is None:
+            return DIRECTORY_SECONDS
+        if now < again_at:
+            return 0.0
+        self._ask_again_at[switch] = now + SLOW_SECONDS
+        return DIRECTORY_SECONDS
+
+    def note(self, switch: str, *, answered: bool) -> bool:
+        """Note whether the directory that was asked has answered in time; tell whether that is a change."""
+        was_slow = switch in self._ask_again_at
+        if answered:
+            self._ask_again_at.pop(switch, None)
+        else:
+            self._ask_again_at[switch] = self._clock() + SLOW_SECONDS
+        return was_slow is answered

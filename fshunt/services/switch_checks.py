@@ -1,4 +1,4 @@
-"""What a switch is asked before it is relied on: domain, user, voicemail box, registrations, a number of the dialplan.
+"""What a switch is asked before it is relied on: domain, user, voicemail box, a number of the dialplan.
 
 Set-up, ``config check`` and each call ask the same questions in the same words. A question takes whatever can send
 commands to one switch, and returns one of three answers. Errors of the connection pass through.
@@ -14,7 +14,6 @@ from fshunt.errors import FshuntError
 from fshunt.esl import api
 from fshunt.esl.commands import Command
 from fshunt.esl.frames import Frame
-from fshunt.freeswitch import contacts
 from fshunt.freeswitch.dialplan_lookup import Answer, find_number, read_context
 from fshunt.freeswitch.directory import read_dial_string
 from fshunt.hunting import validation
@@ -88,15 +87,6 @@ def check_box(switch: CommandSender, box: str, domain: str, profile: str) -> Che
     if known.answer is Answer.FOUND and enabled.lower() in ("false", "no", "off", "disabled", "inactive", "0"):
         return Checked(Answer.NOT_FOUND, f"voicemail of user {box}@{domain} is off (vm-enabled)")
     return known
-
-
-def check_registrations(switch: CommandSender, extension: str, domain: str) -> Checked:
-    """Whether a phone is registered at the extension; the reason says how many."""
-    found = contacts.ask(switch, domain, [extension], ANSWER_SECONDS)[extension]
-    phones = len(found.endpoints) + len(found.undialable)
-    if not phones:
-        return Checked(Answer.NOT_FOUND, f"no phone is registered at {extension}@{domain}")
-    return Checked(Answer.FOUND, "1 phone" if phones == 1 else f"{phones} phones")
 
 
 def not_honoured(extension: str, switch: str, what: str | None) -> str:

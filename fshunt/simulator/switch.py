@@ -104,6 +104,7 @@ class SimulatedSwitch:
         self.unknown_users: set[str] = set()
         self.dial_strings: dict[str, str] = {}
         """Those of users who are not reached at their registered phones, such as ``error/user_busy``."""
+        self.directory_seconds = 0.0
         self.mute_boxes: set[str] = set()
         self._watchers: list[Callable[[Fact], None]] = []
         self._session_ids = itertools.count(1)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
+from fshunt.daemon.call.phone_lookup import API_SECONDS
+from fshunt.freeswitch.directory import SLOW_SECONDS
 from fshunt.simulator.core.phones import answers
+from tests.support.clock import CLOCK
 from tests.support.rig import Rig, passed, rang
 
 TALKS = answers(0.02, talks=0.05)
@@ -39,3 +44,35 @@ def test_a_member_whom_the_directory_reaches_otherwise_is_rung_there(rig: Rig) -
     record = rig.call()
     assert (rang(record), passed(record)) == ([("1001", "answered")], [])
     assert (len(mobile.rings), phone.rings) == (1, [])
+
+
+def test_a_directory_that_does_not_answer_holds_up_one_hunt_for_a_moment_and_the_next_not_at_all(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.group("5000", "1001", "1002")
+    rig.phones("1001", "1002", behaviour=TALKS)
+    rig.switch.dial_strings["1001"] = "error/user_busy"
+    rig.switch.directory_seconds = 100 * API_SECONDS
+    record = rig.call_that_takes_time()
+    assert (rang(record), passed(record)) == ([("1001", "answered")], []), "as usual: the registered phone counts"
+    call = rig.started()
+    assert rang(rig.record(call)) == [("1001", "answered")]
+    assert not [said for said in call.listener.received if "user_data" in said], "nobody waits for it again"
+    said = [line for line in caplog.messages if "directory of its FreeSWITCH" in line]
+    assert len(said) == 1
+    assert "did not answer in 1 s" in said[0]
+
+
+def test_a_slow_directory_is_asked_again_after_a_while_and_counts_when_it_answers(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    rig.group("5000", "1001", "1002")
+    rig.phones("1001", "1002", behaviour=TALKS)
+    rig.switch.dial_strings["1001"] = "error/user_busy"
+    rig.switch.directory_seconds = 100 * API_SECONDS
+    rig.call_that_takes_time()
+    rig.switch.directory_seconds = 0.0
+    CLOCK.move(SLOW_SECONDS)
+    assert rang(rig.call()) == [("1002", "answered")]
+    assert len([line for line in caplog.messages if "answers in time again" in line]) == 1

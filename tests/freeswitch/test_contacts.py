@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fshunt.errors import BadValue
 from fshunt.esl.commands import Command
 from fshunt.esl.frames import Frame, render_api_response
+from fshunt.esl.jobs import Jobs
 from fshunt.esl.reader import FrameReader
 from fshunt.freeswitch.contacts import (
     MAX_PROFILES,
@@ -23,6 +24,7 @@ from fshunt.freeswitch.contacts import (
     registrations_in,
 )
 from fshunt.freeswitch.dialstring import as_dialled
+from fshunt.freeswitch.directory import UNANSWERED
 from fshunt.hunting.validation import MAX_CONTACT_CHARS
 from fshunt.simulator.eventsocket.api import run
 from fshunt.simulator.switch import SimulatedSwitch
@@ -37,6 +39,15 @@ class Sender:
     def __init__(self, switch: SimulatedSwitch, *, lists: bool = True) -> None:
         self._switch, self._lists = switch, lists
         self.writes: list[int] = []
+        self.seconds: list[float] = []
+        self.directory_is_slow = False
+
+    def start_jobs(self, asked: Sequence[Command]) -> Jobs:
+        return Jobs(asked)
+
+    def finish_jobs(self, jobs: Jobs, timeout: float) -> list[str | None]:
+        self.seconds.append(timeout)
+        return [None if self.directory_is_slow else run(self._switch, words) for words in jobs._asked]
 
     def send_all(self, said: Sequence[Command], _timeout: float) -> list[Frame]:
         self.writes.append(len(said))
@@ -82,7 +93,7 @@ def test_all_phones_of_all_extensions_are_asked_for_in_one_write_once_the_profil
         assert found["1001"].endpoints == tuple(f"sofia/internal/{phone.contact}" for phone in phones[:2])
         assert found["1002"].endpoints == (f"sofia/internal/{phones[2].contact}",)
         assert (found["1003"].registered, found["1003"].why_not) == (False, None)
-    assert sender.writes == [6, 3, 9], "the profile is learnt from the first answer"
+    assert sender.writes == [3, 3, 6], "the profile is learnt from the first answer"
     assert profiles.all() == ("internal",)
     assert ask(sender, DOMAIN, [], 1.0) == {}
     assert len(sender.writes) == 3
@@ -264,3 +275,14 @@ def test_what_a_phone_registered_never_changes_the_dial_string(text: str) -> Non
         dialled = as_dialled(contact)
         assert not set(dialled.replace("\\,", "")) & set("{}|<>^'\"\\ ,\r\n")
         assert ":_:" not in dialled
+
+
+def test_where_the_directory_does_not_answer_in_time_the_registered_phones_count(switch: SimulatedSwitch) -> None:
+    phone, sender = switch.phone("1001"), Sender(switch)
+    switch.dial_strings["1001"] = "error/user_busy"
+    assert not ask(sender, DOMAIN, ["1001"], 1.0)["1001"].endpoints
+    sender.directory_is_slow = True
+    found = ask(sender, DOMAIN, ["1001"], 5.0, directory_seconds=0.5)["1001"]
+    assert (found.endpoints, found.reach) == ((f"sofia/internal/{phone.contact}",), UNANSWERED)
+    assert ask(sender, DOMAIN, ["1001"], 5.0, directory_seconds=0.0)["1001"] == found
+    assert sender.seconds == [1.0, 0.5], "it is not even asked where there is no time for it"

@@ -7,11 +7,14 @@ import pytest
 from fshunt.errors import BadValue
 from fshunt.freeswitch.contacts import MemberPhones, as_directory_says
 from fshunt.freeswitch.directory import (
+    DIRECTORY_SECONDS,
     MAX_KNOWN,
     SEVERAL,
+    SLOW_SECONDS,
     USUAL,
     KnownUsers,
     Reach,
+    SlowDirectories,
     Way,
     read_dial_string,
     user_endpoint,
@@ -112,3 +115,17 @@ def test_the_users_who_are_remembered_are_bounded() -> None:
     users.note("pbx.test", "1", Reach(Way.USER))
     assert [users.is_by_contacts("pbx.test", number) for number in ("0", "1", "2")] == [None, False, True]
     assert [users.is_by_directory("pbx.test", number) for number in ("0", "1", "2")] == [False, True, False]
+
+
+def test_of_a_slow_directory_one_hunt_asks_again_after_a_while_until_it_answers_in_time() -> None:
+    now = 0.0
+    slow = SlowDirectories(lambda: now)
+    assert slow.seconds("a") == DIRECTORY_SECONDS
+    assert not slow.note("a", answered=True)
+    assert slow.note("a", answered=False), "news"
+    assert not slow.note("a", answered=False), "of a hunt that asked at the same time"
+    assert (slow.seconds("a"), slow.seconds("b")) == (0.0, DIRECTORY_SECONDS)
+    now = SLOW_SECONDS
+    assert [slow.seconds("a") for _ in range(2)] == [DIRECTORY_SECONDS, 0.0]
+    assert slow.note("a", answered=True), "news"
+    assert slow.seconds("a") == DIRECTORY_SECONDS

@@ -171,6 +171,13 @@ class Pbx:
         said = self.api("reloadxml")
         assert "+OK" in said, said
 
+    def have_directory_behind(self, url: str) -> None:
+        """Ask a web server for users first, until mod_xml_curl is unloaded."""
+        self._set({"live_directory_url": url})
+        for command in ("reloadxml", "load mod_xml_curl"):
+            said = self.api(command)
+            assert "+OK" in said, said
+
     def messages(self, box: str) -> list[Path]:
         """The messages in a voicemail box."""
         return sorted((self.folder / "storage" / "voicemail" / "default" / DOMAIN / box).glob("msg_*.wav"))
@@ -191,7 +198,7 @@ class Pbx:
             "live_esl_password": ESL_PASSWORD, "live_lab_port": self.ports.lab, "live_rtp_first": self._rtp_first(),
             "live_rtp_last": self._rtp_first() + RTP_PORTS,
         }  # fmt: skip
-        self._set(values | {"live_callid_as_uuid": "false"})
+        self._set(values | {"live_callid_as_uuid": "false", "live_directory_url": "http://127.0.0.1:9/"})
         self._write_users({}, {})
         _write_include(conf / "phrases.xml", [_phrase(name) for name in PHRASES])
         (conf / "dialplan").mkdir(exist_ok=True)

@@ -10,7 +10,7 @@ from fshunt.esl.session import Session
 from fshunt.freeswitch import contacts
 from fshunt.freeswitch.contacts import MemberPhones
 from fshunt.freeswitch.dialstring import external_endpoint
-from fshunt.freeswitch.directory import Way
+from fshunt.freeswitch.directory import DIRECTORY_SECONDS, SLOW_SECONDS, Way
 from fshunt.hunting.group import Member
 
 log = logging.getLogger(__name__)
@@ -28,18 +28,36 @@ def find_phones(session: Session, domain: str, members: Sequence[Member], deps: 
     A member without a phone there may have one at another switch that is watched (design, section 3).
     """
     extensions = [m.address.number for m in members if not m.address.external]
-    answers = contacts.ask(session, domain, extensions, API_SECONDS, deps.sip_profiles)
+    patience = deps.slow_directories.seconds(session.core_uuid)
+    answers = contacts.ask(session, domain, extensions, API_SECONDS, deps.sip_profiles, patience)
+    if patience and answers:
+        _note_directory(session, all(found.reach.answered for found in answers.values()), deps)
     for extension, found in answers.items():
         for why in found.undialable:
             log.warning("call %s: a phone of %s skipped: %s", session.uuid, extension, why)
     for extension, found in answers.items():
-        deps.known_users.note(domain, extension, found.reach)
+        if found.reach.answered:
+            deps.known_users.note(domain, extension, found.reach)
         if not found.registered and found.reach.way is Way.CONTACTS:
             answers[extension] = _at_another_switch(session, domain, extension, deps)
     return {
         m.id: MemberPhones((external_endpoint(m.address),)) if m.address.external else answers[m.address.number]
         for m in members
     }
+
+
+def _note_directory(session: Session, answered: bool, deps: Dependencies) -> None:
+    """Say once that the directory of a switch is slow, and that it is not any more."""
+    if not deps.slow_directories.note(session.core_uuid, answered=answered):
+        return
+    if answered:
+        log.info("call %s: the directory of its FreeSWITCH answers in time again", session.uuid)
+    else:
+        log.warning(
+            "call %s: the directory of its FreeSWITCH did not answer in %g s: members ring at their registered phones, "
+            "and it is asked again after %g s",
+            *(session.uuid, DIRECTORY_SECONDS, SLOW_SECONDS),
+        )
 
 
 def _at_another_switch(session: Session, domain: str, extension: str, deps: Dependencies) -> MemberPhones:

@@ -20,8 +20,8 @@ class Subscriber(Protocol):
     def scope(self) -> set[str] | None:
         """The channels whose events it may want; None for all."""
 
-    def push(self, event: Headers) -> None:
-        """Sends an event."""
+    def push(self, event: Headers, body: bytes = b"") -> None:
+        """Sends an event, which may have a body."""
 
 
 class Bus:
@@ -80,10 +80,17 @@ class Bus:
             head = event_head(subclass, self.epoch(), sequence, self.core_uuid)
             self.deliver(subclass, "", [("Event-Subclass", subclass), *head, *said])
 
-    def deliver(self, name: str, uuid: str, event: Headers) -> None:
-        """Hands the event to the subscribers that want it."""
+    def job_ended(self, job: str, words: str, output: str) -> None:
+        """Sends the event of an API command that has run in the background."""
+        name, (command, _, argument) = "BACKGROUND_JOB", words.partition(" ")
+        head = event_head(name, self.epoch(), self.next_sequence(), self.core_uuid)
+        said = [("Job-UUID", job), ("Job-Command", command), ("Job-Command-Arg", argument)]
+        self.deliver(name, job, [*head, *said], output.encode())
+
+    def deliver(self, name: str, uuid: str, event: Headers, body: bytes = b"") -> None:
+        """Hands the event to the subscribers that want it, by the channel or the job that it is of."""
         for subscriber in list(self._takers(name, uuid)):
-            subscriber.push(event)
+            subscriber.push(event, body)
 
     def _takers(self, name: str, uuid: str) -> Iterator[Subscriber]:
         for subscribers in (self._of_channel.get(uuid, ()), self._of_all):

@@ -38,6 +38,7 @@ SOURCES = {
     "sofia::register": ("sofia_reg.c", "sofia_reg_handle_register_token", 2059),
     "sofia::unregister": ("sofia_reg.c", "sofia_reg_handle_register_token", 2213),
     "sofia::expire": ("sofia_reg.c", "sofia_reg_del_callback", 726),
+    "BACKGROUND_JOB": ("mod_commands.c", "bgapi_exec", 5391),
     "CHANNEL_STATE": ("switch_channel.c", "switch_channel_perform_set_running_state", 2408),
 }
 """The line of FreeSWITCH's source that sent the event."""

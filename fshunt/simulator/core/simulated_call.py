@@ -64,6 +64,8 @@ class Switch(Protocol):
     """Users that the directory has not; it has all others."""
     dial_strings: dict[str, str]
     """Of users who are not reached at their registered phones."""
+    directory_seconds: float
+    """How long the directory takes for an answer, as one behind HTTP."""
     mute_boxes: set[str]
     """Users whose voicemail ends at once."""
 

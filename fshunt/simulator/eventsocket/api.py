@@ -17,6 +17,19 @@ OK = "+OK\n"
 _UNESCAPED_SEMICOLON = re.compile(r"(?<!\\);")
 
 
+def run_aside(switch: Switch, text: str) -> str:
+    """Runs ``bgapi``: answers at once, and tells the output by an event; only the directory takes time."""
+    job, _, words = text.partition("bgapi uuid:")[2].partition(" ")
+    seconds = switch.directory_seconds if words.startswith("user_data") else 0.0
+    switch.clock.call_later(seconds, lambda: switch.bus.job_ended(job, words, _of_no_socket(run(switch, words))))
+    return f"+OK Job-UUID: {job}\n"
+
+
+def _of_no_socket(output: str) -> str:
+    """What a job has written: that there is nothing is said by the event socket, not by the command."""
+    return "" if output == NO_OUTPUT else output
+
+
 def run(switch: Switch, text: str) -> str:
     """Runs an API command and returns its output."""
     name, _, argument = text.strip().partition(" ")

@@ -30,7 +30,11 @@ def handle(listener: EventSocket, text: str) -> bytes:
     outbound = listener.outbound
     if verb == "connect" and outbound is not None:
         return outbound.connect_reply()
+    if verb == "api" and rest.startswith("bgapi "):
+        return render_api_response(api.run_aside(listener.switch, rest))
     if verb == "api":
+        if rest.startswith("user_data ") and listener.switch.directory_seconds:  # it holds up the connection
+            listener.switch.clock.sleep(listener.switch.directory_seconds)
         return render_api_response(api.run(listener.switch, rest))
     if verb == "sendmsg":
         return render_reply(_sendmsg(listener, rest.strip(), _headers(lines), body))

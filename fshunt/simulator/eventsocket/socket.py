@@ -26,6 +26,9 @@ SUCCESSOR = f"variable_{SUCCEEDS}"
 """What the events of a channel can be asked by that is to be put in the place of another one."""
 
 
+_SCOPES = ("unique-id", "job-uuid", SUCCESSOR)
+
+
 class Outbound(Protocol):
     """A connection that a call dialled: what its commands need of it."""
 
@@ -73,8 +76,8 @@ class EventSocket:
     # For the switch: which events, and the events themselves.
 
     def scope(self) -> set[str] | None:
-        """The channels whose events it may want; None for all there are on the switch, as with no filter at all."""
-        if not self.filters or any(header.lower() not in ("unique-id", SUCCESSOR) for header, _ in self.filters):
+        """The channels, and jobs, whose events it may want; None for all there are, as with no filter at all."""
+        if not self.filters or any(header.lower() not in _SCOPES for header, _ in self.filters):
             return None
         own = {value.lower() for header, value in self.filters if header.lower() != SUCCESSOR}
         successors = (
@@ -82,13 +85,13 @@ class EventSocket:
         )
         return own | {uuid for uuid in successors if uuid is not None}
 
-    def push(self, event: Headers) -> None:
+    def push(self, event: Headers, body: bytes = b"") -> None:
         """Sends an event, unless a filter on another header than Unique-ID stops it."""
         if self.filters:
             heads = {name.lower(): value.lower() for name, value in event}
             if not any(heads.get(name.lower()) == value.lower() for name, value in self.filters):
                 return
-        self._post(render_event(event))
+        self._post(render_event(event, body))
 
     def leave(self) -> None:
         """The other side sent ``exit``: pending replies are sent, then the connection ends."""
