@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from time import sleep
 from typing import Any
 
 import click
@@ -12,13 +13,16 @@ from sqlalchemy.orm import Session
 from fshunt.cli import output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
+from fshunt.cli.forecast_page import print_forecast
 from fshunt.cli.group_page import print_group, warn_of
 from fshunt.cli.options import given_group, group_options
+from fshunt.db.queries.queue import queued_in
 from fshunt.db.queries.rows import domain_names
 from fshunt.errors import UsageError
 from fshunt.hunting.group import Group
-from fshunt.services import groups
+from fshunt.services import groups, member_states
 from fshunt.services.destination_checks import CASES, ask_for, places_named
+from fshunt.services.forecast import forecast_json, next_caller
 from fshunt.services.groups import GroupDetails, details_of
 from fshunt.services.serialize import group_json
 
@@ -214,6 +218,26 @@ def renumber(app: App, pilot: str, new: str) -> None:
         details = _details(session, groups.renumber_group(session, domain, pilot, new))
         _warn_of_others(app, session, details.group)
     _tell(app, details, f"Renumbered group {pilot} of {domain} to {new}.")
+
+
+@group.command("next", example="fshunt group next 5000")
+@pilot_argument
+@pass_app
+def next_(app: App, pilot: str) -> None:
+    """Show who would ring for the next caller.
+
+    It holds for this moment, and for a call that nobody picks up: who rings, who is skipped and why, and where the caller
+    ends.
+    """
+    with app.reading() as (session, domain):
+        details = _details(session, groups.get_group(session, domain, pilot))
+        queued = len(queued_in(session, [details.group.id]).get(details.group.id, ()))
+    found = details.group
+    now = member_states.of_group(app.store, app.settings.database_url, found, app.settings.switch, sleep)
+    for sentence in now.sentences:
+        app.warn(sentence)
+    made = next_caller(details, now.statuses, now.at, app.settings)
+    app.show("next", lambda: forecast_json(made, found, queued), lambda: print_forecast(made, found, queued))
 
 
 @group.command("remove", example="fshunt group remove 5000")

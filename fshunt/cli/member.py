@@ -119,7 +119,7 @@ def _state_words(each: Member, state: StateOfMember, now: datetime) -> str:
         shown = "do not disturb, by the switch's directory"
     if state.word is MemberState.OTHER_SWITCH:
         shown = f"at {state.detail} only"
-    if state.since:
+    if state.since and state.word is not MemberState.FREE:  # the column of idle times says it
         shown += f" since {_clock(state.since, now)}"
     return f"{shown}, left by a daemon that is gone" if state.left else shown
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fshunt.db.queries.claimed_members import ClaimedMember, claimed_members
+from fshunt.db.queries.member_status import blocked_since
 from fshunt.errors import FshuntError
 from fshunt.hunting.availability import DIRECTORY, MemberState, MemberStatus, member_state
 from fshunt.services import cluster_health
 from fshunt.services.switch_checks import not_honoured
+from fshunt.services.switch_phones import SeenSwitch, SwitchPhones, seen_phones
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -70,63 +72,29 @@ class SwitchAnswer:
     table: PhoneTable
     phones: Mapping[str, MemberPhones]
 
+    def seen(self, domain: str) -> SeenSwitch:
+        """Return the same as any switch is seen."""
+        phones = {
+            number: seen_phones(each, self.table.calls_of(f"{number}@{domain}")) for number, each in self.phones.items()
+        }
+        return SeenSwitch(self.switch.name, self.switch.dial is not None, phones)
 
-class SwitchPhones:
-    """The phones of all switches that answered. ``complete``: all did, so a phone that is not seen does not exist."""
-
-    def __init__(self, answers: list[SwitchAnswer], complete: bool) -> None:
-        self.complete = complete
-        self._answers = answers
-
-    def registered(self, number: str) -> bool | None:
-        """Whether an extension has a phone; None where that is not known."""
-        if any(each.phones[number].registered for each in self._answers):
-            return True
-        return False if self.complete else None
-
-    def undialable(self, number: str) -> str | None:
-        """Why no phone of an extension can be dialled; None where one can be, or there is none."""
-        found = [each.phones[number] for each in self._answers]
-        return (
-            None if any(each.endpoints for each in found) else next((w for each in found if (w := each.why_not)), None)
-        )
-
-    def do_not_disturb(self, number: str) -> bool:
-        """Whether the directory of each switch says so."""
-        return bool(self._answers) and all(each.phones[number].do_not_disturb for each in self._answers)
-
-    def not_honoured(self, number: str) -> list[str]:
-        """Return what does not count of the user's dial-strings, in a sentence for each switch."""
-        return [
-            not_honoured(number, each.switch.name, each.phones[number].reach.not_honoured)
-            for each in self._answers
-            if each.phones[number].reach.not_honoured is not None
-        ]
-
-    def at_some_switches(self, number: str) -> str | None:
-        """Return the switches that have all phones of an extension, if other switches have no route to any of them."""
-        having = [each.switch for each in self._answers if each.phones[number].registered]
-        if len(having) == len(self._answers) or any(switch.dial is not None for switch in having):
-            return None
-        return ", ".join(switch.name for switch in having) or None
-
-    def all_undialable(self, member: Member) -> list[str]:
-        """Why phones of a member cannot be dialled, each."""
-        if member.address.external:
-            return []
-        return [why for each in self._answers for why in each.phones[member.address.number].undialable]
-
-    def calls(self, number: str, domain: str) -> list[PhoneCall]:
-        """The calls of an extension, the oldest first."""
-        return [call for each in self._answers for call in each.table.calls_of(f"{number}@{domain}")]
+    def not_honoured(self, number: str) -> str | None:
+        """Return what does not count of a user's dial-string, in a sentence."""
+        what = self.phones[number].reach.not_honoured
+        return None if what is None else not_honoured(number, self.switch.name, what)
 
 
 @dataclass(frozen=True, slots=True)
 class GroupStates:
-    """The state of each member of a group by its id at one time, and a sentence for what could not be asked."""
+    """What the members of a group do at one time, by their ids, and a sentence for what could not be asked.
+
+    ``statuses`` are all that is known of the members, of which the states are made.
+    """
 
     at: datetime
     states: Mapping[int, StateOfMember] = field(default_factory=dict)
+    statuses: Mapping[int, MemberStatus] = field(default_factory=dict)
     sentences: tuple[str, ...] = ()
 
 
@@ -141,37 +109,28 @@ def of_group(
     at = datetime.now(UTC)
     if not group.members:
         return GroupStates(at)
-    claimed = _claimed(store, group.domain)
-    phones, sentences = ask(switches, group)
-    living = _living(store, url, pause) if claimed else set()
-    sentences += [
-        f"A phone of {member.extension} cannot be rung: {why}."
-        for member in group.members
-        for why in phones.all_undialable(member)
-    ]
-    extensions = dict.fromkeys(m.address.number for m in group.members if not m.address.external)
-    sentences += [sentence for number in extensions for sentence in phones.not_honoured(number)]
-    return GroupStates(at, states(group, phones, claimed, at, living), tuple(sentences))
-
-
-def _claimed(store: Store, domain: str) -> dict[str, ClaimedMember]:
     with store.reading() as session:
-        return claimed_members(session, domain)
+        claimed, blocked = claimed_members(session, group.domain), blocked_since(session, [group.id])
+    answers, sentences = ask(switches, group)
+    living = _living(store, url, pause) if claimed else set()
+    phones = SwitchPhones([each.seen(group.domain) for each in answers], complete=bool(answers) and not sentences)
+    known = Known(phones, claimed, living, blocked)
+    return GroupStates(at, *together(group, known, at), (*sentences, *_remarks(group, answers)))
 
 
 def _living(store: Store, url: str | URL, pause: Callable[[float], None]) -> set[str]:
     return {daemon.row.run_id for daemon in cluster_health.look(store, url, pause).maybe_alive}
 
 
-def ask(switches: Iterable[WatchedSwitch], group: Group) -> tuple[SwitchPhones, list[str]]:
-    """Ask each switch for the phones of a group; return them, and a sentence for each switch that did not answer."""
+def ask(switches: Iterable[WatchedSwitch], group: Group) -> tuple[list[SwitchAnswer], list[str]]:
+    """Ask each switch for the phones of a group; return the answers, and a sentence for each that did not answer."""
     answers, sentences, asked = [], [], list(switches)
     for switch in asked:
         try:
             answers.append(_ask(switch, group))
         except FshuntError as error:
             sentences.append(f"Switch {switch.name} was not asked: {error}")
-    return SwitchPhones(answers, bool(asked) and not sentences), sentences if asked else [NOT_CONFIGURED]
+    return answers, sentences if asked else [NOT_CONFIGURED]
 
 
 def _ask(switch: WatchedSwitch, group: Group) -> SwitchAnswer:
@@ -189,36 +148,55 @@ def _ask(switch: WatchedSwitch, group: Group) -> SwitchAnswer:
         inbound.close()
 
 
+def _remarks(group: Group, answers: list[SwitchAnswer]) -> Iterator[str]:
+    """What the switches say that no state shows: phones that cannot be rung, and what does not count of the users."""
+    extensions = [member.address.number for member in group.members if not member.address.external]
+    for number in extensions:
+        for answer in answers:
+            for why in answer.phones[number].undialable:
+                yield f"A phone of {number} cannot be rung: {why}."
+    for number in dict.fromkeys(extensions):
+        for answer in answers:
+            told = answer.not_honoured(number)
+            if told is not None:
+                yield told
+
+
 def stored_state(member: Member) -> StateOfMember:
     """Return a member's state by its own row alone."""
     return StateOfMember(member_state(MemberStatus.of(member)))
 
 
-def states(
-    group: Group, phones: SwitchPhones, claimed: Mapping[str, ClaimedMember], now: datetime, living: Collection[str]
-) -> dict[int, StateOfMember]:
-    """Return the state of each member of a group by its id; ``living`` are the runs of daemons that are alive."""
-    return {
-        member.id: _state(member, group, phones, claimed.get(member.extension), now, living) for member in group.members
-    }
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the states of a group's members are made of, whoever delivered it.
+
+    ``claimed``: the members that hunts have claimed, by extension; ``living``: the runs of daemons that are alive;
+    ``blocked_since``: when the members who are blocked were, by extension.
+    """
+
+    phones: SwitchPhones
+    claimed: Mapping[str, ClaimedMember] = field(default_factory=dict)
+    living: Collection[str] = ()
+    blocked_since: Mapping[str, datetime] = field(default_factory=dict)
 
 
-def _state(
-    member: Member,
-    group: Group,
-    phones: SwitchPhones,
-    claimed: ClaimedMember | None,
-    now: datetime,
-    living: Collection[str],
-) -> StateOfMember:
-    external = member.address.external
-    calls = [] if external else phones.calls(member.address.number, group.domain)
+def together(group: Group, known: Known, now: datetime) -> tuple[dict[int, StateOfMember], dict[int, MemberStatus]]:
+    """Return the state of each member of a group, and all that is known of each, by its id."""
+    made = {member.id: _state(member, group, known, now) for member in group.members}
+    return {each: state for each, (state, _) in made.items()}, {each: status for each, (_, status) in made.items()}
+
+
+def _state(member: Member, group: Group, known: Known, now: datetime) -> tuple[StateOfMember, MemberStatus]:
+    external, phones, claimed = member.address.external, known.phones, known.claimed.get(member.extension)
+    calls = [] if external else phones.calls(member.address.number)
     registered = True if external else phones.registered(member.address.number)
-    left = claimed is not None and claimed.run_id not in living
+    left = claimed is not None and claimed.run_id not in known.living
     # The phones' calls count before a claim; the claim of a daemon that is gone counts only if some switch is unknown.
-    claim = None if calls or registered is False or (left and phones.complete) else claimed
+    holds = claimed is not None and not (left and phones.complete)
+    claim = None if calls or registered is False or not holds else claimed
     status = replace(
-        MemberStatus.of(member, claimed=claim is not None and claim.answered is None),
+        MemberStatus.of(member, claimed=holds),
         registered=registered,
         do_not_disturb=not external and phones.do_not_disturb(member.address.number),
         undialable=None if external else phones.undialable(member.address.number),
@@ -227,34 +205,42 @@ def _state(
         ringing=_first(calls, "ringing") is not None or (claim is not None and claim.answered is False),
     )
     word = member_state(status, wrap_up_seconds=group.wrap_up_seconds, now=now)
-    return _in_detail(word, member, calls, claim, left, status)
+    if word in (MemberState.ON_CALL, MemberState.RINGING, MemberState.CLAIMED):
+        return _in_a_call(word, calls, claim, left), status
+    return _in_detail(word, member, known, status), status
 
 
-def _in_detail(
-    word: MemberState,
-    member: Member,
-    calls: list[PhoneCall],
-    claim: ClaimedMember | None,
-    left: bool,
-    status: MemberStatus,
-) -> StateOfMember:
-    """Add since when, with whom, and why or where."""
-    if word is MemberState.BLOCKED and not status.blocked:
-        return StateOfMember(word, detail=DIRECTORY)
-    if word is MemberState.NOT_DIALABLE:
-        return StateOfMember(word, detail=status.undialable)
-    if word is MemberState.OTHER_SWITCH:
-        return StateOfMember(word, detail=status.other_switch)
-    if word is MemberState.WRAP_UP:
-        return StateOfMember(word, member.idle_since)
-    if word not in (MemberState.ON_CALL, MemberState.RINGING, MemberState.CLAIMED):
-        return StateOfMember(word)
+def _in_detail(word: MemberState, member: Member, known: Known, status: MemberStatus) -> StateOfMember:
+    """Add since when, and why or where, for a member who is in no call."""
+    match word:
+        case MemberState.BLOCKED if not status.blocked:
+            return StateOfMember(word, detail=DIRECTORY)
+        case MemberState.BLOCKED:
+            return StateOfMember(word, known.blocked_since.get(member.extension))
+        case MemberState.NOT_DIALABLE:
+            return StateOfMember(word, detail=status.undialable)
+        case MemberState.OTHER_SWITCH:
+            return StateOfMember(word, detail=status.other_switch)
+        case MemberState.WRAP_UP:
+            return StateOfMember(word, member.idle_since)
+        case MemberState.UNREGISTERED | MemberState.FREE if not member.address.external:
+            return StateOfMember(word, _at(known.phones.since(member.address.number)))
+        case _:
+            return StateOfMember(word)
+
+
+def _in_a_call(word: MemberState, calls: list[PhoneCall], claim: ClaimedMember | None, left: bool) -> StateOfMember:
+    """Add since when, and with whom."""
     call = _first(calls, "talking" if word is MemberState.ON_CALL else "ringing")
     if call is not None:
-        return StateOfMember(word, datetime.fromtimestamp(call.since, UTC), call.other or None)
+        return StateOfMember(word, _at(call.since), call.other or None)
     since = claim.since if claim is not None and word is not MemberState.CLAIMED else None
     return StateOfMember(word, since, left=left)
 
 
 def _first(calls: list[PhoneCall], state: str) -> PhoneCall | None:
     return next((call for call in calls if call.state == state), None)
+
+
+def _at(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

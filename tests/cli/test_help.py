@@ -17,7 +17,7 @@ LEAVES = {path: command for path, command in COMMANDS.items() if not isinstance(
 
 PROMISED = """
 db upgrade, db check, group add, group list, group show, group set, group enable, group disable, group renumber,
-group remove, member add, member list, member remove, member move, member set, member enable, member disable,
+group next, group remove, member add, member list, member remove, member move, member set, member enable, member disable,
 member block, member unblock, call list, call show, call prune, dialplan, serve, status, config check, demo
 """
 NO_JSON = ["serve", "demo"]

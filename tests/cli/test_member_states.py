@@ -88,7 +88,8 @@ def test_what_was_set_comes_before_what_the_phone_does(watching):
     watching.run("member", "disable", "5000", "1001")
     watching.run("member", "block", "1002")
     words = shown(watching)
-    assert (words["1001"], words["1002"]) == ("disabled", "blocked")
+    assert words["1001"] == "disabled"
+    assert re.fullmatch(r"blocked since \d\d:\d\d:\d\d", words["1002"])
     assert states(watching)["1002"] == "blocked"
 
 

@@ -1,8 +1,9 @@
-"""Disabled and blocked members."""
+"""Disabled and blocked members, and since when."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from sqlalchemy import and_, bindparam, select
 from sqlalchemy.orm import Session
@@ -21,6 +22,18 @@ _STATUS = (
     .outerjoin(BLOCKS, BLOCK_OF_MEMBER)
     .where(MEMBERS.c.id.in_(bindparam("ids", expanding=True)))
 )
+
+_BLOCKED = (
+    select(BLOCKS.c.extension, BLOCKS.c.since)
+    .join(GROUPS, GROUPS.c.domain_id == BLOCKS.c.domain_id)
+    .join(MEMBERS, and_(MEMBERS.c.group_id == GROUPS.c.id, BLOCK_OF_MEMBER))
+    .where(GROUPS.c.id.in_(bindparam("group_ids", expanding=True)))
+)
+
+
+def blocked_since(s: Session, group_ids: Collection[int]) -> dict[str, datetime]:
+    """Return since when members of groups of one domain are blocked, by extension."""
+    return {row.extension: row.since for row in run(s, _BLOCKED, {"group_ids": sorted(group_ids)})}
 
 
 def may_not_ring(s: Session, member_ids: Collection[int]) -> dict[int, SkipReason]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BindParameter,
@@ -49,6 +49,17 @@ _TICKET_OF_CALL = select(func.min(QUEUE.c.ticket)).where(OF_CALL)
 _NO_MORE = delete(QUEUE).where(_OF_HUNT, QUEUE.c.extension.not_in(bindparam("extensions", expanding=True)))
 _COUNT = select(func.count(QUEUE.c.hunt_id.distinct())).where(
     QUEUE.c.domain == bindparam("in_domain"), QUEUE.c.extension.in_(bindparam("extensions", expanding=True))
+)
+_OF_GROUPS = (
+    select(
+        QUEUE.c.group_id,
+        QUEUE.c.hunt_id,
+        QUEUE.c.run_id,
+        func.min(QUEUE.c.since, type_=QUEUE.c.since.type).label("since"),
+    )
+    .where(QUEUE.c.group_id.in_(bindparam("group_ids", expanding=True)))
+    .group_by(QUEUE.c.group_id, QUEUE.c.ticket, QUEUE.c.hunt_id, QUEUE.c.run_id)
+    .order_by(QUEUE.c.ticket)
 )
 _HUNTS_OF_RUN = select(QUEUE.c.hunt_id).distinct().where(QUEUE.c.run_id == bindparam("by"))
 
@@ -123,6 +134,21 @@ def drop_run(s: Session, run_id: str) -> None:
 def count(s: Session, domain: str, extensions: Collection[str]) -> int:
     """Return how many hunts, of all daemons, wait for any of these members."""
     return int(run(s, _COUNT, {"in_domain": domain, "extensions": sorted(set(extensions))}).scalar_one())
+
+
+class QueuedCaller(NamedTuple):
+    """A caller in the queue of a group: the run that has the hunt, and since when."""
+
+    run_id: str
+    since: datetime
+
+
+def queued_in(s: Session, group_ids: Collection[int]) -> dict[int, list[QueuedCaller]]:
+    """Return the callers in the queues of groups, by the ids of the groups, in order of their tickets."""
+    found: dict[int, list[QueuedCaller]] = {}
+    for row in run(s, _OF_GROUPS, {"group_ids": sorted(group_ids)}):
+        found.setdefault(row.group_id, []).append(QueuedCaller(row.run_id, row.since))
+    return found
 
 
 def waiting_hunts(s: Session) -> list[QueuedHunt]:

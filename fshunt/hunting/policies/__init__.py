@@ -31,12 +31,16 @@ class Remembers(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A rule that decides the order of a hunt, and the rotation pointer that it uses."""
+    """A rule that decides the order of a hunt, and the rotation pointer that it uses.
+
+    ``drawn``: the order is drawn anew for each call, so that nobody can tell it before.
+    """
 
     name: str
     order: Callable[[PolicyInput], Stages]
     remembers: Remembers
     help: str
+    drawn: bool = False
 
 
 _TABLE = (
@@ -54,7 +58,13 @@ _TABLE = (
         "simultaneous", simultaneous, Remembers.NOTHING, "all free members at once; the first to pick up gets the call"
     ),
     Policy("uniform", uniform, Remembers.NOTHING, "the member idle longest, by calls of this group"),
-    Policy("weighted", weighted, Remembers.NOTHING, "drawn by weight for each call; weight 0 only after all others"),
+    Policy(
+        "weighted",
+        weighted,
+        Remembers.NOTHING,
+        "drawn by weight for each call; weight 0 only after all others",
+        drawn=True,
+    ),
 )
 POLICIES: dict[str, Policy] = {policy.name: policy for policy in _TABLE}
 
