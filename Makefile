@@ -19,7 +19,7 @@ venv: $(STAMP) ## create the virtual environment .venv with fshunt and its tools
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "fshunt needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV) || { echo "cannot create a virtual environment; install python3-venv: apt-get install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,web]'
 	@touch $@
 
 demo: $(STAMP) ## show an office with five agents on a simulated FreeSWITCH, call by call

@@ -19,7 +19,7 @@ NO_ROOMS = {"__pycache__"}
 def rooms() -> dict[str, list[str]]:
     """The rooms by name, each with the folders in it."""
     return {
-        folder.name: sorted(inner.name for inner in folder.iterdir() if inner.is_dir() and inner.name not in NO_ROOMS)
+        folder.name: sorted(inner.parent.name for inner in folder.glob("*/__init__.py"))
         for folder in sorted(CODE.iterdir())
         if folder.is_dir() and folder.name not in NO_ROOMS
     }

@@ -73,6 +73,7 @@ def settings_page() -> str:
             default = f"`listen`, as shipped {_shown([str(address) for address in Settings().controllers])}"
         lines += [f"### {row.name}", "", row.meaning, ""]
         lines += [f"- variable: `{row.variable}`", f"- value: {row.kind.words}", f"- default: {default}"]
+        lines += ["- a change needs a restart of `fshunt web`"] if row.web else []
         lines += ["- a change needs a restart", ""] if row.restart else [""]
     return "\n".join(lines)
 

@@ -7,10 +7,10 @@ import socket
 from typing import NamedTuple
 
 from fshunt.cli.app import App
-from fshunt.daemon.net.peers import Peers
 from fshunt.errors import DatabaseError, FshuntError
 from fshunt.hunting.group import Group
 from fshunt.hunting.loops import loop_warnings
+from fshunt.process.peers import Peers
 from fshunt.services.cluster_health import count
 from fshunt.settings import Address, Settings, WatchedSwitch
 
@@ -45,7 +45,17 @@ def all_checks(app: App) -> list[Check]:
         asked = [Check("destinations", True, "Not checked: no switch answers.")]
     else:
         asked = [check_destinations(app), *check_directory(app)]
-    return [database, *groups, check_listen(app.settings), check_metrics(app.settings), *switches, *asked]
+    addresses = [check_listen(app.settings), check_metrics(app.settings), *check_web(app.settings)]
+    return [database, *groups, *addresses, *switches, *asked]
+
+
+def check_web(settings: Settings) -> list[Check]:
+    """Why the web pages could not start with these settings; nothing where they could."""
+    try:
+        settings.check_web()
+    except FshuntError as error:
+        return [Check("web pages", False, str(error))]
+    return []
 
 
 def check_database(settings: Settings) -> Check:

@@ -20,6 +20,7 @@ NOUNS = {
     "call": Noun("fshunt.cli.call", "Calls to hunt groups: which phones rang or not, and why."),
     "dialplan": Noun("fshunt.cli.dialplan", "Write FreeSWITCH's dialplan for the pilots of the database."),
     "serve": Noun("fshunt.cli.serve", "Run the daemon that FreeSWITCH connects to."),
+    "web": Noun("fshunt.cli.web", "Run the web pages on which people look after their groups."),
     "status": Noun("fshunt.cli.status", "Show problems, daemons, watched switches and queued callers."),
     "config": Noun("fshunt.cli.config", "Show the settings and check them."),
     "demo": Noun("fshunt.cli.demo", "Show a hunt group at work, without FreeSWITCH."),

@@ -36,7 +36,7 @@ def serve(app: App, listen: Address | None) -> int:
         signal.signal(number, signal.SIG_IGN)
     # Imported here, and no other command does: they bring gevent, which the rest of the command line has no use for.
     from fshunt.daemon.bootstrap import serve as run
-    from fshunt.daemon.net.sockets import turn_away
+    from fshunt.process.sockets import turn_away
 
     def read() -> Settings:
         settings = load(app.config).settings

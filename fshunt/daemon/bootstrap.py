@@ -30,10 +30,7 @@ from fshunt.daemon.data.outbox_file import OutboxFile
 from fshunt.daemon.data.wrap_up import WrapUps
 from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.net.listener import Listener
-from fshunt.daemon.net.logs import LastErrors, LogWriter, set_logging, start_logging
 from fshunt.daemon.net.metrics import Metrics
-from fshunt.daemon.net.peers import Peers
-from fshunt.daemon.net.systemd import Notifier
 from fshunt.daemon.process_signals import ProcessSignals
 from fshunt.daemon.signals import Signal
 from fshunt.daemon.status import StatusReport
@@ -47,6 +44,9 @@ from fshunt.errors import DatabaseError, FshuntError
 from fshunt.freeswitch.contacts import SipProfiles
 from fshunt.freeswitch.directory import KnownUsers, SlowDirectories
 from fshunt.freeswitch.phones import Change
+from fshunt.process.logs import LastErrors, LogWriter, set_logging, start_logging
+from fshunt.process.peers import Peers
+from fshunt.process.systemd import Notifier
 from fshunt.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -34,7 +34,8 @@ class CurrentSettings:
         differ = [
             name
             for name in ROWS
-            if getattr(loaded if name == "listen" else at_our_address, name) != getattr(before, name)
+            if not ROWS[name].web
+            and getattr(loaded if name == "listen" else at_our_address, name) != getattr(before, name)
         ]
         kept = {name: getattr(before, name) for name in differ if ROWS[name].restart}
         after = replace(at_our_address, **kept)

@@ -9,10 +9,10 @@ from fshunt.daemon.call.live_calls import LiveCalls
 from fshunt.daemon.cluster.heartbeat import Heartbeat
 from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.net.listener import Listener
-from fshunt.daemon.net.systemd import Notifier
 from fshunt.daemon.report import report
 from fshunt.daemon.status import StatusReport
 from fshunt.daemon.supervisor import Supervisor
+from fshunt.process.systemd import Notifier
 
 log = logging.getLogger(__name__)
 report_log = logging.getLogger("fshunt.report")

@@ -20,11 +20,11 @@ from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.net.http import HttpServer
 from fshunt.daemon.net.listener import Listener
 from fshunt.daemon.net.loop_lag import LoopLag
-from fshunt.daemon.net.peers import Peers
-from fshunt.daemon.net.systemd import Notifier
 from fshunt.daemon.net.watchdog import Watchdog
 from fshunt.daemon.status import HTTP_SERVICE, StatusReport
 from fshunt.daemon.supervisor import Service, ServiceStates
+from fshunt.process.peers import Peers
+from fshunt.process.systemd import Notifier
 
 FAREWELL_SECONDS = 3.0
 """How long, at a stop, calls that were told to end may take to close their records."""

@@ -19,9 +19,12 @@ from fshunt.settings.values import Address, IpNetwork, SettingsError, ValueKind
 NODE_CHARS = 64
 
 
-def _about(kind: ValueKind, meaning: str, *, restart: bool = False) -> dict[str, Any]:
-    """What is known of a setting; ``restart``: the daemon takes a change only when it starts."""
-    return {"kind": kind, "meaning": meaning, "restart": restart}
+def _about(kind: ValueKind, meaning: str, *, restart: bool = False, web: bool = False) -> dict[str, Any]:
+    """What is known of a setting; ``restart``: the daemon takes a change only when it starts.
+
+    ``web``: only the web process uses it, which takes a change when it starts.
+    """
+    return {"kind": kind, "meaning": meaning, "restart": restart, "web": web}
 
 
 def default_node_name(listen: Address) -> str:
@@ -244,6 +247,49 @@ class Settings:
             "Voicemail box in the dialplan of `fshunt dialplan`, for groups without a box of their own.",
         ),
     )
+    web_listen: Address = field(
+        default=Address("127.0.0.1", 8090),
+        metadata=_about(
+            values.address(),
+            "Address of the web pages (`fshunt web`). Other than on loopback, `web_tls_cert` and `web_tls_key` are "
+            "required, or `web_trusted_proxies`.",
+            web=True,
+        ),
+    )
+    web_url: str | None = field(
+        default=None,
+        metadata=_about(
+            values.optional(values.text("https://HOST or https://HOST:PORT", values.web_url)),
+            "How people reach the web pages: the address in invitations, and the only host that the pages answer to. "
+            "Without it, invitations have `web_listen`.",
+            web=True,
+        ),
+    )
+    web_tls_cert: str | None = field(
+        default=None,
+        metadata=_about(
+            values.optional(values.text("an absolute path", values.absolute_path)),
+            "File with the certificate of the web pages and its chain, in PEM, where no proxy does TLS.",
+            web=True,
+        ),
+    )
+    web_tls_key: str | None = field(
+        default=None,
+        metadata=_about(
+            values.optional(values.text("an absolute path", values.absolute_path)),
+            "File with the private key of that certificate, in PEM.",
+            web=True,
+        ),
+    )
+    web_trusted_proxies: tuple[IpNetwork, ...] = field(
+        default=(),
+        metadata=_about(
+            values.networks(),
+            "Proxies before the web pages, such as Caddy or nginx: their `X-Forwarded-For`, `X-Forwarded-Proto` and "
+            "`X-Forwarded-Host` are believed, nobody else's. Off loopback without TLS, only they may connect.",
+            web=True,
+        ),
+    )
     controllers: tuple[Address, ...] = field(
         default=(),
         metadata=_about(
@@ -272,6 +318,10 @@ class Settings:
         changed.check()
         return changed
 
+    def web_listening_on(self, listen: Address) -> Settings:
+        """Return the settings with another address for the web pages, unchecked."""
+        return replace(self, web_listen=listen)
+
     def moved_to(self, listen: Address) -> Settings:
         """Return the settings with another address to listen on and the defaults that depend on it, unchecked."""
         return replace(
@@ -298,6 +348,21 @@ class Settings:
         if self.http_listen == self.listen and self.http_listen.port:
             raise SettingsError(f"`listen` and `http_listen` are both {self.listen}: set one of them to another port.")
 
+    @property
+    def web_tls(self) -> bool:
+        """Whether the web process itself does TLS."""
+        return self.web_tls_cert is not None
+
+    def check_web(self) -> None:
+        """Refuse settings with which the web pages may not start; the daemon, which has no use for them, may."""
+        if (self.web_tls_cert is None) != (self.web_tls_key is None):
+            raise SettingsError("`web_tls_cert` and `web_tls_key` go together: set both, or none of them.")
+        if not self.web_listen.loopback and not self.web_tls and not self.web_trusted_proxies:
+            raise SettingsError(
+                f"To serve the web pages on {self.web_listen}, which other machines can reach, set `web_tls_cert` and "
+                "`web_tls_key`, or `web_trusted_proxies` to the addresses of the proxies that do TLS."
+            )
+
 
 @dataclass(frozen=True)
 class SettingRow:
@@ -309,6 +374,8 @@ class SettingRow:
     meaning: str
     restart: bool
     """Whether a change needs a restart of the daemon; else a reload is enough."""
+    web: bool
+    """Whether only the web process uses it, which needs a restart."""
     default: Callable[[], Any]
 
 
@@ -320,6 +387,7 @@ def _row(made: Field[Any]) -> SettingRow:
         made.metadata["kind"],
         made.metadata["meaning"],
         made.metadata["restart"],
+        made.metadata["web"],
         default,
     )
 

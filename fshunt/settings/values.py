@@ -17,6 +17,7 @@ from fshunt.hunting.suggestions import did_you_mean
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_WEB_URL = re.compile(r"(https?://(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)/?")
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
@@ -184,6 +185,14 @@ def absolute_path(said: str) -> str:
     if not said.startswith("/") or not said.isprintable():
         raise WrongValueError(f"must be an absolute path, not {said!r}")
     return said
+
+
+def web_url(said: str) -> str:
+    """Return the address at which people reach the pages, without a path; raise WrongValueError if it has one."""
+    found = _WEB_URL.fullmatch(said)
+    if found is None:
+        raise WrongValueError(f"must be an address such as https://fshunt.example.com, not {said!r}")
+    return found[1].lower()
 
 
 def _network(said: str) -> IpNetwork:

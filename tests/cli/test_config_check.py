@@ -245,3 +245,10 @@ def test_a_password_in_a_file_that_everybody_can_read_is_warned_of(checked, tmp_
     assert f"Warning: {file} holds the database's password and is world-readable" in result.stderr
     assert "s3cret" not in result.output
     assert "postgresql://fshunt:***@127.0.0.1:1/fshunt" in result.stdout
+
+
+def test_settings_with_which_the_web_pages_could_not_start_are_told(checked):
+    checked.env["FSHUNT_WEB_LISTEN"] = "0.0.0.0:8090"
+    ok, message = checks(checked, exit_code=1)["web pages"]
+    assert not ok
+    assert "`web_trusted_proxies`" in message

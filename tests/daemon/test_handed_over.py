@@ -29,7 +29,7 @@ os.execvp(program[0], program)
 DAEMON = """
 import json, os, subprocess, sys
 from ipaddress import ip_network
-from fshunt.daemon.net.peers import Peers
+from fshunt.process.peers import Peers
 from fshunt.daemon.net.listener import Listener
 from fshunt.errors import FshuntError
 address, allowed = json.loads(sys.argv[1]), json.loads(sys.argv[2])

@@ -13,8 +13,8 @@ from gevent import socket
 from fshunt.daemon.net import http as web_module
 from fshunt.daemon.net.http import MAX_CONNECTIONS, MAX_HEAD_BYTES, HttpServer
 from fshunt.daemon.net.metrics import Metrics
-from fshunt.daemon.net.peers import Peers
 from fshunt.errors import FshuntError
+from fshunt.process.peers import Peers
 from fshunt.settings import Address
 from tests.support.waiting import WAIT_SECONDS
 

@@ -12,10 +12,10 @@ from gevent.event import Event
 
 from fshunt.daemon.net import listener as listener_module
 from fshunt.daemon.net.listener import Listener
-from fshunt.daemon.net.peers import Peers
 from fshunt.errors import FshuntError
 from fshunt.esl import frames
 from fshunt.esl.session import Session
+from fshunt.process.peers import Peers
 from tests.support.conversation import CONNECTED, FINAL_NOTICE, UUID, WAIT_SECONDS, Switch
 
 LOOPBACK = ("127.0.0.1", 0)

@@ -6,8 +6,8 @@ import gevent
 import pytest
 from gevent.queue import Queue
 
-from fshunt.daemon.net.systemd import Notifier
 from fshunt.daemon.net.watchdog import Watchdog
+from fshunt.process.systemd import Notifier
 from tests.support.rig import WAIT_SECONDS
 
 

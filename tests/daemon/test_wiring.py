@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 FSHUNT = Path(__file__).parents[2] / "fshunt"
-ROOMS = ("daemon", "esl", "freeswitch", "simulator")
-ALLOWED = {("daemon/net/logs.py", "handlers")}
+ROOMS = ("daemon", "esl", "freeswitch", "process", "simulator")
+ALLOWED = {("process/logs.py", "handlers")}
 """The root logger of the standard library has no constructor of ours."""
 
 

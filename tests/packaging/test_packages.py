@@ -24,6 +24,7 @@ def test_everything_that_is_installed_is_pinned():
         line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line
     }
     options = setup_cfg()
-    lines = (options["options"]["install_requires"] + options["options.extras_require"]["dev"]).splitlines()
+    extras = options["options.extras_require"]
+    lines = (options["options"]["install_requires"] + extras["web"] + extras["dev"]).splitlines()
     wanted = {line.split()[0].split("[")[0].lower() for line in lines if line.strip() and not line.startswith("#")}
     assert wanted - pinned == set()

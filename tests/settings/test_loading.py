@@ -105,6 +105,11 @@ EVERY_SETTING = {
     "outbox_dir": ("/var/spool/fshunt", "/var/spool/fshunt"),
     "claim_audit_file": ("/var/lib/fshunt/claims.jsonl", "/var/lib/fshunt/claims.jsonl"),
     "fallback_box": ("1000", "1000"),
+    "web_listen": ("127.0.0.1:9090", Address("127.0.0.1", 9090)),
+    "web_url": ("https://hunt.example.com", "https://hunt.example.com"),
+    "web_tls_cert": ("/etc/ssl/hunt.pem", "/etc/ssl/hunt.pem"),
+    "web_tls_key": ("/etc/ssl/private/hunt.key", "/etc/ssl/private/hunt.key"),
+    "web_trusted_proxies": ("127.0.0.1", (ipaddress.ip_network("127.0.0.1"),)),
     "controllers": ("127.0.0.1:8084,10.0.0.2:8084", (Address("127.0.0.1", 8084), Address("10.0.0.2", 8084))),
 }
 
@@ -331,3 +336,38 @@ def test_an_unreadable_file_is_reported(write):
     file = write("")
     file.chmod(0)
     assert refusal(file) == f"The settings file {file} cannot be read: Permission denied."
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:8090", "192.0.2.1:8090", "[::]:8090", "pbx.example.com:8090"])
+def test_web_pages_off_loopback_need_tls_or_a_proxy(listen):
+    said = {"FSHUNT_WEB_LISTEN": listen}
+    with pytest.raises(SettingsError, match="set `web_tls_cert` and `web_tls_key`, or `web_trusted_proxies`"):
+        load(None, said).settings.check_web()
+    load(None, {**said, "FSHUNT_WEB_TRUSTED_PROXIES": "192.0.2.7, 2001:db8::/32"}).settings.check_web()
+    tls = {"FSHUNT_WEB_TLS_CERT": "/etc/ssl/a.pem", "FSHUNT_WEB_TLS_KEY": "/etc/ssl/a.key"}
+    load(None, {**said, **tls}).settings.check_web()
+
+
+@pytest.mark.parametrize("alone", ["FSHUNT_WEB_TLS_CERT", "FSHUNT_WEB_TLS_KEY"])
+def test_a_certificate_and_its_key_go_together(alone):
+    with pytest.raises(SettingsError, match="go together"):
+        load(None, {alone: "/etc/ssl/a.pem"}).settings.check_web()
+
+
+@pytest.mark.parametrize(
+    ("said", "is_now"),
+    [
+        ("https://Hunt.example.com", "https://hunt.example.com"),
+        ("https://hunt.example.com:8443/", "https://hunt.example.com:8443"),
+        ("http://[::1]:8090", "http://[::1]:8090"),
+    ],
+)
+def test_the_address_of_the_pages_has_a_host_and_no_path(said, is_now):
+    assert load(None, {"FSHUNT_WEB_URL": said}).settings.web_url == is_now
+
+
+@pytest.mark.parametrize(
+    "said", ["hunt.example.com", "ftp://a", "https://a/b", "https://u:p@a", "https://", "https://a?b", "javascript:a"]
+)
+def test_what_is_no_address_of_pages_is_refused(said):
+    assert "https://fshunt.example.com" in refusal(None, {"FSHUNT_WEB_URL": said})

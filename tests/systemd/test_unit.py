@@ -9,9 +9,11 @@ import pytest
 from fshunt.daemon.net.listener import BACKLOG
 from fshunt.daemon.supervised import FAREWELL_SECONDS, FLUSH_SECONDS
 from fshunt.settings.model import ROWS
+from fshunt.web.serve import PING_SECONDS, STOP_SECONDS
 
 UNIT = Path(__file__).parents[2] / "systemd" / "fshunt.service"
 SOCKET = UNIT.with_name("fshunt.socket")
+WEB = UNIT.with_name("fshunt-web.service")
 MOST_EXPOSURE = 1.5
 STOP_OF_PARTS_SECONDS = 3.0
 """For a stop's small steps: the threads, the metrics, and a last write to an unavailable database."""
@@ -38,11 +40,12 @@ def unit(section: str = "Service", file: Path = UNIT) -> dict[str, str]:
 
 
 @analyze
-def test_the_service_is_hardly_exposed():
+@pytest.mark.parametrize("file", [UNIT, WEB], ids=lambda file: file.stem)
+def test_the_service_is_hardly_exposed(file):
     said = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--no-pager", str(UNIT)], capture_output=True, text=True
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", str(file)], capture_output=True, text=True
     ).stdout
-    found = re.search(r"Overall exposure level for fshunt.service: ([0-9.]+)", said)
+    found = re.search(rf"Overall exposure level for {file.name}: ([0-9.]+)", said)
     assert found, said
     assert float(found.group(1)) <= MOST_EXPOSURE
 
@@ -60,13 +63,14 @@ def complaints(folder: Path, *names: str) -> list[str]:
 def copies(tmp_path):
     """The units with a program that is there."""
     (tmp_path / UNIT.name).write_text(re.sub(r"(?m)^ExecStart=.*", "ExecStart=/bin/true", UNIT.read_text()))
+    (tmp_path / WEB.name).write_text(re.sub(r"(?m)^ExecStart=.*", "ExecStart=/bin/true", WEB.read_text()))
     (tmp_path / SOCKET.name).write_text(SOCKET.read_text())
     return tmp_path
 
 
 @analyze
 def test_systemd_understands_every_line(copies):
-    assert complaints(copies, UNIT.name, SOCKET.name) == []
+    assert complaints(copies, UNIT.name, SOCKET.name, WEB.name) == []
 
 
 @analyze
@@ -136,3 +140,23 @@ def test_systemd_waits_until_it_is_ready_watches_it_and_starts_it_again():
     assert float(said["WatchdogSec"]) > 0
     assert said["ExecStart"].endswith("/fshunt serve")
     assert said["EnvironmentFile"].startswith("-"), "a machine without secrets has no such file"
+
+
+def test_the_web_process_cannot_read_the_password_of_an_event_socket():
+    hidden = [path.removeprefix("-") for path in unit(file=WEB)["InaccessiblePaths"].split()]
+    readme = (UNIT.parents[1] / "README.md").read_text()
+    assert re.findall(r'password_file = "(.*)"', readme) == ["/etc/fshunt/event_socket"]
+    assert {"/etc/fshunt/event_socket", "/etc/freeswitch"} <= set(hidden)
+
+
+def test_the_web_process_is_hardened_as_the_daemon_is():
+    daemon, web = unit(), unit(file=WEB)
+    own = {"ExecStart", "ExecReload", "TimeoutStopSec", "LimitNOFILE"}
+    assert {name: web.get(name) for name in daemon if name not in own} == {
+        name: value for name, value in daemon.items() if name not in own
+    }
+
+
+def test_a_stop_of_the_web_process_is_given_more_time_than_it_takes():
+    assert float(unit(file=WEB)["TimeoutStopSec"]) > STOP_SECONDS
+    assert float(unit(file=WEB)["WatchdogSec"]) > 2 * PING_SECONDS

@@ -20,8 +20,8 @@ from gevent.pool import Pool
 from gevent.server import StreamServer
 
 from fshunt.daemon.net.metrics import CONTENT_TYPE, Metrics
-from fshunt.daemon.net.peers import Peers
-from fshunt.daemon.net.sockets import address_of, listen
+from fshunt.process.peers import Peers
+from fshunt.process.sockets import address_of, listen
 from fshunt.settings import Address
 
 MAX_CONNECTIONS = 16

@@ -15,10 +15,10 @@ from gevent import socket
 from gevent.pool import Group
 
 from fshunt.backoff import Backoff
-from fshunt.daemon.net.peers import Peers
-from fshunt.daemon.net.sockets import address_of, handed_over, listen
 from fshunt.errors import FshuntError
 from fshunt.esl.session import Session, SwitchLost
+from fshunt.process.peers import Peers
+from fshunt.process.sockets import address_of, handed_over, listen
 from fshunt.settings import Address
 
 BACKLOG = 1024  # connections that the kernel holds for us; FreeSWITCH waits 25 s there before it gives up

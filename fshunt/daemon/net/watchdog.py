@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import gevent
 
-from fshunt.daemon.net.systemd import Notifier
+from fshunt.process.systemd import Notifier
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from fshunt.daemon.net import logs
-from fshunt.daemon.net.logs import LogWriter
+from fshunt.process import logs
+from fshunt.process.logs import LogWriter
 
 
 def said(writer: LogWriter, words: str, *values: object) -> None:

@@ -1,4 +1,4 @@
-"""The daemon's log: lines on standard error, where systemd's journal reads them, or a JSON object a line.
+"""The log of a process: lines on standard error, where systemd's journal reads them, or a JSON object a line.
 
 A thread of its own writes the lines, so that a stalled journal does not delay calls.
 """

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from fshunt.daemon.net.peers import Peers
+from fshunt.process.peers import Peers
 
 ALLOWED = Peers(ip_network(each) for each in ("192.0.2.7", "198.51.100.0/24", "fd00::/8"))
 

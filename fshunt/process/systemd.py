@@ -1,4 +1,4 @@
-"""Notifies systemd of the daemon's state: ready, alive, stopping (sd_notify(3)).
+"""Notifies systemd of a process's state: ready, alive, stopping (sd_notify(3)).
 
 The protocol is one datagram to a Unix socket; the libraries for it are either unmaintained or need libsystemd.
 """
@@ -24,7 +24,7 @@ class Notifier:
         """The watchdog's timeout in seconds; None: systemd does not watch."""
 
     def send(self, *states: str) -> None:
-        """Send states such as ``READY=1``. Never fails: calls matter more than the watchdog."""
+        """Send states such as ``READY=1``. Never fails: the work of the process matters more."""
         if not self._address:
             return
         try:

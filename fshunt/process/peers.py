@@ -1,4 +1,4 @@
-"""Who may connect to the daemon: this machine, and the networks that the settings allow."""
+"""Who may connect to a process: this machine, and the networks that the settings allow."""
 
 from __future__ import annotations
 

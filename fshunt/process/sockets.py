@@ -1,4 +1,4 @@
-"""Listening sockets: bound here, or handed over by systemd, which holds the port while no daemon runs."""
+"""Listening sockets: bound here, or handed over by systemd, which holds the daemon's port while none runs."""
 
 from __future__ import annotations
 

@@ -1,0 +1,50 @@
+// Small things that a page can do without: everything works without this file.
+"use strict";
+
+(function rememberTimeZone() {
+  // Times of the first page are in the server's zone, those of the next in the reader's.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (!zone || !/^[A-Za-z0-9_+/-]{1,64}$/.test(zone)) return;
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  const cookie = `fshunt-zone=${zone}`;
+  if (!document.cookie.split("; ").includes(cookie)) {
+    document.cookie = `${cookie}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
+  }
+})();
+
+(function refuseDoubleClicks() {
+  // A second click on a button that saves would send the form twice.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "yes";
+  });
+  // The back button shows the page as it was left.
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  });
+})();
+
+(function filterRows() {
+  // A search field filters its table while a person types; Enter asks the server, as it does without this script.
+  for (const field of document.querySelectorAll("input[data-filters]")) {
+    const table = document.getElementById(field.dataset.filters);
+    const count = document.getElementById(`${field.dataset.filters}-count`);
+    if (!table) continue;
+    const rows = [...table.querySelectorAll("tbody tr")];
+    field.addEventListener("input", () => {
+      const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let shown = 0;
+      for (const row of rows) {
+        const text = row.dataset.words || row.textContent.toLowerCase();
+        row.hidden = !words.every((word) => text.includes(word));
+        shown += row.hidden ? 0 : 1;
+      }
+      if (count) count.textContent = count.dataset.template.replace("%", String(shown));
+    });
+  }
+})();
