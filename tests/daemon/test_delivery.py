@@ -123,6 +123,24 @@ def test_a_caller_who_is_back_and_has_no_box_either_is_hung_up_without_an_answer
     assert (call.ending.cause, call.channel.answered) == ("NO_ANSWER", False)
 
 
+@pytest.mark.parametrize("greeted", [False, True])
+def test_a_caller_who_is_back_and_leaves_has_abandoned_the_call(
+    light_rig: Rig, caplog: pytest.LogCaptureFixture, greeted: bool
+) -> None:
+    light_rig.group("5000", "1001", on_unreachable=parse_destination("transfer:1003"))
+    light_rig.switch.user("1003")
+    light_rig.switch.directory_seconds = 0.3  # the caller leaves while the box is looked for
+    call = light_rig.started()
+    light_rig.until(lambda: call.variables.get(RETURNED), "the caller is back")
+    if greeted:
+        light_rig.until(lambda: RETURNED not in call.variables, "the daemon has the caller")
+    call.hang_up()
+    record = light_rig.record(call)
+    assert (record.result, record.destination, boxes(light_rig)) == ("abandoned", "transfer:1003", [])
+    assert record.reason == "transfer to 1003 failed at once; the caller hung up"
+    assert [line for line in caplog.messages if call.uuid in line] == []
+
+
 @pytest.mark.parametrize("behaviour", [answers(0.05, talks=0.05), answers(0.05, talks=0.0)])
 def test_a_caller_who_was_taken_there_never_comes_back(light_rig: Rig, behaviour: object) -> None:
     light_rig.group("5000", "1001", on_unreachable=parse_destination("transfer:1003"))

@@ -195,6 +195,7 @@ def story(group: Group) -> list[OutboxEvent]:
         ),
         events.CallLeaving(hunt_id="h", result=Result.VOICEMAIL, reason="nobody", destination="voicemail:5000"),
         events.DeliveryFailed(hunt_id="h", reason="no such box", destination="voicemail:5001"),
+        events.ReturnedCallerLeft(hunt_id="h", reason="the caller hung up"),
         events.TalkEnded(member_id=second.id, at=after(60)),
         events.CallClosed(
             hunt_id="h",

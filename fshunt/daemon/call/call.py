@@ -16,6 +16,7 @@ from fshunt.daemon.call.call_log import CallLog
 from fshunt.daemon.call.caller import caller_of
 from fshunt.daemon.call.delivery import Boxes, boxes_left, in_words, look_for_number
 from fshunt.daemon.call.finish import (
+    CALLER_HUNG_UP,
     Detach,
     LeftRinging,
     Stopped,
@@ -61,7 +62,6 @@ from fshunt.hunting.states import TRANSITIONS, HuntEvent, HuntState, Outcome, Re
 
 log = logging.getLogger(__name__)
 
-CALLER_HUNG_UP = "the caller hung up"
 DAEMON_STOPPED = "fshunt was stopped"
 INTERNAL_ERROR = "internal error, see the log: {}"
 STOPPED_RINGING = "fshunt was stopped while phones rang; they kept ringing"
@@ -395,7 +395,8 @@ class Call:
         except Detach:
             pass
         except FshuntError as error:
-            log.warning("call %s: back from a transfer to %s: %s", self.caller.uuid, returned.number, error)
+            if not self.session.gone:
+                log.warning("call %s: back from a transfer to %s: %s", self.caller.uuid, returned.number, error)
             self.session.hand_back()
         finally:
             self.session.close()

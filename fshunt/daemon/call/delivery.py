@@ -29,6 +29,8 @@ class Boxes:
     ) -> None:
         self._session, self._caller, self._domain, self._settings = session, caller, domain, settings
         self.failures = list(failures)
+        self.box: str | None = None
+        """The box where the caller is, or was at the end."""
         self.has_answered = caller.answered
         """Whether the caller is answered: who has been in a voicemail that was none cannot be refused any more."""
 
@@ -40,9 +42,10 @@ class Boxes:
                 self.failures.append(f"voicemail box {box} does not exist ({why_not})")
                 continue
             on_leaving(box)
-            self.has_answered = True
+            self.box, self.has_answered = box, True
             if to_voicemail(self._session, self._caller, self._domain, box, self._settings):
                 return box
+            self.box = None
             self.failures.append(f"voicemail box {box} ended at once")
         return None
 

@@ -35,6 +35,9 @@ CLOCK = time.monotonic
 
 LEG_ENDS = ("CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE")
 
+CALLER_HUNG_UP = "the caller hung up"
+"""The reason of a call that was abandoned."""
+
 
 class Detach(BaseException):
     """Told to a call that talks: the daemon stops, the talk continues without it."""

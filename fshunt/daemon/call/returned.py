@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.call.delivery import Boxes, boxes_left, in_words
-from fshunt.daemon.call.finish import hang_up
+from fshunt.daemon.call.finish import CALLER_HUNG_UP, hang_up
 from fshunt.daemon.call.setup import greet
-from fshunt.daemon.data.events import DeliveryFailed
+from fshunt.daemon.data.events import DeliveryFailed, ReturnedCallerLeft
 from fshunt.daemon.deps import Dependencies
-from fshunt.errors import BadValue
+from fshunt.errors import BadValue, FshuntError
 from fshunt.esl import api, commands
 from fshunt.esl.frames import Frame
 from fshunt.esl.session import Session
@@ -84,14 +84,33 @@ def transfer_target(returned: Returned, context: str, daemons: Sequence[str]) ->
 
 
 def take_back(session: Session, caller: Caller, returned: Returned, deps: Dependencies) -> None:
-    """Take a caller who is back to a voicemail box, and write that the hunt has failed; then hang up."""
-    greet(session, caller)
-    session.post(api.uuid_setvar(caller.uuid, RETURNED))
+    """Take a caller who is back to a voicemail box, and write that the hunt has failed; then hang up.
+
+    A caller who leaves before that has abandoned the call; the error by which that is noticed is raised.
+    """
     if not _failed_at_once(session.channel):
+        _greet(session, caller)
         hang_up(session, "NORMAL_CLEARING")  # the dialplan of the number has ended, and would have done so
         return
     delivery = Boxes(session, caller, returned.domain, deps.settings, [f"transfer to {returned.number} failed at once"])
+    try:
+        _greet(session, caller)
+        _deliver(session, caller, returned, delivery, deps)
+    except FshuntError:
+        session.hear_out()
+        if session.gone and delivery.box is None:
+            reason = in_words(delivery.failures, CALLER_HUNG_UP)
+            deps.outbox.put(ReturnedCallerLeft(hunt_id=returned.hunt_id, reason=reason))
+            log.info("call %s: abandoned (%s)", caller.uuid, reason)
+        raise
 
+
+def _greet(session: Session, caller: Caller) -> None:
+    greet(session, caller)
+    session.post(api.uuid_setvar(caller.uuid, RETURNED))
+
+
+def _deliver(session: Session, caller: Caller, returned: Returned, delivery: Boxes, deps: Dependencies) -> None:
     def write(instead: str, destination: str) -> None:
         reason = in_words(delivery.failures, instead)
         deps.outbox.put(DeliveryFailed(hunt_id=returned.hunt_id, reason=reason, destination=destination))

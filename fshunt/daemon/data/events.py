@@ -191,6 +191,19 @@ class DeliveryFailed(HuntRecordEvent):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnedCallerLeft(HuntRecordEvent):
+    """A caller whom a transfer has left at once hung up before reaching anything else."""
+
+    kind: ClassVar[str] = "returned-caller-left"
+    reason: str
+
+    def apply(self, s: Session) -> None:
+        """Write it over the transfer, which was none."""
+        calls.note_abandoned(s, **_values(self))
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallWaited(HuntRecordEvent):
     """The caller waited for a busy member."""
 

@@ -65,6 +65,14 @@ _NOTE_FAILED = (
     )
     .values(result=Result.FAILED.value)
 )
+_NOTE_ABANDONED = (
+    update(CALLS)
+    .where(
+        CALLS.c.id == bindparam("hunt_id"),
+        or_(CALLS.c.result.is_(None), CALLS.c.result.in_([Result.TRANSFERRED.value, Result.FAILED.value])),
+    )
+    .values(result=Result.ABANDONED.value)
+)
 _CLOSE_CALL = (
     update(CALLS)
     .where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.ended_at.is_(None))
@@ -153,6 +161,11 @@ def note_leaving(s: Session, hunt_id: str, *, result: Result, reason: str, desti
 def note_failed(s: Session, hunt_id: str, *, reason: str, destination: str) -> None:
     """Write that the place where a caller was sent was none, and where the caller is instead; the end stays."""
     write(s, _NOTE_FAILED, {"hunt_id": hunt_id, "reason": reason, "destination": destination})
+
+
+def note_abandoned(s: Session, hunt_id: str, *, reason: str) -> None:
+    """Write that a caller whom a transfer has left at once hung up before reaching anything else; the end stays."""
+    write(s, _NOTE_ABANDONED, {"hunt_id": hunt_id, "reason": reason})
 
 
 def close_call(
