@@ -151,14 +151,26 @@ async def test_the_caller_sees_the_pilot_and_never_the_members_own_number(lab, a
     assert all(each.startswith('"Sales Lab" <sip:4155550100@') for each in shown), shown
 
 
-async def test_a_caller_who_is_sent_elsewhere_sees_who_answers_there(lab, admin):
-    admin.group("--on-busy", "transfer:1003", members=("1001",))
-    lab.behave("1001", reject=486)
+@pytest.mark.parametrize("member", ["1001", "+4915155512@carrier"])
+async def test_a_caller_who_is_sent_elsewhere_sees_who_answers_there_and_nobody_else(lab, admin, member):
+    number = member.partition("@")[0]
+    admin.group("--on-busy", "transfer:1003", "--on-unreachable", "transfer:1003", members=(member,))
+    lab.behave(number, reject=486)
     lab.behave("1003", answer_after=0.2, hangup_after=0.5, headers={"P-Asserted-Identity": PRIVATE})
     caller = lab.caller("5000").dial()
     assert await caller.result(15) == 200
     await caller.until_end()
-    assert caller.shown[-1].startswith('"Jo Private"')
+    assert not [each for each in caller.shown if number in each]
+    assert caller.shown[-1].startswith('"1003" <sip:1003@')
+    assert lab.seen("caller", "IS SHOWN")[-1].detail["identity"].startswith('"Jo Private"')
+
+
+async def test_a_caller_who_is_back_from_a_transfer_sees_no_member(lab, admin):
+    admin.group("--on-unreachable", "transfer:1009", members=("+4915155512@carrier",))
+    lab.behave("+4915155512", reject=503)
+    caller = lab.caller("5000").dial()
+    assert await caller.result(15) >= 400
+    assert not [each for each in caller.shown if "4915155512" in each]
 
 
 CALL_IDS = [

@@ -74,6 +74,9 @@ def transfer_target(returned: Returned, context: str, daemons: Sequence[str]) ->
     returned.check()
     actions = [
         ("set", "fshunt_answered=false"),  # what was answered before is no answer there
+        # Or the answers to the caller name the member who was rung last, at a private number (fact 51).
+        ("set_profile_var", f"callee_id_name={returned.number}"),
+        ("set_profile_var", f"callee_id_number={returned.number}"),
         ("execute_extension", f"{returned.number} XML {context}"),
         ("set", f"{RETURNED}={returned}"),
         ("set", "socket_resume=true"),

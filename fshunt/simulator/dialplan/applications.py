@@ -143,7 +143,7 @@ def _signal_bridge(call: SimulatedCall, argument: str) -> None:
 
 
 def _nothing(_call: SimulatedCall, _argument: str) -> None:
-    """Applications that leave no trace here: eval, info, log."""
+    """Applications that leave no trace here: eval, info, log, set_profile_var."""
 
 
 TABLE: dict[str, Application] = {
@@ -161,6 +161,7 @@ TABLE: dict[str, Application] = {
     "pre_answer": _pre_answer,
     "ring_ready": _ring_ready,
     "set": _set,
+    "set_profile_var": _nothing,
     "signal_bridge": _signal_bridge,
     "sleep": _sleep,
     "transfer": _transfer,
