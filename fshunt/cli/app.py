@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -16,6 +18,17 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from fshunt.db.engine import Store
+
+
+def unix_user() -> str:
+    """The user who runs this program; behind `sudo`, the one who called it."""
+    found = os.environ.get("SUDO_USER")
+    if found:
+        return found
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a user without an entry, as in a container
+        return f"uid {os.getuid()}"
 
 
 class App:
@@ -72,8 +85,17 @@ class App:
     @contextmanager
     def writing(self) -> Iterator[tuple[Session, str]]:
         """A transaction that holds if the block ends well, and the domain meant; raises FshuntError."""
-        with self.store.writing() as session:
+        with self.writing_all() as session:
             yield session, self._domain(session)
+
+    @contextmanager
+    def writing_all(self) -> Iterator[Session]:
+        """As `writing`, of what belongs to no domain. The audit says who runs the command."""
+        from fshunt.services.audit import Actor, Entrance, acting
+
+        with self.store.writing() as session:
+            acting(session, Actor(unix_user(), Entrance.COMMAND_LINE))
+            yield session
 
     @contextmanager
     def reading_all(self) -> Iterator[tuple[Session, list[str]]]:

@@ -18,6 +18,8 @@ NOUNS = {
     "group": Noun("fshunt.cli.group", "Hunt groups and their settings."),
     "member": Noun("fshunt.cli.member", "The members of a group, their order and ring time."),
     "call": Noun("fshunt.cli.call", "Calls to hunt groups: which phones rang or not, and why."),
+    "history": Noun("fshunt.cli.history", "Show who changed what, the newest change first."),
+    "undo": Noun("fshunt.cli.history", "Take a change of a group, a member or a block back."),
     "dialplan": Noun("fshunt.cli.dialplan", "Write FreeSWITCH's dialplan for the pilots of the database."),
     "serve": Noun("fshunt.cli.serve", "Run the daemon that FreeSWITCH connects to."),
     "web": Noun("fshunt.cli.web", "Run the web pages on which people look after their groups."),

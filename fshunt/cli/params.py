@@ -101,6 +101,7 @@ def _address(word: str) -> MemberAddress:
 DOMAIN = Word("domain", validation.check_domain)
 PILOT = FromDatabase("pilot", validation.check_pilot, _pilots)
 NEW_PILOT = Word("pilot", validation.check_pilot)
+CHANGE = Word("change", lambda word: int(validation.check_change(word)))
 POSITION = Word("position", lambda word: int(validation.check_position(word)))
 MEMBER = FromDatabase("ext", _address, _members)
 NEW_MEMBER = Word("ext", _address)

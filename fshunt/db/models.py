@@ -329,6 +329,153 @@ class SkipRecord(Base):
     at: Mapped[datetime]
 
 
+class User(Base):
+    """Who may sign in. ``name_key`` is the name in small letters: no two users differ in capitals alone.
+
+    ``role`` is ``provider``, ``admin`` or ``member``. ``extension`` of ``domain`` is a member's own, which need not be
+    in a group yet. ``password_hash`` None: not set yet. ``totp_step`` is the last step of 30 s whose code was used: no
+    code is taken twice.
+    """
+
+    __tablename__ = "users"
+    __table_args__ = (
+        UniqueConstraint("name_key"),
+        UniqueConstraint("domain", "extension"),
+        CheckConstraint("(domain IS NULL) = (extension IS NULL)", name="whole_extension"),
+        # An id is never reused: a session or an audit must not become another user's.
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    name_key: Mapped[str]
+    role: Mapped[str]
+    domain: Mapped[str | None]
+    extension: Mapped[str | None]
+    password_hash: Mapped[str | None]
+    password_at: Mapped[datetime | None]
+    totp_secret: Mapped[str | None]
+    totp_step: Mapped[int | None]
+    disabled: Mapped[bool] = mapped_column(server_default=false())
+    time_zone: Mapped[str | None]
+    language: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
+class Grant(Base):
+    """A group that an administrator looks after."""
+
+    __tablename__ = "grants"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, index=True)
+
+
+class WebSession(Base):
+    """A browser that is signed in. ``id_hash`` is the SHA-256 of what its cookie holds.
+
+    ``used_at`` is written at most once a minute. ``awaits_code``: the password was right, the TOTP code is missing.
+    """
+
+    __tablename__ = "web_sessions"
+
+    id_hash: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime]
+    address: Mapped[str | None] = mapped_column(SeenText)
+    agent: Mapped[str | None] = mapped_column(SeenText)
+    awaits_code: Mapped[bool] = mapped_column(server_default=false())
+
+
+class KnownBrowser(Base):
+    """A browser in which a user has signed in before: attempts of others do not slow it down."""
+
+    __tablename__ = "known_browsers"
+
+    id_hash: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    used_at: Mapped[datetime]
+
+
+class Invitation(Base):
+    """A link by which a user sets a password, once. A user has one at most."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (UniqueConstraint("user_id"),)
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    made_by: Mapped[str]
+    expires_at: Mapped[datetime]
+
+
+class Token(Base):
+    """What a program shows in place of a password. ``scopes`` are words with a space between."""
+
+    __tablename__ = "tokens"
+    __table_args__ = (UniqueConstraint("token_hash"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[str]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    scopes: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class SignInTries(Base):
+    """The failed sign-ins of one account, one address or one known browser, and when the next try is taken.
+
+    ``key`` begins with the kind; the rest is a hash, since people type passwords into the field of the name.
+    """
+
+    __tablename__ = "sign_in_tries"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    failures: Mapped[int]
+    last_at: Mapped[datetime] = mapped_column(index=True)
+    not_before: Mapped[datetime | None]
+
+
+class ChangeRecord(Base):
+    """One change of the administration (the audit): who, from where, what was before and what is after.
+
+    ``before`` and ``after`` have the fields that changed; all of them where something was added or removed, so that it
+    can be undone. ``group_id`` stays the group's when its pilot changes; there is no foreign key, since the record
+    outlives the group. ``undoes`` and ``undone_by`` are ids of other changes.
+    """
+
+    __tablename__ = "changes"
+    __table_args__ = (
+        Index(None, "at"),
+        Index(None, "domain", "id"),
+        Index(None, "domain", "pilot", "id"),
+        Index(None, "group_id", "id"),
+        Index(None, "subject", "domain", "subject_key", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(SeenText)
+    entrance: Mapped[str]
+    address: Mapped[str | None] = mapped_column(SeenText)
+    domain: Mapped[str | None]
+    pilot: Mapped[str | None]
+    group_id: Mapped[int | None]
+    subject: Mapped[str]
+    subject_key: Mapped[str]
+    action: Mapped[str]
+    before: Mapped[dict[str, Any] | None]
+    after: Mapped[dict[str, Any] | None]
+    undoes: Mapped[int | None]
+    undone_by: Mapped[int | None]
+
+
 class Compatibility(Base):
     """Which code can use the tables: fshunt whose newest migration is ``oldest_code`` or a later one. One row, id 1."""
 

@@ -83,6 +83,7 @@ check_domain = _pattern_kind(
     "letters, digits, '.' and '-', as in pbx.example.com",
 )
 check_position = _pattern_kind("a position", r"[1-9][0-9]{0,5}", "use a whole number from 1")
+check_change = _pattern_kind("the number of a change", r"[1-9][0-9]{0,8}", "`fshunt history` lists them")
 check_music = _pattern_kind(
     "a music source",
     rf"(?:local_stream://[A-Za-z0-9_./-]+|tone_stream://[A-Za-z0-9%(),;=.*_-]+|{_SOUND_FILE})",

@@ -6,7 +6,7 @@ lock the domain's row, so that two administrators of one domain come one after t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,16 +15,30 @@ from sqlalchemy.orm import Session
 
 from fshunt.db.models import Domain, GroupRotation, HuntGroup, HuntMember
 from fshunt.db.notifications import announce
+from fshunt.db.queries.accounts import add_grants, administrators_of
 from fshunt.db.queries.rows import domain_names, find_domain_id, find_group, pointer_of, read_groups
 from fshunt.db.statements import insert_into
 from fshunt.errors import Conflict, NotFound, UsageError
 from fshunt.hunting import validation
+from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group, Member
-from fshunt.hunting.group_fields import check_destinations, check_stored, columns_of
+from fshunt.hunting.group_fields import (
+    GROUP_FIELDS,
+    MEMBER_FIELDS,
+    Field,
+    check_destinations,
+    check_stored,
+    columns_of,
+    model_values,
+)
 from fshunt.hunting.loops import loop_warnings
 from fshunt.hunting.policies import POLICIES, Remembers
 from fshunt.hunting.rotation import RotationPointer, next_index
-from fshunt.services.members import forget_stray_blocks
+from fshunt.services.audit import ChangeKind, Subject, as_one_change, group_values, record_of_group
+from fshunt.services.members import add_members, forget_stray_blocks
+
+ADMINISTRATORS = "administrators"
+"""In the change of a removed group: the names of its administrators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +103,23 @@ def add_group(s: Session, domain: str, pilot: str, **fields: Any) -> Group:
 
     Raises BadValue or UsageError for what may not be stored, Conflict if the number is taken.
     """
-    group = replace(Group(id=0, domain=domain, pilot=pilot), **fields)
+    return _add(s, replace(Group(id=0, domain=domain, pilot=pilot), **fields), group_id=None)
+
+
+def _add(s: Session, group: Group, *, group_id: int | None) -> Group:
+    """Add a group; one that was removed before has its id again, which open calls and changes refer to."""
+    domain, pilot = group.domain, group.pilot
     _check(group)
     domain_id = _lock_or_add_domain(s, domain)
     _check_number_is_free(s, domain_id, domain, pilot)
-    row = HuntGroup(domain_id=domain_id, **columns_of(group))
+    row = HuntGroup(id=group_id, domain_id=domain_id, **columns_of(group))
     s.add(row)
     s.flush()
     s.add(GroupRotation(group_id=row.id, moves=0))
     s.flush()
-    return replace(group, id=row.id)
+    added = replace(group, id=row.id)
+    record_of_group(s, added, Subject.GROUP, ChangeKind.ADD, pilot, after=group_values(added))
+    return added
 
 
 def set_group(s: Session, domain: str, pilot: str, **fields: Any) -> Group:
@@ -127,13 +148,40 @@ def remove_group(s: Session, domain: str, pilot: str) -> Group:
     """
     domain_id = find_domain_id(s, domain, lock=True)
     group = find_group(s, domain_id, domain, pilot)
+    before = group_values(group) | {ADMINISTRATORS: administrators_of(s, group.id)}
     s.execute(delete(HuntGroup).where(HuntGroup.id == group.id))
-    forget_stray_blocks(s, domain_id)
+    forget_stray_blocks(s, domain_id, domain)
+    record_of_group(s, group, Subject.GROUP, ChangeKind.REMOVE, pilot, before=before)
     # A domain without groups would count as a second domain.
     none_left = ~exists().where(HuntGroup.domain_id == domain_id)
     s.execute(delete(Domain).where(Domain.id == domain_id, none_left))
     announce(s, domain, [member.extension for member in group.members])
     return group
+
+
+def restore_group(
+    s: Session, domain: str, values: Mapping[str, Any], *, group_id: int | None, shared: bool = False
+) -> Group:
+    """Add a removed group again as its change has it, with id, members and administrators; it is one change.
+
+    Its rotation begins anew. ``shared`` as for ``add_members``. Raises Conflict where a number is taken by now.
+    """
+    pilot = values["pilot"]
+    with as_one_change(s):
+        settings = _attributes(GROUP_FIELDS, values, "pilot")
+        _add(s, replace(Group(id=0, domain=domain, pilot=pilot), **settings), group_id=group_id)
+        for member in values["members"]:
+            fields = _attributes(MEMBER_FIELDS, member, "extension")
+            add_members(s, domain, pilot, [parse_member(member["extension"])], shared=shared, **fields)
+    restored = get_group(s, domain, pilot)
+    add_grants(s, restored.id, values.get(ADMINISTRATORS, ()))
+    record_of_group(s, restored, Subject.GROUP, ChangeKind.ADD, pilot, after=group_values(restored))
+    return restored
+
+
+def _attributes(fields: Mapping[str, Field], values: Mapping[str, Any], but: str) -> dict[str, Any]:
+    """What the typed model takes; columns that a change of an older or newer fshunt has or lacks are left out."""
+    return model_values(fields, {name: values[name] for name in fields if name in values and name != but})
 
 
 def warnings_of(s: Session, group: Group) -> list[str]:
@@ -151,6 +199,8 @@ def _changed(s: Session, group: Group, **fields: Any) -> Group:
     changed = replace(group, **fields)
     _check(changed)
     s.execute(update(HuntGroup).where(HuntGroup.id == changed.id).values(columns_of(changed)))
+    before, after = columns_of(group), columns_of(changed)
+    record_of_group(s, changed, Subject.GROUP, ChangeKind.SET, changed.pilot, before=before, after=after)
     announce(s, changed.domain, [member.extension for member in changed.members])
     return changed
 

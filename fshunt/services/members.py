@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import reduce
@@ -13,12 +13,8 @@ from sqlalchemy.orm import Session
 
 from fshunt.db.models import Block, GroupRotation, HuntGroup, HuntMember
 from fshunt.db.notifications import announce
-from fshunt.db.queries.rows import (
-    find_domain_id,
-    find_group,
-    lock_rotation,
-    pointer_of,
-)
+from fshunt.db.queries.changes import block_values
+from fshunt.db.queries.rows import BLOCKS, find_domain_id, find_group, lock_rotation, pointer_of
 from fshunt.db.statements import insert_into
 from fshunt.errors import Conflict, NotFound, UsageError
 from fshunt.hunting.addresses import MemberAddress, parse_member
@@ -26,6 +22,7 @@ from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import check_stored, columns_of
 from fshunt.hunting.rotation import RotationPointer
 from fshunt.hunting.suggestions import what_there_is
+from fshunt.services.audit import ChangeKind, Subject, as_one_change, member_values, record, record_of_group
 
 KEY = ("domain_id", "extension")
 """Of a block."""
@@ -90,6 +87,8 @@ def add_members(
     _renumber(s, locked.group, {member_id: first + len(new) + i for i, member_id in enumerate(shifted)})
     s.add_all(HuntMember(group_id=locked.group.id, position=m.position, **columns_of(m)) for m in new)
     locked.rotation_follows(lambda pointer: reduce(RotationPointer.added, [m.position for m in new], pointer))
+    for member in new:
+        _record(s, locked, ChangeKind.ADD, member.extension, after=member_values(member))
     return _as_it_is_now(s, locked)
 
 
@@ -101,7 +100,8 @@ def remove_member(s: Session, domain: str, pilot: str, address: MemberAddress) -
     behind = {m.id: m.position - 1 for m in locked.group.members if m.position > gone.position}
     _renumber(s, locked.group, behind)
     locked.rotation_follows(lambda pointer: pointer.removed(gone.id, gone.position))
-    forget_stray_blocks(s, locked.domain_id)
+    forget_stray_blocks(s, locked.domain_id, domain)
+    _record(s, locked, ChangeKind.REMOVE, gone.extension, before=member_values(gone))
     return _as_it_is_now(s, locked)
 
 
@@ -115,16 +115,21 @@ def move_member(s: Session, domain: str, pilot: str, address: MemberAddress, pos
     old = {m.id: m.position for m in locked.group.members}
     _renumber(s, locked.group, {member_id: i for i, member_id in enumerate(order, 1) if old[member_id] != i})
     locked.rotation_follows(lambda pointer: pointer.moved(moved.id, moved.position, position))
+    before, after = {"position": moved.position}, {"position": position}
+    _record(s, locked, ChangeKind.MOVE, moved.extension, before=before, after=after)
     return _as_it_is_now(s, locked)
 
 
 def set_member(s: Session, domain: str, pilot: str, address: MemberAddress, **fields: Any) -> Group:
     """Change the fields that are named (``ring_time`` None: the group's); raise NotFound or BadValue."""
     locked = _lock(s, domain, pilot)
-    changed = replace(locked.find(address), **fields)
+    member = locked.find(address)
+    changed = replace(member, **fields)
     check_stored(changed)
     _check_caller_id(changed)
     s.execute(update(HuntMember).where(HuntMember.id == changed.id).values(columns_of(changed)))
+    before, after = columns_of(member), columns_of(changed)
+    _record(s, locked, ChangeKind.SET, changed.extension, before=before, after=after)
     return _as_it_is_now(s, locked)
 
 
@@ -145,28 +150,68 @@ def block(s: Session, domain: str, extension: str, blocked: bool, *, now: dateti
     pilots = [pilot for pilot, member in _memberships(s, domain_id, address) if member == address]
     if not pilots:
         raise NotFound(f"{key} is in no group of {domain}: only a member can be blocked.")
+    before = block_of(s, domain_id, key)
+    after = None
     if blocked:
         row = {"domain_id": domain_id, "extension": key, "since": now or datetime.now(UTC)}
         own_wish = insert_into(s, Block).values(row).on_conflict_do_update(index_elements=KEY, set_={"reason": None})
         s.execute(own_wish)
+        after = block_of(s, domain_id, key)
     else:
         s.execute(delete(Block).where(Block.domain_id == domain_id, Block.extension == key))
         in_domain = select(HuntGroup.id).where(HuntGroup.domain_id == domain_id)
         theirs = _lock_members(s, HuntMember.extension == key, HuntMember.group_id.in_(in_domain))
         counts = update(HuntMember).where(HuntMember.id.in_(theirs))
         s.execute(counts.values(unanswered_in_a_row=0).execution_options(synchronize_session=False))
+    _record_block(s, domain, key, before, after)
     announce(s, domain, [key])
     return pilots
 
 
-def forget_stray_blocks(s: Session, domain_id: int) -> None:
+def restore_block(s: Session, domain: str, extension: str, values: Mapping[str, Any]) -> None:
+    """Block an extension as a change has it, or give its block these values; raise NotFound as ``block`` does."""
+    domain_id = find_domain_id(s, domain, lock=True)
+    before = block_of(s, domain_id, extension)
+    with as_one_change(s):
+        block(s, domain, extension, True)
+    row = {"reason": values["reason"]}
+    if "since" in values:
+        row["since"] = datetime.fromisoformat(values["since"])
+    s.execute(update(Block).where(Block.domain_id == domain_id, Block.extension == extension).values(row))
+    _record_block(s, domain, extension, before, block_of(s, domain_id, extension))
+
+
+def block_of(s: Session, domain_id: int, extension: str) -> dict[str, Any] | None:
+    """Return a block as a change has it; None: the extension is not blocked."""
+    row = s.execute(select(BLOCKS).where(BLOCKS.c.domain_id == domain_id, BLOCKS.c.extension == extension)).first()
+    return None if row is None else block_values(row.since, row.reason)
+
+
+def forget_stray_blocks(s: Session, domain_id: int, domain: str) -> None:
     """Drop the blocks of extensions that are in no group of the domain any more."""
     members = (
         select(HuntMember.extension)
         .join(HuntGroup, HuntGroup.id == HuntMember.group_id)
         .where(HuntGroup.domain_id == domain_id)
     )
-    s.execute(delete(Block).where(Block.domain_id == domain_id, Block.extension.not_in(members)))
+    stray = delete(BLOCKS).where(BLOCKS.c.domain_id == domain_id, BLOCKS.c.extension.not_in(members))
+    for row in s.execute(stray.returning(*BLOCKS.c)).all():
+        _record_block(s, domain, row.extension, block_values(row.since, row.reason), None)
+
+
+def _record_block(
+    s: Session, domain: str, extension: str, before: dict[str, Any] | None, after: dict[str, Any] | None
+) -> None:
+    if before is None and after is None:
+        return
+    action = ChangeKind.ADD if before is None else ChangeKind.REMOVE if after is None else ChangeKind.SET
+    record(s, Subject.BLOCK, action, extension, domain=domain, before=before, after=after)
+
+
+def _record(
+    s: Session, locked: _Locked, action: ChangeKind, extension: str, **values: Mapping[str, Any] | None
+) -> None:
+    record_of_group(s, locked.group, Subject.MEMBER, action, extension, **values)
 
 
 def _lock(s: Session, domain: str, pilot: str) -> _Locked:

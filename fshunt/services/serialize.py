@@ -7,6 +7,7 @@ name once given keeps its meaning: what would break a reader raises ``SCHEMA``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from fshunt.services.cluster_health import ClusterHealth, DaemonNow, Finding, mo
 
 if TYPE_CHECKING:
     from fshunt.db.queries.queue import QueuedHunt
+    from fshunt.services.audit import Change
     from fshunt.services.groups import GroupDetails
     from fshunt.services.member_states import StateOfMember
 
@@ -130,6 +132,11 @@ def pointed_at(pointer: RotationPointer, group: Group) -> str | None:
 def block_json(domain: str, extension: str, blocked: bool, pilots: Sequence[str]) -> dict[str, Any]:
     """Return whether an extension is blocked, and in which groups."""
     return {"domain": domain, "extension": extension, "blocked": blocked, "pilots": list(pilots)}
+
+
+def change_json(change: Change) -> dict[str, Any]:
+    """Return a change; ``before`` and ``after`` have the fields that changed."""
+    return _picked(change, [each.name for each in fields(change)])
 
 
 def call_json(record: CallRecord) -> dict[str, Any]:

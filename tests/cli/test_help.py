@@ -18,7 +18,8 @@ LEAVES = {path: command for path, command in COMMANDS.items() if not isinstance(
 PROMISED = """
 db upgrade, db check, group add, group list, group show, group set, group enable, group disable, group renumber,
 group next, group remove, member add, member list, member remove, member move, member set, member enable, member disable,
-member block, member unblock, call list, call show, call prune, dialplan, serve, web, status, config check, demo
+member block, member unblock, call list, call show, call prune, history, undo, dialplan, serve, web, status,
+config check, demo
 """
 NO_JSON = ["serve", "web", "demo"]
 

@@ -27,7 +27,7 @@ def documented(kind: str) -> set[str]:
 
 def assert_flat(value: dict[str, Any]) -> None:
     for name, each in value.items():
-        assert not isinstance(each, dict) or name == "policy_input", name
+        assert not isinstance(each, dict) or name in ("policy_input", "before", "after"), name
         if name == "at" or name.endswith(("_at", "since")):
             assert each is None or TIME.fullmatch(each), (name, each)
 
@@ -88,13 +88,15 @@ def test_the_page_names_what_each_kind_has(hunted):
     assert set(call["offers"][0]) == documented("offer")
     assert set(call["skips"][0]) == documented("skip")
     assert set(hunted.json("call", "prune", "--older-than", "1d")) == documented("pruned")
+    [change] = hunted.json("history", "--limit", "1")
+    assert set(change) == documented("change") == set(hunted.json("undo", str(change["id"])))
     status = content_of(hunted.invoke("status", "--json").stdout)
     assert set(status) == documented("status")
     assert set(status["problems"][0]) == documented("finding")
     assert set(content_of(hunted.invoke("config", "check", "--json").stdout)) == documented("config")
     assert set(hunted.json("db", "check")) == documented("database")
     assert set(hunted.json("dialplan")) == documented("dialplan")
-    for value in (group, member, listed, call, *call["offers"], *call["skips"], *status["problems"]):
+    for value in (group, member, listed, change, call, *call["offers"], *call["skips"], *status["problems"]):
         assert_flat(value)
 
 

@@ -7,7 +7,7 @@ import pytest
 from fshunt.db.queries import calls
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.states import Outcome
-from fshunt.services import groups, members
+from fshunt.services import audit, groups, members
 from tests.support.small_office import DOMAIN, NOON, PILOT, after, look, make_office
 
 N = 3
@@ -179,3 +179,19 @@ def test_an_offer_of_a_removed_member_does_not_count(store, desk):
         members.remove_member(s, DOMAIN, PILOT, desk.members["1001"].address)
     desk.ring_out("1001", N)
     assert [member.blocked for member in look(store).members] == [False, False]
+
+
+def test_the_audit_has_an_auto_block_once_and_nothing_of_the_counting(store, desk):
+    def blocks():
+        with store.reading() as s:
+            return [each for each in audit.history(s) if each.subject is audit.Subject.BLOCK]
+
+    desk.ring_out("1001", N - 1)
+    assert blocks() == []
+    desk.ring_out("1001", 2)
+    [change] = blocks()
+    assert (change.actor, change.entrance, change.key) == ("fshunt", audit.Entrance.DAEMON, "1001")
+    assert (change.domain, change.action, change.before) == (DOMAIN, audit.ChangeKind.ADD, None)
+    assert change.after == {"since": after(18).isoformat(timespec="milliseconds"), "reason": "auto"}
+    block(store, "1001", False)
+    assert [each.action for each in blocks()] == [audit.ChangeKind.REMOVE, audit.ChangeKind.ADD]

@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, inspect, text
 
 from fshunt.db import migrate
 from fshunt.db.engine import open_engine, open_store
+from fshunt.db.models import Base, Grant, Invitation, KnownBrowser, SignInTries, Token, User, WebSession
 from fshunt.db.queries import calls, daemons, hunts, queue
 from fshunt.db.types import UtcDateTime
 from fshunt.errors import DatabaseError
@@ -54,7 +55,20 @@ def fill(url):
         entry = {"domain": "pbx.test", "group_id": added.id, "call_uuid": "u2", "run_id": "run", "ticket": None}
         queue.join(s, "h2", ["1001"], **entry, at=NOON)
         daemons.write_heartbeat(s, "run", node="node", started_at=NOON, at=NOON, status={"version": "1"})
+        add_account(s, added.id)
     store.close()
+
+
+def add_account(s, group_id):
+    """A row in every table of accounts."""
+    s.add(User(id=1, name="ana", name_key="ana", role="admin", created_at=NOON))
+    s.flush()
+    s.add(Grant(user_id=1, group_id=group_id))
+    s.add(WebSession(id_hash="h1", user_id=1, created_at=NOON, used_at=NOON))
+    s.add(KnownBrowser(id_hash="h2", user_id=1, used_at=NOON))
+    s.add(Invitation(token_hash="h3", user_id=1, made_by="ben", expires_at=NOON))
+    s.add(Token(token_hash="h4", user_id=1, name="wallboard", scopes="read", created_at=NOON))
+    s.add(SignInTries(key="account:h5", failures=1, last_at=NOON))
 
 
 def fill_0002(url):
@@ -111,6 +125,36 @@ def test_all_tables_come_and_go_with_data_in_them(empty_database_url):
     with store.reading() as s:
         assert [m.extension for m in groups.get_group(s, "pbx.test", "5000").members] == ["1001", "+4930123@carrier"]
     store.close()
+
+
+ACCOUNTS = ("users", "grants", "web_sessions", "known_browsers", "invitations", "tokens", "sign_in_tries", "changes")
+
+
+def test_0009_is_taken_back_without_loss_of_what_0008_had(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url)
+    fill(url)
+    assert all(rows(url, *ACCOUNTS).values())
+    others = set(Base.metadata.tables) - set(ACCOUNTS) - {"announcements", "compatibility"}
+    kept = rows(url, *others)
+    migrate.downgrade(url, "0008")
+    assert tables(url).isdisjoint(ACCOUNTS)
+    assert rows(url, *others) == kept
+    migrate.upgrade(url, "0009")
+    assert rows(url, *others) == kept
+    assert not any(rows(url, *ACCOUNTS).values())
+
+
+def test_what_belongs_to_a_user_or_a_group_goes_with_it(database_url):
+    fill(database_url)
+    store = open_store(database_url)
+    with store.writing() as s:
+        groups.remove_group(s, "pbx.test", "5000")
+    assert rows(database_url, "grants") == {"grants": []}
+    with store.writing() as s:
+        s.execute(text("DELETE FROM users"))
+    store.close()
+    assert not any(rows(database_url, "web_sessions", "known_browsers", "invitations", "tokens").values())
 
 
 def rows(url, *tables):

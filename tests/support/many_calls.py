@@ -1,7 +1,7 @@
 """Fills a database with as many calls as a test wants, by one statement for each table.
 
 A call every 20 s back from now, two offers each and a skip for every second one; one in a hundred has failed, one in a
-thousand is of another domain. All have ended but the newest three.
+thousand is of another domain. All have ended but the newest three. And as many changes of groups.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ _CALLS = (
 )
 _OFFERS = "id, call_id, stage, cycle, position, extension, phones, ring_seconds, started_at, ended_at, outcome"
 _SKIPS = "id, call_id, stage, cycle, position, extension, reason, at"
+_CHANGES = "at, actor, entrance, domain, pilot, group_id, subject, subject_key, action"
 _HEX = {"postgresql": "lpad(to_hex({number}), {width}, '0')", "sqlite": "printf('%0{width}x', {number})"}
 
 
 def fill(engine: Engine, count: int) -> None:
-    """Write so many calls with their offers and skips, and have the planner look at them."""
+    """Write so many calls with their offers and skips, and changes, and have the planner look at them."""
     dialect = engine.dialect.name
     numbers = _NUMBERS[dialect].format(count=count)
 
@@ -56,6 +57,8 @@ def fill(engine: Engine, count: int) -> None:
         statements.append(f"INSERT INTO offers ({_OFFERS}) SELECT {offers} FROM {numbers}")
     skips = f"'skip' || {number}, 'hunt-' || {number}, 3, 1, 3, '1003', 'on-call', {at(1)}"
     statements.append(f"INSERT INTO skips ({_SKIPS}) SELECT {skips} FROM {numbers} WHERE n % 2 = 0")
+    changes = f"{at(0)}, 'ana', 'page', {domain}, '50' || {hexed('n % 16', 2)}, 100 + n % 16, 'group', 'name', 'set'"
+    statements.append(f"INSERT INTO changes ({_CHANGES}) SELECT {changes} FROM {numbers}")
     with engine.begin() as connection:
         for statement in statements:
             connection.execute(text(statement.replace(":%", r"\:%")))

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from fshunt.db.models import Block, OfferRecord
 from fshunt.db.notifications import announce
+from fshunt.db.queries import changes
+from fshunt.db.queries.changes import ChangeKind, Subject
 from fshunt.db.queries.rows import BLOCKS, DOMAINS, GROUPS, MEMBERS
 from fshunt.db.statements import Rank, at_end, insert_into, run, table, write
 from fshunt.hunting.states import Outcome
@@ -101,5 +103,9 @@ def _count(s: Session, *, offer_id: str, member_id: int, row: Any, at: datetime,
     if run(s, _LAST_ONE, who).first() is not None:
         return
     values = {"domain_id": row.domain_id, "extension": row.extension, "since": at, "reason": AUTO}
-    write(s, insert_into(s, Block).on_conflict_do_nothing(), values)
+    blocking = insert_into(s, Block).on_conflict_do_nothing().returning(BLOCKS.c.extension)
+    if run(s, blocking, values).first() is None:
+        return
+    change = {"at": at, "domain": row.name, "subject": Subject.BLOCK.value, "subject_key": row.extension}
+    changes.add_by_daemon(s, change | {"action": ChangeKind.ADD.value, "after": changes.block_values(at, AUTO)})
     announce(s, row.name, [row.extension])

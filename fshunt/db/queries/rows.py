@@ -64,6 +64,21 @@ def find_group(s: Session, domain_id: int, domain: str, pilot: str) -> Group:
     return found[0]
 
 
+def find_group_id(s: Session, domain: str, pilot: str) -> int | None:
+    """Return the id of the group with this pilot; None if there is none."""
+    return s.scalar(
+        select(HuntGroup.id)
+        .join(Domain, Domain.id == HuntGroup.domain_id)
+        .where(Domain.name == domain, HuntGroup.pilot == pilot)
+    )
+
+
+def group_with_id(s: Session, group_id: int) -> Group | None:
+    """Return a group by its id, or None."""
+    row = s.execute(group_query().where(HuntGroup.id == group_id)).first()
+    return None if row is None else group_of(row, read_members(s, [group_id])[group_id])
+
+
 def pilots(s: Session, domain_id: int) -> list[str]:
     """Return all pilots of the domain."""
     return list(s.scalars(select(HuntGroup.pilot).where(HuntGroup.domain_id == domain_id).order_by(HuntGroup.pilot)))

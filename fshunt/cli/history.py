@@ -1,0 +1,114 @@
+"""`fshunt history` and `fshunt undo`: who changed what, and taking it back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from fshunt.cli import output, params
+from fshunt.cli.app import App
+from fshunt.cli.base import NounCommand, pass_app
+from fshunt.services import audit, groups
+from fshunt.services.audit import Change, ChangeKind, Entrance
+from fshunt.services.serialize import change_json
+from fshunt.services.undo import undo as undo_change
+
+DEFAULT_LIMIT = 20
+MAX_LIMIT = 10_000
+TITLES = ("change", "when", "who", "what", "values")
+
+DONE = {ChangeKind.ADD: "added", ChangeKind.SET: "set", ChangeKind.MOVE: "moved", ChangeKind.REMOVE: "removed"}
+TELLING = ("name", "position", "role", "reason")
+"""What is shown of something that was added or removed; the JSON has all."""
+
+
+@click.command("history", cls=NounCommand, example="fshunt history 5000 --limit 50")
+@click.argument("pilot", type=params.PILOT, required=False)
+@click.option(
+    "--limit",
+    type=params.Count(1, MAX_LIMIT),
+    default=DEFAULT_LIMIT,
+    show_default=True,
+    metavar="N",
+    help="Show at most N changes.",
+)
+@pass_app
+def history(app: App, pilot: str | None, limit: int) -> None:
+    """Show who changed what, the newest change first.
+
+    With PILOT: changes of this group and of its members, and their blocks. Without: all changes, of all domains unless
+    --domain is given. `fshunt undo` takes a change of a group, a member or a block back.
+    """
+    if pilot is None:
+        with app.store.reading() as session:
+            found = audit.history(session, domain=app.given_domain, limit=limit)
+    else:
+        with app.reading() as (session, domain):
+            found = audit.history(session, domain=domain, pilot=pilot, limit=limit)
+            if not found:
+                groups.get_group(session, domain, pilot)  # or there was never such a group
+
+    def page() -> None:
+        if found:
+            output.table(TITLES, [_row(change) for change in found])
+        else:
+            output.say("No changes yet.")
+
+    app.show("changes", lambda: [change_json(each) for each in found], page)
+
+
+@click.command("undo", cls=NounCommand, example="fshunt undo 42")
+@click.argument("change", type=params.CHANGE)
+@pass_app
+def undo(app: App, change: int) -> None:
+    """Take a change of a group, a member or a block back.
+
+    CHANGE is its number in `fshunt history`. It is refused, with both values, if somebody has changed the same thing
+    since. An undo is a change too, and can be undone.
+    """
+    with app.writing_all() as session:
+        made = undo_change(session, change, shared_members=app.settings.shared_members)
+
+    def page() -> None:
+        output.say(f"Change {change} is undone by change {made.id}: {_what(made)}{_colon(_values(made))}.")
+
+    app.show("change", lambda: change_json(made), page)
+
+
+def _row(change: Change) -> tuple[str, ...]:
+    note = f" (undone by {change.undone_by})" if change.undone_by else ""
+    note = f" (undoes {change.undoes}){note}" if change.undoes else note
+    return str(change.id), output.local(change.at), _who(change), f"{_what(change)}{note}", _values(change)
+
+
+def _who(change: Change) -> str:
+    if change.entrance is Entrance.DAEMON:
+        return change.actor
+    where = change.entrance.value.replace("-", " ")
+    return f"{change.actor} ({', '.join(filter(None, (where, change.address)))})"
+
+
+def _what(change: Change) -> str:
+    of_group = f" of {change.pilot}" if change.pilot not in (None, change.key) else ""
+    of_domain = f" of {change.domain}" if change.domain and not of_group else ""
+    return f"{change.subject.value} {change.key}{of_group}{of_domain} {DONE[change.action]}"
+
+
+def _values(change: Change) -> str:
+    if change.before is not None and change.after is not None:
+        both = ((name, change.before.get(name), value) for name, value in change.after.items())
+        return ", ".join(f"{name} {_word(before)} -> {_word(after)}" for name, before, after in both)
+    whole: Mapping[str, Any] = change.after or change.before or {}
+    return ", ".join(f"{name} {_word(whole[name])}" for name in TELLING if whole.get(name))
+
+
+def _word(value: Any) -> str:
+    if value is None or value == "":
+        return "none"
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+
+
+def _colon(words: str) -> str:
+    return f": {words}" if words else ""

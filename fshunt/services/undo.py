@@ -1,0 +1,211 @@
+"""Undo: a change is taken back by another change, unless somebody has changed the same thing since.
+
+The table ``UNDOABLE`` has a row for each subject: how it is now, and how it is brought back. An undo is recorded as any
+change is, so it can be undone in its turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from fshunt.db.models import Domain
+from fshunt.db.queries.changes import mark_undone
+from fshunt.db.queries.rows import find_domain_id, group_with_id
+from fshunt.errors import Conflict, NotFound, UsageError
+from fshunt.hunting.addresses import MemberAddress, parse_member
+from fshunt.hunting.group import Group, Member
+from fshunt.hunting.group_fields import GROUP_FIELDS, MEMBER_FIELDS, model_values
+from fshunt.services import groups, members
+from fshunt.services.audit import (
+    Change,
+    Subject,
+    get_change,
+    group_values,
+    last_change_id,
+    member_values,
+    undoing,
+)
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Undoable:
+    """What undo knows of a subject.
+
+    ``now`` returns the whole subject of a change as it is now, None if it is not there. ``remove`` takes it away,
+    ``restore`` brings a whole one back, ``set`` writes some of its fields. Of one that was added, changes of the fields
+    in ``of_others`` do not count: other changes move them.
+    """
+
+    now: Callable[[Session, Change], Values | None]
+    remove: Callable[[Session, Change], object]
+    restore: Callable[[Session, Change, Values, Collection[str]], object]
+    set: Callable[[Session, Change, Values], object]
+    of_others: frozenset[str] = frozenset()
+
+
+def can_undo(change: Change) -> bool:
+    """Tell whether a change is of a kind that can be undone, and is not undone yet."""
+    return change.subject in UNDOABLE and change.undone_by is None
+
+
+def undo(s: Session, change_id: int, *, shared_members: Collection[str] = ()) -> Change:
+    """Take a change back, and return the change that does it.
+
+    ``shared_members``: domains in which a member may be in several groups. Raises NotFound; UsageError for a subject
+    that cannot be undone; Conflict, with both values, where somebody has changed the same thing since.
+    """
+    _lock_domain(s, get_change(s, change_id))
+    change = get_change(s, change_id, lock=True)
+    how = UNDOABLE.get(change.subject)
+    if how is None:
+        raise UsageError(f"Change {change_id} cannot be undone: it is of a {change.subject.value}.")
+    if change.undone_by is not None:
+        raise Conflict(f"Change {change_id} is undone already: undo change {change.undone_by} to have it again.")
+    _check_nobody_changed(change, how.now(s, change), how.of_others)
+    with undoing(s, change):
+        if change.before is None:
+            how.remove(s, change)
+        elif change.after is None:
+            how.restore(s, change, change.before, shared_members)
+        else:
+            how.set(s, change, change.before)
+    made = last_change_id(s)
+    if made is None:
+        raise Conflict(f"Undoing change {change_id} would change nothing.")
+    mark_undone(s, change_id, made)
+    return get_change(s, made)
+
+
+def _lock_domain(s: Session, change: Change) -> None:
+    """Let no other administration of the domain in; one that is gone comes back with the group."""
+    if change.domain is not None and s.scalar(select(Domain.id).where(Domain.name == change.domain)) is not None:
+        find_domain_id(s, change.domain, lock=True)
+
+
+def _check_nobody_changed(change: Change, now: Values | None, of_others: frozenset[str]) -> None:
+    what = f"{change.subject.value} {change.key}"
+    if change.after is None:
+        if now is not None:
+            raise Conflict(f"The {what} is there again: change {change.id} cannot be undone.")
+        return
+    if now is None:
+        raise Conflict(f"The {what} is not there any more: change {change.id} cannot be undone.")
+    ignored = of_others if change.before is None else frozenset()
+    differ = [name for name in change.after if name in now and name not in ignored and now[name] != change.after[name]]
+    if differ:
+        raise Conflict(f"Somebody has changed {what} since change {change.id}: {_both(differ, change.after, now)}.")
+
+
+def _both(names: Collection[str], after: Values, now: Values) -> str:
+    return "; ".join(f"`{name}` was set to {_shown(after[name])} and is {_shown(now[name])} now" for name in names)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(each["extension"]) for each in value) or "empty"
+    return "not set" if value is None else f"'{value}'" if isinstance(value, str) else str(value)
+
+
+def _find_group(s: Session, change: Change) -> Group | None:
+    """The group of a change, whatever its pilot is by now. One that was removed and restored has its id again."""
+    return None if change.group_id is None else group_with_id(s, change.group_id)
+
+
+def _group(s: Session, change: Change) -> Group:
+    found = _find_group(s, change)
+    if found is None:
+        raise Conflict(f"Group {change.pilot} is not there any more: change {change.id} cannot be undone.")
+    return found
+
+
+def _group_now(s: Session, change: Change) -> Values | None:
+    found = _find_group(s, change)
+    return None if found is None else group_values(found)
+
+
+def _remove_group(s: Session, change: Change) -> None:
+    group = _group(s, change)
+    groups.remove_group(s, group.domain, group.pilot)
+
+
+def _restore_group(s: Session, change: Change, values: Values, shared_members: Collection[str]) -> None:
+    domain = str(change.domain)
+    groups.restore_group(s, domain, values, group_id=change.group_id, shared=domain in shared_members)
+
+
+def _set_group(s: Session, change: Change, values: Values) -> None:
+    group = _group(s, change)
+    if "pilot" in values:
+        groups.renumber_group(s, group.domain, group.pilot, values["pilot"])
+    else:
+        groups.set_group(s, group.domain, group.pilot, **model_values(GROUP_FIELDS, values))
+
+
+def _address(change: Change) -> MemberAddress:
+    return parse_member(change.key)
+
+
+def _member_now(s: Session, change: Change) -> Values | None:
+    address = _address(change)
+    found = _find_group(s, change)
+    there = (member for member in (found.members if found else ()) if member.address == address)
+    member: Member | None = next(there, None)
+    return None if member is None else member_values(member)
+
+
+def _remove_member(s: Session, change: Change) -> None:
+    group = _group(s, change)
+    members.remove_member(s, group.domain, group.pilot, _address(change))
+
+
+def _restore_member(s: Session, change: Change, values: Values, shared_members: Collection[str]) -> None:
+    group = _group(s, change)
+    fields = {name: values[name] for name in MEMBER_FIELDS if name in values and name != "extension"}
+    members.add_members(
+        s,
+        group.domain,
+        group.pilot,
+        [_address(change)],
+        at=min(values["position"], len(group.members) + 1),
+        shared=group.domain in shared_members,
+        **model_values(MEMBER_FIELDS, fields),
+    )
+
+
+def _set_member(s: Session, change: Change, values: Values) -> None:
+    group = _group(s, change)
+    if "position" in values:
+        members.move_member(s, group.domain, group.pilot, _address(change), values["position"])
+    else:
+        fields = model_values(MEMBER_FIELDS, values)
+        members.set_member(s, group.domain, group.pilot, _address(change), **fields)
+
+
+def _block_now(s: Session, change: Change) -> Values | None:
+    try:
+        return members.block_of(s, find_domain_id(s, str(change.domain)), change.key)
+    except NotFound:
+        return None
+
+
+def _unblock(s: Session, change: Change) -> None:
+    members.block(s, str(change.domain), change.key, False)
+
+
+def _restore_block(s: Session, change: Change, values: Values, _shared: Collection[str] = ()) -> None:
+    members.restore_block(s, str(change.domain), change.key, values)
+
+
+UNDOABLE: dict[Subject, Undoable] = {
+    Subject.GROUP: Undoable(_group_now, _remove_group, _restore_group, _set_group),
+    Subject.MEMBER: Undoable(_member_now, _remove_member, _restore_member, _set_member, frozenset({"position"})),
+    Subject.BLOCK: Undoable(_block_now, _unblock, _restore_block, _restore_block),
+}
+"""The subjects whose changes can be undone."""
