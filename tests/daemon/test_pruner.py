@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import gevent
 import pytest
 from gevent.threadpool import ThreadPool
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
 
-from fshunt.daemon.data.pruner import BETWEEN_SECONDS, FIRST_SECONDS, RETRY_SECONDS, Pruner
-from fshunt.db.engine import open_engine
+from fshunt.daemon.data.database import Database
+from fshunt.daemon.data.pruner import BETWEEN_SECONDS, FAILED_PAUSE_SECONDS, FIRST_SECONDS, RETRY_SECONDS, Pruner
+from fshunt.db.engine import Store, open_engine
 from fshunt.db.models import CallRecord
-from fshunt.db.queries.prune import BATCH_SECONDS, LONGEST_BATCH, SHORTEST_BATCH, Pace
+from fshunt.db.queries.prune import BATCH_SECONDS, LONGEST_BATCH, SHORTEST_BATCH, STATEMENT_SECONDS, Pace, prune_some
 from fshunt.errors import DatabaseError
 from fshunt.services import pruning
 from fshunt.simulator.core.phones import answers
@@ -65,7 +69,7 @@ def test_it_looks_once_a_day_and_soon_again_where_it_could_not(light_rig: Rig, m
 
     def pause(seconds: float) -> None:
         pauses.append(seconds)
-        if len(pauses) == 4:
+        if len(pauses) == 6:
             raise Enough
 
     database = light_rig.daemon.deps.database
@@ -74,14 +78,53 @@ def test_it_looks_once_a_day_and_soon_again_where_it_could_not(light_rig: Rig, m
 
     def away_at_first(*args: object, **kwargs: object) -> object:
         tries.append(args)
-        if len(tries) == 1:
+        if len(tries) <= 3:  # each time with fewer calls
             raise DatabaseError("The database is away.")
         return run(*args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(database, "run", away_at_first)
     with pytest.raises(Enough):
         pruner.run()
-    assert pauses == [FIRST_SECONDS, RETRY_SECONDS, BETWEEN_SECONDS, BETWEEN_SECONDS]
+    assert pauses == [FIRST_SECONDS, *[FAILED_PAUSE_SECONDS] * 2, RETRY_SECONDS, BETWEEN_SECONDS, BETWEEN_SECONDS]
+
+
+class SlowDisk:
+    """A database that does not remove more than some calls within its time."""
+
+    def __init__(self, rig: Rig, at_most: int) -> None:
+        self._rig, self._at_most = rig, at_most
+        self.failed = 0
+
+    def run(self, function: Callable[[Session], int], *, write: bool) -> int:
+        with self._rig.store.writing() as s:
+            found = function(s)
+            if found > self._at_most:
+                self.failed += 1
+                raise DatabaseError("The database took too long to answer: try again.")
+            return found
+
+
+def test_a_batch_that_takes_too_long_is_tried_again_with_fewer_calls(light_rig: Rig) -> None:
+    fill_records(light_rig, 1000)
+    at = datetime.now(UTC) + timedelta(days=30)
+    for at_most, is_done in ((SHORTEST_BATCH - 1, False), (SHORTEST_BATCH * 3, True)):
+        database = SlowDisk(light_rig, at_most)
+        pruner = Pruner(cast("Database", database), lambda: 1, lambda: 0, lambda: at, lambda _seconds: None)
+        assert pruner.prune() is is_done
+        assert database.failed
+        left = recorded(light_rig)
+        assert left < 10 if is_done else left == 1000, "all but the few that are open"
+
+
+@pytest.mark.sql
+def test_the_statements_have_a_time_of_their_own(store: Store) -> None:
+    with store.writing() as s:
+        prune_some(s, datetime.now(UTC), SHORTEST_BATCH)
+        if not store.is_sqlite:  # which has no such limit
+            assert s.scalar(text("SHOW statement_timeout")) == f"{STATEMENT_SECONDS}s"
+    if not store.is_sqlite:
+        with store.reading() as s:
+            assert s.scalar(text("SHOW statement_timeout")) != f"{STATEMENT_SECONDS}s", "of this transaction alone"
 
 
 @pytest.mark.sql

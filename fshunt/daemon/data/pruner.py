@@ -23,6 +23,10 @@ RETRY_SECONDS = 3600.0
 """Where this daemon is not the one, or the database is away, it looks again so soon."""
 
 
+FAILED_PAUSE_SECONDS = 1.0
+"""Before a batch that has failed is tried again with fewer calls."""
+
+
 class Pruner:
     """A service. ``keep_days`` is the setting as it is now, ``rank`` is 0 for the daemon that does it."""
 
@@ -48,18 +52,21 @@ class Pruner:
         if days is None or self._rank() != 0:
             return False
         before, removed, pace = self._now() - timedelta(days=days), 0, Pace(time.monotonic)
-        try:
-            while True:
-                many = pace.many
-                pace.begin()
+        while True:
+            many = pace.many
+            pace.begin()
+            try:
                 found = self._database.run(lambda s, many=many: prune_some(s, before, many), write=True)  # type: ignore[misc]
-                removed += found
-                if found < many:
-                    break
-                self._pause(pace.pause())
-        except DatabaseError as error:
-            log.info("old calls are removed later: %s", error)
-            return False
+            except DatabaseError as error:
+                if not pace.shrink():
+                    log.info("old calls are removed later: %s", error)
+                    return False
+                self._pause(FAILED_PAUSE_SECONDS)
+                continue
+            removed += found
+            if found < many:
+                break
+            self._pause(pace.pause())
         if removed:
             log.info("removed %d calls that are older than %d days (`keep_calls_days`)", removed, days)
         return True

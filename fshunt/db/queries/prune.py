@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, select, text
 from sqlalchemy.orm import Session
 
 from fshunt.db.queries.calls import CALLS
-from fshunt.db.statements import run
+from fshunt.db.statements import dialect_of, run
 
 FIRST_BATCH = 200
 """Calls of the first transaction; `Pace` finds how many the database takes in its time."""
@@ -19,6 +19,13 @@ SHORTEST_BATCH, LONGEST_BATCH = 20, 500
 
 BATCH_SECONDS = 0.05
 """How long a transaction shall take: on SQLite a hunt's record waits for it, and a call waits half a second at most."""
+
+STATEMENT_SECONDS = 10
+"""How long a statement may take on PostgreSQL, where those of calls have 3 s: nobody waits for the rows of old calls. A
+connection that is silent for 15 s is given up."""
+
+SHRINKS_BY = 4
+"""A batch that has failed, as after this time on a slow disk, is tried again with so many times fewer calls."""
 
 PAUSE_SHARE = 1.0
 """Between two transactions there is a pause of the length of the first, at least ``SHORTEST_PAUSE_SECONDS``."""
@@ -32,11 +39,14 @@ _SOME = (
     .limit(bindparam("many"))
     .with_for_update(skip_locked=True)
 )
+_LONGER = text(f"SET LOCAL statement_timeout = {STATEMENT_SECONDS * 1000}")
 _REMOVE = delete(CALLS).where(CALLS.c.id.in_(bindparam("hunts", expanding=True)))
 
 
 def prune_some(s: Session, before: datetime, many: int) -> int:
     """Remove up to so many calls that began before a moment and have ended, the oldest first; return how many."""
+    if dialect_of(s) == "postgresql":
+        run(s, _LONGER, {})
     hunts = list(run(s, _SOME, {"before": before, "many": many}).scalars())
     if hunts:
         run(s, _REMOVE, {"hunts": hunts})
@@ -60,3 +70,8 @@ class Pace:
         fit = int(self.many * BATCH_SECONDS / max(took, BATCH_SECONDS / 4))
         self.many = min(max(fit, SHORTEST_BATCH), LONGEST_BATCH)
         return max(took * PAUSE_SHARE, SHORTEST_PAUSE_SECONDS)
+
+    def shrink(self) -> bool:
+        """It has failed: take fewer calls the next time; False if it had as few as there may be."""
+        before, self.many = self.many, max(self.many // SHRINKS_BY, SHORTEST_BATCH)
+        return self.many < before
