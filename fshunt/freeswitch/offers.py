@@ -174,7 +174,8 @@ class Offer:
     @property
     def rang_out(self) -> bool:
         """Whether it rang for its whole ring time, and nobody answered."""
-        return self.outcome is Outcome.NO_ANSWER and self.withdrawn is None and not self.cut_short
+        has_rung = any(not leg.silent for leg in self.legs)
+        return has_rung and self.outcome is Outcome.NO_ANSWER and self.withdrawn is None and not self.cut_short
 
     def due(self, leg: Leg) -> float:
         """When there is something to do about a leg, as when its time is over; infinity for one that has ended.
@@ -199,11 +200,13 @@ class Offer:
         return min(min(begun) + self.ring_seconds, self.started + leg.longest(self.ring_seconds))
 
     def time_is_over(self, leg: Leg, now: float) -> None:
-        """Have a leg ended whose time is over."""
+        """Have a leg ended whose time is over.
+
+        One that is silent has not rung, also where the time of the hunt ends before its own.
+        """
         if not leg.picked_up and self.latest <= now < self._rung_at(leg):
             self.cut_short = True
-        dead = leg.silent and (now >= self.started + leg.setup_seconds or now >= self._rung_at(leg))
-        leg.call_off(DEAD if dead else "NO_ANSWER", now)
+        leg.call_off(DEAD if leg.silent else "NO_ANSWER", now)
 
     @property
     def refused_by_key(self) -> bool:

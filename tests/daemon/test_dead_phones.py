@@ -36,6 +36,16 @@ def test_a_dead_phone_blocks_nobody(light_rig: Rig) -> None:
         assert rang(record) == [("1001", "unreachable"), ("1002", "answered")]
 
 
+def test_a_silent_phone_has_not_rung_out_where_the_hunt_is_over_before_its_time(light_rig: Rig) -> None:
+    light_rig.group("5000", "1001", "1002", hunt_timeout=2, auto_block=1)
+    light_rig.phones("1001", behaviour=SILENT)
+    light_rig.phones("1002")
+    for _ in range(2):
+        record = light_rig.call_that_takes_time()
+        assert rang(record) == [("1001", "unreachable")], "and not blocked by the first call"
+        assert record.reason == "nobody reachable"
+
+
 def test_who_is_dead_is_not_rung_again_for_this_caller_and_nobody_was_reachable(light_rig: Rig) -> None:
     light_rig.group("5000", "1001", cycles=2)
     light_rig.phones("1001", behaviour=SILENT)

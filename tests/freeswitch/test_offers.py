@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fshunt.esl.frames import Frame
 from fshunt.freeswitch.causes import OUTCOMES
-from fshunt.freeswitch.offers import CONNECT_SECONDS, EARLY_MEDIA_SECONDS, Leg, Offer, StageLegs
+from fshunt.freeswitch.offers import CONNECT_SECONDS, DEAD, EARLY_MEDIA_SECONDS, Leg, Offer, StageLegs
 from fshunt.hunting.states import Outcome
 
 
@@ -163,17 +163,18 @@ def test_no_signal_extends_the_ringing_of_a_mobile_without_end() -> None:
     assert stage.next_due() == 100.0 + TRUNK + EARLY_MEDIA_SECONDS + 8.0
 
 
-@pytest.mark.parametrize(("rung_at", "due"), [(None, 102.0), (101.0, 102.0)])
+@pytest.mark.parametrize(("rung_at", "cause"), [(None, DEAD), (101.0, "NO_ANSWER")])
 def test_no_phone_rings_longer_than_the_hunt_lasts_and_who_is_cut_short_did_not_ring_out(
-    rung_at: float | None, due: float
+    rung_at: float | None, cause: str
 ) -> None:
     stage = StageLegs([offer("1", "a", latest=102.0)])
     if rung_at is not None:
         rings(stage, "a", rung_at)
-    assert stage.next_due() == due
-    assert called_off(stage, due) == [("a", "NO_ANSWER")]
-    stage.on_leg_event(hangup("a", "NO_ANSWER"), due)
-    assert [(o.outcome, o.rang_out) for o in stage.settled()] == [(Outcome.NO_ANSWER, False)]
+    assert stage.next_due() == 102.0
+    assert called_off(stage, 102.0) == [("a", cause)]
+    stage.on_leg_event(hangup("a", cause), 102.0)
+    outcome = Outcome.UNREACHABLE if cause == DEAD else Outcome.NO_ANSWER
+    assert [(o.outcome, o.rang_out) for o in stage.settled()] == [(outcome, False)]
 
 
 def test_each_offer_is_overdue_at_its_own_time_and_once() -> None:
