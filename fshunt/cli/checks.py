@@ -7,6 +7,7 @@ import socket
 from typing import NamedTuple
 
 from fshunt.cli.app import App
+from fshunt.cli.running import health_at
 from fshunt.errors import DatabaseError, FshuntError
 from fshunt.hunting.group import Group
 from fshunt.hunting.loops import loop_warnings
@@ -19,8 +20,6 @@ GREETING = b"connect"
 GREETING_SECONDS = 2.0
 """How long a running daemon may take to send it: far more than it takes on a busy machine."""
 
-
-MAX_ANSWER_BYTES = 65536
 
 SWITCH_SECONDS = 3.0
 """How long a switch may take to accept the connection; normally it takes milliseconds."""
@@ -163,26 +162,13 @@ def check_switch(switch: WatchedSwitch) -> Check:
 
 def _who_serves_metrics(metrics: Address) -> Check:
     """Whether it is a running fshunt: its health page shows that."""
-    try:
-        with socket.create_connection(metrics.reachable(), timeout=GREETING_SECONDS) as connection:
-            connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
-            ours = b'"takes_calls"' in _some_of(connection)
-    except OSError:
-        ours = False
-    if ours:
+    if health_at(metrics) is not None:
         return Check("metrics", True, f"A running fshunt listens on {metrics}.")
     return Check(
         "metrics",
         False,
         f"{metrics} is in use by another program: the daemon would run without metrics; see `http_listen`.",
     )
-
-
-def _some_of(connection: socket.socket) -> bytes:
-    answer = b""
-    while len(answer) < MAX_ANSWER_BYTES and (some := connection.recv(MAX_ANSWER_BYTES)):
-        answer += some
-    return answer
 
 
 def _try_to_listen(listen: Address) -> None:

@@ -6,6 +6,7 @@ from time import sleep
 
 import click
 
+from fshunt.cli import running
 from fshunt.cli.app import App
 from fshunt.cli.base import NounCommand, pass_app
 from fshunt.cli.status_page import print_status
@@ -26,8 +27,10 @@ def status(app: App) -> int:
     try:
         found = cluster_health.look(app.store, app.settings.database_url, sleep)
     except DatabaseError as error:
+        sentences = [str(error), running.without_its_file(app.settings)]
+        error = DatabaseError(" ".join(filter(None, sentences)))
         if not app.as_json:
-            raise
+            raise error from None
         problem = cluster_health.unreadable(str(error))
         app.show("status", lambda: nothing_known_json(problem), lambda: None)
         return error.exit_code

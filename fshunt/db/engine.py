@@ -53,6 +53,12 @@ FILE = "fshunt_file"
 """Key in a connection's ``info``: the SQLite file that it has opened."""
 COMPANIONS = Companions()
 
+NO_FILE = (
+    "The database file {database} is not there. If it was never made, run `fshunt db upgrade`. If it was removed, put "
+    "it back from a backup: `fshunt db upgrade` would make an empty one."
+)
+"""Which of the two it is cannot be known; of a daemon that has had the file open, see ``DatabaseFile``."""
+
 READING = "fshunt_reading"
 IMMEDIATE = "fshunt_immediate"
 """Execution options that say how a transaction begins."""
@@ -142,7 +148,7 @@ def _open_only_what_exists(engine: Engine, create: bool) -> None:
             COMPANIONS.set_aside(database)
             return
         if not create:
-            raise DatabaseError(f"There is no database {database}: run `fshunt db upgrade`.")
+            raise DatabaseError(NO_FILE.format(database=database))
         _make_private(Path(database))
 
 

@@ -1,8 +1,10 @@
 import json
 import os
+import socket
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import make_url
 
 from fshunt.cli.main import cli
+from tests.support.ports import held_port, number_of
 
 
 def content_of(text: str) -> Any:
@@ -108,3 +111,33 @@ def office(fshunt) -> Fshunt:
     fshunt.run("group", "add", "5000", "--name", "Sales", "--policy", "circular")
     fshunt.run("member", "add", "5000", "1001", "1002", "1003")
     return fshunt
+
+
+@pytest.fixture
+def free_port() -> Iterator[int]:
+    with held_port() as held:
+        yield number_of(held)
+
+
+@pytest.fixture
+def neighbour(free_port):
+    """A program that listens on the port and sends a greeting."""
+    listening = socket.create_server(("127.0.0.1", free_port))
+
+    def start(greeting: bytes) -> None:
+        def greet() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                with connection, suppress(OSError):
+                    connection.sendall(greeting)
+                    connection.shutdown(socket.SHUT_WR)
+                    connection.recv(4096)  # unread bytes would drop the greeting at the other end
+
+        threading.Thread(target=greet, daemon=True).start()
+
+    yield start
+    listening.shutdown(socket.SHUT_RDWR)
+    listening.close()

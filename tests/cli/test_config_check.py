@@ -1,20 +1,12 @@
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import pytest
 
 from fshunt.cli import checks as checks_module
-from tests.support.ports import held_port, number_of
 
 from .conftest import content_of
-
-
-@pytest.fixture
-def free_port() -> Iterator[int]:
-    with held_port() as held:
-        yield number_of(held)
 
 
 @pytest.fixture
@@ -65,30 +57,6 @@ def test_a_database_that_cannot_be_written_is_wrong(checked, unwritable):
     ok, message = checks(checked, exit_code=1)["database"]
     assert not ok
     assert unwritable in message
-
-
-@pytest.fixture
-def neighbour(free_port):
-    """A program that listens on the port and sends a greeting."""
-    listening = socket.create_server(("127.0.0.1", free_port))
-
-    def start(greeting: bytes) -> None:
-        def greet() -> None:
-            while True:
-                try:
-                    connection, _ = listening.accept()
-                except OSError:
-                    return
-                with connection, suppress(OSError):
-                    connection.sendall(greeting)
-                    connection.shutdown(socket.SHUT_WR)
-                    connection.recv(4096)  # unread bytes would drop the greeting at the other end
-
-        threading.Thread(target=greet, daemon=True).start()
-
-    yield start
-    listening.shutdown(socket.SHUT_RDWR)
-    listening.close()
 
 
 def test_a_running_fshunt_is_recognized_by_its_greeting(checked, neighbour, free_port):

@@ -399,8 +399,21 @@ def test_a_missing_database_is_one_sentence(fshunt_on, tmp_path):
     result = away.invoke("status")
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr.startswith("Error: There is no database ")
+    assert result.stderr.startswith("Error: The database file ")
     assert result.stderr.count("\n") == 1
+
+
+def test_a_file_that_was_removed_under_a_running_daemon_was_there(fshunt_on, tmp_path, free_port, neighbour):
+    away = fshunt_on(f"sqlite:///{tmp_path / 'none.db'}")
+    away.env["FSHUNT_HTTP_LISTEN"] = f"127.0.0.1:{free_port}"
+    assert "daemon" not in away.invoke("status").stderr
+    neighbour(b'HTTP/1.1 503 No\r\n\r\n{"ok": false, "takes_calls": true, "database": {"pending_writes": 3}}')
+    said = (
+        f"A daemon is running at 127.0.0.1:{free_port}, so the file was there: it continues from the group cache, and "
+        "3 of its records wait for the file."
+    )
+    assert said in away.invoke("status").stderr
+    assert content_of(away.invoke("status", "--json").stdout)["problems"][0]["message"].endswith(said)
 
 
 def test_an_unreachable_server_is_one_sentence(fshunt_on):

@@ -48,10 +48,12 @@ def test_a_database_of_an_older_fshunt_without_a_column(store):
 
 def test_a_file_that_is_not_there_is_not_made(tmp_path):
     path = tmp_path / "none.db"
-    assert fault(open_store(f"sqlite:///{path}")) == f"There is no database {path}: run `fshunt db upgrade`."
-    with pytest.raises(DatabaseError, match="There is no database"):
+    said = fault(open_store(f"sqlite:///{path}"))
+    assert said.startswith(f"The database file {path} is not there. If it was never made, run `fshunt db upgrade`.")
+    assert said.endswith("put it back from a backup: `fshunt db upgrade` would make an empty one.")
+    with pytest.raises(DatabaseError, match="is not there"):
         migrate.check(f"sqlite:///{path}")
-    with pytest.raises(DatabaseError, match="There is no database"):
+    with pytest.raises(DatabaseError, match="is not there"):
         migrate.downgrade(f"sqlite:///{path}", "base")
     assert not path.exists()
 

@@ -80,7 +80,7 @@ def test_the_log_of_the_old_file_is_not_taken_into_the_new_one(opened: Store, pa
 
 def test_nor_is_it_where_the_file_was_gone_for_a_while(opened: Store, path: Path, backup: Path) -> None:
     path.unlink()
-    with pytest.raises(DatabaseError, match="There is no database"):
+    with pytest.raises(DatabaseError, match="is not there"):
         pilots(opened)
     opened.close()
     wal = path.with_name(f"{path.name}-wal")
@@ -105,7 +105,7 @@ def test_while_the_file_is_gone_it_is_said_and_no_other_is_made(opened: Store, p
     hidden = path.with_suffix(".hidden")
     path.rename(hidden)
     for _ in range(2):
-        with pytest.raises(DatabaseError, match="There is no database"):
+        with pytest.raises(DatabaseError, match="is not there"):
             pilots(opened)
     assert not path.exists()
     hidden.rename(path)
