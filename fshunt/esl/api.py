@@ -15,11 +15,23 @@ MAX_VALUES = 50
 """FreeSWITCH takes no more than 64 variables in one command (``mod_commands.c``), and drops the others."""
 _PLAIN = re.compile(r"[0-9a-z]+")
 _CAUSE = re.compile(r"[A-Z][A-Z0-9_]*")
+_PATH = re.compile(r"/[A-Za-z0-9_./-]+")
+_PLAIN_UUID = re.compile(r"[A-Za-z0-9-]+")
 
 
 def uuid_break(uuid: str) -> Command:
     """End what a channel plays, and drop what waits to be run on it (fact 27)."""
     return _api("uuid_break", one_word(uuid), "all")
+
+
+def displace(uuid: str, path: str) -> Command:
+    """Have a channel hear a sound file, again and again, instead of what plays on it from now on (fact 70)."""
+    return _api("uuid_displace", _plain_uuid(uuid), "start", _path(path), "0", "l")
+
+
+def stop_displacing(uuid: str, path: str) -> Command:
+    """Have a channel hear again what plays on it; it takes hold at once, whatever runs on the channel."""
+    return _api("uuid_displace", _plain_uuid(uuid), "stop", _path(path))
 
 
 def uuid_kill(uuid: str, cause: str) -> Command:
@@ -179,6 +191,19 @@ def uptime() -> Command:
 
 def _api(*words: str) -> Command:
     return command(" ".join(("api", *words)))
+
+
+def _plain_uuid(uuid: str) -> str:
+    """For a command that looks for quotes in the uuid (fact 52)."""
+    if not _PLAIN_UUID.fullmatch(uuid):
+        raise UnsafeText(f"{uuid!r} is not one argument of this FreeSWITCH command.")
+    return uuid
+
+
+def _path(path: str) -> str:
+    if not _PATH.fullmatch(path):
+        raise UnsafeText(f"{path!r} is not the path of a file that FreeSWITCH would take as it stands.")
+    return path
 
 
 def _cause(name: str) -> str:

@@ -21,6 +21,13 @@ GATE = ("execute_extension", "${fshunt_gate_${fshunt_answered}} inline")
 """Between two actions a dialplan tests no condition, so a variable's value chooses the application. An extension of the
 context would do too, but each ``continue="true"`` before it would run again, with all it does (seen: a sleep)."""
 
+OPEN_GATE = "fshunt_gate_false"
+"""The variable with the inline dialplan that the gate runs for a caller whom nobody has answered. A daemon may have it
+end what the caller should hear only while it is there."""
+
+NOTHING = "eval"
+"""The application that does nothing."""
+
 DOMAIN_FIELD = "${fshunt_domain}|${domain_name}|${uuid_getvar(${uuid} sip_req_host)}"
 """What the call's domain is taken from. The host that was dialled is a caller's text, and FreeSWITCH expands the value
 of a variable again, so that ``${sip_req_host}`` would run what a caller writes there; what an API answers it takes as
@@ -54,8 +61,8 @@ def recipe(controllers: str, fallback: Sequence[Action]) -> list[Action]:
         ("hangup_after_bridge", "true"),
         # While nobody has answered, a daemon that dies gives the caller to the next action.
         ("fshunt_answered", "false"),
-        # A call that was answered, by a member or by voicemail, and has ended goes no further. "eval" does nothing.
-        ("fshunt_gate_false", "eval"),
+        # A call that was answered, by a member or by voicemail, and has ended goes no further.
+        (OPEN_GATE, NOTHING),
         ("fshunt_gate_true", "hangup"),
         # A daemon says that it serves the caller; one that stops while phones ring takes socket_resume back.
         ("fshunt_served", "false"),

@@ -315,8 +315,8 @@ _GROUP_FIELDS = (
         kind=FieldKind.TEXT,
         label="Music",
         help=(
-            "What the caller hears instead of ringing, such as local_stream://moh, which goes on when the next member "
-            "is rung; a sound file begins again."
+            "What the caller hears instead of ringing, such as local_stream://moh or /var/lib/sounds/music.wav. "
+            "It goes on when the next member is rung; a tone_stream begins again."
         ),
         option="--music",
         metavar="SOURCE",

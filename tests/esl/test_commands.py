@@ -81,6 +81,10 @@ def test_a_question_for_phones_parses_back_to_one_argument(user: str, domain: st
 BUILDERS = [
     api.uuid_break,
     api.uuid_exists,
+    lambda text: api.displace(text, "/music.wav"),
+    lambda text: api.displace("leg", text),
+    lambda text: api.stop_displacing(text, "/music.wav"),
+    lambda text: api.stop_displacing("leg", text),
     lambda text: api.uuid_kill(text, "NO_ANSWER"),
     lambda text: api.uuid_kill("leg", text),
     lambda text: api.hang_up_all("NO_ANSWER", {"fshunt_rings": text}),
@@ -150,6 +154,13 @@ def test_a_callers_call_id_is_one_argument_whatever_is_in_it(uuid: str) -> None:
     said += [api.uuid_setvar(uuid, "ringback", "a;b"), api.uuid_setvar_multi(uuid, {"ringback": "x"})]
     for each in said:
         assert each.lines[0].split(" ")[2] == uuid
+
+
+@pytest.mark.parametrize("uuid", CALL_IDS)
+def test_a_call_id_is_refused_where_freeswitch_would_look_for_quotes_in_it(uuid: str) -> None:
+    for build in (api.displace, api.stop_displacing):
+        with suppress(UnsafeText):
+            assert build(uuid, "/music.wav").lines[0].split(" ")[2] == uuid == re.sub("[^A-Za-z0-9-]", "", uuid)
 
 
 @pytest.mark.parametrize("uuid", CALL_IDS)

@@ -16,11 +16,13 @@ from fshunt.simulator.switch import SimulatedSwitch
 from tests.support.call_steps import Step, at
 from tests.support.fault_office import Office, ended, happened, phones, switch_to, until, watched
 from tests.support.processes import FshuntProcess
+from tests.support.waiting import WAIT_SECONDS
 
 pytestmark = pytest.mark.faults
 
 BEFORE_THE_ANSWER = [Step.GREETING, Step.PLANNED, Step.BRIDGE, Step.RINGING]
 TALK_SECONDS = 1.0
+MUSIC = "/var/lib/sounds/music.wav"
 LONGER_THAN_A_LEASE_SECONDS = 8.0
 
 
@@ -74,6 +76,29 @@ def test_killed_before_the_answer_the_caller_reaches_the_standby(pair: Pair, ste
     until(lambda: not pair.office.claimed(), "the claims have ended")
     after = pair.switch.call("5000")
     assert (ended(after).kind, after.ending.who) == ("answered", "1002"), "the pointer moved once"
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["ringing", "answered before"])
+def test_killed_while_a_sound_file_plays_the_fallback_is_heard_without_it(
+    office: Office, processes: list[FshuntProcess], answered: bool
+) -> None:
+    office.group("5000", "1001", music=MUSIC)
+    daemon = FshuntProcess(office.url)
+    processes.append(daemon)
+    daemon.start()
+    switch = switch_to([daemon])
+    if answered:
+        switch.pilot_actions[:0] = [("answer", "")]
+    phones(switch, "1001")
+    heard: list[set[str]] = []
+    rings, speaks = happened(switch, "rings"), happened(switch, "voicemail")
+    switch.watch(lambda fact: heard.append(set(call.displaced)) if fact.what in ("rings", "voicemail") else None)
+    call = switch.call("5000")
+    assert rings.wait(WAIT_SECONDS)
+    daemon.kill()
+    assert speaks.wait(WAIT_SECONDS)
+    assert ended(call).kind == "fallback-voicemail"
+    assert heard == [{MUSIC}, set()]
 
 
 @pytest.mark.parametrize("policy", ["circular", "round-robin"])

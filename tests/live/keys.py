@@ -48,12 +48,19 @@ def tone(digit: str) -> Iterator[bytes]:
     return _packets(payloads, PCMU, one_time=False)
 
 
+def steady_tone(hertz: float, seconds: float) -> Iterator[bytes]:
+    """The packets of a tone."""
+    count = int(seconds / PACKET_SECONDS)
+    sounds = [bytes(_mu_law(_sample(hertz, n)) for n in range(i * SAMPLES, (i + 1) * SAMPLES)) for i in range(count)]
+    return _packets(sounds, PCMU, one_time=False)
+
+
 def is_loud(packet: bytes) -> bool:
     """Whether a packet of PCMU can be heard."""
     return packet[1] & 0x7F == PCMU and any(byte & 0x7F < LOUD for byte in packet[HEAD:])
 
 
-def _sample(hertz: int, n: int) -> float:
+def _sample(hertz: float, n: int) -> float:
     return 8000 * math.sin(2 * math.pi * hertz * n / 8000)
 
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from tests.live.keys import PACKET_SECONDS, telephone_event
 from tests.live.sipmessage import Message, media_of, request, sdp, token
+from tests.live.sounds import stretches
 
 if TYPE_CHECKING:
     from tests.live.sip_phones import Lab
@@ -61,6 +62,12 @@ class Caller:
     async def speak(self, seconds: float) -> None:
         assert self.media is not None, "the caller has no address to send sound to"
         await self.lab.send_noise(self.media, seconds)
+
+    def heard_sound(self, since: float = 0.0, until: float = float("inf")) -> list[tuple[float, list[int]]]:
+        """What the caller has heard: stretches of sound, and when each began, as in the log."""
+        assert self.media is not None, "the caller has no address that sound comes from"
+        packets = self.lab.heard_from.get(self.media, [])
+        return stretches([(at, packet) for at, packet in packets if since <= at < until])
 
     def replaces(self) -> str:
         """This call's dialog, as an address in Refer-To names it."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from tests.live.keys import PACKET_SECONDS, is_loud, telephone_event, tone
+from tests.live.keys import PACKET_SECONDS, is_loud, steady_tone, telephone_event, tone
 from tests.live.sip_callers import Caller
 from tests.live.sipmessage import Message, media_of, request, sdp, sequence, token
 
@@ -100,6 +100,8 @@ class Lab(asyncio.DatagramProtocol):
         self.sound = 0
         """How many packets of sound have come, to anybody; and how many that can be heard."""
         self.loud = 0
+        self.heard_from: dict[Address, list[tuple[float, bytes]]] = {}
+        """The packets of sound by where they come from, with the time of each as in the log."""
         self._registering: dict[str, asyncio.Future[Message]] = {}
         self._registered: list[tuple[str, str]] = []
         self._at: dict[str, str] = {}
@@ -182,6 +184,15 @@ class Lab(asyncio.DatagramProtocol):
         for call_id, leg in list(self.legs.items()):
             if leg.phone == phone and leg.state == "answered":
                 self._hang_up(call_id, leg)
+
+    async def speak(self, phone: str, hertz: float, seconds: float) -> None:
+        """Have a phone in a call send a tone of this pitch."""
+        leg = next(leg for leg in self.legs.values() if leg.phone == phone and leg.state == "answered")
+        to = media_of(leg.invite.body)
+        assert to is not None, "the INVITE names an address for sound"
+        for packet in steady_tone(hertz, seconds):
+            self.transport.sendto(packet, to)
+            await asyncio.sleep(PACKET_SECONDS)
 
     # What a test asks the lab
 
@@ -281,6 +292,7 @@ class Lab(asyncio.DatagramProtocol):
         if data and data[0] & 0xC0 == 0x80:
             self.sound += 1
             self.loud += is_loud(data)
+            self.heard_from.setdefault(addr, []).append((self.now(), data))
             return
         if len(data) < 20:  # keep-alives
             return

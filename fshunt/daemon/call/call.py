@@ -34,6 +34,7 @@ from fshunt.daemon.call.finish import (
     transfer,
 )
 from fshunt.daemon.call.late_phones import MetPhones, slot_beside
+from fshunt.daemon.call.music import ContinuousMusic, HoldMusic
 from fshunt.daemon.call.offering import make_offers
 from fshunt.daemon.call.phone_lookup import Phones
 from fshunt.daemon.call.phone_wait import PhoneWait
@@ -43,7 +44,7 @@ from fshunt.daemon.call.replacing import forget_replacement, let_be_replaced
 from fshunt.daemon.call.returned import Returned, returned_of, take_back, transfer_target
 from fshunt.daemon.call.ringing import Ringing, StageEnd
 from fshunt.daemon.call.selection import Chosen, all_phones, choose, is_on_another_call
-from fshunt.daemon.call.setup import HoldMusic, answer_first, clear_presentation, greet, present
+from fshunt.daemon.call.setup import answer_first, clear_presentation, greet, present
 from fshunt.daemon.call.waves import PAUSE_SECONDS, Waves, hold
 from fshunt.daemon.cluster.takeover import DetachedCall
 from fshunt.daemon.data.database import Deadline
@@ -100,6 +101,7 @@ class Call:
         self._stopping = False
         self._ringing: Ringing | None = None
         self._met = MetPhones()
+        self._music = ContinuousMusic(session, None)
         self._destination: Destination | None = None
         self._failure: str | None = None
         """In words, why the destination could not be reached, and where the caller is instead."""
@@ -163,6 +165,7 @@ class Call:
         hunt = self.hunt = self._resumed() or self._begun()
         self.call_log.opened(hunt)
         present(self.session, self.caller, hunt.group)
+        self._music = ContinuousMusic(self.session, hunt.group.music)
         let_be_replaced(self.session, self.caller, hunt.group)
         return hunt
 
@@ -171,7 +174,7 @@ class Call:
         seconds, clock = self.deps.settings.wait_for_phone_seconds, self.deps.monotonic
         if not seconds:
             return
-        wait = PhoneWait(self.session, hunt, self.caller, self.deps)
+        wait = PhoneWait(self.session, hunt, self._hold_music(hunt), self.deps)
         if wait.is_needed():
             began, self._began = clock(), 0.0  # the wait is no delay of ours
             self.call_log.note(f"no member has a phone: waiting up to {seconds:g} s for one")
@@ -248,9 +251,12 @@ class Call:
 
     def _pause(self, hunt: Hunt, until: float) -> None:
         """Wait while no phone rings; the caller hears music or ringing."""
-        music = HoldMusic(self.session, hunt.group, self.caller)
+        music = self._hold_music(hunt)
         hold(self.session, music, min(until, self.gives_up_at))
         music.stop()
+
+    def _hold_music(self, hunt: Hunt) -> HoldMusic:
+        return HoldMusic(self.session, hunt.group, self.caller, self._music)
 
     def _queue(self, hunt: Hunt) -> bool:
         """Where callers wait for busy members: stay in the queue, and ring the members who become free."""
@@ -261,7 +267,7 @@ class Call:
             self.caller = answer_first(self.session, self.caller, hunt.group)
             self.call_log.note("answered before waiting, as the group says")
         with Queueing(
-            self.session, hunt, self.caller, self.deps, self.call_log, self.gives_up_at, self._place
+            self.session, hunt, self._hold_music(hunt), self.deps, self.call_log, self.gives_up_at, self._place
         ) as queueing:
             try:
                 while (found := queueing.until_free()) is not None:
@@ -295,6 +301,7 @@ class Call:
         hunt.offer_ids.update(offer.id for offer in offers)
         hunt.move(HuntEvent.OFFERED)
         self.call_log.offered(stage, offers, hunt.group)
+        self._music.begin()
         ringing.start(plans)
         self._note_delay()
         ids = [each.member.address.at(hunt.group.domain).lower() for each in chosen]
@@ -334,6 +341,7 @@ class Call:
         hunt.move(HuntEvent.ANSWERED)
         with suppress(SwitchLost):  # it is met again at once by the wait for the end of the talk
             protect_talk(self.session, self.caller)
+            self._music.end()
         if hunt.answered_by is not None:
             self.call_log.answered(hunt.group, hunt.answered_by)
 
@@ -351,6 +359,7 @@ class Call:
         """Nobody took the call: on to the destination of the case, or to what else there is where it is not real."""
         self.session.check_caller()
         hunt.move(HuntEvent.EXHAUSTED)
+        self._music.end()
         forget_replacement(self.session, self.caller)
         self._destination = destination = hunt.destination().check()
         value = destination.value or ""
@@ -432,6 +441,8 @@ class Call:
         We stay to the end of the channel, as closing could tear the caller out of where they are (fact 7).
         """
         self.detached_result = Result.TRANSFERRED
+        with suppress(SwitchLost):
+            self._music.end()
         who = None if taken.by is None else self.deps.monitor.extension_of(taken.by)
         picked_up = f"picked up by {who}" if who else "picked up at another phone"
         self._end(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from fshunt.daemon.call.caller import Caller
+from fshunt.daemon.call.music import HoldMusic
 from fshunt.daemon.call.phone_lookup import find_phones
-from fshunt.daemon.call.setup import HoldMusic
 from fshunt.daemon.call.waves import hold
 from fshunt.daemon.deps import Dependencies
 from fshunt.esl.session import Session
@@ -20,10 +19,10 @@ WATCHED_LOOK_SECONDS = 3.0
 class PhoneWait:
     """The wait of one caller for the first phone of a group's members."""
 
-    def __init__(self, session: Session, hunt: Hunt, caller: Caller, deps: Dependencies) -> None:
+    def __init__(self, session: Session, hunt: Hunt, music: HoldMusic, deps: Dependencies) -> None:
         self.session, self.hunt, self.deps = session, hunt, deps
         self._members = hunt.may_ring()
-        self._music = HoldMusic(session, hunt.group, caller)
+        self._music = music
 
     def is_needed(self) -> bool:
         """Tell whether none of the members who may be rung has a phone, though there are such members."""

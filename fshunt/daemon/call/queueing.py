@@ -11,10 +11,9 @@ from typing import Self
 import gevent
 
 from fshunt.daemon.call.call_log import CallLog
-from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.call.finish import Stopped
+from fshunt.daemon.call.music import HoldMusic
 from fshunt.daemon.call.selection import Chosen, choose
-from fshunt.daemon.call.setup import HoldMusic
 from fshunt.daemon.call.waves import PAUSE_SECONDS
 from fshunt.daemon.cluster.queue import MemberKey, QueuedCaller
 from fshunt.daemon.data.database import Deadline
@@ -46,7 +45,7 @@ class Queueing(AbstractContextManager["Queueing"]):
         self,
         session: Session,
         hunt: Hunt,
-        caller: Caller,
+        music: HoldMusic,
         deps: Dependencies,
         call_log: CallLog,
         gives_up_at: float,
@@ -56,7 +55,7 @@ class Queueing(AbstractContextManager["Queueing"]):
         clock = deps.monotonic
         self._began = clock()
         self._until = min(gives_up_at, self._began + MAX_WAIT_SECONDS)
-        self._music = HoldMusic(session, hunt.group, caller)
+        self._music = music
         self._before, self._keeps_place = place, False
         self._queued = QueuedCaller(hunt.id, hunt.group.id, session.wake, place.number, place.ticket)
         self._deadline = Deadline(deps.settings.database_timeout, clock)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from dataclasses import replace
 from uuid import uuid4
 
-import gevent
-
 from fshunt.daemon.call.caller import OVERFLOWS, PRESENTED, REPLACES, Caller
+from fshunt.daemon.call.music import RINGBACK_TONE
 from fshunt.esl import api, commands
-from fshunt.esl.frames import Frame
-from fshunt.esl.session import Session, TimedOut
+from fshunt.esl.session import Session
 from fshunt.freeswitch.left_variables import disturbing
 from fshunt.hunting import validation
 from fshunt.hunting.group import Group
@@ -47,21 +44,6 @@ PRESENTATION_VARIABLES = (
 
 CUTS_A_NAME = "/@"
 """FreeSWITCH takes what is before or after these in a callee's name for no part of it (switch_utils.h)."""
-
-SURELY_PLAYS_SECONDS = 0.1
-"""After this time a requested sound plays: a parked channel looks for commands every 20 ms (fact 11)."""
-
-BREAK_SECONDS, BREAKS = 0.3, 3
-"""How long music may take to stop, which takes some 20 ms, and how often the stop is requested."""
-
-SHORTEST_MUSIC_SECONDS = 0.5
-"""A sound that ended sooner does not exist, and is not tried again."""
-
-TAKEN_SECONDS = 0.1
-"""Within this time after a sound has ended the switch has said that somebody else has the caller (fact 34)."""
-
-RINGBACK_TONE = "%(2000,4000,440,480)"
-"""What a caller hears whose channel is answered already, and whose own phone makes no ringing tone any more."""
 
 
 def greet(session: Session, caller: Caller) -> None:
@@ -134,8 +116,8 @@ def _shown_to_the_caller(group: Group) -> dict[str, str]:
     }
 
 
-ANSWER_HOOKS = ("execute_on_answer_fshunt_1", "execute_on_answer_fshunt_2")
-"""By these the dialplan takes an answer for a member's: the caller then outlives the daemon, and goes no further."""
+ANSWER_HOOKS = ("execute_on_answer_fshunt_1", "execute_on_answer_fshunt_2", "execute_on_answer_fshunt_music")
+"""By these an answer is a member's: the caller outlives the daemon, goes no further, and hears no more music."""
 
 
 def answer_first(session: Session, caller: Caller, group: Group) -> Caller:
@@ -149,60 +131,6 @@ def answer_first(session: Session, caller: Caller, group: Group) -> Caller:
     answered = replace(caller, answered=True)
     present(session, answered, group)
     return answered
-
-
-class HoldMusic:
-    """What a caller hears who waits while no phone rings: the group's music, else ringing.
-
-    A caller whose channel is not answered yet hears the ringing of the own phone, and nothing need be done.
-    """
-
-    def __init__(self, session: Session, group: Group, caller: Caller) -> None:
-        self._session = session
-        self._source = ""
-        if group.music:
-            self._source = validation.check_music(group.music)
-        elif caller.answered:
-            self._source = f"tone_stream://{RINGBACK_TONE};loops=-1"
-        self._playing = ""
-        self._began = 0.0
-        self._not_before = 0.0
-
-    @property
-    def next_start(self) -> float:
-        """When it is to begin again, of the session's clock; infinity while it plays, or where there is nothing."""
-        return self._not_before if self._source and not self._playing else float("inf")
-
-    def start(self) -> None:
-        """Begin to play, unless it plays already, or has just ended."""
-        if self._source and not self._playing and self._session.clock() >= self._not_before:
-            self._playing, self._began = self._session.execute("playback", self._source), self._session.clock()
-
-    def stop(self) -> None:
-        """Play no more, and wait until it is quiet: what is to ring would wait behind the music.
-
-        FreeSWITCH forgets a break that comes before the sound begins (switch_core_session.c), so the break is sent when
-        the sound surely plays, and again if it goes on.
-        """
-        playing, self._playing = self._playing, ""
-        if not playing:
-            return
-        gevent.sleep(max(0.0, self._began + SURELY_PLAYS_SECONDS - self._session.clock()))
-        for _ in range(BREAKS):
-            self._session.post(api.uuid_break(self._session.uuid))
-            with suppress(TimedOut):
-                self._session.wait_completion(playing, self._session.clock() + BREAK_SECONDS)
-                return
-
-    def on_event(self, event: Frame) -> None:
-        """A sound that has come to its end begins again; one that cannot be played is left."""
-        ended = event.get("Event-Name") == "CHANNEL_EXECUTE_COMPLETE"
-        if self._playing and ended and event.get("Application-UUID") == self._playing:
-            self._playing = ""
-            now = self._session.clock()
-            is_there = now - self._began > SHORTEST_MUSIC_SECONDS
-            # Not at once: it also ends when somebody else takes the caller, who would hear it there.
-            self._not_before = now + TAKEN_SECONDS if is_there else float("inf")
 
 
 def clear_presentation(session: Session, caller: Caller) -> None:

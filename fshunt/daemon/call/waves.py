@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fshunt.daemon.call.setup import HoldMusic
+from fshunt.daemon.call.music import HoldMusic
 from fshunt.esl import api
 from fshunt.esl.session import Session
 from fshunt.freeswitch.capacity import free_sessions

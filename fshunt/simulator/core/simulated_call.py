@@ -142,6 +142,8 @@ class SimulatedCall:
         self.legs: dict[str, SimulatedLeg] = {}
         self.listener: Controller | None = None
         self.broken_off = False
+        self.displaced: set[str] = set()
+        """The sound files that the caller hears instead of what plays (fact 70)."""
         self.expanded: list[str] = []
         """What was expanded in a controller's arguments: a caller's text may never be in here (design, section 9)."""
         self.private: deque[Message] = deque()
@@ -267,6 +269,7 @@ class SimulatedCall:
             leg.hangup(PICKED_OFF)
         self.channel.face(picker.channel)
         self.answer()
+        self.run_hooks("execute_on_pre_bridge")
         self.ending.become("picked up", picker.channel.profile.caller_number)
         self.switch.tell(self, "picked up", self.ending.who, "")
         self.transfer = [("sleep", "86400000")]
@@ -390,6 +393,20 @@ class SimulatedCall:
             Message(application, argument, event_uuid or str(uuids.uuid4()), lock, loops, controllers=True)
         )
         self.wake()
+
+    def displace(self, path: str) -> bool:
+        """Has the caller hear a file instead of what plays; returns whether that is new."""
+        if path in self.displaced or not self.channel.up:
+            return False
+        self.channel.mark_early()
+        self.displaced.add(path)
+        return True
+
+    def stop_displacing(self, path: str) -> bool:
+        """Ends that; returns whether the file was heard."""
+        heard = path in self.displaced
+        self.displaced.discard(path)
+        return heard
 
     def break_off(self, *, everything: bool) -> None:
         """Ends the sound that plays (``uuid_break``); with ``everything`` it also drops queued applications."""

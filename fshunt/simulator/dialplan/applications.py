@@ -72,6 +72,10 @@ def _playback_seconds(source: str, otherwise: float) -> float | None:
     return otherwise
 
 
+def _stop_displace_session(call: SimulatedCall, argument: str) -> None:
+    call.stop_displacing(argument)
+
+
 def _voicemail(call: SimulatedCall, argument: str) -> None:
     """Takes a message of ``profile domain box``; returns when it is spoken, or at once without phrases (fact 10)."""
     words = argument.split()
@@ -93,6 +97,7 @@ def _transfer(call: SimulatedCall, argument: str) -> None:
     inline = _inline_actions(argument)
     target = next((said for application, said in inline if application == "execute_extension"), argument)
     number = target.partition(" ")[0]
+    call.run_hooks("execute_on_blind_transfer")
     call.ending.become("transferred", number)
     call.switch.tell(call, "transferred", number, target)
     history = f"{int(call.clock.epoch())}:{call.uuid}:bl_xfer:{number}/default/XML"
@@ -164,6 +169,7 @@ TABLE: dict[str, Application] = {
     "set_profile_var": _nothing,
     "signal_bridge": _signal_bridge,
     "sleep": _sleep,
+    "stop_displace_session": _stop_displace_session,
     "transfer": _transfer,
     "unset": _unset,
     "voicemail": _voicemail,

@@ -74,6 +74,16 @@ def _uuid_break(switch: Switch, argument: str) -> str:
     return OK
 
 
+def _uuid_displace(switch: Switch, argument: str) -> str:
+    uuid, action, path, *_ = argument.split(" ")
+    call = switch.calls.get(uuid)
+    if call is None:
+        return "-ERR Cannot locate session!\n"
+    if action == "stop":
+        return "+OK Success\n" if call.stop_displacing(path) else "-ERR Cannot stop displace session!\n"
+    return "+OK Success\n" if call.displace(path) else "-ERR Cannot displace session!\n"
+
+
 def _uuid_setvar(switch: Switch, argument: str) -> str:
     uuid, _, rest = argument.partition(" ")
     name, _, value = rest.partition(" ")
@@ -180,6 +190,7 @@ _TABLE: dict[str, Callable[[Switch, str], str]] = {
     "user_data": _user_data,
     "uuid_break": _uuid_break,
     "uuid_broadcast": _uuid_broadcast,
+    "uuid_displace": _uuid_displace,
     "uuid_exists": _uuid_exists,
     "uuid_getvar": _uuid_getvar,
     "uuid_kill": _uuid_kill,
