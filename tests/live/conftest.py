@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,20 @@ def lab(pbx: Pbx, loop: asyncio.AbstractEventLoop) -> Iterator[Lab]:
     finally:
         loop.run_until_complete(lab.stop())
         pbx.until_idle()
+
+
+@pytest.fixture
+def before(pbx: Pbx) -> Iterator[Callable[..., None]]:
+    """Have the dialplan do this before a call comes to a pilot."""
+
+    def do(*actions: tuple[str, str]) -> None:
+        done = "".join(f'<action application="{name}" data="{data}"/>' for name, data in actions)
+        extension = f'<extension name="before" continue="true"><condition>{done}</condition></extension>\n  '
+        pilots = '<extension name="fshunt-pilots">'
+        pbx.load_dialplan(pbx.shipped_dialplan().replace(pilots, extension + pilots))
+
+    yield do
+    pbx.load_dialplan(pbx.shipped_dialplan())
 
 
 class Admin:

@@ -94,3 +94,18 @@ async def test_the_answer_tells_the_trunk_no_other_number(lab, admin, where):
     caller.hang_up()
     await lab.until_seen(MOBILE, "BYE")
     assert not [seen for seen in lab.seen(MOBILE) if seen.what.endswith("AGAIN")]
+
+
+FOREIGN = "4155557777"
+
+
+@pytest.mark.parametrize("where", ["name", "diversion", "p-asserted-identity"])
+@pytest.mark.parametrize("nolocal", ["", "nolocal:"])
+async def test_a_number_that_the_dialplan_exports_does_not_stand_over_ours(lab, admin, before, nolocal, where):
+    exported = {"origination_caller_id_number": FOREIGN, "origination_caller_id_name": "Foreign"}
+    before(*(("export", f"{nolocal}{name}={value}") for name, value in exported.items()))
+    await called(lab, admin, gateway=f"carrier:{GATEWAY}:{where}")
+    there = shown(lab, MOBILE)
+    assert FOREIGN not in str(there), "a trunk refuses foreign numbers"
+    assert f"<sip:{GATEWAY}" in there["shown"]
+    assert CALLER in there["shown"] if where == "name" else CALLER in there[where]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -25,20 +25,6 @@ async def until_queued(lab: Lab, daemon: Daemon, times: int = 1) -> None:
 
 def rang_for(lab: Lab, phone: str, seconds: float) -> bool:
     return seconds - EARLY_SECONDS <= lab.ringing_seconds(phone) < seconds + LATE_SECONDS
-
-
-@pytest.fixture
-def before(pbx: Pbx) -> Iterator[Callable[..., None]]:
-    """Have the dialplan do this before a call comes to a pilot."""
-
-    def do(*actions: tuple[str, str]) -> None:
-        done = "".join(f'<action application="{name}" data="{data}"/>' for name, data in actions)
-        extension = f'<extension name="before" continue="true"><condition>{done}</condition></extension>\n  '
-        pilots = '<extension name="fshunt-pilots">'
-        pbx.load_dialplan(pbx.shipped_dialplan().replace(pilots, extension + pilots))
-
-    yield do
-    pbx.load_dialplan(pbx.shipped_dialplan())
 
 
 HARMFUL = {
