@@ -23,6 +23,8 @@ from fshunt.simulator.core.headers import SWITCH_NAME, Profile, Times, caller_va
 from fshunt.simulator.core.headers_end import registration_headers
 from fshunt.simulator.core.legs import SimulatedLeg
 from fshunt.simulator.core.phones import GONE, RINGS, Behaviour, Gateway, Phone, Registrations, refuses
+from fshunt.simulator.core.pickup import KIND as PICKUP
+from fshunt.simulator.core.pickup import Pickups
 from fshunt.simulator.core.simulated_call import Application, SimulatedCall
 from fshunt.simulator.core.sip_causes import (
     CHAN_NOT_IMPLEMENTED,
@@ -37,8 +39,12 @@ from fshunt.simulator.dialplan import applications
 from fshunt.simulator.dialplan.bridging import CALLEE_NAME
 from fshunt.simulator.dialplan.dialstring import DialError
 from fshunt.simulator.dialplan.routing import context_xml, is_routed, route, shipped
+from fshunt.simulator.eventsocket import api
 from fshunt.simulator.eventsocket.inbound import InboundSocket
 from fshunt.simulator.eventsocket.outbound import socket_application
+
+NO_NUMBER = "0000000000"
+"""What a call shows that nobody has given a number (switch_ivr_originate.c)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,8 @@ class SimulatedSwitch:
         """Those of users who are not reached at their registered phones, such as ``error/user_busy``."""
         self.directory_seconds = 0.0
         self.mute_boxes: set[str] = set()
+        self.originated: dict[str, SimulatedLeg] = {}
+        self.pickups = Pickups()
         self._watchers: list[Callable[[Fact], None]] = []
         self._session_ids = itertools.count(1)
 
@@ -184,6 +192,8 @@ class SimulatedSwitch:
         """Hangs up all calls."""
         for call in list(self.calls.values()):
             call.hangup("MANAGER_REQUEST")
+        for leg in list(self.originated.values()):
+            leg.hangup("MANAGER_REQUEST")
 
     def _run(self, call: SimulatedCall) -> None:
         try:
@@ -233,6 +243,41 @@ class SimulatedSwitch:
         channel = SimulatedChannel(self.bus, profile, own | variables, presence)
         channel.belong_to(caller)
         return channel
+
+    def new_pickup_channel(self, call: SimulatedCall, key: str, variables: dict[str, str]) -> SimulatedChannel:
+        """The channel of a place that another call may take: of no phone, and in no CDR."""
+        caller = call.channel
+        uuid = variables.get("origination_uuid") or str(uuids.uuid4())
+        profile = Profile(
+            "outbound",
+            uuid,
+            f"{PICKUP}/{key}",
+            caller.profile.caller_name,
+            caller.profile.caller_number,
+            key,
+            Times(self.clock.epoch()),
+        )
+        own = {"direction": "outbound", "uuid": uuid, "process_cdr": "false"}
+        channel = SimulatedChannel(self.bus, profile, own | variables, "")
+        channel.belong_to(caller)
+        return channel
+
+    def new_originated_channel(self, phone: Phone, variables: dict[str, str]) -> SimulatedChannel:
+        """The channel of a call that the switch makes on its own."""
+        profile = Profile(
+            "outbound",
+            variables.get("origination_uuid") or str(uuids.uuid4()),
+            f"sofia/internal/{phone.contact.removeprefix('sip:')}",
+            variables.get("origination_caller_id_name", ""),
+            variables.get("origination_caller_id_number", NO_NUMBER),
+            phone.user,
+            Times(self.clock.epoch()),
+            CALLEE_NAME,
+            phone.user,
+        )
+        own = leg_variables(profile, profile, phone.contact, next(self._session_ids))
+        presence = variables.get("presence_id") or f"{phone.user}@{phone.domain}"
+        return SimulatedChannel(self.bus, profile, own | variables, presence)
 
     def note_connection(self, change: int) -> None:
         """One more connection to a controller, or one less."""
@@ -287,7 +332,7 @@ class SimulatedSwitch:
 
     def find_leg(self, uuid: str) -> SimulatedLeg | None:
         """The leg with this uuid, while it exists."""
-        found = (call.legs.get(uuid) for call in self.calls.values())
+        found = (legs.get(uuid) for legs in (self.originated, *(call.legs for call in self.calls.values())))
         return next((leg for leg in found if leg is not None and not leg.ended), None)
 
     def find_channel(self, uuid: str) -> SimulatedChannel | None:
@@ -302,6 +347,7 @@ class SimulatedSwitch:
         for call in self.calls.values():
             yield call.channel
             yield from (leg.channel for leg in call.legs.values() if not leg.ended)
+        yield from (leg.channel for leg in self.originated.values())
 
     def messages_in(self, box: str) -> int:
         """How many messages a voicemail box has."""
@@ -318,10 +364,18 @@ class SimulatedSwitch:
     def _tell_registration(self, kind: str, phone: Phone) -> None:
         self.bus.tell(f"sofia::{kind}", registration_headers(kind, phone, self.clock.epoch()))
 
+    def run_api(self, text: str) -> str:
+        """Runs an API command and returns its output."""
+        return api.run(self, text)
+
     def tell(self, call: SimulatedCall, what: str, who: str, detail: str) -> None:
-        """Notifies the observers."""
+        """Notifies the observers of what happens to a caller."""
+        self.tell_of(call.channel, what, who, detail)
+
+    def tell_of(self, channel: SimulatedChannel, what: str, who: str, detail: str) -> None:
+        """Notifies them of what happens to any channel."""
         if self._watchers:
-            fact = Fact(self.clock.now(), call.uuid, call.channel.profile.caller_number, what, who, detail)
+            fact = Fact(self.clock.now(), channel.uuid, channel.profile.caller_number, what, who, detail)
             for watcher in self._watchers:
                 watcher(fact)
 

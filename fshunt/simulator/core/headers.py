@@ -34,6 +34,7 @@ SOURCES = {
     "CHANNEL_HANGUP": ("switch_channel.c", "switch_channel_perform_hangup", 3445),
     "CHANNEL_HANGUP_COMPLETE": ("switch_core_state_machine.c", "switch_core_session_reporting_state", 943),
     "CHANNEL_CREATE": ("switch_core_state_machine.c", "switch_core_session_run", 626),
+    "CHANNEL_OUTGOING": ("switch_core_session.c", "switch_core_session_outgoing_channel", 768),
     "CHANNEL_CALLSTATE": ("switch_channel.c", "switch_channel_perform_set_callstate", 301),
     "sofia::register": ("sofia_reg.c", "sofia_reg_handle_register_token", 2059),
     "sofia::unregister": ("sofia_reg.c", "sofia_reg_handle_register_token", 2213),

@@ -16,6 +16,9 @@ NETWORK_SECONDS = 0.02
 Tell = Callable[[str, str, str], None]
 """Notifies the switch's observers: what, who, detail."""
 
+RunApi = Callable[[str], object]
+"""Runs an API command of the switch."""
+
 
 class SimulatedLeg:
     """A leg from its INVITE to its end. All of it runs by timers; nothing here blocks."""
@@ -23,11 +26,12 @@ class SimulatedLeg:
     def __init__(
         self,
         clock: Clock,
-        caller: SimulatedChannel,
+        caller: SimulatedChannel | None,
         channel: SimulatedChannel,
         phone: Phone,
         changed: Callable[[], None],
         tell: Tell,
+        run_api: RunApi,
     ) -> None:
         self.channel = channel
         self.phone = phone
@@ -38,6 +42,7 @@ class SimulatedLeg:
         self._caller = caller
         self._changed = changed
         self._tell = tell
+        self._run_api = run_api
         self._behaviour = phone.next_behaviour()
         self._timers: list[Timer] = []
         self._ring: Ring | None = None
@@ -56,9 +61,8 @@ class SimulatedLeg:
         """Sends the INVITE."""
         profile, does = self.channel.profile, self._behaviour
         self.channel.announce()
-        self._ring = Ring(
-            self._clock.now(), self._caller.uuid, self.channel.uuid, profile.caller_number, profile.caller_name
-        )
+        call = self.channel.uuid if self._caller is None else self._caller.uuid
+        self._ring = Ring(self._clock.now(), call, self.channel.uuid, profile.caller_number, profile.caller_name)
         self.phone.rings.append(self._ring)
         if does.progress is not None:
             self._later(NETWORK_SECONDS + does.progress_after, self._progress)
@@ -68,6 +72,11 @@ class SimulatedLeg:
             self._later(NETWORK_SECONDS + does.reject_after, self._reject)
         elif does.answer_after is not None:
             self._later(NETWORK_SECONDS + does.answer_after, self._answer)
+
+    def join(self, caller: SimulatedChannel, changed: Callable[[], None]) -> None:
+        """A leg that the switch called on its own is a leg of this caller's call from now on."""
+        self._caller, self._changed = caller, changed
+        self.channel.belong_to(caller)
 
     def time_out_at(self, epoch: float, cause: str) -> None:
         """Ends the leg at a moment unless the call is talking by then."""
@@ -118,7 +127,7 @@ class SimulatedLeg:
         does = self._behaviour
         self._answers()
         self.channel.mark_answered()
-        self._execute_on_answer()
+        self.execute_on("answer")
         self.channel.settle_answer()
         self.phone.begin_talk()
         if self._ring is not None:
@@ -140,10 +149,10 @@ class SimulatedLeg:
         if digit == self.channel.variables.get("group_confirm_key"):
             self._confirm()
 
-    def _execute_on_answer(self) -> None:
-        """Run what the leg's variables ask for at the answer; of all applications only ``unset`` matters here."""
+    def execute_on(self, moment: str) -> None:
+        """Run what the leg's variables ask for at a moment; of all applications only ``unset`` matters here."""
         variables = self.channel.variables
-        for name in [name for name in variables if name.startswith("execute_on_answer")]:
+        for name in [name for name in variables if name.startswith(f"execute_on_{moment}")]:
             application, _, argument = variables[name].partition(" ")
             if application == "unset":
                 variables.pop(argument, None)
@@ -180,6 +189,8 @@ class SimulatedLeg:
             self.channel.variables["sip_hangup_disposition"] = way
         self._blame_caller()
         self.channel.mark_hungup(cause)
+        if hook := self.channel.variables.get("api_hangup_hook"):
+            self._run_api(hook)
         self.channel.variables.pop("bridge_to", None)
         self.channel.variables["sip_hangup_disposition"] = way
         if at_once:
@@ -198,14 +209,14 @@ class SimulatedLeg:
 
     def _blame_caller(self) -> None:
         """A leg that ends because the caller left knows why the caller did."""
-        if not self._caller.up:
+        if self._caller is not None and not self._caller.up:
             self.channel.variables["last_bridge_hangup_cause"] = str(self._caller.hangup_cause)
             if specific := self._caller.variables.get("proto_specific_hangup_cause"):
                 self.channel.variables["last_bridge_proto_specific_hangup_cause"] = specific
 
     def _tell_caller(self, cause: str) -> None:
         """The caller's channel keeps the cause of the last leg that ended, while the channel exists."""
-        if self._caller.up:
+        if self._caller is not None and self._caller.up:
             self._caller.variables["last_bridge_hangup_cause"] = cause
             if specific := self.channel.variables.get("proto_specific_hangup_cause"):
                 self._caller.variables["last_bridge_proto_specific_hangup_cause"] = specific

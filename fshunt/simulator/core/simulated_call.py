@@ -18,6 +18,7 @@ from fshunt.simulator.core.clock import Clock, Timer
 from fshunt.simulator.core.faults import Fault
 from fshunt.simulator.core.legs import NETWORK_SECONDS, SimulatedLeg
 from fshunt.simulator.core.phones import Phone, Registrations
+from fshunt.simulator.core.pickup import PickupLeg, Pickups
 from fshunt.simulator.core.sip_causes import (
     ATTENDED_TRANSFER,
     DESTINATION_OUT_OF_ORDER,
@@ -68,6 +69,10 @@ class Switch(Protocol):
     """How long the directory takes for an answer, as one behind HTTP."""
     mute_boxes: set[str]
     """Users whose voicemail ends at once."""
+    originated: dict[str, SimulatedLeg]
+    """Calls that the switch makes on its own (``originate``), by their channels."""
+    pickups: Pickups
+    """The places that another call may take (``pickup/KEY``)."""
 
     def note_connection(self, change: int) -> None:
         """One more connection to a controller, or one less."""
@@ -87,6 +92,12 @@ class Switch(Protocol):
     def new_leg_channel(self, call: SimulatedCall, phone: Phone, variables: dict[str, str]) -> SimulatedChannel:
         """The channel of a leg that is about to be rung."""
 
+    def new_pickup_channel(self, call: SimulatedCall, key: str, variables: dict[str, str]) -> SimulatedChannel:
+        """The channel of a place that another call may take."""
+
+    def new_originated_channel(self, phone: Phone, variables: dict[str, str]) -> SimulatedChannel:
+        """The channel of a call that the switch makes on its own."""
+
     def find_leg(self, uuid: str) -> SimulatedLeg | None:
         """The leg with this uuid, while it exists."""
 
@@ -105,8 +116,14 @@ class Switch(Protocol):
     def take_message(self, call: SimulatedCall, box: str, seconds: float) -> None:
         """Keeps a voicemail message."""
 
+    def run_api(self, text: str) -> str:
+        """Runs an API command and returns its output."""
+
     def tell(self, call: SimulatedCall, what: str, who: str, detail: str) -> None:
-        """Notifies the observers."""
+        """Notifies the observers of what happens to a caller."""
+
+    def tell_of(self, channel: SimulatedChannel, what: str, who: str, detail: str) -> None:
+        """Notifies them of what happens to any channel."""
 
 
 def _action(text: str) -> Action:
@@ -441,12 +458,35 @@ class SimulatedCall:
     def new_leg(self, phone: Phone, variables: dict[str, str], changed: Callable[[], None]) -> SimulatedLeg:
         """A leg to a phone, not yet rung."""
         channel = self.switch.new_leg_channel(self, phone, variables)
-        leg = SimulatedLeg(
-            self.clock, self.channel, channel, phone, changed, lambda *said: self.switch.tell(self, *said)
-        )
+        leg = SimulatedLeg(self.clock, self.channel, channel, phone, changed, self._tell, self.switch.run_api)
         self.legs[channel.uuid] = leg
         self.ending.rang.append(phone.user)
         return leg
+
+    def new_pickup(self, key: str, variables: dict[str, str], changed: Callable[[], None]) -> PickupLeg:
+        """A place among the legs that another call may take."""
+        channel = self.switch.new_pickup_channel(self, key, variables)
+        leg = PickupLeg(
+            self.clock,
+            self.channel,
+            channel,
+            variables,
+            changed,
+            self._tell,
+            self.switch.run_api,
+            self.switch.pickups,
+        )
+        self.legs[channel.uuid] = leg
+        return leg
+
+    def adopt(self, leg: SimulatedLeg, changed: Callable[[], None]) -> None:
+        """A call that the switch has made on its own is a leg of this one."""
+        self.switch.originated.pop(leg.channel.uuid, None)
+        self.legs[leg.channel.uuid] = leg
+        leg.join(self.channel, changed)
+
+    def _tell(self, what: str, who: str, detail: str) -> None:
+        self.switch.tell(self, what, who, detail)
 
     def talks_with(self, leg: SimulatedLeg) -> None:
         """The caller is connected to a member."""

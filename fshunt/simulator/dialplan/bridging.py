@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 from fshunt.simulator.core.channel import append
 from fshunt.simulator.core.legs import SimulatedLeg
+from fshunt.simulator.core.pickup import KIND as PICKUP
+from fshunt.simulator.core.pickup import PickupLeg
 from fshunt.simulator.core.simulated_call import SimulatedCall
 from fshunt.simulator.core.sip_causes import (
     ALLOTTED_TIMEOUT,
@@ -16,6 +18,7 @@ from fshunt.simulator.core.sip_causes import (
     DESTINATION_OUT_OF_ORDER,
     LOSE_RACE,
     NO_ANSWER,
+    NO_PICKUP,
     NORMAL_CLEARING,
     ORIGINATOR_CANCEL,
     SUCCESS,
@@ -116,6 +119,10 @@ class Originate:
 
     def _create(self, target: Target) -> str | None:
         """Makes the legs of a target, or returns the reason why there are none."""
+        kind, _, key = target.endpoint.partition("/")
+        if kind == PICKUP:  # it passes all limits (mod_dptools.c)
+            self._add(self._call.new_pickup(key, target.variables | self._inherited, self._changed))
+            return None
         try:
             phones = self._call.switch.find_phones(target.endpoint, alone=len(self._targets) == 1)
         except DialError as error:
@@ -126,13 +133,16 @@ class Originate:
             if not self._call.switch.throttle.admits(unlimited=target.variables.get("no_throttle_limits") == "true"):
                 return DESTINATION_OUT_OF_ORDER
             variables = target.variables | self._inherited  # over the brackets, as the braces are (fact 22)
-            self.legs.append(self._call.new_leg(phone, variables, self._changed))
-            self._list_leg(self.legs[-1])
+            self._add(self._call.new_leg(phone, variables, self._changed))
             if target.endpoint.startswith("user/") and not self._lone_user:
                 self._list_leg(self.legs[-1])
                 self._call.channel.face(self.legs[-1].channel)
                 self._call.variables["signal_bond"] = self.legs[-1].channel.uuid
         return None
+
+    def _add(self, leg: SimulatedLeg) -> None:
+        self.legs.append(leg)
+        self._list_leg(leg)
 
     def _note_dialed(self, endpoint: str) -> None:
         kind, _, address = endpoint.partition("/")
@@ -171,14 +181,22 @@ class Originate:
         return None
 
     def _decided(self) -> bool:
-        return self._winner() is not None or all(leg.ended for leg in self.legs)
+        self._let_places_be_taken()
+        return self._winner() is not None or all(leg.ended or _waits_for_ever(leg) for leg in self.legs)
+
+    def _let_places_be_taken(self) -> None:
+        """A call that has taken a place is a leg from now on, and has won as it is answered (check_channel_status)."""
+        for number, leg in enumerate(self.legs):
+            if isinstance(leg, PickupLeg) and (taken_by := leg.give_place()) is not None:
+                self._call.adopt(taken_by, self._changed)
+                self.legs[number] = taken_by
 
     def _close(self) -> tuple[SimulatedLeg | None, str]:
         call, winner = self._call, self._winner() if self._call.listening else None
         loss = LOSE_RACE if winner is not None else ORIGINATOR_CANCEL
         for leg in self.legs:
             if leg is not winner:
-                leg.hangup(loss)
+                leg.hangup(NO_PICKUP if _waits_for_ever(leg) else loss)
         if winner is not None:
             _connect(call, winner)
             if self._lone_user:
@@ -196,6 +214,11 @@ class Originate:
         yield from self.legs
         if winner is not None and self._lone_user:
             yield winner
+
+
+def _waits_for_ever(leg: SimulatedLeg) -> bool:
+    """Whether a leg is a place that is open as long as others ring."""
+    return isinstance(leg, PickupLeg) and not leg.is_limited
 
 
 def _connect(call: SimulatedCall, leg: SimulatedLeg) -> None:

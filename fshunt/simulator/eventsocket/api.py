@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import uuid as uuids
 from collections.abc import Callable
 
 from fshunt.simulator.core.channel import set_variable
 from fshunt.simulator.core.simulated_call import Switch
 from fshunt.simulator.core.sip_causes import NORMAL_CLEARING
+from fshunt.simulator.dialplan.dialstring import DialError
+from fshunt.simulator.dialplan.originating import originate
 from fshunt.simulator.eventsocket.tables import show, sofia
 
 NO_OUTPUT = "-ERR no reply\n"
@@ -19,7 +22,9 @@ _UNESCAPED_SEMICOLON = re.compile(r"(?<!\\);")
 
 def run_aside(switch: Switch, text: str) -> str:
     """Runs ``bgapi``: answers at once, and tells the output by an event; only the directory takes time."""
-    job, _, words = text.partition("bgapi uuid:")[2].partition(" ")
+    job, words = str(uuids.uuid4()), text.removeprefix("bgapi ")
+    if words.startswith("uuid:"):
+        job, _, words = words.removeprefix("uuid:").partition(" ")
     seconds = switch.directory_seconds if words.startswith("user_data") else 0.0
     switch.clock.call_later(seconds, lambda: switch.bus.job_ended(job, words, _of_no_socket(run(switch, words))))
     return f"+OK Job-UUID: {job}\n"
@@ -42,6 +47,15 @@ def _sofia_contact(switch: Switch, argument: str) -> str:
     domain, _, mark = where.partition("/")  # the mark is put before each contact (mod_sofia.c, contact_callback)
     phones = switch.registrations.named_by(user, domain or switch.domain)
     return ",".join(f"{mark}sofia/internal/{phone.contact}" for phone in phones) or "error/user_not_registered"
+
+
+def _originate(switch: Switch, argument: str) -> str:
+    """The real one answers when the call is answered or over; nobody reads it here."""
+    try:
+        originate(switch, argument)
+    except DialError as error:
+        return f"-ERR {error.cause}\n"
+    return OK
 
 
 def _uuid_kill(switch: Switch, argument: str) -> str:
@@ -181,6 +195,7 @@ def _status(switch: Switch, _argument: str) -> str:
 _TABLE: dict[str, Callable[[Switch, str], str]] = {
     "domain_exists": _domain_exists,
     "hupall": _hupall,
+    "originate": _originate,
     "show": show,
     "sofia": sofia,
     "sofia_contact": _sofia_contact,
