@@ -16,6 +16,7 @@ from itertools import chain
 from typing import Any
 
 from fshunt.esl.frames import Frame, ProtocolError
+from fshunt.freeswitch.leg_uuids import is_slot
 from fshunt.freeswitch.slices import Breathe, hold_breath, in_slices
 
 ENDED_KEPT = 20_000  # uuids that a late event could bring back; at 30 calls a second and three legs each, 220 s
@@ -64,6 +65,8 @@ class Change:
     """uuids of channels that have ended"""
     channels: tuple[str, ...] = ()
     """uuids of channels that have come, or were answered"""
+    with_new_phone: frozenset[str] = frozenset()
+    """who has got a phone that was not registered: presence ids"""
 
     @staticmethod
     def of(changes: "Iterable[Change]") -> "Change":
@@ -71,7 +74,8 @@ class Change:
         all_changes = list(changes)
         ids = frozenset().union(*(change.presence_ids for change in all_changes))
         ended = tuple(chain.from_iterable(change.ended for change in all_changes))
-        return Change(ids, ended, tuple(chain.from_iterable(change.channels for change in all_changes)))
+        channels = tuple(chain.from_iterable(change.channels for change in all_changes))
+        return Change(ids, ended, channels, frozenset().union(*(change.with_new_phone for change in all_changes)))
 
 
 NOTHING = Change()
@@ -119,7 +123,7 @@ class Channel:
 
 @dataclass(slots=True)
 class ChannelTable:
-    """All channels that live, by uuid and by whose they are."""
+    """All channels that live, by uuid and by whose they are; the places for late phones are nobody's, and left out."""
 
     channels: dict[str, Channel] = field(default_factory=dict)
     ended: dict[str, None] = field(default_factory=dict)
@@ -142,6 +146,8 @@ class ChannelTable:
     def on_event(self, event: Frame) -> Change:
         """Takes in an event of a channel."""
         name, uuid = event.get("Event-Name", ""), event.get("Unique-ID", "")
+        if is_slot(uuid):
+            return NOTHING
         if name == "CHANNEL_UUID" and (old := event.get("Old-Unique-ID")):
             renamed = Change(self.end(old).presence_ids)  # it has not ended: it goes on under another name
             return Change.of([renamed, self._update(uuid, event) if uuid and uuid not in self.ended else NOTHING])
@@ -167,7 +173,7 @@ class ChannelTable:
 
         ``breathe`` is called after every few rows: a switch may have thousands.
         """
-        rows = {row["uuid"]: row for row in in_slices(_rows(text), breathe)}
+        rows = {row["uuid"]: row for row in in_slices(_rows(text), breathe) if not is_slot(row["uuid"])}
         listed = in_slices(rows.items(), breathe)
         change = Change.of([self._take_row(uuid, row) for uuid, row in listed if uuid not in self.ended])
         for uuid, channel in in_slices(list(self.channels.items()), breathe):

@@ -73,6 +73,11 @@ class Ending:
     _mark: str = ""
     _tries: int = 0
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the switch was told the last of it."""
+        return self.due == float("inf")
+
     def next_order(self, leg_uuid: str, now: float, new_mark: str, *, picked_up: bool, confirms: bool) -> Order:
         """Return what is to be done ``now``; a leg that is marked by it is marked with ``new_mark``."""
         if self._tries == TRIES or (picked_up and not confirms):

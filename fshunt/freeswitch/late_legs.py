@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from fshunt.esl import api
 from fshunt.esl.commands import Command
 from fshunt.freeswitch.dialstring import BACKSTOP_SECONDS, LegPlan, as_dialled, dial_string
+from fshunt.freeswitch.endings import RINGS
+from fshunt.freeswitch.leg_uuids import slot_uuid
 from fshunt.hunting import validation
 
 _MARK = "fshunt_slot"
@@ -30,7 +32,7 @@ class Slot:
     @property
     def uuid(self) -> str:
         """The slot's channel."""
-        return f"{validation.check_uuid(self.key)}-0"
+        return slot_uuid(validation.check_uuid(self.key))
 
     def among(self, legs: Sequence[LegPlan]) -> str:
         """Return the dial string that rings all the legs, and has the slot beside them."""
@@ -39,8 +41,13 @@ class Slot:
             f"origination_uuid={self.uuid}",
             f"leg_timeout={math.ceil(longest) + BACKSTOP_SECONDS}",
             f"api_hangup_hook=hupall LOSE_RACE {_MARK} {self.key}",
+            f"execute_on_pickup=unset {RINGS}",  # who takes the slot has its variables, and has been picked up
         ]
         return f"{dial_string(legs)},[{','.join(variables)}]pickup/{self.key}"
+
+    def end_calls(self) -> Command:
+        """Return the command that ends the calls to late phones that have not taken the slot: no missed call."""
+        return api.hang_up_all("LOSE_RACE", {_MARK: validation.check_uuid(self.key)})
 
     def call(self, leg: LegPlan, caller: str | None, prefix: str | None) -> Command:
         """Return the command that calls a late phone, which takes the slot when it is picked up.

@@ -5,13 +5,14 @@ Pure: events and times go in, due times and outcomes come out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from fshunt.esl.frames import Frame, array
 from fshunt.freeswitch.causes import NOT_CREATED, REFUSED, detail_of, outcome_of
 from fshunt.freeswitch.channels import micro
 from fshunt.freeswitch.endings import Ending, Order
+from fshunt.freeswitch.leg_uuids import MAX_LATE_LEGS, leg_uuid
 from fshunt.hunting.states import Outcome
 
 EARLY_MEDIA_SECONDS = 8.0
@@ -42,21 +43,6 @@ _WEIGHT = (
 """What counts when a member's phones end differently: the first that occurs."""
 
 
-def leg_uuid(offer_id: str, number: int) -> str:
-    """Return the channel's uuid for a phone of an offer: every observer of the channel can tell its offer."""
-    return f"{offer_id}-{number}"
-
-
-def offer_of(channel_uuid: str) -> str:
-    """Return the id of the offer of a leg; for any other channel a text that is no offer's id."""
-    return channel_uuid.rpartition("-")[0]
-
-
-def is_leg_of(channel_uuid: str, offer_ids: Container[str]) -> bool:
-    """Tell whether a channel is a leg of one of these offers."""
-    return offer_of(channel_uuid) in offer_ids
-
-
 @dataclass(slots=True)
 class Leg:
     """One phone that is called. Times are of the session's monotonic clock, in seconds."""
@@ -74,6 +60,8 @@ class Leg:
     """When it sent 180, or what FreeSWITCH takes for it (fact 36)."""
     early_at: float | None = None
     """When it sent sound before the answer (183)."""
+    joined: bool = False
+    """Whether it was called on its own while others rang: nobody says so if the switch did not call it."""
     seen: bool = False
     """Whether the switch has told of it."""
     picked_up_at: float | None = None
@@ -228,9 +216,14 @@ class Offer:
         """Whether phones of the member ring, and none was picked up."""
         return bool(self.live_legs()) and not any(leg.picked_up for leg in self.legs)
 
+    @property
+    def can_be_joined(self) -> bool:
+        """Whether one more phone of the member may join those that ring."""
+        return self.rings_alone and sum(leg.joined for leg in self.legs) < MAX_LATE_LEGS
+
     def add_leg(self, endpoint: str, setup_seconds: float, now: float) -> Leg:
         """A phone of the member has registered: it rings with the others, and not longer than they do."""
-        leg = Leg(leg_uuid(self.id, len(self.legs) + 1), endpoint, now - self.started + setup_seconds)
+        leg = Leg(leg_uuid(self.id, len(self.legs) + 1), endpoint, now - self.started + setup_seconds, joined=True)
         leg.confirms = self.confirm_seconds is not None
         self.legs.append(leg)
         return leg
@@ -287,6 +280,11 @@ class StageLegs:
         """Whether no leg is left."""
         return not self._open_legs()
 
+    @property
+    def any_joined(self) -> bool:
+        """Whether a phone rings that has joined the others."""
+        return any(leg.joined for leg in self._open_legs())
+
     def next_due(self) -> float:
         """The earliest moment at which there is something to do about a leg; infinity if there is nothing."""
         return min((offer.due(leg) for offer, leg in self._by_leg.values()), default=float("inf"))
@@ -302,10 +300,14 @@ class StageLegs:
                 offer.time_is_over(leg, now)
         endings = [(leg, leg.ending) for _, leg in late if leg.ending is not None]
         marks = {cause: new_mark() for cause in {ending.cause for _, ending in endings}}
-        return [
+        orders = [
             ending.next_order(leg.uuid, now, marks[ending.cause], picked_up=leg.picked_up, confirms=leg.confirms)
             for leg, ending in endings
         ]
+        for leg, ending in endings:
+            if leg.joined and not leg.seen and ending.is_over:
+                leg.end(REFUSED)  # no event will tell of a leg that the switch has not made
+        return orders
 
     def winner(self) -> Offer | None:
         """The offer of the leg that has the call, if one has."""

@@ -108,8 +108,10 @@ class RegistrationTable:
                     self._put(other, replace(one, kind="expire"))
         self._prune()
         came = self._said[user, domain][key].alive and (known is None or not known.alive)
-        changed = came or self.is_registered(user, domain) != was_registered
-        return Change(frozenset({f"{user}@{domain}"})) if changed else NOTHING
+        if not came and self.is_registered(user, domain) == was_registered:
+            return NOTHING
+        whose = frozenset({f"{user}@{domain}"})
+        return Change(whose, with_new_phone=whose if came else frozenset())
 
     def _put(self, key: RegistrationKey, said: _Said) -> None:
         user, domain = key[:2]

@@ -177,11 +177,12 @@ class Settings:
         ),
     )
     late_phones: str = field(
-        default="next-stage",
+        default="at-once",
         metadata=_about(
             values.one_of("next-stage", "at-once"),
-            "When a phone rings that registers while its member is being rung. `at-once` needs a watched switch "
-            "(`switch`), and one channel more in FreeSWITCH for each stage.",
+            "When a phone rings that registers while its member is being rung. `at-once`: within a second, where the "
+            "switch is watched (`switch`), by one channel more in FreeSWITCH for each stage, which counts for its "
+            "`max-sessions`. `next-stage`: when its member is rung next, as where no switch is watched.",
         ),
     )
     transfer_context: str | None = field(

@@ -6,23 +6,29 @@ import time
 from types import SimpleNamespace
 from typing import cast
 
+import pytest
+
 from fshunt.daemon.call.ringing import Ringing, StageEnd
-from fshunt.esl.session import Session, TimedOut
+from fshunt.errors import FshuntError
+from fshunt.esl.session import Session, SwitchLost, TimedOut
 from fshunt.freeswitch.late_legs import Slot
 from fshunt.freeswitch.offers import Leg, Offer, StageLegs
 
 
-def test_phones_ring_on_where_the_switch_does_not_say_who_has_a_new_phone() -> None:
-    asked = []
+@pytest.mark.parametrize("error", [TimedOut, SwitchLost])
+def test_phones_ring_on_where_the_switch_does_not_say_who_has_a_new_phone(error: type[FshuntError]) -> None:
+    asked, told = [], []
 
     def look(ringing: Ringing) -> None:
         asked.append(ringing)
-        raise TimedOut("the switch has not answered")
+        raise error("the switch has not answered")
 
     def next_event(deadline: float, *, wakeable: bool) -> None:
         time.sleep(max(0.0, min(deadline, time.monotonic() + 1.0) - time.monotonic()))
 
-    idle = SimpleNamespace(taken=False, replaced=False, gone=False, wake=lambda: None, next_event=next_event)
+    idle = SimpleNamespace(
+        taken=False, replaced=False, gone=False, wake=lambda: None, next_event=next_event, post=told.append
+    )
     offer = Offer("1", 1, "1001", [Leg("a", "sofia/x/sip:y@z", 4.0)], 18.0, None, time.monotonic())
     ringing = Ringing(
         cast(Session, idle), StageLegs([offer]), lambda _offer: None, time.monotonic, Slot("0123abcd"), look

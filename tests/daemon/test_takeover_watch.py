@@ -10,7 +10,7 @@ import pytest
 
 from fshunt.daemon.cluster.takeover import CUT_OFF_SECONDS, DetachedCall, Takeover
 from fshunt.db.queries.takeover import OpenOffer, UnfinishedCall
-from fshunt.freeswitch.offers import leg_uuid
+from fshunt.freeswitch.leg_uuids import leg_uuid
 from fshunt.freeswitch.phones import Change
 from fshunt.hunting.states import Result
 

@@ -118,6 +118,41 @@ def test_killed_at_the_answer_the_call_continues_and_the_standby_closes_it(pair:
     until(lambda: not pair.office.claimed(), "the claims have ended")
 
 
+def test_killed_while_a_late_phone_rings_too_the_caller_reaches_the_standby(pair: Pair) -> None:
+    pair.office.group("5000", "1001")
+    (desk,) = phones(pair.switch, "1001")
+    until(lambda: pair.first.said("watching switch"), "the first daemon watches the switch")
+    call = pair.switch.call("5000")
+    until(lambda: desk.rings, "the first phone rings")
+    (late,) = phones(pair.switch, "1001")
+    until(lambda: late.rings, "the late phone rings")
+    late.behave(answers(0.3, talks=0.1))
+    pair.first.kill()
+    assert ended(call).kind == "answered"
+    assert [ring.outcome for ring in late.rings] == ["cancelled", "answered"], "the standby knows both phones"
+    assert not late.rings[0].missed
+    assert [hunt.result for hunt in pair.office.closed(call.uuid)] == ["failed", "answered"]
+    assert not list(pair.switch.all_channels())
+
+
+def test_killed_at_the_answer_of_a_late_phone_the_call_continues_and_the_standby_closes_it(pair: Pair) -> None:
+    pair.office.group("5000", "1001", policy="circular")
+    (desk,) = phones(pair.switch, "1001")
+    until(lambda: pair.first.said("watching switch"), "the first daemon watches the switch")
+    with at(pair.switch, Step.ANSWER, pair.first.kill) as killed:
+        call = pair.switch.call("5000")
+        until(lambda: desk.rings, "the first phone rings")
+        (late,) = phones(pair.switch, "1001", behaviour=answers(0.1, talks=LONGER_THAN_A_LEASE_SECONDS))
+        assert ended(call).kind == "answered"
+        assert killed.is_set()
+    assert call.ending.seconds >= LONGER_THAN_A_LEASE_SECONDS
+    assert (len(late.rings), len(desk.rings), desk.rings[0].missed) == (1, 1, False)
+    (hunt,) = pair.office.closed(call.uuid)
+    assert (hunt.result, hunt.answered_by, hunt.offers[0].outcome) == ("answered", "1001", "answered")
+    assert pair.office.moves(call.uuid) == 1, "the daemon that takes the call over moves the pointer"
+    until(lambda: not pair.office.claimed(), "the claims have ended")
+
+
 def test_killed_during_a_call_the_member_is_not_rung_until_it_ends(pair: Pair) -> None:
     pair.office.group("5000", "1001", on_busy="hangup:USER_BUSY")
     (phone,) = phones(pair.switch, "1001", behaviour=answers(0.05, talks=LONGER_THAN_A_LEASE_SECONDS))

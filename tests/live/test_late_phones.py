@@ -100,14 +100,6 @@ async def test_a_second_phone_that_registers_while_the_first_rings_is_rung_next_
     assert (len(lab.seen("1001", "INVITE")), len(lab.seen("1001/app", "INVITE"))) == (1, 1)
 
 
-@pytest.fixture
-def at_once(pbx, daemon: Daemon) -> Daemon:
-    """The daemon, whose late phones join the ringing."""
-    daemon.watch(pbx)
-    daemon.restart(FSHUNT_LATE_PHONES="at-once")
-    return daemon
-
-
 async def late(lab, name: str) -> float:
     """Register a phone, and return how long it took until it rings."""
     await lab.register(name)
@@ -115,7 +107,7 @@ async def late(lab, name: str) -> float:
     return (await lab.until_seen(name, "INVITE")).at - registered
 
 
-async def test_a_late_phone_joins_the_ringing_and_takes_the_call(lab, pbx, admin, at_once):
+async def test_a_late_phone_joins_the_ringing_and_takes_the_call(lab, admin, watching):
     admin.group("--policy", "simultaneous", "--ring-seconds", "8", "--prefix", "Sales", members=("1001", "1002"))
     lab.behave("1001/app", answer_after=0.5, hangup_after=2.0)
     caller = lab.caller("5000").dial()
@@ -135,9 +127,7 @@ async def test_a_late_phone_joins_the_ringing_and_takes_the_call(lab, pbx, admin
     assert "4155550100@" in shown
 
 
-async def test_a_late_phone_that_is_not_picked_up_stops_with_the_others_and_shows_no_missed_call(
-    lab, pbx, admin, at_once
-):
+async def test_a_late_phone_that_is_not_picked_up_stops_with_the_others_and_shows_no_missed_call(lab, admin, watching):
     admin.group("--ring-seconds", "8", members=("1001",))
     lab.behave("1001", answer_after=3.0, hangup_after=0.5)
     caller = lab.caller("5000").dial()
@@ -150,7 +140,7 @@ async def test_a_late_phone_that_is_not_picked_up_stops_with_the_others_and_show
 
 
 async def test_a_late_phone_rings_on_when_the_first_one_has_ended_and_no_longer_than_the_ring_time(
-    lab, pbx, admin, at_once
+    lab, admin, watching
 ):
     admin.group("--ring-seconds", "6", members=("1001", "1002"))
     lab.behave("1001", reject=480, reject_after=2.0, rings=None)
@@ -166,7 +156,7 @@ async def test_a_late_phone_rings_on_when_the_first_one_has_ended_and_no_longer_
     ]  # fmt: skip
 
 
-async def test_a_late_phone_stops_when_the_caller_hangs_up_and_when_the_daemon_is_killed(lab, pbx, admin, at_once):
+async def test_a_late_phone_stops_when_the_caller_hangs_up_and_when_the_daemon_is_killed(lab, admin, watching):
     admin.group("--ring-seconds", "20", members=("1001",))
     caller = lab.caller("5000").dial()
     await lab.until_seen("1001", "INVITE")
@@ -181,18 +171,59 @@ async def test_a_late_phone_stops_when_the_caller_hangs_up_and_when_the_daemon_i
     await lab.register("1001/app")
     await lab.until_seen("1001/app", "INVITE", count=2)
     killed = lab.now()
-    at_once.kill()
+    watching.kill()
     stopped = await lab.until_seen("1001/app", "CANCEL", count=2)
     assert stopped.at - killed < 1.0
     assert await second.result(10) == 200, "the fallback of the dialplan"
     second.hang_up()
-    at_once.start()
+    watching.start()
 
 
-async def test_without_a_late_phone_a_stage_ends_as_soon_as_all_phones_have_ended(lab, pbx, admin, at_once):
+async def test_without_a_late_phone_a_stage_ends_as_soon_as_all_phones_have_ended(lab, admin, watching):
     admin.group("--ring-seconds", "8", members=("1001", "1002"))
     lab.behave("1001", reject=486)
     lab.behave("1002", answer_after=0.2, hangup_after=0.3)
     caller = lab.caller("5000").dial()
     assert await caller.result(8) == 200
     assert lab.seen("1002", "INVITE")[0].at - lab.seen("1001", "REJECT 486")[0].at < 0.5
+
+
+async def test_a_late_phone_joins_a_ring_from_the_queue_and_the_first_one_is_not_rung_again(lab, admin, watching):
+    admin.group("--ring-seconds", "8", "--when-busy", "queue", members=("1001",))
+    lab.behave("1001", answer_after=0.2, hangup_after=3.0)
+    lab.caller("5000", name="first").dial()
+    await lab.until_seen("1001", "ANSWER")
+    caller = lab.caller("5000").dial()
+    lab.behave("1001")
+    await lab.until_seen("1001", "INVITE", count=2)
+    lab.behave("1001/app", answer_after=1.0, hangup_after=0.5)
+    assert await late(lab, "1001/app") < 1.0
+    assert await caller.result(10) == 200
+    await lab.until_closed(admin, "answered")
+    assert (lab.rang().count("1001"), lab.rang().count("1001/app")) == (2, 1)
+
+
+async def test_of_a_daemon_that_stops_the_caller_goes_on_as_soon_as_all_phones_have_ended(lab, admin, watching):
+    admin.group("--ring-seconds", "20", members=("1001",))
+    lab.behave("1001", reject=486, reject_after=3.0)
+    caller = lab.caller("5000").dial()
+    await lab.until_seen("1001", "INVITE")
+    await asyncio.to_thread(watching.stop)  # the phone goes on meanwhile
+    assert await caller.result(10) == 200, "the fallback of the dialplan"
+    assert lab.seen("caller", "HEARS 200")[0].at - lab.seen("1001", "REJECT 486")[0].at < 1.0
+    watching.start()
+
+
+async def test_a_phone_that_has_joined_and_was_picked_up_is_ended_by_no_order_for_phones_that_ring(
+    lab, pbx, admin, watching
+):
+    admin.group("--ring-seconds", "8", members=("1001",))
+    lab.behave("1001/app", answer_after=0.5, hangup_after=2.0)
+    caller = lab.caller("5000").dial()
+    await lab.until_seen("1001", "INVITE")
+    await late(lab, "1001/app")
+    assert await caller.result(5) == 200
+    pbx.api("hupall NO_ANSWER fshunt_rings true")
+    await lab.until_seen("1001/app", "HANGUP")
+    assert not lab.seen("1001/app", "BYE")
+    await lab.until_closed(admin, "answered")

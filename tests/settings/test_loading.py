@@ -95,7 +95,7 @@ EVERY_SETTING = {
     "voicemail_profile": ("office", "office"),
     "confirm_prompt": ("ivr/press_1.wav", "ivr/press_1.wav"),
     "wait_for_phone_seconds": ("8", 8.0),
-    "late_phones": ("at-once", "at-once"),
+    "late_phones": ("next-stage", "next-stage"),
     "confirm_timeout": ("7.5", 7.5),
     "transfer_context": ("public", "public"),
     "log_level": ("debug", "debug"),

@@ -236,7 +236,7 @@ class Call:
         self.session.check_caller()
         self._deadline.extend(self.deps.settings.database_timeout)  # for the claims alone, whatever came before
         choice = choose(self.session, hunt, waves.left, self.deps, self._deadline, which=which)
-        self._met.note(choice)
+        self._met.note_skipped(choice.skipped)
         for member, reason in choice.skipped:
             hunt.skipped(member, reason)
             self.call_log.skipped(stage, member, reason)
@@ -286,6 +286,7 @@ class Call:
         clock = self.deps.monotonic
         longest = max(self.gives_up_at - clock(), SHORTEST_RING_SECONDS)
         offers, plans = make_offers(chosen, hunt.group, self.caller, self.deps, longest)
+        self._met.note_rung(chosen)
 
         def on_ended(offer: Offer) -> None:
             if offer.refused:

@@ -10,7 +10,7 @@ from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.call.offering import late_leg
 from fshunt.daemon.call.phone_lookup import Phones, find_phones
 from fshunt.daemon.call.ringing import Ringing
-from fshunt.daemon.call.selection import Choice
+from fshunt.daemon.call.selection import Chosen
 from fshunt.daemon.deps import Dependencies
 from fshunt.esl.session import Session
 from fshunt.freeswitch.dialstring import MAX_LEGS, LegPlan
@@ -43,11 +43,14 @@ class MetPhones:
     def __init__(self) -> None:
         self._met: dict[int, frozenset[str]] = {}
 
-    def note(self, choice: Choice) -> None:
-        """Note the phones of those chosen, and that those skipped have none that can be rung."""
-        for each in choice.chosen:
+    def note_rung(self, chosen: Sequence[Chosen]) -> None:
+        """Note the phones that are rung."""
+        for each in chosen:
             self._add(each.member, each.endpoints)
-        for member, reason in choice.skipped:
+
+    def note_skipped(self, skipped: Sequence[tuple[Member, SkipReason]]) -> None:
+        """Note that those skipped, each with the reason, have no phone that can be rung."""
+        for member, reason in skipped:
             if reason in _WORTH_A_RING:
                 self._add(member, ())
 
@@ -75,7 +78,7 @@ class MetPhones:
         Return whose they are, once for each phone. Raises TimedOut if the switch does not say who has which phones.
         """
         group, slot = hunt.group, ringing.slot
-        offers = {offer.member_id: offer for offer in ringing.legs.offers if offer.rings_alone}
+        offers = {offer.member_id: offer for offer in ringing.legs.offers if offer.can_be_joined}
         members = [m for m in group.members if m.id in offers and not m.address.external]
         if slot is None or not members:
             return []

@@ -11,7 +11,8 @@ from fshunt.daemon.deps import Dependencies
 from fshunt.freeswitch.caller_id import CallerId
 from fshunt.freeswitch.dialstring import Confirm, LegPlan
 from fshunt.freeswitch.directory import is_by_directory
-from fshunt.freeswitch.offers import Leg, Offer, leg_uuid
+from fshunt.freeswitch.leg_uuids import leg_uuid
+from fshunt.freeswitch.offers import Leg, Offer
 from fshunt.hunting.gateways import Gateway, gateway_named
 from fshunt.hunting.group import Group, Member
 from fshunt.settings import Settings

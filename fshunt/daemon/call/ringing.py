@@ -28,7 +28,7 @@ BRIDGE_SECONDS = 10.0
 """After the last leg's time is over the ``bridge`` ends at once; if it has not after this time, the switch is stuck."""
 
 LOOK_PAUSE_SECONDS = 0.5
-"""Between two questions for late phones: each event of a member's phones is a reason for one."""
+"""Between two questions for late phones: each phone that registers is a reason for one."""
 
 LAST_LOOK_SECONDS = 0.05
 """At a stop: how long a pick-up may still be reported; the switch reports it within some 10 ms."""
@@ -86,6 +86,7 @@ class Ringing:
     _look_at: float = field(default=FOREVER)
     _looked_at: float = -FOREVER
     _slot_ended: bool = False
+    _has_late_legs: bool = False
     _stopping: bool = False
     _leave_by: float = field(default=FOREVER)
     _gone_by: float = field(default=FOREVER)
@@ -127,11 +128,7 @@ class Ringing:
                 self._end_withdrawn()  # after the event: it may say that the phone was picked up
                 self._report()
                 self._see_to_late_phones()
-            if self._end is StageEnd.NOBODY:
-                self._delete_filters()
-            if self._hears_keys:
-                with suppress(SwitchLost):  # who has the call keeps it; the talk meets it again
-                    self.session.post(commands.unsubscribe(KEY))
+            self._tidy_up(self._end)
             return self._end
         except SwitchLost:
             if not self.session.gone:
@@ -151,6 +148,7 @@ class Ringing:
 
     def add(self, offer: Offer, leg: Leg, call: Command) -> None:
         """Ring one more phone of a member; ``call`` calls it."""
+        self._has_late_legs = True
         self.legs.add(offer, leg)
         self.session.post(commands.add_filter(leg.uuid), call)
 
@@ -159,9 +157,15 @@ class Ringing:
             return
         if self.clock() >= self._look_at:
             self._look_at, self._looked_at = FOREVER, self.clock()
-            with suppress(TimedOut):  # who rings already rings on, and may have been picked up meanwhile
+            # Who rings already rings on, and may have been picked up meanwhile: the events that came say so, and the
+            # next one that is waited for that the switch is lost.
+            with suppress(TimedOut, SwitchLost):
                 self.look(self)
-        if self.legs.all_ended and not self._slot_ended:  # else the bridge would go on with the slot alone
+        if self.legs.all_ended:  # else the bridge would go on with the slot alone
+            self._end_slot()
+
+    def _end_slot(self) -> None:
+        if self.slot is not None and not self._slot_ended:
             self._slot_ended = True
             self.session.post(api.uuid_kill(self.slot.uuid, "NO_ANSWER"))
 
@@ -185,6 +189,22 @@ class Ringing:
         """Watch the ringing no more, from another greenlet: the daemon stops, and the phones keep ringing."""
         self._stopping = True
         self.session.wake()
+
+    def _tidy_up(self, end: StageEnd) -> None:
+        if end is StageEnd.NOBODY:
+            self._delete_filters()
+        if end is StageEnd.LEFT_RINGING:
+            if not self.legs.any_joined:
+                self._end_slot()  # else the caller would wait for it when all phones have ended
+        elif self._has_late_legs and self.slot is not None:
+            self._post_if_there(self.slot.end_calls())  # those that were called as the slot ended
+        if self._hears_keys:
+            self._post_if_there(commands.unsubscribe(KEY))
+
+    def _post_if_there(self, command: Command) -> None:
+        """Who has the call keeps it where the switch is lost; the talk meets that again."""
+        with suppress(SwitchLost):
+            self.session.post(command)
 
     def _delete_filters(self) -> None:
         """The legs of this stage are over; each filter that stayed would be compared with every event to come."""

@@ -16,7 +16,7 @@ from fshunt.daemon.deps import Dependencies
 from fshunt.daemon.switches.monitor import NOTHING_SEEN
 from fshunt.esl.session import Session
 from fshunt.freeswitch.contacts import MemberPhones
-from fshunt.freeswitch.offers import is_leg_of
+from fshunt.freeswitch.leg_uuids import is_leg_of
 from fshunt.freeswitch.phones import PhoneCall, PhoneState
 from fshunt.hunting.availability import MemberStatus, SkipReason, skip_reason
 from fshunt.hunting.group import Group, Member

@@ -27,7 +27,7 @@ from fshunt.daemon.data.outbox import Outbox
 from fshunt.daemon.switches.monitor import Monitor
 from fshunt.db.queries import calls
 from fshunt.db.queries.takeover import OpenOffer, UnfinishedCall
-from fshunt.freeswitch.offers import offer_of
+from fshunt.freeswitch.leg_uuids import offer_of
 from fshunt.freeswitch.phones import Change
 from fshunt.hunting.policies import POLICIES, Remembers
 from fshunt.hunting.states import Outcome, Result

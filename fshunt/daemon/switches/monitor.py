@@ -19,7 +19,7 @@ from fshunt.backoff import Backoff
 from fshunt.errors import FshuntError
 from fshunt.esl import api
 from fshunt.esl.inbound import Inbound
-from fshunt.freeswitch.offers import leg_uuid
+from fshunt.freeswitch.leg_uuids import leg_uuids
 from fshunt.freeswitch.phones import Change, PhoneCall, PhoneTable, watch
 from fshunt.settings import WatchedSwitch
 
@@ -235,6 +235,5 @@ class Monitor:
         return any(each.watched and each.table.is_answered(uuid) for each in self.switches)
 
     def legs_of(self, offer_id: str, phones: int) -> list[str]:
-        """Return the legs that are seen of an offer to so many phones."""
-        legs = (leg_uuid(offer_id, number) for number in range(1, phones + 1))
-        return [leg for leg in legs if self.has_channel(leg)]
+        """Return the legs that are seen of an offer to so many phones, and to those that have come late."""
+        return [leg for leg in leg_uuids(offer_id, phones) if self.has_channel(leg)]

@@ -16,7 +16,7 @@ class _Waiting:
 
 
 class PhoneWaits:
-    """Who is woken by a change of which phones. What has changed, the switch is then asked."""
+    """Who is woken by whose new phones. Which phones there are, the switch is then asked."""
 
     def __init__(self) -> None:
         self._waiting: set[_Waiting] = set()
@@ -26,7 +26,7 @@ class PhoneWaits:
 
     @contextmanager
     def woken_by(self, presence_ids: Collection[str], wake: Callable[[], None]) -> Iterator[None]:
-        """Within this, ``wake`` is called when something changes for one of these: ``user@domain`` in lower case."""
+        """Within this, ``wake`` is called when one of these gets a phone: ``user@domain`` in lower case."""
         waiting = _Waiting(frozenset(presence_ids), wake)
         self._waiting.add(waiting)
         try:
@@ -37,5 +37,5 @@ class PhoneWaits:
     def changed(self, change: Change) -> None:
         """Wake whom a change concerns."""
         for each in list(self._waiting):
-            if each.presence_ids & change.presence_ids:
+            if each.presence_ids & change.with_new_phone:
                 each.wake()
