@@ -5,6 +5,8 @@ The command line prints the sentence and leaves with ``exit_code``; the daemon l
 
 from __future__ import annotations
 
+from math import ceil
+
 
 class FshuntError(Exception):
     """Something that fshunt can explain in one sentence; the root of all its errors."""
@@ -39,6 +41,29 @@ class Conflict(FshuntError):
     """What was asked for contradicts what is already there."""
 
     code = "conflict"
+
+
+class Forbidden(FshuntError):
+    """The user's role, or the token's scopes, do not allow it."""
+
+    code = "forbidden"
+
+
+class SignInFailed(FshuntError):
+    """Name, password or code are wrong; which of them is not said."""
+
+    code = "sign-in-failed"
+
+
+class SlowDown(FshuntError):
+    """Too many attempts: the next one is taken in ``seconds``."""
+
+    code = "slow-down"
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        whole = max(1, ceil(seconds))
+        super().__init__(f"Too many attempts: try again in {whole} second{'s' if whole > 1 else ''}.")
 
 
 class DatabaseError(FshuntError):

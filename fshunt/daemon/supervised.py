@@ -102,7 +102,7 @@ def _what_watches(parts: Parts) -> Iterator[Service]:
         grace_seconds=LAST_HEARTBEAT_SECONDS,
         essential=True,
     )
-    pruner = Pruner(deps.database, lambda: deps.settings.keep_calls_days, deps.claims.rank, deps.now)
+    pruner = Pruner(deps.database, lambda: deps.settings, deps.claims.rank, deps.now)
     yield Service("pruning", pruner.run)
     if deps.monitor.configured:
         yield Service("second lines", parts.calls.watch_second_lines)

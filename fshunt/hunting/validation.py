@@ -15,6 +15,8 @@ from fshunt.hunting.suggestions import or_nearest
 
 MAX_NUMBER_CHARS = 32
 MAX_NAME_CHARS = 64
+MAX_USER_NAME_CHARS = 254
+"""An e-mail address is no longer."""
 MAX_CONTACT_CHARS = 1024
 MAX_SOURCE_CHARS = 256
 MAX_CALLER_NAME_CHARS = 80
@@ -83,6 +85,12 @@ check_domain = _pattern_kind(
     "letters, digits, '.' and '-', as in pbx.example.com",
 )
 check_position = _pattern_kind("a position", r"[1-9][0-9]{0,5}", "use a whole number from 1")
+check_user_name = _pattern_kind(
+    "the name of a user",
+    rf"[A-Za-z0-9+][A-Za-z0-9._+@-]{{0,{MAX_USER_NAME_CHARS - 1}}}",
+    f"up to {MAX_USER_NAME_CHARS} letters without accents, digits, '.', '_', '-', '+' and '@', without spaces",
+)
+"""ASCII alone: no two names look the same."""
 check_change = _pattern_kind("the number of a change", r"[1-9][0-9]{0,8}", "`fshunt history` lists them")
 check_music = _pattern_kind(
     "a music source",
@@ -142,6 +150,7 @@ def _text_kind(what: str, marks: str, longest: int) -> Callable[[str], str]:
     return check
 
 
+check_token_name = _text_kind("the name of a token", NAME_MARKS, MAX_NAME_CHARS)
 check_name = _text_kind("a name", NAME_MARKS, MAX_NAME_CHARS)
 check_prefix = _text_kind("a caller-name prefix", NAME_MARKS, MAX_NAME_CHARS)
 check_caller_name = _text_kind("a caller's name that can be sent to a phone", CALLER_NAME_MARKS, MAX_CALLER_NAME_CHARS)

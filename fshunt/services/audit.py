@@ -28,6 +28,7 @@ __all__ = [
     "Entrance",
     "Subject",
     "acting",
+    "actor_of",
     "as_one_change",
     "get_change",
     "group_values",
@@ -85,6 +86,12 @@ def acting(s: Session, actor: Actor) -> None:
     s.info[ACTOR] = actor
 
 
+def actor_of(s: Session) -> Actor:
+    """Return who acts in this transaction."""
+    actor: Actor | None = s.info.get(ACTOR)
+    return actor or Actor(PROGRAM, Entrance.DAEMON)
+
+
 def record(
     s: Session,
     subject: Subject,
@@ -108,7 +115,7 @@ def record(
             return None
     if s.info.get(SILENT):
         return None
-    actor: Actor = s.info.get(ACTOR) or Actor(PROGRAM, Entrance.DAEMON)
+    actor = actor_of(s)
     undone: Change | None = s.info.get(UNDOES)
     undoes = undone.id if undone is not None and undone.subject is subject else None
     values = {

@@ -241,6 +241,26 @@ class Settings:
             "few at a time, so that no hunt waits. If it is not set, all are kept; see also `fshunt call prune`.",
         ),
     )
+    keep_changes_days: int | None = field(
+        default=None,
+        metadata=_about(
+            values.optional(values.whole(1, 36_500)),
+            "Days for which changes are kept in the history (`fshunt history`), and can be undone. Older ones are "
+            "removed as calls are. If it is not set, all are kept.",
+        ),
+    )
+    session_idle_minutes: int = field(
+        default=30,
+        metadata=_about(
+            values.whole(1, 1440), "Minutes without use after which somebody must sign in to the web pages again."
+        ),
+    )
+    session_hours: int = field(
+        default=12,
+        metadata=_about(
+            values.whole(1, 720), "Hours after which somebody must sign in to the web pages again, in any case."
+        ),
+    )
     fallback_box: str | None = field(
         default=None,
         metadata=_about(

@@ -16,10 +16,10 @@ COMMANDS = dict(GENERATE.commands(cli, "fshunt"))
 LEAVES = {path: command for path, command in COMMANDS.items() if not isinstance(command, click.Group)}
 
 PROMISED = """
-db upgrade, db check, group add, group list, group show, group set, group enable, group disable, group renumber,
-group next, group remove, member add, member list, member remove, member move, member set, member enable, member disable,
-member block, member unblock, call list, call show, call prune, history, undo, dialplan, serve, web, status,
-config check, demo
+db upgrade, db check, group add, group list, group show, group set, group enable, group disable,
+group renumber, group next, group remove, member add, member list, member remove, member move, member set,
+member enable, member disable, member block, member unblock, call list, call show, call prune, history, undo,
+dialplan, serve, web, status, config check, demo
 """
 NO_JSON = ["serve", "web", "demo"]
 

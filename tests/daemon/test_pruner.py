@@ -17,7 +17,16 @@ from sqlalchemy.orm import Session
 from fshunt.daemon.data.database import Database
 from fshunt.daemon.data.pruner import BETWEEN_SECONDS, FAILED_PAUSE_SECONDS, FIRST_SECONDS, RETRY_SECONDS, Pruner
 from fshunt.db.engine import Store, open_engine
-from fshunt.db.models import CallRecord
+from fshunt.db.models import (
+    Base,
+    CallRecord,
+    ChangeRecord,
+    Invitation,
+    KnownBrowser,
+    SignInTries,
+    User,
+    WebSession,
+)
 from fshunt.db.queries.prune import BATCH_SECONDS, LONGEST_BATCH, SHORTEST_BATCH, STATEMENT_SECONDS, Pace, prune_some
 from fshunt.errors import DatabaseError
 from fshunt.services import pruning
@@ -25,6 +34,13 @@ from fshunt.simulator.core.phones import answers
 from tests.support.many_calls import fill
 from tests.support.rig import Rig
 
+KEPT = {
+    WebSession: timedelta(hours=12),
+    KnownBrowser: timedelta(days=365),
+    Invitation: timedelta(),
+    SignInTries: timedelta(hours=1),
+}
+"""How long each is kept with the default settings."""
 TALKS = answers(0.01, talks=0.01)
 
 
@@ -34,9 +50,9 @@ def fill_records(rig: Rig, count: int) -> None:
     engine.dispose()
 
 
-def recorded(rig: Rig) -> int:
+def recorded(rig: Rig, model: type[Base] = CallRecord) -> int:
     with rig.store.reading() as s:
-        return s.scalar(select(func.count()).select_from(CallRecord)) or 0
+        return s.scalar(select(func.count()).select_from(model)) or 0
 
 
 @pytest.mark.sql
@@ -46,19 +62,20 @@ def test_one_daemon_removes_what_is_older_than_the_setting(rig: Rig) -> None:
     ranks, pauses = [1, 0, 0, 0], []
 
     def pruner_prunes() -> bool:
-        return Pruner(
-            database, lambda: current.now.keep_calls_days, lambda: ranks[0], lambda: datetime.now(UTC), pauses.append
-        ).prune()
+        return Pruner(database, lambda: current.now, lambda: ranks[0], lambda: datetime.now(UTC), pauses.append).prune()
 
-    current.take(replace(current.now, keep_calls_days=1))
+    current.take(replace(current.now, keep_calls_days=1, keep_changes_days=2))
     assert not pruner_prunes(), "another daemon goes first"
     assert recorded(rig) == 10_000
     ranks.pop(0)
+    current.take(replace(current.now, keep_calls_days=None, keep_changes_days=None))
+    assert pruner_prunes()
+    assert (recorded(rig), recorded(rig, ChangeRecord)) == (10_000, 10_000), "no setting says how long"
+    current.take(replace(current.now, keep_calls_days=1, keep_changes_days=2))
     assert pruner_prunes()
     assert abs(recorded(rig) - 4320) < 10
+    assert abs(recorded(rig, ChangeRecord) - 8640) < 10
     assert len(pauses) > 5, "it pauses after each batch"
-    current.take(replace(current.now, keep_calls_days=None))
-    assert not pruner_prunes()
 
 
 def test_it_looks_once_a_day_and_soon_again_where_it_could_not(light_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +90,7 @@ def test_it_looks_once_a_day_and_soon_again_where_it_could_not(light_rig: Rig, m
             raise Enough
 
     database = light_rig.daemon.deps.database
-    pruner = Pruner(database, lambda: 90, lambda: 0, lambda: datetime.now(UTC), pause)
+    pruner = Pruner(database, lambda: light_rig.settings, lambda: 0, lambda: datetime.now(UTC), pause)
     run, tries = database.run, []
 
     def away_at_first(*args: object, **kwargs: object) -> object:
@@ -109,7 +126,8 @@ def test_a_batch_that_takes_too_long_is_tried_again_with_fewer_calls(light_rig: 
     at = datetime.now(UTC) + timedelta(days=30)
     for at_most, is_done in ((SHORTEST_BATCH - 1, False), (SHORTEST_BATCH * 3, True)):
         database = SlowDisk(light_rig, at_most)
-        pruner = Pruner(cast("Database", database), lambda: 1, lambda: 0, lambda: at, lambda _seconds: None)
+        settings = replace(light_rig.settings, keep_calls_days=1)
+        pruner = Pruner(cast("Database", database), lambda s=settings: s, lambda: 0, lambda: at, lambda _seconds: None)
         assert pruner.prune() is is_done
         assert database.failed
         left = recorded(light_rig)
@@ -125,6 +143,27 @@ def test_the_statements_have_a_time_of_their_own(store: Store) -> None:
     if not store.is_sqlite:
         with store.reading() as s:
             assert s.scalar(text("SHOW statement_timeout")) != f"{STATEMENT_SECONDS}s", "of this transaction alone"
+
+
+@pytest.mark.sql
+def test_sessions_and_the_like_are_removed_when_they_are_over(rig: Rig) -> None:
+    now = datetime.now(UTC)
+    over = {model: now - kept - timedelta(minutes=1) for model, kept in KEPT.items()}
+    fresh = {model: now - kept + timedelta(minutes=1) for model, kept in KEPT.items()}
+    with rig.store.writing() as s:
+        s.add_all(User(id=n, name=f"u{n}", name_key=f"u{n}", role="admin", created_at=now) for n in (1, 2))
+        s.flush()
+        for user_id, at in ((1, over), (2, fresh)):
+            begun, used = at[WebSession], now
+            s.add(WebSession(id_hash=f"s{user_id}", user_id=user_id, created_at=begun, used_at=used))
+            s.add(KnownBrowser(id_hash=f"b{user_id}", user_id=user_id, used_at=at[KnownBrowser]))
+            s.add(Invitation(token_hash=f"i{user_id}", user_id=user_id, made_by="ana", expires_at=at[Invitation]))
+            s.add(SignInTries(key=f"account:{user_id}", failures=1, last_at=at[SignInTries]))
+    deps = rig.daemon.deps
+    assert Pruner(deps.database, lambda: deps.settings, lambda: 0, lambda: now, lambda _: None).prune()
+    assert {model: recorded(rig, model) for model in KEPT} == dict.fromkeys(KEPT, 1)
+    with rig.store.reading() as s:
+        assert s.scalar(select(WebSession.id_hash)) == "s2"
 
 
 @pytest.mark.sql

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Domain, Grant, HuntGroup, Invitation, Token, User
 from fshunt.db.statements import insert_into
-
-PLACE = ("domain", "pilot")
-"""A group as others know it."""
 
 
 def name_key(name: str) -> str:
@@ -80,9 +76,14 @@ def remove_grant(s: Session, user_id: int, group_id: int) -> bool:
 
 def put_invitation(s: Session, user_id: int, token_hash: str, made_by: str, expires_at: datetime) -> None:
     """Invite a user; an earlier invitation no longer holds."""
-    s.execute(delete(Invitation).where(Invitation.user_id == user_id))
+    remove_invitation(s, user_id)
     values = {"token_hash": token_hash, "user_id": user_id, "made_by": made_by, "expires_at": expires_at}
     s.execute(insert_into(s, Invitation).values(values))
+
+
+def remove_invitation(s: Session, user_id: int) -> None:
+    """Let the user's open invitation hold no longer."""
+    s.execute(delete(Invitation).where(Invitation.user_id == user_id))
 
 
 def invited(s: Session, token_hash: str, now: datetime) -> User | None:
@@ -121,7 +122,8 @@ def touch_token(s: Session, token_id: int, now: datetime) -> None:
     s.execute(update(Token).where(Token.id == token_id).values(used_at=now))
 
 
-def remove_expired_invitations(s: Session, before: datetime) -> int:
-    """Remove the invitations that ended before a moment; return how many."""
-    gone: Any = s.execute(delete(Invitation).where(Invitation.expires_at < before))
-    return int(gone.rowcount)
+def remove_invitations(s: Session, before: datetime, many: int) -> int:
+    """Remove up to so many invitations that ended before a moment; return how many."""
+    old = list(s.scalars(select(Invitation.token_hash).where(Invitation.expires_at < before).limit(many)))
+    s.execute(delete(Invitation).where(Invitation.token_hash.in_(old)))
+    return len(old)

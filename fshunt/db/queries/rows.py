@@ -73,10 +73,32 @@ def find_group_id(s: Session, domain: str, pilot: str) -> int | None:
     )
 
 
+def groups_where(s: Session, *which: ColumnElement[bool]) -> list[Group]:
+    """Return the groups of all domains that are meant, in order of domain and pilot."""
+    rows = s.execute(group_query().where(*which).order_by(DOMAINS.c.name, GROUPS.c.pilot)).all()
+    members = read_members(s, [row.id for row in rows])
+    return [group_of(row, members[row.id]) for row in rows]
+
+
 def group_with_id(s: Session, group_id: int) -> Group | None:
     """Return a group by its id, or None."""
-    row = s.execute(group_query().where(HuntGroup.id == group_id)).first()
-    return None if row is None else group_of(row, read_members(s, [group_id])[group_id])
+    return next(iter(groups_where(s, GROUPS.c.id == group_id)), None)
+
+
+def group_named(s: Session, domain: str, pilot: str) -> Group | None:
+    """Return the group with this pilot, or None."""
+    return next(iter(groups_where(s, DOMAINS.c.name == domain, GROUPS.c.pilot == pilot)), None)
+
+
+def groups_with_ids(s: Session, group_ids: Iterable[int]) -> list[Group]:
+    """Return these groups; those that were removed are left out."""
+    return groups_where(s, GROUPS.c.id.in_(sorted(group_ids)))
+
+
+def groups_of_member(s: Session, domain: str, extension: str) -> list[Group]:
+    """Return the groups of the domain in which the extension is a member."""
+    theirs = select(MEMBERS.c.group_id).where(MEMBERS.c.extension == extension)
+    return groups_where(s, DOMAINS.c.name == domain, GROUPS.c.id.in_(theirs))
 
 
 def pilots(s: Session, domain_id: int) -> list[str]:

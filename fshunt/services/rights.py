@@ -1,0 +1,258 @@
+"""Who may do what: the one place that knows the rights of roles and tokens.
+
+Entrances ask here before they call a service that changes something. What a user may not see is answered as what does
+not exist, in the same words, and without suggestions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from fshunt.db.queries.accounts import name_key
+from fshunt.db.queries.rows import group_named, groups_of_member, groups_where, groups_with_ids
+from fshunt.errors import Forbidden, NotFound
+from fshunt.hunting.group import Group
+from fshunt.hunting.validation import shown
+from fshunt.services.accounts import get_user, get_user_by_id
+from fshunt.services.audit import Change, Subject, get_change
+from fshunt.services.users import Role, Scope, User
+
+__all__ = [
+    "ADMIN_FIELDS",
+    "ADMIN_MEMBER_FIELDS",
+    "ALL_SCOPES",
+    "Access",
+    "Action",
+    "Role",
+    "Scope",
+    "access_of",
+    "change_for",
+    "check",
+    "check_member",
+    "check_undo",
+    "group_for",
+    "may",
+    "own_fields",
+    "own_groups",
+    "own_member_fields",
+    "user_for",
+    "visible_groups",
+]
+
+ALL_SCOPES = frozenset(Scope)
+"""Of a browser session."""
+
+
+class Action(StrEnum):
+    """What somebody wants to do. Of a group or a user, which one is asked separately (``group_for``, ``user_for``)."""
+
+    SEE_GROUP = "see a group"
+    CHANGE_GROUP = "change a group"
+    CHANGE_MEMBERS = "change the members of a group"
+    BLOCK_MEMBER = "block a member"
+    INVITE_MEMBER = "invite a member"
+    SEE_CALLS = "see the calls of a group"
+    UNDO = "undo a change"
+    ADD_GROUP = "add a group"
+    REMOVE_GROUP = "remove a group"
+    RENUMBER_GROUP = "change the pilot of a group"
+    CHANGE_LIMITS = "change the limits of a group"
+    BLOCK_SELF = "block oneself"
+    SEE_OWN = "see one's own groups and calls"
+    MANAGE_OWN_ACCOUNT = "change one's own account"
+    MANAGE_USERS = "look after users and tokens"
+    SEE_AUDIT = "see all changes"
+    SEE_SYSTEM = "see the system"
+
+
+_EVERYBODY = frozenset({Action.MANAGE_OWN_ACCOUNT})
+_OWN = frozenset({Action.BLOCK_SELF, Action.SEE_OWN})
+_OF_GROUPS = frozenset(
+    {
+        Action.SEE_GROUP,
+        Action.CHANGE_GROUP,
+        Action.CHANGE_MEMBERS,
+        Action.BLOCK_MEMBER,
+        Action.INVITE_MEMBER,
+        Action.SEE_CALLS,
+        Action.UNDO,
+    }
+)
+ACTIONS: dict[Role, frozenset[Action]] = {
+    Role.PROVIDER: frozenset(Action) - _OWN,
+    Role.ADMIN: _EVERYBODY | _OF_GROUPS,
+    Role.MEMBER: _EVERYBODY | _OWN,
+}
+"""What each role may do; an administrator to the groups granted alone."""
+
+SCOPES: dict[Action, Scope] = {
+    Action.SEE_GROUP: Scope.READ,
+    Action.SEE_CALLS: Scope.READ,
+    Action.SEE_OWN: Scope.READ,
+    Action.SEE_AUDIT: Scope.READ,
+    Action.SEE_SYSTEM: Scope.READ,
+    Action.INVITE_MEMBER: Scope.USERS,
+    Action.MANAGE_USERS: Scope.USERS,
+    Action.MANAGE_OWN_ACCOUNT: Scope.USERS,
+}
+"""The scope that a token needs for an action; for all others it is ``write``."""
+
+ADMIN_FIELDS = frozenset(
+    {
+        "name",
+        "policy",
+        "rings",
+        "ring_seconds",
+        "voicemail",
+        "cycles",
+        "hunt_timeout",
+        "prefix",
+        "music",
+        "call_waiting",
+        "wrap_up_seconds",
+        "when_busy",
+        "auto_block",
+        "on_no_answer",
+        "on_busy",
+        "on_unreachable",
+        "answer_first",
+        "enabled",
+    }
+)
+"""The fields of a group that its administrator may change. The pilot, the dialplan context, and the number that
+carriers see are the provider's."""
+ADMIN_MEMBER_FIELDS = frozenset({"rings", "ring_seconds", "weight", "confirm", "enabled"})
+"""The fields of a member that the group's administrator may change; the extension is asked for when one is added."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A user who is known by now, and what came with the request: the scopes of a token, all in a browser."""
+
+    user_id: int
+    name: str
+    role: Role
+    group_ids: frozenset[int]
+    domain: str | None
+    extension: str | None
+    scopes: frozenset[Scope]
+
+
+def access_of(user: User, scopes: frozenset[Scope] = ALL_SCOPES) -> Access:
+    """Return the rights of a user, with a token of these scopes."""
+    return Access(user.id, user.name, user.role, user.group_ids, user.domain, user.extension, scopes)
+
+
+def may(access: Access, action: Action) -> bool:
+    """Tell whether the role and the scopes allow an action."""
+    return action in ACTIONS[access.role] and SCOPES.get(action, Scope.WRITE) in access.scopes
+
+
+def check(access: Access, action: Action) -> None:
+    """Raise Forbidden if the role or the scopes do not allow an action."""
+    if action not in ACTIONS[access.role]:
+        raise Forbidden(f"Your role ({access.role.value}) does not allow you to {action.value}.")
+    if not may(access, action):
+        raise Forbidden(f"This needs a token with the scope `{SCOPES.get(action, Scope.WRITE)}`.")
+
+
+def own_fields(access: Access, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a group, by the names of its columns, that the role may change; the others are left out."""
+    return _allowed(access, values, ADMIN_FIELDS)
+
+
+def own_member_fields(access: Access, values: Mapping[str, Any]) -> dict[str, Any]:
+    """As ``own_fields``, of a member of a group."""
+    return _allowed(access, values, ADMIN_MEMBER_FIELDS)
+
+
+def _allowed(access: Access, values: Mapping[str, Any], of_admin: frozenset[str]) -> dict[str, Any]:
+    if access.role is Role.PROVIDER:
+        return dict(values)
+    allowed = of_admin if access.role is Role.ADMIN else frozenset()
+    return {name: value for name, value in values.items() if name in allowed}
+
+
+def visible_groups(s: Session, access: Access) -> list[Group]:
+    """Return the groups that the user looks after, in order of domain and pilot; a member looks after none."""
+    if access.role is Role.MEMBER:
+        return []
+    return groups_where(s) if access.role is Role.PROVIDER else groups_with_ids(s, access.group_ids)
+
+
+def own_groups(s: Session, access: Access) -> list[Group]:
+    """Return the groups in which the user is a member, in order of pilot."""
+    if access.domain is None or access.extension is None:
+        return []
+    return groups_of_member(s, access.domain, access.extension)
+
+
+def group_for(s: Session, access: Access, domain: str, pilot: str) -> Group:
+    """Return a group that the user looks after; raise NotFound for any other, whether it exists or not."""
+    group = None if access.role is Role.MEMBER else group_named(s, domain, pilot)
+    if group is None or not _looks_after(access, group.id):
+        raise NotFound(f"There is no group {pilot} in {domain}.")
+    return group
+
+
+def _looks_after(access: Access, group_id: int | None) -> bool:
+    if access.role is Role.PROVIDER:
+        return True
+    return access.role is Role.ADMIN and group_id in access.group_ids
+
+
+def check_member(s: Session, access: Access, domain: str, extension: str) -> None:
+    """Raise NotFound unless the user may see and block this extension: one's own, or a member of one's groups."""
+    if not _sees_member(s, access, domain, extension):
+        raise NotFound(f"{extension} is in no group of {domain}.")
+
+
+def _sees_member(s: Session, access: Access, domain: str | None, extension: str) -> bool:
+    if access.role is Role.PROVIDER or domain is None:
+        return access.role is Role.PROVIDER
+    if access.role is Role.MEMBER:
+        return (access.domain, access.extension) == (domain, extension)
+    return any(_looks_after(access, group.id) for group in groups_of_member(s, domain, extension))
+
+
+def change_for(s: Session, access: Access, change_id: int) -> Change:
+    """Return a change that the user may see: of the own groups, their members and their blocks; raise NotFound."""
+    change = get_change(s, change_id)
+    seen = access.role is Role.PROVIDER or (change.group_id is not None and _looks_after(access, change.group_id))
+    if not seen and change.subject is Subject.BLOCK:
+        seen = _sees_member(s, access, change.domain, change.key)
+    if not seen:
+        raise NotFound(f"There is no change {change_id}: `fshunt history` lists them.")
+    return change
+
+
+def check_undo(s: Session, access: Access, change_id: int) -> Change:
+    """Return a change that the user may undo. Raises NotFound, or Forbidden where it takes more rights than theirs.
+
+    An administrator undoes what an administrator may do: not a group that came or went, and no field of the provider.
+    """
+    check(access, Action.UNDO)
+    change = change_for(s, access, change_id)
+    if access.role is Role.PROVIDER:
+        return change
+    fields = set(change.after or ()) if change.before is not None else set()
+    own = {Subject.GROUP: ADMIN_FIELDS, Subject.MEMBER: ADMIN_MEMBER_FIELDS | {"position"}}.get(change.subject)
+    whole_group = change.subject is Subject.GROUP and (change.before is None or change.after is None)
+    if whole_group or (own is not None and not fields <= own):
+        raise Forbidden(f"Your role ({access.role.value}) does not allow you to undo this change.")
+    return change
+
+
+def user_for(s: Session, access: Access, name: str) -> User:
+    """Return a user that one may look after: a provider all, everybody else only oneself; raise NotFound."""
+    if access.role is Role.PROVIDER:
+        return get_user(s, name)
+    own = get_user_by_id(s, access.user_id)
+    if own is None or name_key(own.name) != name_key(name):
+        raise NotFound(f"There is no user {shown(name)}.")
+    return own
