@@ -20,6 +20,8 @@ NOUNS = {
     "call": Noun("fshunt.cli.call", "Calls to hunt groups: which phones rang or not, and why."),
     "history": Noun("fshunt.cli.history", "Show who changed what, the newest change first."),
     "undo": Noun("fshunt.cli.history", "Take a change of a group, a member or a block back."),
+    "user": Noun("fshunt.cli.user", "Who may sign in to the web pages, and look after which groups."),
+    "token": Noun("fshunt.cli.token", "What programs use in place of a password."),
     "dialplan": Noun("fshunt.cli.dialplan", "Write FreeSWITCH's dialplan for the pilots of the database."),
     "serve": Noun("fshunt.cli.serve", "Run the daemon that FreeSWITCH connects to."),
     "web": Noun("fshunt.cli.web", "Run the web pages on which people look after their groups."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from fshunt.cli.app import App
-from fshunt.errors import FshuntError
+from fshunt.errors import BadValue, FshuntError
 from fshunt.hunting import validation
 from fshunt.hunting.addresses import MemberAddress, parse_member
+from fshunt.hunting.suggestions import did_you_mean
 from fshunt.settings import listen_address
 
 if TYPE_CHECKING:
@@ -39,6 +40,25 @@ class Word(AnyType):
             return self.read(value)
         except FshuntError as error:
             self.fail(str(error), param, ctx)
+
+
+class OneOf(Word):
+    """One of some words, which the shell completes; the error for another names the nearest."""
+
+    def __init__(self, name: str, words: Sequence[str]) -> None:
+        super().__init__(name, self._check)
+        self.words = words
+
+    def _check(self, word: str) -> str:
+        if word not in self.words:
+            hint = did_you_mean(word, self.words)
+            raise BadValue(f"{validation.shown(word)} is not one of {', '.join(self.words)}{hint}.")
+        return word
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The words."""
+        del ctx, param
+        return [CompletionItem(word) for word in self.words if word.startswith(incomplete)]
 
 
 class Count(click.IntRange):
@@ -101,6 +121,19 @@ def _address(word: str) -> MemberAddress:
 DOMAIN = Word("domain", validation.check_domain)
 PILOT = FromDatabase("pilot", validation.check_pilot, _pilots)
 NEW_PILOT = Word("pilot", validation.check_pilot)
+
+
+def _member_of_domain(word: str) -> tuple[str, str]:
+    """Read EXT@DOMAIN; an external number has an `@` of its own."""
+    extension, at, domain = word.rpartition("@")
+    if not at:
+        raise BadValue(f"{validation.shown(word)} is not EXT@DOMAIN, such as 1001@pbx.example.com.")
+    return str(parse_member(extension)), validation.check_domain(domain)
+
+
+USER = Word("name", validation.check_user_name)
+TOKEN_NAME = Word("name", validation.check_token_name)
+MEMBER_OF_DOMAIN = Word("ext@domain", _member_of_domain)
 CHANGE = Word("change", lambda word: int(validation.check_change(word)))
 POSITION = Word("position", lambda word: int(validation.check_position(word)))
 MEMBER = FromDatabase("ext", _address, _members)

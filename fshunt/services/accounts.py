@@ -37,6 +37,7 @@ __all__ = [
     "accept_invitation",
     "add_token",
     "add_user",
+    "check_new_user",
     "disable_totp",
     "enable_totp",
     "enable_user",
@@ -76,6 +77,10 @@ class Invitation:
     user: User
     expires_at: datetime
 
+    def link(self, web_address: str) -> str:
+        """Return the link, on the web pages at this address."""
+        return f"{web_address}/invitation/{self.secret}"
+
 
 def add_user(
     s: Session,
@@ -92,10 +97,8 @@ def add_user(
     A member has an extension of a domain, which need not be in a group yet; others have none. Raises BadValue,
     UsageError, or Conflict if the name or the extension has a user already.
     """
-    check_user_name(name)
-    _check_extension(role, domain, extension)
+    check_new_user(s, name, role, domain=domain, extension=extension)
     at = now or datetime.now(UTC)
-    _check_is_free(s, name, domain, extension)
     row = models.User(
         name=name,
         name_key=rows.name_key(name),
@@ -111,6 +114,15 @@ def add_user(
     s.flush()
     _record_user(s, row, ChangeKind.ADD, after=_values(row))
     return user_of(row)
+
+
+def check_new_user(
+    s: Session, name: str, role: Role, *, domain: str | None = None, extension: str | None = None
+) -> None:
+    """Raise as ``add_user`` does, before anybody is asked for a password."""
+    check_user_name(name)
+    _check_extension(role, domain, extension)
+    _check_is_free(s, name, domain, extension)
 
 
 def list_users(s: Session) -> list[User]:

@@ -19,9 +19,11 @@ from fshunt.services.cluster_health import ClusterHealth, DaemonNow, Finding, mo
 
 if TYPE_CHECKING:
     from fshunt.db.queries.queue import QueuedHunt
+    from fshunt.services.accounts import Invitation
     from fshunt.services.audit import Change
     from fshunt.services.groups import GroupDetails
     from fshunt.services.member_states import StateOfMember
+    from fshunt.services.users import Token, User
 
 SCHEMA = 1
 """The version of all forms below. It grows when a name goes or changes its meaning, not when one is added."""
@@ -137,6 +139,40 @@ def block_json(domain: str, extension: str, blocked: bool, pilots: Sequence[str]
 def change_json(change: Change) -> dict[str, Any]:
     """Return a change; ``before`` and ``after`` have the fields that changed."""
     return _picked(change, [each.name for each in fields(change)])
+
+
+USER_KEYS = (
+    "name",
+    "role",
+    "domain",
+    "extension",
+    "disabled",
+    "has_password",
+    "has_totp",
+    "time_zone",
+    "language",
+    "created_at",
+)
+
+
+def user_json(user: User) -> dict[str, Any]:
+    """Return a user; ``groups`` are those granted to an administrator, as ``PILOT@DOMAIN``."""
+    return _picked(user, USER_KEYS) | {"groups": [f"{pilot}@{domain}" for domain, pilot in user.groups]}
+
+
+def token_json(token: Token) -> dict[str, Any]:
+    """Return a token without its secret."""
+    values = _picked(token, ("id", "name", "user", "created_at", "expires_at", "used_at", "revoked_at"))
+    return values | {"scopes": sorted(token.scopes)}
+
+
+def invitation_json(invitation: Invitation, web_address: str) -> dict[str, Any]:
+    """Return an invitation with its link, which is not known later."""
+    return {
+        "user": invitation.user.name,
+        "link": invitation.link(web_address),
+        "expires_at": utc(invitation.expires_at),
+    }
 
 
 def call_json(record: CallRecord) -> dict[str, Any]:

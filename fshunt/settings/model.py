@@ -325,6 +325,11 @@ class Settings:
         if not self.node_name:
             object.__setattr__(self, "node_name", default_node_name(self.listen))
 
+    @property
+    def web_address(self) -> str:
+        """The address of the web pages as people open them, without a slash at its end."""
+        return self.web_url or f"{'https' if self.web_tls else 'http'}://{self.web_listen.reachable()}"
+
     def given_controllers(self) -> tuple[str, ...]:
         """Return the addresses of ``controllers``, unless they are the default, which only this host can reach."""
         default = (self.listen.reachable(),)

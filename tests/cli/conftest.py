@@ -31,11 +31,12 @@ class Fshunt:
 
     env: dict[str, str]
 
-    def invoke(self, *words: str) -> Result:
-        return CliRunner(env=self.env).invoke(cli, list(words), prog_name="fshunt")
+    def invoke(self, *words: str, given: str | None = None) -> Result:
+        """Run a command; ``given`` is its standard input."""
+        return CliRunner(env=self.env).invoke(cli, list(words), prog_name="fshunt", input=given)
 
-    def run(self, *words: str) -> Result:
-        result = self.invoke(*words)
+    def run(self, *words: str, given: str | None = None) -> Result:
+        result = self.invoke(*words, given=given)
         assert result.exit_code == 0, result.output
         return result
 

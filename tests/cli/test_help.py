@@ -19,6 +19,8 @@ PROMISED = """
 db upgrade, db check, group add, group list, group show, group set, group enable, group disable,
 group renumber, group next, group remove, member add, member list, member remove, member move, member set,
 member enable, member disable, member block, member unblock, call list, call show, call prune, history, undo,
+user add, user list, user passwd, user invite, user grant, user revoke, user enable, user disable, user remove,
+token add, token list, token revoke,
 dialplan, serve, web, status, config check, demo
 """
 NO_JSON = ["serve", "web", "demo"]
@@ -95,7 +97,7 @@ def test_every_noun_has_the_description_of_its_own_help():
         assert noun.about == COMMANDS[f"fshunt {name}"].get_short_help_str(100), name
 
 
-@pytest.mark.parametrize("words", [[], ["group"], ["member"], ["call"], ["db"], ["config"]])
+@pytest.mark.parametrize("words", [[], ["group"], ["member"], ["call"], ["db"], ["config"], ["user"], ["token"]])
 def test_a_noun_alone_prints_its_help(words):
     result = CliRunner().invoke(cli, words, prog_name="fshunt")
     assert result.exit_code == 0

@@ -90,13 +90,30 @@ def test_the_page_names_what_each_kind_has(hunted):
     assert set(hunted.json("call", "prune", "--older-than", "1d")) == documented("pruned")
     [change] = hunted.json("history", "--limit", "1")
     assert set(change) == documented("change") == set(hunted.json("undo", str(change["id"])))
+    user = hunted.json("user", "add", "ana", "--role", "provider", "--no-password")
+    assert set(user) == documented("user") == set(hunted.json("user", "list")[0])
+    assert set(hunted.json("user", "invite", "ana")) == documented("invitation")
+    token = hunted.json("token", "add", "ana", "crm", "--scope", "read")
+    assert set(token) == documented("token") == set(hunted.json("token", "list")[0]) | {"secret"}
+    assert set(hunted.json("token", "revoke", "1")) == documented("token")
     status = content_of(hunted.invoke("status", "--json").stdout)
     assert set(status) == documented("status")
     assert set(status["problems"][0]) == documented("finding")
     assert set(content_of(hunted.invoke("config", "check", "--json").stdout)) == documented("config")
     assert set(hunted.json("db", "check")) == documented("database")
     assert set(hunted.json("dialplan")) == documented("dialplan")
-    for value in (group, member, listed, change, call, *call["offers"], *call["skips"], *status["problems"]):
+    for value in (
+        group,
+        member,
+        listed,
+        change,
+        user,
+        token,
+        call,
+        *call["offers"],
+        *call["skips"],
+        *status["problems"],
+    ):
         assert_flat(value)
 
 

@@ -1,0 +1,211 @@
+"""`fshunt user`: who may sign in to the web pages."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import click
+from sqlalchemy.orm import Session
+
+from fshunt.cli import output, params
+from fshunt.cli.app import App
+from fshunt.cli.base import NounGroup, pass_app
+from fshunt.errors import UsageError
+from fshunt.services import accounts, passwords
+from fshunt.services.serialize import invitation_json, user_json
+from fshunt.services.users import Role, User
+
+TITLES = ("name", "role", "looks after", "state", "since")
+name_argument = click.argument("name", type=params.USER)
+pilot_argument = click.argument("pilot", type=params.PILOT)
+
+
+@click.group("user", cls=NounGroup, example="fshunt user add ana --role provider")
+def user() -> None:
+    """Who may sign in to the web pages, and look after which groups.
+
+    A provider looks after all groups and users, an admin after the groups that are granted, a member after the own
+    block. A password is asked for twice at a terminal, else read from standard input, in one line.
+    """
+
+
+@user.command("add", example="fshunt user add ana --role provider")
+@name_argument
+@click.option(
+    "--role",
+    type=params.OneOf("role", [role.value for role in Role]),
+    required=True,
+    metavar="|".join(Role),
+    help="What the user may do: provider, admin or member.",
+)
+@click.option(
+    "--member",
+    type=params.MEMBER_OF_DOMAIN,
+    metavar="EXT@DOMAIN",
+    help="The extension of a member; it need not be in a group yet.",
+)
+@click.option("--no-password", is_flag=True, help="Set none: `fshunt user invite` makes a link for it.")
+@pass_app
+def add(app: App, name: str, role: str, member: tuple[str, str] | None, no_password: bool) -> None:
+    """Add a user.
+
+    The password has 12 characters or more; a few words are good.
+    """
+    extension, domain = member or (None, None)
+    with app.store.reading() as session:
+        accounts.check_new_user(session, name, Role(role), domain=domain, extension=extension)
+    password_hash = None if no_password else _new_hash(name)
+    with app.writing_all() as session:
+        added = accounts.add_user(
+            session, name, Role(role), domain=domain, extension=extension, password_hash=password_hash
+        )
+    _show(app, added, f"Added {added.name}, {added.role.value}.")
+
+
+@user.command("list", example="fshunt user list")
+@pass_app
+def list_(app: App) -> None:
+    """List the users, what each looks after, and who cannot sign in."""
+    with app.store.reading() as session:
+        found = accounts.list_users(session)
+
+    def page() -> None:
+        if found:
+            output.table(TITLES, [_row(each) for each in found])
+        else:
+            output.say("No users yet: `fshunt user add NAME --role provider` adds the first.")
+
+    app.show("users", lambda: [user_json(each) for each in found], page)
+
+
+@user.command("passwd", example="fshunt user passwd ana")
+@name_argument
+@click.option("--reset-totp", is_flag=True, help="Ask for no one-time code any more, as after a lost phone.")
+@pass_app
+def passwd(app: App, name: str, reset_totp: bool) -> None:
+    """Set a user's password.
+
+    The user's sessions end, and an open invitation no longer holds.
+    """
+    with app.store.reading() as session:
+        found = accounts.get_user(session, name)
+    password_hash = _new_hash(found.name)
+    with app.writing_all() as session:
+        if reset_totp:
+            accounts.disable_totp(session, name)
+        changed = accounts.set_password(session, name, password_hash)
+    _show(app, changed, f"The password of {changed.name} is set.")
+
+
+@user.command("invite", example="fshunt user invite ben")
+@name_argument
+@pass_app
+def invite(app: App, name: str) -> None:
+    """Make a link with which the user sets a password.
+
+    It holds once, for 24 hours, and an earlier one no longer holds. It is shown only now. Its address is the setting
+    `web_url`.
+    """
+    with app.writing_all() as session:
+        made = accounts.invite(session, name)
+    address = app.settings.web_address
+
+    def page() -> None:
+        output.say(made.link(address))
+        output.say(f"For {made.user.name}, once, until {output.local(made.expires_at)}.")
+
+    app.show("invitation", lambda: invitation_json(made, address), page)
+
+
+@user.command("grant", example="fshunt user grant ben 5000")
+@name_argument
+@pilot_argument
+@pass_app
+def grant(app: App, name: str, pilot: str) -> None:
+    """Give an admin a group to look after."""
+    _of_group(app, lambda s, domain: accounts.grant(s, name, domain, pilot), "{} looks after {} now.", pilot)
+
+
+@user.command("revoke", example="fshunt user revoke ben 5000")
+@name_argument
+@pilot_argument
+@pass_app
+def revoke(app: App, name: str, pilot: str) -> None:
+    """Take a group from an admin."""
+    _of_group(app, lambda s, domain: accounts.revoke(s, name, domain, pilot), "{} looks after {} no longer.", pilot)
+
+
+@user.command("enable", example="fshunt user enable ben")
+@name_argument
+@pass_app
+def enable(app: App, name: str) -> None:
+    """Let a user sign in again."""
+    with app.writing_all() as session:
+        changed = accounts.enable_user(session, name, True)
+    _show(app, changed, f"{changed.name} may sign in again.")
+
+
+@user.command("disable", example="fshunt user disable ben")
+@name_argument
+@pass_app
+def disable(app: App, name: str) -> None:
+    """Keep a user out until `fshunt user enable`.
+
+    Sessions end at once, and tokens do not hold meanwhile. The last provider cannot be disabled.
+    """
+    with app.writing_all() as session:
+        changed = accounts.enable_user(session, name, False)
+    _show(app, changed, f"{changed.name} is disabled.")
+
+
+@user.command("remove", example="fshunt user remove ben")
+@name_argument
+@pass_app
+def remove(app: App, name: str) -> None:
+    """Remove a user with sessions, tokens and grants.
+
+    What the user has changed stays in the history. The last provider cannot be removed.
+    """
+    with app.writing_all() as session:
+        removed = accounts.remove_user(session, name)
+    _show(app, removed, f"Removed {removed.name}.")
+
+
+def _of_group(app: App, change: Callable[[Session, str], User], done: str, pilot: str) -> None:
+    with app.writing() as (session, domain):
+        changed = change(session, domain)
+    _show(app, changed, done.format(changed.name, pilot))
+
+
+def _show(app: App, changed: User, done: str) -> None:
+    app.show("user", lambda: user_json(changed), lambda: output.say(done))
+
+
+def _new_hash(name: str) -> str:
+    """Ask for a new password, and return its hash. No option takes one: the list of processes would show it."""
+    if sys.stdin.isatty():
+        given = click.prompt(f"Password for {name}", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        given = sys.stdin.readline().rstrip("\r\n")
+        if not given:
+            raise UsageError("Standard input has no password: give it in one line.")
+    return passwords.new_hash(given, name=name)
+
+
+def _row(each: User) -> tuple[str, ...]:
+    granted = ", ".join(pilot for _, pilot in each.groups)
+    looks_after = {
+        Role.PROVIDER: "all groups",
+        Role.ADMIN: granted or "no group yet",
+        Role.MEMBER: f"{each.extension}@{each.domain}",
+    }[each.role]
+    return each.name, each.role.value, looks_after, _state(each), output.local(each.created_at, seconds=False)
+
+
+def _state(each: User) -> str:
+    if each.disabled:
+        return "disabled"
+    if not each.has_password:
+        return "no password yet"
+    return "one-time codes" if each.has_totp else "password"
