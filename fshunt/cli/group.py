@@ -226,8 +226,8 @@ def renumber(app: App, pilot: str, new: str) -> None:
 def next_(app: App, pilot: str) -> None:
     """Show who would ring for the next caller.
 
-    It holds for this moment, and for a call that nobody picks up: who rings, who is skipped and why, and where the caller
-    ends.
+    It holds for this moment, and for a call that nobody picks up: who rings, who is skipped and why, and where the
+    caller ends.
     """
     with app.reading() as (session, domain):
         details = _details(session, groups.get_group(session, domain, pilot))
