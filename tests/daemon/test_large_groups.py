@@ -169,7 +169,8 @@ def test_all_members_phones_are_asked_for_in_one_round_trip(light_rig: Rig, monk
     light_rig.group("5000", *extensions(MANY), policy="simultaneous")
     light_rig.phones(*extensions(MANY), behaviour=refuses(486))
     light_rig.call()  # the daemon learns the SIP profile
-    asked = recorded(monkeypatch, Connection, "ask")
+    asked, jobs = recorded(monkeypatch, Connection, "ask"), recorded(monkeypatch, Connection, "start_jobs")
     assert len(light_rig.call().offers) == MANY
+    assert [len(args[1]) for args, _ in jobs] == [MANY], "the directory, at the same time"
     names = [[command.name for command in args[1]] for args, _ in asked]
-    assert names[:3] == [["connect"], ["api"] * (3 * MANY), ["api"]], "and the switch for its room, as there are many"
+    assert names[:3] == [["connect"], ["api"] * (2 * MANY), ["api"]], "and the switch for its room, as there are many"
