@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from fshunt.cli.app import App
@@ -74,11 +75,18 @@ def check_database(settings: Settings) -> Check:
 
 def check_groups(app: App) -> Check:
     """Whether the groups of all domains can be read: their values are checked again for their kind."""
+    from fshunt.services import hours
+
     try:
         domains, found = _all_groups(app)
     except FshuntError as error:
         return Check("groups", False, str(error))
-    doubtful = [warning for group in found for warning in (*group.warnings(), *loop_warnings(group, found))]
+    now = datetime.now(UTC)
+    doubtful = [
+        warning
+        for group in found
+        for warning in (*group.warnings(), *loop_warnings(group, found), *hours.warnings_of(group, now))
+    ]
     return Check(
         "groups", True, " ".join([f"{count(len(found), 'group')} in {count(len(domains), 'domain')}.", *doubtful])
     )

@@ -28,7 +28,8 @@ def print_forecast(made: Forecast, group: Group, queued: int) -> None:
             f"{_after(made.stages[-1].starts_after + made.stages[-1].ring_seconds)}  waits for a member to be free"
         )
         where = f"at the latest {where}"
-    output.say(f"{_after(made.latest_seconds)}  {where} ({made.case})")
+    why = f"{made.case}: {made.closed}" if made.closed else made.case
+    output.say(f"{_after(made.latest_seconds)}  {where} ({why})")
 
 
 def _after(seconds: float) -> str:

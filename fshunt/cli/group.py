@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from time import sleep
 from typing import Any
 
@@ -14,13 +15,16 @@ from fshunt.cli import output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
 from fshunt.cli.forecast_page import print_forecast
-from fshunt.cli.group_page import print_group, warn_of
+from fshunt.cli.group_page import open_words, print_group, print_hours, warn_of, zone_of
 from fshunt.cli.options import given_group, group_options
+from fshunt.cli.times import host_zone, parse_length, parse_until
 from fshunt.db.queries.queue import queued_in
 from fshunt.db.queries.rows import domain_names
 from fshunt.errors import UsageError
 from fshunt.hunting.group import Group
+from fshunt.hunting.hours_text import parse_week
 from fshunt.services import groups, member_states
+from fshunt.services import hours as services
 from fshunt.services.destination_checks import CASES, ask_for, places_named
 from fshunt.services.forecast import forecast_json, next_caller
 from fshunt.services.groups import GroupDetails, details_of
@@ -31,6 +35,9 @@ LIST_TITLES = ("pilot", "name", "policy", "ring time", "members", "state")
 PLACES = {"voicemail", "transfer_context", *CASES}
 """The fields that say where callers are sent."""
 
+zone_option = click.option(
+    "--time-zone", type=params.ZONE, metavar="ZONE", help="Time zone of the group, such as Europe/Rome."
+)
 pilot_argument = click.argument("pilot", type=params.PILOT)
 
 
@@ -147,6 +154,8 @@ def list_(app: App) -> None:
 def _list_row(found: Group, seconds_per_ring: float) -> tuple[str, ...]:
     members = " ".join(member.extension for member in found.members)
     state = "enabled" if found.enabled else "disabled"
+    if found.enabled and not found.hours.is_always_open:
+        state = open_words(found, datetime.now(UTC))
     return found.pilot, found.name, found.policy, found.ring_time.describe(seconds_per_ring), members, state
 
 
@@ -180,6 +189,75 @@ def set_(app: App, /, pilot: str, force: bool, **options: Any) -> None:
         details = _details(session, groups.set_group(session, domain, pilot, **fields))
         _warn_of_others(app, session, details.group)
     _show(app, details, lambda: _print(app, details, found))
+
+
+@group.command("hours", example="fshunt group hours 5000 mon-fri 08:00-12:00,13:00-17:00 sat 09:00-12:00")
+@pilot_argument
+@click.argument("hours", nargs=-1)
+@click.option("--clear", is_flag=True, help="Have no hours: only holidays, or a person, close the group.")
+@zone_option
+@pass_app
+def hours_(app: App, pilot: str, hours: tuple[str, ...], clear: bool, time_zone: str | None) -> None:
+    """Show or set a group's business hours.
+
+    HOURS are days and times in turn. Days: mon to sun, mon-fri, mon,wed or daily; a day that is not named is closed.
+    Times: 08:00-12:00,13:00-17:00; an end that is not later is on the next day. They are in the group's time zone; a
+    group without one is given that of this host.
+
+    Outside its hours a group rings nobody: new callers go to the 'closed' destination, queued callers stay.
+    """
+    if clear and hours:
+        raise UsageError("Use either hours or --clear.")
+    if clear:
+        _change_hours(app, lambda s, domain: services.clear_hours(s, domain, pilot))
+    elif hours:
+        week = parse_week(hours)
+        zone = services.Zone(time_zone, host_zone())
+        _change_hours(app, lambda s, domain: services.set_hours(s, domain, pilot, week, zone))
+    else:
+        with app.reading() as (session, domain):
+            details = _details(session, groups.get_group(session, domain, pilot))
+        _show_hours(app, details)
+
+
+def _change_hours(app: App, change: Callable[[Session, str], Group]) -> None:
+    with app.writing() as (session, domain):
+        details = _details(session, change(session, domain))
+    _show_hours(app, details)
+
+
+def _show_hours(app: App, details: GroupDetails) -> None:
+    def page() -> None:
+        print_hours(details.group)
+        warn_of(details.group)
+
+    _show(app, details, page)
+
+
+@group.command("closed", example='fshunt group closed 5000 --until "2026-12-24 12:00"')
+@pilot_argument
+@click.option("--until", metavar="TIME", help="Open again at this time: 13:00, `today` (its end), 2026-12-24 12:00.")
+@click.option("--for", "length", metavar="AGE", help="Open again after 30m, 2h or 7d.")
+@click.option("--off", is_flag=True, help="Open it again: it is open in its hours.")
+@pass_app
+def closed(app: App, pilot: str, until: str | None, length: str | None, off: bool) -> None:
+    """Close a group by hand, or open it again.
+
+    It is closed, whatever its hours are, until it is opened again or until a time. New callers go to the 'closed'
+    destination; queued callers stay. Times are in the group's time zone, else that of this host.
+    """
+    if sum([until is not None, length is not None, off]) > 1:
+        raise UsageError("Use only one of --until, --for and --off.")
+    now = datetime.now(UTC)
+
+    def change(session: Session, domain: str) -> Group:
+        if off:
+            return services.open_group(session, domain, pilot)
+        zone = zone_of(groups.get_group(session, domain, pilot))
+        end = parse_until(until, now, zone) if until else parse_length(length, now) if length else None
+        return services.close_group(session, domain, pilot, until=end, now=now)
+
+    _change_hours(app, change)
 
 
 @group.command("enable", example="fshunt group enable 5000")

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, tzinfo
 
 from fshunt.cli import output
+from fshunt.cli.times import shown_until
+from fshunt.errors import BadValue
 from fshunt.hunting.availability import MemberState
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.group import Group, Member, WhenBusy
+from fshunt.hunting.hours import Holiday, zone_named
+from fshunt.hunting.hours_text import show_days, show_intervals, show_week
 from fshunt.hunting.policies import POLICIES, Remembers
 from fshunt.services.cluster_health import count
 from fshunt.services.groups import GroupDetails
+from fshunt.services.hours import state_of
+from fshunt.services.hours import warnings_of as hours_warnings
 from fshunt.services.member_states import STATE_WORDS, StateOfMember, stored_state
 from fshunt.services.serialize import pointed_at
 from fshunt.services.switch_checks import NOT_CONFIGURED
 
+HOLIDAY_TITLES = ("days", "name", "hours")
 MEMBER_TITLES = ("#", "member", "ring time", "weight", "confirm", "state", "idle since")
 
 
@@ -37,6 +46,7 @@ def _title(group: Group) -> str:
 def _facts(details: GroupDetails, seconds_per_ring: float) -> list[tuple[str, str]]:
     group = details.group
     return [
+        *hours_facts(group, datetime.now(UTC)),
         ("policy", f"{group.policy}: {POLICIES[group.policy].help}"),
         ("rotation", rotation_words(details)),
         ("ring time", group.ring_time.describe(seconds_per_ring)),
@@ -52,8 +62,59 @@ def _facts(details: GroupDetails, seconds_per_ring: float) -> list[tuple[str, st
         ("on no answer", destination_words(group.on_no_answer, group)),
         ("on busy", destination_words(group.on_busy, group)),
         ("on unreachable", destination_words(group.on_unreachable, group)),
+        ("on closed", "" if group.on_closed not in group.destinations else destination_words(group.on_closed, group)),
         ("transfer context", group.transfer_context or ""),
     ]
+
+
+def hours_facts(group: Group, now: datetime) -> list[tuple[str, str]]:
+    """Whether the group is open, and its hours; nothing of one that is always open."""
+    hours = group.hours
+    if hours.is_always_open or not group.enabled:
+        return []
+    zone = f", {group.time_zone}" if group.time_zone else ""
+    return [
+        ("state", open_words(group, now)),
+        ("hours", "; ".join(show_week(hours.week)) + zone if hours.week else ""),
+        ("holidays", _holiday_words(group, now)),
+    ]
+
+
+def print_hours(group: Group) -> None:
+    """Print the page of a group's hours."""
+    output.say(_title(group), bold=True)
+    facts = hours_facts(group, datetime.now(UTC))
+    output.facts(facts or [("state", "always open" if group.enabled else "disabled")])
+
+
+def print_holidays(holidays: Sequence[Holiday]) -> None:
+    """Print the table of holidays."""
+    output.table(HOLIDAY_TITLES, [(show_days(each), each.name, show_intervals(each.intervals)) for each in holidays])
+
+
+def open_words(group: Group, now: datetime) -> str:
+    """Whether the group is open, why not, and until when; times are in its time zone."""
+    state = state_of(group, now)
+    words = "open" if state.closed is None else f"closed: {state.closed}"
+    if state.until is None:
+        return words
+    return f"{words}{'' if state.closed is None else ','} until {shown_until(state.until, now, zone_of(group))}"
+
+
+def zone_of(group: Group) -> tzinfo | None:
+    """The time zone in which the times of a group are shown and read: its own, else that of this host (None)."""
+    with suppress(BadValue):
+        return None if group.time_zone is None else zone_named(group.time_zone)
+    return None
+
+
+def _holiday_words(group: Group, now: datetime) -> str:
+    today = now.astimezone(zone_of(group)).date()
+    ahead = [each for each in group.hours.holidays if each.last >= today]
+    if not ahead:
+        return ""
+    following = min(ahead, key=lambda each: (each.first, each.last))
+    return f"{count(len(ahead), 'holiday')} ahead, next {following.name} {show_days(following)}"
 
 
 def _auto_block_words(group: Group) -> str:
@@ -113,6 +174,8 @@ def _member_row(member: Member, group: Group, seconds_per_ring: float, state: st
 def state_words(member: Member, state: StateOfMember) -> str:
     """A member's state; for one that is blocked, by how many unanswered calls."""
     blocked = "blocked"
+    if member.blocked_until is not None:
+        blocked += f" until {shown_until(member.blocked_until, datetime.now(UTC))}"
     if member.auto_blocked:
         blocked += f" after {count(member.unanswered_in_a_row, 'unanswered call')}"
     if state.word is MemberState.BLOCKED:
@@ -123,5 +186,5 @@ def state_words(member: Member, state: StateOfMember) -> str:
 
 def warn_of(group: Group) -> None:
     """Print the group's warnings on stderr."""
-    for warning in group.warnings():
+    for warning in (*group.warnings(), *hours_warnings(group, datetime.now(UTC))):
         output.warn(warning)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from time import sleep
 from typing import Any
 
@@ -16,6 +16,7 @@ from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
 from fshunt.cli.group_page import print_members, state_words, warn_of
 from fshunt.cli.options import given_member, member_options
+from fshunt.cli.times import parse_length, parse_until, shown_until
 from fshunt.errors import UsageError
 from fshunt.hunting.addresses import MemberAddress
 from fshunt.hunting.availability import MemberState
@@ -190,18 +191,25 @@ def disable(app: App, pilot: str, ext: MemberAddress) -> None:
     _change(app, f"Disabled {ext}", lambda s, domain: members.enable_member(s, domain, pilot, ext, False))
 
 
-@member.command("block", example="fshunt member block 1003")
+@member.command("block", example="fshunt member block 1003 --until 13:00")
 @click.argument("ext", type=params.BLOCKABLE)
+@click.option("--until", metavar="TIME", help="Until this time: 13:00, `today` (its end), 2026-12-24 12:00.")
+@click.option("--for", "length", metavar="AGE", help="For 30m, 2h or 7d.")
 @pass_app
-def block(app: App, ext: str) -> None:
-    """Skip EXT in all groups until it is unblocked.
+def block(app: App, ext: str, until: str | None, length: str | None) -> None:
+    """Skip EXT in all groups until it is unblocked, or until a time.
 
-    This is the member's own choice; `disable` is the administrator's.
+    Times are those of this host. This is the member's own choice; `disable` is the administrator's.
     """
+    if until is not None and length is not None:
+        raise UsageError("Use only one of --until and --for.")
+    now = datetime.now(UTC)
+    end = parse_until(until, now) if until else parse_length(length, now) if length else None
     with app.writing() as (session, domain):
-        pilots = members.block(session, domain, ext, True)
-    sentence = f"{ext} is blocked in all groups of {domain}."
-    app.show("block", lambda: block_json(domain, ext, True, pilots), lambda: output.say(sentence))
+        pilots = members.block(session, domain, ext, True, until=end, now=now)
+    when = f" until {shown_until(end, now)}" if end else ""
+    sentence = f"{ext} is blocked in all groups of {domain}{when}."
+    app.show("block", lambda: block_json(domain, ext, True, pilots, end), lambda: output.say(sentence))
 
 
 @member.command("unblock", example="fshunt member unblock 1003")

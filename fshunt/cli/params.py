@@ -13,6 +13,7 @@ from fshunt.cli.app import App
 from fshunt.errors import BadValue, FshuntError
 from fshunt.hunting import validation
 from fshunt.hunting.addresses import MemberAddress, parse_member
+from fshunt.hunting.hours import check_zone
 from fshunt.hunting.suggestions import did_you_mean
 from fshunt.settings import listen_address
 
@@ -139,4 +140,5 @@ POSITION = Word("position", lambda word: int(validation.check_position(word)))
 MEMBER = FromDatabase("ext", _address, _members)
 NEW_MEMBER = Word("ext", _address)
 BLOCKABLE = FromDatabase("ext", _extension_or_external, _members)
+ZONE = Word("zone", check_zone)
 LISTEN = Word("address", listen_address)

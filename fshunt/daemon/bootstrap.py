@@ -6,13 +6,14 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from uuid import uuid4
 
 import gevent
 
 from fshunt.daemon.call.live_calls import LiveCalls
-from fshunt.daemon.clock import SteadyClock
+from fshunt.daemon.clock import SteadyClock, utc_now
 from fshunt.daemon.cluster.claim_audit import ClaimAudit
 from fshunt.daemon.cluster.claims import Claims
 from fshunt.daemon.cluster.heartbeat import Heartbeat
@@ -63,16 +64,17 @@ def build(
     notifier: Notifier | None = None,
     last_errors: Callable[[], list[dict[str, str]]] = list,
     current: CurrentSettings | None = None,
+    wall: Callable[[], datetime] = utc_now,
 ) -> Daemon:
     """Return a daemon that is not started; raise DatabaseError if the database is not migrated.
 
-    ``current`` holds the same settings, for whoever reloads them.
+    ``current`` holds the same settings, for whoever reloads them; ``wall`` is the clock of the machine.
     A database that cannot be reached now is no reason not to start: callers go to the fallback until it can be.
     """
     for switch in settings.switch:
         switch.password()  # a file that cannot be read, or FreeSWITCH's default password: said now, not at night
     _check_database(settings)
-    notifier, clock = notifier or Notifier({}), SteadyClock()
+    notifier, clock = notifier or Notifier({}), SteadyClock(wall)
     database_changed: Signal[[]] = Signal()
     metrics = Metrics()
     deps = _dependencies(current or CurrentSettings(settings), clock, metrics, database_changed)
@@ -108,7 +110,7 @@ def _dependencies(
     database, queue, phone_waits = _database(settings, metrics, database_changed), CallQueue(), PhoneWaits()
     outbox = Outbox(database, OutboxFile(settings.outbox_dir, settings.node_name))
     audit = ClaimAudit(settings.claim_audit_file, run_id)
-    claims = Claims(database, outbox, queue, run_id=run_id, audit=audit)
+    claims = Claims(database, outbox, queue, run_id=run_id, audit=audit, wall=clock.wall)
     phones_changed: Signal[[Change]] = Signal()
     switch_state_taken: Signal[[]] = Signal()
     observers = Observers(phones_changed.send, switch_state_taken.send, metrics.switch_error)
@@ -135,6 +137,7 @@ def _dependencies(
         known_users=KnownUsers(),
         slow_directories=SlowDirectories(time.monotonic),
         now=clock.now,
+        wall=clock.wall,
     )
 
 

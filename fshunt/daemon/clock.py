@@ -30,17 +30,18 @@ class SteadyClock:
     """The wall clock, except that it never goes back: set back, it goes on from where it was.
 
     A clock that is set forward is believed, since a machine that slept has no other way to know the time.
+    ``wall`` is the clock as the machine has it.
     """
 
     def __init__(self, wall: Callable[[], datetime] = utc_now, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._wall, self._monotonic = wall, monotonic
+        self.wall, self._monotonic = wall, monotonic
         self._last, self._at = wall(), monotonic()
         self._told = False
 
     def now(self) -> datetime:
         """The time for a row."""
         at = self._monotonic()
-        steady, wall = self._last + timedelta(seconds=at - self._at), self._wall()
+        steady, wall = self._last + timedelta(seconds=at - self._at), self.wall()
         behind = (steady - wall).total_seconds()
         if behind > WORTH_A_WORD_SECONDS and not self._told:
             log.warning("the clock of this machine was set back by %.0f s; records go on by the time before", behind)

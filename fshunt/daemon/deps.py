@@ -50,6 +50,8 @@ class Dependencies:
     slow_directories: SlowDirectories
     now: Callable[[], datetime]
     """The wall clock that never goes back, for rows; never for timers."""
+    wall: Callable[[], datetime]
+    """The wall clock as the machine has it, for what holds until a time of the day: hours, and blocks with an end."""
     monotonic: Callable[[], float] = time.monotonic
     seed: Callable[[], int] = field(default=lambda: random.SystemRandom().getrandbits(32))
 

@@ -93,7 +93,7 @@ def _what_watches(parts: Parts) -> Iterator[Service]:
     for each in deps.monitor.switches:
         yield Service(f"switch {each.switch.name}", each.run, on_error=each.broke_down)
     groups = GroupReader(deps.database, deps.group_cache, parts.clock, settings.node_name)
-    changes = LiveChanges(deps.database, settings.database_url, deps.queue, lambda: parts.calls)
+    changes = LiveChanges(deps.database, settings.database_url, deps.queue, lambda: parts.calls, deps.wall)
     yield Service("group reader", groups.run, start=partial(deps.monitor.wait_until_tried, START_STATE_SECONDS))
     yield Service(
         "heartbeat",

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, MetaData, String, UniqueConstraint, false, text
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Date,
+    Float,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from fshunt.db.types import SeenText, UtcDateTime
@@ -31,6 +43,7 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         str: String(),
         float: Float(),
+        date: Date(),
         datetime: UtcDateTime(),
         dict[str, Any]: JSON(none_as_null=True),
     }
@@ -46,7 +59,10 @@ class Domain(Base):
 
 
 class HuntGroup(Base):
-    """A hunt group. Times in seconds; exactly one of ``rings`` and ``ring_seconds`` is set."""
+    """A hunt group. Times in seconds; exactly one of ``rings`` and ``ring_seconds`` is set.
+
+    ``closed_since`` None: no person has closed it; else it is closed until ``closed_until`` (None: until it is opened).
+    """
 
     __tablename__ = "groups"
     __table_args__ = (
@@ -80,6 +96,43 @@ class HuntGroup(Base):
     answer_first: Mapped[bool] = mapped_column(server_default=false())
     transfer_context: Mapped[str | None]
     caller_id_number: Mapped[str | None]
+    on_closed: Mapped[str] = mapped_column(server_default="voicemail")
+    time_zone: Mapped[str | None]
+    closed_since: Mapped[datetime | None]
+    closed_until: Mapped[datetime | None]
+
+
+class BusinessHours(Base):
+    """One interval in which a group is open, in minutes after the midnight of its ``weekday`` (0 is Monday).
+
+    ``closes`` beyond 24 hours is on the next day. A group without any is not closed by hours. They are read only of a
+    group with a time zone.
+    """
+
+    __tablename__ = "business_hours"
+    __table_args__ = (
+        CheckConstraint("weekday BETWEEN 0 AND 6", name="weekday"),
+        CheckConstraint("opens BETWEEN 0 AND 1439", name="opens"),
+        CheckConstraint("closes > opens AND closes <= opens + 1440", name="closes"),
+    )
+
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True)
+    weekday: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    opens: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    closes: Mapped[int]
+
+
+class GroupHoliday(Base):
+    """A holiday of a group, from its first day to its last one; ``hours`` as ``hours_text`` reads them (`closed`)."""
+
+    __tablename__ = "holidays"
+    __table_args__ = (CheckConstraint("last_day >= first_day", name="days"),)
+
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True)
+    first_day: Mapped[date] = mapped_column(primary_key=True)
+    last_day: Mapped[date] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    hours: Mapped[str]
 
 
 class HuntMember(Base):
@@ -149,6 +202,7 @@ class Block(Base):
     """An extension that is blocked in all groups of the domain.
 
     ``reason`` None: by its user; ``auto``: by fshunt, after unanswered calls in a row (``auto_block`` of a group).
+    ``until`` None: until it is unblocked; a row whose end is past counts for nothing, and is removed later.
     """
 
     __tablename__ = "blocks"
@@ -157,6 +211,7 @@ class Block(Base):
     extension: Mapped[str] = mapped_column(primary_key=True)
     since: Mapped[datetime]
     reason: Mapped[str | None]
+    until: Mapped[datetime | None]
 
 
 class Claim(Base):

@@ -93,8 +93,9 @@ class MemberStatus:
     """How the last offer of this very call to the member ended."""
 
     @classmethod
-    def of(cls, member: Member, *, claimed: bool = False, acquired: bool = False) -> MemberStatus:
-        """Return what the database knew of a member when the group was read."""
+    def of(cls, member: Member, now: datetime, *, claimed: bool = False, acquired: bool = False) -> MemberStatus:
+        """Return what the database knew of a member when the group was read; a block may have ended by now."""
+        member = member.at(now)
         return cls(
             enabled=member.enabled,
             blocked=member.blocked,

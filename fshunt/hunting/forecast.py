@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from fshunt.errors import BadValue
 from fshunt.hunting.availability import MemberStatus, SkipReason, skip_reason
 from fshunt.hunting.destinations import Destination
 from fshunt.hunting.group import MAX_WAIT_SECONDS, Group, Member
+from fshunt.hunting.hours import Closed
 from fshunt.hunting.hunt import Case, Hunt, Stage
 from fshunt.hunting.policies import policy_named
 from fshunt.hunting.policy_input import PolicyInput
@@ -57,6 +59,8 @@ class Forecast:
     latest_seconds: float
     case: Case
     destination: Destination
+    closed: Closed | None = None
+    """What has closed the group: then nobody rings."""
 
     @property
     def rings(self) -> list[ForecastStage]:
@@ -104,7 +108,7 @@ class _Rehearsal:
     def _skips(self, stage: Stage) -> Iterator[ForecastSkip]:
         group, then = self.hunt.group, self.now + timedelta(seconds=self.seconds)
         for member in stage.members:
-            status = self.statuses.get(member.id, MemberStatus.of(member))
+            status = self.statuses.get(member.id, MemberStatus.of(member, then))
             reason = skip_reason(
                 status, call_waiting=group.call_waiting, wrap_up_seconds=group.wrap_up_seconds, now=then
             )
@@ -132,15 +136,23 @@ def forecast(
     """
     drawn = policy_named(group.policy).drawn
     order = _by_weight(policy_input) if drawn else policy_input
-    rehearsal = _Rehearsal(Hunt("", "", group, order), statuses, now, seconds_per_ring)
-    if _no_phone(rehearsal.hunt, statuses):
+    rehearsal = _Rehearsal(Hunt("", "", group, order, closed=_closed(group, now)), statuses, now, seconds_per_ring)
+    if _no_phone(rehearsal.hunt, statuses, now):
         rehearsal.seconds = min(wait_for_phone_seconds, rehearsal.gives_up_after)
     rehearsal.run()
     hunt, latest = rehearsal.hunt, rehearsal.seconds
     waits = hunt.waits() and latest < rehearsal.gives_up_after
     if waits:
         latest = latest + MAX_WAIT_SECONDS if group.hunt_timeout is None else group.hunt_timeout
-    return Forecast(tuple(rehearsal.stages), drawn, waits, latest, hunt.case(), hunt.destination())
+    return Forecast(tuple(rehearsal.stages), drawn, waits, latest, hunt.case(), hunt.destination(), hunt.closed)
+
+
+def _closed(group: Group, now: datetime) -> Closed | None:
+    """What has closed the group; nothing does where its time zone does not exist."""
+    try:
+        return group.closed_at(now)
+    except BadValue:
+        return None
 
 
 def _by_weight(policy_input: PolicyInput) -> PolicyInput:
@@ -149,7 +161,7 @@ def _by_weight(policy_input: PolicyInput) -> PolicyInput:
     return replace(policy_input, policy=_IN_ORDER, members=tuple(members))
 
 
-def _no_phone(hunt: Hunt, statuses: Mapping[int, MemberStatus]) -> bool:
+def _no_phone(hunt: Hunt, statuses: Mapping[int, MemberStatus], now: datetime) -> bool:
     """Whether no member who may ring has a phone that can be dialled."""
-    may_ring = [statuses[member.id] for member in hunt.may_ring() if member.id in statuses]
+    may_ring = [statuses[member.id] for member in hunt.may_ring(now) if member.id in statuses]
     return bool(may_ring) and all(each.registered is False or each.undialable is not None for each in may_ring)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from fshunt.hunting.addresses import MemberAddress
 from fshunt.hunting.destinations import GROUP_BOX, Destination
+from fshunt.hunting.hours import ALWAYS_OPEN, Closed, Hours, State, closed_at, state_at
 from fshunt.hunting.ringtime import DEFAULT_RING_TIME, RingTime
 
 MIN_WEIGHT, MAX_WEIGHT = 0, 100
@@ -32,7 +33,7 @@ class Member:
 
     ``ring_time`` None means the group's; ``idle_since`` is when the member's last call through this group's pilot
     ended (None: never called). ``unanswered_in_a_row`` counts calls; ``auto_blocked`` says that the block is due to
-    them, and not set by the member.
+    them, and not set by the member. ``blocked_until`` None: until the member is unblocked.
     """
 
     id: int
@@ -46,6 +47,7 @@ class Member:
     idle_since: datetime | None = None
     unanswered_in_a_row: int = 0
     auto_blocked: bool = False
+    blocked_until: datetime | None = None
     caller_id_number: str | None = None
     """For an external member: the number that the leg shows, instead of the group's or the gateway's."""
 
@@ -53,6 +55,12 @@ class Member:
     def extension(self) -> str:
         """The text that is shown and recorded: ``1001`` or ``+14155550123@carrier``."""
         return str(self.address)
+
+    def at(self, now: datetime) -> Member:
+        """Return the member as it is at a moment: a block may have ended since it was read."""
+        if not self.blocked or self.blocked_until is None or now < self.blocked_until:
+            return self
+        return replace(self, blocked=False, auto_blocked=False, blocked_until=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,7 @@ class Group:
     on_no_answer: Destination = GROUP_BOX
     on_busy: Destination = GROUP_BOX
     on_unreachable: Destination = GROUP_BOX
+    on_closed: Destination = GROUP_BOX
     enabled: bool = True
     answer_first: bool = False
     """Whether a caller is answered before waiting in the call queue."""
@@ -87,7 +96,24 @@ class Group:
     """The dialplan context of this group's transfers; None: the setting ``transfer_context``, else the caller's."""
     caller_id_number: str | None = None
     """The number that external legs of this group show; None: the gateway's, else the caller's."""
+    time_zone: str | None = None
+    """That of ``hours``; None: they are in UTC."""
+    hours: Hours = ALWAYS_OPEN
     members: tuple[Member, ...] = field(default=())
+
+    @property
+    def destinations(self) -> tuple[Destination, ...]:
+        """Where callers are sent in each case; while it is closed, only if it may be, or has a destination for it."""
+        cases = (self.on_no_answer, self.on_busy, self.on_unreachable)
+        return cases if self.hours.is_always_open and self.on_closed == GROUP_BOX else (*cases, self.on_closed)
+
+    def closed_at(self, now: datetime) -> Closed | None:
+        """Return what closes the group at a moment; None: nothing, or it is disabled. Raises BadValue for its zone."""
+        return closed_at(self.hours, self.time_zone, now) if self.enabled else None
+
+    def state_at(self, now: datetime) -> State:
+        """Return whether the group is open at a moment, why not, and until when. Raises BadValue for its zone."""
+        return state_at(self.hours, self.time_zone, now, enabled=self.enabled)
 
     def box(self) -> str | None:
         """Return the voicemail box: the group's own, else that of the last member in sequence who is an extension.
@@ -120,7 +146,7 @@ class Group:
                 f"Group {self.pilot} has one member and no other box: "
                 f"it does no more than the own forwarding of extension {self.members[0].extension}."
             )
-        if self.box() is None and GROUP_BOX in (self.on_no_answer, self.on_busy, self.on_unreachable):
+        if self.box() is None and GROUP_BOX in self.destinations:
             found.append(f"Group {self.pilot} has no voicemail box: unanswered callers are disconnected.")
         if self.answer_first and self.when_busy is not WhenBusy.QUEUE:
             found.append(
@@ -133,8 +159,6 @@ class Group:
         return found
 
     def _box_is_the_only_members(self) -> bool:
-        boxes = {
-            self.box() if d.value is None else str(d) for d in (self.on_no_answer, self.on_busy, self.on_unreachable)
-        }
+        boxes = {self.box() if d.value is None else str(d) for d in self.destinations}
         own = self.members[0].address.number
         return boxes <= {own, f"voicemail:{own}", None}

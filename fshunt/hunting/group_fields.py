@@ -30,6 +30,7 @@ from fshunt.hunting.group import (
     Member,
     WhenBusy,
 )
+from fshunt.hunting.hours import check_zone
 from fshunt.hunting.policies import POLICIES, policy_named
 from fshunt.hunting.ringtime import MAX_RING_SECONDS, MAX_RINGS, MIN_RING_SECONDS, RingTime
 from fshunt.hunting.suggestions import did_you_mean
@@ -391,6 +392,12 @@ _GROUP_FIELDS = (
         help=f"Where the caller goes when all members are disabled, blocked or without a phone: {_DESTINATION_FORMS}.",
         option="--on-unreachable",
     ),
+    _destination(
+        name="on_closed",
+        label="On closed",
+        help=f"Where the caller goes while the group is closed: {_DESTINATION_FORMS}.",
+        option="--on-closed",
+    ),
     Field(
         name="transfer_context",
         kind=FieldKind.TEXT,
@@ -414,6 +421,18 @@ _GROUP_FIELDS = (
         option="--answer-first",
     ),
     _caller_id_number("The group's number that external members see. Without one: the gateway's."),
+    Field(
+        name="time_zone",
+        kind=FieldKind.TEXT,
+        label="Time zone",
+        help="Time zone of the group's business hours and holidays, such as Europe/Rome.",
+        option="--time-zone",
+        metavar="ZONE",
+        check=check_zone,
+        optional=True,
+        clearable=True,
+        cleared_help=_TAKES_AWAY,
+    ),
     Field(
         name="enabled",
         kind=FieldKind.FLAG,
@@ -518,7 +537,7 @@ def options(fields: Iterable[Field]) -> list[Field]:
 
 def check_destinations(group: Group) -> None:
     """Raise UsageError if a destination leads back to the group."""
-    for destination in (group.on_no_answer, group.on_busy, group.on_unreachable):
+    for destination in group.destinations:
         if destination == Destination(destination.kind.TRANSFER, group.pilot):
             raise UsageError(f"{group.pilot} cannot transfer to {group.pilot}: its callers would go round in circles.")
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 
 from fshunt.hunting.availability import AUTO_BLOCKED, DIRECTORY, MemberStatus, SkipReason
 from fshunt.hunting.destinations import GROUP_BOX, Destination, DestinationKind
 from fshunt.hunting.group import Group, Member, WhenBusy
+from fshunt.hunting.hours import Closed
 from fshunt.hunting.loops import NO_OVERFLOWS, Overflows
 from fshunt.hunting.policies import decide
 from fshunt.hunting.policy_input import PolicyInput
@@ -21,6 +23,8 @@ class Case(StrEnum):
     NO_ANSWER = "nobody answered"
     BUSY = "everybody busy"
     UNREACHABLE = "nobody reachable"
+    CLOSED = "closed"
+    """The group was closed when the caller arrived; nobody is rung."""
     LOOP = "loop"
     """The caller has overflowed into the group once too often; nobody is rung."""
 
@@ -86,6 +90,8 @@ class Hunt:
     """The numbers that the caller shows: an external member who calls is on a call, too."""
     overflows: Overflows = NO_OVERFLOWS
     """The groups that the caller has overflowed from until now."""
+    closed: Closed | None = None
+    """What had closed the group when the caller arrived."""
     offer_ids: set[str] = field(default_factory=set)
     """The ids of all offers of this hunt."""
     _resumes_at: tuple[int, int] = (0, 0)
@@ -104,9 +110,10 @@ class Hunt:
     def stages(self) -> Iterator[Stage]:
         """Yield the stages in the policy's order, cycle after cycle (invariant I7).
 
-        A group that is disabled has no stages; nor has one without members, or one that is entered once too often.
+        A group that is disabled or closed has no stages; nor has one without members, or one that is entered once too
+        often.
         """
-        if not self.group.enabled or self.is_loop():
+        if self.rings_nobody:
             return
         plan = decide(self.policy_input)
         for cycle in range(1, self.group.cycles + 1):
@@ -145,9 +152,14 @@ class Hunt:
 
     def waits(self) -> bool:
         """Tell whether the caller waits for a member who is busy now (``when_busy``, design, section 4)."""
-        if not self.group.enabled or self.is_loop() or self.group.when_busy is not WhenBusy.QUEUE:
+        if self.rings_nobody or self.group.when_busy is not WhenBusy.QUEUE:
             return False
         return any(self._is_busy(member) for member in self.queued_for())
+
+    @property
+    def rings_nobody(self) -> bool:
+        """Whether the caller goes to a destination at once, whoever is free."""
+        return not self.group.enabled or self.closed is not None or self.is_loop()
 
     def is_loop(self) -> bool:
         """Tell whether the caller goes round from group to group, and so to the box of this one."""
@@ -159,11 +171,11 @@ class Hunt:
             return any(member.address.has_number(number) for number in self.caller_numbers)
         return member.address.at(self.group.domain).lower() in self.caller_ids
 
-    def may_ring(self) -> tuple[Member, ...]:
-        """Return the members who may be rung if they have a phone, as the group was read; none if it is disabled."""
-        if not self.group.enabled:
+    def may_ring(self, now: datetime) -> tuple[Member, ...]:
+        """Return the members who may be rung if they have a phone, as the group was read."""
+        if self.rings_nobody:
             return ()
-        return tuple(m for m in self.group.members if m.enabled and not m.blocked and not self.is_caller(m))
+        return tuple(m for m in self.group.members if m.enabled and not m.at(now).blocked and not self.is_caller(m))
 
     def queued_for(self) -> tuple[Member, ...]:
         """Return the members for whom a queued caller waits, in order of position.
@@ -269,9 +281,16 @@ class Hunt:
         """Return why nobody took the call: an unanswered phone outweighs a busy one, a busy one a missing one."""
         if self.is_loop():
             return Case.LOOP
+        if self.closed is not None:
+            return Case.CLOSED
         if self._ends & _NOBODY_ANSWERED:
             return Case.NO_ANSWER
         return Case.BUSY if self._ends & _BUSY else Case.UNREACHABLE
+
+    def why(self) -> str:
+        """Return the case in words; of a closed group with what has closed it."""
+        case = self.case()
+        return f"{case}: {self.closed}" if case is Case.CLOSED else case.value
 
     def destination(self) -> Destination:
         """Return where the caller goes now, with the box filled in."""
@@ -280,6 +299,7 @@ class Hunt:
             Case.NO_ANSWER: group.on_no_answer,
             Case.BUSY: group.on_busy,
             Case.UNREACHABLE: group.on_unreachable,
+            Case.CLOSED: group.on_closed,
             Case.LOOP: GROUP_BOX,
         }[self.case()]
         if chosen.kind is DestinationKind.VOICEMAIL and chosen.value is None:

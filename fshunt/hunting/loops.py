@@ -86,5 +86,4 @@ def loop_warnings(group: Group, groups: Iterable[Group]) -> list[str]:
 
 
 def _overflow_numbers(group: Group) -> list[str]:
-    destinations = (group.on_no_answer, group.on_busy, group.on_unreachable)
-    return [each.value for each in destinations if each.kind is DestinationKind.TRANSFER and each.value]
+    return [each.value for each in group.destinations if each.kind is DestinationKind.TRANSFER and each.value]

@@ -20,6 +20,7 @@ from fshunt.db.queries.rows import find_group_id
 from fshunt.errors import NotFound
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import columns_of
+from fshunt.hunting.hours_text import show_days, show_intervals, show_week
 
 __all__ = [
     "Actor",
@@ -33,6 +34,7 @@ __all__ = [
     "get_change",
     "group_values",
     "history",
+    "hours_values",
     "last_change_id",
     "member_values",
     "record",
@@ -42,6 +44,9 @@ __all__ = [
 
 LIMIT = 50
 """Changes on a page where nobody says how many."""
+
+HOLIDAY = "holiday "
+"""Before the days and the name of a holiday, in the values of a change."""
 
 ACTOR, SILENT, UNDOES, LAST = "fshunt_actor", "fshunt_audit_silent", "fshunt_undoes", "fshunt_last_change"
 """Keys in a session's ``info``."""
@@ -148,8 +153,22 @@ def record_of_group(
 
 
 def group_values(group: Group) -> dict[str, Any]:
-    """Return a whole group as a change has it: its settings, and its members in order."""
-    return columns_of(group) | {"members": [columns_of(member) for member in group.members]}
+    """Return a whole group as a change has it: its settings, its members in order, and its hours."""
+    members = [columns_of(member) for member in group.members]
+    return columns_of(group) | {"members": members, "hours": hours_values(group)}
+
+
+def hours_values(group: Group) -> dict[str, str | None]:
+    """Return the hours of a group as a change has them, each holiday under a name of its own."""
+    hours, by_hand = group.hours, group.hours.by_hand
+    holidays = {f"{HOLIDAY}{show_days(day)} {day.name}": show_intervals(day.intervals) for day in hours.holidays}
+    return {
+        "time_zone": group.time_zone,
+        "hours": " ".join(show_week(hours.week)) or None,
+        "closed_since": None if by_hand is None else by_hand.since.isoformat(),
+        "closed_until": None if by_hand is None or by_hand.until is None else by_hand.until.isoformat(),
+        **holidays,
+    }
 
 
 def member_values(member: Member) -> dict[str, Any]:

@@ -390,7 +390,8 @@ def count(number: int, what: str) -> str:
     """Return so many, in words: `1 claim`, `2 claims`."""
     if number == 1:
         return f"1 {what}"
-    return f"{number} {what[:-1]}ies" if what.endswith("y") else f"{number} {what}s"
+    plural = f"{what[:-1]}ies" if what.endswith("y") and what[-2] not in "aeiou" else f"{what}s"
+    return f"{number} {plural}"
 
 
 def _failed_finding(number: int, last: SeenCall) -> Finding:

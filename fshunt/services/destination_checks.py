@@ -16,7 +16,7 @@ from fshunt.settings import Settings, WatchedSwitch
 DEFAULT_CONTEXT = "default"
 """Where a transfer is looked for if neither the group nor the setting names a context: that of most callers."""
 
-CASES = ("on_no_answer", "on_busy", "on_unreachable")
+CASES = ("on_no_answer", "on_busy", "on_unreachable", "on_closed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def ask_for(places: Sequence[Place], switches: Sequence[WatchedSwitch]) -> Findi
 
 
 def _destinations(group: Group, kind: DestinationKind) -> list[Destination]:
-    return [d for d in (getattr(group, case) for case in CASES) if d.kind is kind]
+    return [destination for destination in group.destinations if destination.kind is kind]
 
 
 def _once(places: Sequence[Place]) -> list[Place]:

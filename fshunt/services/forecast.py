@@ -47,6 +47,8 @@ def forecast_json(made: Forecast, group: Group, queued: int) -> dict[str, Any]:
         "waits": made.waits,
         "latest_seconds": made.latest_seconds,
         "case": made.case.value,
+        "closed_by": None if made.closed is None else made.closed.why.value,
+        "closed_by_holiday": None if made.closed is None else made.closed.holiday,
         "destination": str(made.destination),
         "stages": [
             {

@@ -34,6 +34,7 @@ from fshunt.hunting.group_fields import (
 from fshunt.hunting.loops import loop_warnings
 from fshunt.hunting.policies import POLICIES, Remembers
 from fshunt.hunting.rotation import RotationPointer, next_index
+from fshunt.services import hours
 from fshunt.services.audit import ChangeKind, Subject, as_one_change, group_values, record_of_group
 from fshunt.services.members import add_members, forget_stray_blocks
 
@@ -173,6 +174,8 @@ def restore_group(
         for member in values["members"]:
             fields = _attributes(MEMBER_FIELDS, member, "extension")
             add_members(s, domain, pilot, [parse_member(member["extension"])], shared=shared, **fields)
+        if "hours" in values:
+            hours.restore(s, domain, pilot, values["hours"])
     restored = get_group(s, domain, pilot)
     add_grants(s, restored.id, values.get(ADMINISTRATORS, ()))
     record_of_group(s, restored, Subject.GROUP, ChangeKind.ADD, pilot, after=group_values(restored))
@@ -193,6 +196,8 @@ def _check(group: Group) -> None:
     validation.check_domain(group.domain)
     check_stored(group)
     check_destinations(group)
+    if group.time_zone is None and (group.hours.week or group.hours.holidays):
+        raise UsageError(f"Group {group.pilot} has business hours or holidays, which are in its time zone.")
 
 
 def _changed(s: Session, group: Group, **fields: Any) -> Group:

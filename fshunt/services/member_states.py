@@ -110,7 +110,7 @@ def of_group(
     if not group.members:
         return GroupStates(at)
     with store.reading() as session:
-        claimed, blocked = claimed_members(session, group.domain), blocked_since(session, [group.id])
+        claimed, blocked = claimed_members(session, group.domain), blocked_since(session, [group.id], at)
     answers, sentences = ask(switches, group)
     living = _living(store, url, pause) if claimed else set()
     phones = SwitchPhones([each.seen(group.domain) for each in answers], complete=bool(answers) and not sentences)
@@ -164,7 +164,7 @@ def _remarks(group: Group, answers: list[SwitchAnswer]) -> Iterator[str]:
 
 def stored_state(member: Member) -> StateOfMember:
     """Return a member's state by its own row alone."""
-    return StateOfMember(member_state(MemberStatus.of(member)))
+    return StateOfMember(member_state(MemberStatus.of(member, datetime.now(UTC))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ def _state(member: Member, group: Group, known: Known, now: datetime) -> tuple[S
     holds = claimed is not None and not (left and phones.complete)
     claim = None if calls or registered is False or not holds else claimed
     status = replace(
-        MemberStatus.of(member, claimed=holds),
+        MemberStatus.of(member, now, claimed=holds),
         registered=registered,
         do_not_disturb=not external and phones.do_not_disturb(member.address.number),
         undialable=None if external else phones.undialable(member.address.number),

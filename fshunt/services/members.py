@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, select, update
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Block, GroupRotation, HuntGroup, HuntMember
 from fshunt.db.notifications import announce
 from fshunt.db.queries.changes import block_values
-from fshunt.db.queries.rows import BLOCKS, find_domain_id, find_group, lock_rotation, pointer_of
+from fshunt.db.queries.rows import BLOCK_HOLDS, BLOCKS, find_domain_id, find_group, lock_rotation, pointer_of
 from fshunt.db.statements import insert_into
 from fshunt.errors import Conflict, NotFound, UsageError
 from fshunt.hunting.addresses import MemberAddress, parse_member
@@ -138,11 +138,20 @@ def enable_member(s: Session, domain: str, pilot: str, address: MemberAddress, e
     return set_member(s, domain, pilot, address, enabled=enabled)
 
 
-def block(s: Session, domain: str, extension: str, blocked: bool, *, now: datetime | None = None) -> list[str]:
+def block(
+    s: Session,
+    domain: str,
+    extension: str,
+    blocked: bool,
+    *,
+    until: datetime | None = None,
+    now: datetime | None = None,
+) -> list[str]:
     """Take the extension (or ``number@gateway``) out of all groups of the domain for now, or put it back.
 
-    Put back, it may let as many calls ring out as if it never had (``auto_block``). Returns the pilots of its groups.
-    Raises BadValue, or NotFound if it is in no group of the domain.
+    A block ends by itself at ``until`` (None: it does not). Put back by this, an extension may let as many calls ring
+    out as if it never had (``auto_block``). Returns the pilots of its groups. Raises BadValue, UsageError for an end
+    that is past, or NotFound if it is in no group of the domain.
     """
     address = parse_member(extension)
     key = str(address)
@@ -150,13 +159,13 @@ def block(s: Session, domain: str, extension: str, blocked: bool, *, now: dateti
     pilots = [pilot for pilot, member in _memberships(s, domain_id, address) if member == address]
     if not pilots:
         raise NotFound(f"{key} is in no group of {domain}: only a member can be blocked.")
-    before = block_of(s, domain_id, key)
-    after = None
+    now = now or datetime.now(UTC)
+    before, after = block_of(s, domain_id, key, now), None
     if blocked:
-        row = {"domain_id": domain_id, "extension": key, "since": now or datetime.now(UTC)}
-        own_wish = insert_into(s, Block).values(row).on_conflict_do_update(index_elements=KEY, set_={"reason": None})
-        s.execute(own_wish)
-        after = block_of(s, domain_id, key)
+        if until is not None and until <= now:
+            raise UsageError(f"The time until which {key} is blocked is past.")
+        _block(s, {"domain_id": domain_id, "extension": key, "since": now, "until": until})
+        after = block_of(s, domain_id, key, now)
     else:
         s.execute(delete(Block).where(Block.domain_id == domain_id, Block.extension == key))
         in_domain = select(HuntGroup.id).where(HuntGroup.domain_id == domain_id)
@@ -169,22 +178,35 @@ def block(s: Session, domain: str, extension: str, blocked: bool, *, now: dateti
 
 
 def restore_block(s: Session, domain: str, extension: str, values: Mapping[str, Any]) -> None:
-    """Block an extension as a change has it, or give its block these values; raise NotFound as ``block`` does."""
-    domain_id = find_domain_id(s, domain, lock=True)
-    before = block_of(s, domain_id, extension)
+    """Block an extension as a change has it, or give its block these values; raise NotFound as ``block`` does.
+
+    Raises Conflict if the block would have ended by now.
+    """
+    domain_id, now = find_domain_id(s, domain, lock=True), datetime.now(UTC)
+    before = block_of(s, domain_id, extension, now)
+    wanted = (before or {}) | dict(values)
+    until = None if wanted.get("until") is None else datetime.fromisoformat(wanted["until"])
+    if until is not None and until <= now:
+        raise Conflict(f"The block of {extension} has ended by now.")
     with as_one_change(s):
-        block(s, domain, extension, True)
-    row = {"reason": values["reason"]}
-    if "since" in values:
-        row["since"] = datetime.fromisoformat(values["since"])
+        block(s, domain, extension, True, until=until, now=now)
+    row = {"reason": wanted["reason"], "since": datetime.fromisoformat(wanted["since"])}
     s.execute(update(Block).where(Block.domain_id == domain_id, Block.extension == extension).values(row))
-    _record_block(s, domain, extension, before, block_of(s, domain_id, extension))
+    _record_block(s, domain, extension, before, block_of(s, domain_id, extension, now))
 
 
-def block_of(s: Session, domain_id: int, extension: str) -> dict[str, Any] | None:
-    """Return a block as a change has it; None: the extension is not blocked."""
-    row = s.execute(select(BLOCKS).where(BLOCKS.c.domain_id == domain_id, BLOCKS.c.extension == extension)).first()
-    return None if row is None else block_values(row.since, row.reason)
+def block_of(s: Session, domain_id: int, extension: str, now: datetime | None = None) -> dict[str, Any] | None:
+    """Return a block that holds as a change has it; None: the extension is not blocked."""
+    which = select(BLOCKS).where(BLOCKS.c.domain_id == domain_id, BLOCKS.c.extension == extension, BLOCK_HOLDS)
+    row = s.execute(which, {"now": now or datetime.now(UTC)}).first()
+    return None if row is None else block_values(row.since, row.reason, row.until)
+
+
+def _block(s: Session, row: dict[str, Any]) -> None:
+    """Write a member's own block; one that holds already goes on, with a new end."""
+    ended = and_(BLOCKS.c.until.is_not(None), BLOCKS.c.until <= row["since"])
+    changed = {"reason": None, "until": row["until"], "since": case((ended, row["since"]), else_=BLOCKS.c.since)}
+    s.execute(insert_into(s, Block).values(row).on_conflict_do_update(index_elements=KEY, set_=changed))
 
 
 def forget_stray_blocks(s: Session, domain_id: int, domain: str) -> None:
@@ -196,7 +218,7 @@ def forget_stray_blocks(s: Session, domain_id: int, domain: str) -> None:
     )
     stray = delete(BLOCKS).where(BLOCKS.c.domain_id == domain_id, BLOCKS.c.extension.not_in(members))
     for row in s.execute(stray.returning(*BLOCKS.c)).all():
-        _record_block(s, domain, row.extension, block_values(row.since, row.reason), None)
+        _record_block(s, domain, row.extension, block_values(row.since, row.reason, row.until), None)
 
 
 def _record_block(

@@ -120,6 +120,8 @@ ADMIN_FIELDS = frozenset(
         "on_no_answer",
         "on_busy",
         "on_unreachable",
+        "on_closed",
+        "time_zone",
         "answer_first",
         "enabled",
     }

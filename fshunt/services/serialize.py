@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 from fshunt.db.models import CallRecord, OfferRecord, SkipRecord
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import columns_of
+from fshunt.hunting.hours import WEEKDAYS, Holiday
+from fshunt.hunting.hours_text import show_end, show_intervals, show_minute
 from fshunt.hunting.rotation import RotationPointer
+from fshunt.services import hours
 from fshunt.services.cluster_health import ClusterHealth, DaemonNow, Finding, moment
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from fshunt.services.accounts import Invitation
     from fshunt.services.audit import Change
     from fshunt.services.groups import GroupDetails
+    from fshunt.services.hours import Imported
     from fshunt.services.member_states import StateOfMember
     from fshunt.services.users import Token, User
 
@@ -80,19 +84,62 @@ def utc(at: datetime | None) -> str | None:
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def group_json(details: GroupDetails, seconds_per_ring: float) -> dict[str, Any]:
-    """Return a group with its members; times in seconds."""
-    group = details.group
+def group_json(details: GroupDetails, seconds_per_ring: float, now: datetime | None = None) -> dict[str, Any]:
+    """Return a group with its members, as it is ``now``; times in seconds."""
+    group, now = details.group, now or datetime.now(UTC)
     settings = columns_of(group)
     return {
         "domain": group.domain,
         **settings,
+        **hours_json(group, now),
         "effective_ring_seconds": group.ring_time.in_seconds(seconds_per_ring),
         "box": group.box(),
         "members": [member_json(member, group, seconds_per_ring) for member in group.members],
         **_pointer_json("last_answered", details.answerer, group),
         **_pointer_json("last_first", details.first, group),
-        "warnings": group.warnings(),
+        "warnings": [*group.warnings(), *hours.warnings_of(group, now)],
+    }
+
+
+def hours_json(group: Group, now: datetime) -> dict[str, Any]:
+    """Return when a group is open, and whether it is now."""
+    state, by_hand = hours.state_of(group, now), group.hours.by_hand
+    if by_hand is not None and not by_hand.holds(now):
+        by_hand = None
+    return {
+        "hours": [
+            {"day": day, "opens": show_minute(each.opens), "closes": show_end(each)}
+            for day, intervals in zip(WEEKDAYS, group.hours.week, strict=False)
+            for each in intervals
+        ],
+        "holidays": [holiday_json(each) for each in group.hours.holidays],
+        "closed_since": None if by_hand is None else utc(by_hand.since),
+        "closed_until": None if by_hand is None else utc(by_hand.until),
+        "state": "open" if state.closed is None else "closed",
+        "state_until": utc(state.until),
+        "closed_by": None if state.closed is None else state.closed.why.value,
+        "closed_by_holiday": None if state.closed is None else state.closed.holiday,
+    }
+
+
+def holiday_json(holiday: Holiday) -> dict[str, Any]:
+    """Return a holiday; its hours as a person writes them."""
+    return {
+        "first_day": holiday.first.isoformat(),
+        "last_day": holiday.last.isoformat(),
+        "name": holiday.name,
+        "hours": show_intervals(holiday.intervals),
+    }
+
+
+def imported_json(found: Imported, left_out: Sequence[str]) -> dict[str, Any]:
+    """Return what became of the holidays of a file."""
+    return {
+        "domain": found.group.domain,
+        "pilot": found.group.pilot,
+        "added": [holiday_json(each) for each in found.added],
+        "known": found.known,
+        "left_out": list(left_out),
     }
 
 
@@ -104,6 +151,7 @@ def member_json(member: Member, group: Group, seconds_per_ring: float) -> dict[s
         "effective_ring_seconds": (member.ring_time or group.ring_time).in_seconds(seconds_per_ring),
         "blocked": member.blocked,
         "auto_blocked": member.auto_blocked,
+        "blocked_until": utc(member.blocked_until),
         "unanswered_in_a_row": member.unanswered_in_a_row,
         "idle_since": utc(member.idle_since),
     }
@@ -131,9 +179,17 @@ def pointed_at(pointer: RotationPointer, group: Group) -> str | None:
     return next((member.extension for member in group.members if member.id == pointer.member_id), None)
 
 
-def block_json(domain: str, extension: str, blocked: bool, pilots: Sequence[str]) -> dict[str, Any]:
-    """Return whether an extension is blocked, and in which groups."""
-    return {"domain": domain, "extension": extension, "blocked": blocked, "pilots": list(pilots)}
+def block_json(
+    domain: str, extension: str, blocked: bool, pilots: Sequence[str], until: datetime | None = None
+) -> dict[str, Any]:
+    """Return whether an extension is blocked, until when, and in which groups."""
+    return {
+        "domain": domain,
+        "extension": extension,
+        "blocked": blocked,
+        "blocked_until": utc(until),
+        "pilots": list(pilots),
+    }
 
 
 def change_json(change: Change) -> dict[str, Any]:

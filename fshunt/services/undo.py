@@ -20,12 +20,13 @@ from fshunt.errors import Conflict, NotFound, UsageError
 from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import GROUP_FIELDS, MEMBER_FIELDS, model_values
-from fshunt.services import groups, members
+from fshunt.services import groups, hours, members
 from fshunt.services.audit import (
     Change,
     Subject,
     get_change,
     group_values,
+    hours_values,
     last_change_id,
     member_values,
     undoing,
@@ -203,9 +204,25 @@ def _restore_block(s: Session, change: Change, values: Values, _shared: Collecti
     members.restore_block(s, str(change.domain), change.key, values)
 
 
+def _hours_now(s: Session, change: Change) -> Values | None:
+    """A holiday that is not there is None, as the change has it."""
+    found = _find_group(s, change)
+    return None if found is None else dict.fromkeys(change.after or ()) | hours_values(found)
+
+
+def _set_hours(s: Session, change: Change, values: Values) -> None:
+    group = _group(s, change)
+    hours.restore(s, group.domain, group.pilot, values)
+
+
+def _never(_s: Session, change: Change, *_: object) -> None:
+    raise UsageError(f"Change {change.id} cannot be undone: hours are neither added nor removed as a whole.")
+
+
 UNDOABLE: dict[Subject, Undoable] = {
     Subject.GROUP: Undoable(_group_now, _remove_group, _restore_group, _set_group),
     Subject.MEMBER: Undoable(_member_now, _remove_member, _restore_member, _set_member, frozenset({"position"})),
+    Subject.HOURS: Undoable(_hours_now, _never, _never, _set_hours),
     Subject.BLOCK: Undoable(_block_now, _unblock, _restore_block, _restore_block),
 }
 """The subjects whose changes can be undone."""

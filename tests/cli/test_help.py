@@ -16,9 +16,10 @@ COMMANDS = dict(GENERATE.commands(cli, "fshunt"))
 LEAVES = {path: command for path, command in COMMANDS.items() if not isinstance(command, click.Group)}
 
 PROMISED = """
-db upgrade, db check, group add, group list, group show, group set, group enable, group disable,
-group renumber, group next, group remove, member add, member list, member remove, member move, member set,
-member enable, member disable, member block, member unblock, call list, call show, call prune, history, undo,
+db upgrade, db check, group add, group list, group show, group set, group hours, group closed, group enable,
+group disable, group renumber, group next, group remove, holiday add, holiday list, holiday remove, holiday import,
+member add, member list, member remove, member move, member set, member enable, member disable,
+member block, member unblock, call list, call show, call prune, history, undo,
 user add, user list, user passwd, user invite, user grant, user revoke, user enable, user disable, user remove,
 token add, token list, token revoke,
 dialplan, serve, web, status, config check, demo
@@ -44,7 +45,7 @@ def test_the_options_are_the_promised_ones():
     group = ring | {"--name", "--policy", "--voicemail", "--cycles", "--hunt-timeout", "--prefix", "--music"}
     group |= {"--call-waiting", "--no-call-waiting", "--on-no-answer", "--on-busy", "--on-unreachable"}
     group |= {"--when-busy", "--auto-block", "--wrap-up", "--transfer-context", "--caller-id-number"}
-    group |= {"--answer-first", "--no-answer-first"}
+    group |= {"--answer-first", "--no-answer-first", "--on-closed", "--time-zone"}
     serving = {"--domain", "--config"}
     common = serving | {"--json"}
     assert options(LEAVES["fshunt group add"]) == group | common | {"--force"}
@@ -52,6 +53,10 @@ def test_the_options_are_the_promised_ones():
     member = ring | {"--weight", "--confirm", "--no-confirm", "--caller-id-number"}
     assert options(LEAVES["fshunt member add"]) == member | {"--at"} | common
     assert options(LEAVES["fshunt member set"]) >= member
+    assert options(LEAVES["fshunt member block"]) == {"--until", "--for"} | common
+    assert options(LEAVES["fshunt group closed"]) == {"--until", "--for", "--off"} | common
+    assert options(LEAVES["fshunt group hours"]) == {"--clear", "--time-zone"} | common
+    assert options(LEAVES["fshunt holiday add"]) == {"--hours", "--time-zone"} | common
     assert options(LEAVES["fshunt call list"]) == {"--since", "--limit", "--failed"} | common
     assert options(LEAVES["fshunt dialplan"]) == {"--out"} | common
     assert options(LEAVES["fshunt serve"]) == {"--listen"} | serving

@@ -28,7 +28,7 @@ def documented(kind: str) -> set[str]:
 def assert_flat(value: dict[str, Any]) -> None:
     for name, each in value.items():
         assert not isinstance(each, dict) or name in ("policy_input", "before", "after"), name
-        if name == "at" or name.endswith(("_at", "since")):
+        if name == "at" or name.endswith(("_at", "since", "_until")):
             assert each is None or TIME.fullmatch(each), (name, each)
 
 
@@ -56,6 +56,12 @@ CHANGES = [
     ("member", "disable", "5000", "1004"),
     ("member", "enable", "5000", "1004"),
     ("member", "remove", "5000", "1004"),
+    ("group", "hours", "5000", "mon-fri", "8-17", "--time-zone", "Europe/Rome"),
+    ("group", "hours", "5000"),
+    ("holiday", "add", "5000", "2026-12-25", "Christmas"),
+    ("group", "closed", "5000", "--for", "2h"),
+    ("holiday", "remove", "5000", "2026-12-25"),
+    ("group", "closed", "5000", "--off"),
     ("group", "renumber", "5000", "5100"),
     ("group", "add", "5000"),
 ]
@@ -69,6 +75,23 @@ def test_a_change_prints_the_group_as_it_is_now(office):
         assert changed == office.json("group", "show", changed["pilot"]), words
     before = office.json("group", "show", "5100")
     assert office.json("group", "remove", "5100") == before
+
+
+def test_the_page_names_what_hours_and_holidays_have(office, tmp_path):
+    office.run("group", "hours", "5000", "mon", "8-12,13-17", "--time-zone", "Europe/Rome")
+    event = "BEGIN:VEVENT\r\nSUMMARY:Far\r\nDTSTART;VALUE=DATE:20991225\r\nEND:VEVENT"
+    file = tmp_path / "holidays.ics"
+    file.write_text(f"BEGIN:VCALENDAR\r\n{event}\r\nEND:VCALENDAR\r\n")
+    imported = office.json("holiday", "import", "5000", str(file))
+    assert set(imported) == documented("imported")
+    [holiday] = office.json("holiday", "list", "5000")
+    assert set(holiday) == documented("holiday")
+    assert imported["added"] == [holiday]
+    group = office.json("group", "show", "5000")
+    assert group["holidays"] == [holiday]
+    assert {name for each in group["hours"] for name in each} == documented("business hours")
+    for value in (imported, holiday, *group["hours"]):
+        assert_flat(value)
 
 
 def test_the_page_names_what_each_kind_has(hunted):

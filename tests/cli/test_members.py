@@ -25,6 +25,7 @@ def test_a_member_is_added_with_all_its_options(office):
         "enabled": True,
         "blocked": False,
         "auto_blocked": False,
+        "blocked_until": None,
         "unanswered_in_a_row": 0,
         "idle_since": None,
         "state": "unknown",
@@ -111,7 +112,7 @@ def test_a_member_is_disabled_by_the_administrator_and_blocked_by_its_user(offic
     office.run("member", "block", "1001")
     office.run("member", "block", "1002")
     states = [line.split("no  ")[1].strip() for line in office.run("member", "list", "5000").stdout.splitlines()[1:]]
-    assert [state.split("   ")[0].split("  ")[0].strip() for state in states] == [
+    assert [state.split("  ")[0].split(" since ")[0] for state in states] == [
         "disabled, blocked",
         "blocked",
         "enabled",

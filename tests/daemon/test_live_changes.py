@@ -8,6 +8,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
+from fshunt.daemon.clock import utc_now
 from fshunt.daemon.cluster.live_changes import LiveChanges
 from fshunt.daemon.cluster.queue import CallQueue, QueuedCaller
 from fshunt.db.queries.groups import load_groups
@@ -31,7 +32,7 @@ class LateEvent(Event):
 
 def test_a_change_that_comes_as_the_pause_ends_is_heard(rig: Rig) -> None:
     queue = CallQueue()
-    changes = LiveChanges(rig.daemon.deps.database, rig.daemon.deps.settings.database_url, queue, list)
+    changes = LiveChanges(rig.daemon.deps.database, rig.daemon.deps.settings.database_url, queue, list, utc_now)
     changes._changed = LateEvent()
     woken = Event()
     queue.join(QueuedCaller("hunt", 1, woken.set), [(DOMAIN, "1001")])

@@ -19,6 +19,7 @@ from fshunt.daemon.data.pruner import BETWEEN_SECONDS, FAILED_PAUSE_SECONDS, FIR
 from fshunt.db.engine import Store, open_engine
 from fshunt.db.models import (
     Base,
+    Block,
     CallRecord,
     ChangeRecord,
     Invitation,
@@ -29,10 +30,10 @@ from fshunt.db.models import (
 )
 from fshunt.db.queries.prune import BATCH_SECONDS, LONGEST_BATCH, SHORTEST_BATCH, STATEMENT_SECONDS, Pace, prune_some
 from fshunt.errors import DatabaseError
-from fshunt.services import pruning
+from fshunt.services import members, pruning
 from fshunt.simulator.core.phones import answers
 from tests.support.many_calls import fill
-from tests.support.rig import Rig
+from tests.support.rig import DOMAIN, Rig
 
 KEPT = {
     WebSession: timedelta(hours=12),
@@ -199,3 +200,16 @@ def test_the_pace_follows_what_the_database_takes_in_its_time() -> None:
         now[0] += BATCH_SECONDS / 10
         pace.pause()
     assert pace.many == LONGEST_BATCH
+
+
+@pytest.mark.sql
+def test_ended_blocks_are_removed(rig: Rig) -> None:
+    rig.group("5000", "1001", "1002", "1003")
+    now, later = datetime.now(UTC), datetime.now(UTC) + timedelta(hours=2)
+    ends = {"1001": now + timedelta(hours=1), "1002": now + timedelta(hours=3), "1003": None}
+    with rig.store.writing() as s:
+        for extension, until in ends.items():
+            members.block(s, DOMAIN, extension, True, until=until, now=now)
+    assert Pruner(rig.daemon.deps.database, lambda: rig.settings, lambda: 0, lambda: later).prune()
+    with rig.store.reading() as s:
+        assert set(s.scalars(select(Block.extension))) == {"1002", "1003"}

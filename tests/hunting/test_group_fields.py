@@ -14,7 +14,7 @@ from fshunt.hunting.ringtime import RingTime
 @pytest.mark.parametrize(
     ("table", "row", "others"),
     [
-        (GROUP_FIELDS, HuntGroup, {"id", "domain_id"}),
+        (GROUP_FIELDS, HuntGroup, {"id", "domain_id", "closed_since", "closed_until"}),
         (MEMBER_FIELDS, HuntMember, {"id", "group_id", "position", "idle_since", "unanswered_in_a_row"}),
     ],
 )
@@ -22,11 +22,14 @@ def test_the_fields_are_the_columns(table, row, others):
     assert set(table) == {column.name for column in row.__table__.columns} - others
 
 
+OF_MEMBER = {"id", "position", "blocked", "auto_blocked", "blocked_until", "idle_since", "unanswered_in_a_row"}
+
+
 @pytest.mark.parametrize(
     ("table", "model", "others"),
     [
-        (GROUP_FIELDS, Group, {"id", "domain", "members"}),
-        (MEMBER_FIELDS, Member, {"id", "position", "blocked", "idle_since", "unanswered_in_a_row", "auto_blocked"}),
+        (GROUP_FIELDS, Group, {"id", "domain", "members", "hours"}),
+        (MEMBER_FIELDS, Member, OF_MEMBER),
     ],
 )
 def test_the_fields_are_the_attributes_of_the_model(table, model, others):

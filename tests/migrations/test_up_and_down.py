@@ -1,5 +1,5 @@
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from alembic.script import ScriptDirectory
@@ -12,10 +12,14 @@ from fshunt.db.queries import calls, daemons, hunts, queue
 from fshunt.db.types import UtcDateTime
 from fshunt.errors import DatabaseError
 from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.destinations import GROUP_BOX
+from fshunt.hunting.hours import Holiday, Hours
+from fshunt.hunting.hours_text import parse_week
 from fshunt.hunting.policies import decide
 from fshunt.hunting.policy_input import PolicyInput
 from fshunt.hunting.states import Outcome
-from fshunt.services import groups, members
+from fshunt.services import groups, hours, members
+from fshunt.services.hours import Zone
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -40,7 +44,10 @@ def fill(url):
     with store.writing() as s:
         groups.add_group(s, "pbx.test", "5000", name="Sales", policy="circular")
         added = members.add_members(s, "pbx.test", "5000", [parse_member("1001"), parse_member("+4930123@carrier")])
-        members.block(s, "pbx.test", "1001", True)
+        members.block(s, "pbx.test", "1001", True, until=datetime.now(UTC) + timedelta(days=1))
+        hours.set_hours(s, "pbx.test", "5000", parse_week(["daily", "8-17"]), Zone("Europe/Rome"))
+        hours.add_holiday(s, "pbx.test", "5000", Holiday("Christmas", *[date(2026, 12, 25)] * 2))
+        hours.close_group(s, "pbx.test", "5000")
         first = added.members[0]
         hunts.note_answer(s, added.id, first.id, call_uuid="u1", at=NOON, moves_answerer=True)
         who = {"hunt_id": "h1", "call_uuid": "u1", "run_id": "run"}
@@ -135,7 +142,8 @@ def test_0009_is_taken_back_without_loss_of_what_0008_had(empty_database_url):
     migrate.upgrade(url)
     fill(url)
     assert all(rows(url, *ACCOUNTS).values())
-    others = set(Base.metadata.tables) - set(ACCOUNTS) - {"announcements", "compatibility"}
+    migrate.downgrade(url, "0009")
+    others = set(Base.metadata.tables) - {*ACCOUNTS, *HOURS, "announcements", "compatibility"}
     kept = rows(url, *others)
     migrate.downgrade(url, "0008")
     assert tables(url).isdisjoint(ACCOUNTS)
@@ -145,12 +153,35 @@ def test_0009_is_taken_back_without_loss_of_what_0008_had(empty_database_url):
     assert not any(rows(url, *ACCOUNTS).values())
 
 
+HOURS = ("business_hours", "holidays")
+
+
+def test_0010_is_taken_back_without_loss_of_what_0009_had(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url)
+    fill(url)
+    assert all(rows(url, *HOURS).values())
+    others = set(Base.metadata.tables) - {*HOURS, "groups", "blocks", "announcements", "compatibility"}
+    kept = rows(url, *others)
+    migrate.downgrade(url, "0009")
+    assert tables(url).isdisjoint(HOURS)
+    assert rows(url, *others) == kept
+    migrate.upgrade(url, "0010")
+    assert rows(url, *others) == kept
+    store = open_store(url)
+    with store.reading() as s:
+        group = groups.get_group(s, "pbx.test", "5000")
+    store.close()
+    assert (group.hours, group.time_zone, group.on_closed) == (Hours(), None, GROUP_BOX)
+    assert (group.members[0].blocked, group.members[0].blocked_until) == (True, None)
+
+
 def test_what_belongs_to_a_user_or_a_group_goes_with_it(database_url):
     fill(database_url)
     store = open_store(database_url)
     with store.writing() as s:
         groups.remove_group(s, "pbx.test", "5000")
-    assert rows(database_url, "grants") == {"grants": []}
+    assert rows(database_url, "grants", *HOURS) == {"grants": [], "business_hours": [], "holidays": []}
     with store.writing() as s:
         s.execute(text("DELETE FROM users"))
     store.close()

@@ -1,14 +1,19 @@
 """Undo brings back what was before, is itself a change, and never overwrites what somebody has changed since."""
 
+from datetime import UTC, date, datetime, timedelta
+
 import pytest
 
 from fshunt.db.queries.accounts import administrators_of
 from fshunt.errors import Conflict, NotFound, UsageError
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.destinations import parse_destination
+from fshunt.hunting.hours import Holiday
+from fshunt.hunting.hours_text import parse_intervals, parse_week
 from fshunt.hunting.ringtime import RingTime
-from fshunt.services import audit, groups, members
+from fshunt.services import audit, groups, hours, members
 from fshunt.services.audit import Actor, Entrance, Subject
+from fshunt.services.hours import Zone
 from fshunt.services.undo import UNDOABLE, can_undo, undo
 from tests.support.small_office import DOMAIN, PILOT, addresses, extensions, look, make_office
 
@@ -38,6 +43,8 @@ def refused(store, change_id, error=Conflict):
     return str(caught.value)
 
 
+TOMORROW = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+CHRISTMAS = Holiday("Christmas", date(2026, 12, 25), date(2026, 12, 26), parse_intervals("09:00-12:00"))
 SET_GROUP = {
     "name": "Shop",
     "policy": "weighted",
@@ -58,6 +65,13 @@ CHANGES = {
     "set member": lambda s: members.set_member(s, DOMAIN, PILOT, MOBILE, ring_time=None, weight=0, confirm=True),
     "disable member": lambda s: members.enable_member(s, DOMAIN, PILOT, ONE, False),
     "block": lambda s: members.block(s, DOMAIN, "1002", True),
+    "block with an end": lambda s: members.block(s, DOMAIN, "1002", True, until=TOMORROW),
+    "new end of a block": lambda s: members.block(s, DOMAIN, "1001", True, until=TOMORROW),
+    "set hours": lambda s: hours.set_hours(s, DOMAIN, PILOT, parse_week(["daily", "8-17"]), Zone("Asia/Tokyo")),
+    "clear hours": lambda s: hours.clear_hours(s, DOMAIN, PILOT),
+    "add holiday": lambda s: hours.add_holiday(s, DOMAIN, PILOT, Holiday("inventory", *[date(2026, 7, 1)] * 2)),
+    "remove holiday": lambda s: hours.remove_holiday(s, DOMAIN, PILOT, CHRISTMAS.first, CHRISTMAS.last),
+    "close by hand": lambda s: hours.close_group(s, DOMAIN, PILOT, until=TOMORROW),
     "unblock": lambda s: members.block(s, DOMAIN, "1001", False),
 }
 
@@ -71,13 +85,16 @@ def office(store):
         members.add_members(s, DOMAIN, PILOT, [MOBILE], weight=5, confirm=False, ring_time=RingTime(rings=2))
         members.add_members(s, DOMAIN, PILOT, [TWO])
         members.block(s, DOMAIN, "1001", True)
+        hours.set_hours(s, DOMAIN, PILOT, parse_week(["mon-fri", "8-12,13-17"]), Zone("Europe/Rome"))
+        hours.add_holiday(s, DOMAIN, PILOT, CHRISTMAS)
     return look(store)
 
 
 def facts(group):
     """All of a group but the ids of its members, who are others after they were removed."""
     whole = audit.group_values(group)
-    return whole | {"id": group.id, "blocked": [(each.extension, each.blocked) for each in group.members]}
+    blocks = [(each.extension, each.blocked, each.blocked_until) for each in group.members]
+    return whole | {"id": group.id, "blocked": blocks}
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from gevent.event import Event
 
 from fshunt.daemon.bootstrap import build
+from fshunt.daemon.clock import utc_now
 from fshunt.daemon.daemon import Daemon
 from fshunt.db.engine import Store, open_store
 from fshunt.db.models import CallRecord
@@ -215,8 +217,10 @@ def light(sqlite_url: str, *, dead_after: float | None = None, **settings: Any) 
 
 
 @contextmanager
-def running(database_url: str, store: Store, **settings: Any) -> Iterator[Rig]:
-    """A daemon that takes calls, stopped at the end."""
+def running(
+    database_url: str, store: Store, *, wall: Callable[[], datetime] = utc_now, **settings: Any
+) -> Iterator[Rig]:
+    """A daemon that takes calls, stopped at the end; ``wall`` is the clock of its machine."""
     made = replace(
         Settings(database_url=database_url),
         listen=Address("127.0.0.1", 0),
@@ -232,7 +236,7 @@ def running(database_url: str, store: Store, **settings: Any) -> Iterator[Rig]:
             **settings,
         },
     )
-    daemon = build(made)
+    daemon = build(made, wall=wall)
     daemon.start()
     try:
         yield Rig(daemon, store, made)

@@ -371,7 +371,7 @@ class Call:
                 self._transfer(hunt, value)
             case DestinationKind.HANGUP:
                 reject(self.session, self.caller, value)
-                self._end(HuntEvent.DELIVERED, Result.REJECTED, hunt.case())
+                self._end(HuntEvent.DELIVERED, Result.REJECTED, hunt.why())
 
     def _transfer(self, hunt: Hunt, number: str) -> None:
         context = context_of(hunt.group, self.caller, self.deps.settings)
@@ -385,7 +385,7 @@ class Call:
         if not looked_for.controlled and not self._is_pilot(number, hunt.group.domain):
             target = self._target_and_back(hunt, number, context)
         transfer(self.session, self.caller, target)
-        self._end(HuntEvent.DELIVERED, Result.TRANSFERRED, hunt.case())
+        self._end(HuntEvent.DELIVERED, Result.TRANSFERRED, hunt.why())
 
     def _is_pilot(self, number: str, domain: str) -> bool:
         """Whether the number is one of a group: a hunt has an end of its own, and begins with a plain transfer."""
@@ -420,12 +420,12 @@ class Call:
             failed = delivery.failures
             self.detached_result = Result.FAILED if failed else Result.VOICEMAIL
             self._failure = in_words(failed, f"the caller reached voicemail box {box}") if failed else None
-            self.call_log.leaving(self.detached_result, self._failure or hunt.case(), self._destination)
+            self.call_log.leaving(self.detached_result, self._failure or hunt.why(), self._destination)
 
         reached = delivery.deliver(boxes_left(boxes, self.deps.settings), on_leaving)
         if reached is not None:
             hang_up(self.session, "NORMAL_CLEARING")
-            self._end(HuntEvent.DELIVERED, self.detached_result or Result.VOICEMAIL, self._failure or hunt.case())
+            self._end(HuntEvent.DELIVERED, self.detached_result or Result.VOICEMAIL, self._failure or hunt.why())
             return
         instead = "the caller was hung up" if delivery.has_answered else "the caller was left to the dialplan"
         self._failure = in_words(delivery.failures, instead)

@@ -68,6 +68,8 @@ class CallLog:
         self._log(
             "from %s to %s: %s, order %s", self.caller.number, _called(group), group.policy, order or "no members"
         )
+        if hunt.closed is not None:
+            self._log("the group is closed, nobody rings: %s", hunt.closed)
         not_seen = self.deps.monitor.why_not()
         if not_seen is not None and self.deps.monitor.configured:  # where none is, the start has said so
             self._log("busy members unknown: %s", not_seen)

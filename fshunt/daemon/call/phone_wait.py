@@ -21,7 +21,7 @@ class PhoneWait:
 
     def __init__(self, session: Session, hunt: Hunt, music: HoldMusic, deps: Dependencies) -> None:
         self.session, self.hunt, self.deps = session, hunt, deps
-        self._members = hunt.may_ring()
+        self._members = hunt.may_ring(deps.wall())
         self._music = music
 
     def is_needed(self) -> bool:

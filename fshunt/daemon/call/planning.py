@@ -9,9 +9,11 @@ from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.data.database import Deadline
 from fshunt.daemon.data.events import PointerMoved
 from fshunt.daemon.deps import Dependencies
-from fshunt.db.queries import hunts
+from fshunt.db.queries import hunts, queue
 from fshunt.db.queries.hunts import LoadedGroup
-from fshunt.errors import DatabaseError, NotFound
+from fshunt.errors import BadValue, DatabaseError, NotFound
+from fshunt.hunting.group import Group
+from fshunt.hunting.hours import Closed
 from fshunt.hunting.hunt import Hunt
 from fshunt.hunting.policies import POLICIES, Remembers, first_member
 from fshunt.hunting.policy_input import PolicyInput, policy_input_of
@@ -27,8 +29,9 @@ def plan(caller: Caller, hunt_id: str, deps: Dependencies, deadline: Deadline) -
     pilot, DatabaseError if the database does not answer and the group is not cached.
     """
     loaded = _load(caller, deps, deadline)
+    closed = _closed(loaded.group, caller, deps, deadline)
     policy_input = policy_input_of(loaded.group, loaded.answerer, loaded.first, deps.seed())
-    if policy_input.members and POLICIES[policy_input.policy].remembers is Remembers.FIRST:
+    if closed is None and policy_input.members and POLICIES[policy_input.policy].remembers is Remembers.FIRST:
         policy_input = _with_first_moved(policy_input, loaded.group.id, caller, deps, deadline)
 
     return Hunt(
@@ -40,6 +43,7 @@ def plan(caller: Caller, hunt_id: str, deps: Dependencies, deadline: Deadline) -
         caller_ids=caller.ids_in(loaded.group.domain),
         caller_numbers=caller.numbers,
         overflows=caller.overflows,
+        closed=closed,
     )
 
 
@@ -50,6 +54,25 @@ def resume(caller: Caller, hunt_id: str, before: Hunt) -> Hunt:
     """
     caller_ids = caller.ids_in(before.group.domain)
     return before.for_another_caller(hunt_id, caller.uuid, caller_ids, caller.numbers, _log_of(caller))
+
+
+def _closed(group: Group, caller: Caller, deps: Dependencies, deadline: Deadline) -> Closed | None:
+    """Return what has closed the group; None also for a caller who was queued in it at a daemon that is gone.
+
+    A group whose time zone is not known here is open: a phone that rings at night does less harm than none by day.
+    """
+    try:
+        closed = group.closed_at(deps.wall())
+    except BadValue as error:
+        log.warning("call %s: the hours of group %s do not count: %s", caller.uuid, group.pilot, error)
+        return None
+    if closed is None:
+        return None
+    try:
+        queued = deps.database.run(lambda s: queue.is_queued(s, caller.uuid, group.id), deadline=deadline)
+    except DatabaseError:
+        queued = False
+    return None if queued else closed
 
 
 def _log_of(caller: Caller) -> Callable[[HuntState, HuntEvent, HuntState], None]:

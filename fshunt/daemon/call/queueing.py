@@ -137,9 +137,9 @@ class Queueing(AbstractContextManager["Queueing"]):
 
     def _who_may_not_ring(self) -> dict[int, SkipReason]:
         """Return the members who are disabled or blocked now, or whose group is: no caller waits for them."""
-        ids = [member.id for member in self.hunt.queued_for()]
+        ids, now = [member.id for member in self.hunt.queued_for()], self.deps.wall()
         try:
-            reasons = self.deps.database.run(lambda s: member_status.may_not_ring(s, ids), deadline=self._deadline)
+            reasons = self.deps.database.run(lambda s: member_status.may_not_ring(s, ids, now), deadline=self._deadline)
         except DatabaseError:
             return {}
         for member_id, reason in reasons.items():

@@ -89,7 +89,7 @@ def choose(
         if not agreed and any(each.acquired for each in statuses.values()):
             seen |= _seen_after_the_others(hunt, wanted, phones, deps)
     else:
-        statuses = {m.id: MemberStatus.of(m) for m in members}
+        statuses = {m.id: MemberStatus.of(m, deps.wall()) for m in members}
     room = room_for(session, sum(len(phones[m.id].endpoints) for m in wanted))
     return _sort_out(hunt, members, seen, statuses, phones, at, room, deps)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -44,9 +44,10 @@ class Claims:
         *,
         run_id: str,
         audit: ClaimAudit,
+        wall: Callable[[], datetime],
     ) -> None:
         self._database, self._outbox, self._queue = database, outbox, queue
-        self._run_id, self._audit = run_id, audit
+        self._run_id, self._audit, self._wall = run_id, audit, wall
         self._sequence = itertools.count(1)
         self._rank, self._dead_heartbeats = 0, Timing().dead_heartbeats
         self._is_member = False
@@ -86,10 +87,10 @@ class Claims:
             agreed = False
             if here:
                 log.warning("call %s: %s: %s", hunt.call_uuid, DATABASE_IS_AWAY, error)
-            got = {member.id for member in here}
+            got, now = {member.id for member in here}, self._wall()
             asked = {member.id for member in wanted}
             statuses = {
-                m.id: MemberStatus.of(m, claimed=m.id in asked and m.id not in got, acquired=m.id in got)
+                m.id: MemberStatus.of(m, now, claimed=m.id in asked and m.id not in got, acquired=m.id in got)
                 for m in members
             }
         for member in here:
@@ -228,6 +229,7 @@ class Claims:
             run_id=self._run_id,
             sequence=next(self._sequence),
             at=at,
+            now=self._wall(),
             call_waiting=group.call_waiting,
             wrap_up_seconds=group.wrap_up_seconds,
             ticket=queued.ticket if queued else None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
 from typing import Protocol
 
 import gevent
@@ -48,8 +49,15 @@ class Rings(Protocol):
 class LiveChanges:
     """Looks at who may not be rung any more, whenever something has changed."""
 
-    def __init__(self, database: Database, url: str, queue: CallQueue, ringing: Callable[[], Iterable[Rings]]) -> None:
-        self._database, self._queue, self._ringing = database, queue, ringing
+    def __init__(
+        self,
+        database: Database,
+        url: str,
+        queue: CallQueue,
+        ringing: Callable[[], Iterable[Rings]],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database, self._queue, self._ringing, self._now = database, queue, ringing, now
         self._changed = Event()
         self._news: deque[Collection[Changed] | None] = deque()
         self._async = get_hub().loop.async_()
@@ -105,9 +113,10 @@ class LiveChanges:
                 self._queue.member_may_be_free((domain, extension))
 
     def _look(self, rings: list[tuple[Rings, list[int]]], ids: set[int]) -> None:
+        now = self._now()
         try:
             reasons = self._database.run(
-                lambda s: member_status.may_not_ring(s, ids), deadline=self._database.deadline()
+                lambda s: member_status.may_not_ring(s, ids, now), deadline=self._database.deadline()
             )
         except DatabaseError as error:
             log.debug("blocked members unknown: %s", error)

@@ -49,6 +49,7 @@ def _days(days: int | None) -> timedelta | None:
 
 KINDS = (
     Kind("calls", lambda settings: _days(settings.keep_calls_days), prune.prune_some),
+    Kind("ended blocks", lambda _settings: timedelta(), prune.remove_blocks),
     Kind("changes", lambda settings: _days(settings.keep_changes_days), changes.prune_some),
     Kind("sessions", lambda settings: timedelta(hours=settings.session_hours), sign_in.remove_sessions),
     Kind("invitations", lambda _settings: timedelta(), accounts.remove_invitations),

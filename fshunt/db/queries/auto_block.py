@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import bindparam, exists, select, update
+from sqlalchemy import Executable, bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Block, OfferRecord
 from fshunt.db.notifications import announce
 from fshunt.db.queries import changes
 from fshunt.db.queries.changes import ChangeKind, Subject
-from fshunt.db.queries.rows import BLOCKS, DOMAINS, GROUPS, MEMBERS
-from fshunt.db.statements import Rank, at_end, insert_into, run, table, write
+from fshunt.db.queries.rows import BLOCK_HOLDS, BLOCKS, DOMAINS, GROUPS, MEMBERS
+from fshunt.db.statements import Rank, at_end, dialect_of, insert_for, run, table, write
 from fshunt.hunting.states import Outcome
 
 AUTO = "auto"
@@ -52,7 +52,11 @@ _SOMEBODY_ELSE = (
     exists()
     .where(_OTHERS.c.group_id == GROUPS.c.id, _OTHERS.c.id != MEMBERS.c.id, _OTHERS.c.enabled)
     .where(_OTHERS.c.extension.not_in(bindparam("missing", expanding=True)))
-    .where(~exists().where(BLOCKS.c.domain_id == GROUPS.c.domain_id, BLOCKS.c.extension == _OTHERS.c.extension))
+    .where(
+        ~exists().where(
+            BLOCKS.c.domain_id == GROUPS.c.domain_id, BLOCKS.c.extension == _OTHERS.c.extension, BLOCK_HOLDS
+        )
+    )
 )
 _LAST_ONE = (
     select(GROUPS.c.id)
@@ -99,13 +103,22 @@ def _count(s: Session, *, offer_id: str, member_id: int, row: Any, at: datetime,
     counted = run(s, _COUNT, {"member": member_id, "offer": offer_id}).scalar()
     if counted is None or counted < row.auto_block:
         return
-    who = {"domain": row.domain_id, "who": row.extension, "missing": sorted(missing)}
+    who = {"domain": row.domain_id, "who": row.extension, "missing": sorted(missing), "now": at}
     if run(s, _LAST_ONE, who).first() is not None:
         return
-    values = {"domain_id": row.domain_id, "extension": row.extension, "since": at, "reason": AUTO}
-    blocking = insert_into(s, Block).on_conflict_do_nothing().returning(BLOCKS.c.extension)
-    if run(s, blocking, values).first() is None:
+    values = {"domain_id": row.domain_id, "extension": row.extension, "since": at, "reason": AUTO, "until": None}
+    if run(s, _auto_blocking(dialect_of(s)), values).first() is None:
         return
     change = {"at": at, "domain": row.name, "subject": Subject.BLOCK.value, "subject_key": row.extension}
     changes.add_by_daemon(s, change | {"action": ChangeKind.ADD.value, "after": changes.block_values(at, AUTO)})
     announce(s, row.name, [row.extension])
+
+
+@cache
+def _auto_blocking(dialect: str) -> Executable:
+    """The INSERT of a block, in place of one that has ended; with one that holds, it returns nothing."""
+    insert = insert_for(dialect, Block)
+    changed = {name: insert.excluded[name] for name in ("since", "reason", "until")}
+    return insert.on_conflict_do_update(
+        index_elements=["domain_id", "extension"], set_=changed, where=BLOCKS.c.until <= insert.excluded.since
+    ).returning(BLOCKS.c.extension)

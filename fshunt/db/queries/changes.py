@@ -153,6 +153,10 @@ def prune_some(s: Session, before: datetime, many: int) -> int:
     return len(ids)
 
 
-def block_values(since: datetime, reason: str | None) -> dict[str, Any]:
+def block_values(since: datetime, reason: str | None, until: datetime | None = None) -> dict[str, Any]:
     """Return a block as a change has it."""
-    return {"since": since.astimezone(UTC).isoformat(timespec="milliseconds"), "reason": reason}
+    return {"since": _text(since), "reason": reason, "until": None if until is None else _text(until)}
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -25,7 +25,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from fshunt.db.models import Claim
 from fshunt.db.notifications import CHANNEL, QUEUE, payload_of
 from fshunt.db.queries.queue import OF_CALL
-from fshunt.db.queries.rows import BLOCK_OF_MEMBER, BLOCKS, GROUPS, MEMBERS
+from fshunt.db.queries.rows import BLOCK_HOLDS, BLOCK_OF_MEMBER, BLOCKS, GROUPS, MEMBERS
 from fshunt.db.statements import insert_for, table
 from fshunt.db.types import UtcDateTime
 
@@ -65,7 +65,7 @@ LOOK = (
         _QUEUED_BEFORE.label("queued_before"),
     )
     .join(GROUPS, GROUPS.c.id == MEMBERS.c.group_id)
-    .outerjoin(BLOCKS, BLOCK_OF_MEMBER)
+    .outerjoin(BLOCKS, and_(BLOCK_OF_MEMBER, BLOCK_HOLDS))
     .where(MEMBERS.c.group_id == bindparam("of_group"), MEMBERS.c.id.in_(bindparam("members", expanding=True)))
 )
 """Some members of a group as they are now."""

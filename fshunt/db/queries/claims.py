@@ -81,6 +81,7 @@ def look_and_claim(
     run_id: str,
     sequence: int,
     at: datetime,
+    now: datetime | None = None,
     call_waiting: bool = False,
     wrap_up_seconds: float = 0.0,
     ticket: int | None = None,
@@ -88,10 +89,11 @@ def look_and_claim(
 ) -> dict[int, MemberStatus]:
     """Return what is known of these members of a group now, by id, having claimed those ``wanted`` who may be rung.
 
-    Not claimed are the disabled, the blocked, those in wrap-up at the wall time ``at``, and those for whom another hunt
-    is queued that came before this one (``ticket``; None: this one is not queued). A member who is gone is not in the
-    answer. With ``call_waiting`` no claim is a hindrance. A hunt that gets a claim leaves the queue; that is left out
-    where its group has no queue (``may_be_queued``). Without a ticket it may be there: with an earlier daemon's.
+    Not claimed are the disabled, those with a block that holds ``now`` (None: ``at``), those in wrap-up at the wall
+    time ``at``, and those for whom another hunt is queued that came before this one (``ticket``; None: this one is not
+    queued). A member who is gone is not in the answer. With ``call_waiting`` no claim is a hindrance. A hunt that gets
+    a claim leaves the queue; that is left out where its group has no queue (``may_be_queued``). Without a ticket it may
+    be there: with an earlier daemon's.
     """
     wrap_up_after, wrap_up_before = wrap_up_window(wrap_up_seconds, at)
     values: dict[str, Any] = {
@@ -103,6 +105,7 @@ def look_and_claim(
         "call": call_uuid,
         "by": run_id,
         "number": sequence,
+        "now": now or at,
         "wrap_up_after": wrap_up_after,
         "wrap_up_before": wrap_up_before,
         "my_ticket": MAX_TICKET if ticket is None else ticket,

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from fshunt.db.models import GroupRotation
 from fshunt.db.queries.calls import CALLS
+from fshunt.db.queries.hours import read_hours
 from fshunt.db.queries.hunts import LoadedGroup
 from fshunt.db.queries.rows import DOMAINS, GROUPS, group_of, group_query, pointer_of, read_members
 from fshunt.db.statements import run, table
@@ -51,10 +52,10 @@ def load_groups(s: Session, group_ids: Collection[int]) -> list[LoadedGroup]:
     Raises BadValue, or another error of the value, if one of them was stored by hand and is not allowed.
     """
     rows = run(s, _THESE, {"ids": sorted(group_ids)}).all()
-    members = read_members(s, [row.id for row in rows])
+    members, hours = read_members(s, [row.id for row in rows]), read_hours(s, rows)
     return [
         LoadedGroup(
-            group_of(row, members[row.id]),
+            group_of(row, members[row.id], hours[row.id]),
             pointer_of(row.answerer_id, row.answerer_position),
             pointer_of(row.first_id, row.first_position),
         )

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from fshunt.db.models import Domain, GroupRotation, RotationMove
 from fshunt.db.queries.claims import claim, look_and_claim, release
+from fshunt.db.queries.hours import read_hours
 from fshunt.db.queries.rows import (
     BLOCK_OF_MEMBER,
     BLOCKS,
@@ -109,7 +110,8 @@ def load(
     rows = run(s, _GROUP_WITH_ALL, {"domain": named.lower(), "pilot": pilot}).all()
     if rows:
         members = [member_of(row) for row in rows if row.member_id is not None]
-        return LoadedGroup(group_of(rows[0], members), *_pointers_of(rows[0]))
+        hours = read_hours(s, rows[:1])[rows[0].id]
+        return LoadedGroup(group_of(rows[0], members, hours), *_pointers_of(rows[0]))
     domain_id, domain = find_domain(s, fshunt_domain=fshunt_domain, domain_name=domain_name, host=host)
     group = find_group(s, domain_id, domain, pilot)
     return LoadedGroup(group, *rotation_pointers(s, group.id))

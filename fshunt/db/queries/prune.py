@@ -1,14 +1,15 @@
-"""Removes old calls from the records, some at a time; their offers and skips go with them."""
+"""Removes old calls from the records, some at a time, with their offers and skips; and blocks that have ended."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, select, text
+from sqlalchemy import bindparam, delete, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from fshunt.db.queries.calls import CALLS
+from fshunt.db.queries.rows import BLOCKS
 from fshunt.db.statements import dialect_of, run
 
 FIRST_BATCH = 200
@@ -40,6 +41,14 @@ _SOME = (
     .with_for_update(skip_locked=True)
 )
 _LONGER = text(f"SET LOCAL statement_timeout = {STATEMENT_SECONDS * 1000}")
+_BLOCK_KEY = (BLOCKS.c.domain_id, BLOCKS.c.extension)
+_ENDED_BLOCKS = (
+    select(*_BLOCK_KEY)
+    .where(BLOCKS.c.until <= bindparam("before", type_=BLOCKS.c.until.type))
+    .limit(bindparam("many"))
+    .with_for_update(skip_locked=True)
+)
+_REMOVE_BLOCKS = delete(BLOCKS).where(tuple_(*_BLOCK_KEY).in_(_ENDED_BLOCKS))
 _REMOVE = delete(CALLS).where(CALLS.c.id.in_(bindparam("hunts", expanding=True)))
 
 
@@ -51,6 +60,11 @@ def prune_some(s: Session, before: datetime, many: int) -> int:
     if hunts:
         run(s, _REMOVE, {"hunts": hunts})
     return len(hunts)
+
+
+def remove_blocks(s: Session, before: datetime, many: int) -> int:
+    """Remove up to so many blocks that had ended at a moment, and count for nothing since; return how many."""
+    return run(s, _REMOVE_BLOCKS, {"before": before, "many": many}).rowcount
 
 
 class Pace:

@@ -61,6 +61,7 @@ _OF_GROUPS = (
     .group_by(QUEUE.c.group_id, QUEUE.c.ticket, QUEUE.c.hunt_id, QUEUE.c.run_id)
     .order_by(QUEUE.c.ticket)
 )
+_IS_QUEUED = select(exists().where(QUEUE.c.call_uuid == bindparam("call"), QUEUE.c.group_id == bindparam("in_group")))
 _HUNTS_OF_RUN = select(QUEUE.c.hunt_id).distinct().where(QUEUE.c.run_id == bindparam("by"))
 
 
@@ -118,6 +119,11 @@ def leave_by_call(s: Session, hunt_id: str, call_uuid: str) -> None:
 def hunts_of(s: Session, run_id: str) -> set[str]:
     """Return the queued hunts of a run."""
     return set(run(s, _HUNTS_OF_RUN, {"by": run_id}).scalars())
+
+
+def is_queued(s: Session, call_uuid: str, group_id: int) -> bool:
+    """Tell whether a hunt for this call waits for members of the group: one of a daemon that has died or stopped."""
+    return bool(run(s, _IS_QUEUED, {"call": call_uuid, "in_group": group_id}).scalar())
 
 
 def drop_stale(s: Session, hunt_ids: Iterable[str]) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Block, Domain, GroupRotation, HuntGroup, HuntMember
+from fshunt.db.queries.hours import read_hours
 from fshunt.db.statements import run, table
 from fshunt.errors import NotFound
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import GROUP_FIELDS, MEMBER_FIELDS, stored_values
+from fshunt.hunting.hours import Hours
 from fshunt.hunting.rotation import RotationPointer
 from fshunt.hunting.suggestions import what_there_is
 
@@ -22,9 +25,13 @@ MEMBER_COLUMNS = (
     *(column.label(f"member_{column.name}") for column in MEMBERS.c),
     BLOCKS.c.extension.is_not(None).label("member_blocked"),
     BLOCKS.c.reason.label("member_block_reason"),
+    BLOCKS.c.until.label("member_blocked_until"),
 )
 """What ``member_of`` reads, under names that no column of a group has."""
 BLOCK_OF_MEMBER = and_(BLOCKS.c.domain_id == GROUPS.c.domain_id, BLOCKS.c.extension == MEMBERS.c.extension)
+"""It may have an end that is past: for who reads it together with its end."""
+BLOCK_HOLDS = or_(BLOCKS.c.until.is_(None), BLOCKS.c.until > bindparam("now", type_=BLOCKS.c.until.type))
+"""Of a block, at the moment ``now``."""
 _MEMBERS_OF_GROUPS = (
     select(*MEMBER_COLUMNS)
     .join(GROUPS, GROUPS.c.id == MEMBERS.c.group_id)
@@ -49,11 +56,16 @@ def find_domain_id(s: Session, domain: str, *, lock: bool = False) -> int:
 
 
 def read_groups(s: Session, domain_id: int, pilot: str | None = None) -> list[Group]:
-    """Return the groups of a domain in order of pilot, or the one with this pilot."""
+    """Return the groups of a domain in order of pilot, or the one with this pilot; blocks that have ended are none."""
     query = group_query().where(HuntGroup.domain_id == domain_id).order_by(HuntGroup.pilot)
-    rows = s.execute(query if pilot is None else query.where(HuntGroup.pilot == pilot)).all()
-    members = read_members(s, [row.id for row in rows])
-    return [group_of(row, members[row.id]) for row in rows]
+    return _groups(s, query if pilot is None else query.where(HuntGroup.pilot == pilot))
+
+
+def _groups(s: Session, query: Select[Any]) -> list[Group]:
+    rows = s.execute(query).all()
+    members, now = read_members(s, [row.id for row in rows]), datetime.now(UTC)
+    hours = read_hours(s, rows)
+    return [group_of(row, [member.at(now) for member in members[row.id]], hours[row.id]) for row in rows]
 
 
 def find_group(s: Session, domain_id: int, domain: str, pilot: str) -> Group:
@@ -75,9 +87,7 @@ def find_group_id(s: Session, domain: str, pilot: str) -> int | None:
 
 def groups_where(s: Session, *which: ColumnElement[bool]) -> list[Group]:
     """Return the groups of all domains that are meant, in order of domain and pilot."""
-    rows = s.execute(group_query().where(*which).order_by(DOMAINS.c.name, GROUPS.c.pilot)).all()
-    members = read_members(s, [row.id for row in rows])
-    return [group_of(row, members[row.id]) for row in rows]
+    return _groups(s, group_query().where(*which).order_by(DOMAINS.c.name, GROUPS.c.pilot))
 
 
 def group_with_id(s: Session, group_id: int) -> Group | None:
@@ -107,17 +117,17 @@ def pilots(s: Session, domain_id: int) -> list[str]:
 
 
 def read_members(s: Session, group_ids: Iterable[int]) -> defaultdict[int, list[Member]]:
-    """Return the members of each group in order of position."""
+    """Return the members of each group in order of position; a block may have an end that is past."""
     found: defaultdict[int, list[Member]] = defaultdict(list)
     for row in run(s, _MEMBERS_OF_GROUPS, {"group_ids": list(group_ids)}):
         found[row.member_group_id].append(member_of(row))
     return found
 
 
-def group_of(row: Any, members: Sequence[Member]) -> Group:
+def group_of(row: Any, members: Sequence[Member], hours: Hours) -> Group:
     """Return the group of a row of ``group_query``; raise BadValue if it was stored by hand and may not be there."""
     values = stored_values(GROUP_FIELDS, row)
-    return Group(id=row.id, domain=row.domain, members=tuple(members), **values)
+    return Group(id=row.id, domain=row.domain, hours=hours, members=tuple(members), **values)
 
 
 def pointer_of(member_id: int | None, position: int | None) -> RotationPointer | None:
@@ -149,5 +159,6 @@ def member_of(row: Any) -> Member:
         idle_since=row.member_idle_since,
         unanswered_in_a_row=row.member_unanswered_in_a_row,
         auto_blocked=row.member_block_reason is not None,
+        blocked_until=row.member_blocked_until,
         **stored_values(MEMBER_FIELDS, row, "member_"),
     )
