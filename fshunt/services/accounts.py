@@ -99,19 +99,20 @@ def add_user(
     """
     check_new_user(s, name, role, domain=domain, extension=extension)
     at = now or datetime.now(UTC)
-    row = models.User(
-        name=name,
-        name_key=rows.name_key(name),
-        role=role.value,
-        domain=domain,
-        extension=extension,
-        password_hash=password_hash,
-        password_at=at if password_hash else None,
-        disabled=False,
-        created_at=at,
-    )
-    s.add(row)
-    s.flush()
+    values = {
+        "name": name,
+        "name_key": rows.name_key(name),
+        "role": role.value,
+        "domain": domain,
+        "extension": extension,
+        "password_hash": password_hash,
+        "password_at": at if password_hash else None,
+        "created_at": at,
+    }
+    row = rows.add_user(s, values)
+    if row is None:  # somebody was faster
+        _check_is_free(s, name, domain, extension)
+        raise Conflict(f"The user {name} could not be added: try again.")
     _record_user(s, row, ChangeKind.ADD, after=_values(row))
     return user_of(row)
 

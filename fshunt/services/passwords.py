@@ -25,9 +25,6 @@ MAX_PATTERN_CHARS = 4
 
 MEMORY_KIB, ROUNDS, LANES = 65_536, 2, 1
 """The cost: above the least that OWASP recommends (19 MiB, 2 rounds)."""
-_UNKNOWN_USER = f"$argon2id$v=19$m={MEMORY_KIB},t={ROUNDS},p={LANES}${'A' * 22}${'A' * 43}"
-"""A hash of the same cost that no password has: to verify it takes as long as to verify a user's."""
-
 _LEET = str.maketrans({"@": "a", "4": "a", "3": "e", "1": "i", "!": "i", "0": "o", "$": "s", "5": "s", "7": "t"})
 
 
@@ -83,12 +80,17 @@ def verify(password_hash: str | None, password: str) -> Verified:
 
     hasher = _hasher()
     try:
-        hasher.verify(password_hash or _UNKNOWN_USER, _normal(password[: MAX_CHARS + 1]))
+        hasher.verify(password_hash or _nobodys_hash(), _normal(password[: MAX_CHARS + 1]))
     except (VerificationError, InvalidHashError):
         return Verified(ok=False)
     if password_hash is None or len(password) > MAX_CHARS:
         return Verified(ok=False)
     return Verified(ok=True, outdated=hasher.check_needs_rehash(password_hash))
+
+
+def _nobodys_hash() -> str:
+    """Return a hash that no password has, of the same cost: to verify it takes as long as to verify a user's."""
+    return f"$argon2id$v=19$m={MEMORY_KIB},t={ROUNDS},p={LANES}${'A' * 22}${'A' * 43}"
 
 
 def _normal(password: str) -> str:

@@ -19,7 +19,7 @@ from fshunt.db.queries.rows import find_domain_id, group_with_id
 from fshunt.errors import Conflict, NotFound, UsageError
 from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.group import Group, Member
-from fshunt.hunting.group_fields import GROUP_FIELDS, MEMBER_FIELDS, model_values
+from fshunt.hunting.group_fields import GROUP_FIELDS, MEMBER_FIELDS, Field, model_values
 from fshunt.services import groups, hours, members
 from fshunt.services.audit import (
     Change,
@@ -146,7 +146,7 @@ def _set_group(s: Session, change: Change, values: Values) -> None:
     if "pilot" in values:
         groups.renumber_group(s, group.domain, group.pilot, values["pilot"])
     else:
-        groups.set_group(s, group.domain, group.pilot, **model_values(GROUP_FIELDS, values))
+        groups.set_group(s, group.domain, group.pilot, **_attributes(GROUP_FIELDS, values))
 
 
 def _address(change: Change) -> MemberAddress:
@@ -168,7 +168,8 @@ def _remove_member(s: Session, change: Change) -> None:
 
 def _restore_member(s: Session, change: Change, values: Values, shared_members: Collection[str]) -> None:
     group = _group(s, change)
-    fields = {name: values[name] for name in MEMBER_FIELDS if name in values and name != "extension"}
+    fields = _attributes(MEMBER_FIELDS, values)
+    del fields["address"]
     members.add_members(
         s,
         group.domain,
@@ -176,7 +177,7 @@ def _restore_member(s: Session, change: Change, values: Values, shared_members: 
         [_address(change)],
         at=min(values["position"], len(group.members) + 1),
         shared=group.domain in shared_members,
-        **model_values(MEMBER_FIELDS, fields),
+        **fields,
     )
 
 
@@ -185,8 +186,13 @@ def _set_member(s: Session, change: Change, values: Values) -> None:
     if "position" in values:
         members.move_member(s, group.domain, group.pilot, _address(change), values["position"])
     else:
-        fields = model_values(MEMBER_FIELDS, values)
+        fields = _attributes(MEMBER_FIELDS, values)
         members.set_member(s, group.domain, group.pilot, _address(change), **fields)
+
+
+def _attributes(fields: Mapping[str, Field], values: Values) -> dict[str, Any]:
+    """What the typed model takes. Columns of another version of fshunt are left out: no service could write them."""
+    return model_values(fields, {name: value for name, value in values.items() if name in fields})
 
 
 def _block_now(s: Session, change: Change) -> Values | None:

@@ -13,8 +13,9 @@ import pytest
 from sqlalchemy import Engine, event, make_url
 
 from fshunt.db.engine import open_engine
-from fshunt.db.queries import groups, takeover
+from fshunt.db.queries import changes, groups, takeover
 from fshunt.db.queries.prune import prune_some
+from fshunt.services import audit
 from tests.support.many_calls import OTHER_DOMAIN, fill
 
 pytestmark = pytest.mark.sql
@@ -145,6 +146,11 @@ def test_no_command_and_no_daemon_reads_all_calls(office, engine, store, monkeyp
             takeover.take(s, None, node="pbx1", run_id="another run")
             groups.last_written(s, "pbx1")
             prune_some(s, now - timedelta(days=5), 20)
+            changes.prune_some(s, now - timedelta(days=5), 20)
+        with store.reading() as s:
+            audit.history(s, group_ids={1, 2, 3})
+            audit.history(s, group_ids={1}, domain="pbx.test", pilot="5000", before_id=20_000)
+            audit.history(s, domain="pbx.test", subject=audit.Subject.BLOCK, key="1001")
     for statement, parameters in said:
         if steps := reads_all(engine, statement, parameters):
             found[("daemon", statement)] = steps

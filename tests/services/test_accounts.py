@@ -1,5 +1,6 @@
 """Users, grants, invitations and tokens, on both databases."""
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -88,6 +89,23 @@ def test_a_user_is_added_with_what_the_role_needs(store):
 def test_a_user_who_cannot_be_is_one_sentence(store, name, role, place, error, sentence):
     add_user(store, "Ana", Role.MEMBER, at="1001@pbx.test")
     assert sentence in refused(store, error, lambda s: accounts.add_user(s, name, role, **place))
+
+
+def test_of_many_who_add_one_user_at_once_one_does_and_the_others_are_told(store):
+    def add(n):
+        try:
+            add_user(store, "ana" if n % 2 else "Ana")
+        except Conflict as refused:
+            return str(refused)
+        return "added"
+
+    with ThreadPoolExecutor(4) as pool:
+        told = sorted(pool.map(add, range(4)))
+    assert told.count("added") == 1
+    assert {sentence.lower() for sentence in told} == {
+        "added",
+        "there is a user ana already: choose another name.",
+    }
 
 
 def test_an_unknown_user_is_told_with_the_nearest(store):
@@ -345,6 +363,24 @@ def test_codes_are_asked_for_once_the_app_has_shown_one(store):
     code = code_at(secret, step_at(NOON))
     assert doing(store, lambda s: accounts.enable_totp(s, "ana", secret, code, now=NOON)).has_totp
     assert not doing(store, lambda s: accounts.disable_totp(s, "ana")).has_totp
+
+
+def test_no_secret_and_no_password_stands_in_the_log(store, caplog):
+    caplog.set_level(logging.DEBUG)
+    ana = add_user(store, "ana", Role.PROVIDER, password=PASSWORD)
+    invitation = doing(store, lambda s: accounts.invite(s, "ana")).secret
+    _, token = doing(store, lambda s: accounts.add_token(s, "ana", "wallboard", [Scope.READ]))
+    device = sign_in.check_password(store, "ana", PASSWORD, address="192.0.2.1").device
+    for name, password in (("ana", "a wrong password"), (PASSWORD, "a wrong password")):
+        with pytest.raises(FshuntError) as refused:
+            sign_in.check_password(store, name, password, address="192.0.2.1")
+        assert PASSWORD not in str(refused.value)
+    with store.writing() as s:
+        session = sign_in.start_session(s, ana.id, address=None, agent=None)
+        sign_in.find_session(s, session, sign_in.Limits(timedelta(1), timedelta(1)))
+        accounts.find_token(s, token)
+    for secret in (PASSWORD, "a wrong password", invitation, token, device, session, "argon2"):
+        assert secret not in caplog.text
 
 
 def test_no_secret_and_no_password_stands_in_the_database_or_the_audit(store):

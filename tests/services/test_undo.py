@@ -1,5 +1,6 @@
 """Undo brings back what was before, is itself a change, and never overwrites what somebody has changed since."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -227,6 +228,32 @@ def test_a_change_is_undone_once(store, office):
     with store.reading() as s:
         assert not can_undo(audit.get_change(s, change_id))
         assert can_undo(audit.get_change(s, by))
+
+
+def test_of_many_who_undo_one_change_at_once_one_does(store, office):
+    change_id = change_of(store, lambda s: groups.set_group(s, DOMAIN, PILOT, name="Shop"))
+
+    def try_it(_):
+        try:
+            undone(store, change_id)
+        except Conflict:
+            return 0
+        return 1
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(try_it, range(4))) == 1
+
+
+def test_a_field_of_another_version_is_left_as_it_is(store, office):
+    both = {"name": "Sales", "lamp": "off"}, {"name": "Shop", "lamp": "on"}
+    with store.writing() as s:
+        groups.set_group(s, DOMAIN, PILOT, name="Shop")
+        group = groups.get_group(s, DOMAIN, PILOT)
+        made = audit.record_of_group(
+            s, group, Subject.GROUP, audit.ChangeKind.SET, PILOT, before=both[0], after=both[1]
+        )
+    undone(store, made)
+    assert look(store).name == "Sales"
 
 
 def test_a_change_of_another_subject_cannot_be_undone(store, office):

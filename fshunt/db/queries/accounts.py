@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, exists, func, select, update
 from sqlalchemy.orm import Session
@@ -27,6 +28,13 @@ def find_user(s: Session, name: str, *, lock: bool = False) -> User | None:
     """Return the user with this name, in whatever capitals; ``lock`` the row until the transaction ends."""
     query = select(User).where(User.name_key == name_key(name))
     return s.scalar((query.with_for_update() if lock else query).execution_options(populate_existing=True))
+
+
+def add_user(s: Session, values: dict[str, Any]) -> User | None:
+    """Add a user and return the row; None if the name or the extension has one, also one of this very moment."""
+    row = insert_into(s, User).values(values).on_conflict_do_nothing().returning(User.id)
+    added = s.execute(row).scalar()
+    return None if added is None else s.get(User, added)
 
 
 def lock_providers(s: Session) -> list[int]:
