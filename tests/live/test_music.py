@@ -10,10 +10,8 @@ import pytest
 
 from tests.live.machines import FALLBACK_BOX
 from tests.live.sounds import MEMBER_HERTZ, member_heard, music_heard, write_rising_tone
-from tests.live.test_callers_channel import before, until_queued
+from tests.live.test_callers_channel import until_queued
 from tests.live.test_taken import channel_of
-
-__all__ = ["before"]
 
 CALLERS = pytest.mark.parametrize("number", ["5000", "85000"], ids=["ringing", "answered by an attendant"])
 GAPS_SECONDS = 0.3
