@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
-from flask import Flask, request, url_for
+from flask import Flask, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 
 from fshunt.db.engine import Store
 from fshunt.settings import Settings
-from fshunt.web import languages, problems, security
+from fshunt.web import csrf, languages, problems, security, sentences, signed_in, times, words
 from fshunt.web.database_state import DatabaseState
+from fshunt.web.forms import SignInForm
 from fshunt.web.http.connection import MAX_BODY_BYTES
-from fshunt.web.pages import health
+from fshunt.web.kept_form import kept_now, local_path
+from fshunt.web.pages import account, groups, health, invitation, session
 from fshunt.web.parts import EXTENSION, Parts
 
 SLOW_POSTS = ("/sign-in", "/invitation/", "/account/password", "/account/one-time-codes")
@@ -37,17 +40,30 @@ def make_app(settings: Settings, store: Store, database: DatabaseState) -> Flask
     languages.install(app)
     problems.install(app, database)
 
-    @app.context_processor
-    def _for_every_page() -> dict[str, Any]:
-        return {"language": languages.language_now()}
-
     @app.before_request
     def _check_database() -> None:
         if request.endpoint not in WITHOUT_DATABASE and (trouble := database.now().trouble) is not None:
             raise problems.Unavailable(trouble)
 
-    app.register_blueprint(health.pages)
+    signed_in.install(app)
+    csrf.install(app)
+    times.install(app)
+    words.install(app)
+    for each in (health, session, invitation, groups, account):
+        app.register_blueprint(each.pages)
+    app.register_error_handler(signed_in.NotSignedIn, ask_to_sign_in)
     return app
+
+
+def ask_to_sign_in(error: signed_in.NotSignedIn) -> ResponseReturnValue:
+    """Answer who has not signed in: programs by 401, a link by the sign-in page, a form by one that keeps the form."""
+    if problems.wants_json():
+        return problems.answer_problem(HTTPStatus.UNAUTHORIZED, sentences.in_language(str(error)), code=error.code)
+    kept = kept_now()
+    if kept is None:
+        target = None if request.path == "/" else local_path(request.full_path.rstrip("?"))
+        return redirect(url_for("session.sign_in_page", next=target), HTTPStatus.SEE_OTHER)
+    return session.show_sign_in(SignInForm(fresh=True), kept, HTTPStatus.UNAUTHORIZED)
 
 
 def is_slow(method: str, path: str) -> bool:

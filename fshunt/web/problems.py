@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,19 @@ from flask import Flask, Response, g, make_response, render_template, request
 from flask_babel import gettext, lazy_gettext
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from fshunt.errors import BadValue, Conflict, DatabaseError, FshuntError, NotFound, UsageError
+from fshunt.errors import (
+    BadValue,
+    Conflict,
+    DatabaseError,
+    Forbidden,
+    FshuntError,
+    NotFound,
+    SignInFailed,
+    SlowDown,
+    UsageError,
+)
 from fshunt.web.database_state import DatabaseState, Trouble
+from fshunt.web.sentences import in_language
 
 if TYPE_CHECKING:
     from flask_babel.speaklater import LazyString
@@ -24,6 +36,9 @@ RETRY_AFTER_SECONDS = "5"
 
 STATUS_OF: dict[type[FshuntError], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    SignInFailed: HTTPStatus.UNAUTHORIZED,
+    SlowDown: HTTPStatus.TOO_MANY_REQUESTS,
     Conflict: HTTPStatus.CONFLICT,
     BadValue: HTTPStatus.UNPROCESSABLE_ENTITY,
     UsageError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -114,12 +129,19 @@ def install(app: Flask, database: DatabaseState) -> None:
 
     @app.errorhandler(FshuntError)
     def _ours(error: FshuntError) -> Response:
-        return answer_problem(status_of(error), str(error), code=error.code)
+        return retry_after(answer_problem(status_of(error), in_language(str(error)), code=error.code), error)
 
 
 def status_of(error: FshuntError) -> HTTPStatus:
     """Return the HTTP status of an error of ours."""
     return next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), HTTPStatus.BAD_REQUEST)
+
+
+def retry_after(answer: Response, error: FshuntError) -> Response:
+    """Have the answer to a try that came too soon say when the next one may come."""
+    if isinstance(error, SlowDown):
+        answer.headers["Retry-After"] = str(math.ceil(error.seconds))
+    return answer
 
 
 def unavailable(trouble: Trouble) -> Response:

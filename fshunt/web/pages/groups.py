@@ -1,0 +1,48 @@
+"""The start page, with the groups that a person may see, and the page of one group."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, request
+
+from fshunt.services import rights
+from fshunt.services.group_search import matching
+from fshunt.services.users import Role
+from fshunt.web.parts import parts
+from fshunt.web.signed_in import access, for_signed_in, reading
+
+pages = Blueprint("groups", __name__)
+
+GROUPS_A_PAGE = 100
+
+
+@pages.get("/")
+@for_signed_in
+def start() -> str:
+    """Show the groups of the one who asks: a member's own, else those that may be looked after."""
+    mine = access()
+    with reading() as s:
+        found = rights.own_groups(s, mine) if mine.role is Role.MEMBER else rights.visible_groups(s, mine)
+    if mine.role is Role.MEMBER:
+        return render_template("member.html", groups=found)
+    words = request.args.get("q", "").strip()
+    first = max(0, request.args.get("from", 0, int))
+    shown = matching(found, words)
+    return render_template(
+        "groups.html",
+        groups=shown[first : first + GROUPS_A_PAGE],
+        total=len(shown),
+        all_total=len(found),
+        words=words,
+        first=first,
+        page_size=GROUPS_A_PAGE,
+        several_domains=len({group.domain for group in found}) > 1,
+    )
+
+
+@pages.get("/groups/<domain>/<pilot>")
+@for_signed_in
+def group(domain: str, pilot: str) -> str:
+    """Show a group; who has no right to it is told what everybody is told of a group that does not exist."""
+    with reading() as s:
+        found = rights.group_for(s, access(), domain, pilot)
+    return render_template("group.html", group=found, settings=parts().settings)
