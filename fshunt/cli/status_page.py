@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fshunt.cli import output
-from fshunt.services.cluster_health import ClusterHealth, DaemonNow, count, moment, span
+from fshunt.services.cluster_health import ClusterHealth, DaemonNow, WebProcessNow, count, moment, span
 
 MAX_QUEUED, MAX_ERRORS = 8, 5
 """Rows of these tables, so that all of it stays on one screen; --json has all."""
@@ -15,6 +15,7 @@ MAX_ERROR_CHARS = 160
 
 DAEMON_TITLES = ("daemon", "state", "hunts", "answered", "queued", "claims", "database", "version")
 SWITCH_TITLES = ("switch", "seen by", "state", "channels", "registrations", "last heard")
+WEB_TITLES = ("web pages", "listen", "state", "version")
 QUEUE_TITLES = ("#", "pilot", "waits for", "waited", "daemon")
 ERROR_TITLES = ("at", "daemon", "level", "message")
 
@@ -29,6 +30,7 @@ def print_status(state: ClusterHealth) -> None:
     if switches:
         output.say()
         output.table(SWITCH_TITLES, switches)
+    _print_web(state)
     _print_queue(state)
     _print_errors(state)
 
@@ -79,6 +81,21 @@ def _switch_row(daemon: DaemonNow, switch: dict[str, Any]) -> tuple[str, ...]:
         return name, daemon.node, "not watched", "", "", last
     numbers = (str(switch.get(what) or 0) for what in ("channels", "registrations"))
     return name, daemon.node, "watched", *numbers, last
+
+
+def _print_web(state: ClusterHealth) -> None:
+    if not state.web:
+        return
+    output.say()
+    rows = [
+        (web.row.node, web.row.listen, f"up {span(_up(web, state))}" if web.alive else "no heartbeat", web.row.version)
+        for web in state.web
+    ]
+    output.table(WEB_TITLES, rows)
+
+
+def _up(web: WebProcessNow, state: ClusterHealth) -> float:
+    return max(0.0, (state.at - web.row.started_at).total_seconds())
 
 
 def _print_queue(state: ClusterHealth) -> None:

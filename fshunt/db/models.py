@@ -266,6 +266,19 @@ class DaemonRecord(Base):
     status: Mapped[dict[str, Any]]
 
 
+class WebProcess(Base):
+    """One run of `fshunt web`, as it was at its last heartbeat; times are wall time, for display only."""
+
+    __tablename__ = "web_processes"
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    node: Mapped[str]
+    started_at: Mapped[datetime]
+    heartbeat_at: Mapped[datetime]
+    listen: Mapped[str]
+    version: Mapped[str]
+
+
 class Cluster(Base):
     """What holds for all daemons on this database (one row, ``id`` 1).
 

@@ -20,6 +20,7 @@ from fshunt.db.engine import Store
 from fshunt.db.queries.daemons import DaemonRow
 from fshunt.db.queries.overview import MAX_FAILED, Overview, SeenCall, overview
 from fshunt.db.queries.queue import QueuedHunt
+from fshunt.db.queries.web_processes import WebProcessRow
 from fshunt.db.writable import why_not_writable
 from fshunt.freeswitch.implausible import Kind
 
@@ -31,6 +32,9 @@ FRESH_SECONDS = 10.0
 
 AHEAD_SECONDS = 1.0
 """By how much the clocks of two hosts that are in order may differ."""
+
+WEB_FRESH_SECONDS = 30.0
+"""A web process whose last heartbeat is younger is alive: it sends one every 5 s, and each stop takes its row out."""
 
 STALE_SECONDS = 30.0
 """A switch without an event for so long is silent: normally there is one every 10 s."""
@@ -63,6 +67,7 @@ class Code(StrEnum):
     LEFT_BEHIND = "left-behind"
     NO_SWITCH_CONFIGURED = "no-switch-configured"
     VERSIONS_DIFFER = "versions-differ"
+    WEB_NO_HEARTBEAT = "web-no-heartbeat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,19 @@ class DaemonNow:
 
 
 @dataclass(frozen=True, slots=True)
+class WebProcessNow:
+    """A web process, and the age of its last heartbeat in seconds. No call depends on it."""
+
+    row: WebProcessRow
+    age: float
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is alive, by the clocks."""
+        return self.age < WEB_FRESH_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterHealth:
     """The state of all daemons on a database. ``notes`` are worth knowing and no fault.
 
@@ -134,6 +152,7 @@ class ClusterHealth:
     failed_hunts: int = 0
     last_failed: SeenCall | None = None
     open_too_long: tuple[SeenCall, ...] = ()
+    web: tuple[WebProcessNow, ...] = ()
     problems: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
     unwritable: str | None = None
@@ -220,6 +239,7 @@ def state_of(
         failed_hunts=seen.failed_hunts,
         last_failed=seen.last_failed,
         open_too_long=seen.open_too_long,
+        web=tuple(WebProcessNow(row, max(0.0, (at - row.heartbeat_at).total_seconds())) for row in seen.web),
         unwritable=unwritable,
     )
     state.problems.extend(_problems(state))
@@ -425,6 +445,10 @@ def _notes(state: ClusterHealth) -> Iterator[Finding]:
             message = f"{daemon.node}: the file of the database was replaced {ago} ago; the daemon uses the new one."
             yield Finding(Code.DATABASE_REPLACED, message, daemon.node, since=replaced_at)
         yield from (_service_finding(daemon, each, state.at) for each in daemon.services if not _is_problem(each))
+    for web in state.web:
+        if not web.alive and state.unwritable is None:
+            message = f"{web.row.node}: no heartbeat of the web pages at {web.row.listen} for {span(web.age)}."
+            yield Finding(Code.WEB_NO_HEARTBEAT, message, web.row.node, since=web.row.heartbeat_at)
     versions = sorted({str(daemon.status.get("version")) for daemon in state.living})
     if len(versions) > 1:
         yield Finding(Code.VERSIONS_DIFFER, f"The daemons run different versions: {', '.join(versions)}.")

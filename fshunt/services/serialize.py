@@ -18,7 +18,7 @@ from fshunt.hunting.hours import WEEKDAYS, Holiday
 from fshunt.hunting.hours_text import show_end, show_intervals, show_minute
 from fshunt.hunting.rotation import RotationPointer
 from fshunt.services import hours
-from fshunt.services.cluster_health import ClusterHealth, DaemonNow, Finding, moment
+from fshunt.services.cluster_health import ClusterHealth, DaemonNow, Finding, WebProcessNow, moment
 
 if TYPE_CHECKING:
     from fshunt.db.queries.queue import QueuedHunt
@@ -278,6 +278,7 @@ def status_json(state: ClusterHealth) -> dict[str, Any]:
         "switches": [_switch_json(daemon, switch) for daemon in state.living for switch in daemon.switches],
         "queued_callers": [_queued_json(hunt, ticket, state) for ticket, hunt in enumerate(state.queued, 1)],
         "left_callers": [_queued_json(hunt, None, state) for hunt in state.left_queued],
+        "web_processes": [_web_process_json(web) for web in state.web],
         "errors": [
             {"node": daemon.node, "at": utc(moment(error.get("at"))), **_texts(error, "level", "message")}
             for daemon, error in state.errors()
@@ -290,7 +291,7 @@ def nothing_known_json(problem: Finding) -> dict[str, Any]:
     counts = dict.fromkeys(
         ("hunts", "answered_calls", "queued", "claims", "left_queued", "left_claims", "failed_hunts")
     )
-    names = ("daemons", "switches", "queued_callers", "left_callers", "errors")
+    names = ("daemons", "switches", "queued_callers", "left_callers", "web_processes", "errors")
     empty: dict[str, list[Any]] = {name: [] for name in names}
     return {"ok": False, "problems": [finding_json(problem)], "notes": [], **counts, **empty}
 
@@ -343,6 +344,19 @@ def _switch_json(daemon: DaemonNow, switch: dict[str, Any]) -> dict[str, Any]:
         "registrations": switch.get("registrations"),
         "heard_at": utc(moment(switch.get("heard_at"))),
         "error": switch.get("error"),
+    }
+
+
+def _web_process_json(web: WebProcessNow) -> dict[str, Any]:
+    return {
+        "node": web.row.node,
+        "run_id": web.row.run_id,
+        "alive": web.alive,
+        "started_at": utc(web.row.started_at),
+        "heartbeat_at": utc(web.row.heartbeat_at),
+        "heartbeat_age": round(web.age, 1),
+        "version": web.row.version,
+        "listen": web.row.listen,
     }
 
 

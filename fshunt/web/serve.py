@@ -6,6 +6,7 @@ import logging
 import signal
 import ssl
 import sys
+from datetime import UTC, datetime
 
 import gevent
 from gevent.event import Event
@@ -19,6 +20,7 @@ from fshunt.process.systemd import Notifier
 from fshunt.settings import Settings, SettingsError
 from fshunt.web.app import is_slow, make_app
 from fshunt.web.database_state import DatabaseState
+from fshunt.web.heartbeat import Heartbeat
 from fshunt.web.http.server import SLOW_THREADS, THREADS, Options, Server
 
 STOP_SECONDS = 10.0
@@ -49,7 +51,11 @@ def serve(settings: Settings) -> int:
     try:
         server = build(settings, make_app(settings, store, DatabaseState(settings.database_url)))
         server.start()
+        heartbeat = Heartbeat(store, server.address, lambda: datetime.now(UTC))
+        beating = gevent.spawn(heartbeat.run)
         _run(server, settings, stop)
+        beating.kill()
+        heartbeat.retire()
         return 0
     finally:
         store.close()

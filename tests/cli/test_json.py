@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from fshunt.db.queries import calls, daemons, queue
+from fshunt.db.queries import calls, daemons, queue, web_processes
+from fshunt.db.queries.web_processes import WebProcessRow
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.states import Outcome
 from fshunt.services import groups
@@ -147,6 +148,7 @@ LISTS_OF_STATUS = {
     "switches": "switch",
     "queued_callers": "queued caller",
     "left_callers": "queued caller",
+    "web_processes": "web process",
     "errors": "error",
 }
 
@@ -165,6 +167,7 @@ def busy(office, store):
             who = {"domain": "pbx.test", "group_id": group.id, "call_uuid": node, "run_id": node}
             queue.join(s, node, ["1001"], ticket=None, at=now, **who)
         daemons.mark_lost(s, "dead", 1)
+        web_processes.write_heartbeat(s, WebProcessRow("w", "pbx1", now, now, "127.0.0.1:8090", "0.1.0"))
     return office
 
 

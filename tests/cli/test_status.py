@@ -1,5 +1,6 @@
 """`fshunt status`: who is alive, what is wrong first, and what there is."""
 
+import re
 import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,8 @@ from sqlalchemy import update
 from fshunt.cli import status
 from fshunt.db.engine import open_store
 from fshunt.db.models import Cluster
-from fshunt.db.queries import calls, claims, cluster, daemons, queue
+from fshunt.db.queries import calls, claims, cluster, daemons, queue, web_processes
+from fshunt.db.queries.web_processes import WebProcessRow
 from fshunt.hunting.states import Result
 from fshunt.services import cluster_health, groups
 from fshunt.services.cluster_health import span
@@ -548,3 +550,39 @@ def test_on_a_terminal_what_is_wrong_is_red(fshunt, beat, monkeypatch):
 )
 def test_durations_are_shown_in_the_largest_fitting_unit(seconds, words):
     assert span(seconds) == words
+
+
+@pytest.fixture
+def web(store):
+    """Write the heartbeat of a web process, so many seconds ago."""
+
+    def web(silent: float = 0, run: str = "web") -> None:
+        at = datetime.now(UTC) - timedelta(seconds=silent)
+        with store.writing() as s:
+            web_processes.write_heartbeat(
+                s, WebProcessRow(run, "pbx1", at - timedelta(hours=3), at, "127.0.0.1:8090", "0.2.0")
+            )
+
+    return web
+
+
+def test_the_web_processes_stand_there(fshunt, beat, web):
+    beat()
+    web()
+    assert any(re.search(r"pbx1 +127\.0\.0\.1:8090 +up 3 h +0\.2\.0", line) for line in page(fshunt))
+    [process] = as_json(fshunt)["web_processes"]
+    assert (process["node"], process["listen"], process["alive"]) == ("pbx1", "127.0.0.1:8090", True)
+
+
+def test_a_web_process_that_died_is_a_note_since_no_call_depends_on_it(fshunt, beat, web):
+    beat()
+    web(silent=600)
+    assert wrong(fshunt) == []
+    assert "pbx1: no heartbeat of the web pages at 127.0.0.1:8090 for 10 min." in messages(as_json(fshunt)["notes"])
+
+
+def test_a_web_process_that_died_a_day_ago_is_forgotten_by_the_next_heartbeat(fshunt, beat, web):
+    beat()
+    web(silent=24 * 3600 + 60, run="old")
+    web()
+    assert [each["run_id"] for each in as_json(fshunt)["web_processes"]] == ["web"]

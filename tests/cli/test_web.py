@@ -8,6 +8,9 @@ from http.client import HTTPConnection
 import pytest
 
 from fshunt.settings import Address
+from tests.support.waiting import until
+
+from .conftest import content_of
 
 SERVES = re.compile(r"web pages at http://127\.0\.0\.1:(\d+)")
 STOP_SECONDS = 30.0
@@ -44,16 +47,25 @@ def test_without_its_packages_it_says_which_to_install(fshunt, monkeypatch):
     assert "install fshunt with `pip install '.[web]'`" in result.output
 
 
+def listed(fshunt):
+    """The web processes in `fshunt status`, which fails for want of a daemon."""
+    return content_of(fshunt.invoke("status", "--json").stdout)["web_processes"]
+
+
 def test_the_process_serves_and_ends_well_when_it_is_told_to(fshunt):
     fshunt.run("group", "add", "5000", "--domain", "pbx.test")
     command = [sys.executable, "-m", "fshunt", "web", "--listen", "127.0.0.1:0"]
     with subprocess.Popen(command, env={**fshunt.env}, stderr=subprocess.PIPE, text=True) as process:
-        port = next(found[1] for line in process.stderr if (found := SERVES.search(line)))
-        asking = HTTPConnection("127.0.0.1", int(port), timeout=STOP_SECONDS)
-        asking.request("GET", "/healthz")
-        assert asking.getresponse().read() == b'{"database":"ok","ok":true}\n'
-        process.send_signal(signal.SIGTERM)
+        try:
+            port = next(found[1] for line in process.stderr if (found := SERVES.search(line)))
+            asking = HTTPConnection("127.0.0.1", int(port), timeout=STOP_SECONDS)
+            asking.request("GET", "/healthz")
+            assert asking.getresponse().read() == b'{"database":"ok","ok":true}\n'
+            until(lambda: listed(fshunt), "its heartbeat is there")
+        finally:
+            process.send_signal(signal.SIGTERM)
         log = process.stderr.read()
         assert process.wait(STOP_SECONDS) == 0
     assert "GET /healthz 200" in log
     assert "Traceback" not in log
+    assert listed(fshunt) == [], "it has said that it stops"

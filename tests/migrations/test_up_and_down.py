@@ -8,7 +8,8 @@ from sqlalchemy import bindparam, inspect, text
 from fshunt.db import migrate
 from fshunt.db.engine import open_engine, open_store
 from fshunt.db.models import Base, Grant, Invitation, KnownBrowser, SignInTries, Token, User, WebSession
-from fshunt.db.queries import calls, daemons, hunts, queue
+from fshunt.db.queries import calls, daemons, hunts, queue, web_processes
+from fshunt.db.queries.web_processes import WebProcessRow
 from fshunt.db.types import UtcDateTime
 from fshunt.errors import DatabaseError
 from fshunt.hunting.addresses import parse_member
@@ -62,6 +63,8 @@ def fill(url):
         entry = {"domain": "pbx.test", "group_id": added.id, "call_uuid": "u2", "run_id": "run", "ticket": None}
         queue.join(s, "h2", ["1001"], **entry, at=NOON)
         daemons.write_heartbeat(s, "run", node="node", started_at=NOON, at=NOON, status={"version": "1"})
+        web = WebProcessRow("web", "node", NOON, NOON, "127.0.0.1:8090", "1")
+        web_processes.write_heartbeat(s, web)
         add_account(s, added.id)
     store.close()
 
@@ -143,7 +146,7 @@ def test_0009_is_taken_back_without_loss_of_what_0008_had(empty_database_url):
     fill(url)
     assert all(rows(url, *ACCOUNTS).values())
     migrate.downgrade(url, "0009")
-    others = set(Base.metadata.tables) - {*ACCOUNTS, *HOURS, "announcements", "compatibility"}
+    others = set(Base.metadata.tables) - {*ACCOUNTS, *HOURS, *WEB, "announcements", "compatibility"}
     kept = rows(url, *others)
     migrate.downgrade(url, "0008")
     assert tables(url).isdisjoint(ACCOUNTS)
@@ -154,6 +157,7 @@ def test_0009_is_taken_back_without_loss_of_what_0008_had(empty_database_url):
 
 
 HOURS = ("business_hours", "holidays")
+WEB = ("web_processes",)
 
 
 def test_0010_is_taken_back_without_loss_of_what_0009_had(empty_database_url):
@@ -161,7 +165,7 @@ def test_0010_is_taken_back_without_loss_of_what_0009_had(empty_database_url):
     migrate.upgrade(url)
     fill(url)
     assert all(rows(url, *HOURS).values())
-    others = set(Base.metadata.tables) - {*HOURS, "groups", "blocks", "announcements", "compatibility"}
+    others = set(Base.metadata.tables) - {*HOURS, *WEB, "groups", "blocks", "announcements", "compatibility"}
     kept = rows(url, *others)
     migrate.downgrade(url, "0009")
     assert tables(url).isdisjoint(HOURS)

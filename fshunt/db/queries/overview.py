@@ -10,11 +10,12 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Claim
-from fshunt.db.queries import cluster, daemons, queue
+from fshunt.db.queries import cluster, daemons, queue, web_processes
 from fshunt.db.queries.calls import CALLS, HAS_FAILED
 from fshunt.db.queries.cluster import Timing
 from fshunt.db.queries.daemons import DaemonRow
 from fshunt.db.queries.queue import QueuedHunt
+from fshunt.db.queries.web_processes import WebProcessRow
 from fshunt.db.statements import run, table
 
 FAILED_WITHIN = timedelta(hours=24)
@@ -71,6 +72,7 @@ class Overview:
     failed_hunts: int = 0
     last_failed: SeenCall | None = None
     open_too_long: tuple[SeenCall, ...] = ()
+    web: tuple[WebProcessRow, ...] = ()
 
 
 def overview(s: Session, at: datetime) -> Overview:
@@ -87,6 +89,7 @@ def overview(s: Session, at: datetime) -> Overview:
         failed_hunts=run(s, _COUNT_FAILED, since).scalar_one(),
         last_failed=None if last is None else _seen(last),
         open_too_long=tuple(_seen(row) for row in run(s, _OPEN_TOO_LONG, {"before": at - OPEN_TOO_LONG})),
+        web=tuple(web_processes.list_web_processes(s)),
     )
 
 
