@@ -17,7 +17,7 @@ from fshunt.cli.base import NounGroup, pass_app
 from fshunt.cli.forecast_page import print_forecast
 from fshunt.cli.group_page import open_words, print_group, print_hours, warn_of, zone_of
 from fshunt.cli.options import given_group, group_options
-from fshunt.cli.times import host_zone, parse_length, parse_until
+from fshunt.cli.times import host_zone
 from fshunt.db.queries.queue import queued_in
 from fshunt.db.queries.rows import domain_names
 from fshunt.errors import UsageError
@@ -28,6 +28,7 @@ from fshunt.services import hours as services
 from fshunt.services.destination_checks import CASES, ask_for, places_named
 from fshunt.services.forecast import forecast_json, next_caller
 from fshunt.services.groups import GroupDetails, details_of
+from fshunt.services.moments import parse_length, parse_until
 from fshunt.services.serialize import group_json
 
 LIST_TITLES = ("pilot", "name", "policy", "ring time", "members", "state")

@@ -7,7 +7,6 @@ from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 
 from fshunt.cli import output
-from fshunt.cli.times import shown_until
 from fshunt.errors import BadValue
 from fshunt.hunting.availability import MemberState
 from fshunt.hunting.destinations import Destination, DestinationKind
@@ -20,6 +19,7 @@ from fshunt.services.groups import GroupDetails
 from fshunt.services.hours import state_of
 from fshunt.services.hours import warnings_of as hours_warnings
 from fshunt.services.member_states import STATE_WORDS, StateOfMember, stored_state
+from fshunt.services.moments import shown_until
 from fshunt.services.serialize import pointed_at
 from fshunt.services.switch_checks import NOT_CONFIGURED
 

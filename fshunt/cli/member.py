@@ -16,7 +16,6 @@ from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
 from fshunt.cli.group_page import print_members, state_words, warn_of
 from fshunt.cli.options import given_member, member_options
-from fshunt.cli.times import parse_length, parse_until, shown_until
 from fshunt.errors import UsageError
 from fshunt.hunting.addresses import MemberAddress
 from fshunt.hunting.availability import MemberState
@@ -24,6 +23,7 @@ from fshunt.hunting.group import Group, Member
 from fshunt.services import groups, member_states, members
 from fshunt.services.groups import details_of
 from fshunt.services.member_states import StateOfMember
+from fshunt.services.moments import parse_length, parse_until, shown_until
 from fshunt.services.serialize import block_json, group_json, member_json, member_state_json
 
 pilot_argument = click.argument("pilot", type=params.PILOT)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 
 from fshunt.errors import BadValue, UsageError
 from fshunt.hunting.hours import check_zone
+from fshunt.services.moments import UNITS
 
 FORMS = "an age such as 30m, 2h or 7d, `today`, `yesterday`, or a date or time such as 2025-03-31T09:00"
-UNTIL_FORMS = "a time such as 13:00, `today`, or a date or time such as 2026-12-24 12:00"
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def parse_since(text: str, now: datetime) -> datetime:
@@ -23,62 +22,12 @@ def parse_since(text: str, now: datetime) -> datetime:
         raise UsageError(f"'{text}' is not a time: use {FORMS}.") from None
 
 
-def parse_until(text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
-    """Return a moment ahead in UTC; raise UsageError. Times are in ``zone`` (None: that of this host).
-
-    ``today`` is its end; a time alone is the next one; a day alone is its beginning.
-    """
-    here = now.astimezone(zone)
-    try:
-        moment = _moment_ahead(text.strip().lower(), here, zone).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise UsageError(f"'{text}' is not a time: use {UNTIL_FORMS}.") from None
-    if moment <= now:
-        raise UsageError(f"'{text}' is past: name a time that is ahead.")
-    return moment
-
-
-def parse_length(text: str, now: datetime) -> datetime:
-    """Return the moment that is so far ahead, such as `2h`; raise UsageError."""
-    ahead = re.fullmatch(r"([0-9]+)([smhdw])", text.strip().lower(), re.ASCII)
-    if ahead is None or int(ahead[1]) == 0:
-        raise UsageError(f"'{text}' is not a length of time: use 30m, 2h or 7d.")
-    try:
-        return now + timedelta(**{UNITS[ahead[2]]: int(ahead[1])})
-    except OverflowError:
-        raise UsageError(f"'{text}' is too long.") from None
-
-
 def host_zone() -> str | None:
     """Return the name of this host's time zone; None where it has none that other hosts know."""
     named = os.environ.get("TZ", "").removeprefix(":") or os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2]
     with suppress(BadValue):
         return check_zone(named)
     return None
-
-
-def shown_until(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str:
-    """Return a moment as a page shows it: the time, and the day where that is not today."""
-    there, here = moment.astimezone(zone), now.astimezone(zone)
-    return there.strftime("%H:%M" if there.date() == here.date() else "%Y-%m-%d %H:%M")
-
-
-def _moment_ahead(text: str, here: datetime, zone: tzinfo | None) -> datetime:
-    """The moment; a time without a zone stays without one until its day is known, as in ``_moment``."""
-    midnight = here.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
-    if text == "today":
-        return _in(zone, midnight + timedelta(days=1))
-    if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}", text, re.ASCII):
-        at = datetime.combine(midnight, time.fromisoformat(text.zfill(5)))
-        moment = _in(zone, at)
-        return moment if moment > here else _in(zone, at + timedelta(days=1))
-    moment = datetime.fromisoformat(text.upper())
-    return moment if moment.tzinfo is not None else _in(zone, moment)
-
-
-def _in(zone: tzinfo | None, reading: datetime) -> datetime:
-    """The moment at which a clock in the zone shows this; that of this host for None."""
-    return reading.astimezone() if zone is None else reading.replace(tzinfo=zone)
 
 
 def _moment(text: str, now: datetime) -> datetime:

@@ -248,7 +248,7 @@ READING = [
 
 def test_a_database_that_is_not_migrated(fshunt_on, empty_database_url):
     for sentence in fshunt_on(empty_database_url).all_refused(FAILURE, READING):
-        assert sentence.endswith("run `fshunt db upgrade`.")
+        assert "run `fshunt db upgrade`" in sentence
 
 
 def test_a_database_that_cannot_be_reached(fshunt_on):

@@ -1,6 +1,7 @@
 """Auto-block: unanswered calls in a row block a member, but never the last available one."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -119,6 +120,22 @@ def test_the_last_available_member_is_never_blocked(store, desk):
     assert state(store, "1001") == (2 * N + 1, True, True)
 
 
+def test_a_block_that_has_ended_is_none_and_gives_way(store, desk):
+    with store.writing() as s:
+        for extension in ("1001", "1002"):
+            members.block(s, DOMAIN, extension, True, until=after(-60), now=after(-120))
+        members.enable_member(s, DOMAIN, PILOT, desk.members["1003"].address, False)
+    desk.ring_out("1001", N)
+    assert state(store, "1001") == (N, True, True), "1002 can be rung"
+
+
+def test_a_members_own_block_that_holds_stays_their_own(store, desk):
+    with store.writing() as s:
+        members.block(s, DOMAIN, "1001", True, until=datetime.now(UTC) + timedelta(hours=1), now=after(0))
+    desk.ring_out("1001", N)
+    assert state(store, "1001") == (N, True, False)
+
+
 def test_a_member_without_a_phone_is_not_available(store, desk):
     block(store, "1002")
     for _ in range(N):
@@ -192,6 +209,6 @@ def test_the_audit_has_an_auto_block_once_and_nothing_of_the_counting(store, des
     [change] = blocks()
     assert (change.actor, change.entrance, change.key) == ("fshunt", audit.Entrance.DAEMON, "1001")
     assert (change.domain, change.action, change.before) == (DOMAIN, audit.ChangeKind.ADD, None)
-    assert change.after == {"since": after(18).isoformat(timespec="milliseconds"), "reason": "auto"}
+    assert change.after == {"since": after(18).isoformat(timespec="milliseconds"), "reason": "auto", "until": None}
     block(store, "1001", False)
     assert [each.action for each in blocks()] == [audit.ChangeKind.REMOVE, audit.ChangeKind.ADD]
