@@ -1,5 +1,7 @@
 """Who may do what: by role, by group, by scope, and for any action and field."""
 
+from itertools import combinations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -161,6 +163,56 @@ def test_a_member_sees_the_own_block_in_the_history_and_undoes_nothing(office):
             rights.change_for(s, eva, others)
         with pytest.raises(Forbidden):
             rights.check_undo(s, eva, own)
+
+
+# Of whatever is granted, nothing else
+
+
+SUBSETS = [frozenset(some) for count in range(4) for some in combinations(range(3), count)]
+
+
+def refuses(ask, *given):
+    """Whether a question about somebody's group is answered as one about nothing."""
+    try:
+        ask(*given)
+    except (NotFound, Forbidden):
+        return True
+    return False
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.MEMBER])
+def test_no_function_lets_anybody_at_a_group_that_is_not_granted(office, role):
+    """Every function that takes a session, for each of three groups, and for each set of groups that may be granted."""
+    with office.reading() as s:
+        found = sorted(rights.visible_groups(s, someone(Role.PROVIDER)), key=lambda group: group.id)
+    touched = [
+        [
+            made(office, lambda s, g=group: groups.set_group(s, g.domain, g.pilot, name="Shop")),
+            made(office, lambda s, g=group: members.set_member(s, g.domain, g.pilot, g.members[0].address, weight=7)),
+            made(office, lambda s, g=group: members.block(s, g.domain, g.members[0].extension, True)),
+        ]
+        for group in found
+    ]
+    nobody = (None, None)  # a member whose own extension is in none of the groups
+    for granted in SUBSETS:
+        ids = frozenset(found[n].id for n in granted)
+        who = Access(1, "someone", role, ids, *nobody, ALL_SCOPES)
+        with office.reading() as s:
+            allowed = granted if role is Role.ADMIN else frozenset()
+            assert {group.id for group in rights.visible_groups(s, who)} == {found[n].id for n in allowed}
+            assert rights.own_groups(s, who) == []
+            for n, group in enumerate(found):
+                refused = [
+                    refuses(rights.group_for, s, who, group.domain, group.pilot),
+                    refuses(rights.check_member, s, who, group.domain, group.members[0].extension),
+                    *(refuses(rights.change_for, s, who, change) for change in touched[n]),
+                    *(refuses(rights.check_undo, s, who, change) for change in touched[n]),
+                ]
+                assert set(refused) == {n not in allowed}, (granted, group.pilot)
+            if role is Role.ADMIN:
+                seen = {each.id for each in audit.history(s, group_ids=who.group_ids, limit=500)}
+                assert [set(changes) <= seen for changes in touched] == [n in allowed for n in range(3)]
+                assert all(seen.isdisjoint(changes) for n, changes in enumerate(touched) if n not in allowed)
 
 
 # What holds for all actions, fields, roles and scopes
