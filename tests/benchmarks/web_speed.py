@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import ipaddress
 import itertools
 import os
 import re
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from urllib.parse import urlencode
@@ -24,7 +26,9 @@ from fshunt.db import migrate
 
 SERVES = re.compile(r"web pages at http://([\d.]+):(\d+)")
 PAGE = "/sign-in"
+TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 FLOOD_CLIENTS = 16
+FIRST_ADDRESS = "198.18.0.1"
 MS = 1000.0
 Address = tuple[str, int]
 
@@ -32,7 +36,8 @@ Address = tuple[str, int]
 @contextmanager
 def web_process(url: str) -> Iterator[Address]:
     """Run the web process, and give its address."""
-    environment = {**os.environ, "FSHUNT_DATABASE_URL": url, "FSHUNT_WEB_LISTEN": "127.0.0.1:0"}
+    ours = {"DATABASE_URL": url, "WEB_LISTEN": "127.0.0.1:0", "WEB_TRUSTED_PROXIES": "127.0.0.1"}
+    environment = {**os.environ, **{f"FSHUNT_{name}": value for name, value in ours.items()}}
     with subprocess.Popen(
         [sys.executable, "-m", "fshunt", "web"], env=environment, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -71,17 +76,26 @@ def half_requests(address: Address, number: int) -> Iterator[None]:
 
 @contextmanager
 def flood_of_sign_ins(address: Address) -> Iterator[None]:
-    """Have clients try passwords as fast as they can."""
-    over = threading.Event()
-    names = itertools.count()
+    """Have clients try passwords as fast as they can: each try with another name and from another address."""
+    over, answers = threading.Event(), Counter[int]()
+    numbers = itertools.count()
+    cookie, token = form_of(address)
 
     def try_on() -> None:
+        connection = http.client.HTTPConnection(*address, timeout=30)
         while not over.is_set():
-            connection = http.client.HTTPConnection(*address, timeout=30)
-            form = urlencode({"name": f"nobody{next(names)}", "password": "not the password"})
-            connection.request("POST", PAGE, form, {"Content-Type": "application/x-www-form-urlencoded"})
-            connection.getresponse().read()
-            connection.close()
+            number = next(numbers)
+            form = urlencode({"name": f"nobody{number}", "password": "not the password", "csrf_token": token})
+            headers = {
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Cookie": cookie,
+                "X-Forwarded-For": str(ipaddress.ip_address(FIRST_ADDRESS) + number),
+            }
+            connection.request("POST", PAGE, form, headers)
+            answer = connection.getresponse()
+            answer.read()
+            answers[answer.status] += 1
+        connection.close()
 
     clients = [threading.Thread(target=try_on) for _ in range(FLOOD_CLIENTS)]
     for client in clients:
@@ -92,6 +106,18 @@ def flood_of_sign_ins(address: Address) -> Iterator[None]:
         over.set()
         for client in clients:
             client.join()
+        print(f"  sign-ins by status: {dict(answers)}")
+
+
+def form_of(address: Address) -> tuple[str, str]:
+    """Return the cookie and the token of a sign-in form."""
+    connection = http.client.HTTPConnection(*address, timeout=30)
+    connection.request("GET", PAGE)
+    answer = connection.getresponse()
+    found = TOKEN.search(answer.read().decode())
+    assert found is not None
+    connection.close()
+    return str(answer.headers["Set-Cookie"]).partition(";")[0], found[1]
 
 
 def report(name: str, taken: list[float]) -> None:
