@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 from datetime import UTC, datetime
+from functools import partial
 from typing import NamedTuple
 
 from fshunt.cli.app import App
@@ -95,12 +96,12 @@ def check_groups(app: App) -> Check:
 def check_destinations(app: App) -> Check:
     """Whether the domains, voicemail boxes and numbers that callers of all groups are sent to exist on the switches."""
     from fshunt.services.destination_checks import ask_for, places_of
-    from fshunt.services.switch_checks import NOT_CONFIGURED
+    from fshunt.services.switch_checks import NOT_CONFIGURED, on_all
 
     settings = app.settings
     if not settings.switch:
         return Check("destinations", True, f"Not checked: {NOT_CONFIGURED}.")
-    findings = ask_for(places_of(_all_groups(app)[1], settings), settings.switch)
+    findings = ask_for(places_of(_all_groups(app)[1], settings), partial(on_all, settings.switch))
     words = [*findings.missing, *findings.warnings] or ["All domains, boxes and numbers are found."]
     return Check("destinations", not findings.missing, " ".join(words))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from time import sleep
 from typing import Any
 
@@ -30,6 +31,7 @@ from fshunt.services.forecast import forecast_json, next_caller
 from fshunt.services.groups import GroupDetails, details_of
 from fshunt.services.moments import parse_length, parse_until
 from fshunt.services.serialize import group_json
+from fshunt.services.switch_checks import on_all
 
 LIST_TITLES = ("pilot", "name", "policy", "ring time", "members", "state")
 
@@ -60,7 +62,7 @@ def _checked(app: App, pilot: str, fields: dict[str, Any], *, force: bool, new: 
     with app.reading() as (session, domain):
         group = Group(id=0, domain=domain, pilot=pilot) if new else groups.get_group(session, domain, pilot)
     places = places_named(replace(group, **fields), set(fields), app.settings)
-    findings = ask_for(places, app.settings.switch).check(force)
+    findings = ask_for(places, partial(on_all, app.settings.switch)).check(force)
     for sentence in findings.warnings:
         app.warn(sentence)
     return findings.found

@@ -37,6 +37,8 @@ from fshunt.daemon.signals import Signal
 from fshunt.daemon.status import StatusReport
 from fshunt.daemon.supervised import Parts, services
 from fshunt.daemon.supervisor import ServiceStates, Supervisor
+from fshunt.daemon.switches.answers import SwitchAnswers
+from fshunt.daemon.switches.live_phones import LivePhones
 from fshunt.daemon.switches.monitor import Monitor, Observers
 from fshunt.daemon.switches.phone_waits import PhoneWaits
 from fshunt.db import migrate
@@ -113,11 +115,14 @@ def _dependencies(
     claims = Claims(database, outbox, queue, run_id=run_id, audit=audit, wall=clock.wall)
     phones_changed: Signal[[Change]] = Signal()
     switch_state_taken: Signal[[]] = Signal()
-    observers = Observers(phones_changed.send, switch_state_taken.send, metrics.switch_error)
+    switch_lost: Signal[[str]] = Signal()
+    observers = Observers(phones_changed.send, switch_state_taken.send, switch_lost.send)
     monitor = Monitor(settings.switch, clock.now, time.monotonic, observers)
     takeover = Takeover(monitor, outbox, claims, clock.now, on_closed=metrics.hunt_ended)
-    phones_changed.connect(takeover.changed, partial(_wake_for_phones, queue), phone_waits.changed)
-    switch_state_taken.connect(takeover.review, queue.something_changed)
+    live = LivePhones(run_id, database, monitor, clock.now, time.monotonic)
+    phones_changed.connect(takeover.changed, partial(_wake_for_phones, queue), phone_waits.changed, live.phones_changed)
+    switch_state_taken.connect(takeover.review, queue.something_changed, live.state_taken)
+    switch_lost.connect(metrics.switch_error, live.switch_lost)
     return Dependencies(
         current=current,
         run_id=run_id,
@@ -131,6 +136,8 @@ def _dependencies(
         handovers=Handovers(time.monotonic),
         monitor=monitor,
         phone_waits=phone_waits,
+        live_phones=live,
+        switch_answers=SwitchAnswers(run_id, database, monitor, clock.now, time.monotonic),
         takeover=takeover,
         metrics=metrics,
         sip_profiles=SipProfiles(),

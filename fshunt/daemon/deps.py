@@ -19,6 +19,8 @@ from fshunt.daemon.data.handovers import Handovers
 from fshunt.daemon.data.outbox import Outbox
 from fshunt.daemon.data.wrap_up import WrapUps
 from fshunt.daemon.net.metrics import Metrics
+from fshunt.daemon.switches.answers import SwitchAnswers
+from fshunt.daemon.switches.live_phones import LivePhones
 from fshunt.daemon.switches.monitor import Monitor
 from fshunt.daemon.switches.phone_waits import PhoneWaits
 from fshunt.freeswitch.contacts import SipProfiles
@@ -43,6 +45,8 @@ class Dependencies:
     handovers: Handovers
     monitor: Monitor
     phone_waits: PhoneWaits
+    live_phones: LivePhones
+    switch_answers: SwitchAnswers
     takeover: Takeover
     metrics: Metrics
     sip_profiles: SipProfiles

@@ -6,7 +6,7 @@ only then do the other daemons hear that this one has gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,8 +21,10 @@ from fshunt.daemon.net.http import HttpServer
 from fshunt.daemon.net.listener import Listener
 from fshunt.daemon.net.loop_lag import LoopLag
 from fshunt.daemon.net.watchdog import Watchdog
+from fshunt.daemon.signals import Signal
 from fshunt.daemon.status import HTTP_SERVICE, StatusReport
 from fshunt.daemon.supervisor import Service, ServiceStates
+from fshunt.db.notifications import Changed
 from fshunt.process.peers import Peers
 from fshunt.process.systemd import Notifier
 
@@ -93,7 +95,9 @@ def _what_watches(parts: Parts) -> Iterator[Service]:
     for each in deps.monitor.switches:
         yield Service(f"switch {each.switch.name}", each.run, on_error=each.broke_down)
     groups = GroupReader(deps.database, deps.group_cache, parts.clock, settings.node_name)
-    changes = LiveChanges(deps.database, settings.database_url, deps.queue, lambda: parts.calls, deps.wall)
+    heard: Signal[[Collection[Changed] | None]] = Signal()
+    heard.connect(deps.live_phones.database_changed, deps.switch_answers.database_changed)
+    changes = LiveChanges(deps.database, settings.database_url, deps.queue, lambda: parts.calls, deps.wall, heard.send)
     yield Service("group reader", groups.run, start=partial(deps.monitor.wait_until_tried, START_STATE_SECONDS))
     yield Service(
         "heartbeat",
@@ -106,6 +110,10 @@ def _what_watches(parts: Parts) -> Iterator[Service]:
     yield Service("pruning", pruner.run)
     if deps.monitor.configured:
         yield Service("second lines", parts.calls.watch_second_lines)
+    yield Service("live state", deps.live_phones.run)
+    yield Service("phones of watched members", deps.live_phones.ask_switches)
+    if deps.monitor.configured:
+        yield Service("answers of switches", deps.switch_answers.run)
     yield Service("live changes", changes.run, start=changes.start)
     yield Service("notifications", changes.listen, stop=changes.stop)
     yield Service("first state", start=partial(_wait_for_the_first, deps, groups, parts.heartbeat))

@@ -544,6 +544,50 @@ class ChangeRecord(Base):
     undone_by: Mapped[int | None]
 
 
+class LiveWatch(Base):
+    """Somebody looks at live states: of one group, of a domain (``pilot`` empty), or of all (both empty).
+
+    Who looks counts ``renewals`` on every few seconds. A watch is over when they stand still: no clock is compared.
+    """
+
+    __tablename__ = "live_watches"
+
+    domain: Mapped[str] = mapped_column(primary_key=True)
+    pilot: Mapped[str] = mapped_column(primary_key=True)
+    renewals: Mapped[int]
+
+
+class LivePhones(Base):
+    """What one run of a daemon sees of the phones of a watched group's members: JSON of ``switch_phones.published``.
+
+    The row is there while the group is watched, and is written when it changes. It goes with the run.
+    """
+
+    __tablename__ = "live_phones"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("daemons.run_id", ondelete="CASCADE"), primary_key=True)
+    group_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    phones: Mapped[dict[str, Any]]
+
+
+class SwitchQuestion(Base):
+    """A question to the switches: whoever asks has no connection to them, and a daemon has.
+
+    ``run_id``: which run of a daemon has taken it. Who has asked removes it.
+    """
+
+    __tablename__ = "switch_questions"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    arguments: Mapped[dict[str, Any]]
+    asked_at: Mapped[datetime]
+    run_id: Mapped[str | None]
+    answer: Mapped[dict[str, Any] | None]
+    answered_at: Mapped[datetime | None]
+
+
 class Compatibility(Base):
     """Which code can use the tables: fshunt whose newest migration is ``oldest_code`` or a later one. One row, id 1."""
 

@@ -44,6 +44,9 @@ QUIET_SECONDS = 5.0
 STOP_SECONDS = 0.9
 """How long ``stop`` waits for the thread; one that is just connecting ends by itself, later."""
 
+ASKED = "?"
+"""Stands for a domain where daemons are asked for something: a live state, or the answer of a switch."""
+
 PAYLOAD_BYTES = 7900
 """PostgreSQL takes less than 8000."""
 KEPT_ANNOUNCEMENTS = 1000
@@ -70,6 +73,11 @@ def announce(s: Session, domain: str, extensions: Collection[str]) -> None:
     for extension in sorted(extensions):
         write(s, _ANNOUNCE, {"domain": domain, "extension": extension})
     write(s, _FORGET, {})
+
+
+def ask_daemons(s: Session) -> None:
+    """Tell all daemons, when the transaction ends well, to look what they are asked for."""
+    announce(s, ASKED, [ASKED])
 
 
 def payload_of(domain: ColumnElement[str], extension: ColumnElement[str]) -> ColumnElement[str]:

@@ -134,6 +134,11 @@ def user_param(user: str, domain: str, name: str) -> Command:
     return _api("user_data", f"{one_word(user)}@{one_word(domain)}", "param", one_word(name))
 
 
+def list_users(domain: str) -> Command:
+    """Ask for all users of a domain of the directory (fact 80)."""
+    return _api("list_users", "domain", one_word(domain))
+
+
 def verto_contact(user: str, domain: str) -> Command:
     """Ask for the Verto clients of a user; an error where there is no mod_verto."""
     return _api("verto_contact", f"{one_word(user)}@{one_word(domain)}")

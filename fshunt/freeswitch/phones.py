@@ -70,6 +70,10 @@ class PhoneTable:
         """Whether an extension has a phone."""
         return self._registrations.is_registered(user, domain)
 
+    def registered_in(self, domain: str) -> Iterator[str]:
+        """The extensions of a domain that have a phone."""
+        return self._registrations.registered_in(domain)
+
     def has_channel(self, uuid: str) -> bool:
         """Whether a channel lives."""
         return uuid in self._channels.channels

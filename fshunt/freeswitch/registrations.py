@@ -60,6 +60,10 @@ class RegistrationTable:
         """Whether an extension has a phone: of the domain itself, or of no tenant (``is_of_domain``)."""
         return any(is_of_domain(registered, domain) for registered in self._domains.get(user.lower(), ()))
 
+    def registered_in(self, domain: str) -> Iterator[str]:
+        """The extensions of a domain that have a phone, as they are now: others may register meanwhile."""
+        return (user for user in list(self._domains) if self.is_registered(user, domain))
+
     def on_event(self, event: Frame) -> Change:
         """Takes in ``sofia::register``, ``sofia::unregister`` or ``sofia::expire``; the last names its headers anew."""
         kind = _TOLD.get(event.get("Event-Subclass", ""))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from fshunt.errors import Conflict
 from fshunt.freeswitch.dialplan_lookup import Answer
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.group import Group
-from fshunt.services.switch_checks import Checked, Question, check_box, check_domain, check_number, on_all
-from fshunt.settings import Settings, WatchedSwitch
+from fshunt.services.switch_checks import Ask, Checked, Question, QuestionKind
+from fshunt.settings import Settings
 
 DEFAULT_CONTEXT = "default"
 """Where a transfer is looked for if neither the group nor the setting names a context: that of most callers."""
@@ -59,14 +58,14 @@ class Findings:
 
 def box_place(box: str, domain: str, settings: Settings) -> Place:
     """A voicemail box of a domain."""
-    question = partial(check_box, box=box, domain=domain, profile=settings.voicemail_profile)
+    question = Question(QuestionKind.BOX, (box, domain, settings.voicemail_profile))
     return Place(f"Voicemail box {box} of {domain}", question, must=True)
 
 
 def number_place(number: str, group: Group, settings: Settings) -> Place:
     """A number that callers of a group are transferred to."""
     context = group.transfer_context or settings.transfer_context or DEFAULT_CONTEXT
-    return Place(f"Number {number}", partial(check_number, number=number, context=context), must=False)
+    return Place(f"Number {number}", Question(QuestionKind.NUMBER, (number, context)), must=False)
 
 
 def places_named(group: Group, fields: Collection[str], settings: Settings) -> list[Place]:
@@ -89,7 +88,7 @@ def places_of(groups: Iterable[Group], settings: Settings) -> list[Place]:
     """Return the places where the callers of all groups may be sent, and the domains of the groups."""
     places = []
     for group in groups:
-        places.append(Place(f"Domain {group.domain}", partial(check_domain, domain=group.domain), must=True))
+        places.append(Place(f"Domain {group.domain}", Question(QuestionKind.DOMAIN, (group.domain,)), must=True))
         boxes = [group.box() if d.value is None else d.value for d in _destinations(group, DestinationKind.VOICEMAIL)]
         places += [box_place(box, group.domain, settings) for box in boxes if box is not None]
         if settings.fallback_box is not None:
@@ -99,12 +98,12 @@ def places_of(groups: Iterable[Group], settings: Settings) -> list[Place]:
     return _once(places)
 
 
-def ask_for(places: Sequence[Place], switches: Sequence[WatchedSwitch]) -> Findings:
-    """Ask the switches for the places."""
+def ask_for(places: Sequence[Place], ask: Ask) -> Findings:
+    """Ask the switches for the places, by whichever way leads to them."""
     found: list[str] = []
     warnings: list[str] = []
     missing: list[str] = []
-    for place, checked in zip(places, on_all(switches, [place.question for place in places]), strict=True):
+    for place, checked in zip(places, ask([place.question for place in places]), strict=True):
         doubtful = missing if place.must and checked.is_missing else warnings
         sort = found if checked.answer is Answer.FOUND and checked.everywhere else doubtful
         sort.append(place.sentence(checked))
@@ -117,7 +116,7 @@ def _destinations(group: Group, kind: DestinationKind) -> list[Destination]:
 
 def _once(places: Sequence[Place]) -> list[Place]:
     """A box is one whatever names it; a number may be asked for in several contexts."""
-    return list({(place.name, str(place.question)): place for place in places}.values())
+    return list({(place.name, place.question): place for place in places}.values())
 
 
 def _why(checked: Checked) -> str:

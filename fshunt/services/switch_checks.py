@@ -6,11 +6,13 @@ commands to one switch, and returns one of three answers. Errors of the connecti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
 
-from fshunt.errors import FshuntError
+from fshunt.errors import BadValue, FshuntError
 from fshunt.esl import api
 from fshunt.esl.commands import Command
 from fshunt.esl.frames import Frame
@@ -18,6 +20,9 @@ from fshunt.freeswitch.dialplan_lookup import Answer, find_number, read_context
 from fshunt.freeswitch.directory import read_dial_string
 from fshunt.hunting import validation
 from fshunt.settings import WatchedSwitch
+
+if TYPE_CHECKING:
+    from fshunt.esl.inbound import Inbound
 
 CONNECT_SECONDS = 3.0
 """How long a switch may take to accept the connection; normally it takes milliseconds."""
@@ -55,7 +60,42 @@ class Checked:
 FOUND = Checked(Answer.FOUND)
 NOT_CHECKED = Checked(Answer.UNKNOWN, NOT_CONFIGURED)
 
-Question = Callable[[CommandSender], Checked]
+
+class QuestionKind(StrEnum):
+    """What can be asked: a fixed list, and nothing of it changes anything at a switch."""
+
+    DOMAIN = "domain"
+    USER = "user"
+    BOX = "box"
+    NUMBER = "number"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question and its arguments, which can be written down: another process may be the one that asks the switch."""
+
+    kind: QuestionKind
+    arguments: tuple[str, ...]
+
+    def check(self) -> Question:
+        """Return the question if its arguments may be sent to a switch; raise BadValue if not."""
+        checks = _ARGUMENTS[self.kind]
+        if len(checks) != len(self.arguments):
+            raise BadValue(f"The question {self.kind.value} needs {len(checks)} arguments, not {len(self.arguments)}.")
+        for check, argument in zip(checks, self.arguments, strict=True):
+            check(argument)
+        return self
+
+    def put(self, switch: CommandSender) -> Checked:
+        """Ask one switch. Raises what the connection raises."""
+        return _ASKS[self.kind](switch, *self.check().arguments)
+
+
+Ask = Callable[[Sequence[Question]], list[Checked]]
+"""Asks all switches: over connections of its own (``on_all``), or through the daemons (``questions.Questions``)."""
+
+Connect = Callable[[WatchedSwitch], AbstractContextManager[CommandSender]]
+"""Connects to a switch for the length of a block."""
 
 
 def check_domain(switch: CommandSender, domain: str) -> Checked:
@@ -99,18 +139,13 @@ def dial_strings(switch: WatchedSwitch, users: Iterable[tuple[str, str]]) -> lis
 
     Raises what the connection raises.
     """
-    from fshunt.esl.inbound import Inbound
-
     asked = list(users)
     questions = [
         api.user_param(validation.check_extension(user), validation.check_domain(domain), "dial-string")
         for user, domain in asked
     ]
-    inbound = Inbound.connect(switch.host, switch.port, switch.password(), CONNECT_SECONDS)
-    try:
+    with connected(switch) as inbound:
         replies = inbound.send_all(questions, ANSWER_SECONDS) if questions else []
-    finally:
-        inbound.close()
     found = [read_dial_string(frame.reply_text).not_honoured for frame in replies]
     return [
         not_honoured(f"{user}@{domain}", switch.name, what)
@@ -130,7 +165,33 @@ def check_number(switch: CommandSender, number: str, context: str) -> Checked:
     return Checked(lookup.answer, _in_context(lookup.why, context), controlled=lookup.controlled)
 
 
-def on_all(switches: Iterable[WatchedSwitch], questions: Sequence[Question]) -> list[Checked]:
+_ASKS: dict[QuestionKind, Callable[..., Checked]] = {
+    QuestionKind.DOMAIN: check_domain,
+    QuestionKind.USER: check_user,
+    QuestionKind.BOX: check_box,
+    QuestionKind.NUMBER: check_number,
+}
+_ARGUMENTS: dict[QuestionKind, tuple[Callable[[str], str], ...]] = {
+    QuestionKind.DOMAIN: (validation.check_domain,),
+    QuestionKind.USER: (validation.check_extension, validation.check_domain),
+    QuestionKind.BOX: (validation.check_extension, validation.check_domain, validation.check_profile),
+    QuestionKind.NUMBER: (validation.check_transfer_number, validation.check_context),
+}
+
+
+@contextmanager
+def connected(switch: WatchedSwitch) -> Iterator[Inbound]:
+    """A connection to a switch, closed at the end. Raises FshuntError."""
+    from fshunt.esl.inbound import Inbound
+
+    inbound = Inbound.connect(switch.host, switch.port, switch.password(), CONNECT_SECONDS)
+    with closing(inbound):
+        yield inbound
+
+
+def on_all(
+    switches: Iterable[WatchedSwitch], questions: Sequence[Question], connect: Connect = connected
+) -> list[Checked]:
     """Ask each switch all questions, and return what all of them together say to each.
 
     It is FOUND where one has it, with the names of those that have not; NOT_FOUND where none has it and all answered.
@@ -138,21 +199,16 @@ def on_all(switches: Iterable[WatchedSwitch], questions: Sequence[Question]) -> 
     asked = list(switches)
     if not asked:
         return [NOT_CHECKED for _ in questions]
-    answers = [_on_one(switch, questions) for switch in asked]
+    answers = [_on_one(switch, questions, connect) for switch in asked]
     names = [switch.name for switch in asked]
     return [_together(names, of_question) for of_question in zip(*answers, strict=True)]
 
 
-def _on_one(switch: WatchedSwitch, questions: Sequence[Question]) -> list[Checked]:
-    from fshunt.esl.inbound import Inbound
-
+def _on_one(switch: WatchedSwitch, questions: Sequence[Question], connect: Connect) -> list[Checked]:
     answers: list[Checked] = []
     try:
-        inbound = Inbound.connect(switch.host, switch.port, switch.password(), CONNECT_SECONDS)
-        try:
-            answers.extend(question(inbound) for question in questions)
-        finally:
-            inbound.close()
+        with connect(switch) as line:
+            answers.extend(question.put(line) for question in questions)
     except FshuntError as error:
         why = Checked(Answer.UNKNOWN, f"switch {switch.name} did not answer: {str(error).rstrip('.')}")
         answers += [why] * (len(questions) - len(answers))

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from fshunt.db.types import UNSTORABLE
+from fshunt.freeswitch.phones import PhoneCall, PhoneState
 
 if TYPE_CHECKING:
     from fshunt.freeswitch.contacts import MemberPhones
-    from fshunt.freeswitch.phones import PhoneCall
+
+MAX_SHOWN_CHARS = 64
+"""Of a text from a switch that is published, such as the number of a caller: a page shows no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,67 @@ class SeenSwitch:
     name: str
     has_route: bool = False
     phones: Mapping[str, SeenPhones] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedNow:
+    """What a daemon knows of a switch that it is to watch.
+
+    ``core_uuid`` tells the switch from others that may have the same name on another host; it is empty for one that was
+    never reached. ``error``: why it is not watched now; None: it is.
+    """
+
+    seen: SeenSwitch
+    core_uuid: str
+    error: str | None = None
+
+
+def published(switches: Sequence[WatchedNow]) -> dict[str, Any]:
+    """Return what a daemon publishes of the members of a group, as JSON; what is as usual is left out."""
+    return {"switches": [_switch_to_json(each) for each in switches]}
+
+
+def read_published(data: Mapping[str, Any]) -> list[WatchedNow]:
+    """Read the output of ``published``; what a newer daemon has added is passed over."""
+    return [_switch_from_json(each) for each in data.get("switches", ())]
+
+
+def _switch_to_json(switch: WatchedNow) -> dict[str, Any]:
+    known = {"name": switch.seen.name, "core": switch.core_uuid, "route": switch.seen.has_route, "error": switch.error}
+    phones = {number: _phones_to_json(phones) for number, phones in switch.seen.phones.items()}
+    return {name: value for name, value in known.items() if value} | {"phones": phones}
+
+
+def _switch_from_json(data: Mapping[str, Any]) -> WatchedNow:
+    phones = {number: _phones_from_json(each) for number, each in data["phones"].items()}
+    seen = SeenSwitch(data["name"], data.get("route", False), phones)
+    return WatchedNow(seen, data.get("core", ""), data.get("error"))
+
+
+def _phones_to_json(phones: SeenPhones) -> dict[str, Any]:
+    known = {
+        "registered": phones.registered,
+        "undialable": None if phones.undialable is None else _shown(phones.undialable, 4 * MAX_SHOWN_CHARS),
+        "do_not_disturb": phones.do_not_disturb,
+        "calls": [[call.state.value, call.since, _shown(call.other)] for call in phones.calls],
+        "since": phones.since,
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def _phones_from_json(data: Mapping[str, Any]) -> SeenPhones:
+    calls = tuple(PhoneCall("", PhoneState(state), since, other) for state, since, other in data.get("calls", ()))
+    return SeenPhones(
+        data.get("registered", False),
+        data.get("undialable"),
+        data.get("do_not_disturb", False),
+        calls,
+        data.get("since"),
+    )
+
+
+def _shown(text: str, chars: int = MAX_SHOWN_CHARS) -> str:
+    return UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text[:chars])
 
 
 class SwitchPhones:

@@ -110,6 +110,8 @@ class SimulatedSwitch:
         self.unknown_users: set[str] = set()
         self.dial_strings: dict[str, str] = {}
         """Those of users who are not reached at their registered phones, such as ``error/user_busy``."""
+        self.directory: dict[str, str] = {}
+        """The users that the directory lists, and their names."""
         self.directory_seconds = 0.0
         self.mute_boxes: set[str] = set()
         self.originated: dict[str, SimulatedLeg] = {}

@@ -86,9 +86,8 @@ def measure(contender: Contender, options: argparse.Namespace) -> Figures:
     return Figures(load, used * MS / max(1, load.placed), grown / max(1, options.held), held)
 
 
-@contextmanager
-def fshunt_daemon(database_url: str) -> Iterator[Contender]:
-    """The daemon on a database with the groups in it."""
+def add_groups(database_url: str) -> None:
+    """Make the database, with a group of one member for each pilot."""
     migrate.upgrade(database_url, report=lambda _line: None)
     store = open_store(database_url)
     with store.writing() as session:
@@ -96,6 +95,12 @@ def fshunt_daemon(database_url: str) -> Iterator[Contender]:
             groups.add_group(session, DOMAIN, f"5{number:03}", ring_time=RingTime(seconds=20))
             members.add_members(session, DOMAIN, f"5{number:03}", [parse_member(f"1{number:03}")])
     store.close()
+
+
+@contextmanager
+def fshunt_daemon(database_url: str) -> Iterator[Contender]:
+    """The daemon on a database with the groups in it."""
+    add_groups(database_url)
     environment = {**os.environ, "FSHUNT_DATABASE_URL": database_url, "FSHUNT_LISTEN": "127.0.0.1:0"}
     environment |= {"FSHUNT_OUTBOX_DIR": "/no/such/folder"}
     environment |= {"FSHUNT_MAX_CALLS": "5000", "FSHUNT_STOP_TIMEOUT": "0", "FSHUNT_LOG_LEVEL": "info"}

@@ -21,6 +21,8 @@ ROOT = HERE.parents[1]
 DOMAIN = "pbx.test"
 ESL_PASSWORD = "live-test-only"
 USERS = range(1001, 1021)
+NAMES = {"1018": "Ana Müller", "1019": "A|B"}
+"""The names that the directory has of users, who make no calls."""
 FALLBACK_BOX = "1020"
 """No member's box, so that a message in it came by the dialplan's fallback."""
 OWN_PORTS = (10000, 20000)
@@ -265,9 +267,11 @@ def _dial_string(said: str | None) -> str:
 
 def _user(extension: str, dial_string: str | None = None) -> str:
     password = f'<param name="vm-password" value="{extension}"/>'
+    name = NAMES.get(extension)
+    shown = "" if name is None else f'<variable name="effective_caller_id_name" value="{name}"/>'
     return (
         f'<user id="{extension}"><params>{password}{_dial_string(dial_string)}</params>'
-        f'<variables><variable name="user_context" value="default"/></variables></user>'
+        f'<variables><variable name="user_context" value="default"/>{shown}</variables></user>'
     )
 
 

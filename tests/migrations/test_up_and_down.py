@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, inspect, text
 from fshunt.db import migrate
 from fshunt.db.engine import open_engine, open_store
 from fshunt.db.models import Base, Grant, Invitation, KnownBrowser, SignInTries, Token, User, WebSession
-from fshunt.db.queries import calls, daemons, hunts, queue, web_processes
+from fshunt.db.queries import calls, daemons, hunts, live, questions, queue, web_processes
 from fshunt.db.queries.web_processes import WebProcessRow
 from fshunt.db.types import UtcDateTime
 from fshunt.errors import DatabaseError
@@ -66,6 +66,9 @@ def fill(url):
         web = WebProcessRow("web", "node", NOON, NOON, "127.0.0.1:8090", "1")
         web_processes.write_heartbeat(s, web)
         add_account(s, added.id)
+        live.renew(s, [live.Watched("pbx.test", "5000")])
+        live.publish(s, "run", {added.id: {"switches": []}}, ())
+        questions.ask(s, "domain", ["pbx.test"], NOON)
     store.close()
 
 
@@ -146,7 +149,7 @@ def test_0009_is_taken_back_without_loss_of_what_0008_had(empty_database_url):
     fill(url)
     assert all(rows(url, *ACCOUNTS).values())
     migrate.downgrade(url, "0009")
-    others = set(Base.metadata.tables) - {*ACCOUNTS, *HOURS, *WEB, "announcements", "compatibility"}
+    others = set(Base.metadata.tables) - {*ACCOUNTS, *HOURS, *WEB, *LIVE, "announcements", "compatibility"}
     kept = rows(url, *others)
     migrate.downgrade(url, "0008")
     assert tables(url).isdisjoint(ACCOUNTS)
@@ -154,6 +157,23 @@ def test_0009_is_taken_back_without_loss_of_what_0008_had(empty_database_url):
     migrate.upgrade(url, "0009")
     assert rows(url, *others) == kept
     assert not any(rows(url, *ACCOUNTS).values())
+
+
+LIVE = ("live_watches", "live_phones", "switch_questions")
+
+
+def test_0012_is_taken_back_without_loss_of_what_0011_had(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url)
+    fill(url)
+    assert all(rows(url, *LIVE).values())
+    others = set(Base.metadata.tables) - {*LIVE, "announcements", "compatibility"}
+    kept = rows(url, *others)
+    migrate.downgrade(url, "0011")
+    assert tables(url).isdisjoint(LIVE)
+    assert rows(url, *others) == kept
+    migrate.upgrade(url, "0012")
+    assert rows(url, *others) == kept
 
 
 HOURS = ("business_hours", "holidays")
@@ -165,7 +185,8 @@ def test_0010_is_taken_back_without_loss_of_what_0009_had(empty_database_url):
     migrate.upgrade(url)
     fill(url)
     assert all(rows(url, *HOURS).values())
-    others = set(Base.metadata.tables) - {*HOURS, *WEB, "groups", "blocks", "announcements", "compatibility"}
+    migrate.downgrade(url, "0010")
+    others = set(Base.metadata.tables) - {*HOURS, *WEB, *LIVE, "groups", "blocks", "announcements", "compatibility"}
     kept = rows(url, *others)
     migrate.downgrade(url, "0009")
     assert tables(url).isdisjoint(HOURS)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 
-from fshunt.errors import Conflict
+from fshunt.errors import BadValue, Conflict
 from fshunt.esl.commands import Command
 from fshunt.esl.frames import API_RESPONSE, Frame
 from fshunt.freeswitch.dialplan_lookup import Answer
@@ -14,7 +15,7 @@ from fshunt.hunting.destinations import parse_destination
 from fshunt.hunting.group import Group
 from fshunt.services import switch_checks
 from fshunt.services.destination_checks import Findings, ask_for, places_named, places_of
-from fshunt.services.switch_checks import Checked
+from fshunt.services.switch_checks import Checked, Question, QuestionKind, on_all
 from fshunt.settings import Settings
 
 DOMAIN = "pbx.test"
@@ -88,14 +89,14 @@ def test_a_number_is_looked_for_in_the_context():
 
 def test_several_switches_are_taken_together(monkeypatch):
     answers = {"a": Checked(FOUND), "b": Checked(NOT_FOUND, "no"), "c": Checked(UNKNOWN, "off")}
-    monkeypatch.setattr(switch_checks, "_on_one", lambda switch, _questions: [answers[switch.name]])
+    monkeypatch.setattr(switch_checks, "_on_one", lambda switch, *_asked: [answers[switch.name]])
 
     class Named:
         def __init__(self, name: str) -> None:
             self.name = name
 
     def together(names: str) -> Checked:
-        return switch_checks.on_all([Named(name) for name in names], [lambda _switch: Checked(FOUND)])[0]
+        return switch_checks.on_all([Named(name) for name in names], [Question(QuestionKind.DOMAIN, (DOMAIN,))])[0]
 
     assert together("a") == Checked(FOUND)
     assert together("ab") == Checked(FOUND, "but not on switch b", everywhere=False)
@@ -133,7 +134,7 @@ def test_the_fields_that_are_set_name_the_places_that_are_asked_for():
 
 def test_without_a_switch_nothing_is_refused_and_all_is_not_checked():
     group = Group(id=1, domain=DOMAIN, pilot="5000", voicemail="1005")
-    findings = ask_for(places_named(group, {"voicemail"}, Settings()), ())
+    findings = ask_for(places_named(group, {"voicemail"}, Settings()), partial(on_all, ()))
     sentence = "Voicemail box 1005 of pbx.test: not checked (no [[switch]] is configured)."
     assert findings.check(force=False) == Findings(warnings=(sentence,))
 
@@ -143,3 +144,20 @@ def test_what_must_be_there_and_is_missing_is_refused_unless_forced():
     with pytest.raises(Conflict, match=r"answered and then cut: .* --force"):
         findings.check(force=False)
     assert findings.check(force=True) == Findings(warnings=findings.missing)
+
+
+def test_a_question_that_is_written_down_asks_the_same():
+    switch = FakeSwitch(xml_locate=CONTEXT, domain_exists="true", user_data="1001")
+    assert Question(QuestionKind.NUMBER, ("1001", "default")).put(switch).answer is FOUND
+    assert Question(QuestionKind.DOMAIN, (DOMAIN,)).put(switch).answer is FOUND
+    assert Question(QuestionKind.USER, ("1001", DOMAIN)).put(switch).answer is FOUND
+
+
+@pytest.mark.parametrize(
+    "arguments", [("1001;shutdown", DOMAIN), ("1001", "pbx.test reload"), ("1001",), ("1001", DOMAIN, "default")]
+)
+def test_a_question_with_other_arguments_reaches_no_switch(arguments):
+    switch = FakeSwitch()
+    with pytest.raises(BadValue):
+        Question(QuestionKind.USER, arguments).put(switch)
+    assert switch.asked == []

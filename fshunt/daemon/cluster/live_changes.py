@@ -46,8 +46,15 @@ class Rings(Protocol):
         """Stop ringing a member."""
 
 
+def _nobody(_changed: Collection[Changed] | None) -> None:
+    """Tell nobody."""
+
+
 class LiveChanges:
-    """Looks at who may not be rung any more, whenever something has changed."""
+    """Looks at who may not be rung any more, whenever something has changed.
+
+    ``on_heard`` is told of all that is heard; None: anything may have changed.
+    """
 
     def __init__(
         self,
@@ -56,8 +63,10 @@ class LiveChanges:
         queue: CallQueue,
         ringing: Callable[[], Iterable[Rings]],
         now: Callable[[], datetime],
+        on_heard: Callable[[Collection[Changed] | None], object] = _nobody,
     ) -> None:
         self._database, self._queue, self._ringing, self._now = database, queue, ringing, now
+        self._on_heard = on_heard
         self._changed = Event()
         self._news: deque[Collection[Changed] | None] = deque()
         self._async = get_hub().loop.async_()
@@ -102,6 +111,7 @@ class LiveChanges:
         news: set[Changed] = set()
         while self._news:
             changed = self._news.popleft()
+            self._on_heard(changed)
             if changed is None:
                 self._queue.something_changed()
             else:

@@ -21,6 +21,7 @@ from fshunt.esl import api
 from fshunt.esl.inbound import Inbound
 from fshunt.freeswitch.leg_uuids import leg_uuids
 from fshunt.freeswitch.phones import Change, PhoneCall, PhoneTable, watch
+from fshunt.freeswitch.slices import Breathe, in_slices
 from fshunt.settings import WatchedSwitch
 
 log = logging.getLogger(__name__)
@@ -218,6 +219,11 @@ class Monitor:
         if any(table.is_registered(number, domain) for table in tables):
             return SeenPhone(True, calls)
         return SeenPhone(False if self.watched else None, calls)
+
+    def registered_in(self, domain: str, breathe: Breathe) -> list[str]:
+        """Return the extensions of a domain that are registered at any switch; ``breathe`` is called now and then."""
+        tables = [each.table for each in self.switches if each.watched]
+        return sorted({user for table in tables for user in in_slices(table.registered_in(domain), breathe)})
 
     def has_channel(self, uuid: str) -> bool | None:
         """Tell whether a channel exists; None: a switch that may have it is cut off."""

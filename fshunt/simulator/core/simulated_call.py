@@ -65,6 +65,8 @@ class Switch(Protocol):
     """Users that the directory has not; it has all others."""
     dial_strings: dict[str, str]
     """Of users who are not reached at their registered phones."""
+    directory: dict[str, str]
+    """The users that the directory lists, and their names."""
     directory_seconds: float
     """How long the directory takes for an answer, as one behind HTTP."""
     mute_boxes: set[str]

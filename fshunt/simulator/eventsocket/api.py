@@ -145,6 +145,14 @@ def _domain_exists(switch: Switch, argument: str) -> str:
     return "true" if argument == switch.domain else "false"
 
 
+def _list_users(switch: Switch, argument: str) -> str:
+    head = "userid|context|domain|group|contact|callgroup|effective_caller_id_name|effective_caller_id_number"
+    domain = argument.removeprefix("domain ")
+    users = switch.directory if domain == switch.domain else {}
+    rows = [f"{user}|default|{domain}|default|error/user_not_registered||{name}|" for user, name in users.items()]
+    return "\n".join([head, *rows, "", "+OK", ""])
+
+
 USUAL_DIAL_STRING = (
     "{^^:presence_id=${dialed_user}@${dialed_domain}}${sofia_contact(*/${dialed_user}@${dialed_domain})}"
 )
@@ -195,6 +203,7 @@ def _status(switch: Switch, _argument: str) -> str:
 _TABLE: dict[str, Callable[[Switch, str], str]] = {
     "domain_exists": _domain_exists,
     "hupall": _hupall,
+    "list_users": _list_users,
     "originate": _originate,
     "show": show,
     "sofia": sofia,
