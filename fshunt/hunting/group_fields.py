@@ -38,6 +38,8 @@ from fshunt.hunting.suggestions import did_you_mean
 MIN_HUNT_TIMEOUT_SECONDS = 1.0
 MAX_WRAP_UP_SECONDS = 3600.0
 
+MAX_SHOWN_DIGITS = 32
+
 NONE = "none"
 """The word that clears a field, at the command line and in forms."""
 
@@ -154,7 +156,13 @@ class Field:
 
     def _check_bounds(self, value: Any, subject: str) -> None:
         if self.low is not None and self.high is not None and not self.low <= value <= self.high:
-            raise BadValue(f"{subject} must be from {self.low:g} to {self.high:g}, not {value:g}.")
+            raise BadValue(f"{subject} must be from {self.low:g} to {self.high:g}, not {_in_short(value)}.")
+
+
+def _in_short(number: float) -> str:
+    """A number as a sentence has it; a whole one may be too large for a float."""
+    text = str(number) if isinstance(number, int) else f"{number:g}"
+    return text if len(text) <= MAX_SHOWN_DIGITS else text[:MAX_SHOWN_DIGITS] + "..."
 
 
 def _quoted(value: object) -> str:
