@@ -125,7 +125,7 @@ def _add(s: Session, group: Group, *, group_id: int | None) -> Group:
 
 def set_group(s: Session, domain: str, pilot: str, **fields: Any) -> Group:
     """Change the fields that are named; raise NotFound, BadValue or UsageError."""
-    return _changed(s, _locked(s, domain, pilot), **fields)
+    return _changed(s, lock_group(s, domain, pilot), **fields)
 
 
 def enable_group(s: Session, domain: str, pilot: str, enabled: bool) -> Group:
@@ -136,7 +136,7 @@ def enable_group(s: Session, domain: str, pilot: str, enabled: bool) -> Group:
 def renumber_group(s: Session, domain: str, pilot: str, new: str) -> Group:
     """Give the group another pilot; its members, rotation and settings stay. Raises NotFound, BadValue or Conflict."""
     validation.check_pilot(new)
-    group = _locked(s, domain, pilot)
+    group = lock_group(s, domain, pilot)
     if new != pilot:
         _check_number_is_free(s, find_domain_id(s, domain), domain, new)
     return _changed(s, group, pilot=new)
@@ -210,7 +210,8 @@ def _changed(s: Session, group: Group, **fields: Any) -> Group:
     return changed
 
 
-def _locked(s: Session, domain: str, pilot: str) -> Group:
+def lock_group(s: Session, domain: str, pilot: str) -> Group:
+    """Return a group whose settings nobody else can change until the transaction ends; raise NotFound."""
     return find_group(s, find_domain_id(s, domain, lock=True), domain, pilot)
 
 

@@ -17,7 +17,7 @@ from fshunt.web.database_state import DatabaseState
 from fshunt.web.forms import SignInForm
 from fshunt.web.http.connection import MAX_BODY_BYTES
 from fshunt.web.kept_form import kept_now, local_path
-from fshunt.web.pages import account, groups, health, invitation, session
+from fshunt.web.pages import account, group_members, group_settings, groups, health, invitation, session
 from fshunt.web.parts import EXTENSION, Parts
 
 SLOW_POSTS = ("/sign-in", "/invitation/", "/account/password", "/account/one-time-codes")
@@ -49,7 +49,7 @@ def make_app(settings: Settings, store: Store, database: DatabaseState) -> Flask
     csrf.install(app)
     times.install(app)
     words.install(app)
-    for each in (health, session, invitation, groups, account):
+    for each in (health, session, invitation, groups, group_settings, group_members, account):
         app.register_blueprint(each.pages)
     app.register_error_handler(signed_in.NotSignedIn, ask_to_sign_in)
     return app

@@ -19,6 +19,7 @@ from fshunt.web.signed_in import maybe_signed_in
 def install(app: Flask) -> None:
     """Have `when`, `day_time` and the zone's name in the templates of an application."""
     app.jinja_env.filters["when"] = when
+    app.jinja_env.filters["short_when"] = short_when
     app.jinja_env.globals["zone_name"] = zone_name
 
 
@@ -41,6 +42,14 @@ def zone_name() -> str:
     """Return the name of the zone that the page has its times in."""
     now = datetime.now().astimezone(zone())
     return str(dates.get_timezone_name(now, locale=format_locale())) if zone() is None else str(zone())
+
+
+def short_when(at: datetime) -> str:
+    """Return a time as a sentence has it: the time alone where it is of today."""
+    here, today = at.astimezone(zone()), datetime.now().astimezone(zone()).date()
+    if here.date() == today:
+        return str(dates.format_time(here, "short", tzinfo=zone(), locale=format_locale()))
+    return str(dates.format_datetime(here, "short", tzinfo=zone(), locale=format_locale()))
 
 
 def when(at: datetime | None) -> Markup:

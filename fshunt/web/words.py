@@ -11,6 +11,7 @@ from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.ringtime import RingTime
 from fshunt.services.users import Role
+from fshunt.web import field_words
 from fshunt.web.parts import parts
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ def install(app: Flask) -> None:
         ring_time=ring_time,
         member_ring_time=member_ring_time,
         destination=destination,
+        field_label=field_words.label,
+        field_hint=field_words.hint,
     )
     app.jinja_env.filters["browser"] = browser
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, Response, render_template, request
 
 from fshunt.services import rights
 from fshunt.services.group_search import matching
 from fshunt.services.users import Role
-from fshunt.web.parts import parts
+from fshunt.web.group_page import show_group
 from fshunt.web.signed_in import access, for_signed_in, reading
 
 pages = Blueprint("groups", __name__)
@@ -41,8 +41,6 @@ def start() -> str:
 
 @pages.get("/groups/<domain>/<pilot>")
 @for_signed_in
-def group(domain: str, pilot: str) -> str:
+def group(domain: str, pilot: str) -> Response:
     """Show a group; who has no right to it is told what everybody is told of a group that does not exist."""
-    with reading() as s:
-        found = rights.group_for(s, access(), domain, pilot)
-    return render_template("group.html", group=found, settings=parts().settings)
+    return show_group(domain, pilot)

@@ -48,3 +48,51 @@
     });
   }
 })();
+
+(function dragMembers() {
+  // A row is dropped where another one is: the same form is sent as by "move to position".
+  for (const list of document.querySelectorAll("[data-drag]")) {
+    const rows = [...list.children];
+    let dragged = null;
+    const unmark = () => rows.forEach((row) => row.classList.remove("over", "over-end", "dragged"));
+    for (const row of rows) {
+      const handle = row.querySelector(".row");
+      // Only the head of a row drags it: in the inputs below it, text is selected.
+      handle.addEventListener("pointerdown", (event) => {
+        row.draggable = event.pointerType === "mouse" && !event.target.closest("button");
+      });
+      row.addEventListener("dragstart", (event) => {
+        dragged = row;
+        row.classList.add("dragged");
+        event.dataTransfer.effectAllowed = "move";
+        event.dataTransfer.setData("text/plain", row.dataset.extension);
+      });
+      row.addEventListener("dragend", () => {
+        row.draggable = false;
+        dragged = null;
+        unmark();
+      });
+      row.addEventListener("dragover", (event) => {
+        if (!dragged || dragged === row) return;
+        event.preventDefault();
+        rows.forEach((each) => each.classList.remove("over", "over-end"));
+        row.classList.add(rows.indexOf(dragged) < rows.indexOf(row) ? "over-end" : "over");
+      });
+      row.addEventListener("drop", (event) => {
+        if (!dragged || dragged === row) return;
+        event.preventDefault();
+        const form = dragged.querySelector("form[data-move]");
+        form.elements.position.value = String(rows.indexOf(row) + 1);
+        form.requestSubmit();
+      });
+    }
+  }
+})();
+
+(function previewText() {
+  // What a phone will show, while a person types.
+  for (const field of document.querySelectorAll("input[data-preview]")) {
+    const shown = document.getElementById(field.dataset.preview);
+    field.addEventListener("input", () => { shown.textContent = field.value; });
+  }
+})();

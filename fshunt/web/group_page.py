@@ -1,0 +1,135 @@
+"""The page of one group: all that it shows, whoever asks for it, as it is stored or with a form that was refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from flask import Response, make_response, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
+
+from fshunt.errors import FshuntError
+from fshunt.hunting.group import Group, Member
+from fshunt.hunting.group_fields import MEMBER_FIELDS, columns_of
+from fshunt.hunting.policies import POLICIES
+from fshunt.services import groups, rights
+from fshunt.services.rights import Access, Action
+from fshunt.web.changes import change_to_tell, last_changes
+from fshunt.web.column_form import ColumnForm, version_of
+from fshunt.web.group_form import CASES, GroupForm
+from fshunt.web.now import now_of
+from fshunt.web.parts import parts
+from fshunt.web.problems import status_of
+from fshunt.web.sentences import in_language
+from fshunt.web.signed_in import access, reading
+
+MAX_RINGS_OFFERED = 10
+"""More than so many rings are set in seconds, or at the command line."""
+
+CHANGE = "change"
+"""In the address of the page: the change that has just been made."""
+
+DONE = "done"
+"""In the address of the page: what was wished is so already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An action on a member that was refused: which action, the member or what was typed, all inputs, the sentences.
+
+    ``errors`` has them by input; that of the empty name concerns no single one.
+    """
+
+    action: str
+    key: str
+    texts: Mapping[str, str]
+    errors: Mapping[str, str]
+
+    @classmethod
+    def by(cls, action: str, key: str, name: str, error: FshuntError) -> Refused:
+        """Return the action that this request wanted, with an error beside one of its inputs."""
+        return cls(action, key, request.form.to_dict(), {name: in_language(str(error))})
+
+
+def group_to_change(s: Session, domain: str, pilot: str, action: Action) -> Group:
+    """Return a group, locked, that the one who asks may do this to; raise NotFound or Forbidden."""
+    found = rights.group_for(s, access(), domain, pilot)
+    rights.check(access(), action)
+    return groups.lock_group(s, found.domain, found.pilot)
+
+
+def member_form(member: Member) -> ColumnForm:
+    """Return the form of a member, with the inputs that the role of the one who asks may change."""
+    fields = {name: MEMBER_FIELDS[name] for name in rights.own_member_fields(access(), MEMBER_FIELDS)}
+    fields.pop("extension", None)
+    if not member.address.external:
+        fields.pop("caller_id_number", None)
+    return ColumnForm.of(fields, member)
+
+
+def order_of(group: Group) -> str:
+    """Return the version of a group's order: who is a member, at which position."""
+    return version_of({"order": [member.extension for member in group.members]})
+
+
+def show_group(
+    domain: str,
+    pilot: str,
+    *,
+    form: GroupForm | None = None,
+    refused: Refused | None = None,
+    error: FshuntError | None = None,
+) -> Response:
+    """Return the page of a group. ``form``, ``refused`` and ``error`` are what was not saved, and why."""
+    mine = access()
+    with reading() as s:
+        group = rights.group_for(s, mine, domain, pilot)
+        shown = {
+            "group": group,
+            "now": now_of(s, group),
+            "history": last_changes(s, mine, group),
+            "told": change_to_tell(s, mine, group, request.args.get(CHANGE, "")),
+            "warnings": [in_language(each) for each in (*group.warnings(), *groups.warnings_of(s, group))],
+        }
+    page = render_template(
+        "group.html",
+        **shown,
+        **of_forms(mine, group, form),
+        refused=refused,
+        sentence=None if error is None else in_language(str(error)),
+        done=DONE in request.args,
+        order=order_of(group),
+        member_forms={member.id: member_form(member) for member in group.members},
+        versions={member.id: version_of(columns_of(member)) for member in group.members},
+    )
+    return make_response(page, _status(form, refused, error))
+
+
+def of_forms(mine: Access, group: Group, form: GroupForm | None) -> dict[str, object]:
+    """Return what a template needs for the form of a group's settings."""
+    form = form or GroupForm.of(group, mine)
+    return {
+        "form": form,
+        "base": json.dumps(form.base, separators=(",", ":")),
+        "may_change": rights.may(mine, Action.CHANGE_GROUP),
+        "policies": list(POLICIES),
+        "cases": CASES,
+        "rings_offered": range(1, MAX_RINGS_OFFERED + 1),
+        "seconds_per_ring": parts().settings.seconds_per_ring,
+    }
+
+
+def back_to(group: Group, change_id: int | None, anchor: str | None = None) -> Response:
+    """Go to the page of a group after a change; ``change_id`` None: all was so already."""
+    done = "already" if change_id is None else None
+    where = url_for("groups.group", domain=group.domain, pilot=group.pilot, change=change_id, done=done, _anchor=anchor)
+    return make_response(redirect(where, HTTPStatus.SEE_OTHER))
+
+
+def _status(form: GroupForm | None, refused: Refused | None, error: FshuntError | None) -> HTTPStatus:
+    if error is not None:
+        return status_of(error)
+    is_refused = refused is not None or (form is not None and bool(form.errors))
+    return HTTPStatus.UNPROCESSABLE_ENTITY if is_refused else HTTPStatus.OK

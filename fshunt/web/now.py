@@ -1,0 +1,164 @@
+"""What a group does now, and what becomes of its next caller, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from flask_babel import gettext, lazy_gettext, ngettext
+from sqlalchemy.orm import Session
+
+from fshunt.db.queries.claimed_members import claimed_members
+from fshunt.db.queries.member_status import blocked_since
+from fshunt.db.queries.queue import queued_in
+from fshunt.hunting.availability import MemberState
+from fshunt.hunting.forecast import Forecast
+from fshunt.hunting.group import Group, Member
+from fshunt.hunting.hours import Closed, Why
+from fshunt.services.forecast import next_caller
+from fshunt.services.groups import details_of
+from fshunt.services.member_states import Known, StateOfMember, together
+from fshunt.services.switch_phones import SwitchPhones
+from fshunt.web import words
+from fshunt.web.parts import parts
+from fshunt.web.times import short_when
+
+if TYPE_CHECKING:
+    from flask_babel.speaklater import LazyString
+
+MAX_NAMED_STAGES = 6
+"""Of the way of the next caller, a sentence names so many steps."""
+
+STATES: dict[MemberState, tuple[str, LazyString]] = {
+    MemberState.FREE: ("good", lazy_gettext("free")),
+    MemberState.UNKNOWN: ("good", lazy_gettext("takes calls")),
+    MemberState.RINGING: ("accent", lazy_gettext("rings")),
+    MemberState.ON_CALL: ("accent", lazy_gettext("on a call")),
+    MemberState.CLAIMED: ("accent", lazy_gettext("about to ring")),
+    MemberState.UNREGISTERED: ("bad", lazy_gettext("no phone")),
+    MemberState.NOT_DIALABLE: ("bad", lazy_gettext("phone cannot be dialled")),
+    MemberState.OTHER_SWITCH: ("warn", lazy_gettext("phone at another switch")),
+    MemberState.WRAP_UP: ("", lazy_gettext("wrap-up")),
+    MemberState.DISABLED: ("bad", lazy_gettext("disabled")),
+    MemberState.BLOCKED: ("warn", lazy_gettext("blocked")),
+}
+"""The kind of badge, and the word."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberNow:
+    """A member's state as the page has it."""
+
+    member: Member
+    kind: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The members in order, how many callers are queued, and what becomes of the next one."""
+
+    members: Sequence[MemberNow]
+    queued: int
+    next_caller: str
+
+
+def now_of(s: Session, group: Group) -> Now:
+    """Return what a group does now, as far as the database knows."""
+    at = datetime.now(UTC)
+    claimed, blocked = claimed_members(s, group.domain), blocked_since(s, [group.id], at)
+    runs = {claim.run_id for claim in claimed.values()}
+    known = Known(SwitchPhones([], complete=False), claimed, runs, blocked)
+    states, statuses = together(group, known, at)
+    queued = len(queued_in(s, [group.id]).get(group.id, ()))
+    made = next_caller(details_of(s, [group])[0], statuses, at, parts().settings)
+    return Now(_members(group, states, at), queued, next_caller_words(made, group, queued))
+
+
+def _members(group: Group, states: Mapping[int, StateOfMember], at: datetime) -> list[MemberNow]:
+    return [_member(member, states[member.id], at) for member in group.members]
+
+
+def _member(member: Member, state: StateOfMember, at: datetime) -> MemberNow:
+    kind, word = STATES[state.word]
+    text = str(word)
+    if state.word is MemberState.BLOCKED and member.auto_blocked:
+        text = str(gettext("blocked after unanswered calls"))
+    if state.word is MemberState.BLOCKED and member.blocked_until is not None:
+        text = str(gettext("%(state)s until %(time)s", state=text, time=short_when(member.blocked_until)))
+    elif state.since is not None and state.word in (MemberState.ON_CALL, MemberState.RINGING, MemberState.FREE):
+        text = str(gettext("%(state)s for %(time)s", state=text, time=_length((at - state.since).total_seconds())))
+    elif state.since is not None:
+        text = str(gettext("%(state)s since %(time)s", state=text, time=short_when(state.since)))
+    return MemberNow(member, kind, text)
+
+
+def _length(seconds: float) -> str:
+    """A length of time: 3:10, or from an hour on in hours."""
+    whole = max(0, int(seconds))
+    if whole >= 3600:
+        return str(gettext("%(hours)s h %(minutes)s min", hours=whole // 3600, minutes=whole % 3600 // 60))
+    return f"{whole // 60}:{whole % 60:02}"
+
+
+def next_caller_words(made: Forecast, group: Group, queued: int) -> str:
+    """Return what becomes of the next caller if nobody picks up."""
+    where = words.destination(made.destination, group)
+    why = gettext("disabled") if not group.enabled else None if made.closed is None else closed_words(made.closed)
+    if why is not None:
+        return str(gettext("The group is closed (%(why)s): %(where)s.", why=why, where=where))
+    if not made.rings:
+        return _nobody_rings(made, where)
+    sentences = []
+    if queued:
+        sentences.append(
+            ngettext(
+                "%(num)d caller waits in the queue and comes first.", "%(num)d callers wait and come first.", queued
+            )
+        )
+    if made.drawn:
+        sentences.append(gettext("The order is drawn by weight for each call."))
+    else:
+        sentences.append(gettext("Next caller rings %(who)s.", who=_way(made)))
+    if made.waits:
+        sentences.append(gettext("Then they wait in the queue."))
+    seconds = f"{made.latest_seconds:g}"
+    sentences.append(gettext("After %(seconds)s s at the latest: %(where)s.", seconds=seconds, where=where))
+    return " ".join(str(each) for each in sentences)
+
+
+def _nobody_rings(made: Forecast, where: str) -> str:
+    if made.waits:
+        seconds = f"{made.latest_seconds:g}"
+        text = gettext(
+            "Nobody is free: the next caller waits in the queue. After %(seconds)s s at the latest: %(where)s.",
+            seconds=seconds,
+            where=where,
+        )
+        return str(text)
+    return str(gettext("Nobody can ring now. The next caller goes on at once: %(where)s.", where=where))
+
+
+def closed_words(closed: Closed) -> str:
+    """Return why a group is closed."""
+    reasons = {
+        Why.DISABLED: gettext("disabled"),
+        Why.BY_HAND: gettext("by hand"),
+        Why.HOLIDAY: closed.holiday or gettext("holiday"),
+        Why.HOURS: gettext("business hours"),
+    }
+    return str(reasons[closed.why])
+
+
+def _way(made: Forecast) -> str:
+    """Who rings, step by step; those who ring together with an "and"."""
+    first_cycle = [stage for stage in made.rings if stage.cycle == made.rings[0].cycle]
+    together_word, then = str(gettext(" and ")), str(gettext(", then "))
+    steps = [together_word.join(member.extension for member in stage.rings) for stage in first_cycle]
+    if len(steps) > MAX_NAMED_STAGES:
+        steps = [*steps[:MAX_NAMED_STAGES], "…"]
+    times = max(stage.cycle for stage in made.rings)
+    way = then.join(steps)
+    return str(gettext("%(who)s (%(times)s times)", who=way, times=times)) if times > 1 else way

@@ -1,0 +1,182 @@
+"""What is done to the members of a group: add, move, change, block, remove. Each is one form, and one change.
+
+A click is safe to repeat: the second of two finds the change that the first has made, and tells of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from flask import Blueprint, Response, request
+from flask_babel import gettext
+from sqlalchemy.orm import Session
+
+from fshunt.errors import BadValue, Conflict, NotFound, UsageError
+from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.group import Group, Member
+from fshunt.hunting.group_fields import columns_of
+from fshunt.hunting.validation import check_position, shown
+from fshunt.services import audit, members, rights
+from fshunt.services.audit import ChangeKind, Subject
+from fshunt.services.moments import parse_until
+from fshunt.services.rights import Action
+from fshunt.web.changes import just_done
+from fshunt.web.column_form import ColumnForm, version_of
+from fshunt.web.group_form import VERSION
+from fshunt.web.group_page import Refused, back_to, group_to_change, member_form, order_of, show_group
+from fshunt.web.parts import parts
+from fshunt.web.signed_in import access, for_signed_in, reading, writing
+from fshunt.web.times import zone
+
+pages = Blueprint("group_members", __name__, url_prefix="/groups/<domain>/<pilot>/members")
+
+ANCHOR = "members"
+REFUSALS = (BadValue, UsageError, Conflict, NotFound)
+
+Work = Callable[[Session, Group], object]
+
+
+@pages.post("/add")
+@for_signed_in
+def add(domain: str, pilot: str) -> Response:
+    """Add a member after the last."""
+    written = request.form.get("member", "").strip()
+
+    def work(s: Session, group: Group) -> None:
+        shared = group.domain in parts().settings.shared_members
+        members.add_members(s, group.domain, group.pilot, [parse_member(written)], shared=shared)
+
+    return _do(domain, pilot, work, "add", "member", written, (Subject.MEMBER, ChangeKind.ADD))
+
+
+@pages.post("/move")
+@for_signed_in
+def move(domain: str, pilot: str) -> Response:
+    """Move a member to a position, if the order is still the one that was seen."""
+    written = request.form.get("position", "").strip()
+
+    def work(s: Session, group: Group) -> None:
+        member = _member(group)
+        position = int(check_position(written))
+        if request.form.get("order", order_of(group)) != order_of(group):
+            raise Conflict("The order of the members has changed in the meantime: look at it again.")
+        members.move_member(s, group.domain, group.pilot, member.address, position)
+
+    return _do(domain, pilot, work, "move", "position", _key(), (Subject.MEMBER, ChangeKind.MOVE))
+
+
+@pages.post("/remove")
+@for_signed_in
+def remove(domain: str, pilot: str) -> Response:
+    """Remove a member."""
+
+    def work(s: Session, group: Group) -> None:
+        members.remove_member(s, group.domain, group.pilot, _member(group).address)
+
+    return _do(domain, pilot, work, "remove", "", _key(), (Subject.MEMBER, ChangeKind.REMOVE))
+
+
+@pages.post("/block")
+@for_signed_in
+def block(domain: str, pilot: str) -> Response:
+    """Block a member in all groups, until a moment or until unblocked."""
+    written = request.form.get("until", "").strip()
+
+    def work(s: Session, group: Group) -> None:
+        until = parse_until(written, datetime.now(UTC), zone()) if written else None
+        members.block(s, group.domain, _member(group).extension, True, until=until)
+
+    return _do(domain, pilot, work, "block", "until", _key(), (Subject.BLOCK, ChangeKind.ADD), Action.BLOCK_MEMBER)
+
+
+@pages.post("/unblock")
+@for_signed_in
+def unblock(domain: str, pilot: str) -> Response:
+    """Have a blocked member ring again in all groups."""
+
+    def work(s: Session, group: Group) -> None:
+        members.block(s, group.domain, _member(group).extension, False)
+
+    return _do(domain, pilot, work, "block", "", _key(), (Subject.BLOCK, ChangeKind.REMOVE), Action.BLOCK_MEMBER)
+
+
+@pages.post("/settings")
+@for_signed_in
+def change(domain: str, pilot: str) -> Response:
+    """Save the settings of a member: all of them or none."""
+    try:
+        with writing() as s:
+            group = group_to_change(s, domain, pilot, Action.CHANGE_MEMBERS)
+            member = _member(group)
+            form = ColumnForm.sent(member_form(member).fields, member, request.form)
+            values = form.columns()
+            if not form.errors:
+                _point_out_changes(member, form)
+            if not form.errors:
+                members.set_member(s, group.domain, group.pilot, member.address, **form.model_values(values))
+            change_id = audit.last_change_id(s)
+    except REFUSALS as error:
+        return show_group(domain, pilot, refused=Refused.by("settings", _key(), "", error))
+    if form.errors:
+        return show_group(domain, pilot, refused=Refused("settings", member.extension, form.texts, form.errors))
+    return back_to(group, change_id, ANCHOR)
+
+
+def _point_out_changes(member: Member, form: ColumnForm) -> None:
+    """Where somebody else has changed the member since the form was made: say each other value beside one's own."""
+    stored = version_of(columns_of(member))
+    if request.form.get(VERSION, stored) == stored:
+        return
+    there = ColumnForm.of(form.fields, member).texts
+    for name, text in form.texts.items():
+        if text != there[name]:
+            form.errors[name] = gettext(
+                "Somebody has set this to “%(value)s” in the meantime. Yours is kept here: save again to have it.",
+                value=there[name] or gettext("none"),
+            )
+
+
+def _do(
+    domain: str,
+    pilot: str,
+    work: Work,
+    action: str,
+    beside: str,
+    key: str,
+    done: tuple[Subject, ChangeKind],
+    right: Action = Action.CHANGE_MEMBERS,
+) -> Response:
+    """Do the work in one transaction; an error stands beside the input of the action that it concerns."""
+    try:
+        with writing() as s:
+            group = group_to_change(s, domain, pilot, right)
+            work(s, group)
+            change_id = audit.last_change_id(s)
+    except REFUSALS as error:
+        # Of a member who is not there, there is no input that the sentence could stand beside.
+        where = "" if isinstance(error, NotFound) and action != "add" else beside
+        return _refused(domain, pilot, Refused.by(action, key, where, error), done)
+    return back_to(group, change_id, ANCHOR)
+
+
+def _refused(domain: str, pilot: str, refused: Refused, done: tuple[Subject, ChangeKind]) -> Response:
+    """Show the page with the reason, or what the first click of two has done; raise NotFound for another's group."""
+    with reading() as s:
+        group = rights.group_for(s, access(), domain, pilot)
+        before = just_done(s, access(), group, *done, refused.key)
+    if before is not None:
+        return back_to(group, before, ANCHOR)
+    return show_group(domain, pilot, refused=refused)
+
+
+def _key() -> str:
+    return request.form.get("extension", "")
+
+
+def _member(group: Group) -> Member:
+    """Return the member that the form names; raise NotFound."""
+    for member in group.members:
+        if member.extension == _key():
+            return member
+    raise NotFound(f"{shown(_key())} is not a member of {group.pilot}.")

@@ -1,0 +1,130 @@
+"""Saving the settings of a group, and taking changes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+
+from fshunt.errors import BadValue, Conflict, FshuntError, NotFound, UsageError
+from fshunt.hunting.group import Group
+from fshunt.hunting.group_fields import columns_of
+from fshunt.services import audit, groups, rights, undo
+from fshunt.services.audit import Change, Subject
+from fshunt.services.rights import Action
+from fshunt.web.changes import is_recent, value_words
+from fshunt.web.column_form import version_of
+from fshunt.web.group_form import BASE, PICK, VERSION, Both, GroupForm, both_values
+from fshunt.web.group_page import back_to, group_to_change, of_forms, show_group
+from fshunt.web.parts import parts
+from fshunt.web.signed_in import access, for_signed_in, reading, writing
+
+pages = Blueprint("group_settings", __name__, url_prefix="/groups/<domain>/<pilot>")
+
+NOT_KEPT = ("csrf_token", VERSION, BASE)
+"""Inputs that the page of both values has anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became of a form: the group as it was, the change, and what differs from what somebody else has saved."""
+
+    group: Group
+    form: GroupForm
+    change_id: int | None = None
+    both: tuple[Both, ...] = ()
+
+
+@pages.post("/settings")
+@for_signed_in
+def save(domain: str, pilot: str) -> Response:
+    """Save the settings: all of them, or none, and then with a sentence beside each that is wrong."""
+    saved = _save(domain, pilot)
+    if saved.form.errors:
+        return show_group(domain, pilot, form=saved.form)
+    if saved.both:
+        return _both_page(saved)
+    return back_to(saved.group, saved.change_id)
+
+
+def _save(domain: str, pilot: str) -> Saved:
+    with writing() as s:
+        group = group_to_change(s, domain, pilot, Action.CHANGE_GROUP)
+        form = GroupForm.sent(group, access(), request.form)
+        values = form.checked(group)
+        if form.errors:
+            return Saved(group, form)
+        if form.version != version_of(columns_of(group)):
+            both = tuple(both_values(form, values, group))
+            if both:
+                return Saved(group, form, both=both)
+        try:
+            groups.set_group(s, group.domain, group.pilot, **form.columns.model_values(values))
+        except (BadValue, UsageError, Conflict) as error:
+            form.refuse(error)
+        return Saved(group, form, audit.last_change_id(s))
+
+
+def _both_page(saved: Saved) -> Response:
+    """Show both values of what differs, and keep all that was typed."""
+    group = saved.group
+    with reading() as s:
+        own = access().group_ids if access().role is rights.Role.ADMIN else None
+        found = audit.history(s, domain=group.domain, pilot=group.pilot, group_ids=own, subject=Subject.GROUP, limit=1)
+    typed = [
+        (name, value)
+        for name, value in request.form.items(multi=True)
+        if name not in NOT_KEPT and not name.startswith(PICK)
+    ]
+    stored = GroupForm.of(group, access())
+    page = render_template(
+        "group_both.html",
+        group=group,
+        both=saved.both,
+        typed=typed,
+        last=found[0] if found else None,
+        value_words=value_words,
+        **of_forms(access(), group, stored),
+    )
+    return make_response(page, HTTPStatus.CONFLICT)
+
+
+@pages.post("/undo")
+@for_signed_in
+def undo_change(domain: str, pilot: str) -> Response:
+    """Take a change back."""
+    number = request.form.get("change", "")
+    with reading() as s:
+        rights.group_for(s, access(), domain, pilot)
+    if not number.isascii() or not number.isdecimal() or len(number) > len("999999999"):
+        raise NotFound("There is no such change.")
+    try:
+        made = _undo(int(number))
+    except (Conflict, UsageError) as error:
+        again = _undone_by_me(int(number))
+        if again is None:
+            return show_group(domain, pilot, error=error)
+        made = again
+    if made.subject is Subject.GROUP and made.after is None:
+        return make_response(redirect(url_for("groups.start"), HTTPStatus.SEE_OTHER))
+    where = made.pilot if made.subject is Subject.GROUP and made.pilot else pilot
+    page = url_for("groups.group", domain=domain, pilot=where, change=made.id)
+    return make_response(redirect(page, HTTPStatus.SEE_OTHER))
+
+
+def _undo(change_id: int) -> Change:
+    with writing() as s:
+        rights.check_undo(s, access(), change_id)
+        return undo.undo(s, change_id, shared_members=parts().settings.shared_members)
+
+
+def _undone_by_me(change_id: int) -> Change | None:
+    """Return the change that undid it, if it is the first click of two."""
+    try:
+        with reading() as s:
+            change = rights.change_for(s, access(), change_id)
+            by = None if change.undone_by is None else rights.change_for(s, access(), change.undone_by)
+    except FshuntError:
+        return None
+    return by if by is not None and by.actor == access().name and is_recent(by) else None
