@@ -45,6 +45,18 @@ def test_a_change_that_comes_as_the_pause_ends_is_heard(rig: Rig) -> None:
         changes.stop()
 
 
+def test_a_stop_ends_the_listening_without_an_error(rig: Rig) -> None:
+    """The supervisor would log one, with a traceback, at an ordinary stop soon after the start."""
+    database = rig.daemon.deps.database
+    changes = LiveChanges(database, rig.daemon.deps.settings.database_url, CallQueue(), list, utc_now)
+    changes.start()
+    listening = gevent.spawn(changes.listen)
+    gevent.sleep(0)
+    changes.stop()
+    listening.join(WAIT_SECONDS)
+    assert listening.successful()
+
+
 def ringing(rig: Rig, **fields: object):  # type: ignore[no-untyped-def]
     rig.group("5000", "1001", "1002", **fields)
     (phone,) = rig.phones("1001")

@@ -71,6 +71,7 @@ class LiveChanges:
         self._news: deque[Collection[Changed] | None] = deque()
         self._async = get_hub().loop.async_()
         self._changes = Changes(url, self._heard)
+        self._stopped = False
 
     def start(self) -> None:
         """Let the thread that listens wake the loop."""
@@ -78,16 +79,18 @@ class LiveChanges:
 
     def stop(self) -> None:
         """Listen no more."""
+        self._stopped = True
         self._changes.stop()
         self._async.stop()
         self._async.close()
 
     def listen(self) -> None:
-        """Listen for changes in a native thread, until killed; raise FshuntError if the thread ends before."""
+        """Listen for changes in a native thread, until stopped; raise FshuntError if the thread ends before."""
         self._changes.start()
         while self._changes.listens:
             gevent.sleep(THREAD_LOOK_SECONDS)
-        raise FshuntError("the thread that listens for changes has ended")
+        if not self._stopped:
+            raise FshuntError("the thread that listens for changes has ended")
 
     def run(self) -> None:
         """Look whenever something has changed, until killed."""
