@@ -495,6 +495,24 @@ class Token(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class IdempotencyKey(Base):
+    """A key that a program sent with a request to make something, and what it was answered.
+
+    ``request_hash`` is the SHA-256 of what was asked for: the same key with another request is a mistake. ``answer``
+    None: the transaction that makes the thing is not over.
+    """
+
+    __tablename__ = "idempotency_keys"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    key_hash: Mapped[str] = mapped_column(primary_key=True)
+    request_hash: Mapped[str]
+    answer: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class SignInTries(Base):
     """The failed sign-ins of one account, one address or one known browser, and when the next try is taken.
 

@@ -48,6 +48,7 @@ __all__ = [
     "grant",
     "invite",
     "invite_member",
+    "is_touch_due",
     "list_tokens",
     "list_users",
     "new_totp_secret",
@@ -327,10 +328,15 @@ def find_token(s: Session, secret: str, *, now: datetime | None = None) -> tuple
     return None if found is None else (_whole(s, found[1]), token_of(found[0], found[1].name))
 
 
+def is_touch_due(token: Token, *, now: datetime | None = None) -> bool:
+    """Whether ``touch_token`` would write: so nobody opens a writing transaction for nothing."""
+    return token.used_at is None or (now or datetime.now(UTC)) - token.used_at >= timedelta(seconds=TOUCH_SECONDS)
+
+
 def touch_token(s: Session, token: Token, *, now: datetime | None = None) -> None:
     """Note that a token is used, at most once a minute."""
     at = now or datetime.now(UTC)
-    if token.used_at is None or at - token.used_at >= timedelta(seconds=TOUCH_SECONDS):
+    if is_touch_due(token, now=at):
         rows.touch_token(s, token.id, at)
 
 

@@ -37,12 +37,7 @@ class _Locked:
     rotation: GroupRotation
 
     def find(self, address: MemberAddress) -> Member:
-        for member in self.group.members:
-            if member.address == address:
-                return member
-        names = [member.extension for member in self.group.members]
-        hint = what_there_is(str(address), names, "member")
-        raise NotFound(f"{address} is not a member of {self.group.pilot}: {hint}")
+        return member_of(self.group, address)
 
     def rotation_follows(self, change: Callable[[RotationPointer], RotationPointer]) -> None:
         row = self.rotation
@@ -54,6 +49,15 @@ class _Locked:
         if first is not None:
             moved = change(first)
             row.first_id, row.first_position = moved.member_id, moved.position
+
+
+def member_of(group: Group, address: MemberAddress) -> Member:
+    """Return the member with this address; raise NotFound, naming the nearest, if the group has none."""
+    for member in group.members:
+        if member.address == address:
+            return member
+    hint = what_there_is(str(address), [member.extension for member in group.members], "member")
+    raise NotFound(f"{address} is not a member of {group.pilot}: {hint}")
 
 
 def add_members(

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, inspect, text
 
 from fshunt.db import migrate
 from fshunt.db.engine import open_engine, open_store
-from fshunt.db.models import Base, Grant, Invitation, KnownBrowser, SignInTries, Token, User, WebSession
+from fshunt.db.models import Base, Grant, IdempotencyKey, Invitation, KnownBrowser, SignInTries, Token, User, WebSession
 from fshunt.db.queries import calls, daemons, hunts, live, questions, queue, web_processes
 from fshunt.db.queries.web_processes import WebProcessRow
 from fshunt.db.types import UtcDateTime
@@ -82,6 +82,7 @@ def add_account(s, group_id):
     s.add(Invitation(token_hash="h3", user_id=1, made_by="ben", expires_at=NOON))
     s.add(Token(token_hash="h4", user_id=1, name="wallboard", scopes="read", created_at=NOON))
     s.add(SignInTries(key="account:h5", failures=1, last_at=NOON))
+    s.add(IdempotencyKey(user_id=1, key_hash="h6", request_hash="h7", created_at=NOON))
 
 
 def fill_0002(url):
@@ -167,7 +168,7 @@ def test_0012_is_taken_back_without_loss_of_what_0011_had(empty_database_url):
     migrate.upgrade(url)
     fill(url)
     assert all(rows(url, *LIVE).values())
-    others = set(Base.metadata.tables) - {*LIVE, "announcements", "compatibility"}
+    others = set(Base.metadata.tables) - {*LIVE, "idempotency_keys", "announcements", "compatibility"}
     kept = rows(url, *others)
     migrate.downgrade(url, "0011")
     assert tables(url).isdisjoint(LIVE)
@@ -177,7 +178,7 @@ def test_0012_is_taken_back_without_loss_of_what_0011_had(empty_database_url):
 
 
 HOURS = ("business_hours", "holidays")
-WEB = ("web_processes",)
+WEB = ("web_processes", "idempotency_keys")
 
 
 def test_0010_is_taken_back_without_loss_of_what_0009_had(empty_database_url):
@@ -210,7 +211,9 @@ def test_what_belongs_to_a_user_or_a_group_goes_with_it(database_url):
     with store.writing() as s:
         s.execute(text("DELETE FROM users"))
     store.close()
-    assert not any(rows(database_url, "web_sessions", "known_browsers", "invitations", "tokens").values())
+    assert not any(
+        rows(database_url, "web_sessions", "known_browsers", "invitations", "tokens", "idempotency_keys").values()
+    )
 
 
 def rows(url, *tables):

@@ -25,6 +25,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    tuple_,
     update,
 )
 from sqlalchemy.orm import Session, selectinload, undefer
@@ -307,8 +308,14 @@ def list_calls(
     limit: int = DEFAULT_LIMIT,
     *,
     failed: bool = False,
+    places: Collection[tuple[str, str]] | None = None,
+    before: tuple[datetime, str] | None = None,
 ) -> list[CallRecord]:
-    """Return the calls, newest first, without their offers, skips and policy input; ``failed``: those hunts alone."""
+    """Return the calls, newest first, without their offers, skips and policy input; ``failed``: those hunts alone.
+
+    ``places``: those to these groups alone, by domain and pilot. ``before``: of the next page, the start and the id of
+    the last call of this one.
+    """
     query = select(CallRecord).order_by(CallRecord.started_at.desc(), CallRecord.id.desc()).limit(limit)
     if domain is not None:
         query = query.where(CallRecord.domain == domain)
@@ -318,6 +325,10 @@ def list_calls(
         query = query.where(CallRecord.started_at >= since)
     if failed:
         query = query.where(HAS_FAILED)
+    if places is not None:
+        query = query.where(tuple_(CallRecord.domain, CallRecord.pilot).in_(sorted(places)))
+    if before is not None:
+        query = query.where(tuple_(CallRecord.started_at, CallRecord.id) < before)
     return list(s.scalars(query))
 
 
@@ -354,10 +365,10 @@ def uuids_from(s: Session, prefix: str, limit: int) -> list[str]:
     return found
 
 
-def show_call(s: Session, uuid: str) -> list[CallRecord]:
+def show_call(s: Session, uuid: str, *, places: Collection[tuple[str, str]] | None = None) -> list[CallRecord]:
     """Return all hunts of a call, newest first, with their offers and skips in order of ringing; raise NotFound.
 
-    ``uuid`` is the caller's channel, or the id of one hunt.
+    ``uuid`` is the caller's channel, or the id of one hunt; ``places`` as for ``list_calls``.
     """
     said = literal(uuid, SeenText())
     query = (
@@ -366,6 +377,8 @@ def show_call(s: Session, uuid: str) -> list[CallRecord]:
         .order_by(CallRecord.started_at.desc(), CallRecord.id.desc())
         .options(undefer(CallRecord.policy_input), selectinload(CallRecord.offers), selectinload(CallRecord.skips))
     )
+    if places is not None:
+        query = query.where(tuple_(CallRecord.domain, CallRecord.pilot).in_(sorted(places)))
     found = list(s.scalars(query))
     if not found:
         raise NotFound(f"There is no record of a call {uuid}: `fshunt call list` shows the last calls.")
