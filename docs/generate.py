@@ -1,10 +1,11 @@
-"""Writes what stands below the mark in docs/cli.md and docs/settings.md: the commands and settings of the code.
+"""Writes what stands below the mark in docs/cli.md and docs/settings.md, and docs/openapi.json: what the code has.
 
 Run it as `python docs/generate.py`; a test fails when a page is not what this would write. Above the mark people write.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import click
 
 from fshunt.cli.main import cli
 from fshunt.settings import ROWS, Settings
+from fshunt.web.api.blueprint import openapi
 
 DOCS = Path(__file__).parent
 MARK = "<!-- below this line: written by docs/generate.py -->\n"
@@ -99,6 +101,12 @@ def renewed(name: str) -> str:
     return f"{written}{MARK}\n{PAGES[name]()}"
 
 
+def openapi_file() -> str:
+    """The OpenAPI document of the REST interface, for programs that read it from a file."""
+    return json.dumps(openapi(), indent=1) + "\n"
+
+
 if __name__ == "__main__":
+    (DOCS / "openapi.json").write_text(openapi_file(), encoding="utf-8")
     for page in PAGES:
         (DOCS / page).write_text(renewed(page), encoding="utf-8")

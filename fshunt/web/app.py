@@ -13,6 +13,8 @@ from flask.typing import ResponseReturnValue
 from fshunt.db.engine import Store
 from fshunt.settings import Settings
 from fshunt.web import csrf, languages, problems, security, sentences, signed_in, times, words
+from fshunt.web.api import blueprint as api
+from fshunt.web.api.rate_limit import RateLimit
 from fshunt.web.database_state import DatabaseState
 from fshunt.web.forms import SignInForm
 from fshunt.web.http.connection import MAX_BODY_BYTES
@@ -29,8 +31,13 @@ WITHOUT_DATABASE = ("static", "health.healthz")
 STATIC = Path(__file__).parent / "static"
 
 
-def make_app(settings: Settings, store: Store, database: DatabaseState) -> Flask:
-    """Return the application, a WSGI application that any number of threads may call."""
+def make_app(
+    settings: Settings, store: Store, database: DatabaseState, *, rate_limit: RateLimit | None = None
+) -> Flask:
+    """Return the application, a WSGI application that any number of threads may call.
+
+    ``rate_limit`` is that of tokens; None: the usual one.
+    """
     app = Flask("fshunt.web", static_folder=str(STATIC), static_url_path="/static")
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES)
     app.extensions[EXTENSION] = Parts(settings, store, database)
@@ -51,6 +58,7 @@ def make_app(settings: Settings, store: Store, database: DatabaseState) -> Flask
     words.install(app)
     for each in (health, session, invitation, groups, group_settings, group_members, account):
         app.register_blueprint(each.pages)
+    api.install(app, rate_limit)
     app.register_error_handler(signed_in.NotSignedIn, ask_to_sign_in)
     return app
 

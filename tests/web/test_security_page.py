@@ -11,7 +11,7 @@ ROOT = DOCS.parent
 
 
 def test_every_test_that_the_page_names_is_there() -> None:
-    named = re.findall(r"`(tests/\w+/test_\w+\.py)`|`(test_\w+)`", PAGE)
+    named = re.findall(r"`(tests/\w+(?:/\w+)?/test_\w+\.py)`|`(test_\w+)`", PAGE)
     assert len(named) > 40
     source = ""
     for file, test in named:
