@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from fshunt.db.engine import Store
 from fshunt.settings import Settings
-from fshunt.web import csrf, languages, problems, security, sentences, signed_in, times, words
+from fshunt.web import csrf, languages, now, problems, security, sentences, signed_in, times, words
 from fshunt.web.api import blueprint as api
 from fshunt.web.api.rate_limit import RateLimit
 from fshunt.web.database_state import DatabaseState
@@ -41,6 +41,7 @@ def make_app(
     app = Flask("fshunt.web", static_folder=str(STATIC), static_url_path="/static")
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES)
     app.extensions[EXTENSION] = Parts(settings, store, database)
+    app.extensions[now.WATCHES] = now.Watches(store)
     app.jinja_env.globals["static_url"] = static_url
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     security.install(app, settings)

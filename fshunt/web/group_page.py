@@ -15,11 +15,12 @@ from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import MEMBER_FIELDS, columns_of
 from fshunt.hunting.policies import POLICIES
 from fshunt.services import groups, rights
+from fshunt.services.live import Watched
 from fshunt.services.rights import Access, Action
 from fshunt.web.changes import change_to_tell, last_changes
 from fshunt.web.column_form import ColumnForm, version_of
 from fshunt.web.group_form import CASES, GroupForm
-from fshunt.web.now import now_of
+from fshunt.web.now import Now, now_of, watches
 from fshunt.web.parts import parts
 from fshunt.web.problems import status_of
 from fshunt.web.sentences import in_language
@@ -84,11 +85,13 @@ def show_group(
 ) -> Response:
     """Return the page of a group. ``form``, ``refused`` and ``error`` are what was not saved, and why."""
     mine = access()
+    now = now_for(domain, pilot)
     with reading() as s:
         group = rights.group_for(s, mine, domain, pilot)
         shown = {
             "group": group,
-            "now": now_of(s, group),
+            "now": now,
+            "states": {each.member.extension: each for each in now.members},
             "history": last_changes(s, mine, group),
             "told": change_to_tell(s, mine, group, request.args.get(CHANGE, "")),
             "warnings": [in_language(each) for each in (*group.warnings(), *groups.warnings_of(s, group))],
@@ -105,6 +108,14 @@ def show_group(
         versions={member.id: version_of(columns_of(member)) for member in group.members},
     )
     return make_response(page, _status(form, refused, error))
+
+
+def now_for(domain: str, pilot: str) -> Now:
+    """Return what a group does now, and have the daemons publish it; raise NotFound for another's group."""
+    with reading() as s:
+        group = rights.group_for(s, access(), domain, pilot)
+    watches().renew(Watched(group.domain, group.pilot))
+    return now_of(parts().store, group)
 
 
 def of_forms(mine: Access, group: Group, form: GroupForm | None) -> dict[str, object]:

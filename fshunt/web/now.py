@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
 
+from flask import current_app
 from flask_babel import gettext, lazy_gettext, ngettext
-from sqlalchemy.orm import Session
 
-from fshunt.db.queries.claimed_members import claimed_members
-from fshunt.db.queries.member_status import blocked_since
-from fshunt.db.queries.queue import queued_in
+from fshunt.db.engine import Store
+from fshunt.errors import NotFound
 from fshunt.hunting.availability import MemberState
 from fshunt.hunting.forecast import Forecast
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hours import Closed, Why
 from fshunt.services.forecast import next_caller
-from fshunt.services.groups import details_of
-from fshunt.services.member_states import Known, StateOfMember, together
-from fshunt.services.switch_phones import SwitchPhones
+from fshunt.services.live import RENEW_SECONDS, LiveView, Watched, watch
+from fshunt.services.member_states import StateOfMember
 from fshunt.web import words
 from fshunt.web.parts import parts
+from fshunt.web.sentences import in_language
 from fshunt.web.times import short_when
 
 if TYPE_CHECKING:
     from flask_babel.speaklater import LazyString
+
+WATCHES = "fshunt_watches"
+"""Under which an application has its watches."""
 
 MAX_NAMED_STAGES = 6
 """Of the way of the next caller, a sentence names so many steps."""
@@ -63,18 +67,49 @@ class Now:
     members: Sequence[MemberNow]
     queued: int
     next_caller: str
+    sentences: Sequence[str]
+    """What is not known, and why."""
 
 
-def now_of(s: Session, group: Group) -> Now:
-    """Return what a group does now, as far as the database knows."""
-    at = datetime.now(UTC)
-    claimed, blocked = claimed_members(s, group.domain), blocked_since(s, [group.id], at)
-    runs = {claim.run_id for claim in claimed.values()}
-    known = Known(SwitchPhones([], complete=False), claimed, runs, blocked)
-    states, statuses = together(group, known, at)
-    queued = len(queued_in(s, [group.id]).get(group.id, ()))
-    made = next_caller(details_of(s, [group])[0], statuses, at, parts().settings)
-    return Now(_members(group, states, at), queued, next_caller_words(made, group, queued))
+class Watches:
+    """Tells the daemons that somebody looks at groups, so that they publish what phones do; for any thread.
+
+    However many look at a group, a process writes it once in RENEW_SECONDS.
+    """
+
+    def __init__(self, store: Store, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._store, self._monotonic = store, monotonic
+        self._lock = threading.Lock()
+        self._renewed: dict[Watched, float] = {}
+
+    def renew(self, watched: Watched) -> None:
+        """Say that somebody looks at a group now; raise DatabaseError."""
+        now = self._monotonic()
+        with self._lock:
+            self._renewed = {each: at for each, at in self._renewed.items() if now - at < RENEW_SECONDS}
+            if watched in self._renewed:
+                return
+            self._renewed[watched] = now
+        with self._store.writing() as s:
+            watch(s, [watched])
+
+
+def watches() -> Watches:
+    """Return the watches of the application that answers this request."""
+    return cast("Watches", current_app.extensions[WATCHES])
+
+
+def now_of(store: Store, group: Group) -> Now:
+    """Return what a group does now, as the daemons and the database know it. Raises DatabaseError."""
+    looked = LiveView(store).look([Watched(group.domain, group.pilot)])
+    there = looked.groups.get((group.domain, group.pilot))
+    if there is None:  # it was removed a moment ago
+        raise NotFound(f"There is no group {group.pilot} in {group.domain}.")
+    made = next_caller(there.details, there.now.statuses, looked.at, parts().settings)
+    now = there.details.group
+    queued = len(there.queued)
+    members = _members(now, there.now.states, looked.at)
+    return Now(members, queued, next_caller_words(made, now, queued), [in_language(each) for each in looked.sentences])
 
 
 def _members(group: Group, states: Mapping[int, StateOfMember], at: datetime) -> list[MemberNow]:

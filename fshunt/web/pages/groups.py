@@ -7,7 +7,7 @@ from flask import Blueprint, Response, render_template, request
 from fshunt.services import rights
 from fshunt.services.group_search import matching
 from fshunt.services.users import Role
-from fshunt.web.group_page import show_group
+from fshunt.web.group_page import now_for, show_group
 from fshunt.web.signed_in import access, for_signed_in, reading
 
 pages = Blueprint("groups", __name__)
@@ -44,3 +44,10 @@ def start() -> str:
 def group(domain: str, pilot: str) -> Response:
     """Show a group; who has no right to it is told what everybody is told of a group that does not exist."""
     return show_group(domain, pilot)
+
+
+@pages.get("/groups/<domain>/<pilot>/now")
+@for_signed_in
+def group_now(domain: str, pilot: str) -> str:
+    """Return the part of a group's page that changes by itself."""
+    return render_template("group/states.html", now=now_for(domain, pilot))

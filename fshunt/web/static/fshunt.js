@@ -96,3 +96,26 @@
     field.addEventListener("input", () => { shown.textContent = field.value; });
   }
 })();
+
+(function renewLiveParts() {
+  // A part of the page that changes by itself is fetched again each second, while somebody can see it.
+  const everyMs = 1000;
+  for (const part of document.querySelectorAll("[data-live]")) {
+    let shown = null;
+    const renew = async () => {
+      if (!document.hidden) {
+        try {
+          const answer = await fetch(part.dataset.live, { headers: { Accept: "text/html" }, redirect: "error" });
+          if (answer.status === 401 || answer.status === 404) return;
+          const text = answer.ok ? await answer.text() : shown;
+          if (text !== shown) part.innerHTML = text;
+          shown = text;
+        } catch {
+          // The network or the server is away: the next time may be better.
+        }
+      }
+      setTimeout(renew, everyMs);
+    };
+    setTimeout(renew, everyMs);
+  }
+})();
