@@ -110,6 +110,17 @@ def ask_for(places: Sequence[Place], ask: Ask) -> Findings:
     return Findings(tuple(found), tuple(warnings), tuple(missing))
 
 
+def missing_of(group: Group, fields: Collection[str], settings: Settings, ask: Ask) -> dict[str, str]:
+    """Return a sentence for each of these fields of a group that names a place which must be there and is not."""
+    named = [(name, place) for name in fields for place in places_named(group, [name], settings) if place.must]
+    answers = ask([place.question for _, place in named])
+    return {
+        name: place.sentence(checked)
+        for (name, place), checked in zip(named, answers, strict=True)
+        if checked.is_missing
+    }
+
+
 def _destinations(group: Group, kind: DestinationKind) -> list[Destination]:
     return [destination for destination in group.destinations if destination.kind is kind]
 

@@ -16,6 +16,7 @@ from fshunt.services import rights
 from fshunt.services.rights import Access
 from fshunt.web.column_form import ColumnForm, differing, is_destination, needs_ring_time, version_of
 from fshunt.web.field_words import TO
+from fshunt.web.sentences import in_language
 
 HOW_IT_RINGS = (
     "policy",
@@ -65,6 +66,8 @@ class GroupForm:
     base: Mapping[str, Any]
     all_same: bool
     all_texts: dict[str, str]
+    has_missing: bool = False
+    """A voicemail box is missing, which may be saved all the same."""
 
     @classmethod
     def of(cls, group: Group, access: Access) -> GroupForm:
@@ -125,6 +128,14 @@ class GroupForm:
             for end in ("", TO):
                 if (sentence := self.errors.pop(case + end, None)) is not None:
                     self.errors[ALL + end] = sentence
+
+    def refuse_missing(self, missing: Mapping[str, str]) -> None:
+        """Put sentences about boxes that are missing beside their inputs, by the names of the columns."""
+        self.has_missing = bool(missing)
+        for name, sentence in missing.items():
+            self.errors[name + TO if is_destination(self.columns.fields[name]) else name] = in_language(sentence)
+        if self.all_same:
+            self._move_errors()
 
     def refuse(self, error: FshuntError) -> None:
         """Put an error of the whole beside the form."""

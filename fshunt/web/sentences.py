@@ -74,6 +74,8 @@ SENTENCES = (
     N_("The %(what)s is not there any more: change %(number)s cannot be undone."),
     N_("The %(what)s is there again: change %(number)s cannot be undone."),
     N_("There is no such change."),
+    N_("Voicemail box %(box)s of %(domain)s: not found (%(why)s)."),
+    N_("Voicemail box %(box)s of %(domain)s: not found."),
     N_("No daemon says what a switch sees: states are those in the database only."),
     N_("Group %(pilot)s has no members: callers go straight to the 'unreachable' destination."),
     N_(

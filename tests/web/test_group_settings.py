@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from fshunt.db.engine import Store
+from fshunt.freeswitch.dialplan_lookup import Answer
 from fshunt.hunting.destinations import parse_destination
 from fshunt.hunting.group import Group
 from fshunt.hunting.group_fields import GROUP_FIELDS, columns_of
 from fshunt.hunting.ringtime import RingTime
 from fshunt.services import audit, groups
+from fshunt.services.switch_checks import Checked, Question
 from fshunt.web.field_words import FIELDS
 from fshunt.web.group_form import HOW_IT_RINGS, NOT_HERE, THE_GROUP, WHEN_NOBODY
+from fshunt.web.pages import group_settings
 from tests.web.group_forms import PAGE, SETTINGS, followed, form_of, forms_of, save
 from tests.web.people import ADMIN, DOMAIN, OTHER_PILOT, PILOT, PROVIDER, Browser
 
@@ -81,6 +85,32 @@ def test_all_settings_are_saved_as_one_change(provider: Browser, office: Store) 
     told = followed(provider).text
     assert "Holds for the next call." in told
     assert "Settings changed" in told
+
+
+class _Answers:
+    """The switches, of which a daemon says that they have no other box than 1001."""
+
+    def __init__(self, _store: Store) -> None:
+        pass
+
+    def check(self, questions: Sequence[Question]) -> list[Checked]:
+        found = [question.arguments[0] == "1001" for question in questions]
+        return [Checked(Answer.FOUND if each else Answer.NOT_FOUND, "no such user") for each in found]
+
+
+def test_a_box_that_the_switches_do_not_have_is_saved_only_if_one_says_so(
+    admin: Browser, office: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_settings, "Questions", _Answers)
+    page = save(admin, voicemail="1009", destinations="same", on_all="voicemail", on_all_to="1008")
+    assert page.status_code == 422
+    for box in ("1008", "1009"):
+        assert page.text.count(f"Voicemail box {box} of {DOMAIN}: not found (no such user).") == 1
+    assert stored(office).voicemail == "1001"
+    assert admin.send(SETTINGS, {**form_of(page), "anyway": "yes"}).status_code == 303
+    assert (stored(office).voicemail, str(stored(office).on_busy)) == ("1009", "voicemail:1008")
+    assert save(admin, cycles="2").status_code == 303, "what is there already is not asked for again"
+    assert save(admin, voicemail="1001").status_code == 303
 
 
 def test_one_destination_holds_for_all_three_cases(admin: Browser, office: Store) -> None:

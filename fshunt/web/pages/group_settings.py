@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
@@ -10,17 +10,21 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from fshunt.errors import BadValue, Conflict, FshuntError, NotFound, UsageError
 from fshunt.hunting.group import Group
 from fshunt.hunting.group_fields import columns_of
-from fshunt.services import audit, groups, rights, undo
+from fshunt.services import audit, destination_checks, groups, rights, undo
 from fshunt.services.audit import Change, Subject
+from fshunt.services.questions import Questions
 from fshunt.services.rights import Action
 from fshunt.web.changes import is_recent, value_words
-from fshunt.web.column_form import version_of
+from fshunt.web.column_form import differing, version_of
 from fshunt.web.group_form import BASE, PICK, VERSION, Both, GroupForm, both_values
 from fshunt.web.group_page import back_to, group_to_change, of_forms, show_group
 from fshunt.web.parts import parts
 from fshunt.web.signed_in import access, for_signed_in, reading, writing
 
 pages = Blueprint("group_settings", __name__, url_prefix="/groups/<domain>/<pilot>")
+
+ANYWAY = "anyway"
+"""The input that says: save a voicemail box that the switches do not have, too."""
 
 NOT_KEPT = ("csrf_token", VERSION, BASE)
 """Inputs that the page of both values has anew."""
@@ -40,7 +44,7 @@ class Saved:
 @for_signed_in
 def save(domain: str, pilot: str) -> Response:
     """Save the settings: all of them, or none, and then with a sentence beside each that is wrong."""
-    saved = _save(domain, pilot)
+    saved = _save(domain, pilot, {} if ANYWAY in request.form else _missing(domain, pilot))
     if saved.form.errors:
         return show_group(domain, pilot, form=saved.form)
     if saved.both:
@@ -48,11 +52,26 @@ def save(domain: str, pilot: str) -> Response:
     return back_to(saved.group, saved.change_id)
 
 
-def _save(domain: str, pilot: str) -> Saved:
+def _missing(domain: str, pilot: str) -> dict[str, str]:
+    """Ask the switches for the boxes that the form names anew: a daemon answers, before the transaction begins."""
+    with reading() as s:
+        group = rights.group_for(s, access(), domain, pilot)
+    form = GroupForm.sent(group, access(), request.form)
+    values = form.checked(group)
+    if form.errors:
+        return {}
+    changed = replace(group, **form.columns.model_values(values))
+    names = differing(form.columns.fields, values, columns_of(group))
+    return destination_checks.missing_of(changed, names, parts().settings, Questions(parts().store).check)
+
+
+def _save(domain: str, pilot: str, missing: dict[str, str]) -> Saved:
     with writing() as s:
         group = group_to_change(s, domain, pilot, Action.CHANGE_GROUP)
         form = GroupForm.sent(group, access(), request.form)
         values = form.checked(group)
+        if not form.errors:
+            form.refuse_missing(missing)
         if form.errors:
             return Saved(group, form)
         if form.version != version_of(columns_of(group)):
