@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from fshunt.services.rights import Access
     from fshunt.services.users import User
 
+BY_ITSELF = ("groups.group_now",)
+"""Endpoints that an open page asks by itself: they do not prove that a person is still there."""
+
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -70,7 +73,7 @@ def _found(secret: str) -> SignedIn | None:
         found = sign_in.find_session(s, secret, limits)
     if found is None:
         return None
-    if found.needs_touch:
+    if found.needs_touch and request.endpoint not in BY_ITSELF:
         with store.writing() as s:
             sign_in.touch_session(s, found)
     return SignedIn(found.user, found.access, found.session, secret, found.awaits_code)

@@ -6,10 +6,10 @@ import html
 import re
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from fshunt.db.engine import Store
-from fshunt.db.models import LiveWatch
+from fshunt.db.models import LiveWatch, WebSession
 from fshunt.db.queries import daemons, live, queue
 from fshunt.freeswitch.phones import PhoneCall, PhoneState
 from fshunt.hunting.addresses import parse_member
@@ -94,6 +94,16 @@ def test_a_watch_is_renewed_when_its_time_has_come(office: Store) -> None:
     for seconds[0] in (0.0, 2.9, 3.0, 5.0, 6.5):
         watched.renew(Watched(DOMAIN, PILOT))
     assert watches(office) == {PILOT: 3}
+
+
+def test_a_page_that_is_left_open_keeps_no_session_alive(admin: Browser, office: Store) -> None:
+    an_age = datetime.now(UTC) - timedelta(minutes=20)
+    for page, kept in ((NOW, True), (PAGE, False)):
+        with office.writing() as s:
+            s.execute(update(WebSession).values(used_at=an_age))
+        assert admin.get(page).status_code == 200
+        with office.reading() as s:
+            assert [row.used_at == an_age for row in s.scalars(select(WebSession))] == [kept]
 
 
 def test_the_state_of_anothers_group_is_not_there(admin: Browser, member: Browser, office: Store) -> None:
