@@ -9,6 +9,7 @@ from flask import Blueprint, Flask, Response, make_response
 
 from fshunt.web.api import calls, changes, entrance, groups, hours, members, system, users
 from fshunt.web.api.errors import BadFields, NotAuthenticated, RateExceeded, RequestError
+from fshunt.web.api.now import WATCHES, Watches
 from fshunt.web.api.openapi import openapi
 from fshunt.web.api.operations import OPERATIONS, PREFIX, Operation, respond
 from fshunt.web.api.rate_limit import RateLimit
@@ -23,6 +24,7 @@ def install(app: Flask, rate_limit: RateLimit | None = None) -> None:
     """Have an application answer programs."""
     assert all(any(op.view.__module__ == module.__name__ for op in OPERATIONS) for module in MODULES)
     app.extensions[entrance.RATE_LIMIT] = rate_limit or RateLimit()
+    app.extensions[WATCHES] = Watches()
     api = Blueprint("api", __name__, url_prefix=PREFIX)
     for op in OPERATIONS:
         rule = op.path.replace("{", "<").replace("}", ">")

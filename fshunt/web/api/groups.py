@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from fshunt.db.queries.queue import queued_in
 from fshunt.db.queries.rows import find_domain_id
 from fshunt.hunting.group import Group
 from fshunt.hunting.group_fields import GROUP_FIELDS, model_values
@@ -21,7 +20,7 @@ from fshunt.services.versions import version_of_group
 from fshunt.web.api.answers import PAGING, Answer, one_more, page_of, read_cursor
 from fshunt.web.api.bodies import Body, text_field
 from fshunt.web.api.errors import BadFields
-from fshunt.web.api.now import states_of
+from fshunt.web.api.now import live_group
 from fshunt.web.api.operations import Asked, address_of, left_out, operation
 
 if TYPE_CHECKING:
@@ -119,11 +118,10 @@ def remove_group(asked: Asked, s: Session, domain: str, pilot: str) -> Answer:
 def show_next(asked: Asked, domain: str, pilot: str) -> Answer:
     """Show what becomes of the next caller if nobody picks up."""
     with asked.reading() as s:
-        [details] = details_of(s, [rights.group_for(s, asked.access, domain, pilot)])
-        queued = len(queued_in(s, [details.group.id]).get(details.group.id, ()))
-    now = states_of(details.group)
-    made = next_caller(details, now.statuses, now.at, asked.settings)
-    return Answer(forecast_json(made, details.group, queued), warnings=now.sentences)
+        group = rights.group_for(s, asked.access, domain, pilot)
+    live, sentences = live_group(group)
+    made = next_caller(live.details, live.now.statuses, live.now.at, asked.settings)
+    return Answer(forecast_json(made, live.details.group, len(live.queued)), warnings=sentences)
 
 
 def answer_group(

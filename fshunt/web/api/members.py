@@ -20,7 +20,7 @@ from fshunt.web.api.answers import Answer
 from fshunt.web.api.bodies import Body, moment_field, read_moment
 from fshunt.web.api.groups import ONE as GROUP
 from fshunt.web.api.groups import locked_group
-from fshunt.web.api.now import states_of
+from fshunt.web.api.now import live_group
 from fshunt.web.api.operations import Asked, address_of, check_own_or, left_out, operation
 
 if TYPE_CHECKING:
@@ -53,9 +53,10 @@ def list_members(asked: Asked, domain: str, pilot: str) -> Answer:
     """List the members of a group in order, with the state of each."""
     with asked.reading() as s:
         group = rights.group_for(s, asked.access, domain, pilot)
-    now = states_of(group)
-    shown = [_member(asked, group, each.address) | member_state_json(now.states[each.id]) for each in group.members]
-    return Answer(shown, warnings=now.sentences)
+    live, sentences = live_group(group)
+    group, states = live.details.group, live.now.states
+    shown = [_member(asked, group, each.address) | member_state_json(states[each.id]) for each in group.members]
+    return Answer(shown, warnings=sentences)
 
 
 @operation(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fshunt.services import groups
+from fshunt.services.live import NOBODY_WATCHES
 from tests.web.api.conftest import BLOCK, GROUP
 from tests.web.people import ADMIN, PROVIDER
 
@@ -131,7 +132,7 @@ def test_next_says_where_a_caller_ends_and_what_is_not_known(of_admin):
     answer = of_admin.get(f"{GROUP}/next").json
     assert [stage["members"] for stage in answer["next"]["stages"]] == [["1001"], ["1002"]]
     assert answer["next"]["destination"] == "voicemail:1001"
-    assert answer["warnings"] == ["No switch was asked: states are those in the database only."]
+    assert answer["warnings"] == [NOBODY_WATCHES]
 
 
 def test_a_change_is_undone(of_admin):
