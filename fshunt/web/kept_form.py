@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from flask import request
 
-PATH, NAME, VALUE = "kept_path", "kept_name", "kept_value"
-"""The hidden fields: the form's address, and the names and values of its fields, in order."""
+PATH, NAME, VALUE, FILES = "kept_path", "kept_name", "kept_value", "kept_files"
+"""The hidden fields: the form's address, the names and values of its fields in order, and whether it had a file."""
 
 NEVER_KEPT = re.compile(r"password|secret|code|^kept_|^csrf_token$")
 """Names of fields that go into no page again."""
@@ -43,7 +43,7 @@ def kept_before() -> KeptForm | None:
         return None
     names, values = request.form.getlist(NAME), request.form.getlist(VALUE)
     pairs = tuple((name, value) for name, value in zip(names, values, strict=False) if not NEVER_KEPT.search(name))
-    return KeptForm(path, pairs)
+    return KeptForm(path, pairs, FILES in request.form)
 
 
 def local_path(said: str | None) -> str | None:

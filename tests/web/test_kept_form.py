@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from io import BytesIO
 
 import pytest
 from sqlalchemy import delete
@@ -118,3 +119,12 @@ def test_the_kept_form_has_the_token_of_the_new_session(provider: Browser, offic
     session = provider.cookie(cookies.SESSION)
     assert session is not None
     assert dict(hidden_fields(again.text))[csrf.FIELD] == csrf.token_of(session)
+
+
+def test_a_file_has_to_be_chosen_again_and_the_page_says_so(provider: Browser, office: Store) -> None:
+    provider.get("/account")
+    end_all_sessions(office)
+    kept = provider.send("/account", {**TYPED, "holidays": (BytesIO(b"BEGIN:VCALENDAR"), "holidays.ics")}, **HERE)
+    assert "VCALENDAR" not in kept.text
+    again = provider.send("/sign-in", sent(hidden_fields(kept.text), name=PROVIDER, password=PASSWORD))
+    assert "A file has to be chosen again." in again.text
