@@ -25,9 +25,23 @@ def test_a_form_of_our_pages_is_taken(provider: Browser, office: Store) -> None:
     assert language_of(office, PROVIDER) == "de"
 
 
+def paths_of_posts(app: Flask, *, for_programs: bool) -> set[str]:
+    return {
+        some_path(rule.rule)
+        for rule in app.url_map.iter_rules()
+        if "POST" in (rule.methods or ())
+        and getattr(app.view_functions[rule.endpoint], csrf.FOR_PROGRAMS, False) is for_programs
+    }
+
+
+def test_the_interface_for_programs_takes_no_cookie_as_proof_of_who_asks(app: Flask, provider: Browser) -> None:
+    for path in paths_of_posts(app, for_programs=True):
+        assert provider.send(path).status_code == 401, path
+
+
 @pytest.mark.parametrize("token", ["", "forged", "ümläut"])
 def test_no_form_is_taken_without_its_token(app: Flask, provider: Browser, office: Store, token: str) -> None:
-    posts = {some_path(rule.rule) for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
+    posts = paths_of_posts(app, for_programs=False)
     assert len(posts) > 5
     for path in posts:
         answer = provider.send(path, {**FORM, csrf.FIELD: token})
