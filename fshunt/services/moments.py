@@ -48,15 +48,15 @@ def _moment_ahead(text: str, here: datetime, zone: tzinfo | None) -> datetime:
     """The moment; a time stays without a zone until its day is known: the days of a change are not 24 hours long."""
     midnight = here.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     if text == "today":
-        return _in(zone, midnight + timedelta(days=1))
+        return clock_at(zone, midnight + timedelta(days=1))
     if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}", text, re.ASCII):
         at = datetime.combine(midnight, time.fromisoformat(text.zfill(5)))
-        moment = _in(zone, at)
-        return moment if moment > here else _in(zone, at + timedelta(days=1))
+        moment = clock_at(zone, at)
+        return moment if moment > here else clock_at(zone, at + timedelta(days=1))
     moment = datetime.fromisoformat(text.upper())
-    return moment if moment.tzinfo is not None else _in(zone, moment)
+    return moment if moment.tzinfo is not None else clock_at(zone, moment)
 
 
-def _in(zone: tzinfo | None, reading: datetime) -> datetime:
-    """The moment at which a clock in the zone shows this; that of this host for None."""
+def clock_at(zone: tzinfo | None, reading: datetime) -> datetime:
+    """Return the moment at which a clock in the zone (None: that of this host) shows this."""
     return reading.astimezone() if zone is None else reading.replace(tzinfo=zone)

@@ -19,7 +19,16 @@ from fshunt.web.database_state import DatabaseState
 from fshunt.web.forms import SignInForm
 from fshunt.web.http.connection import MAX_BODY_BYTES
 from fshunt.web.kept_form import kept_now, local_path
-from fshunt.web.pages import account, group_members, group_settings, groups, health, invitation, session
+from fshunt.web.pages import (
+    account,
+    group_members,
+    group_settings,
+    groups,
+    health,
+    invitation,
+    me,
+    session,
+)
 from fshunt.web.parts import EXTENSION, Parts
 
 SLOW_POSTS = ("/sign-in", "/invitation/", "/account/password", "/account/one-time-codes")
@@ -57,7 +66,7 @@ def make_app(
     csrf.install(app)
     times.install(app)
     words.install(app)
-    for each in (health, session, invitation, groups, group_settings, group_members, account):
+    for each in (health, session, invitation, groups, group_settings, group_members, account, me):
         app.register_blueprint(each.pages)
     api.install(app, rate_limit)
     app.register_error_handler(signed_in.NotSignedIn, ask_to_sign_in)

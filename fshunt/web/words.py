@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from flask import Flask
@@ -64,6 +65,9 @@ SYSTEMS = (
 """What a `User-Agent` has, and the name for it; the first that is found counts."""
 
 
+_DIALS = re.compile(r"\+?[0-9]{2,20}", re.ASCII)
+
+
 def install(app: Flask) -> None:
     """Have these words in the templates of an application."""
     app.jinja_env.globals.update(
@@ -76,6 +80,7 @@ def install(app: Flask) -> None:
         field_hint=field_words.hint,
     )
     app.jinja_env.filters["browser"] = browser
+    app.jinja_env.filters["dial_link"] = dial_link
 
 
 def browser(agent: str | None) -> str:
@@ -84,6 +89,11 @@ def browser(agent: str | None) -> str:
     name = next((name for mark, name in BROWSERS if mark in said), str(gettext("Another browser")))
     system = next((system for mark, system in SYSTEMS if mark in said), None)
     return str(gettext("%(browser)s on %(system)s", browser=name, system=system) if system else name)
+
+
+def dial_link(number: str | None) -> str | None:
+    """Return the link that dials a caller's number; None where it is none, such as `anonymous`."""
+    return f"tel:{number}" if number and _DIALS.fullmatch(number) else None
 
 
 def ring_time(time: RingTime) -> str:

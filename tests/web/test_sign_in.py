@@ -159,7 +159,7 @@ def test_each_role_has_its_start_page(provider: Browser, admin: Browser, member:
     page = admin.get("/").text
     assert "Sales" in page
     assert "Hidden" not in page
-    page = member.get("/").text
+    page = member.get(member.get("/").headers["Location"]).text
     assert "Sales" in page
     assert "Hidden" not in page
     assert MEMBER in page

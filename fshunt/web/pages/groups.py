@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, render_template, request
+from http import HTTPStatus
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
 from fshunt.services import rights
 from fshunt.services.group_search import matching
@@ -17,13 +20,13 @@ GROUPS_A_PAGE = 100
 
 @pages.get("/")
 @for_signed_in
-def start() -> str:
-    """Show the groups of the one who asks: a member's own, else those that may be looked after."""
+def start() -> ResponseReturnValue:
+    """Show the groups that the one who asks looks after; a member has a page of the own."""
     mine = access()
-    with reading() as s:
-        found = rights.own_groups(s, mine) if mine.role is Role.MEMBER else rights.visible_groups(s, mine)
     if mine.role is Role.MEMBER:
-        return render_template("member.html", groups=found)
+        return redirect(url_for("me.show"), HTTPStatus.SEE_OTHER)
+    with reading() as s:
+        found = rights.visible_groups(s, mine)
     words = request.args.get("q", "").strip()
     first = max(0, request.args.get("from", 0, int))
     shown = matching(found, words)
