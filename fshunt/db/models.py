@@ -322,6 +322,8 @@ class CallRecord(Base):
         Index(None, "node", "ended_at"),
         Index(None, "domain", "started_at"),
         Index(None, "pilot", "started_at"),
+        # Whether a caller has called again.
+        Index(None, "domain", "pilot", "caller_number", "started_at"),
         # For PostgreSQL the order of the characters, so that it finds what a uuid begins with.
         Index(None, "uuid", postgresql_ops={"uuid": "text_pattern_ops"}),
         # Open calls and failed hunts: few among years of others.
@@ -358,6 +360,16 @@ class CallRecord(Base):
     skips: Mapped[list[SkipRecord]] = relationship(
         order_by="(SkipRecord.cycle, SkipRecord.stage, SkipRecord.position)", viewonly=True
     )
+
+
+class CalledBack(Base):
+    """That somebody has called a caller back, as the user ``said_by`` has noted ``at`` a moment."""
+
+    __tablename__ = "called_back"
+
+    call_id: Mapped[str] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True)
+    at: Mapped[datetime]
+    said_by: Mapped[str]
 
 
 class OfferRecord(Base):

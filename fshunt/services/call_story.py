@@ -95,11 +95,15 @@ def result_words(record: CallRecord) -> str:
     return words.format(by=record.answered_by or "a member", to=to.replace(":", " "), why=why)
 
 
-def story(record: CallRecord) -> list[Moment]:
+def steps(record: CallRecord) -> list[OfferRecord | SkipRecord]:
     """Return the offers and skips in order of time; of one moment, in the order of the hunt."""
-    steps: list[OfferRecord | SkipRecord] = [*record.offers, *record.skips]
-    moments = [Moment(_time(step), _words(step)) for step in sorted(steps, key=_hunt_order)]
-    return sorted(moments, key=lambda moment: moment.at)
+    in_order: list[OfferRecord | SkipRecord] = sorted([*record.offers, *record.skips], key=_hunt_order)
+    return sorted(in_order, key=_time)
+
+
+def story(record: CallRecord) -> list[Moment]:
+    """Return the offers and skips in order of time, each in a sentence."""
+    return [Moment(_time(step), _words(step)) for step in steps(record)]
 
 
 def decision(record: CallRecord) -> Decision | None:

@@ -57,6 +57,7 @@ class Action(StrEnum):
     BLOCK_MEMBER = "block a member"
     INVITE_MEMBER = "invite a member"
     SEE_CALLS = "see the calls of a group"
+    NOTE_CALL_BACK = "note that a caller was called back"
     UNDO = "undo a change"
     ADD_GROUP = "add a group"
     REMOVE_GROUP = "remove a group"
@@ -80,6 +81,7 @@ _OF_GROUPS = frozenset(
         Action.BLOCK_MEMBER,
         Action.INVITE_MEMBER,
         Action.SEE_CALLS,
+        Action.NOTE_CALL_BACK,
         Action.UNDO,
     }
 )

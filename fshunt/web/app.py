@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from fshunt.db.engine import Store
 from fshunt.settings import Settings
-from fshunt.web import csrf, languages, now, problems, security, sentences, signed_in, times, words
+from fshunt.web import call_words, csrf, languages, now, problems, security, sentences, signed_in, times, words
 from fshunt.web.api import blueprint as api
 from fshunt.web.api.rate_limit import RateLimit
 from fshunt.web.database_state import DatabaseState
@@ -21,6 +21,7 @@ from fshunt.web.http.connection import MAX_BODY_BYTES
 from fshunt.web.kept_form import kept_now, local_path
 from fshunt.web.pages import (
     account,
+    calls,
     group_members,
     group_settings,
     groups,
@@ -66,7 +67,8 @@ def make_app(
     csrf.install(app)
     times.install(app)
     words.install(app)
-    for each in (health, session, invitation, groups, group_settings, group_members, account, me):
+    call_words.install(app)
+    for each in (health, session, invitation, groups, group_settings, group_members, calls, me, account):
         app.register_blueprint(each.pages)
     api.install(app, rate_limit)
     app.register_error_handler(signed_in.NotSignedIn, ask_to_sign_in)

@@ -44,6 +44,13 @@ class BaseForm(Form):
         return any(field.errors for field in self)
 
 
+class QueryForm(Form):
+    """A form that is sent with the address of a page, so that what it finds can be kept as a bookmark."""
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(request.args, **values)
+
+
 def required(_form: Form, field: Any) -> None:
     """Refuse a field that is empty."""
     if not (field.data or "").strip():

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, event, make_url
 
 from fshunt.db.engine import open_engine
-from fshunt.db.queries import changes, groups, takeover
+from fshunt.db.queries import call_search, changes, groups, takeover
 from fshunt.db.queries.prune import prune_some
 from fshunt.services import audit
 from tests.support.many_calls import OTHER_DOMAIN, fill
@@ -156,6 +156,22 @@ def test_no_command_and_no_daemon_reads_all_calls(office, engine, store, monkeyp
             found[("daemon", statement)] = steps
     assert found == {}
     assert looked_at == set(RECORDS)
+
+
+def test_no_page_reads_all_calls(engine, store, monkeypatch):
+    monkeypatch.setattr(call_search, "WINDOW", 200)  # the group has fewer calls than a window otherwise
+    since = datetime.now(UTC) - timedelta(days=5)
+    questions = [call_search.Question("pbx.test", "5003", kind=kind) for kind in call_search.Kind]
+    questions.append(call_search.Question("pbx.test", "5003", member="1001", caller="55", since=since))
+    with statements() as said, store.reading() as s:
+        for question in questions:
+            found = call_search.search(s, question, None, 20)
+            call_search.search(s, question, found.further, 20)
+        call_search.one_call(s, "pbx.test", "5003", "hunt-0000000003")
+        call_search.missed_by(s, "pbx.test", ["5003", "5004"], "1002", since, 20)
+    reading = [(statement, steps) for statement, values in said if (steps := reads_all(engine, statement, values))]
+    assert reading == []
+    assert sum("called_back" in statement for statement, _ in said) == 2
 
 
 def test_the_look_at_a_plan_finds_what_it_looks_for(office, engine):

@@ -2,44 +2,188 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
 
-from sqlalchemy import exists, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, selectinload, undefer
 
-from fshunt.db.models import CallRecord, OfferRecord
+from fshunt.db.models import CalledBack, CallRecord, OfferRecord
+from fshunt.errors import NotFound
 from fshunt.hunting.states import Outcome, Result
 
 WINDOW = 2_000
 """How many calls of a group a question looks at: as many as an index reads in some milliseconds."""
 
 NO_MISS = (Outcome.ANSWERED.value, Outcome.ANSWERED_ELSEWHERE.value)
+NO_NUMBERS = ("", "anonymous", "unknown", "restricted", "unavailable", "private")
+"""What carriers send instead of a caller's number: two calls of these need not be of one caller."""
+
+_NEWEST_FIRST = (CallRecord.started_at.desc(), CallRecord.id.desc())
+
+
+class Kind(StrEnum):
+    """How the calls that are looked for have ended; ``waiting``: missed, and not called back yet."""
+
+    ALL = "all"
+    ANSWERED = "answered"
+    MISSED = "missed"
+    WAITING = "waiting"
+    VOICEMAIL = "voicemail"
+    TRANSFERRED = "transferred"
+    ABANDONED = "abandoned"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+class Place(NamedTuple):
+    """A place in the list of calls, newest first: behind the call that began ``at`` this moment."""
+
+    at: datetime
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which calls of a group are looked for. ``caller``: a part of the number or name; ``member``: whom they rang."""
+
+    domain: str
+    pilot: str
+    kind: Kind = Kind.ALL
+    member: str | None = None
+    caller: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether each call of the time fits."""
+        return self.kind is Kind.ALL and self.member is None and self.caller is None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Calls, newest first, and the place where the search goes on; None: there are no more.
+
+    With fewer calls than a page has, ``further`` says that older ones were not looked at yet.
+    """
+
+    calls: list[CallRecord]
+    further: Place | None
+
+
+def search(s: Session, asked: Question, behind: Place | None, limit: int) -> Found:
+    """Return the newest calls that fit, behind a place, among the next ``WINDOW`` calls of the group."""
+    window = [*_of_group(asked), *([_is_behind(behind)] if behind else [])]
+    last = None if asked.takes_all else _last_of_window(s, window)
+    if last is not None:
+        window.append(_reaches(last))
+    query = select(CallRecord).where(*window, *_fits(asked)).order_by(*_NEWEST_FIRST).limit(limit + 1)
+    found = list(s.scalars(query))
+    if len(found) > limit:
+        return Found(found[:limit], Place(found[limit - 1].started_at, found[limit - 1].id))
+    return Found(found, last)
+
+
+def one_call(s: Session, domain: str, pilot: str, call_id: str) -> CallRecord:
+    """Return a hunt of a group with its story; raise NotFound."""
+    query = (
+        select(CallRecord)
+        .where(CallRecord.id == call_id, CallRecord.domain == domain, CallRecord.pilot == pilot)
+        .options(undefer(CallRecord.policy_input), selectinload(CallRecord.offers), selectinload(CallRecord.skips))
+    )
+    found = s.scalar(query)
+    if found is None:
+        raise NotFound(f"There is no record of a call {call_id}.")
+    return found
 
 
 def missed_by(
     s: Session, domain: str, pilots: Sequence[str], extension: str, since: datetime, limit: int
 ) -> list[CallRecord]:
     """Return the calls that rang a member and that nobody took, newest first, among the newest of each group."""
-    rang = exists().where(
-        OfferRecord.call_id == CallRecord.id,
-        OfferRecord.extension == extension,
-        or_(OfferRecord.outcome.is_(None), OfferRecord.outcome.not_in(NO_MISS)),
-    )
     found: list[CallRecord] = []
     for pilot in pilots:
-        newest = (
-            select(CallRecord.id)
-            .where(CallRecord.domain == domain, CallRecord.pilot == pilot, CallRecord.started_at >= since)
-            .order_by(CallRecord.started_at.desc())
-            .limit(WINDOW)
-        )
-        query = (
-            select(CallRecord)
-            .where(CallRecord.id.in_(newest), CallRecord.ended_at.is_not(None))
-            .where(CallRecord.result != Result.ANSWERED.value, rang)
-            .order_by(CallRecord.started_at.desc(), CallRecord.id.desc())
-            .limit(limit)
-        )
-        found += s.scalars(query)
+        window = _of_group(Question(domain, pilot, since=since))
+        last = _last_of_window(s, window)
+        if last is not None:
+            window.append(_reaches(last))
+        missed_here = and_(*_missed(), _rang(extension, NO_MISS))
+        found += s.scalars(select(CallRecord).where(*window, missed_here).order_by(*_NEWEST_FIRST).limit(limit))
     return sorted(found, key=lambda call: (call.started_at, call.id), reverse=True)[:limit]
+
+
+def _of_group(asked: Question) -> list[ColumnElement[bool]]:
+    conditions = [CallRecord.domain == asked.domain, CallRecord.pilot == asked.pilot]
+    if asked.since is not None:
+        conditions.append(CallRecord.started_at >= asked.since)
+    if asked.until is not None:
+        conditions.append(CallRecord.started_at < asked.until)
+    return conditions
+
+
+def _last_of_window(s: Session, window: list[ColumnElement[bool]]) -> Place | None:
+    row = s.execute(
+        select(CallRecord.started_at, CallRecord.id).where(*window).order_by(*_NEWEST_FIRST).offset(WINDOW - 1).limit(1)
+    ).first()
+    return None if row is None else Place(row.started_at, row.id)
+
+
+def _is_behind(place: Place) -> ColumnElement[bool]:
+    same = and_(CallRecord.started_at == place.at, CallRecord.id < place.id)
+    return and_(CallRecord.started_at <= place.at, or_(CallRecord.started_at < place.at, same))
+
+
+def _reaches(place: Place) -> ColumnElement[bool]:
+    same = and_(CallRecord.started_at == place.at, CallRecord.id >= place.id)
+    return and_(CallRecord.started_at >= place.at, or_(CallRecord.started_at > place.at, same))
+
+
+def _fits(asked: Question) -> Iterator[ColumnElement[bool]]:
+    match asked.kind:
+        case Kind.ALL:
+            pass
+        case Kind.MISSED:
+            yield from _missed()
+        case Kind.WAITING:
+            yield from (*_missed(), ~_has_called_again(), ~_was_called_back())
+        case kind:
+            yield CallRecord.result == kind.value
+    if asked.member is not None:
+        yield or_(CallRecord.answered_by == asked.member, _rang(asked.member))
+    if asked.caller is not None:
+        yield or_(_has(CallRecord.caller_number, asked.caller), _has(CallRecord.caller_name, asked.caller))
+
+
+def _missed() -> tuple[ColumnElement[bool], ...]:
+    return CallRecord.ended_at.is_not(None), CallRecord.result != Result.ANSWERED.value
+
+
+def _rang(extension: str, but: Sequence[str] = ()) -> ColumnElement[bool]:
+    conditions = [OfferRecord.call_id == CallRecord.id, OfferRecord.extension == extension]
+    if but:
+        conditions.append(or_(OfferRecord.outcome.is_(None), OfferRecord.outcome.not_in(but)))
+    return exists().where(*conditions)
+
+
+def _has(column: InstrumentedAttribute[str | None], words: str) -> ColumnElement[bool]:
+    return column.icontains(words, autoescape=True)
+
+
+def _has_called_again() -> ColumnElement[bool]:
+    """Whether there is a later call of the number to the group: an answer settles this one, a miss stands for it."""
+    later = aliased(CallRecord)
+    return exists().where(
+        later.domain == CallRecord.domain,
+        later.pilot == CallRecord.pilot,
+        later.caller_number == CallRecord.caller_number,
+        later.started_at > CallRecord.started_at,
+        func.lower(CallRecord.caller_number).not_in(NO_NUMBERS),
+    )
+
+
+def _was_called_back() -> ColumnElement[bool]:
+    return exists().where(CalledBack.call_id == CallRecord.id)
