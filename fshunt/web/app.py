@@ -28,6 +28,7 @@ from fshunt.web.pages import (
     health,
     invitation,
     me,
+    report,
     session,
 )
 from fshunt.web.parts import EXTENSION, Parts
@@ -68,7 +69,7 @@ def make_app(
     times.install(app)
     words.install(app)
     call_words.install(app)
-    for each in (health, session, invitation, groups, group_settings, group_members, calls, me, account):
+    for each in (health, session, invitation, groups, group_settings, group_members, calls, report, me, account):
         app.register_blueprint(each.pages)
     api.install(app, rate_limit)
     app.register_error_handler(signed_in.NotSignedIn, ask_to_sign_in)

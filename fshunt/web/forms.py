@@ -13,6 +13,7 @@ from wtforms import Form, HiddenField, PasswordField, SelectField, StringField
 from wtforms.validators import StopValidation
 
 from fshunt.web import languages, times
+from fshunt.web.days import day
 
 MAX_NAME_CHARS = 200
 
@@ -61,6 +62,25 @@ def short(_form: Form, field: Any) -> None:
     """Refuse what no field of a person has: it would only fill the log."""
     if len(field.data or "") > MAX_NAME_CHARS:
         raise StopValidation(gettext("This is too long."))
+
+
+class DaysForm(QueryForm):
+    """A first and a last day, both with all their hours; each may be left open."""
+
+    since = StringField(lazy_gettext("From"))
+    until = StringField(lazy_gettext("To"))
+
+    def validate_since(self, field: Any) -> None:
+        """Refuse what is no day."""
+        if field.data and day(field.data) is None:
+            raise StopValidation(gettext("Enter a day such as 2026-03-31."))
+
+    def validate_until(self, field: Any) -> None:
+        """Refuse what is no day, or comes before the first."""
+        self.validate_since(field)
+        first, last = day(self.since.data), day(field.data)
+        if first is not None and last is not None and last < first:
+            raise StopValidation(gettext("This is before the first day."))
 
 
 class SignInForm(BaseForm):

@@ -169,6 +169,7 @@ def test_no_page_reads_all_calls(engine, store, monkeypatch):
             call_search.search(s, question, found.further, 20)
         call_search.one_call(s, "pbx.test", "5003", "hunt-0000000003")
         call_search.missed_by(s, "pbx.test", ["5003", "5004"], "1002", since, 20)
+        call_search.report_calls(s, "pbx.test", "5003", since, datetime.now(UTC))
     reading = [(statement, steps) for statement, values in said if (steps := reads_all(engine, statement, values))]
     assert reading == []
     assert sum("called_back" in statement for statement, _ in said) == 2

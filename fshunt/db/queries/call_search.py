@@ -18,6 +18,9 @@ from fshunt.hunting.states import Outcome, Result
 WINDOW = 2_000
 """How many calls of a group a question looks at: as many as an index reads in some milliseconds."""
 
+MAX_REPORTED = 50_000
+"""How many calls a report counts at most."""
+
 NO_MISS = (Outcome.ANSWERED.value, Outcome.ANSWERED_ELSEWHERE.value)
 NO_NUMBERS = ("", "anonymous", "unknown", "restricted", "unavailable", "private")
 """What carriers send instead of a caller's number: two calls of these need not be of one caller."""
@@ -62,6 +65,16 @@ class Question:
     def takes_all(self) -> bool:
         """Whether each call of the time fits."""
         return self.kind is Kind.ALL and self.member is None and self.caller is None
+
+
+class ReportCall(NamedTuple):
+    """What a report reads of one call: when it began, was answered (None: never) and ended, and who answered."""
+
+    id: str
+    started_at: datetime
+    answered_at: datetime | None
+    ended_at: datetime | None
+    answered_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +127,20 @@ def missed_by(
         missed_here = and_(*_missed(), _rang(extension, NO_MISS))
         found += s.scalars(select(CallRecord).where(*window, missed_here).order_by(*_NEWEST_FIRST).limit(limit))
     return sorted(found, key=lambda call: (call.started_at, call.id), reverse=True)[:limit]
+
+
+def report_calls(s: Session, domain: str, pilot: str, since: datetime, until: datetime) -> list[ReportCall]:
+    """Return what a report reads of the calls of a group that began in a time, the newest ``MAX_REPORTED`` at most."""
+    columns = (
+        CallRecord.id,
+        CallRecord.started_at,
+        CallRecord.answered_at,
+        CallRecord.ended_at,
+        CallRecord.answered_by,
+    )
+    asked = Question(domain, pilot, since=since, until=until)
+    rows = s.execute(select(*columns).where(*_of_group(asked)).order_by(*_NEWEST_FIRST).limit(MAX_REPORTED))
+    return [ReportCall(*row) for row in rows]
 
 
 def _of_group(asked: Question) -> list[ColumnElement[bool]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -10,7 +10,6 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask_babel import gettext, lazy_gettext
 from sqlalchemy.orm import Session
 from wtforms import SelectField, StringField
-from wtforms.validators import StopValidation
 
 from fshunt.db.models import CallRecord
 from fshunt.db.queries.call_search import Kind, Place, Question, one_call, search
@@ -18,11 +17,11 @@ from fshunt.hunting.group import Group
 from fshunt.services import call_back, rights
 from fshunt.services.call_bars import call_bars
 from fshunt.services.call_story import decision, steps
-from fshunt.services.moments import clock_at
 from fshunt.services.rights import Action
 from fshunt.web import times
 from fshunt.web.call_words import KINDS
-from fshunt.web.forms import QueryForm, short
+from fshunt.web.days import day, midnight
+from fshunt.web.forms import DaysForm, short
 from fshunt.web.signed_in import access, for_signed_in, reading, signed_in, writing
 
 pages = Blueprint("calls", __name__, url_prefix="/groups/<domain>/<pilot>/calls")
@@ -35,14 +34,12 @@ SEARCHED = ("kind", "member", "caller", "since", "until")
 """What stays in the address from page to page of a list."""
 
 
-class SearchForm(QueryForm):
+class SearchForm(DaysForm):
     """Which calls are looked for."""
 
     kind = SelectField(lazy_gettext("Result"), choices=[(kind.value, words) for kind, words in KINDS.items()])
     member = SelectField(lazy_gettext("Member"))
     caller = StringField(lazy_gettext("Number or name"), [short])
-    since = StringField(lazy_gettext("From"))
-    until = StringField(lazy_gettext("To"))
 
     def __init__(self, group: Group) -> None:
         super().__init__(kind=Kind.ALL.value, member="")
@@ -50,18 +47,6 @@ class SearchForm(QueryForm):
         asked = request.args.get("member", "")[:100]
         gone = [asked] if asked and asked not in members else []
         self.member.choices = [("", gettext("All")), *((each, each) for each in (*members, *gone))]
-
-    def validate_since(self, field: Any) -> None:
-        """Refuse what is no day."""
-        if field.data and day(field.data) is None:
-            raise StopValidation(gettext("Enter a day such as 2026-03-31."))
-
-    def validate_until(self, field: Any) -> None:
-        """Refuse what is no day, or comes before the first."""
-        self.validate_since(field)
-        first, last = day(self.since.data), day(field.data)
-        if first is not None and last is not None and last < first:
-            raise StopValidation(gettext("This is before the first day."))
 
     def question(self, group: Group) -> Question:
         """Return what is looked for; days are those of the reader, the last one with all its hours."""
@@ -72,22 +57,9 @@ class SearchForm(QueryForm):
             kind=Kind(self.kind.data),
             member=self.member.data or None,
             caller=(self.caller.data or "").strip() or None,
-            since=None if first is None else _midnight(first),
-            until=None if last is None else _midnight(last + timedelta(days=1)),
+            since=None if first is None else midnight(first, times.zone()),
+            until=None if last is None else midnight(last + timedelta(days=1), times.zone()),
         )
-
-
-def day(said: str | None) -> date | None:
-    """Return a day as a form has it; None if it is none, or none that a calendar reaches."""
-    try:
-        found = date.fromisoformat((said or "").strip())
-    except ValueError:
-        return None
-    return found if 1970 <= found.year < 9000 else None
-
-
-def _midnight(of: date) -> datetime:
-    return clock_at(times.zone(), datetime.combine(of, time()))
 
 
 @pages.get("")
