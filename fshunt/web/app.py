@@ -21,6 +21,7 @@ from fshunt.web.http.connection import MAX_BODY_BYTES
 from fshunt.web.kept_form import kept_now, local_path
 from fshunt.web.pages import (
     account,
+    audit,
     calls,
     group_members,
     group_settings,
@@ -28,8 +29,12 @@ from fshunt.web.pages import (
     health,
     invitation,
     me,
+    new_group,
     report,
     session,
+    system,
+    tokens,
+    users,
 )
 from fshunt.web.parts import EXTENSION, Parts
 
@@ -38,6 +43,25 @@ SLOW_POSTS = ("/sign-in", "/invitation/", "/account/password", "/account/one-tim
 
 WITHOUT_DATABASE = ("static", "health.healthz")
 """Endpoints that work without the database."""
+
+PAGES = (
+    health,
+    session,
+    invitation,
+    groups,
+    group_settings,
+    group_members,
+    calls,
+    report,
+    me,
+    account,
+    users,
+    tokens,
+    audit,
+    system,
+    new_group,
+)
+"""The blueprints; one a file."""
 
 STATIC = Path(__file__).parent / "static"
 
@@ -69,7 +93,7 @@ def make_app(
     times.install(app)
     words.install(app)
     call_words.install(app)
-    for each in (health, session, invitation, groups, group_settings, group_members, calls, report, me, account):
+    for each in PAGES:
         app.register_blueprint(each.pages)
     api.install(app, rate_limit)
     app.register_error_handler(signed_in.NotSignedIn, ask_to_sign_in)

@@ -52,6 +52,11 @@ class QueryForm(Form):
         super().__init__(request.args, **values)
 
 
+def text_of(field: Any) -> str:
+    """Return the text of a field without spaces at its ends; empty where a browser has not sent it."""
+    return (field.data or "").strip()
+
+
 def required(_form: Form, field: Any) -> None:
     """Refuse a field that is empty."""
     if not (field.data or "").strip():

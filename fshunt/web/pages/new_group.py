@@ -1,0 +1,301 @@
+"""What only providers do with a group: make it, change its pilot, give it to administrators, remove it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext, lazy_gettext
+from sqlalchemy.orm import Session
+from wtforms import SelectField, StringField, TextAreaField
+from wtforms.validators import StopValidation
+
+from fshunt.db.queries.rows import domain_names
+from fshunt.errors import FshuntError, NotFound
+from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.group import Group
+from fshunt.hunting.ringtime import RingTime
+from fshunt.hunting.validation import check_domain, check_extension, check_name, check_pilot
+from fshunt.services import accounts, groups, members, rights
+from fshunt.services.accounts import Invitation
+from fshunt.services.rights import Action
+from fshunt.services.users import Role, User
+from fshunt.web.forms import BaseForm, required, short, text_of
+from fshunt.web.pages.users import link_of
+from fshunt.web.parts import parts
+from fshunt.web.problems import status_of
+from fshunt.web.sentences import in_language
+from fshunt.web.signed_in import access, for_signed_in, reading, writing
+from fshunt.web.words import POLICIES
+
+pages = Blueprint("new_group", __name__, url_prefix="/groups")
+
+DEFAULT_RINGS = "3"
+MAX_MEMBERS_CHARS = 4_000
+DONE = {
+    "renumbered": lazy_gettext("The group has its new pilot. Holds for the next call."),
+    "granted": lazy_gettext("The administrator looks after this group now."),
+    "revoked": lazy_gettext("The administrator looks after this group no more."),
+}
+
+
+class NewGroupForm(BaseForm):
+    """A new group with its members, in the order in which they are typed."""
+
+    domain = StringField(lazy_gettext("Domain"), [required, short])
+    pilot = StringField(lazy_gettext("Pilot"), [required, short])
+    name = StringField(lazy_gettext("Name"), [short])
+    policy = SelectField(lazy_gettext("Who rings first"))
+    rings = StringField(lazy_gettext("Rings for each member"), [required])
+    members = TextAreaField(lazy_gettext("Members"))
+    voicemail = StringField(lazy_gettext("Voicemail box"), [short])
+    admin = SelectField(lazy_gettext("Administrator"))
+
+    def __init__(self, admins: list[str], **values: Any) -> None:
+        super().__init__(**values)
+        self.policy.choices = [(name, f"{words.name}: {words.sentence}") for name, words in POLICIES.items()]
+        self.admin.choices = [("", gettext("Nobody yet")), *((name, name) for name in admins)]
+
+    def validate_domain(self, field: Any) -> None:
+        """Refuse what is no domain."""
+        _checked(check_domain, text_of(field))
+
+    def validate_pilot(self, field: Any) -> None:
+        """Refuse what is no pilot."""
+        _checked(check_pilot, text_of(field))
+
+    def validate_name(self, field: Any) -> None:
+        """Refuse a name with characters that no display shows."""
+        if text_of(field):
+            _checked(check_name, text_of(field))
+
+    def validate_voicemail(self, field: Any) -> None:
+        """Refuse what is no box."""
+        if text_of(field):
+            _checked(check_extension, text_of(field))
+
+    def validate_rings(self, field: Any) -> None:
+        """Refuse what is no number of rings that a member may have."""
+        if not re.fullmatch(r"[0-9]{1,3}", text_of(field), re.ASCII):
+            raise StopValidation(gettext("Enter a whole number of rings."))
+
+    def validate_members(self, field: Any) -> None:
+        """Refuse what is no member."""
+        if len(text_of(field)) > MAX_MEMBERS_CHARS:
+            raise StopValidation(gettext("This is too long."))
+        for word in _words(text_of(field)):
+            _checked(parse_member, word)
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of the group, as ``groups.add_group`` takes them."""
+        return {
+            "name": text_of(self.name),
+            "policy": self.policy.data,
+            "ring_time": RingTime(rings=int(text_of(self.rings))),
+            "voicemail": text_of(self.voicemail) or None,
+        }
+
+
+class PilotForm(BaseForm):
+    """Another pilot."""
+
+    pilot = StringField(lazy_gettext("New pilot"), [required, short])
+
+
+class NewAdminForm(BaseForm):
+    """Somebody who shall look after a group, and has no account yet."""
+
+    name = StringField(lazy_gettext("Name"), [required, short])
+
+
+def _checked(check: Callable[[str], object], said: str) -> None:
+    try:
+        check(said)
+    except FshuntError as error:
+        raise StopValidation(in_language(str(error))) from None
+
+
+def _words(said: str) -> list[str]:
+    return [word for word in re.split(r"[\s,;]+", said) if word]
+
+
+@pages.get("/new")
+@for_signed_in
+def new() -> Response:
+    """Show the form for a new group."""
+    with reading() as s:
+        known = domain_names(s)
+    domain = parts().settings.default_domain or (known[0] if len(known) == 1 else "")
+    return _new_page(_new_form(domain=domain, rings=DEFAULT_RINGS, policy="regular"))
+
+
+@pages.post("/new")
+@for_signed_in
+def add() -> Response:
+    """Add a group with its members and its administrator, all or nothing."""
+    form = _new_form()
+    if not form.is_sent_well():
+        return _new_page(form)
+    step = "pilot"
+    domain, pilot = text_of(form.domain), text_of(form.pilot)
+    try:
+        with writing() as s:
+            step = "rings"
+            fields = form.fields()
+            step = "pilot"
+            groups.add_group(s, domain, pilot, **fields)
+            step = "members"
+            if addresses := [parse_member(word) for word in _words(text_of(form.members))]:
+                shared = domain in parts().settings.shared_members
+                members.add_members(s, domain, pilot, addresses, shared=shared)
+            step = "admin"
+            if form.admin.data:
+                accounts.grant(s, form.admin.data, domain, pilot)
+    except FshuntError as error:
+        form.refuse(step, in_language(str(error)))
+        return _new_page(form)
+    return _to(url_for("groups.group", domain=domain, pilot=pilot))
+
+
+@pages.get("/<domain>/<pilot>/administration")
+@for_signed_in
+def administration(domain: str, pilot: str) -> Response:
+    """Show what a provider does with a group."""
+    return _page(domain, pilot)
+
+
+@pages.post("/<domain>/<pilot>/administration/pilot")
+@for_signed_in
+def renumber(domain: str, pilot: str) -> Response:
+    """Give the group another pilot."""
+    rights.check(access(), Action.RENUMBER_GROUP)
+    form = PilotForm()
+    if not form.is_sent_well():
+        return _page(domain, pilot, pilot_form=form)
+    new_pilot = text_of(form.pilot)
+    try:
+        with writing() as s:
+            rights.group_for(s, access(), domain, pilot)
+            groups.renumber_group(s, domain, pilot, new_pilot)
+    except NotFound:
+        raise
+    except FshuntError as error:
+        form.refuse("pilot", in_language(str(error)))
+        return _page(domain, pilot, pilot_form=form)
+    return _to(url_for("new_group.administration", domain=domain, pilot=new_pilot, done="renumbered"))
+
+
+@pages.post("/<domain>/<pilot>/administration/grants")
+@for_signed_in
+def change_grant(domain: str, pilot: str) -> Response:
+    """Give the group to an administrator, or take it away again."""
+    rights.check(access(), Action.MANAGE_USERS)
+    name, wanted = request.form.get("name", ""), request.form.get("granted") == "yes"
+    try:
+        with writing() as s:
+            rights.group_for(s, access(), domain, pilot)
+            (accounts.grant if wanted else accounts.revoke)(s, name, domain, pilot)
+    except FshuntError as error:
+        answer = _page(domain, pilot, refused=in_language(str(error)))
+        answer.status_code = status_of(error)
+        return answer
+    done = "granted" if wanted else "revoked"
+    return _to(url_for("new_group.administration", domain=domain, pilot=pilot, done=done))
+
+
+@pages.post("/<domain>/<pilot>/administration/invitations")
+@for_signed_in
+def invite(domain: str, pilot: str) -> Response:
+    """Add an administrator for this group and invite them: the link is shown this once."""
+    rights.check(access(), Action.MANAGE_USERS)
+    form = NewAdminForm()
+    if not form.is_sent_well():
+        return _page(domain, pilot, admin_form=form)
+    name = text_of(form.name)
+    try:
+        with writing() as s:
+            rights.group_for(s, access(), domain, pilot)
+            accounts.add_user(s, name, Role.ADMIN)
+            accounts.grant(s, name, domain, pilot)
+            invitation = accounts.invite(s, name)
+    except FshuntError as error:
+        form.refuse("name", in_language(str(error)))
+        return _page(domain, pilot, admin_form=form)
+    return _page(domain, pilot, invitation=invitation)
+
+
+@pages.post("/<domain>/<pilot>/administration/remove")
+@for_signed_in
+def remove(domain: str, pilot: str) -> Response:
+    """Remove the group, where its pilot was typed once more."""
+    rights.check(access(), Action.REMOVE_GROUP)
+    form = PilotForm()
+    if text_of(form.pilot) != pilot:
+        form.refuse("pilot", gettext("Type %(pilot)s here, so that no wrong group is removed.", pilot=pilot))
+        return _page(domain, pilot, remove_form=form)
+    with writing() as s:
+        rights.group_for(s, access(), domain, pilot)
+        groups.remove_group(s, domain, pilot)
+    return _to(url_for("audit.show", domain=domain, pilot=pilot))
+
+
+def _new_form(**values: Any) -> NewGroupForm:
+    rights.check(access(), Action.ADD_GROUP)
+    with reading() as s:
+        return NewGroupForm([user.name for user in _admins(s)], **values)
+
+
+def _new_page(form: NewGroupForm) -> Response:
+    with reading() as s:
+        known = domain_names(s)
+    page = render_template("new_group.html", form=form, domains=known)
+    return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY if form.is_refused else HTTPStatus.OK)
+
+
+def _page(
+    domain: str,
+    pilot: str,
+    *,
+    pilot_form: PilotForm | None = None,
+    admin_form: NewAdminForm | None = None,
+    remove_form: PilotForm | None = None,
+    invitation: Invitation | None = None,
+    refused: str | None = None,
+) -> Response:
+    with reading() as s:
+        group = rights.group_for(s, access(), domain, pilot)
+        rights.check(access(), Action.RENUMBER_GROUP)
+        mine, others = _parted(_admins(s), group)
+    refusing = any(form is not None and form.is_refused for form in (pilot_form, admin_form, remove_form))
+    page = render_template(
+        "group_administration.html",
+        group=group,
+        pilot_form=pilot_form or PilotForm(fresh=True, pilot=group.pilot),
+        admin_form=admin_form or NewAdminForm(fresh=True),
+        remove_form=remove_form or PilotForm(fresh=True),
+        removing=remove_form is not None,
+        mine=mine,
+        others=others,
+        invitation=invitation,
+        link=None if invitation is None else link_of(invitation),
+        done=DONE.get(request.args.get("done", "")),
+        refused=refused,
+    )
+    return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY if refusing else HTTPStatus.OK)
+
+
+def _admins(s: Session) -> list[User]:
+    return [user for user in accounts.list_users(s) if user.role is Role.ADMIN]
+
+
+def _parted(admins: list[User], group: Group) -> tuple[list[User], list[User]]:
+    """Those who look after the group, and those who do not."""
+    mine = [user for user in admins if group.id in user.group_ids]
+    return mine, [user for user in admins if user not in mine and not user.disabled]
+
+
+def _to(address: str) -> Response:
+    return make_response(redirect(address, HTTPStatus.SEE_OTHER))

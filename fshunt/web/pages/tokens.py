@@ -1,0 +1,122 @@
+"""The tokens of programs, for providers: adding and revoking them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext, lazy_gettext
+from wtforms import SelectField, SelectMultipleField, StringField
+from wtforms.validators import StopValidation
+
+from fshunt.errors import FshuntError, NotFound
+from fshunt.services import accounts, rights
+from fshunt.services.rights import Action
+from fshunt.services.users import Scope
+from fshunt.web import times
+from fshunt.web.days import day, midnight
+from fshunt.web.forms import BaseForm, required, short, text_of
+from fshunt.web.sentences import in_language
+from fshunt.web.signed_in import access, for_signed_in, reading, writing
+
+pages = Blueprint("tokens", __name__, url_prefix="/tokens")
+
+SCOPES = {
+    Scope.READ: lazy_gettext("read groups and calls"),
+    Scope.WRITE: lazy_gettext("change groups and members"),
+    Scope.USERS: lazy_gettext("look after users"),
+}
+
+
+class NewTokenForm(BaseForm):
+    """A new token: whose rights it has, what for, and until when."""
+
+    user = SelectField(lazy_gettext("User"))
+    name = StringField(lazy_gettext("What it is for"), [required, short])
+    scopes = SelectMultipleField(lazy_gettext("What it may do"))
+    expires = StringField(lazy_gettext("Until the end of"))
+
+    def __init__(self, users: list[str], **values: Any) -> None:
+        super().__init__(**values)
+        self.user.choices = [(name, name) for name in users]
+        self.scopes.choices = [(scope.value, words) for scope, words in SCOPES.items()]
+
+    def validate_scopes(self, field: Any) -> None:
+        """Refuse a token that may do nothing."""
+        if not field.data:
+            raise StopValidation(gettext("Choose at least one."))
+
+    def validate_expires(self, field: Any) -> None:
+        """Refuse what is no day ahead."""
+        if field.data and day(field.data) is None:
+            raise StopValidation(gettext("Enter a day such as 2026-03-31."))
+
+    def expires_at(self) -> datetime | None:
+        """Return when the token ends; None: it does not."""
+        last = day(self.expires.data)
+        return None if last is None else midnight(last + timedelta(days=1), times.zone())
+
+
+@pages.get("")
+@for_signed_in
+def show() -> Response:
+    """Show all tokens."""
+    return _page(_form(scopes=[Scope.READ.value]))
+
+
+@pages.post("")
+@for_signed_in
+def add() -> Response:
+    """Add a token: its secret is shown this once."""
+    rights.check(access(), Action.MANAGE_USERS)
+    form = _form()
+    if not form.is_sent_well():
+        return _page(form)
+    scopes = [Scope(word) for word in form.scopes.data]
+    try:
+        with writing() as s:
+            made, secret = accounts.add_token(
+                s, form.user.data, text_of(form.name), scopes, expires_at=form.expires_at()
+            )
+    except FshuntError as error:
+        form.refuse("expires" if "expired" in str(error) else "name", in_language(str(error)))
+        return _page(form)
+    return _page(_form(fresh=True, scopes=[Scope.READ.value]), name=made.name, secret=secret)
+
+
+@pages.post("/revoke")
+@for_signed_in
+def revoke() -> Response:
+    """End a token."""
+    rights.check(access(), Action.MANAGE_USERS)
+    token_id = request.form.get("token", type=int)
+    if token_id is None:
+        raise NotFound("There is no such token.")
+    with writing() as s:
+        accounts.revoke_token(s, token_id)
+    return make_response(redirect(url_for("tokens.show", done="revoked"), HTTPStatus.SEE_OTHER))
+
+
+def _form(**values: Any) -> NewTokenForm:
+    rights.check(access(), Action.MANAGE_USERS)
+    with reading() as s:
+        users = [user.name for user in accounts.list_users(s) if not user.disabled]
+    return NewTokenForm(users, **values)
+
+
+def _page(form: NewTokenForm, *, name: str | None = None, secret: str | None = None) -> Response:
+    with reading() as s:
+        tokens = accounts.list_tokens(s)
+    page = render_template(
+        "tokens.html",
+        form=form,
+        tokens=list(reversed(tokens)),
+        scope_words=SCOPES,
+        now=datetime.now(UTC),
+        name=name,
+        secret=secret,
+        done=request.args.get("done"),
+    )
+    return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY if form.is_refused else HTTPStatus.OK)

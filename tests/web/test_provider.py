@@ -1,0 +1,249 @@
+"""What providers alone do: groups, administrators, users, tokens, changes and the system."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from fshunt.db.engine import Store
+from fshunt.hunting.group import Group
+from fshunt.services import accounts, audit, groups
+from fshunt.services.users import Role, Scope
+from tests.web.people import ADMIN, DOMAIN, MEMBER, OTHER_PILOT, PILOT, PROVIDER, Browser
+
+ADMINISTRATION = f"/groups/{DOMAIN}/{PILOT}/administration"
+NEW = {"domain": DOMAIN, "pilot": "7000", "name": "Support", "policy": "circular", "rings": "4", "admin": ADMIN}
+MEMBERS = {"members": "1002, 1003\n+14155550123@carrier", "voicemail": "1003"}
+
+
+def group(store: Store, pilot: str) -> Group:
+    with store.reading() as s:
+        return groups.get_group(s, DOMAIN, pilot)
+
+
+def pilots(store: Store) -> list[str]:
+    with store.reading() as s:
+        return [each.pilot for each in groups.list_groups(s, DOMAIN)]
+
+
+@pytest.mark.parametrize("path", ["/users", "/tokens", "/changes", "/system", "/groups/new"])
+def test_the_pages_are_of_providers_alone(provider: Browser, admin: Browser, member: Browser, path: str) -> None:
+    assert provider.get(path).status_code == 200
+    assert [browser.get(path).status_code for browser in (admin, member)] == [403, 403]
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/users", {"name": "eve", "role": "provider"}),
+        ("/users/invite", {"name": PROVIDER}),
+        ("/users/enable", {"name": PROVIDER, "enabled": "no"}),
+        ("/users/remove", {"name": PROVIDER}),
+        ("/tokens", {"user": PROVIDER, "name": "eve", "scopes": "users"}),
+        ("/tokens/revoke", {"token": "1"}),
+        ("/groups/new", NEW),
+        (f"{ADMINISTRATION}/pilot", {"pilot": "7000"}),
+        (f"{ADMINISTRATION}/grants", {"name": "eve", "granted": "yes"}),
+        (f"{ADMINISTRATION}/invitations", {"name": "eve"}),
+        (f"{ADMINISTRATION}/remove", {"pilot": PILOT}),
+    ],
+)
+def test_nobody_else_changes_anything_there(
+    admin: Browser, member: Browser, office: Store, path: str, fields: dict[str, str]
+) -> None:
+    with office.reading() as s:
+        before = audit.history(s, limit=1)
+    for browser in (admin, member):
+        browser.get("/account")
+        assert browser.send(path, fields).status_code in (403, 404)
+    with office.reading() as s:
+        assert audit.history(s, limit=1) == before
+
+
+def test_a_new_group_comes_with_members_and_administrator(provider: Browser, office: Store) -> None:
+    provider.get("/groups/new")
+    answer = provider.send("/groups/new", NEW | {"members": "1008 1009", "voicemail": "1009"})
+    assert answer.headers["Location"] == f"/groups/{DOMAIN}/7000"
+    made = group(office, "7000")
+    assert (made.name, made.policy, made.ring_time.rings, made.voicemail) == ("Support", "circular", 4, "1009")
+    assert [member.extension for member in made.members] == ["1008", "1009"]
+    with office.reading() as s:
+        assert made.id in accounts.get_user(s, ADMIN).group_ids
+
+
+def test_every_field_of_a_new_group_may_be_wrong_at_once(provider: Browser, office: Store) -> None:
+    provider.get("/groups/new")
+    wrong = {"domain": "a b", "pilot": "5000;", "rings": "many", "members": "10 01 x/y", "voicemail": "box!"}
+    page = provider.send("/groups/new", NEW | wrong)
+    assert page.status_code == 422
+    assert page.text.count('class="field-error"') == len(wrong)
+    assert all(value in page.text for value in wrong.values()), "nothing typed is lost"
+    assert pilots(office) == [PILOT, OTHER_PILOT]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "sentence"),
+    [
+        ({"pilot": PILOT}, "pilot", "exists already"),
+        ({"pilot": "1001"}, "pilot", "it cannot also be a pilot"),
+        ({"members": "1001"}, "members", "already a member of 5000"),
+        ({"members": "1009 1009"}, "members", "listed twice"),
+        ({"rings": "0"}, "rings", "not a ring time"),
+    ],
+)
+def test_what_a_service_refuses_is_beside_its_field(
+    provider: Browser, office: Store, fields: dict[str, str], field: str, sentence: str
+) -> None:
+    provider.get("/groups/new")
+    page = provider.send("/groups/new", NEW | fields)
+    assert page.status_code == 422
+    beside = re.search(rf'id="{field}-error">([^<]+)<', page.text)
+    assert beside is not None
+    assert sentence in beside[1]
+    assert pilots(office) == [PILOT, OTHER_PILOT], "all or nothing"
+
+
+def test_a_group_is_renumbered(provider: Browser, office: Store) -> None:
+    provider.get(ADMINISTRATION)
+    refused = provider.send(f"{ADMINISTRATION}/pilot", {"pilot": OTHER_PILOT})
+    assert refused.status_code == 422
+    assert "exists already" in refused.text
+    answer = provider.send(f"{ADMINISTRATION}/pilot", {"pilot": "5500"})
+    assert "Holds for the next call." in provider.get(answer.headers["Location"]).text
+    assert pilots(office) == ["5500", OTHER_PILOT]
+
+
+def test_a_group_is_given_and_taken_away(provider: Browser, admin: Browser, office: Store) -> None:
+    address = f"/groups/{DOMAIN}/{OTHER_PILOT}"
+    provider.get(f"{address}/administration")
+    for granted, status in (("yes", 200), ("no", 404)):
+        answer = provider.send(f"{address}/administration/grants", {"name": ADMIN, "granted": granted})
+        assert answer.status_code == 303
+        assert admin.get(address).status_code == status
+    again = provider.send(f"{address}/administration/grants", {"name": ADMIN, "granted": "no"})
+    assert again.status_code == 404
+    assert "does not look after" in again.text
+
+
+def test_an_administrator_is_invited_for_a_group(provider: Browser, browser: Browser, office: Store) -> None:
+    provider.get(ADMINISTRATION)
+    page = provider.send(f"{ADMINISTRATION}/invitations", {"name": "lena"}).text
+    link = re.search(r"https?://[^<\s]+(/invitation/[^<\s]+)", page)
+    assert link is not None
+    assert browser.get(link[1]).status_code == 200
+    assert "/invitation/" not in provider.get(ADMINISTRATION).text, "shown once"
+    assert "lena" in provider.page.text
+
+
+def test_a_group_is_removed_only_where_its_pilot_is_typed(provider: Browser, office: Store) -> None:
+    provider.get(ADMINISTRATION)
+    assert provider.send(f"{ADMINISTRATION}/remove", {"pilot": OTHER_PILOT}).status_code == 422
+    assert PILOT in pilots(office)
+    assert provider.send(f"{ADMINISTRATION}/remove", {"pilot": PILOT}).status_code == 303
+    assert pilots(office) == [OTHER_PILOT]
+
+
+def test_a_user_is_added_invited_disabled_and_removed(provider: Browser, office: Store) -> None:
+    provider.get("/users")
+    page = provider.send("/users", {"name": "1002@pbx.test", "role": "member", "extension": "1002", "domain": DOMAIN})
+    assert "/invitation/" in page.text
+    assert "/invitation/" not in provider.get("/users").text
+    name = {"name": "1002@pbx.test"}
+    assert "/invitation/" in provider.send("/users/invite", name).text
+    assert provider.send("/users/enable", name | {"enabled": "no"}).status_code == 303
+    with office.reading() as s:
+        user = accounts.get_user(s, name["name"])
+    assert (user.disabled, user.role, user.extension) == (True, Role.MEMBER, "1002")
+    assert provider.send("/users/remove", name).status_code == 303
+    assert name["name"] not in provider.get("/users").text
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"name": ADMIN, "role": "admin"}, "already"),
+        ({"name": "", "role": "admin"}, "Please fill this in."),
+        ({"name": "new", "role": "member", "extension": "1001", "domain": DOMAIN}, "1001"),
+    ],
+)
+def test_a_user_who_cannot_be_added_is_said_beside_the_field(
+    provider: Browser, fields: dict[str, str], sentence: str
+) -> None:
+    provider.get("/users")
+    page = provider.send("/users", fields)
+    assert page.status_code == 422
+    assert sentence in page.text
+    assert 'class="field-error"' in page.text
+
+
+def test_the_last_provider_stays(provider: Browser) -> None:
+    provider.get("/users")
+    page = provider.send("/users/remove", {"name": PROVIDER})
+    assert page.status_code == 409
+    assert PROVIDER in provider.get("/users").text
+
+
+def test_a_token_is_shown_once_and_revoked(provider: Browser, office: Store) -> None:
+    provider.get("/tokens")
+    assert provider.send("/tokens", {"user": PROVIDER, "name": "board"}).status_code == 422
+    page = provider.send("/tokens", {"user": ADMIN, "name": "board", "scopes": ["read", "write"], "expires": ""}).text
+    secret = re.search(r"fsh_[A-Za-z0-9_-]+", page)
+    assert secret is not None
+    assert secret[0] not in provider.get("/tokens").text
+    with office.reading() as s:
+        found = accounts.find_token(s, secret[0])
+    assert found is not None
+    assert (found[0].name, found[1].scopes) == (ADMIN, {Scope.READ, Scope.WRITE})
+    provider.send("/tokens/revoke", {"token": str(found[1].id)})
+    with office.reading() as s:
+        assert accounts.find_token(s, secret[0]) is None
+
+
+@pytest.mark.parametrize("expires", ["2001-01-01", "tomorrow"])
+def test_a_token_that_would_have_ended_is_refused(provider: Browser, expires: str) -> None:
+    provider.get("/tokens")
+    page = provider.send("/tokens", {"user": ADMIN, "name": "board", "scopes": "read", "expires": expires})
+    assert page.status_code == 422
+    assert 'id="expires-error"' in page.text
+
+
+def test_changes_are_found_and_undone(provider: Browser, office: Store) -> None:
+    with office.writing() as s:
+        groups.set_group(s, DOMAIN, PILOT, name="Shop")
+        change = audit.last_change_id(s)
+    page = provider.get("/changes", query={"pilot": PILOT, "domain": DOMAIN, "subject": "group"}).text
+    assert "Shop" in page
+    assert MEMBER not in page
+    assert provider.send(f"/changes/{change}/undo").status_code == 303
+    assert group(office, PILOT).name == "Sales"
+    again = provider.send(f"/changes/{change}/undo")
+    assert again.status_code == 409
+
+
+def test_an_undo_of_what_changed_since_shows_both_values(provider: Browser, office: Store) -> None:
+    with office.writing() as s:
+        groups.set_group(s, DOMAIN, PILOT, name="Shop")
+        change = audit.last_change_id(s)
+    with office.writing() as s:
+        groups.set_group(s, DOMAIN, PILOT, name="Market")
+    provider.get("/changes")
+    page = provider.send(f"/changes/{change}/undo")
+    assert page.status_code == 409
+    assert "Shop" in page.text
+    assert "Market" in page.text
+
+
+def test_many_changes_come_in_pages(provider: Browser, office: Store) -> None:
+    with office.writing() as s:
+        for number in range(60):
+            groups.set_group(s, DOMAIN, PILOT, name=f"Name {number}")
+    first = provider.get("/changes", query={"actor": "fshunt"}).text
+    older = re.search(r'href="([^"]+before=[0-9]+)"', first)
+    assert older is not None
+    assert "Name 59" in first
+    assert "Name 1<" in provider.get(older[1].replace("&amp;", "&")).text
+
+
+def test_the_system_page_says_that_there_is_no_daemon(provider: Browser) -> None:
+    assert "1 problem" in provider.get("/system").text
