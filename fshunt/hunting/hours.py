@@ -37,14 +37,16 @@ SECOND = timedelta(seconds=1)
 class Interval:
     """Open from one time of a day to another, in minutes after its midnight.
 
-    ``closes`` is later than ``opens``; beyond 24 hours it is on the next day. Raises BadValue.
+    ``closes`` is later than ``opens``; beyond 24 hours it is on the next day. Only a whole day is 24 hours long: from
+    08:00 to 08:00 is a mistake. Raises BadValue.
     """
 
     opens: int
     closes: int
 
     def __post_init__(self) -> None:
-        if not (0 <= self.opens < DAY_MINUTES and self.opens < self.closes <= self.opens + DAY_MINUTES):
+        longest = DAY_MINUTES if self.opens == 0 else DAY_MINUTES - 1
+        if not (0 <= self.opens < DAY_MINUTES and self.opens < self.closes <= self.opens + longest):
             raise BadValue(f"Hours from minute {self.opens} to {self.closes} of a day are not possible.")
 
 

@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from fshunt.simulator.scenarios.office import CALLS
 
 
+@pytest.mark.faults
 def test_the_demo_shows_twelve_calls_and_leaves_nothing_behind(tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path), "FSHUNT_LISTEN": "a setting of this machine's own fshunt"}
     command = [sys.executable, "-m", "fshunt", "demo"]

@@ -89,6 +89,7 @@ def two(database_url: str, tmp_path: Path) -> Iterator[tuple[Rig, Rig]]:
             yield short, long
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("dying", [0, 1], ids=["short", "long"])
 def test_no_healthy_daemon_is_taken_over_and_a_dead_one_is(two: tuple[Rig, Rig], dying: int) -> None:
     taken = [note_takeovers(rig) for rig in two]

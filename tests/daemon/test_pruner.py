@@ -167,6 +167,7 @@ def test_sessions_and_the_like_are_removed_when_they_are_over(rig: Rig) -> None:
         assert s.scalar(select(WebSession.id_hash)) == "s2"
 
 
+@pytest.mark.faults
 @pytest.mark.sql
 def test_no_hunt_is_held_up_while_old_calls_are_removed(rig: Rig) -> None:
     """By the command line, which is another client of the database: no step of a call goes on without it."""

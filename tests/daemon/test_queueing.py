@@ -329,6 +329,7 @@ CALLS_A_SECOND, SECONDS = 4, 5
 ELSEWHERE = "5900"
 
 
+@pytest.mark.faults
 @dataclass
 class Cost:
     """What was asked of the database and, for the queued callers, of the switch; and how long it took."""
@@ -349,6 +350,7 @@ def test_calls_of_another_group_cost_queued_callers_nothing(rig: Rig) -> None:
     _cost_of_queued_callers(rig)
 
 
+@pytest.mark.faults
 def test_they_cost_nothing_where_the_switch_is_watched_either(watched_rig: Rig) -> None:
     _cost_of_queued_callers(watched_rig)
 

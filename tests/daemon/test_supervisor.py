@@ -220,6 +220,8 @@ def test_the_daemon_stops_what_makes_records_before_what_writes_them(light_rig: 
         "group reader",
         "heartbeat",
         "pruning",
+        "live state",
+        "phones of watched members",
         "live changes",
         "notifications",
         "first state",

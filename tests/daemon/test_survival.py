@@ -256,6 +256,7 @@ class AfterEvent:
             yield self.then
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("fault", [cut, says_what_cannot_be_read, says_goodbye_and_what_cannot_be_read])
 def test_a_call_whose_end_nobody_sees_claims_its_member_for_a_while(
     sqlite_url: str, fault: Callable[[Any], None]

@@ -111,6 +111,7 @@ class Counter:
             self.hold_and_release(store, hunt, got)
 
 
+@pytest.mark.faults
 def test_one_member_goes_to_callers_in_the_order_of_the_queue(stores):
     counter = Counter(stores, "1001")
     at_once(counter.serve)
@@ -120,6 +121,7 @@ def test_one_member_goes_to_callers_in_the_order_of_the_queue(stores):
     nothing_is_left(stores[0])
 
 
+@pytest.mark.faults
 def test_members_acquired_and_released_all_the_time_are_never_claimed_twice(stores):
     counter = Counter(stores, *MEMBERS)
     at_once(counter.serve)
@@ -132,6 +134,7 @@ def nothing_is_left(store: Store) -> None:
         assert queue.waiting_hunts(s) == []
 
 
+@pytest.mark.faults
 def test_recorders_that_write_in_opposite_orders_never_wait_for_each_other(stores):
     """PostgreSQL would end one of two that wait in a ring, after a second in which calls wait, too."""
     first = make_office(stores[0], *MEMBERS, policy="circular", auto_block=2)

@@ -219,7 +219,7 @@ def intervals(draw: st.DrawFn) -> tuple[Interval, ...]:
     found = [Interval(opens, closes) for opens, closes in pairwise(ends)][::2]
     if draw(st.booleans()):
         opens = draw(st.integers(ends[-1] if ends else 0, DAY_MINUTES - 1))
-        found.append(Interval(opens, opens + draw(st.integers(1, DAY_MINUTES))))
+        found.append(Interval(opens, opens + draw(st.integers(1, DAY_MINUTES - bool(opens)))))
     return tuple(found)
 
 

@@ -17,7 +17,7 @@ from tests.support.accounts import PASSWORD, add_user, quick_hashes
 from tests.support.small_office import DOMAIN, NOON, PILOT, after, look, make_office
 
 __all__ = ["quick_hashes"]
-pytestmark = [pytest.mark.sql, pytest.mark.usefixtures("quick_hashes")]
+pytestmark = pytest.mark.usefixtures("quick_hashes")
 
 
 def doing(store, change):
@@ -91,6 +91,7 @@ def test_a_user_who_cannot_be_is_one_sentence(store, name, role, place, error, s
     assert sentence in refused(store, error, lambda s: accounts.add_user(s, name, role, **place))
 
 
+@pytest.mark.sql
 def test_of_many_who_add_one_user_at_once_one_does_and_the_others_are_told(store):
     def add(n):
         try:
@@ -127,6 +128,7 @@ def test_the_last_provider_stays(store):
     doing(store, lambda s: accounts.remove_user(s, "ben"))
 
 
+@pytest.mark.sql
 def test_of_two_providers_who_disable_each_other_at_once_one_stays(store):
     names = ["ana", "ben"]
     for name in names:
@@ -234,6 +236,7 @@ def test_an_invitation_that_does_not_hold_lets_nobody_in(store, why):
     refused(store, NotFound, lambda s: accounts.find_invitation(s, given, now=when))
 
 
+@pytest.mark.sql
 def test_of_many_who_use_one_invitation_at_once_one_does(store):
     add_user(store, "ana")
     secret = doing(store, lambda s: accounts.invite(s, "ana")).secret

@@ -17,7 +17,7 @@ from tests.support.accounts import PASSWORD, add_user, quick_hashes
 from tests.support.small_office import NOON, after, make_office
 
 __all__ = ["quick_hashes"]
-pytestmark = [pytest.mark.sql, pytest.mark.usefixtures("quick_hashes")]
+pytestmark = pytest.mark.usefixtures("quick_hashes")
 
 HERE, ELSEWHERE = "192.0.2.7", "198.51.100.9"
 LIMITS = Limits(idle=timedelta(minutes=30), absolute=timedelta(hours=12))
@@ -336,6 +336,7 @@ def test_a_new_password_ends_the_other_sessions_and_forgets_the_browsers(store, 
         sign_in_at(store, 0.1, password="another fine password", device=device)
 
 
+@pytest.mark.sql
 def test_a_user_who_is_disabled_or_removed_is_out_at_once(store, ana):
     add_user(store, "root", Role.PROVIDER)
     secret = start(store, ana)

@@ -18,8 +18,6 @@ from fshunt.services.hours import Zone
 from fshunt.services.undo import UNDOABLE, can_undo, undo
 from tests.support.small_office import DOMAIN, PILOT, addresses, extensions, look, make_office
 
-pytestmark = pytest.mark.sql
-
 ONE, TWO, MOBILE = addresses("1001", "1002", "+14155550123@carrier")
 
 
@@ -230,6 +228,7 @@ def test_a_change_is_undone_once(store, office):
         assert can_undo(audit.get_change(s, by))
 
 
+@pytest.mark.sql
 def test_of_many_who_undo_one_change_at_once_one_does(store, office):
     change_id = change_of(store, lambda s: groups.set_group(s, DOMAIN, PILOT, name="Shop"))
 
