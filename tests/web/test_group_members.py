@@ -246,7 +246,7 @@ def test_the_members_of_anothers_group_are_not_there_to_be_changed(
     form = {"extension": "2001", "member": "3001", "position": "1", "enabled": "false"}
     admin.get(PAGE)
     assert admin.send(f"/groups/{DOMAIN}/{OTHER_PILOT}/members/{action}", form).status_code == 404
-    member.get("/")
+    member.get("/me")
     assert member.send(f"{PAGE}/members/{action}", {**form, "extension": "1001"}).status_code == 404
     admin.token = "forged"
     assert admin.send(f"{PAGE}/members/{action}", {**form, "extension": "1001"}).status_code == 400

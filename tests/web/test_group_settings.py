@@ -226,7 +226,7 @@ def test_the_group_of_another_is_not_there_to_be_changed(admin: Browser, member:
     hidden = f"/groups/{DOMAIN}/{OTHER_PILOT}/settings"
     admin.get(PAGE)
     assert admin.send(hidden, {"name": "Taken"}).status_code == 404
-    member.get("/")
+    member.get("/me")
     assert member.send(SETTINGS, {"name": "Taken"}).status_code == 404
     assert {stored(office).name, stored(office, OTHER_PILOT).name} == {"Sales", "Hidden"}
 

@@ -34,7 +34,7 @@ def accept(browser: Browser, link: str, password: str = NEW, again: str | None =
 def test_the_first_password_is_set_and_its_owner_is_signed_in(browser: Browser, link: str, office: Store) -> None:
     assert "1002@pbx.test" in browser.get(link).text
     assert accept(browser, link) == "/"
-    assert "Extension 1002" in browser.get("/").text
+    assert "Extension 1002" in browser.get("/me").text
     with office.reading() as s:
         changes = audit.history(s, subject=Subject.USER)
     assert (changes[0].actor, changes[0].entrance) == ("1002@pbx.test", audit.Entrance.PAGE)
