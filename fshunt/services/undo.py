@@ -111,6 +111,9 @@ def _both(names: Collection[str], after: Values, now: Values) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(str(each["extension"]) for each in value) or "empty"
+    if isinstance(value, dict):
+        given = (f"{name.replace('_', ' ')} {_shown(each)}" for name, each in value.items() if each is not None)
+        return ", ".join(given) or "not set"
     return "not set" if value is None else f"'{value}'" if isinstance(value, str) else str(value)
 
 

@@ -272,3 +272,15 @@ def test_a_restored_group_begins_without_administrators_if_these_are_gone(store,
 
 def test_each_subject_that_can_be_undone_is_one_of_the_audit():
     assert {Subject.GROUP, Subject.MEMBER, Subject.BLOCK} <= set(UNDOABLE)
+
+
+def test_hours_that_somebody_set_since_are_said_in_words(store):
+    with store.writing() as s:
+        groups.add_group(s, DOMAIN, "5900", voicemail="1001")
+        added = audit.last_change_id(s)
+        hours.set_hours(s, DOMAIN, "5900", parse_week(["mon", "08:00-12:00"]), Zone("Asia/Tokyo"))
+    with (
+        store.writing() as s,
+        pytest.raises(Conflict, match="`hours` was set to not set and is time zone 'Asia/Tokyo', "),
+    ):
+        undo(s, added)
