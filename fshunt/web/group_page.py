@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 from flask import Response, make_response, redirect, render_template, request, url_for
@@ -20,6 +21,7 @@ from fshunt.services.rights import Access, Action
 from fshunt.web.changes import change_to_tell, last_changes
 from fshunt.web.column_form import ColumnForm, version_of
 from fshunt.web.group_form import CASES, GroupForm
+from fshunt.web.hours_form import of_closing
 from fshunt.web.now import Now, now_of, watches
 from fshunt.web.parts import parts
 from fshunt.web.problems import status_of
@@ -100,6 +102,7 @@ def show_group(
         "group.html",
         **shown,
         **of_forms(mine, group, form),
+        **of_closing(group, datetime.now(UTC)),
         refused=refused,
         sentence=None if error is None else in_language(str(error)),
         done=DONE in request.args,

@@ -102,6 +102,16 @@ def in_language(sentence: str) -> str:
     return sentence
 
 
+def set_meanwhile(value: str) -> str:
+    """Return the sentence beside an input that somebody else has set to another value since the form was made."""
+    return str(
+        gettext(
+            "Somebody has set this to “%(value)s” in the meantime. Yours is kept here: save again to have it.",
+            value=value or gettext("none"),
+        )
+    )
+
+
 @cache
 def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple((text, re.compile(_HOLE.sub(r"(?P<\1>.+)", re.escape(text)))) for text in SENTENCES)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from flask import Blueprint, Response, request
-from flask_babel import gettext
 from sqlalchemy.orm import Session
 
 from fshunt.errors import BadValue, Conflict, NotFound, UsageError
@@ -26,6 +25,7 @@ from fshunt.web.column_form import ColumnForm, version_of
 from fshunt.web.group_form import VERSION
 from fshunt.web.group_page import Refused, back_to, group_to_change, member_form, order_of, show_group
 from fshunt.web.parts import parts
+from fshunt.web.sentences import set_meanwhile
 from fshunt.web.signed_in import access, for_signed_in, reading, writing
 from fshunt.web.times import zone
 
@@ -131,10 +131,7 @@ def _point_out_changes(member: Member, form: ColumnForm) -> None:
     there = ColumnForm.of(form.fields, member).texts
     for name, text in form.texts.items():
         if text != there[name]:
-            form.errors[name] = gettext(
-                "Somebody has set this to “%(value)s” in the meantime. Yours is kept here: save again to have it.",
-                value=there[name] or gettext("none"),
-            )
+            form.errors[name] = set_meanwhile(there[name])
 
 
 def _do(

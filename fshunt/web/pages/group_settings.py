@@ -128,7 +128,8 @@ def undo_change(domain: str, pilot: str) -> Response:
     if made.subject is Subject.GROUP and made.after is None:
         return make_response(redirect(url_for("groups.start"), HTTPStatus.SEE_OTHER))
     where = made.pilot if made.subject is Subject.GROUP and made.pilot else pilot
-    page = url_for("groups.group", domain=domain, pilot=where, change=made.id)
+    endpoint = "hours.show" if request.form.get("page") == "hours" else "groups.group"
+    page = url_for(endpoint, domain=domain, pilot=where, change=made.id)
     return make_response(redirect(page, HTTPStatus.SEE_OTHER))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from fshunt.services import rights
+from fshunt.services import hours, rights
 from fshunt.services.group_search import matching
 from fshunt.services.users import Role
 from fshunt.web.group_page import now_for, show_group
@@ -30,9 +31,11 @@ def start() -> ResponseReturnValue:
     words = request.args.get("q", "").strip()
     first = max(0, request.args.get("from", 0, int))
     shown = matching(found, words)
+    page, now = shown[first : first + GROUPS_A_PAGE], datetime.now(UTC)
     return render_template(
         "groups.html",
-        groups=shown[first : first + GROUPS_A_PAGE],
+        groups=page,
+        closed={group.id: hours.state_of(group, now).closed for group in page},
         total=len(shown),
         all_total=len(found),
         words=words,
