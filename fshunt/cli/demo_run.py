@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import click
-import gevent
-from gevent.event import AsyncResult
-from gevent.subprocess import PIPE, Popen
 
+from fshunt.cli.demo_processes import TAKES_CALLS, database_in, environment, running
 from fshunt.db import migrate
 from fshunt.db.engine import open_store
-from fshunt.errors import FshuntError
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.ringtime import RingTime
 from fshunt.services import groups, members
@@ -28,13 +20,8 @@ from fshunt.simulator.scenarios import office
 from fshunt.simulator.scenarios.office import OfficeEvent
 from fshunt.simulator.switch import SimulatedSwitch
 
-START_SECONDS = 30.0
-"""How long the daemon may take to start; it takes one."""
-
-STOP_SECONDS = 10.0
 NOUNS_AT_THE_END = (["group", "show", office.PILOT], ["call", "list"])
 
-_TAKES_CALLS = re.compile(r"taking calls at \S+:(\d+)")
 _OF_A_CALL = re.compile(r"call (\S+): (.*)")
 _EXTENSION = re.compile(rf"\b({'|'.join(office.AGENTS)})\b")
 
@@ -45,13 +32,13 @@ COLOURS = {"passed": "yellow", "rings": "cyan", "answered": "green", "ended": "b
 def run_demo() -> int:
     """Run the office's twelve calls and show them; return 0 if each ended as the office's story says."""
     with tempfile.TemporaryDirectory(prefix="fshunt-demo-") as folder:
-        url = f"sqlite:///{Path(folder) / 'office.db'}"
+        url = database_in(folder)
         _make_office(url)
-        environment = _environment(url, folder)
-        with _daemon(environment, Screen()) as (screen, port):
+        ours, screen = environment(url, folder), Screen()
+        with running("The daemon", ["serve"], ours, TAKES_CALLS, screen.on_log) as port:
             click.echo(f"The daemon takes calls at 127.0.0.1:{port}; {len(office.CALLS)} callers dial {office.PILOT}.")
             switch = SimulatedSwitch(
-                [("127.0.0.1", port)],
+                [("127.0.0.1", int(port))],
                 domain=office.DOMAIN,
                 fallback_box=office.VOICEMAIL_BOX,
                 voicemail_seconds=office.VOICEMAIL_SECONDS,
@@ -60,7 +47,7 @@ def run_demo() -> int:
         for words in NOUNS_AT_THE_END:
             click.secho(f"\n$ fshunt {' '.join(words)}", bold=True)
             sys.stdout.flush()
-            subprocess.run([sys.executable, "-m", "fshunt", *words], env=environment, check=False)  # noqa: S603 our own
+            subprocess.run([sys.executable, "-m", "fshunt", *words], env=ours, check=False)  # noqa: S603 our own
     return screen.verdict()
 
 
@@ -118,50 +105,3 @@ def _make_office(url: str) -> None:
         agents = [parse_member(extension) for extension in office.AGENTS]
         members.add_members(session, office.DOMAIN, office.PILOT, agents)
     store.close()
-
-
-def _environment(url: str, folder: str) -> dict[str, str]:
-    """The environment of the daemon and the commands: nothing of this machine's own fshunt gets in."""
-    outer = {key: value for key, value in os.environ.items() if not key.startswith("FSHUNT_")}
-    return outer | {
-        "FSHUNT_DATABASE_URL": url,
-        "FSHUNT_CONFIG": os.devnull,
-        "FSHUNT_LISTEN": "127.0.0.1:0",
-        "FSHUNT_LOG_FORMAT": "json",
-        "FSHUNT_STOP_TIMEOUT": "1",
-        "FSHUNT_OUTBOX_DIR": folder,
-    }
-
-
-@contextmanager
-def _daemon(environment: dict[str, str], screen: Screen) -> Iterator[tuple[Screen, int]]:
-    """The daemon, with its log on the screen, and its port. Raises FshuntError if it does not start."""
-    port: AsyncResult[int] = AsyncResult()
-    with Popen([sys.executable, "-m", "fshunt", "serve"], env=environment, stderr=PIPE, text=True) as process:
-        reader = gevent.spawn(_read_log, process, screen, port)
-        try:
-            yield screen, port.get(timeout=START_SECONDS)
-        except gevent.Timeout:
-            raise FshuntError(f"The daemon did not start within {START_SECONDS:g} s.") from None
-        finally:
-            process.terminate()
-            process.wait(STOP_SECONDS)
-            reader.join(STOP_SECONDS)
-
-
-def _read_log(process: Any, screen: Screen, port: AsyncResult[int]) -> None:
-    last = ""
-    for line in process.stderr:
-        last = _message(line)
-        if found := _TAKES_CALLS.search(last):
-            port.set(int(found[1]))
-        screen.on_log(last)
-    if not port.ready():
-        port.set_exception(FshuntError(f"The daemon did not start: {last}"))
-
-
-def _message(line: str) -> str:
-    try:
-        return str(json.loads(line)["message"])
-    except (ValueError, KeyError, TypeError):
-        return line.strip()

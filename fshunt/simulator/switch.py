@@ -148,6 +148,10 @@ class SimulatedSwitch:
         self.inbound = InboundSocket(self, password, port)
         return self.inbound.port
 
+    def use_controllers(self, controllers: Sequence[tuple[str, int]], *, fallback_box: str) -> None:
+        """Lead the pilots to other controllers, from the next call on."""
+        self.pilot_actions = shipped(controllers, self.domain, fallback_box)
+
     def drop_inbound(self) -> None:
         """Cuts the connections of all monitors; they may reconnect."""
         if self.inbound is not None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
 from fshunt.simulator.scenarios.office import CALLS
+from tests.support.ports import held_port, number_of
 
 
 @pytest.mark.faults
@@ -30,3 +33,63 @@ def test_the_demo_shows_twelve_calls_and_leaves_nothing_behind(tmp_path: Path) -
         assert what in ended.stdout, what
     assert not re.search(r"\x1b\[", ended.stdout), "no colour where there is no terminal"
     assert list(tmp_path.iterdir()) == []
+
+
+COMMAND = [sys.executable, "-m", "fshunt", "demo"]
+ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
+
+
+@pytest.mark.faults
+def test_the_pages_of_the_demo_are_open_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    command = [*COMMAND, "--web", "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as office:
+        assert office.stdout is not None
+        assert office.stderr is not None
+        said: list[str] = []
+        try:
+            while not any(" calls 5" in line for line in said):
+                said.append(office.stdout.readline())
+                assert said[-1], said
+            port = next(found[1] for line in said if (found := ADDRESS.search(line)))
+            asking = HTTPConnection("127.0.0.1", int(port), timeout=10)
+            asking.request("GET", "/sign-in")
+            assert asking.getresponse().status == 200
+        finally:
+            office.send_signal(signal.SIGINT)
+        rest, errors = office.stdout.read(), office.stderr.read()
+        assert office.wait(30) == 0, errors
+    for name in ("paula", "olga", "1002@office.test"):
+        assert re.search(rf"{name} +password [a-z0-9]{{5}}-[a-z0-9]{{5}}-[a-z0-9]{{5}}$", "".join(said), re.MULTILINE)
+    assert "Nothing is left behind." in rest
+    assert errors == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.faults
+def test_pages_whose_address_another_program_has_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    with held_port() as held:
+        held.listen()
+        port = number_of(held)
+        command = [*COMMAND, "--web", "--listen", f"127.0.0.1:{port}"]
+        environment = {**os.environ, "TMPDIR": str(tmp_path)}
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"Error: The web process did not start: 127.0.0.1:{port} is in use by")
+    assert ended.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--listen", "127.0.0.1:9001"], "--listen goes with --web."),
+        (["--web", "--listen", "0.0.0.0:9001"], "The demo is for this machine alone"),
+    ],
+)
+def test_addresses_that_make_no_sense_are_refused(fshunt, words: list[str], sentence: str) -> None:
+    result = fshunt.invoke("demo", *words)
+    assert result.exit_code == 2
+    assert sentence in result.output
