@@ -66,6 +66,12 @@ class SlowDown(FshuntError):
         super().__init__(f"Too many attempts: try again in {whole} second{'s' if whole > 1 else ''}.")
 
 
+class TooManyStreams(FshuntError):
+    """One account has opened too many streams of events."""
+
+    code = "too-many-streams"
+
+
 class DatabaseError(FshuntError):
     """The database cannot be used: not migrated, unreachable, locked, read-only or full."""
 

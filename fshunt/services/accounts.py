@@ -8,7 +8,7 @@ secret and no hash in it.
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -326,6 +326,11 @@ def find_token(s: Session, secret: str, *, now: datetime | None = None) -> tuple
     """Return the user and the token of a secret; None if it does not hold: unknown, revoked, expired, disabled."""
     found = rows.find_token(s, hash_of(secret), now or datetime.now(UTC))
     return None if found is None else (_whole(s, found[1]), token_of(found[0], found[1].name))
+
+
+def tokens_that_hold(s: Session, ids: Collection[int], now: datetime) -> dict[int, tuple[User, Token]]:
+    """Return those of some tokens that hold now, by id, each with its user."""
+    return {row.id: (_whole(s, user), token_of(row, user.name)) for row, user in rows.tokens_that_hold(s, ids, now)}
 
 
 def is_touch_due(token: Token, *, now: datetime | None = None) -> bool:

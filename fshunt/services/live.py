@@ -45,7 +45,7 @@ GONE_SECONDS = 5.0
 
 NOBODY_WATCHES = "No daemon says what a switch sees: states are those in the database only."
 
-__all__ = ["LOOK_SECONDS", "RENEW_SECONDS", "LiveGroup", "LiveState", "LiveView", "Watched", "watch"]
+__all__ = ["LOOK_SECONDS", "NOBODY_WATCHES", "RENEW_SECONDS", "LiveGroup", "LiveState", "LiveView", "Watched", "watch"]
 
 
 def watch(s: Session, watched: Iterable[Watched]) -> None:

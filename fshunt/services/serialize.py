@@ -21,6 +21,8 @@ from fshunt.services import hours
 from fshunt.services.cluster_health import ClusterHealth, DaemonNow, Finding, WebProcessNow, moment
 
 if TYPE_CHECKING:
+    from sqlalchemy import Row
+
     from fshunt.db.queries.queue import QueuedHunt
     from fshunt.services.accounts import Invitation
     from fshunt.services.audit import Change
@@ -231,7 +233,7 @@ def invitation_json(invitation: Invitation, web_address: str) -> dict[str, Any]:
     }
 
 
-def call_json(record: CallRecord) -> dict[str, Any]:
+def call_json(record: CallRecord | Row[Any]) -> dict[str, Any]:
     """Return a call without its offers and skips."""
     return _picked(record, CALL_KEYS)
 

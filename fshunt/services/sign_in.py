@@ -219,12 +219,25 @@ def find_session(s: Session, secret: str, limits: Limits, *, now: datetime | Non
     if found is None:
         return None
     row, user_row = found
-    absolute = timedelta(seconds=CODE_SECONDS) if row.awaits_code else limits.absolute
-    if at - row.used_at > limits.idle or at - row.created_at > absolute:
+    if not _holds(row, limits, at):
         return None
     user = user_of(user_row, account_rows.grants_of(s, [user_row.id])[user_row.id])
     needs_touch = at - row.used_at >= timedelta(seconds=TOUCH_SECONDS)
     return Found(user, access_of(user), _info(row), row.awaits_code, needs_touch)
+
+
+def sessions_that_hold(s: Session, ids: Collection[str], limits: Limits, now: datetime) -> dict[str, Access]:
+    """Return what those of some sessions allow, by their ``id``, that are not over and await no code."""
+    found = [
+        (row, user) for row, user in rows.find_sessions(s, ids) if not row.awaits_code and _holds(row, limits, now)
+    ]
+    grants = account_rows.grants_of(s, {user.id for _, user in found})
+    return {row.id_hash: access_of(user_of(user, grants[user.id])) for row, user in found}
+
+
+def _holds(row: models.WebSession, limits: Limits, at: datetime) -> bool:
+    absolute = timedelta(seconds=CODE_SECONDS) if row.awaits_code else limits.absolute
+    return at - row.used_at <= limits.idle and at - row.created_at <= absolute
 
 
 def touch_session(s: Session, found: Found, *, now: datetime | None = None) -> None:

@@ -11,6 +11,7 @@ from flask import Flask, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from fshunt.db.engine import Store
+from fshunt.services.live_feed import LiveFeed
 from fshunt.settings import Settings
 from fshunt.web import call_words, csrf, languages, now, problems, security, sentences, signed_in, times, words
 from fshunt.web.api import blueprint as api
@@ -19,6 +20,7 @@ from fshunt.web.database_state import DatabaseState
 from fshunt.web.forms import SignInForm
 from fshunt.web.http.connection import MAX_BODY_BYTES
 from fshunt.web.kept_form import kept_now, local_path
+from fshunt.web.live.hub import HUB, Hub
 from fshunt.web.pages import (
     account,
     audit,
@@ -79,6 +81,7 @@ def make_app(
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES)
     app.extensions[EXTENSION] = Parts(settings, store, database)
     app.extensions[now.WATCHES] = now.Watches(store)
+    app.extensions[HUB] = Hub(LiveFeed(store, settings))
     app.jinja_env.globals["static_url"] = static_url
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     security.install(app, settings)

@@ -20,6 +20,7 @@ from fshunt.errors import (
     NotFound,
     SignInFailed,
     SlowDown,
+    TooManyStreams,
     UsageError,
 )
 from fshunt.web.database_state import DatabaseState, Trouble
@@ -39,6 +40,7 @@ STATUS_OF: dict[type[FshuntError], HTTPStatus] = {
     Forbidden: HTTPStatus.FORBIDDEN,
     SignInFailed: HTTPStatus.UNAUTHORIZED,
     SlowDown: HTTPStatus.TOO_MANY_REQUESTS,
+    TooManyStreams: HTTPStatus.TOO_MANY_REQUESTS,
     Conflict: HTTPStatus.CONFLICT,
     BadValue: HTTPStatus.UNPROCESSABLE_ENTITY,
     UsageError: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -22,9 +22,13 @@ from fshunt.web.app import is_slow, make_app
 from fshunt.web.database_state import DatabaseState
 from fshunt.web.heartbeat import Heartbeat
 from fshunt.web.http.server import SLOW_THREADS, THREADS, Options, Server
+from fshunt.web.live.hub import HUB
 
 STOP_SECONDS = 10.0
 """How long requests in progress have to end at a stop: they wait for the database, five seconds at most."""
+
+OTHER_THREADS = 2
+"""That of the heartbeat, and that which looks for all streams."""
 
 THREAD_SWITCH_SECONDS = 0.0005
 """How long a thread may keep the interpreter from the loop that reads and writes for everybody."""
@@ -47,14 +51,16 @@ def serve(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stop.set)
     # One connection for each thread that may need one.
-    store = open_store(settings.database_url, connections=THREADS + SLOW_THREADS + 1)
+    store = open_store(settings.database_url, connections=THREADS + SLOW_THREADS + OTHER_THREADS)
     try:
-        server = build(settings, make_app(settings, store, DatabaseState(settings.database_url)))
+        app = make_app(settings, store, DatabaseState(settings.database_url))
+        server = build(settings, app)
         server.start()
         heartbeat = Heartbeat(store, server.address, lambda: datetime.now(UTC))
         beating = gevent.spawn(heartbeat.run)
         _run(server, settings, stop)
         beating.kill()
+        app.extensions[HUB].close()
         heartbeat.retire()
         return 0
     finally:

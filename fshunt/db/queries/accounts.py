@@ -119,10 +119,18 @@ def tokens(s: Session, *which: ColumnElement[bool]) -> list[tuple[Token, str]]:
 
 def find_token(s: Session, token_hash: str, now: datetime) -> tuple[Token, User] | None:
     """Return a token that holds now, with its user, who is enabled."""
+    return next(iter(_tokens_that_hold(s, Token.token_hash == token_hash, now)), None)
+
+
+def tokens_that_hold(s: Session, ids: Collection[int], now: datetime) -> list[tuple[Token, User]]:
+    """Return those of some tokens that hold now, each with its user."""
+    return _tokens_that_hold(s, Token.id.in_(ids), now)
+
+
+def _tokens_that_hold(s: Session, which: ColumnElement[bool], now: datetime) -> list[tuple[Token, User]]:
     query = select(Token, User).join(User, User.id == Token.user_id)
-    query = query.where(Token.token_hash == token_hash, Token.revoked_at.is_(None), ~User.disabled)
-    row = s.execute(query.where(func.coalesce(Token.expires_at > now, True))).first()
-    return None if row is None else (row[0], row[1])
+    query = query.where(which, Token.revoked_at.is_(None), ~User.disabled)
+    return [(row[0], row[1]) for row in s.execute(query.where(func.coalesce(Token.expires_at > now, True)))]
 
 
 def touch_token(s: Session, token_id: int, now: datetime) -> None:

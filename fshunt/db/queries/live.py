@@ -30,6 +30,11 @@ _NUMBERS = (
     .order_by(GROUPS.c.id)
 )
 _IDS = select(GROUPS.c.id).join(DOMAINS, DOMAINS.c.id == GROUPS.c.domain_id).order_by(GROUPS.c.id)
+_PLACES = (
+    select(GROUPS.c.id, DOMAINS.c.name.label("domain"), GROUPS.c.pilot)
+    .join(DOMAINS, DOMAINS.c.id == GROUPS.c.domain_id)
+    .order_by(DOMAINS.c.name, GROUPS.c.pilot)
+)
 _GONE = delete(PHONES).where(
     PHONES.c.run_id == bindparam("by"), PHONES.c.group_id.in_(bindparam("group_ids", expanding=True))
 )
@@ -102,6 +107,11 @@ def watched_groups(s: Session, watched: Collection[Watched]) -> dict[int, Watche
 def group_ids(s: Session, watched: Collection[Watched]) -> list[int]:
     """Return the ids of the groups that these name."""
     return list(run(s, _IDS.where(_named_by(watched)), {}).scalars()) if watched else []
+
+
+def group_places(s: Session) -> dict[int, tuple[str, str]]:
+    """Return the domain and the pilot of each group, by its id, in order of domain and pilot."""
+    return {row.id: (row.domain, row.pilot) for row in run(s, _PLACES, {})}
 
 
 def publish(s: Session, run_id: str, changed: Mapping[int, dict[str, Any]], gone: Collection[int]) -> None:

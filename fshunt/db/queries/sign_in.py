@@ -106,6 +106,12 @@ def find_session(s: Session, id_hash: str) -> tuple[WebSession, User] | None:
     return None if row is None else (row[0], row[1])
 
 
+def find_sessions(s: Session, id_hashes: Collection[str]) -> list[tuple[WebSession, User]]:
+    """Return those of some sessions that there are, each with its user, who is enabled."""
+    query = select(WebSession, User).join(User, User.id == WebSession.user_id)
+    return [(row[0], row[1]) for row in s.execute(query.where(WebSession.id_hash.in_(id_hashes), ~User.disabled))]
+
+
 def sessions_of(s: Session, user_id: int) -> list[WebSession]:
     """Return the sessions of a user, the one used last first."""
     query = select(WebSession).where(WebSession.user_id == user_id, ~WebSession.awaits_code)

@@ -1,4 +1,8 @@
-"""Who asks: the token of a request, within its rate. No cookie counts here, so no other site can ask in one's name."""
+"""Who asks: the token of a request, within its rate. No cookie counts here, so no other site can ask in one's name.
+
+The stream of events is the exception, which pages read by their session: it changes nothing, and no other site can
+read it.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,25 @@ from fshunt.errors import Forbidden
 from fshunt.services import accounts, rights
 from fshunt.services.rights import ACTIONS, SCOPES, Access, Action
 from fshunt.services.users import Scope
+from fshunt.services.watchers import Credential, CredentialKind
 from fshunt.web.api.errors import NotAuthenticated, RateExceeded
 from fshunt.web.api.rate_limit import Left, RateLimit
 from fshunt.web.http.wsgi import USER
 from fshunt.web.parts import parts
+from fshunt.web.signed_in import maybe_signed_in
 
 RATE_LIMIT = "fshunt-rate-limit"
 SCHEME = "bearer"
 
 
-def access_of_request() -> Access:
-    """Return what the token of the request allows; raise NotAuthenticated or RateExceeded."""
+def credential_of_request(*, cookie_counts: bool = False) -> tuple[Access, Credential]:
+    """Return what the token of the request allows, and its name; raise NotAuthenticated or RateExceeded.
+
+    ``cookie_counts``: without a token the session of a browser counts, as for the pages' own requests that only read.
+    """
+    known = maybe_signed_in()
+    if cookie_counts and "Authorization" not in request.headers and known is not None and not known.awaits_code:
+        return known.access, Credential(CredentialKind.SESSION, known.session.id)
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != SCHEME or not secret.strip():
         raise NotAuthenticated(invalid=False)
@@ -35,7 +47,7 @@ def access_of_request() -> Access:
     if accounts.is_touch_due(token):
         with store.writing() as s:
             accounts.touch_token(s, token)
-    return rights.access_of(user, token.scopes)
+    return rights.access_of(user, token.scopes), Credential(CredentialKind.TOKEN, str(token.id))
 
 
 def _count(token_id: int) -> None:

@@ -17,6 +17,7 @@ from fshunt.hunting.hours import WEEKDAYS
 from fshunt.hunting.states import Outcome, Result
 from fshunt.services.audit import ChangeKind, Entrance, Subject
 from fshunt.services.cluster_health import Code
+from fshunt.services.serialize import SCHEMA
 from fshunt.services.users import Role, Scope
 from fshunt.web.api.bodies import AnyField, Body, Entries, Words, read_moment
 
@@ -167,6 +168,17 @@ FORMS: dict[str, Schema] = {
             "hours": text("closed"),
         }
     ),
+    "now": _object(
+        {
+            "domain": text("pbx.example.com"),
+            "pilot": text("5000"),
+            "group_name": text("Sales"),
+            "watched": FLAG,
+            "queued": WHOLE,
+            "queued_since": {"type": "array", "items": TIME, "examples": [[WHEN]]},
+        }
+    ),
+    "beat": _object({"at": TIME, "age_seconds": maybe(SECONDS)}),
     "member": _object(_MEMBER),
     "member_now": _object(
         {
@@ -384,6 +396,27 @@ FORMS: dict[str, Schema] = {
     },
 }
 """Each form by its name in the OpenAPI document."""
+
+
+def _document(warnings: bool = True, **parts: Schema) -> Schema:
+    more = {"warnings": {"type": "array", "items": {"type": "string"}, "examples": [[]]}} if warnings else {}
+    return _object({"schema": WHOLE | {"const": SCHEMA, "examples": [SCHEMA]}, **parts, **more})
+
+
+def _ref(form: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{form}"}
+
+
+EVENTS: dict[str, Schema] = {
+    "now": _document(now=_ref("now"), members=many("member_now"), next=_ref("next")),
+    "gone": _document(gone=_object({"domain": text("pbx.example.com"), "pilot": text("5000")})),
+    "call": _document(call=_ref("call")),
+    "beat": _document(warnings=False, beat=_ref("beat")),
+    "trouble": _document(
+        warnings=False, error=_object({"code": text("database"), "message": text("The database does not answer.")})
+    ),
+}
+"""The data of each event of the stream, by its name."""
 
 _EXAMPLES: dict[str, Any] = {FieldKind.FLAG.value: False, "integer": 1, "number": 18.0, "string": "", "object": {}}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 from typing import Any
@@ -11,9 +12,10 @@ from fshunt.hunting.group_fields import Field
 from fshunt.services.serialize import SCHEMA
 from fshunt.web.api.answers import DEFAULT_LIMIT
 from fshunt.web.api.bodies import JSON, MERGE_PATCH
-from fshunt.web.api.forms import FORMS, body_schema, example_of, field_of_body
+from fshunt.web.api.forms import EVENTS, FORMS, WHEN, body_schema, example_of, field_of_body
 from fshunt.web.api.operations import KEY_HEADER, OPERATIONS, PREFIX, Operation
 from fshunt.web.api.parameters import PATH_PARAMETERS
+from fshunt.web.live.events import EVENT_STREAM
 from fshunt.web.problems import PROBLEM
 
 _IN_PATH = re.compile(r"\{(\w+)\}")
@@ -36,6 +38,7 @@ TAGS = {
     "members": "Members and blocks",
     "hours": "Business hours, holidays, closed by hand",
     "calls": "Calls",
+    "events": "What happens now, as it happens",
     "users": "Users and tokens",
     "changes": "Who changed what",
     "system": "Daemons",
@@ -64,7 +67,7 @@ def openapi() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": FORMS | bodies,
+            "schemas": FORMS | bodies | {f"event_{name}": shape for name, shape in EVENTS.items()},
             "responses": {str(status): _problem(about) for status, about in ERRORS.items()},
         },
     }
@@ -111,6 +114,9 @@ def _schema_in_query(field: Field) -> dict[str, Any]:
 
 def _header_parameters(op: Operation) -> list[dict[str, Any]]:
     found = []
+    if op.stream:
+        about = "The `id` of the last event that was read: calls that have changed since are told first"
+        found.append(_header("Last-Event-ID", about, WHEN, required=False))
     if op.match:
         about = "The `ETag` of what was read: another one's change since is not overwritten. `*`: whatever is there"
         found.append(_header("If-Match", about, "*", required=True))
@@ -135,6 +141,8 @@ def _header(name: str, about: str, example: str, *, required: bool) -> dict[str,
 def _answer(op: Operation) -> dict[str, Any]:
     if op.form is None:
         return {"description": "Done"}
+    if op.stream:
+        return _stream(op)
     ref = {"$ref": f"#/components/schemas/{op.form}"}
     value = {"type": "array", "items": ref} if op.many else ref
     properties: dict[str, Any] = {
@@ -156,8 +164,15 @@ def _answer(op: Operation) -> dict[str, Any]:
     return answer | {"headers": headers} if headers else answer
 
 
+def _stream(op: Operation) -> dict[str, Any]:
+    about = f"{op.summary}. The data of an event is a document: `event_now` and so on among the schemas."
+    example = "".join(f"event: {name}\ndata: {json.dumps(example_of(shape))}\n\n" for name, shape in EVENTS.items())
+    content = {EVENT_STREAM: {"schema": {"type": "string"}, "example": example}}
+    return {"description": about, "content": content}
+
+
 def _errors(op: Operation) -> dict[str, Any]:
-    statuses = {400, 401, 403, 404, 429, 503}
+    statuses = {400, 401, 403, 404, 429, 503} | ({422} if op.stream else set())
     if op.body is not None:
         statuses |= {413, 415, 422}
     if op.method != "GET":

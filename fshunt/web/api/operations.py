@@ -20,11 +20,13 @@ from fshunt.services import audit, idempotency, rights
 from fshunt.services.audit import Actor, Entrance
 from fshunt.services.rights import Access, Action
 from fshunt.services.serialize import document
+from fshunt.services.watchers import Credential
 from fshunt.settings import Settings
 from fshunt.web.api import bodies, entrance
 from fshunt.web.api.answers import Answer, next_address
 from fshunt.web.api.errors import ChangedMeanwhile, MatchMissing
 from fshunt.web.api.parameters import PATH_PARAMETERS
+from fshunt.web.live.events import stream_response
 from fshunt.web.parts import parts
 
 if TYPE_CHECKING:
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
 PREFIX = "/api/v1"
 KEY_HEADER = "Idempotency-Key"
 
-View = Callable[..., Answer]
+View = Callable[..., Any]
+"""It returns an Answer, or an EventStream."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,8 @@ class Operation:
 
     ``action`` is the right that it takes, None where the view asks for it. The answer has a value of ``form`` under
     ``kind``; ``form`` None: it is empty. ``match``: it takes `If-Match`; ``repeatable``: an idempotency key;
-    ``own_transactions``: the view gets no session.
+    ``own_transactions``: the view gets no session. ``stream``: it answers with server-sent events, and the session of
+    a browser is let in, too.
     """
 
     method: str
@@ -61,6 +65,7 @@ class Operation:
     repeatable: bool = False
     status: HTTPStatus = HTTPStatus.OK
     own_transactions: bool = False
+    stream: bool = False
 
     @property
     def name(self) -> str:
@@ -87,6 +92,7 @@ class Asked:
     """A request whose token, body and parameters are known to be right."""
 
     access: Access
+    credential: Credential
     settings: Settings
     values: dict[str, Any]
     query: dict[str, Any]
@@ -105,18 +111,21 @@ class Asked:
 
 def respond(op: Operation, path: Mapping[str, str]) -> Response:
     """Do an operation for the request that has come; raise FshuntError."""
-    access = entrance.access_of_request()
+    access, credential = entrance.credential_of_request(cookie_counts=op.stream)
     if op.action is not None:
         entrance.check(access, op.action)
     values = {name: _read_part(name, text) for name, text in path.items()}
     asked = Asked(
         access,
+        credential,
         parts().settings,
         {} if op.body is None else bodies.read(request, op.body),
         bodies.read_query(request, {each.name: each for each in op.query}),
     )
     if op.match and request.headers.get("If-Match") is None:
         raise MatchMissing("Say which version this is for: `If-Match` with the `ETag` that you have read, or `*`.")
+    if op.stream:
+        return stream_response(op.view(asked, **values))
     if op.own_transactions:
         return _response(op, asked, op.view(asked, **values))
     if op.method == "GET":

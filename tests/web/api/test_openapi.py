@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from fshunt.web.api.forms import FORMS, example_of
+from fshunt.web.api.forms import EVENTS, FORMS, example_of
 from fshunt.web.api.openapi import openapi
 from fshunt.web.api.operations import OPERATIONS
 from tests.support.documents import DOCS, script
@@ -55,8 +55,18 @@ def test_every_operation_has_an_example_of_what_is_sent_and_of_what_is_answered(
             assert op.example is not None, op.name
             assert set(op.body.required) <= set(op.example) <= set(op.body.fields), op.name
         if op.form is not None:
-            example = described["responses"][str(op.status.value)]["content"]["application/json"]["example"]
-            assert op.kind in example, op.name
+            content = described["responses"][str(op.status.value)]["content"]
+            kind = "text/event-stream" if op.stream else "application/json"
+            assert op.kind in content[kind]["example"], op.name
+
+
+def test_the_example_of_the_stream_has_each_event_with_all_its_names():
+    content = openapi()["paths"]["/events"]["get"]["responses"]["200"]["content"]["text/event-stream"]
+    blocks = [block.split("\ndata: ") for block in content["example"].strip().split("\n\n")]
+    told = {name.removeprefix("event: "): json.loads(data) for name, data in blocks}
+    assert told.keys() == EVENTS.keys()
+    for name, data in told.items():
+        assert set(data) == set(EVENTS[name]["required"]), name
 
 
 def test_an_example_of_an_answer_has_all_names_of_its_form():

@@ -26,6 +26,7 @@ CHANGED_MEANWHILE = '"0123456789abcdef"'
 curl = argparse.ArgumentParser()
 curl.add_argument("-X", dest="method", default="GET")
 curl.add_argument("-H", dest="headers", action="append", default=[])
+curl.add_argument("-N", action="store_true")
 curl.add_argument("--json")
 curl.add_argument("address")
 

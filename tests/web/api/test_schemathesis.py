@@ -50,7 +50,8 @@ def schema(app, token):
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_the_answers_are_those_that_are_described(schema, token, mode):
-    for op in sorted(OPERATIONS, key=lambda op: op.method == "DELETE"):
+    finite = [op for op in OPERATIONS if not op.stream]
+    for op in sorted(finite, key=lambda op: op.method == "DELETE"):
         described = schema[op.path][op.method]
 
         @EVERY_CHECK
