@@ -219,8 +219,9 @@ class Settings:
         default="/var/lib/fshunt",
         metadata=_about(
             values.optional(values.text("an absolute path", values.absolute_path)),
-            "Folder of the outbox file, which keeps writes that the database cannot take. A daemon that is stopped or "
-            "killed meanwhile writes them at its next start. If empty or missing, they are kept in memory only.",
+            "Folder of the outbox file, which keeps writes that the database has not taken yet. A daemon that is "
+            "stopped or killed meanwhile writes them at its next start. If empty or missing, they are kept in memory "
+            "only.",
             restart=True,
         ),
     )

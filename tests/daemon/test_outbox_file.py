@@ -306,7 +306,9 @@ def test_without_a_folder_nothing_is_stored_and_one_line_says_so(
     assert OutboxFile(None, NODE).restore() == []
     assert not OutboxFile(None, NODE).append(opened("h1"))
     assert caplog.messages == []
-    assert OutboxFile(str(folder / "none"), NODE).restore() == []
+    without = OutboxFile(str(folder / "none"), NODE)
+    assert without.restore() == []
+    assert not without.append(opened("h1"))
     assert caplog.messages == [f"pending writes are kept in memory only: folder {folder / 'none'} does not exist"]
 
 
@@ -387,6 +389,26 @@ def test_what_a_stopped_daemon_could_not_write_the_next_one_writes(
     assert not second.outbox.catches_up
     assert names(folder) == []
     assert f"writing 2 pending writes of an earlier run from {file}" in caplog.messages
+
+
+def test_what_is_hurried_is_in_the_file_until_it_is_written(recording: Callable[[], Recording], folder: Path) -> None:
+    """A daemon that is killed just after it has hurried leaves it to the next run, which writes it."""
+    killed = recording()
+    killed.put("h1")
+    assert names(folder) == [], "it can be forgotten"
+    killed.outbox.hurry()
+    assert names(folder) == [NAME]
+    assert not killed.outbox.catches_up, "the database knows of all older calls"
+    killed.stop(0)
+    after = recording()
+    after.start()
+    assert after.outbox.flush(WAIT_SECONDS)
+    assert after.written() == ["h1"]
+    after.put("h2")
+    after.outbox.hurry()
+    assert names(folder) == [NAME]
+    assert after.outbox.flush(WAIT_SECONDS)
+    assert names(folder) == [], "the file is there only while something waits"
 
 
 def test_without_the_database_each_event_goes_to_the_file_at_once(

@@ -1,9 +1,9 @@
 """The outbox: what must reach the database, in order and once, without a call that waits for it.
 
 Events go into a queue, and one writer writes them in batches. What the database cannot take stays in the queue and,
-while that lasts, in a file, so that the next run of the daemon writes it should this one end. The file is not written
-while the database takes events: that would have every call wait for the disk, for the sake of the 20 ms that a batch
-gathers, and what counts is hurried anyway.
+while that lasts, in a file, so that the next run of the daemon writes it should this one end. While the database takes
+events, only those that a killed daemon must not have forgotten go into the file, as they are hurried: the system takes
+them before the next command is sent to a switch, and nobody waits for the disk.
 
 To apply an event twice has the effect of applying it once, so a COMMIT whose answer was lost does no harm.
 """
@@ -82,6 +82,8 @@ class Outbox:
         """How many of the oldest entries are in the file."""
         self._keeps = False
         """Whether each event goes to the file as it comes: the database is away, or a lock holds some up."""
+        self._catches_up = False
+        """Whether the file has events that the database could not take when they came."""
         self._apart: OrderedDict[OrderKey, Apart] = OrderedDict()
         self._lost = 0
         self._pause = _backoff()
@@ -100,7 +102,8 @@ class Outbox:
         self._add(Entry(event, then))
 
     def hurry(self) -> None:
-        """Have pending events written at once: what a daemon that is killed now must not have forgotten."""
+        """Have pending events written at once, and in the file until then, should this daemon be killed now."""
+        self._keep_pending()
         self._hurry.set()
 
     def flush(self, timeout: float | None) -> bool:
@@ -119,8 +122,8 @@ class Outbox:
 
     @property
     def catches_up(self) -> bool:
-        """Whether an event is pending that was put into the file: the database may not know how older calls ended."""
-        return self._in_file > 0
+        """Whether events are pending that the database could not take: it may not know how older calls ended."""
+        return self._catches_up
 
     # The service.
 
@@ -130,6 +133,7 @@ class Outbox:
             self._in_file += 1
             self._add(Entry(event, in_file=True))
         if self._in_file:
+            self._catches_up = True
             log.info("writing %d pending writes of an earlier run from %s", self._in_file, self._file.path)
 
     def stop(self, timeout: float) -> None:
@@ -154,10 +158,8 @@ class Outbox:
     def keep(self) -> None:
         """The database is away: keep what is pending, and what comes, in the file until it is back."""
         self._keeps = True
-        if self._in_file < self.pending:
-            for entry in self._entries:
-                if not self._keep(entry):
-                    return
+        self._keep_pending()
+        self._catches_up = self._in_file > 0
 
     def database_back(self) -> None:
         """Do not wait for the end of the pause between tries."""
@@ -185,7 +187,7 @@ class Outbox:
         if self.pending >= MAX_PENDING:
             self._lose_oldest()
         if self._keeps and self._in_file == self.pending:  # not before an older one: their order counts
-            self._keep(entry)
+            self._catches_up = self._keep(entry) or self._catches_up
         self._entries[entry] = None
         self._empty.clear()
         self._arrived.set()
@@ -197,6 +199,13 @@ class Outbox:
         self._lost += 1
         if self._lost == 1 or self._lost % 1000 == 0:
             log.error("more than %d writes pending: the oldest are dropped, %d so far", MAX_PENDING, self._lost)
+
+    def _keep_pending(self) -> None:
+        """Put into the file what is pending and not there; it ends at the first that the file does not take."""
+        if self._in_file < self.pending:
+            for entry in self._entries:
+                if not self._keep(entry):
+                    return
 
     def _keep(self, entry: Entry) -> bool:
         if not entry.in_file:
@@ -291,6 +300,7 @@ class Outbox:
             self._entries.pop(entry, None)
             self._leaves_file(entry)
         if not self._in_file:
+            self._catches_up = False
             self._file.clear()
         if not self._entries:
             self._empty.set()

@@ -1,4 +1,4 @@
-"""The outbox's file: events that the database cannot take wait in it, so that they outlive the daemon.
+"""The outbox's file: events that the database has not taken yet wait in it, so that they outlive the daemon.
 
 The file is there only while something waits. Its first line says which format it has and which fshunt wrote it; each
 further line is an event as JSON. The next run of the same node reads the file at its start.
@@ -69,6 +69,7 @@ class OutboxFile:
         try:
             if not folder.is_dir():
                 log.info("pending writes are kept in memory only: folder %s does not exist", folder)
+                self._error_logged = True
                 return []
             for path in [path for path in self._paths if path.exists()]:
                 events += self._restore_file(path)
