@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from fshunt.db.engine import Store
-from fshunt.db.queries import calls, hunts
+from fshunt.db.queries import call_search, calls, hunts
 from fshunt.hunting.group import Group
 from fshunt.hunting.states import Result
 from fshunt.services import call_back
@@ -39,7 +39,9 @@ def write_past(store: Store, group: Group, *, now: datetime, a_day: int, noted_b
             else:
                 last = (hunt_id, call)
         for hunt_id in missed[:: max(2, len(missed) // 6)]:
-            call_back.note_called_back(s, hunt_id, noted_by, now=now)
+            call_back.note_called_back(
+                s, call_search.one_call(s, group.domain, group.pilot, hunt_id), noted_by, now=now
+            )
         if last is not None and last[1].answered_by is not None:
             ended = last[1].began + timedelta(seconds=last[1].waited + last[1].talked)
             who = last[1].answered_by.id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import click
@@ -20,7 +21,7 @@ MAX_LIMIT = 10_000
 TITLES = ("change", "when", "who", "what", "values")
 
 DONE = {ChangeKind.ADD: "added", ChangeKind.SET: "set", ChangeKind.MOVE: "moved", ChangeKind.REMOVE: "removed"}
-TELLING = ("name", "position", "role", "reason")
+TELLING = ("name", "members", "position", "role", "reason", "until", "user", "scopes", "expires_at", "caller")
 """What is shown of something that was added or removed; the JSON has all."""
 
 
@@ -99,15 +100,33 @@ def _what(change: Change) -> str:
 def _values(change: Change) -> str:
     if change.before is not None and change.after is not None:
         both = ((name, change.before.get(name), value) for name, value in change.after.items())
-        return ", ".join(f"{name} {_word(before)} -> {_word(after)}" for name, before, after in both)
+        return ", ".join(f"{_name(name)} {_word(before)} -> {_word(after)}" for name, before, after in both)
     whole: Mapping[str, Any] = change.after or change.before or {}
-    return ", ".join(f"{name} {_word(whole[name])}" for name in TELLING if whole.get(name))
+    return ", ".join(f"{_name(name)} {_word(whole[name])}" for name in TELLING if whole.get(name))
+
+
+def _name(name: str) -> str:
+    return name if name.startswith(audit.HOLIDAY) else name.replace("_", " ")
 
 
 def _word(value: Any) -> str:
     if value is None or value == "":
         return "none"
-    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join(each["extension"] if isinstance(each, Mapping) else str(each) for each in value) or "none"
+    return _moment(value) if isinstance(value, str) else str(value)
+
+
+def _moment(text: str) -> str:
+    """A time of the clock here, where the text is one."""
+    if "T" not in text:
+        return text
+    try:
+        return output.local(datetime.fromisoformat(text))
+    except ValueError:
+        return text
 
 
 def _colon(words: str) -> str:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask_babel import gettext, lazy_gettext
 from sqlalchemy.orm import Session
 
 from fshunt.errors import Forbidden, NotFound
-from fshunt.hunting.destinations import parse_destination
 from fshunt.hunting.group import Group
-from fshunt.hunting.group_fields import GROUP_FIELDS
-from fshunt.hunting.ringtime import RingTime
 from fshunt.services import audit, rights
 from fshunt.services.audit import Change, ChangeKind, Entrance, Subject
 from fshunt.services.rights import Access
 from fshunt.services.undo import can_undo
 from fshunt.services.users import Role
-from fshunt.web import words
-from fshunt.web.column_form import is_destination
-from fshunt.web.field_words import label
-from fshunt.web.times import short_when
+from fshunt.web.change_values import shown_values
 
 if TYPE_CHECKING:
     from flask_babel.speaklater import LazyString
@@ -56,6 +50,8 @@ WHAT: dict[tuple[Subject, ChangeKind], LazyString] = {
     (Subject.GRANT, ChangeKind.ADD): lazy_gettext("%(key)s looks after the group"),
     (Subject.GRANT, ChangeKind.REMOVE): lazy_gettext("%(key)s looks after the group no more"),
     (Subject.HOURS, ChangeKind.SET): lazy_gettext("Opening hours changed"),
+    (Subject.CALL, ChangeKind.ADD): lazy_gettext("A caller was called back"),
+    (Subject.CALL, ChangeKind.REMOVE): lazy_gettext("A note of a call back was taken back"),
 }
 """What has happened; a change that is not here is named by its subject."""
 
@@ -115,30 +111,6 @@ def may_undo(s: Session, access: Access, change: Change) -> bool:
     return True
 
 
-def value_words(name: str, value: Any, group: Group) -> str:
-    """Return a stored value as a person reads it."""
-    if name == "rings" and value is None:
-        return str(gettext("as the group"))
-    if value is None or value == "":
-        return str(gettext("none"))
-    if isinstance(value, bool):
-        return str(gettext("yes") if value else gettext("no"))
-    if name == "policy" and value in words.POLICIES:
-        return str(words.POLICIES[value].name)
-    if name == "rings":
-        return words.ring_time(RingTime(rings=value))
-    if name in ("ring_seconds", "hunt_timeout", "wrap_up_seconds"):
-        seconds = f"{value:g}"
-        return str(gettext("%(seconds)s s", seconds=seconds))
-    if name == "when_busy":
-        return str(gettext("wait in the queue") if value == "queue" else gettext("go on"))
-    if name in GROUP_FIELDS and is_destination(GROUP_FIELDS[name]):
-        return words.destination(parse_destination(value), group)
-    if name in ("until", "since", "closed_since", "closed_until"):
-        return short_when(datetime.fromisoformat(value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def _shown(s: Session, access: Access, group: Group, change: Change) -> ShownChange:
     text = WHAT.get((change.subject, change.action))
     what = str(text) % {"key": change.key} if text is not None else f"{change.subject.value} {change.key}"
@@ -153,26 +125,4 @@ def _values(change: Change, group: Group) -> list[tuple[str, str, str]]:
     """What differs; nothing where all of it is new, or gone."""
     if change.before is None or change.after is None:
         return []
-    before, after = _without_other_ring_time(change.before), _without_other_ring_time(change.after)
-    names = [name for name in (*after, *before) if name != "members"]
-    return [
-        (
-            str(label("rings" if name == "ring_seconds" else name)),
-            _words_in(before, name, group),
-            _words_in(after, name, group),
-        )
-        for name in dict.fromkeys("rings" if name == "ring_seconds" else name for name in names)
-    ]
-
-
-def _without_other_ring_time(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A ring time is two columns, of which one is empty: that one says nothing."""
-    both = ("rings", "ring_seconds")
-    has_one = any(values.get(name) is not None for name in both)
-    return {name: value for name, value in values.items() if name not in both or value is not None or not has_one}
-
-
-def _words_in(values: Mapping[str, Any], name: str, group: Group) -> str:
-    if name == "rings" and values.get("rings") is None and values.get("ring_seconds") is not None:
-        return value_words("ring_seconds", values["ring_seconds"], group)
-    return value_words(name, values.get(name), group)
+    return shown_values(change, group)

@@ -77,6 +77,20 @@ FIELDS: dict[str, FieldWords] = {
     "hours": FieldWords(lazy_gettext("Business hours")),
     "closed_since": FieldWords(lazy_gettext("Closed since")),
     "closed_until": FieldWords(lazy_gettext("Closed until")),
+    "members": FieldWords(lazy_gettext("Members")),
+    "role": FieldWords(lazy_gettext("Role")),
+    "domain": FieldWords(lazy_gettext("Domain")),
+    "disabled": FieldWords(lazy_gettext("Disabled")),
+    "language": FieldWords(lazy_gettext("Language")),
+    "password": FieldWords(lazy_gettext("Password")),
+    "totp": FieldWords(lazy_gettext("One-time codes")),
+    "recovery_codes": FieldWords(lazy_gettext("Recovery codes")),
+    "groups": FieldWords(lazy_gettext("Groups")),
+    "user": FieldWords(lazy_gettext("User")),
+    "scopes": FieldWords(lazy_gettext("What it may do")),
+    "expires_at": FieldWords(lazy_gettext("Expires")),
+    "accepted": FieldWords(lazy_gettext("Accepted")),
+    "caller": FieldWords(lazy_gettext("Caller")),
 }
 """By the name of the column, or of the value in a change."""
 

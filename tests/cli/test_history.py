@@ -98,3 +98,13 @@ def test_what_cannot_be_undone_is_one_sentence(changed):
     assert "There is no change 4711" in changed.refused(1, "undo", "4711")
     for wrong in ("0", "-1", "one", "9999999999"):
         changed.refused(2, "undo", "--", wrong)
+
+
+def test_values_are_shown_as_people_read_them(office):
+    office.run("group", "set", "5000", "--ring-seconds", "25")
+    assert "ring seconds none -> 25" in office.run("history", "--limit", "1").stdout
+    office.run("member", "block", "1003", "--until", "2099-12-24 12:00")
+    assert "until 2099-12-24 12:00:00" in office.run("history", "--limit", "1").stdout
+    office.run("group", "remove", "5000")
+    assert "members 1001 1002 1003" in office.run("history", "--limit", "1").stdout
+    assert office.json("history", "--limit", "1")[0]["before"]["members"][0]["extension"] == "1001"

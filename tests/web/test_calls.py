@@ -12,6 +12,8 @@ from fshunt.db.models import CalledBack
 from fshunt.db.queries import call_search
 from fshunt.db.queries.call_search import one_call
 from fshunt.hunting.states import Outcome, Result
+from fshunt.services import audit
+from fshunt.services.audit import ChangeKind, Entrance, Subject
 from fshunt.services.call_bars import Bar, BarKind, call_bars
 from tests.web.calls import Rang, add_call
 from tests.web.people import ADMIN, DOMAIN, OTHER_PILOT, PILOT, Browser
@@ -173,3 +175,19 @@ def test_a_missed_caller_waits_until_the_group_answers_or_somebody_notes_it(admi
     admin.get(answer.headers["Location"])
     admin.send(f"{CALLS}/again/called-back", {"called_back": "no"})
     assert shown(admin, WAITING) == ["hidden-two", "hidden-one", "again"]
+
+
+def test_a_note_that_a_caller_was_called_back_stands_in_the_history(admin: Browser, office: Store) -> None:
+    add_call(office, "missed", at=ago(90), number="+49301")
+    for said in ("yes", "yes", "no", "no"):
+        admin.get(WAITING)
+        admin.send(f"{CALLS}/missed/called-back", {"called_back": said})
+    with office.reading() as s:
+        found = audit.history(s, domain=DOMAIN, pilot=PILOT, subject=Subject.CALL)
+    assert [(each.actor, each.entrance, each.key, each.action) for each in found] == [
+        (ADMIN, Entrance.PAGE, "missed", ChangeKind.REMOVE),
+        (ADMIN, Entrance.PAGE, "missed", ChangeKind.ADD),
+    ]
+    assert found[1].after == {"caller": "+49301"}
+    page = admin.get(f"/groups/{DOMAIN}/{PILOT}").text
+    assert "A caller was called back" in page

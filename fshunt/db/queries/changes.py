@@ -38,6 +38,8 @@ class Subject(StrEnum):
     GRANT = "grant"
     TOKEN = "token"  # noqa: S105 (a word)
     INVITATION = "invitation"
+    CALL = "call"
+    """A note that its caller was called back."""
 
 
 class ChangeKind(StrEnum):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
-from flask_babel import gettext, lazy_gettext
+from flask_babel import lazy_gettext
 
 from fshunt.services import rights
-from fshunt.services.audit import Change, ChangeKind, Entrance, Subject, history
+from fshunt.services.audit import ChangeKind, Entrance, Subject, history
 from fshunt.services.rights import Action
 from fshunt.services.undo import can_undo, undo
+from fshunt.web.change_values import shown_values
 from fshunt.web.parts import parts
 from fshunt.web.signed_in import access, for_signed_in, reading, writing
 
@@ -39,6 +39,7 @@ SUBJECTS = {
     Subject.GRANT: lazy_gettext("administrator of a group"),
     Subject.TOKEN: lazy_gettext("token"),
     Subject.INVITATION: lazy_gettext("invitation"),
+    Subject.CALL: lazy_gettext("call back"),
 }
 KINDS = {
     ChangeKind.ADD: lazy_gettext("added"),
@@ -75,7 +76,7 @@ def show() -> str:
         subjects=SUBJECTS,
         kinds=KINDS,
         entrances=ENTRANCES,
-        values=values,
+        values=shown_values,
         can_undo=can_undo,
         done=request.args.get("done", type=int),
     )
@@ -89,20 +90,3 @@ def take_back(change_id: int) -> Response:
         rights.check_undo(s, access(), change_id)
         made = undo(s, change_id, shared_members=parts().settings.shared_members)
     return make_response(redirect(url_for("audit.show", done=made.id), HTTPStatus.SEE_OTHER))
-
-
-def values(change: Change) -> list[tuple[str, str, str]]:
-    """Return the fields of a change with their values before and after; of what came or went, the values it had."""
-    before, after = change.before or {}, change.after or {}
-    if change.before is not None and change.after is not None:
-        return [(name, _shown(before.get(name)), _shown(value)) for name, value in after.items()]
-    whole: Mapping[str, Any] = after or before
-    return [(name, "", _shown(value)) for name, value in whole.items() if value not in (None, "", False, [], {})]
-
-
-def _shown(value: Any) -> str:
-    if value is None or value == "":
-        return str(gettext("none"))
-    if isinstance(value, bool):
-        return str(gettext("yes") if value else gettext("no"))
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

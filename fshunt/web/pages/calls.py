@@ -120,9 +120,9 @@ def note(domain: str, pilot: str, call_id: str) -> Response:
         call = _call(s, domain, pilot, call_id)
         rights.check(mine, Action.NOTE_CALL_BACK)
         if done:
-            call_back.note_called_back(s, call.id, signed_in().user.name)
+            call_back.note_called_back(s, call, signed_in().user.name)
         else:
-            call_back.forget_called_back(s, call.id)
+            call_back.forget_called_back(s, call)
     where: dict[str, Any] = {"domain": domain, "pilot": pilot}
     if request.form.get("back_to") == "call":
         return _to(url_for("calls.one", call_id=call_id, **where))

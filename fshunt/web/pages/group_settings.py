@@ -14,7 +14,8 @@ from fshunt.services import audit, destination_checks, groups, rights, undo
 from fshunt.services.audit import Change, Subject
 from fshunt.services.questions import Questions
 from fshunt.services.rights import Action
-from fshunt.web.changes import is_recent, value_words
+from fshunt.web.change_values import value_words
+from fshunt.web.changes import is_recent
 from fshunt.web.column_form import differing, version_of
 from fshunt.web.group_form import BASE, PICK, VERSION, Both, GroupForm, both_values
 from fshunt.web.group_page import back_to, group_to_change, of_forms, show_group

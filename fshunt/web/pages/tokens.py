@@ -16,18 +16,13 @@ from fshunt.services import accounts, rights
 from fshunt.services.rights import Action
 from fshunt.services.users import Scope
 from fshunt.web import times
+from fshunt.web.change_values import SCOPES
 from fshunt.web.days import day, midnight
 from fshunt.web.forms import BaseForm, required, short, text_of
 from fshunt.web.sentences import in_language
 from fshunt.web.signed_in import access, for_signed_in, reading, writing
 
 pages = Blueprint("tokens", __name__, url_prefix="/tokens")
-
-SCOPES = {
-    Scope.READ: lazy_gettext("read groups and calls"),
-    Scope.WRITE: lazy_gettext("change groups and members"),
-    Scope.USERS: lazy_gettext("look after users"),
-}
 
 
 class NewTokenForm(BaseForm):
@@ -41,7 +36,7 @@ class NewTokenForm(BaseForm):
     def __init__(self, users: list[str], **values: Any) -> None:
         super().__init__(**values)
         self.user.choices = [(name, name) for name in users]
-        self.scopes.choices = [(scope.value, words) for scope, words in SCOPES.items()]
+        self.scopes.choices = [*SCOPES.items()]
 
     def validate_scopes(self, field: Any) -> None:
         """Refuse a token that may do nothing."""
