@@ -143,5 +143,10 @@ def now_json(live: LiveGroup, state: LiveState, settings: Settings) -> dict[str,
             for each in group.members
         ],
         "next": forecast_json(made, group, len(live.queued)),
-        "warnings": [*(() if state.age is not None else (NOBODY_WATCHES,)), *live.now.sentences],
+        "warnings": list(sentences_of(live, state)),
     }
+
+
+def sentences_of(live: LiveGroup, state: LiveState) -> tuple[str, ...]:
+    """Return what is not known of a group, and why."""
+    return (*(() if state.age is not None else (NOBODY_WATCHES,)), *live.now.sentences)

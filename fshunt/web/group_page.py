@@ -17,6 +17,7 @@ from fshunt.hunting.group_fields import MEMBER_FIELDS, columns_of
 from fshunt.hunting.policies import POLICIES
 from fshunt.services import groups, rights
 from fshunt.services.live import Watched
+from fshunt.services.live_feed import Look
 from fshunt.services.rights import Access, Action
 from fshunt.web.changes import change_to_tell, last_changes
 from fshunt.web.column_form import ColumnForm, version_of
@@ -113,12 +114,15 @@ def show_group(
     return make_response(page, _status(form, refused, error))
 
 
-def now_for(domain: str, pilot: str) -> Now:
-    """Return what a group does now, and have the daemons publish it; raise NotFound for another's group."""
+def now_for(domain: str, pilot: str, look: Look | None = None) -> Now:
+    """Return what a group does now, and have the daemons publish it; raise NotFound for another's group.
+
+    ``look`` is one of a moment ago, and is taken if the group is in it.
+    """
     with reading() as s:
         group = rights.group_for(s, access(), domain, pilot)
     watches().renew(Watched(group.domain, group.pilot))
-    return now_of(parts().store, group)
+    return now_of(parts().store, group, look)
 
 
 def of_forms(mine: Access, group: Group, form: GroupForm | None) -> dict[str, object]:

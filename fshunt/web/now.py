@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from flask import current_app
 from flask_babel import gettext, lazy_gettext, ngettext
+from markupsafe import Markup, escape
 
 from fshunt.db.engine import Store
 from fshunt.errors import NotFound
@@ -20,7 +21,9 @@ from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hours import Closed, Why
 from fshunt.services.forecast import next_caller
 from fshunt.services.live import RENEW_SECONDS, LiveView, Watched, watch
+from fshunt.services.live_feed import Look, sentences_of
 from fshunt.services.member_states import StateOfMember
+from fshunt.services.serialize import utc
 from fshunt.web import words
 from fshunt.web.parts import parts
 from fshunt.web.sentences import in_language
@@ -57,13 +60,14 @@ class MemberNow:
 
     member: Member
     kind: str
-    words: str
+    words: Markup
 
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """The members in order, how many callers are queued, and what becomes of the next one."""
+    """The members in order, how many callers are queued, and what becomes of the next one; as it is ``at`` a moment."""
 
+    at: datetime
     members: Sequence[MemberNow]
     queued: int
     next_caller: str
@@ -99,17 +103,22 @@ def watches() -> Watches:
     return cast("Watches", current_app.extensions[WATCHES])
 
 
-def now_of(store: Store, group: Group) -> Now:
-    """Return what a group does now, as the daemons and the database know it. Raises DatabaseError."""
-    looked = LiveView(store).look([Watched(group.domain, group.pilot)])
-    there = looked.groups.get((group.domain, group.pilot))
+def now_of(store: Store, group: Group, look: Look | None = None) -> Now:
+    """Return what a group does now, as the daemons and the database know it. Raises DatabaseError.
+
+    ``look`` is one of a moment ago; the database is looked at only if the group is not in it.
+    """
+    place = (group.domain, group.pilot)
+    looked = LiveView(store).look([Watched(*place)]) if look is None or place not in look.groups else look.state
+    there = looked.groups.get(place)
     if there is None:  # it was removed a moment ago
         raise NotFound(f"There is no group {group.pilot} in {group.domain}.")
     made = next_caller(there.details, there.now.statuses, looked.at, parts().settings)
     now = there.details.group
     queued = len(there.queued)
     members = _members(now, there.now.states, looked.at)
-    return Now(members, queued, next_caller_words(made, now, queued), [in_language(each) for each in looked.sentences])
+    sentences = [in_language(each) for each in sentences_of(there, looked)]
+    return Now(looked.at, members, queued, next_caller_words(made, now, queued), sentences)
 
 
 def _members(group: Group, states: Mapping[int, StateOfMember], at: datetime) -> list[MemberNow]:
@@ -118,16 +127,22 @@ def _members(group: Group, states: Mapping[int, StateOfMember], at: datetime) ->
 
 def _member(member: Member, state: StateOfMember, at: datetime) -> MemberNow:
     kind, word = STATES[state.word]
-    text = str(word)
+    text: str = str(word)
     if state.word is MemberState.BLOCKED and member.auto_blocked:
         text = str(gettext("blocked after unanswered calls"))
     if state.word is MemberState.BLOCKED and member.blocked_until is not None:
         text = str(gettext("%(state)s until %(time)s", state=text, time=short_when(member.blocked_until)))
     elif state.since is not None and state.word in (MemberState.ON_CALL, MemberState.RINGING, MemberState.FREE):
-        text = str(gettext("%(state)s for %(time)s", state=text, time=_length((at - state.since).total_seconds())))
+        before, _, after = gettext("%(state)s for %(time)s", state=text, time="\n").partition("\n")
+        text = escape(before) + _ticking(state.since, at) + escape(after)
     elif state.since is not None:
         text = str(gettext("%(state)s since %(time)s", state=text, time=short_when(state.since)))
-    return MemberNow(member, kind, text)
+    return MemberNow(member, kind, escape(text))
+
+
+def _ticking(since: datetime, at: datetime) -> Markup:
+    """A length of time that goes on: the script of the page counts it."""
+    return Markup('<time data-ticks datetime="{}">{}</time>').format(utc(since), _length((at - since).total_seconds()))
 
 
 def _length(seconds: float) -> str:

@@ -6,6 +6,8 @@ import html
 import re
 from datetime import UTC, datetime, timedelta
 
+import pytest
+from flask import Flask
 from sqlalchemy import select, update
 
 from fshunt.db.engine import Store
@@ -13,11 +15,17 @@ from fshunt.db.models import LiveWatch, WebSession
 from fshunt.db.queries import daemons, live, queue
 from fshunt.freeswitch.phones import PhoneCall, PhoneState
 from fshunt.hunting.addresses import parse_member
-from fshunt.services import groups, hours, members
+from fshunt.services import accounts, groups, hours, members
 from fshunt.services.live import Watched
+from fshunt.services.live_feed import LiveFeed
+from fshunt.services.serialize import utc
 from fshunt.services.switch_phones import SeenPhones, SeenSwitch, WatchedNow, published
+from fshunt.services.users import Scope
+from fshunt.services.watchers import Credential, CredentialKind, Wish
+from fshunt.settings import Settings
+from fshunt.web.live.hub import HUB
 from fshunt.web.now import Watches
-from tests.web.people import DOMAIN, OTHER_PILOT, PILOT, Browser
+from tests.web.people import ADMIN, DOMAIN, OTHER_PILOT, PILOT, Browser
 
 PAGE = f"/groups/{DOMAIN}/{PILOT}"
 NOW = f"{PAGE}/now"
@@ -116,3 +124,28 @@ def test_a_group_that_is_closed_by_hand_rings_nobody(admin: Browser, office: Sto
     with office.writing() as s:
         hours.close_group(s, DOMAIN, PILOT)
     assert "The group is closed (by hand): Voicemail of 1001." in text_of(admin.get(NOW).text)
+
+
+def test_the_page_is_told_by_the_stream_and_takes_its_last_look(
+    app: Flask, admin: Browser, office: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert f'data-events="/api/v1/events?domain={DOMAIN}&amp;pilot={PILOT}"' in admin.get(PAGE).text
+    looked = LiveFeed(office, Settings()).look([Wish(*_watch_of(office))])
+    monkeypatch.setattr(app.extensions[HUB], "recent", lambda: looked)
+    publish(office, {"1001": SeenPhones(True)})
+    assert "1001 takes calls" in text_of(admin.get(NOW).text), "of the last look"
+    assert "1001 free" in text_of(admin.get(PAGE).text), "as it is: a save must be seen at once"
+
+
+def test_a_time_that_goes_on_can_be_counted_by_the_page(admin: Browser, office: Store) -> None:
+    since = datetime.now(UTC) - timedelta(seconds=75)
+    publish(office, {"1001": SeenPhones(True, calls=(PhoneCall("", PhoneState.TALKING, since.timestamp(), "1"),))})
+    page = admin.get(NOW).text
+    assert re.search(rf'on a call for <time data-ticks datetime="{utc(since)}">1:1\d</time>', page)
+    assert "aria-live" not in page
+
+
+def _watch_of(office: Store) -> tuple[Credential, str, str]:
+    with office.writing() as s:
+        token, _ = accounts.add_token(s, ADMIN, "wall", [Scope.READ])
+    return Credential(CredentialKind.TOKEN, str(token.id)), DOMAIN, PILOT

@@ -12,6 +12,7 @@ from fshunt.services import hours, rights
 from fshunt.services.group_search import matching
 from fshunt.services.users import Role
 from fshunt.web.group_page import now_for, show_group
+from fshunt.web.live.hub import hub
 from fshunt.web.signed_in import access, for_signed_in, reading
 
 pages = Blueprint("groups", __name__)
@@ -55,5 +56,5 @@ def group(domain: str, pilot: str) -> Response:
 @pages.get("/groups/<domain>/<pilot>/now")
 @for_signed_in
 def group_now(domain: str, pilot: str) -> str:
-    """Return the part of a group's page that changes by itself."""
-    return render_template("group/states.html", now=now_for(domain, pilot))
+    """Return the part of a group's page that changes by itself: of the last look for the streams, if there is one."""
+    return render_template("group/states.html", now=now_for(domain, pilot, hub().recent()))

@@ -98,24 +98,110 @@
 })();
 
 (function renewLiveParts() {
-  // A part of the page that changes by itself is fetched again each second, while somebody can see it.
-  const everyMs = 1000;
-  for (const part of document.querySelectorAll("[data-live]")) {
-    let shown = null;
+  // A part of the page that changes by itself is fetched when the stream of events says that it has changed; each
+  // second where there is no stream. Nobody watches while nobody can see the page.
+  const pollMs = 1000, leastMs = 300, silentMs = 12000, againMs = 30000, oldMs = 5000;
+
+  const watch = (part) => {
+    const note = part.parentElement.querySelector("[data-live-note]");
+    let source = null, heardAt = 0, pollAt = 0, streamAt = 0;
+    let shown = null, shownAt = Date.now(), busy = false, due = false, over = false;
+
+    const say = (text) => {
+      if (!note || note.textContent === text) return;
+      note.textContent = text;
+      note.hidden = !text;
+    };
+    const stop = () => {
+      if (source) source.close();
+      source = null;
+    };
+    const end = (text) => {
+      over = true;
+      stop();
+      say(text);
+    };
     const renew = async () => {
-      if (!document.hidden) {
+      due = true;
+      if (busy || over) return;
+      busy = true;
+      while (due && !over) {
+        due = false;
         try {
           const answer = await fetch(part.dataset.live, { headers: { Accept: "text/html" }, redirect: "error" });
-          if (answer.status === 401 || answer.status === 404) return;
-          const text = answer.ok ? await answer.text() : shown;
-          if (text !== shown) part.innerHTML = text;
-          shown = text;
+          if (answer.status === 401) end(part.dataset.ended);
+          else if (answer.status === 404) end(part.dataset.gone);
+          else if (answer.ok) {
+            const text = await answer.text();
+            if (text !== shown) part.innerHTML = text;
+            shown = text;
+            shownAt = Date.now();
+            tick(part);
+          }
         } catch {
           // The network or the server is away: the next time may be better.
         }
+        await new Promise((done) => setTimeout(done, leastMs));
       }
-      setTimeout(renew, everyMs);
+      busy = false;
     };
-    setTimeout(renew, everyMs);
-  }
+    const listen = () => {
+      source = new EventSource(part.dataset.events);
+      heardAt = Date.now();
+      const heard = (event) => {
+        heardAt = Date.now();
+        if (event.type === "beat") shownAt = heardAt;
+      };
+      for (const name of ["open", "now", "gone", "call", "beat"]) source.addEventListener(name, heard);
+      for (const name of ["now", "gone"]) source.addEventListener(name, renew);
+      source.addEventListener("error", () => {
+        // A browser connects again by itself, but not after an answer such as 401 or 503.
+        if (source && source.readyState === EventSource.CLOSED) stop();
+      });
+    };
+    setInterval(() => {
+      if (document.hidden || over) return stop();
+      const now = Date.now();
+      tick(part);
+      if (source && now - heardAt > silentMs) stop(); // a proxy holds the events back
+      if (!source && part.dataset.events && now >= streamAt) {
+        streamAt = now + againMs;
+        listen();
+      }
+      if ((!source || source.readyState !== EventSource.OPEN) && now >= pollAt) {
+        pollAt = now + pollMs;
+        renew();
+      }
+      const at = new Date(shownAt).toLocaleTimeString(document.documentElement.lang);
+      say(now - shownAt > (source ? silentMs : oldMs) ? part.dataset.old.replace("{time}", at) : "");
+    }, 500);
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) return stop();
+      shownAt = Date.now();
+      streamAt = 0;
+      renew();
+    });
+    window.addEventListener("pagehide", stop);
+  };
+
+  const tick = (part) => {
+    // Lengths of time go on between two answers. The reader's clock may be another than the server's.
+    const stamp = part.querySelector("[data-at]");
+    if (!stamp) return;
+    if (!stamp.dataset.skew) stamp.dataset.skew = String(Date.now() - Date.parse(stamp.dataset.at));
+    const now = Date.now() - Number(stamp.dataset.skew);
+    for (const time of part.querySelectorAll("time[data-ticks]")) {
+      const text = lengthOf(Math.max(0, Math.floor((now - Date.parse(time.dateTime)) / 1000)), part.dataset.hours);
+      if (time.textContent !== text) time.textContent = text;
+    }
+  };
+
+  for (const part of document.querySelectorAll("[data-live]")) watch(part);
 })();
+
+function lengthOf(seconds, hours) {
+  // As the server writes it: 3:10, and from an hour on in hours.
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}:${String(seconds % 60).padStart(2, "0")}`;
+  return hours.replace("{hours}", String(Math.floor(minutes / 60))).replace("{minutes}", String(minutes % 60));
+}
