@@ -112,7 +112,13 @@ class Server:
         self._run(initdb)
         hba = data / "pg_hba.conf"
         hba.write_text(f"local all {LOCKED_ROLE} scram-sha-256\nlocal all all trust\n")
-        settings = ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "listen_addresses="]
+        settings = [
+            "fsync=off",
+            "full_page_writes=off",
+            "synchronous_commit=off",
+            "listen_addresses=",
+            "autovacuum=off",
+        ]
         settings += [f"unix_socket_directories={self.folder}", "max_connections=200", "timezone=Asia/Kathmandu"]
         command = [str(self.binaries / "postgres"), "-D", str(data), *(f"-c{setting}" for setting in settings)]
         with self._log.open("wb") as log:
