@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import make_url
 
 from fshunt.db.engine import Store, open_store
 from fshunt.services import passwords
@@ -16,8 +22,14 @@ from tests.web.people import ADMIN, MEMBER, PROVIDER, Browser, fill
 MakeApp = Callable[..., Flask]
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """The templates, compiled once for all tests."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def make() -> Iterator[MakeApp]:
+def make(compiled_templates: FileSystemBytecodeCache) -> Iterator[MakeApp]:
     """Make applications on a database, with the settings that a test names."""
     stores = []
 
@@ -25,7 +37,9 @@ def make() -> Iterator[MakeApp]:
         all_settings = Settings(database_url=url, **settings)  # type: ignore[arg-type]
         store = open_store(url)
         stores.append(store)
-        return make_app(all_settings, store, DatabaseState(url))
+        app = make_app(all_settings, store, DatabaseState(url))
+        app.jinja_env.bytecode_cache = compiled_templates
+        return app
 
     yield made
     for store in stores:
@@ -44,20 +58,35 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
-@pytest.fixture(autouse=True)
-def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def cheap_passwords() -> Iterator[None]:
     """Hash passwords at a cost that tests can afford."""
-    monkeypatch.setattr(passwords, "MEMORY_KIB", 8)
-    monkeypatch.setattr(passwords, "ROUNDS", 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "MEMORY_KIB", 8)
+        patch.setattr(passwords, "ROUNDS", 1)
+        yield
+
+
+@pytest.fixture(scope="session")
+def filled_sqlite_file(migrated_sqlite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with groups and an account of each role."""
+    path = tmp_path_factory.mktemp("sqlite") / "filled.db"
+    shutil.copyfile(migrated_sqlite_file, path)
+    with closing(open_store(f"sqlite:///{path}")) as store:
+        fill(store)
+    return path
 
 
 @pytest.fixture
-def office(app: Flask, sqlite_url: str) -> Iterator[Store]:
+def office(app: Flask, sqlite_url: str, filled_sqlite_file: Path) -> Iterator[Store]:
     """The database of the application, with groups and an account of each role."""
-    store = open_store(sqlite_url)
-    fill(store)
-    yield store
-    store.close()
+    with (
+        closing(sqlite3.connect(filled_sqlite_file)) as source,
+        closing(sqlite3.connect(str(make_url(sqlite_url).database))) as target,
+    ):
+        source.backup(target)
+    with closing(open_store(sqlite_url)) as store:
+        yield store
 
 
 @pytest.fixture
