@@ -15,6 +15,7 @@ SENTENCES = (
     N_("Sign in first."),
     N_("The sign-in took too long: begin again."),
     N_("The name or the password is wrong."),
+    N_("There are %(most)s streams of this account already: close one first."),
     N_("The code is wrong, or was used before: wait for the next one."),
     N_("The time for the code is over: sign in again."),
     N_("The code is not right: is the phone's clock right?"),
