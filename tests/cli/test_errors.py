@@ -68,7 +68,12 @@ def run(*words: str, **options) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=env, text=True, capture_output="stdout" not in options, **options)
 
 
-@pytest.mark.parametrize("words", [("--help",), ("group", "list"), ("call", "list", "--json")])
+OTHERS = ("--help",), ("call", "list", "--json")
+
+
+@pytest.mark.parametrize(
+    "words", [("group", "list"), *(pytest.param(words, marks=pytest.mark.faults) for words in OTHERS)]
+)
 def test_a_reader_that_has_left_ends_it_as_sigpipe_would(office, words):
     read, write = os.pipe()
     os.close(read)
@@ -77,7 +82,9 @@ def test_a_reader_that_has_left_ends_it_as_sigpipe_would(office, words):
     assert (done.returncode, done.stderr) == (141, "")
 
 
-@pytest.mark.parametrize("words", [("--help",), ("group", "list"), ("call", "list", "--json")])
+@pytest.mark.parametrize(
+    "words", [("group", "list"), *(pytest.param(words, marks=pytest.mark.faults) for words in OTHERS)]
+)
 def test_a_disk_that_is_full_is_one_sentence(office, words):
     with Path("/dev/full").open("w") as full:
         done = run(*words, stdout=full, stderr=subprocess.PIPE, env=office.env)
@@ -145,7 +152,12 @@ def closed_to_us(tmp_path) -> Iterator[tuple[Path, list[str]]]:
         folder.chmod(0o700)
 
 
-@pytest.mark.parametrize("words", [("db", "check"), ("db", "upgrade"), ("group", "list"), ("status",), ("serve",)])
+MORE = ("db", "check"), ("db", "upgrade"), ("status",), ("serve",)
+
+
+@pytest.mark.parametrize(
+    "words", [("group", "list"), *(pytest.param(words, marks=pytest.mark.faults) for words in MORE)]
+)
 def test_a_user_to_whom_the_folder_of_the_database_is_closed_gets_one_sentence(closed_to_us, words):
     folder, prefix = closed_to_us
     env = {"FSHUNT_DATABASE_URL": f"sqlite:///{folder}/fshunt.db", "FSHUNT_OUTBOX_DIR": str(folder / "outbox")}

@@ -80,6 +80,7 @@ def restarted(environment: dict[str, str]) -> None:
         assert process.wait(WAIT_SECONDS) == 0
 
 
+@pytest.mark.faults
 def test_killed_while_ringing_the_caller_reaches_the_fallback_and_the_next_start_records_it(
     pbx: tuple[Store, dict[str, str]],
 ) -> None:
@@ -101,6 +102,7 @@ def test_killed_while_ringing_the_caller_reaches_the_fallback_and_the_next_start
     assert "stopped" in str(after.reason)
 
 
+@pytest.mark.faults
 def test_killed_while_ringing_and_started_again_the_next_caller_rings_the_same_member_at_once(
     pbx: tuple[Store, dict[str, str]],
 ) -> None:
@@ -123,6 +125,7 @@ def test_killed_while_ringing_and_started_again_the_next_caller_rings_the_same_m
         assert (call.ending.kind, call.ending.who) == ("answered", "1001")
 
 
+@pytest.mark.faults
 def test_killed_during_a_call_the_call_continues_and_stays_answered(pbx: tuple[Store, dict[str, str]]) -> None:
     store, environment = pbx
     with serving(environment) as (process, port):
@@ -226,6 +229,7 @@ def test_a_second_signal_does_not_hurt(pbx: tuple[Store, dict[str, str]]) -> Non
         assert process.wait(WAIT_SECONDS) == 0
 
 
+@pytest.mark.faults
 def test_a_stalled_log_does_not_keep_a_stopped_daemon_from_ending(pbx: tuple[Store, dict[str, str]]) -> None:
     """The reader of standard error, such as a journal, takes nothing any more."""
     _, environment = pbx

@@ -329,7 +329,6 @@ CALLS_A_SECOND, SECONDS = 4, 5
 ELSEWHERE = "5900"
 
 
-@pytest.mark.faults
 @dataclass
 class Cost:
     """What was asked of the database and, for the queued callers, of the switch; and how long it took."""
@@ -345,6 +344,7 @@ class Cost:
         return Cost(self.statements * longer, self.commands * longer, other.seconds)
 
 
+@pytest.mark.faults
 @pytest.mark.sql
 def test_calls_of_another_group_cost_queued_callers_nothing(rig: Rig) -> None:
     _cost_of_queued_callers(rig)

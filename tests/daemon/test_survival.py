@@ -58,7 +58,7 @@ def test_the_connection_is_cut_at_any_frame(light_rig: Rig, number: int, after_b
 @pytest.mark.parametrize(
     "fault",
     [
-        Slices(1),
+        pytest.param(Slices(1), marks=pytest.mark.faults),
         Slices(100),
         Duplicate("CHANNEL_BRIDGE"),
         Duplicate("CHANNEL_EXECUTE_COMPLETE"),

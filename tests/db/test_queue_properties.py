@@ -466,6 +466,7 @@ def clear(store):
         )
 
 
+@pytest.mark.faults
 @pytest.mark.hypothesis  # a state machine has no @given
 @pytest.mark.timeout(600)  # a failure is made smaller before it is shown
 def test_daemons_share_members_and_a_queue_whatever_happens_to_them(store):

@@ -119,6 +119,7 @@ def pair(pg_office: Office, processes: list[FshuntProcess]) -> list[SimulatedSwi
     return [switch_to([each]) for each in processes]
 
 
+@pytest.mark.faults
 def test_turns_rotate_across_both_daemons(pair: list[SimulatedSwitch], pg_office: Office) -> None:
     pg_office.group("5000", "1001", "1002", "1003", policy="round-robin")
     for switch in pair:
@@ -131,6 +132,7 @@ def test_turns_rotate_across_both_daemons(pair: list[SimulatedSwitch], pg_office
     assert who == ["1001", "1002", "1003", "1001", "1002", "1003", "1001"]
 
 
+@pytest.mark.faults
 def test_a_change_applies_to_the_next_call_of_both_daemons(pair: list[SimulatedSwitch], pg_office: Office) -> None:
     pg_office.group("5000", "1001", "1002")
     for switch in pair:
