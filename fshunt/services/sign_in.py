@@ -35,8 +35,8 @@ WRONG = "The name or the password is wrong."
 """The same for an unknown name, a wrong password, a user without one, and one who is disabled."""
 WRONG_CODE = "The code is wrong, or was used before: wait for the next one."
 
-LONGEST_PAUSE_SECONDS = 8
-"""Of an account and of a browser: the right person gets in after seconds."""
+LONGEST_PAUSE_SECONDS = 45
+"""Of an account and of a browser: whoever guesses has less than 100 tries in an hour, the first ones included."""
 LONGEST_ADDRESS_PAUSE_SECONDS = 60
 FREE_TRIES, FREE_ADDRESS_TRIES = 4, 10
 """Failures before the first pause: a person mistypes, and an office shares an address."""
