@@ -26,7 +26,7 @@ from fshunt.hunting.group import Group
 from fshunt.hunting.hours_text import parse_week
 from fshunt.services import groups, member_states
 from fshunt.services import hours as services
-from fshunt.services.destination_checks import CASES, ask_for, places_named
+from fshunt.services.destination_checks import CASES, check_places
 from fshunt.services.forecast import forecast_json, next_caller
 from fshunt.services.groups import GroupDetails, details_of
 from fshunt.services.moments import parse_length, parse_until
@@ -61,8 +61,8 @@ def _checked(app: App, pilot: str, fields: dict[str, Any], *, force: bool, new: 
         return ()
     with app.reading() as (session, domain):
         group = Group(id=0, domain=domain, pilot=pilot) if new else groups.get_group(session, domain, pilot)
-    places = places_named(replace(group, **fields), set(fields), app.settings)
-    findings = ask_for(places, partial(on_all, app.settings.switch)).check(force)
+    changed, ask = replace(group, **fields), partial(on_all, app.settings.switch)
+    findings = check_places(changed, set(fields), app.settings, ask).check(force)
     for sentence in findings.warnings:
         app.warn(sentence)
     return findings.found

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from fshunt.errors import Conflict
 from fshunt.freeswitch.dialplan_lookup import Answer
@@ -45,6 +45,8 @@ class Findings:
     warnings: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     """Of those that must be there."""
+    by_field: Mapping[str, str] = field(default_factory=dict)
+    """The sentence of ``missing`` for each field that names such a place."""
 
     def check(self, force: bool) -> Findings:
         """Return the findings, for a change that is about to be saved. Raises Conflict for one that must be there."""
@@ -53,7 +55,7 @@ class Findings:
                 f"{' '.join(self.missing)} Its callers would be answered and then cut: name one that exists, or use "
                 "--force to save it."
             )
-        return Findings(self.found, (*self.missing, *self.warnings))
+        return Findings(self.found, (*self.missing, *self.warnings))  # what is missing is saved all the same
 
 
 def box_place(box: str, domain: str, settings: Settings) -> Place:
@@ -100,25 +102,37 @@ def places_of(groups: Iterable[Group], settings: Settings) -> list[Place]:
 
 def ask_for(places: Sequence[Place], ask: Ask) -> Findings:
     """Ask the switches for the places, by whichever way leads to them."""
+    return _findings(_answers(places, ask))
+
+
+def check_places(group: Group, fields: Collection[str], settings: Settings, ask: Ask) -> Findings:
+    """Ask the switches for the places that these fields of a group name: what every entrance does before a save.
+
+    ``group`` has the fields as they are to be. Ask outside of a transaction: a switch may take seconds to answer.
+    """
+    answers = _answers(places_named(group, fields, settings), ask)
+    by_field = {
+        name: place.sentence(answers[place])
+        for name in fields
+        for place in places_named(group, [name], settings)
+        if place.must and answers[place].is_missing
+    }
+    return replace(_findings(answers), by_field=by_field)
+
+
+def _answers(places: Sequence[Place], ask: Ask) -> dict[Place, Checked]:
+    return dict(zip(places, ask([place.question for place in places]), strict=True))
+
+
+def _findings(answers: Mapping[Place, Checked]) -> Findings:
     found: list[str] = []
     warnings: list[str] = []
     missing: list[str] = []
-    for place, checked in zip(places, ask([place.question for place in places]), strict=True):
+    for place, checked in answers.items():
         doubtful = missing if place.must and checked.is_missing else warnings
         sort = found if checked.answer is Answer.FOUND and checked.everywhere else doubtful
         sort.append(place.sentence(checked))
     return Findings(tuple(found), tuple(warnings), tuple(missing))
-
-
-def missing_of(group: Group, fields: Collection[str], settings: Settings, ask: Ask) -> dict[str, str]:
-    """Return a sentence for each of these fields of a group that names a place which must be there and is not."""
-    named = [(name, place) for name in fields for place in places_named(group, [name], settings) if place.must]
-    answers = ask([place.question for _, place in named])
-    return {
-        name: place.sentence(checked)
-        for (name, place), checked in zip(named, answers, strict=True)
-        if checked.is_missing
-    }
 
 
 def _destinations(group: Group, kind: DestinationKind) -> list[Destination]:

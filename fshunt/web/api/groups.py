@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from fshunt.db.queries.rows import find_domain_id
 from fshunt.hunting.group import Group
-from fshunt.hunting.group_fields import GROUP_FIELDS, model_values
+from fshunt.hunting.group_fields import GROUP_FIELDS, Field, FieldKind, model_values
 from fshunt.hunting.validation import check_domain
 from fshunt.services import groups, rights
+from fshunt.services.destination_checks import check_places
 from fshunt.services.forecast import forecast_json, next_caller
 from fshunt.services.group_search import matching
 from fshunt.services.groups import details_of
+from fshunt.services.questions import Questions
 from fshunt.services.rights import Access, Action
 from fshunt.services.serialize import group_json
 from fshunt.services.versions import version_of_group
@@ -22,6 +25,7 @@ from fshunt.web.api.bodies import Body, text_field
 from fshunt.web.api.errors import BadFields
 from fshunt.web.api.now import live_group
 from fshunt.web.api.operations import Asked, address_of, left_out, operation
+from fshunt.web.parts import parts
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -57,10 +61,44 @@ def list_groups(asked: Asked, s: Session) -> Answer:
     )
 
 
+FORCE = Field(
+    name="force",
+    kind=FieldKind.FLAG,
+    label="Save a voicemail box that FreeSWITCH does not know, too",
+    help="Save a voicemail box that FreeSWITCH does not know.",
+)
+
+
+def check_new(asked: Asked, domain: str) -> tuple[str, ...]:
+    """Ask the switches for the places that a new group names, before it is added; return warnings."""
+    fields = _fields({name: value for name, value in asked.values.items() if name != "pilot"})
+    return _checked(asked, Group(id=0, domain=domain, pilot=asked.values["pilot"]), fields)
+
+
+def check_changed(asked: Asked, domain: str, pilot: str) -> tuple[str, ...]:
+    """Ask the switches for the places that a change of a group names; return warnings."""
+    own = rights.own_fields(asked.access, asked.values)
+    with asked.reading() as s:
+        group = rights.group_for(s, asked.access, domain, pilot)
+    asked.check_version(version_of_group(group))
+    return _checked(asked, group, _fields({name: value for name, value in own.items() if name != "pilot"}))
+
+
+def _checked(asked: Asked, group: Group, fields: dict[str, Any]) -> tuple[str, ...]:
+    """Raise BadFields for a box that is missing, unless the program insists."""
+    ask = Questions(parts().store).check
+    findings = check_places(replace(group, **fields), list(fields), asked.settings, ask)
+    if findings.by_field and not asked.query["force"]:
+        raise BadFields(findings.by_field)
+    return findings.check(force=True).warnings
+
+
 @operation(
     "POST",
     COLLECTION,
     action=Action.ADD_GROUP,
+    before=check_new,
+    query=(FORCE,),
     body=NEW_GROUP,
     example={"pilot": "5200", "name": "Support", "policy": "circular", "rings": 3, "voicemail": "1001"},
     kind="group",
@@ -85,6 +123,8 @@ def show_group(asked: Asked, s: Session, domain: str, pilot: str) -> Answer:
     "PATCH",
     ONE,
     action=Action.CHANGE_GROUP,
+    before=check_changed,
+    query=(FORCE,),
     body=CHANGED_GROUP,
     example={"name": "Sales and support", "cycles": 2, "prefix": None},
     kind="group",
@@ -131,7 +171,7 @@ def answer_group(
     [details] = details_of(s, [group])
     return Answer(
         group_json(details, asked.settings.seconds_per_ring),
-        warnings=[*(warnings or ()), *groups.warnings_of(s, group)],
+        warnings=[*(warnings or ()), *asked.warnings, *groups.warnings_of(s, group)],
         version=version_of_group(group),
         location=address_of("domains", group.domain, "groups", group.pilot) if is_new else None,
     )

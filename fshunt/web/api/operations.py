@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -65,6 +65,7 @@ class Operation:
     repeatable: bool = False
     status: HTTPStatus = HTTPStatus.OK
     own_transactions: bool = False
+    before: Callable[..., tuple[str, ...]] | None = None
     stream: bool = False
 
     @property
@@ -96,6 +97,8 @@ class Asked:
     settings: Settings
     values: dict[str, Any]
     query: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+    """What was found before the transaction."""
 
     def check_version(self, version: str) -> None:
         """Raise ChangedMeanwhile unless the program has seen this version, or does not care."""
@@ -131,6 +134,8 @@ def respond(op: Operation, path: Mapping[str, str]) -> Response:
     if op.method == "GET":
         with asked.reading() as s:
             return _response(op, asked, op.view(asked, s, **values))
+    if op.before is not None:
+        asked = replace(asked, warnings=op.before(asked, **values))
     with parts().store.writing() as s:
         audit.acting(s, Actor(access.name, Entrance.API, request.remote_addr))
         return _changed(op, asked, s, values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
@@ -53,7 +54,7 @@ def save(domain: str, pilot: str) -> Response:
     return back_to(saved.group, saved.change_id)
 
 
-def _missing(domain: str, pilot: str) -> dict[str, str]:
+def _missing(domain: str, pilot: str) -> Mapping[str, str]:
     """Ask the switches for the boxes that the form names anew: a daemon answers, before the transaction begins."""
     with reading() as s:
         group = rights.group_for(s, access(), domain, pilot)
@@ -63,10 +64,10 @@ def _missing(domain: str, pilot: str) -> dict[str, str]:
         return {}
     changed = replace(group, **form.columns.model_values(values))
     names = differing(form.columns.fields, values, columns_of(group))
-    return destination_checks.missing_of(changed, names, parts().settings, Questions(parts().store).check)
+    return destination_checks.check_places(changed, names, parts().settings, Questions(parts().store).check).by_field
 
 
-def _save(domain: str, pilot: str, missing: dict[str, str]) -> Saved:
+def _save(domain: str, pilot: str, missing: Mapping[str, str]) -> Saved:
     with writing() as s:
         group = group_to_change(s, domain, pilot, Action.CHANGE_GROUP)
         form = GroupForm.sent(group, access(), request.form)

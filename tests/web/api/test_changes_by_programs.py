@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from fshunt.freeswitch.dialplan_lookup import Answer as ByASwitch
 from fshunt.services import groups
 from fshunt.services.live import NOBODY_WATCHES
-from tests.web.api.conftest import BLOCK, GROUP
+from fshunt.services.questions import NO_DAEMON, Questions
+from fshunt.services.switch_checks import FOUND, Checked, QuestionKind
+from tests.web.api.conftest import BLOCK, GROUP, HIDDEN
 from tests.web.people import ADMIN, PROVIDER
 
 GROUPS = "/domains/pbx.test/groups"
@@ -201,3 +204,53 @@ def test_lists_come_in_pages(of_provider):
     changes = of_provider.get("/changes?limit=3").json
     rest = of_provider.get(changes["next_page"].removeprefix("/api/v1")).json
     assert changes["changes"][-1]["id"] == rest["changes"][0]["id"] + 1
+
+
+@pytest.fixture
+def switches(monkeypatch):
+    """Switches that have the boxes 1001 and 1002 alone; what they were asked, in order."""
+    asked = []
+
+    def check(_questions, wanted):
+        asked.extend((each.kind.value, each.arguments[0]) for each in wanted)
+        missing = Checked(ByASwitch.NOT_FOUND, "no such user")
+        known = {"1001", "1002"}
+        return [
+            missing if each.kind is QuestionKind.BOX and each.arguments[0] not in known else FOUND for each in wanted
+        ]
+
+    monkeypatch.setattr(Questions, "check", check)
+    return asked
+
+
+NO_BOX = "Voicemail box 1009 of pbx.test: not found (no such user)."
+
+
+def test_a_box_that_no_switch_has_is_refused_beside_its_field(of_admin, switches):
+    version = of_admin.get(GROUP).headers["ETag"]
+    wrong = {"voicemail": "1009", "on_busy": "voicemail:1009", "on_no_answer": "voicemail:1002", "name": "Shop"}
+    answer = of_admin.change("PATCH", GROUP, wrong)
+    assert (answer.status_code, answer.json["code"]) == (422, "bad-value")
+    assert answer.json["errors"] == [{"field": name, "detail": NO_BOX} for name in ("voicemail", "on_busy")]
+    assert of_admin.get(GROUP).headers["ETag"] == version, "nothing is saved"
+    forced = of_admin.change("PATCH", f"{GROUP}?force=true", wrong)
+    assert (forced.status_code, forced.json["warnings"]) == (200, [NO_BOX])
+    assert of_admin.get(GROUP).json["group"]["voicemail"] == "1009"
+
+
+def test_the_switches_are_asked_for_what_is_named_and_for_nothing_else(of_provider, of_admin, switches):
+    assert of_admin.change("PATCH", GROUP, {"name": "Shop"}).status_code == 200
+    assert of_admin.change("PATCH", HIDDEN, {"voicemail": "1009"}).status_code == 404
+    assert of_admin.ask("PATCH", GROUP, {"voicemail": "1009"}, If_Match='"old"').status_code == 412
+    assert switches == []
+    assert of_admin.change("PATCH", GROUP, {"voicemail": "1002", "on_busy": "transfer:6000"}).json["warnings"] == []
+    assert switches == [("box", "1002"), ("number", "6000")]
+    refused = of_provider.ask("POST", GROUPS, {"pilot": "5200", "voicemail": "1009"})
+    assert (refused.status_code, refused.json["detail"]) == (422, NO_BOX)
+    assert of_provider.get(f"{GROUPS}/5200").status_code == 404
+
+
+def test_where_nobody_can_be_asked_a_save_says_that_nothing_was_checked(of_admin):
+    answer = of_admin.change("PATCH", GROUP, {"voicemail": "1009"})
+    assert answer.status_code == 200
+    assert answer.json["warnings"] == [f"Voicemail box 1009 of pbx.test: not checked ({NO_DAEMON})."]
