@@ -478,6 +478,16 @@ class KnownBrowser(Base):
     used_at: Mapped[datetime]
 
 
+class RecoveryCode(Base):
+    """A code that lets its user in once in place of a one-time code. ``code_hash`` is its SHA-256."""
+
+    __tablename__ = "recovery_codes"
+
+    code_hash: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    made_at: Mapped[datetime]
+
+
 class Invitation(Base):
     """A link by which a user sets a password, once. A user has one at most."""
 

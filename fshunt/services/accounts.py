@@ -26,6 +26,7 @@ from fshunt.hunting.validation import check_domain, check_token_name, check_user
 from fshunt.services.audit import ChangeKind, Subject, actor_of, record
 from fshunt.services.one_time_codes import new_totp_secret, step_of, totp_uri
 from fshunt.services.random_secrets import hash_of, new_secret
+from fshunt.services.recovery_codes import remove_codes
 from fshunt.services.users import Role, Scope, Token, User, read_scopes, token_of, user_of
 
 __all__ = [
@@ -363,6 +364,7 @@ def disable_totp(s: Session, name: str) -> User:
     row = _row(s, name, lock=True)
     had = row.totp_secret is not None
     row.totp_secret = row.totp_step = None
+    remove_codes(s, row.id)
     s.flush()
     _record_user(s, row, ChangeKind.SET, before={"totp": had}, after={"totp": False})
     return _whole(s, row)

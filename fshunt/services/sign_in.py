@@ -23,8 +23,9 @@ from fshunt.db.queries import accounts as account_rows
 from fshunt.db.queries import sign_in as rows
 from fshunt.db.queries.sign_in import Tries
 from fshunt.errors import SignInFailed, SlowDown
-from fshunt.services import passwords
+from fshunt.services import passwords, recovery_codes
 from fshunt.services.accounts import get_user_by_id
+from fshunt.services.audit import Actor, Entrance, acting
 from fshunt.services.one_time_codes import step_of
 from fshunt.services.random_secrets import hash_of, new_secret
 from fshunt.services.rights import Access, access_of
@@ -171,7 +172,7 @@ def check_code(
     device: str | None = None,
     now: datetime | None = None,
 ) -> str:
-    """Check the one-time code that a session awaits, and return the secret of the session that takes its place.
+    """Check the one-time or recovery code that a session awaits, and return the secret of the session after it.
 
     Raises SignInFailed (also where no session awaits a code), or SlowDown.
     """
@@ -184,15 +185,24 @@ def check_code(
         keys = _keys(s, row.name, row, address, device)
         _check_pauses(rows.tries_of(s, keys), at)
         _count_try(s, keys, at)
-        step = None if row.totp_secret is None else step_of(row.totp_secret, code, at)
-        right = step is not None and rows.use_step(s, row.id, step)
-        if right:
+        if _is_right(s, row, code, at, address):
             _forgive(s, keys, all_failures=True)
             if device is not None:
                 rows.know_browser(s, row.id, _browser_hash(row.id, device), at)
             rows.end_session(s, waiting.id_hash)
             return start_session(s, row.id, address=waiting.address, agent=waiting.agent, now=at)
     raise SignInFailed(WRONG_CODE)  # after the transaction, whose count of the failure must stay
+
+
+def _is_right(s: Session, row: models.User, code: str, at: datetime, address: str | None) -> bool:
+    """Whether a code is one of the app that was not used yet, or a recovery code; it is used up."""
+    if row.totp_secret is None:
+        return False
+    step = step_of(row.totp_secret, code, at)
+    if step is not None:
+        return rows.use_step(s, row.id, step)
+    acting(s, Actor(row.name, Entrance.PAGE, address))
+    return recovery_codes.use_code(s, row.id, row.name, code)
 
 
 def start_session(

@@ -97,10 +97,16 @@ class SignInForm(BaseForm):
 
 
 class CodeForm(BaseForm):
-    """The one-time code of an app."""
+    """The one-time code of an app, or a recovery code."""
 
-    code = StringField(lazy_gettext("Code from your app"), [required, short])
+    code = StringField(lazy_gettext("Code from your app"), [short])
+    recovery = StringField(lazy_gettext("Recovery code"), [short])
     next = HiddenField()
+
+    def validate_code(self, field: StringField) -> None:
+        """One of the two is enough."""
+        if not field.data and not self.recovery.data:
+            raise StopValidation(gettext("Enter the code that your app shows, or a recovery code."))
 
 
 class NewPasswordForm(BaseForm):

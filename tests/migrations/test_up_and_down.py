@@ -7,7 +7,18 @@ from sqlalchemy import bindparam, inspect, text
 
 from fshunt.db import migrate
 from fshunt.db.engine import open_engine, open_store
-from fshunt.db.models import Base, Grant, IdempotencyKey, Invitation, KnownBrowser, SignInTries, Token, User, WebSession
+from fshunt.db.models import (
+    Base,
+    Grant,
+    IdempotencyKey,
+    Invitation,
+    KnownBrowser,
+    RecoveryCode,
+    SignInTries,
+    Token,
+    User,
+    WebSession,
+)
 from fshunt.db.queries import calls, daemons, hunts, live, questions, queue, web_processes
 from fshunt.db.queries.web_processes import WebProcessRow
 from fshunt.db.types import UtcDateTime
@@ -79,6 +90,7 @@ def add_account(s, group_id):
     s.add(Grant(user_id=1, group_id=group_id))
     s.add(WebSession(id_hash="h1", user_id=1, created_at=NOON, used_at=NOON))
     s.add(KnownBrowser(id_hash="h2", user_id=1, used_at=NOON))
+    s.add(RecoveryCode(code_hash="h8", user_id=1, made_at=NOON))
     s.add(Invitation(token_hash="h3", user_id=1, made_by="ben", expires_at=NOON))
     s.add(Token(token_hash="h4", user_id=1, name="wallboard", scopes="read", created_at=NOON))
     s.add(SignInTries(key="account:h5", failures=1, last_at=NOON))
@@ -160,6 +172,7 @@ def test_0009_is_taken_back_without_loss_of_what_0008_had(empty_database_url):
     assert not any(rows(url, *ACCOUNTS).values())
 
 
+LATER = ("idempotency_keys", "called_back", "recovery_codes")
 LIVE = ("live_watches", "live_phones", "switch_questions")
 
 
@@ -168,7 +181,7 @@ def test_0012_is_taken_back_without_loss_of_what_0011_had(empty_database_url):
     migrate.upgrade(url)
     fill(url)
     assert all(rows(url, *LIVE).values())
-    others = set(Base.metadata.tables) - {*LIVE, "idempotency_keys", "called_back", "announcements", "compatibility"}
+    others = set(Base.metadata.tables) - {*LIVE, *LATER, "announcements", "compatibility"}
     kept = rows(url, *others)
     migrate.downgrade(url, "0011")
     assert tables(url).isdisjoint(LIVE)
@@ -177,8 +190,25 @@ def test_0012_is_taken_back_without_loss_of_what_0011_had(empty_database_url):
     assert rows(url, *others) == kept
 
 
+def test_0017_is_taken_back_without_loss_of_what_was_before(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url)
+    fill(url)
+    assert rows(url, "recovery_codes")["recovery_codes"]
+    migrate.downgrade(url, "0017")
+    others = set(Base.metadata.tables) - {"recovery_codes", "announcements", "compatibility"}
+    kept = rows(url, *others)
+    migrate.downgrade(url, BEFORE_0017)
+    assert "recovery_codes" not in tables(url)
+    assert rows(url, *others) == kept
+    migrate.upgrade(url, "0017")
+    assert rows(url, *others, "recovery_codes") == kept | {"recovery_codes": []}
+
+
+BEFORE_0017 = "0014"
+
 HOURS = ("business_hours", "holidays")
-WEB = ("web_processes", "idempotency_keys", "called_back")
+WEB = ("web_processes", "idempotency_keys", "called_back", "recovery_codes")
 
 
 def test_0010_is_taken_back_without_loss_of_what_0009_had(empty_database_url):
@@ -211,9 +241,8 @@ def test_what_belongs_to_a_user_or_a_group_goes_with_it(database_url):
     with store.writing() as s:
         s.execute(text("DELETE FROM users"))
     store.close()
-    assert not any(
-        rows(database_url, "web_sessions", "known_browsers", "invitations", "tokens", "idempotency_keys").values()
-    )
+    theirs = ("web_sessions", "known_browsers", "recovery_codes", "invitations", "tokens", "idempotency_keys")
+    assert not any(rows(database_url, *theirs).values())
 
 
 def rows(url, *tables):

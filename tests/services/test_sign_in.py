@@ -6,11 +6,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from fshunt.db.models import SignInTries
+from fshunt.db.models import RecoveryCode, SignInTries
 from fshunt.db.queries import sign_in as rows
 from fshunt.errors import SignInFailed, SlowDown
-from fshunt.services import accounts, passwords, sign_in
+from fshunt.services import accounts, audit, passwords, recovery_codes, sign_in
+from fshunt.services.audit import Subject
 from fshunt.services.one_time_codes import code_at, new_totp_secret, step_at
+from fshunt.services.random_secrets import hash_of
 from fshunt.services.sign_in import Limits
 from fshunt.services.users import Role
 from tests.support.accounts import PASSWORD, add_user, quick_hashes
@@ -468,3 +470,63 @@ def test_a_browser_is_known_once_the_code_was_right(store, ana, totp):
     with pytest.raises(SlowDown):
         sign_in_at(store, 60.1, address=ELSEWHERE)
     assert sign_in_at(store, 60.1, device=device).needs_code
+
+
+# Recovery codes
+
+
+@pytest.fixture
+def recovery(store, ana, totp):
+    """Ana's recovery codes."""
+    with store.writing() as s:
+        return recovery_codes.new_codes(s, ana.id, ana.name, now=NOON)
+
+
+def recover(store, ana, written, seconds=0.0):
+    half = start(store, ana, seconds, awaits_code=True)
+    return sign_in.check_code(store, half, written, address=HERE, now=after(seconds + 1))
+
+
+def test_each_recovery_code_lets_in_once_however_it_is_written(store, ana, recovery):
+    assert len({*recovery}) == recovery_codes.MANY
+    assert all(len(code.replace("-", "")) >= 23 for code in recovery), "at least 112 bits"
+    for written in (recovery[0], recovery[1].lower(), f" {recovery[2].replace('-', ' ')} "):
+        whole = recover(store, ana, written)
+        assert not find(store, whole, 2).awaits_code
+        with pytest.raises(SignInFailed):
+            recover(store, ana, written)
+    with store.reading() as s:
+        assert recovery_codes.left(s, ana.id) == recovery_codes.MANY - 3
+        used = audit.history(s, subject=Subject.USER, key="Ana", limit=1)[0]
+    assert (used.actor, used.before, used.after) == ("Ana", {"recovery_codes": 6}, {"recovery_codes": 5})
+
+
+def test_a_recovery_code_is_of_its_own_user_and_the_database_has_hashes_alone(store, ana, recovery):
+    ben = add_user(store, "ben", password=PASSWORD)
+    with store.writing() as s:
+        accounts.enable_totp(s, "ben", secret := new_totp_secret(), code_at(secret, step_at(NOON)), now=NOON)
+    with pytest.raises(SignInFailed):
+        recover(store, ben, recovery[0])
+    with store.reading() as s:
+        stored = set(s.scalars(select(RecoveryCode.code_hash)))
+    assert stored == {hash_of(code.replace("-", "")) for code in recovery}
+
+
+def test_new_recovery_codes_and_the_end_of_one_time_codes_end_the_old_ones(store, ana, recovery):
+    with store.writing() as s:
+        newer = recovery_codes.new_codes(s, ana.id, ana.name)
+    with pytest.raises(SignInFailed):
+        recover(store, ana, recovery[0])
+    assert recover(store, ana, newer[0])
+    with store.writing() as s:
+        accounts.disable_totp(s, "ana")
+        assert recovery_codes.left(s, ana.id) == 0
+
+
+def test_guesses_at_recovery_codes_are_slowed_as_those_at_one_time_codes(store, ana, recovery):
+    wrong = "-".join(["AAAAAA"] * 4)
+    for _ in range(sign_in.FREE_TRIES + 1):
+        with pytest.raises(SignInFailed):
+            recover(store, ana, wrong)
+    with pytest.raises(SlowDown):
+        recover(store, ana, recovery[0])

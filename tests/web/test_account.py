@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask import Flask
 
@@ -121,3 +123,32 @@ def test_a_language_or_zone_that_is_not_offered_changes_nothing(provider: Browse
     with office.reading() as s:
         user = accounts.get_user(s, PROVIDER)
     assert (user.language, user.time_zone) == (None, None)
+
+
+def test_recovery_codes_are_shown_once_and_one_lets_in_without_the_phone(app: Flask, admin: Browser) -> None:
+    turn_on_codes(admin)
+    codes = re.findall(r'class="secret">([A-Z2-7-]{27})<', admin.page.text)
+    assert len(codes) == 8
+    assert codes[0] not in admin.get("/account").text
+    assert "8 left" in admin.get("/account").text
+    elsewhere = Browser(app)
+    elsewhere.sign_in(ADMIN)
+    elsewhere.get("/sign-in/code")
+    wrong = elsewhere.send("/sign-in/code", {"recovery": "AAAAAA-AAAAAA-AAAAAA-AAAAAA", "code": ""})
+    assert wrong.status_code == 401
+    assert 'id="recovery-error"' in wrong.text
+    assert elsewhere.send("/sign-in/code", {"recovery": codes[0], "code": ""}).status_code == 303
+    assert "7 left" in elsewhere.get("/account").text
+
+
+def test_new_recovery_codes_need_the_password(admin: Browser) -> None:
+    assert admin.get("/account/recovery-codes").status_code == 303, "there are none without one-time codes"
+    turn_on_codes(admin)
+    old = re.findall(r'class="secret">([A-Z2-7-]{27})<', admin.page.text)
+    admin.get("/account/recovery-codes")
+    assert admin.send("/account/recovery-codes", {"password": "wrong"}).status_code == 422
+    new = re.findall(
+        r'class="secret">([A-Z2-7-]{27})<', admin.send("/account/recovery-codes", {"password": PASSWORD}).text
+    )
+    assert len(new) == 8
+    assert not set(new) & set(old)

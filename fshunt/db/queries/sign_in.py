@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from fshunt.db.models import KnownBrowser, SignInTries, User, WebSession
+from fshunt.db.models import KnownBrowser, RecoveryCode, SignInTries, User, WebSession
 from fshunt.db.statements import insert_into
 
 MAX_BROWSERS = 10
@@ -145,6 +145,25 @@ def use_step(s: Session, user_id: int, step: int) -> bool:
     """Use a step of TOTP up; return False if its code, or a later one, was used before."""
     fresh = (User.totp_step < step) | User.totp_step.is_(None)
     return _count(s, update(User).where(User.id == user_id, fresh).values(totp_step=step)) > 0
+
+
+def replace_recovery_codes(s: Session, user_id: int, hashes: Collection[str], now: datetime) -> None:
+    """Give a user these recovery codes in place of those there were."""
+    s.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
+    s.add_all(RecoveryCode(code_hash=each, user_id=user_id, made_at=now) for each in hashes)
+    s.flush()
+
+
+def count_recovery_codes(s: Session, user_id: int) -> int:
+    """Return how many recovery codes a user has left."""
+    query = select(func.count()).select_from(RecoveryCode).where(RecoveryCode.user_id == user_id)
+    return s.scalar(query) or 0
+
+
+def use_recovery_code(s: Session, user_id: int, code_hash: str) -> bool:
+    """Use a recovery code up; return False if the user has none such."""
+    mine = delete(RecoveryCode).where(RecoveryCode.user_id == user_id, RecoveryCode.code_hash == code_hash)
+    return _count(s, mine) > 0
 
 
 def set_hash(s: Session, user_id: int, old: str, new: str) -> None:

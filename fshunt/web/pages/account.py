@@ -10,7 +10,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask_babel import lazy_gettext
 
 from fshunt.errors import BadValue, SignInFailed, SlowDown
-from fshunt.services import accounts, one_time_codes, passwords, sign_in
+from fshunt.services import accounts, one_time_codes, passwords, recovery_codes, sign_in
 from fshunt.web.forms import BaseForm, ChangePasswordForm, PasswordForm, ReadingForm, StartCodesForm
 from fshunt.web.parts import parts
 from fshunt.web.problems import retry_after
@@ -25,7 +25,6 @@ ISSUER = "fshunt"
 DONE = {
     "saved": lazy_gettext("Saved."),
     "password": lazy_gettext("The password is changed. All other sessions have ended."),
-    "codes": lazy_gettext("From now on, signing in needs a code from your app."),
     "no-codes": lazy_gettext("Signing in needs no code any more."),
     "session": lazy_gettext("The session has ended."),
     "sessions": lazy_gettext("All other sessions have ended."),
@@ -88,13 +87,33 @@ def codes() -> Response | str:
         sign_in.verify_again(parts().store, known.user.id, form.password.data, address=request.remote_addr)
         with writing() as s:
             accounts.enable_totp(s, known.user.name, form.secret.data, form.code.data)
+            made = recovery_codes.new_codes(s, known.user.id, known.user.name)
     except (SignInFailed, SlowDown) as error:
         form.refuse("password", in_language(str(error)))
         return retry_after(_codes_page(form), error)
     except BadValue as error:
         form.refuse("code", in_language(str(error)))
         return _codes_page(form)
-    return _back("codes")
+    return _form_page("account_recovery.html", form, made=made)
+
+
+@pages.route("/recovery-codes", methods=["GET", "POST"])
+@for_signed_in
+def recovery() -> Response | str:
+    """Make recovery codes in place of those there were, and show them this once."""
+    form, known = PasswordForm(), signed_in()
+    if not known.user.has_totp:
+        return _back()
+    if not form.is_sent_well():
+        return _form_page("account_recovery.html", form)
+    try:
+        sign_in.verify_again(parts().store, known.user.id, form.password.data, address=request.remote_addr)
+    except (SignInFailed, SlowDown) as error:
+        form.refuse("password", in_language(str(error)))
+        return retry_after(_form_page("account_recovery.html", form), error)
+    with writing() as s:
+        made = recovery_codes.new_codes(s, known.user.id, known.user.name)
+    return _form_page("account_recovery.html", form, made=made)
 
 
 @pages.route("/one-time-codes/end", methods=["GET", "POST"])
@@ -131,8 +150,9 @@ def _page(form: ReadingForm) -> Response:
     user = signed_in().user
     with reading() as s:
         sessions = sign_in.list_sessions(s, user.id)
+        recovery_left = recovery_codes.left(s, user.id)
     done = DONE.get(request.args.get("done", ""))
-    return _form_page("account.html", form, user=user, sessions=sessions, done=done)
+    return _form_page("account.html", form, user=user, sessions=sessions, recovery_left=recovery_left, done=done)
 
 
 def _back(done: str | None = None) -> Response:

@@ -74,12 +74,12 @@ def check_code() -> Response:
         secret = sign_in.check_code(
             parts().store,
             known.secret,
-            form.code.data,
+            form.recovery.data or form.code.data,
             address=request.remote_addr,
             device=request.cookies.get(cookies.BROWSER),
         )
     except (SignInFailed, SlowDown) as error:
-        form.refuse("code", in_language(str(error)))
+        form.refuse("recovery" if form.recovery.data else "code", in_language(str(error)))
         return retry_after(_code_page(form, kept, _status(error)), error)
     csrf.bind_to(secret)
     answer = _continued(kept)
