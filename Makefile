@@ -9,7 +9,7 @@ WORKERS ?= $(shell expr $$(nproc) + 1)
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo demo-web test test-faults test-load check format test-live bench clean
+.PHONY: help venv demo demo-web screenshots test test-faults test-load check format test-live bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ demo: $(STAMP) ## show an office with five agents on a simulated FreeSWITCH, cal
 
 demo-web: $(STAMP) ## open the web pages of such an office, with callers until Ctrl-C
 	$(BIN)/fshunt demo --web $(ARGS)
+
+screenshots: $(STAMP) ## take pictures of all web pages, light and dark, wide and narrow, into build/screenshots
+	$(BIN)/python -m tests.browser.screenshots build/screenshots $(ARGS)
 
 test: $(STAMP) ## run all tests except the long ones; live tests only if FSHUNT_LIVE_FREESWITCH is set
 	$(PYTEST) -m "not faults and not second_database" $(ARGS)

@@ -138,7 +138,7 @@ def _make_groups(s: Session) -> list[Group]:
     zone = local_zone()
     groups.add_group(
         s, DOMAIN, SALES, name="Sales", policy="circular", ring_time=RingTime(rings=3), voicemail="1005",
-        when_busy=WhenBusy.QUEUE, wrap_up_seconds=5, prefix="Sales", time_zone=zone,
+        when_busy=WhenBusy.QUEUE, wrap_up_seconds=5, hunt_timeout=120, prefix="Sales", time_zone=zone,
     )  # fmt: skip
     groups.add_group(
         s, DOMAIN, SUPPORT, name="Support", policy="uniform", ring_time=RingTime(rings=2), voicemail="1101",

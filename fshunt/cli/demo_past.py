@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid as uuids
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -50,7 +51,8 @@ def write_past(store: Store, group: Group, *, now: datetime, a_day: int, noted_b
 
 def _write_call(s: Session, group: Group, hunt_id: str, call: PastCall) -> None:
     calls.open_call(
-        s, hunt_id, uuid=f"{hunt_id}-uuid", domain=group.domain, pilot=group.pilot, group_name=group.name,
+        s, hunt_id, uuid=str(uuids.uuid5(uuids.NAMESPACE_OID, hunt_id)), domain=group.domain, pilot=group.pilot,
+        group_name=group.name,
         policy=group.policy, caller_number=call.number, caller_name=call.name, started_at=call.began,
         policy_input=call.policy_input.to_json(), node=NODE,
     )  # fmt: skip
