@@ -46,7 +46,8 @@ AFTER_GONE_SECONDS = 2.0  # from the caller's hang-up to the bridge's completion
 SAFE_EXIT_SECONDS = 0.05  # an `exit` sooner than 30 ms after `connect` can leave the caller parked for ever (fact 7)
 FAREWELL_SECONDS = 1.0  # for `exit` to be read and our close to be seen
 HAND_BACK_SECONDS = 2.0  # for `connect` to be answered when the call is only handed back
-BUFFER = Bounds(events=1000, bytes=32 * 1024 * 1024)  # of a channel with 1 MB of variables each event has them all
+# Of a channel with 1 MB of variables each event has them all, and dozens come while a busy machine sets up a hunt.
+BUFFER = Bounds(events=1000, bytes=64 * 1024 * 1024)
 
 _UUID = re.compile(r"[!-~]{1,256}")  # FreeSWITCH can be set to use the caller's Call-ID: then it may be anything
 

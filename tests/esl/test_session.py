@@ -454,7 +454,7 @@ def test_a_flood_instead_of_a_reply_is_bounded() -> None:
 def test_few_big_events_instead_of_a_reply_are_bounded_too() -> None:
     big = event("CHANNEL_PARK", ("variable_x", "x" * (reader.MAX_BODY_BYTES - 200)))
     with talking() as (call, switch):
-        flood = gevent.spawn(switch.say, big * 10)
+        flood = gevent.spawn(switch.say, big * 20)
         with pytest.raises(ProtocolError, match="flood"):
             call.send(command("linger 5"), WAIT_SECONDS)
         flood.kill()
