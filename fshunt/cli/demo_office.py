@@ -111,10 +111,10 @@ def make_office(url: str) -> tuple[Account, ...]:
                 )  # fmt: skip
             for pilot in GIVEN:
                 accounts.grant(s, ADMIN, DOMAIN, pilot)
-        _change_a_little(store)
         now = datetime.now().astimezone()
         for group in made:
             write_past(store, group, now=now, a_day=CALLS_A_DAY[group.pilot], noted_by=ADMIN)
+        _change_a_little(store)
     finally:
         store.close()
     return known

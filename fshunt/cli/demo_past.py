@@ -14,6 +14,7 @@ from fshunt.db.queries import call_search, calls, hunts
 from fshunt.hunting.group import Group
 from fshunt.hunting.states import Result
 from fshunt.services import call_back
+from fshunt.services.audit import Actor, Entrance, acting
 from fshunt.simulator.scenarios.past_calls import RING_SECONDS, PastCall, past_calls
 from fshunt.simulator.scenarios.workday import CALLERS
 
@@ -30,6 +31,7 @@ def write_past(store: Store, group: Group, *, now: datetime, a_day: int, noted_b
     """
     random = Random(group.pilot)  # noqa: S311 each run has the same story
     with store.writing() as s:
+        acting(s, Actor(noted_by, Entrance.PAGE, "127.0.0.1"))
         missed, last = [], None
         made = past_calls(group, CALLERS, now=now, days=DAYS, a_day=a_day, random=random)
         for number, call in enumerate(made):

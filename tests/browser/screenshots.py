@@ -8,6 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Error
 
+from fshunt.simulator.scenarios.workday import DOMAIN, SALES
 from tests.browser.chromium import NARROW, WIDE, People, path_of_chromium, running_browser
 from tests.browser.office import running_office
 from tests.browser.pages import Shown, everything
@@ -33,6 +34,7 @@ def main(folder: Path, names: list[str]) -> int:
         people = People(browser, office)
         office.begin_workday()
         people.page().wait_for_timeout(MORNING_SECONDS * 1000)
+        take_for_readme(people, folder)
         for shown in everything():
             if not names or any(name in shown.name for name in names):
                 try:
@@ -41,6 +43,20 @@ def main(folder: Path, names: list[str]) -> int:
                     failed.append(f"{shown.name}: {error.message.splitlines()[0]}")
     print(*failed, sep="\n", file=sys.stderr)
     return 1 if failed else 0
+
+
+def take_for_readme(people: People, folder: Path) -> None:
+    """Take the two pictures of README.md: the page of a group, and a member's page on a phone."""
+    for name, role, path, options in (
+        ("group", "admin", f"/groups/{DOMAIN}/{SALES}", {"viewport": {"width": 1180, "height": 900}}),
+        ("member", "member", "/me", {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}),
+    ):
+        page = people.page(role, **options)
+        page.goto(path)
+        # So long that the live part has what the daemon sees.
+        page.wait_for_timeout(3000)
+        page.screenshot(path=folder / f"readme-{name}.png")
+        page.context.close()
 
 
 def take(people: People, shown: Shown, folder: Path) -> None:

@@ -32,6 +32,12 @@ TOO_WIDE = """() => {
 """What sticks out on the right; nothing is allowed to be scrolled sideways."""
 
 
+OVERPRINTED = """() => [...document.querySelectorAll(".stacks td[data-label]")]
+  .filter((each) => parseFloat(getComputedStyle(each).paddingLeft) < 112)
+  .map((each) => each.outerHTML.slice(0, 120))"""
+"""Cells of a card whose text begins where their label stands."""
+
+
 def found_by_axe(page: Page) -> list[str]:
     """Return what is wrong, a line for each element."""
     # The page's own policy refuses scripts of others; axe is run by the debugger, which it does not bind.
@@ -47,5 +53,6 @@ def test_a_page_has_no_fault_that_axe_finds_and_fits_a_small_phone(people: Peopl
         page.set_viewport_size(NARROW)  # type: ignore[arg-type]
         assert found_by_axe(page) == [], f"{scheme}, narrow"
         assert page.evaluate(TOO_WIDE) == []
+        assert page.evaluate(OVERPRINTED) == []
         assert page.locator("h1").count() == 1
         assert page.title().endswith(" · fshunt")
