@@ -6,7 +6,6 @@ import logging
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from itertools import takewhile
 
@@ -14,26 +13,20 @@ from gevent import getcurrent
 
 from fshunt.daemon.call.call_log import CallLog
 from fshunt.daemon.call.caller import caller_of
-from fshunt.daemon.call.delivery import Boxes, boxes_left, in_words, look_for_number
 from fshunt.daemon.call.finish import (
     CALLER_HUNG_UP,
     Detach,
     LeftRinging,
     Stopped,
-    context_of,
     give_up,
-    hang_up,
     hang_up_seen,
     leave_ringing,
-    leave_undelivered,
-    note_overflow,
     part,
     protect_talk,
-    reject,
     talk,
-    transfer,
 )
 from fshunt.daemon.call.late_phones import MetPhones, slot_beside
+from fshunt.daemon.call.leaving import Elsewhere, Leaving
 from fshunt.daemon.call.music import ContinuousMusic, HoldMusic
 from fshunt.daemon.call.offering import make_offers
 from fshunt.daemon.call.phone_lookup import Phones
@@ -41,10 +34,10 @@ from fshunt.daemon.call.phone_wait import PhoneWait
 from fshunt.daemon.call.planning import plan, resume
 from fshunt.daemon.call.queueing import Queueing
 from fshunt.daemon.call.replacing import forget_replacement, let_be_replaced
-from fshunt.daemon.call.returned import Returned, returned_of, take_back, transfer_target
+from fshunt.daemon.call.returned import Returned, returned_of, take_back
 from fshunt.daemon.call.ringing import Ringing, StageEnd
 from fshunt.daemon.call.selection import Chosen, all_phones, choose, is_on_another_call
-from fshunt.daemon.call.setup import answer_first, clear_presentation, greet, present
+from fshunt.daemon.call.setup import answer_first, greet, present
 from fshunt.daemon.call.waves import PAUSE_SECONDS, Waves, hold
 from fshunt.daemon.cluster.takeover import DetachedCall
 from fshunt.daemon.data.database import Deadline
@@ -56,7 +49,6 @@ from fshunt.esl.commands import UnsafeText
 from fshunt.esl.session import CallerGone, CallerReplaced, CallerTaken, CommandRefused, Session, SwitchLost
 from fshunt.freeswitch.offers import Offer, StageLegs
 from fshunt.hunting.availability import SkipReason
-from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.group import Member
 from fshunt.hunting.hunt import Hunt, Stage
 from fshunt.hunting.states import TRANSITIONS, HuntEvent, HuntState, Outcome, Result
@@ -92,8 +84,7 @@ class Call:
         self.hunt: Hunt | None = None
         self.gives_up_at = float("inf")
         """When the time of the whole hunt is over (``hunt_timeout``), of the monotonic clock."""
-        self.detached_result: Result | None = None
-        """The result of a call that continues without us, as a talk or in voicemail; None while it needs us."""
+        self._elsewhere = Elsewhere()
         self._deadline = Deadline(PLANNING_SECONDS, deps.monotonic)
         """Until when the call waits for the database."""
         self._began = deps.monotonic()
@@ -102,11 +93,13 @@ class Call:
         self._ringing: Ringing | None = None
         self._met = MetPhones()
         self._music = ContinuousMusic(session, None)
-        self._destination: Destination | None = None
-        self._failure: str | None = None
-        """In words, why the destination could not be reached, and where the caller is instead."""
         self._place = Place()
         """In the call queue: that of the caller in whose place this one was put, then the own."""
+
+    @property
+    def detached_result(self) -> Result | None:
+        """The result of a call that continues without us, as a talk or in voicemail; None while it needs us."""
+        return self._elsewhere.result
 
     # The way of a call.
 
@@ -338,7 +331,7 @@ class Call:
 
     def _answered(self, hunt: Hunt) -> None:
         """From here on the call outlives us, and nobody else is rung (invariant I6)."""
-        self.detached_result = Result.ANSWERED
+        self._elsewhere.result = Result.ANSWERED
         hunt.move(HuntEvent.ANSWERED)
         with suppress(SwitchLost):  # it is met again at once by the wait for the end of the talk
             protect_talk(self.session, self.caller)
@@ -357,49 +350,17 @@ class Call:
         part(self.session)
 
     def _leave(self, hunt: Hunt) -> None:
-        """Nobody took the call: on to the destination of the case, or to what else there is where it is not real."""
+        """Nobody took the call: on to the destination of the case."""
         self.session.check_caller()
         hunt.move(HuntEvent.EXHAUSTED)
         self._music.end()
         forget_replacement(self.session, self.caller)
-        self._destination = destination = hunt.destination().check()
-        value = destination.value or ""
-        match destination.kind:
-            case DestinationKind.VOICEMAIL:
-                self._to_a_box(hunt, [value, *hunt.group.boxes()])
-            case DestinationKind.TRANSFER:
-                self._transfer(hunt, value)
-            case DestinationKind.HANGUP:
-                reject(self.session, self.caller, value)
-                self._end(HuntEvent.DELIVERED, Result.REJECTED, hunt.why())
-
-    def _transfer(self, hunt: Hunt, number: str) -> None:
-        context = context_of(hunt.group, self.caller, self.deps.settings)
-        looked_for = look_for_number(self.session, number, context)
-        if looked_for.is_missing:
-            self._to_a_box(hunt, hunt.group.boxes(), looked_for.why)
-            return
-        clear_presentation(self.session, self.caller)
-        note_overflow(self.session, self.caller, hunt.group)
-        target = f"{number} XML {context}"
-        if not looked_for.controlled and not self._is_pilot(number, hunt.group.domain):
-            target = self._target_and_back(hunt, number, context)
-        transfer(self.session, self.caller, target)
-        self._end(HuntEvent.DELIVERED, Result.TRANSFERRED, hunt.why())
-
-    def _is_pilot(self, number: str, domain: str) -> bool:
-        """Whether the number is one of a group: a hunt has an end of its own, and begins with a plain transfer."""
-        return self.deps.group_cache.find(replace(self.caller, pilot=number, domain_variable=domain)) is not None
-
-    def _target_and_back(self, hunt: Hunt, number: str, context: str) -> str:
-        """Return the argument of a transfer that brings the caller back if it fails at once."""
-        group = hunt.group
-        daemons = self.deps.settings.given_controllers() or (self.session.local_address,)
-        return transfer_target(Returned(hunt.id, group.domain, number, tuple(group.boxes())), context, daemons)
+        end = partial(self._end, HuntEvent.DELIVERED)
+        Leaving(self.session, self.caller, hunt, self.call_log, self.deps, self._elsewhere, end).leave()
 
     def _take_back(self, returned: Returned) -> None:
         """Go on with a caller whom a transfer has left at once; the record is that of the hunt before it."""
-        self.detached_result = Result.FAILED  # as of a call that can do without us
+        self._elsewhere.result = Result.FAILED  # as of a call that can do without us
         try:
             take_back(self.session, self.caller, returned, self.deps)
         except Detach:
@@ -411,37 +372,12 @@ class Call:
         finally:
             self.session.close()
 
-    def _to_a_box(self, hunt: Hunt, boxes: list[str], *failures: str) -> None:
-        """On to the first voicemail box that is one; where there is none, to the dialplan's own fallback."""
-        delivery = Boxes(self.session, self.caller, hunt.group.domain, self.deps.settings, failures)
-
-        def on_leaving(box: str) -> None:
-            self._destination = Destination(DestinationKind.VOICEMAIL, box)
-            failed = delivery.failures
-            self.detached_result = Result.FAILED if failed else Result.VOICEMAIL
-            self._failure = in_words(failed, f"the caller reached voicemail box {box}") if failed else None
-            self.call_log.leaving(self.detached_result, self._failure or hunt.why(), self._destination)
-
-        reached = delivery.deliver(boxes_left(boxes, self.deps.settings), on_leaving)
-        if reached is not None:
-            hang_up(self.session, "NORMAL_CLEARING")
-            self._end(HuntEvent.DELIVERED, self.detached_result or Result.VOICEMAIL, self._failure or hunt.why())
-            return
-        instead = "the caller was hung up" if delivery.has_answered else "the caller was left to the dialplan"
-        self._failure = in_words(delivery.failures, instead)
-        self.call_log.failed(self._failure, self._destination)
-        self._end(HuntEvent.DELIVERED, Result.FAILED, self._failure)
-        if delivery.has_answered:
-            hang_up(self.session, "NORMAL_CLEARING")
-        else:
-            leave_undelivered(self.session, self.caller)
-
     def _taken(self, taken: CallerTaken) -> None:
         """Somebody else has the caller: the hunt is over, and nothing more is said to the switch about this caller.
 
         We stay to the end of the channel, as closing could tear the caller out of where they are (fact 7).
         """
-        self.detached_result = Result.TRANSFERRED
+        self._elsewhere.result = Result.TRANSFERRED
         with suppress(SwitchLost):
             self._music.end()
         who = None if taken.by is None else self.deps.monitor.extension_of(taken.by)
@@ -467,7 +403,7 @@ class Call:
             return
         if self.hunt is not None and (self.hunt.state, event) in TRANSITIONS:
             self.hunt.finish(event, result, reason)
-        self.call_log.closed(result, reason, self._destination, end_seen=end_seen)
+        self.call_log.closed(result, reason, self._elsewhere.destination, end_seen=end_seen)
 
     def _detach(self, *, stopping: bool = False) -> None:
         """The call continues without us. Its record is closed when its end is seen, where a switch is watched."""
@@ -475,10 +411,10 @@ class Call:
         if self.call_log.is_closed:
             return
         if hunt is None or not self.deps.takeover.can_watch:
-            words = self._failure or (WENT_ON if self.detached_result else STOPPED_RINGING)
+            words = self._elsewhere.failure or (WENT_ON if self.detached_result else STOPPED_RINGING)
             self._end(HuntEvent.DETACHED, result, words, end_seen=False)
             return
-        hunt.finish(HuntEvent.DETACHED, result, self._failure or WENT_ON)
+        hunt.finish(HuntEvent.DETACHED, result, self._elsewhere.failure or WENT_ON)
         self.call_log.detach(result if self.detached_result else "phones keep ringing")
         if not stopping:  # else the next daemon takes it over
             self.deps.takeover.watch(self._detached_call(hunt, result))
