@@ -5,6 +5,7 @@ The command line prints the sentence and leaves with ``exit_code``; the daemon l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import ceil
 
 
@@ -29,6 +30,16 @@ class BadValue(UsageError):
     """A value has a character or form that its kind does not allow (design, section 9)."""
 
     code = "bad-value"
+
+
+class BeyondLimits(UsageError):
+    """A group's administrator wants more than the provider allows for the group; a sentence for each column."""
+
+    code = "beyond-limits"
+
+    def __init__(self, sentences: Mapping[str, str]) -> None:
+        super().__init__(" ".join(sentences.values()))
+        self.sentences = dict(sentences)
 
 
 class NotFound(FshuntError):

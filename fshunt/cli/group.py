@@ -17,6 +17,7 @@ from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
 from fshunt.cli.forecast_page import print_forecast
 from fshunt.cli.group_page import open_words, print_group, print_hours, warn_of, zone_of
+from fshunt.cli.limits import limits
 from fshunt.cli.options import given_group, group_options
 from fshunt.cli.times import host_zone
 from fshunt.db.queries.queue import queued_in
@@ -261,6 +262,9 @@ def closed(app: App, pilot: str, until: str | None, length: str | None, off: boo
         return services.close_group(session, domain, pilot, until=end, now=now)
 
     _change_hours(app, change)
+
+
+group.add_command(limits)
 
 
 @group.command("enable", example="fshunt group enable 5000")

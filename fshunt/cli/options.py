@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 from fshunt.cli.params import AnyType
 from fshunt.errors import FshuntError, UsageError
 from fshunt.hunting.group_fields import GROUP_FIELDS, MEMBER_FIELDS, Field, FieldKind, model_values, options
+from fshunt.hunting.limits import LIMIT_FIELDS
 
 Decorated = Callable[..., Any]
 
@@ -56,6 +57,11 @@ def group_options(clearable: bool) -> Callable[[Decorated], Decorated]:
 def member_options(clearable: bool) -> Callable[[Decorated], Decorated]:
     """Return the options of a member; where ``clearable``, the word `none` clears a setting."""
     return _options(MEMBER_FIELDS, clearable)
+
+
+def limit_options() -> Callable[[Decorated], Decorated]:
+    """Return the options of the limits of a group; the word `none` clears one."""
+    return _options(LIMIT_FIELDS, clearable=True)
 
 
 def _options(fields: Mapping[str, Field], clearable: bool) -> Callable[[Decorated], Decorated]:

@@ -135,6 +135,19 @@ class GroupHoliday(Base):
     hours: Mapped[str]
 
 
+class GroupLimits(Base):
+    """How far a group's administrator may go; a group without a row has no limits (``hunting.limits``)."""
+
+    __tablename__ = "group_limits"
+
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True)
+    policies: Mapped[str | None]
+    max_ring_seconds: Mapped[float | None]
+    max_external_members: Mapped[int | None]
+    gateways: Mapped[str | None]
+    transfers_to_pilots: Mapped[bool] = mapped_column(server_default=false())
+
+
 class HuntMember(Base):
     """A member at its position. ``extension`` is ``1001``, or ``number@gateway`` for an external number.
 

@@ -31,15 +31,19 @@ from fshunt.hunting.group_fields import (
     columns_of,
     model_values,
 )
+from fshunt.hunting.limits import NO_LIMITS, limit_values, limits_of_json
 from fshunt.hunting.loops import loop_warnings
 from fshunt.hunting.policies import POLICIES, Remembers
 from fshunt.hunting.rotation import RotationPointer, next_index
-from fshunt.services import hours
+from fshunt.services import hours, limits
 from fshunt.services.audit import ChangeKind, Subject, as_one_change, group_values, record_of_group
 from fshunt.services.members import add_members, forget_stray_blocks
 
 ADMINISTRATORS = "administrators"
 """In the change of a removed group: the names of its administrators."""
+
+LIMITS = "limits"
+"""In the change of a removed group: its limits, if it had any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,8 @@ def remove_group(s: Session, domain: str, pilot: str) -> Group:
     domain_id = find_domain_id(s, domain, lock=True)
     group = find_group(s, domain_id, domain, pilot)
     before = group_values(group) | {ADMINISTRATORS: administrators_of(s, group.id)}
+    if (held := limits.limits_of(s, group)) != NO_LIMITS:
+        before |= {LIMITS: limit_values(held)}
     s.execute(delete(HuntGroup).where(HuntGroup.id == group.id))
     forget_stray_blocks(s, domain_id, domain)
     record_of_group(s, group, Subject.GROUP, ChangeKind.REMOVE, pilot, before=before)
@@ -176,6 +182,8 @@ def restore_group(
             add_members(s, domain, pilot, [parse_member(member["extension"])], shared=shared, **fields)
         if "hours" in values:
             hours.restore(s, domain, pilot, values["hours"])
+        if LIMITS in values:
+            limits.set_limits(s, domain, pilot, limits_of_json(values[LIMITS]))
     restored = get_group(s, domain, pilot)
     add_grants(s, restored.id, values.get(ADMINISTRATORS, ()))
     record_of_group(s, restored, Subject.GROUP, ChangeKind.ADD, pilot, after=group_values(restored))
@@ -203,6 +211,7 @@ def _check(group: Group) -> None:
 def _changed(s: Session, group: Group, **fields: Any) -> Group:
     changed = replace(group, **fields)
     _check(changed)
+    limits.check(s, group, changed)
     s.execute(update(HuntGroup).where(HuntGroup.id == changed.id).values(columns_of(changed)))
     before, after = columns_of(group), columns_of(changed)
     record_of_group(s, changed, Subject.GROUP, ChangeKind.SET, changed.pilot, before=before, after=after)

@@ -22,6 +22,7 @@ from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import check_stored, columns_of
 from fshunt.hunting.rotation import RotationPointer
 from fshunt.hunting.suggestions import what_there_is
+from fshunt.services import limits
 from fshunt.services.audit import ChangeKind, Subject, as_one_change, member_values, record, record_of_group
 
 KEY = ("domain_id", "extension")
@@ -252,6 +253,7 @@ def _lock(s: Session, domain: str, pilot: str) -> _Locked:
 def _as_it_is_now(s: Session, locked: _Locked) -> Group:
     s.flush()
     changed = find_group(s, locked.domain_id, locked.group.domain, locked.group.pilot)
+    limits.check(s, locked.group, changed)
     announce(s, changed.domain, {member.extension for member in (*locked.group.members, *changed.members)})
     return changed
 

@@ -245,11 +245,19 @@ def check_undo(s: Session, access: Access, change_id: int) -> Change:
     if access.role is Role.PROVIDER:
         return change
     fields = set(change.after or ()) if change.before is not None else set()
-    own = {Subject.GROUP: ADMIN_FIELDS, Subject.MEMBER: ADMIN_MEMBER_FIELDS | {"position"}}.get(change.subject)
+    own = _UNDOES.get(change.subject)
     whole_group = change.subject is Subject.GROUP and (change.before is None or change.after is None)
     if whole_group or (own is not None and not fields <= own):
         raise Forbidden(f"Your role ({access.role.value}) does not allow you to undo this change.")
     return change
+
+
+_UNDOES: dict[Subject, frozenset[str]] = {
+    Subject.GROUP: ADMIN_FIELDS,
+    Subject.MEMBER: ADMIN_MEMBER_FIELDS | {"position"},
+    Subject.LIMITS: frozenset(),
+}
+"""The fields whose changes an administrator may undo; of other subjects all."""
 
 
 def user_for(s: Session, access: Access, name: str) -> User:

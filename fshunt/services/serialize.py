@@ -16,6 +16,7 @@ from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import columns_of
 from fshunt.hunting.hours import WEEKDAYS, Holiday
 from fshunt.hunting.hours_text import show_end, show_intervals, show_minute
+from fshunt.hunting.limits import Limits, limit_values
 from fshunt.hunting.rotation import RotationPointer
 from fshunt.services import hours
 from fshunt.services.cluster_health import ClusterHealth, DaemonNow, Finding, WebProcessNow, moment
@@ -179,6 +180,11 @@ def _pointer_json(name: str, pointer: RotationPointer | None, group: Group) -> d
 def pointed_at(pointer: RotationPointer, group: Group) -> str | None:
     """Return the member that a rotation pointer means; None if it has left the group."""
     return next((member.extension for member in group.members if member.id == pointer.member_id), None)
+
+
+def limits_json(group: Group, limits: Limits) -> dict[str, Any]:
+    """Return the limits of a group."""
+    return {"domain": group.domain, "pilot": group.pilot, **limit_values(limits)}
 
 
 def block_json(

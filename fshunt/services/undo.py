@@ -20,7 +20,8 @@ from fshunt.errors import Conflict, NotFound, UsageError
 from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import GROUP_FIELDS, MEMBER_FIELDS, Field, model_values
-from fshunt.services import groups, hours, members
+from fshunt.hunting.limits import limit_values, limits_of_json
+from fshunt.services import groups, hours, limits, members
 from fshunt.services.audit import (
     Change,
     Subject,
@@ -110,7 +111,8 @@ def _both(names: Collection[str], after: Values, now: Values) -> str:
 
 def _shown(value: object) -> str:
     if isinstance(value, list):
-        return ", ".join(str(each["extension"]) for each in value) or "empty"
+        said = (str(each["extension"]) if isinstance(each, dict) else str(each) for each in value)
+        return ", ".join(said) or "empty"
     if isinstance(value, dict):
         given = (f"{name.replace('_', ' ')} {_shown(each)}" for name, each in value.items() if each is not None)
         return ", ".join(given) or "not set"
@@ -225,13 +227,25 @@ def _set_hours(s: Session, change: Change, values: Values) -> None:
 
 
 def _never(_s: Session, change: Change, *_: object) -> None:
-    raise UsageError(f"Change {change.id} cannot be undone: hours are neither added nor removed as a whole.")
+    raise UsageError(f"Change {change.id} cannot be undone: this is neither added nor removed as a whole.")
+
+
+def _limits_now(s: Session, change: Change) -> Values | None:
+    found = _find_group(s, change)
+    return None if found is None else limit_values(limits.limits_of(s, found))
+
+
+def _set_limits(s: Session, change: Change, values: Values) -> None:
+    group = _group(s, change)
+    now = limit_values(limits.limits_of(s, group))
+    limits.set_limits(s, group.domain, group.pilot, limits_of_json(now | dict(values)))
 
 
 UNDOABLE: dict[Subject, Undoable] = {
     Subject.GROUP: Undoable(_group_now, _remove_group, _restore_group, _set_group),
     Subject.MEMBER: Undoable(_member_now, _remove_member, _restore_member, _set_member, frozenset({"position"})),
     Subject.HOURS: Undoable(_hours_now, _never, _never, _set_hours),
+    Subject.LIMITS: Undoable(_limits_now, _never, _never, _set_limits),
     Subject.BLOCK: Undoable(_block_now, _unblock, _restore_block, _restore_block),
 }
 """The subjects whose changes can be undone."""

@@ -127,6 +127,7 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "policy": _policy,
     "rings": lambda value: words.ring_time(RingTime(rings=value)),
     "ring_seconds": _seconds,
+    "max_ring_seconds": _seconds,
     "hunt_timeout": _seconds,
     "wrap_up_seconds": _seconds,
     "when_busy": lambda value: str(gettext("wait in the queue") if value == "queue" else gettext("go on")),

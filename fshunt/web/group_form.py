@@ -137,6 +137,15 @@ class GroupForm:
         if self.all_same:
             self._move_errors()
 
+    def refuse_beyond(self, beyond: Mapping[str, str]) -> None:
+        """Put sentences about limits beside the inputs of their columns."""
+        for name, sentence in beyond.items():
+            is_known = name in self.columns.fields
+            where = name + TO if is_known and is_destination(self.columns.fields[name]) else name if is_known else ""
+            self.errors.setdefault(where, in_language(sentence))
+        if self.all_same:
+            self._move_errors()
+
     def refuse(self, error: FshuntError) -> None:
         """Put an error of the whole beside the form."""
         self.columns.refuse("", error)

@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 from fshunt.errors import FshuntError
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import MEMBER_FIELDS, columns_of
+from fshunt.hunting.limits import NO_LIMITS
 from fshunt.hunting.policies import POLICIES
-from fshunt.services import groups, rights
+from fshunt.services import groups, limits, rights
 from fshunt.services.live import Watched
 from fshunt.services.live_feed import Look
-from fshunt.services.rights import Access, Action
+from fshunt.services.rights import Access, Action, Role
 from fshunt.web.changes import change_to_tell, last_changes
 from fshunt.web.column_form import ColumnForm, version_of
 from fshunt.web.group_form import CASES, GroupForm
@@ -97,6 +98,7 @@ def show_group(
             "states": {each.member.extension: each for each in now.members},
             "history": last_changes(s, mine, group),
             "told": change_to_tell(s, mine, group, request.args.get(CHANGE, "")),
+            "limits": limits.limits_of(s, group) if mine.role is Role.ADMIN else NO_LIMITS,
             "warnings": [in_language(each) for each in (*group.warnings(), *groups.warnings_of(s, group))],
         }
     page = render_template(

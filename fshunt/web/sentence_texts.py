@@ -12,6 +12,13 @@ def N_(text: str) -> str:  # noqa: N802 the usual name of what only marks a text
 
 
 SENTENCES = (
+    N_("This group may not have the policy %(policy)s: its provider allows %(allowed)s."),
+    N_("A phone of this group may not ring for %(seconds)s s: its provider allows %(longest)s s at most."),
+    N_("Callers of this group may not go on to %(number)s: its provider allows pilots of its domain only."),
+    N_("The provider allows this group %(most)s external members at most, not %(many)s."),
+    N_("No member of this group may be reached through %(gateway)s: its provider allows %(allowed)s."),
+    N_("`policies` needs one policy or more."),
+    N_("`gateways` needs 1 to %(most)s gateways."),
     N_("Sign in first."),
     N_("The sign-in took too long: begin again."),
     N_("The name or the password is wrong."),
@@ -171,7 +178,7 @@ SENTENCES = (
     N_("This `Idempotency-Key` was used for another request: make a new one for each thing to be made."),
     N_("There is no change %(number)s: `fshunt history` lists them."),
     N_("Change %(number)s cannot be undone: it is of a %(subject_word)s."),
-    N_("Change %(number)s cannot be undone: hours are neither added nor removed as a whole."),
+    N_("Change %(number)s cannot be undone: this is neither added nor removed as a whole."),
     N_("Undoing change %(number)s would change nothing."),
     N_("The %(thing)s is not there any more: change %(number)s cannot be undone."),
     N_("Group %(pilot)s is not there any more: change %(number)s cannot be undone."),
@@ -227,6 +234,7 @@ PARTS = (
     N_("group"),
     N_("block"),
     N_("hours"),
+    N_("limits"),
     N_("user"),
     N_("grant"),
     N_("token"),
@@ -236,6 +244,7 @@ PARTS = (
     N_("member %(key)s"),
     N_("block %(key)s"),
     N_("hours %(key)s"),
+    N_("limits %(key)s"),
     N_("user %(key)s"),
     N_("grant %(key)s"),
     N_("token %(key)s"),

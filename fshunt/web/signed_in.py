@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from flask import Flask, g, request
 
 from fshunt.errors import FshuntError
-from fshunt.services import audit, sign_in
+from fshunt.services import audit, limits, sign_in
 from fshunt.services.audit import Actor, Entrance
 from fshunt.web import cookies, languages
 from fshunt.web.http.wsgi import USER
@@ -124,4 +124,6 @@ def writing(name: str | None = None) -> Iterator[Session]:
     actor = Actor(name or signed_in().user.name, Entrance.PAGE, request.remote_addr)
     with parts().store.writing() as s:
         audit.acting(s, actor)
+        if (known := maybe_signed_in()) is not None:
+            limits.bind(s, known.user.role, parts().settings.seconds_per_ring)
         yield s

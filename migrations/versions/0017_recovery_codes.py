@@ -1,6 +1,6 @@
 """recovery codes: each lets its user in once in place of a one-time code, as after a lost phone.
 
-Revision 0017, after 0014. It only adds a table; code of before knows nothing of it.
+Revision 0017, after 0016. It only adds a table; code of before knows nothing of it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0017"
-down_revision = "0014"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

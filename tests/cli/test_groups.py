@@ -2,6 +2,8 @@ import re
 from contextlib import closing
 from datetime import UTC, datetime
 
+import pytest
+
 from fshunt.db.engine import open_store
 from fshunt.db.models import GroupRotation
 from fshunt.db.queries import calls
@@ -269,3 +271,36 @@ def test_config_names_the_settings_file_wherever_it_stands(office, tmp_path):
     file.write_text("seconds_per_ring = 4\n")
     for words in (("--config", str(file), "group", "show", "5000"), ("group", "show", "5000", "--config", str(file))):
         assert "3 rings (12 s)" in office.run(*words).stdout
+
+
+def test_limits_are_shown_set_and_cleared(office):
+    assert "policies          all" in office.run("group", "limits", "5000").stdout
+    page = office.run("group", "limits", "5000", "--policies", "regular,circular", "--max-external-members", "0").stdout
+    assert "policies          regular, circular" in page
+    assert "external members  none" in page
+    shown = office.json("group", "limits", "5000", "--max-ring-seconds", "10", "--transfers-to-pilots")
+    assert shown["policies"] == ["regular", "circular"]
+    assert (shown["max_ring_seconds"], shown["transfers_to_pilots"], shown["gateways"]) == (10.0, True, None)
+    assert office.json("group", "limits", "5000", "--policies", "none")["policies"] is None
+    assert office.json("group", "limits", "5000", "--clear")["max_ring_seconds"] is None
+
+
+def test_limits_do_not_bind_the_command_line_which_names_what_goes_beyond(office):
+    office.run("group", "limits", "5000", "--policies", "weighted")
+    office.run("group", "set", "5000", "--policy", "simultaneous")
+    warned = office.run("group", "limits", "5000").stderr
+    assert "may not have the policy simultaneous: its provider allows weighted." in warned
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--policies", "quick"), "'quick' is not a policy"),
+        (("--max-ring-seconds", "0"), "--max-ring-seconds must be from 1 to 600, not 0"),
+        (("--max-external-members", "many"), "'many' is not a whole number"),
+        (("--gateways", "a/b"), "'a/b' is not a gateway"),
+        (("--clear", "--policies", "regular"), "Use either --clear or other options"),
+    ],
+)
+def test_limits_that_cannot_be_are_refused_in_a_sentence(office, words, sentence):
+    assert sentence in office.refused(2, "group", "limits", "5000", *words)

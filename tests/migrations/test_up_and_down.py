@@ -27,10 +27,11 @@ from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.destinations import GROUP_BOX
 from fshunt.hunting.hours import Holiday, Hours
 from fshunt.hunting.hours_text import parse_week
+from fshunt.hunting.limits import Limits
 from fshunt.hunting.policies import decide
 from fshunt.hunting.policy_input import PolicyInput
 from fshunt.hunting.states import Outcome
-from fshunt.services import groups, hours, members
+from fshunt.services import groups, hours, limits, members
 from fshunt.services.hours import Zone
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -60,6 +61,7 @@ def fill(url):
         hours.set_hours(s, "pbx.test", "5000", parse_week(["daily", "8-17"]), Zone("Europe/Rome"))
         hours.add_holiday(s, "pbx.test", "5000", Holiday("Christmas", *[date(2026, 12, 25)] * 2))
         hours.close_group(s, "pbx.test", "5000")
+        limits.set_limits(s, "pbx.test", "5000", Limits(policies=("regular",), max_external_members=1))
         first = added.members[0]
         hunts.note_answer(s, added.id, first.id, call_uuid="u1", at=NOON, moves_answerer=True)
         who = {"hunt_id": "h1", "call_uuid": "u1", "run_id": "run"}
@@ -172,7 +174,7 @@ def test_0009_is_taken_back_without_loss_of_what_0008_had(empty_database_url):
     assert not any(rows(url, *ACCOUNTS).values())
 
 
-LATER = ("idempotency_keys", "called_back", "recovery_codes")
+LATER = ("idempotency_keys", "called_back", "group_limits", "recovery_codes")
 LIVE = ("live_watches", "live_phones", "switch_questions")
 
 
@@ -205,10 +207,10 @@ def test_0017_is_taken_back_without_loss_of_what_was_before(empty_database_url):
     assert rows(url, *others, "recovery_codes") == kept | {"recovery_codes": []}
 
 
-BEFORE_0017 = "0014"
+BEFORE_0017 = "0016"
 
 HOURS = ("business_hours", "holidays")
-WEB = ("web_processes", "idempotency_keys", "called_back", "recovery_codes")
+WEB = ("web_processes", "idempotency_keys", "called_back", "group_limits", "recovery_codes")
 
 
 def test_0010_is_taken_back_without_loss_of_what_0009_had(empty_database_url):
@@ -230,6 +232,21 @@ def test_0010_is_taken_back_without_loss_of_what_0009_had(empty_database_url):
     store.close()
     assert (group.hours, group.time_zone, group.on_closed) == (Hours(), None, GROUP_BOX)
     assert (group.members[0].blocked, group.members[0].blocked_until) == (True, None)
+
+
+def test_0016_is_taken_back_without_loss_of_what_0014_had(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url)
+    fill(url)
+    assert rows(url, "group_limits")["group_limits"][0]["policies"] == "regular"
+    others = set(Base.metadata.tables) - {"group_limits", "recovery_codes", "announcements", "compatibility"}
+    migrate.downgrade(url, "0016")
+    kept = rows(url, *others)
+    migrate.downgrade(url, "0014")
+    assert "group_limits" not in tables(url)
+    assert rows(url, *others) == kept
+    migrate.upgrade(url, "0016")
+    assert rows(url, *others, "group_limits") == kept | {"group_limits": []}
 
 
 def test_what_belongs_to_a_user_or_a_group_goes_with_it(database_url):

@@ -12,7 +12,18 @@ from fshunt.web.sentences import entry_of, in_language, texts_for
 from tests.web.people import Browser
 from tests.web.raised import ROOT, VALUE, WORDS_OF_ENUMS, modules
 
-WARN = {"warnings", "loop_warnings", "warnings_of", "_sentences", "_remarks", "not_honoured", "ask"}
+WARN = {
+    "beyond",
+    "_beyond_members",
+    "_beyond_ring_time",
+    "warnings",
+    "loop_warnings",
+    "warnings_of",
+    "_sentences",
+    "_remarks",
+    "not_honoured",
+    "ask",
+}
 """Functions that return sentences without raising them."""
 NOT_FOR_PEOPLE = {
     ("services/switch_checks.py", "The question"): "a mistake of the code, which no input makes",

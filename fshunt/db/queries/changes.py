@@ -34,6 +34,7 @@ class Subject(StrEnum):
     MEMBER = "member"
     BLOCK = "block"
     HOURS = "hours"
+    LIMITS = "limits"
     USER = "user"
     GRANT = "grant"
     TOKEN = "token"  # noqa: S105 (a word)

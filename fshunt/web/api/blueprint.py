@@ -7,16 +7,17 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, make_response
 
-from fshunt.web.api import calls, changes, entrance, events, groups, hours, members, system, users
+from fshunt.errors import BeyondLimits
+from fshunt.web.api import calls, changes, entrance, events, groups, hours, limits, members, system, users
 from fshunt.web.api.errors import BadFields, NotAuthenticated, RateExceeded, RequestError
 from fshunt.web.api.now import WATCHES, Watches
 from fshunt.web.api.openapi import openapi
 from fshunt.web.api.operations import OPERATIONS, PREFIX, Operation, respond
 from fshunt.web.api.rate_limit import RateLimit
 from fshunt.web.csrf import FOR_PROGRAMS
-from fshunt.web.problems import answer_problem
+from fshunt.web.problems import answer_problem, status_of
 
-MODULES = (groups, members, hours, calls, events, users, changes, system)
+MODULES = (groups, members, hours, limits, calls, events, users, changes, system)
 """Their operations are known once they are imported."""
 
 
@@ -33,6 +34,7 @@ def install(app: Flask, rate_limit: RateLimit | None = None) -> None:
     api.after_request(entrance.write_headers)
     app.register_blueprint(api)
     app.register_error_handler(RequestError, _refused)
+    app.register_error_handler(BeyondLimits, _beyond_limits)
 
 
 def _view(op: Operation) -> Callable[..., Response]:
@@ -45,6 +47,11 @@ def _view(op: Operation) -> Callable[..., Response]:
 
 def _document() -> Response:
     return make_response(openapi())
+
+
+def _beyond_limits(error: BeyondLimits) -> Response:
+    more = [{"field": name, "detail": said} for name, said in error.sentences.items()]
+    return answer_problem(status_of(error), str(error), code=error.code, errors=more)
 
 
 def _refused(error: RequestError) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,11 +36,28 @@ class Entries:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A field that is a list of one or more of some words, such as the scopes of a token."""
+    """A field that is a list of one or more words, such as the scopes of a token.
+
+    ``choices`` are those to choose from; without any, each word has to fit ``pattern``. ``optional``: it may be null.
+    """
 
     name: str
     label: str
-    choices: tuple[str, ...]
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+    max_items: int | None = None
+    optional: bool = False
+
+    def takes(self, given: Any) -> bool:
+        """Tell whether a value is such a list."""
+        if given is None:
+            return self.optional
+        if not isinstance(given, list) or not 1 <= len(given) <= (self.max_items or len(given)):
+            return False
+        return all(each in self.choices if self.choices else self._fits(each) for each in given)
+
+    def _fits(self, word: Any) -> bool:
+        return isinstance(word, str) and re.fullmatch(self.pattern, word, re.ASCII) is not None
 
 
 AnyField = Field | Entries | Words
@@ -162,9 +180,9 @@ def _check_entries(given: Any, field: Entries, where: str, sentences: dict[str, 
 
 
 def _check_words(given: Any, field: Words, where: str, sentences: dict[str, str]) -> None:
-    words = ", ".join(field.choices)
-    if not isinstance(given, list) or not given or any(each not in field.choices for each in given):
-        sentences[where] = f"`{field.name}` must be a list of one or more of {words}."
+    if not field.takes(given):
+        words = f"of {', '.join(field.choices)}" if field.choices else "names"
+        sentences[where] = f"`{field.name}` must be a list of one or more {words}."
 
 
 def _why_not(field: Field, given: Any) -> str | None:

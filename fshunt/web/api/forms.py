@@ -85,8 +85,10 @@ def field_of_body(field: AnyField) -> Schema:
         closed = items | {"required": list(field.required), "additionalProperties": False}
         return {"type": "array", "items": closed, "maxItems": field.max_items, "title": field.label}
     if isinstance(field, Words):
-        items = {"type": "string", "enum": list(field.choices)}
-        return {"type": "array", "items": items, "minItems": 1, "title": field.label}
+        items = {"enum": list(field.choices)} if field.choices else {"pattern": f"^{field.pattern}$"}
+        listed: Schema = {"type": "array", "items": {"type": "string"} | items, "minItems": 1, "title": field.label}
+        listed |= {"maxItems": field.max_items} if field.max_items else {}
+        return maybe(listed) if field.optional else listed
     schema: Schema = {"type": field.kind.value, "title": field.label}
     choices = field.choices or tuple(field.completions or ())
     if choices:
@@ -249,6 +251,17 @@ FORMS: dict[str, Schema] = {
             "language": maybe(text("en")),
             "created_at": TIME,
             "groups": words("5000@pbx.example.com"),
+        }
+    ),
+    "limits": _object(
+        {
+            "domain": text("pbx.example.com"),
+            "pilot": text("5000"),
+            "policies": maybe(words("regular")),
+            "max_ring_seconds": maybe(SECONDS),
+            "max_external_members": maybe(WHOLE),
+            "gateways": maybe(words("carrier")),
+            "transfers_to_pilots": FLAG,
         }
     ),
     "invitation": _object(

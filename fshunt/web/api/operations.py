@@ -16,7 +16,7 @@ from flask import Response, make_response, request
 
 from fshunt.errors import FshuntError, NotFound
 from fshunt.hunting.group_fields import Field
-from fshunt.services import audit, idempotency, rights
+from fshunt.services import audit, idempotency, limits, rights
 from fshunt.services.audit import Actor, Entrance
 from fshunt.services.rights import Access, Action
 from fshunt.services.serialize import document
@@ -138,6 +138,7 @@ def respond(op: Operation, path: Mapping[str, str]) -> Response:
         asked = replace(asked, warnings=op.before(asked, **values))
     with parts().store.writing() as s:
         audit.acting(s, Actor(access.name, Entrance.API, request.remote_addr))
+        limits.bind(s, access.role, parts().settings.seconds_per_ring)
         return _changed(op, asked, s, values)
 
 

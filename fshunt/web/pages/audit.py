@@ -34,6 +34,7 @@ SUBJECTS = {
     Subject.GROUP: lazy_gettext("group"),
     Subject.MEMBER: lazy_gettext("member"),
     Subject.BLOCK: lazy_gettext("block"),
+    Subject.LIMITS: lazy_gettext("limits of a group"),
     Subject.HOURS: lazy_gettext("opening hours"),
     Subject.USER: lazy_gettext("user"),
     Subject.GRANT: lazy_gettext("administrator of a group"),

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response, request
 from sqlalchemy.orm import Session
 
-from fshunt.errors import BadValue, Conflict, NotFound, UsageError
+from fshunt.errors import BadValue, BeyondLimits, Conflict, NotFound, UsageError
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import columns_of
@@ -25,7 +25,7 @@ from fshunt.web.column_form import ColumnForm, version_of
 from fshunt.web.group_form import VERSION
 from fshunt.web.group_page import Refused, back_to, group_to_change, member_form, order_of, show_group
 from fshunt.web.parts import parts
-from fshunt.web.sentences import set_meanwhile
+from fshunt.web.sentences import in_language, set_meanwhile
 from fshunt.web.signed_in import access, for_signed_in, reading, writing
 from fshunt.web.times import zone
 
@@ -116,6 +116,8 @@ def change(domain: str, pilot: str) -> Response:
             if not form.errors:
                 members.set_member(s, group.domain, group.pilot, member.address, **form.model_values(values))
             change_id = audit.last_change_id(s)
+    except BeyondLimits as error:
+        form.errors |= {name: in_language(sentence) for name, sentence in error.sentences.items()}
     except REFUSALS as error:
         return show_group(domain, pilot, refused=Refused.by("settings", _key(), "", error))
     if form.errors:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
 
 from fshunt.errors import BadValue, Conflict, FshuntError, NotFound, UsageError
 from fshunt.hunting.group import Group
 from fshunt.hunting.group_fields import columns_of
-from fshunt.services import audit, destination_checks, groups, rights, undo
+from fshunt.services import audit, destination_checks, groups, limits, rights, undo
 from fshunt.services.audit import Change, Subject
 from fshunt.services.questions import Questions
 from fshunt.services.rights import Action
@@ -72,6 +74,7 @@ def _save(domain: str, pilot: str, missing: Mapping[str, str]) -> Saved:
         group = group_to_change(s, domain, pilot, Action.CHANGE_GROUP)
         form = GroupForm.sent(group, access(), request.form)
         values = form.checked(group)
+        form.refuse_beyond(_beyond(s, group, form, values))
         if not form.errors:
             form.refuse_missing(missing)
         if form.errors:
@@ -85,6 +88,14 @@ def _save(domain: str, pilot: str, missing: Mapping[str, str]) -> Saved:
         except (BadValue, UsageError, Conflict) as error:
             form.refuse(error)
         return Saved(group, form, audit.last_change_id(s))
+
+
+def _beyond(s: Session, group: Group, form: GroupForm, values: dict[str, Any]) -> Mapping[str, str]:
+    """Return what goes beyond the limits of the group of all that is right otherwise: so all is told at once."""
+    read = form.columns.model_values(values)
+    if read.get("ring_time", group.ring_time) is None:
+        del read["ring_time"]
+    return limits.sentences_of(s, group, replace(group, **read))
 
 
 def _both_page(saved: Saved) -> Response:

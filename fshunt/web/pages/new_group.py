@@ -10,16 +10,18 @@ from typing import Any
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext, lazy_gettext
 from sqlalchemy.orm import Session
-from wtforms import SelectField, StringField, TextAreaField
+from wtforms import BooleanField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.validators import StopValidation
 
 from fshunt.db.queries.rows import domain_names
 from fshunt.errors import FshuntError, NotFound
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group
+from fshunt.hunting.group_fields import model_values
+from fshunt.hunting.limits import LIMIT_FIELDS, Limits, limit_values
 from fshunt.hunting.ringtime import RingTime
 from fshunt.hunting.validation import check_domain, check_extension, check_name, check_pilot
-from fshunt.services import accounts, groups, members, rights
+from fshunt.services import accounts, groups, limits, members, rights
 from fshunt.services.accounts import Invitation
 from fshunt.services.rights import Action
 from fshunt.services.users import Role, User
@@ -37,6 +39,7 @@ DEFAULT_RINGS = "3"
 MAX_MEMBERS_CHARS = 4_000
 DONE = {
     "renumbered": lazy_gettext("The group has its new pilot. Holds for the next call."),
+    "limited": lazy_gettext("The limits are saved. They bind the administrators of this group from now on."),
     "granted": lazy_gettext("The administrator looks after this group now."),
     "revoked": lazy_gettext("The administrator looks after this group no more."),
 }
@@ -103,6 +106,50 @@ class PilotForm(BaseForm):
     """Another pilot."""
 
     pilot = StringField(lazy_gettext("New pilot"), [required, short])
+
+
+class LimitsForm(BaseForm):
+    """How far the administrator of a group may go. An empty field is no limit, and so are all policies."""
+
+    policies = SelectMultipleField(lazy_gettext("Policies to choose from"))
+    max_ring_seconds = StringField(lazy_gettext("Longest ring time in seconds"), [short])
+    max_external_members = StringField(lazy_gettext("Most external members"), [short])
+    gateways = StringField(lazy_gettext("Gateways of external members"))
+    transfers_to_pilots = BooleanField(lazy_gettext("Callers go on to pilots of the domain only"))
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        self.policies.choices = [(name, words.name) for name, words in POLICIES.items()]
+
+    @classmethod
+    def of(cls, limits: Limits) -> LimitsForm:
+        """Return the form of limits as they are stored."""
+        values = limit_values(limits)
+        return cls(
+            fresh=True,
+            policies=values["policies"] or list(POLICIES),
+            max_ring_seconds="" if limits.max_ring_seconds is None else f"{limits.max_ring_seconds:g}",
+            max_external_members="" if limits.max_external_members is None else str(limits.max_external_members),
+            gateways=", ".join(limits.gateways or ()),
+            transfers_to_pilots=limits.transfers_to_pilots,
+        )
+
+    def limits(self) -> Limits | None:
+        """Return the limits; None where a field is wrong, and has a sentence beside it."""
+        said = {name: text_of(self[name]) for name in ("max_ring_seconds", "max_external_members", "gateways")}
+        said["policies"] = " ".join(self.policies.data or ())
+        read: dict[str, Any] = {"transfers_to_pilots": bool(self.transfers_to_pilots.data)}
+        for name, text in said.items():
+            try:
+                is_no_limit = text == "" and name != "policies"
+                read[name] = None if is_no_limit else LIMIT_FIELDS[name].json_of_text(text, str(self[name].label.text))
+            except FshuntError as error:
+                self.refuse(name, in_language(str(error)))
+        if self.is_refused:
+            return None
+        if len(self.policies.data) == len(POLICIES):
+            read["policies"] = None
+        return Limits(**model_values(LIMIT_FIELDS, read))
 
 
 class NewAdminForm(BaseForm):
@@ -188,6 +235,21 @@ def renumber(domain: str, pilot: str) -> Response:
     return _to(url_for("new_group.administration", domain=domain, pilot=new_pilot, done="renumbered"))
 
 
+@pages.post("/<domain>/<pilot>/administration/limits")
+@for_signed_in
+def change_limits(domain: str, pilot: str) -> Response:
+    """Set how far the administrators of the group may go: all of it or nothing."""
+    rights.check(access(), Action.CHANGE_LIMITS)
+    form = LimitsForm()
+    wanted = form.limits() if form.validate() else None
+    if wanted is None:
+        return _page(domain, pilot, limits_form=form)
+    with writing() as s:
+        rights.group_for(s, access(), domain, pilot)
+        limits.set_limits(s, domain, pilot, wanted)
+    return _to(url_for("new_group.administration", domain=domain, pilot=pilot, done="limited", _anchor="limits"))
+
+
 @pages.post("/<domain>/<pilot>/administration/grants")
 @for_signed_in
 def change_grant(domain: str, pilot: str) -> Response:
@@ -261,6 +323,7 @@ def _page(
     *,
     pilot_form: PilotForm | None = None,
     admin_form: NewAdminForm | None = None,
+    limits_form: LimitsForm | None = None,
     remove_form: PilotForm | None = None,
     invitation: Invitation | None = None,
     refused: str | None = None,
@@ -269,11 +332,15 @@ def _page(
         group = rights.group_for(s, access(), domain, pilot)
         rights.check(access(), Action.RENUMBER_GROUP)
         mine, others = _parted(_admins(s), group)
-    refusing = any(form is not None and form.is_refused for form in (pilot_form, admin_form, remove_form))
+        limits_form = limits_form or LimitsForm.of(limits.limits_of(s, group))
+        beyond = [in_language(each) for each in limits.beyond_by_now(s, group, parts().settings.seconds_per_ring)]
+    refusing = any(form is not None and form.is_refused for form in (pilot_form, admin_form, limits_form, remove_form))
     page = render_template(
         "group_administration.html",
         group=group,
         pilot_form=pilot_form or PilotForm(fresh=True, pilot=group.pilot),
+        limits_form=limits_form,
+        beyond=beyond,
         admin_form=admin_form or NewAdminForm(fresh=True),
         remove_form=remove_form or PilotForm(fresh=True),
         removing=remove_form is not None,
