@@ -140,6 +140,12 @@ def get_user(s: Session, name: str) -> User:
     return _whole(s, _row(s, name))
 
 
+def users_of_extensions(s: Session, domain: str, extensions: Collection[str]) -> dict[str, User]:
+    """Return the users of extensions of a domain, by extension; an extension may have none."""
+    found = rows.users(s, models.User.domain == domain, models.User.extension.in_(extensions))
+    return {str(row.extension): user_of(row) for row in found}
+
+
 def get_user_by_id(s: Session, user_id: int) -> User | None:
     """Return a user by the id, or None."""
     row = s.get(models.User, user_id)
@@ -238,7 +244,12 @@ def invite(s: Session, name: str, *, now: datetime | None = None) -> Invitation:
 
 
 def invite_member(s: Session, domain: str, extension: str, *, now: datetime | None = None) -> Invitation:
-    """Invite the user of an extension; one who is not there yet is added, named ``EXT@DOMAIN``."""
+    """Invite the user of an extension; one who is not there yet is added, named ``EXT@DOMAIN``.
+
+    Raises UsageError for an external number, or Conflict for a user who is disabled.
+    """
+    if parse_member(extension).external:
+        raise UsageError(f"{extension} is an external number: only an extension of the domain has a user.")
     found = rows.users(s, models.User.domain == domain, models.User.extension == extension)
     name = found[0].name if found else f"{extension}@{domain}"
     if not found:

@@ -38,6 +38,9 @@ MAX_LISTED = 50
 
 MAX_SEARCH_CHARS = 64
 
+MAX_NAMED = 500
+"""Users whose names are asked for together: more than a group has."""
+
 NO_DAEMON = "no daemon watches a switch"
 NO_ANSWER = f"no daemon answered within {ANSWER_SECONDS:g} s"
 TOO_MANY = "too many questions wait for the daemons"
@@ -48,6 +51,8 @@ class ListKind(StrEnum):
 
     DIRECTORY = "directory"
     """The users of a domain whose number or name has a text in it; arguments: domain, text."""
+    NAMES = "names"
+    """The names of users of a domain; arguments: domain, extensions."""
     REGISTRATIONS = "registrations"
     """The extensions of a domain that have a phone; argument: domain."""
 
@@ -99,15 +104,21 @@ def check_search(text: str) -> str:
 
 
 class Questions:
-    """Asks through the database. One for a process; any thread may use it. ``pause`` waits so many seconds."""
+    """Asks through the database. One for a process; any thread may use it. ``pause`` waits so many seconds.
+
+    ``answer_seconds`` is how long an answer is waited for.
+    """
 
     def __init__(
         self,
         store: Store,
         pause: Callable[[float], object] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._store, self._pause, self._monotonic = store, pause, monotonic
+        self._answer_seconds = answer_seconds
 
     def check(self, questions: Sequence[Question]) -> list[Checked]:
         """Ask whether things exist (an ``Ask``). What cannot be asked is UNKNOWN, and says why. Raises BadValue."""
@@ -118,6 +129,14 @@ class Questions:
     def directory(self, domain: str, text: str) -> Listing:
         """Return the users of a domain whose number or name has ``text`` in it. Raises BadValue."""
         return self._listed(ListKind.DIRECTORY, validation.check_domain(domain), check_search(text))
+
+    def names(self, domain: str, extensions: Collection[str]) -> Listing:
+        """Return users of a domain with their names; those that the directory does not have are left out.
+
+        At most ``MAX_NAMED`` are asked for. Raises BadValue.
+        """
+        wanted = [validation.check_extension(each) for each in extensions][:MAX_NAMED]
+        return self._listed(ListKind.NAMES, validation.check_domain(domain), *wanted)
 
     def registrations(self, domain: str) -> Listing:
         """Return the extensions of a domain that have a phone. Raises BadValue."""
@@ -150,7 +169,7 @@ class Questions:
             return TOO_MANY if stored.count(s) + many > MAX_QUESTIONS else None
 
     def _wait(self, ids: Collection[int]) -> dict[int, dict[str, Any]]:
-        until = self._monotonic() + ANSWER_SECONDS
+        until = self._monotonic() + self._answer_seconds
         while True:
             with self._store.reading() as s:
                 found = stored.answers(s, ids)

@@ -12,8 +12,9 @@ from flask.typing import ResponseReturnValue
 
 from fshunt.db.engine import Store
 from fshunt.services.live_feed import LiveFeed
+from fshunt.services.questions import Questions
 from fshunt.settings import Settings
-from fshunt.web import call_words, csrf, languages, now, problems, security, sentences, signed_in, times, words
+from fshunt.web import call_words, csrf, languages, names, now, problems, security, sentences, signed_in, times, words
 from fshunt.web.api import blueprint as api
 from fshunt.web.api.rate_limit import RateLimit
 from fshunt.web.database_state import DatabaseState
@@ -82,6 +83,7 @@ def make_app(
     app.extensions[EXTENSION] = Parts(settings, store, database)
     app.extensions[now.WATCHES] = now.Watches(store)
     app.extensions[HUB] = Hub(LiveFeed(store, settings))
+    app.extensions[names.NAMES] = names.Names(Questions(store, answer_seconds=names.ANSWER_SECONDS))
     app.jinja_env.globals["static_url"] = static_url
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     security.install(app, settings)

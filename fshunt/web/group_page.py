@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -16,14 +16,18 @@ from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import MEMBER_FIELDS, columns_of
 from fshunt.hunting.limits import NO_LIMITS
 from fshunt.hunting.policies import POLICIES
-from fshunt.services import groups, limits, rights
+from fshunt.services import accounts, groups, limits, rights
+from fshunt.services.accounts import Invitation
 from fshunt.services.live import Watched
 from fshunt.services.live_feed import Look
+from fshunt.services.member_search import Match
 from fshunt.services.rights import Access, Action, Role
 from fshunt.web.changes import change_to_tell, last_changes
 from fshunt.web.column_form import ColumnForm, version_of
 from fshunt.web.group_form import CASES, GroupForm
 from fshunt.web.hours_form import of_closing
+from fshunt.web.links import link_of
+from fshunt.web.names import names
 from fshunt.web.now import Now, now_of, watches
 from fshunt.web.parts import parts
 from fshunt.web.problems import status_of
@@ -86,8 +90,13 @@ def show_group(
     form: GroupForm | None = None,
     refused: Refused | None = None,
     error: FshuntError | None = None,
+    found: Sequence[Match] = (),
+    invited: Invitation | None = None,
 ) -> Response:
-    """Return the page of a group. ``form``, ``refused`` and ``error`` are what was not saved, and why."""
+    """Return the page of a group. ``form``, ``refused`` and ``error`` are what was not saved, and why.
+
+    ``found``: whom a person may have meant to add; ``invited``: an invitation, whose link is shown this once.
+    """
     mine = access()
     now = now_for(domain, pilot)
     with reading() as s:
@@ -95,6 +104,8 @@ def show_group(
         shown = {
             "group": group,
             "now": now,
+            "names": names().of(group),
+            "users": accounts.users_of_extensions(s, group.domain, [each.extension for each in group.members]),
             "states": {each.member.extension: each for each in now.members},
             "history": last_changes(s, mine, group),
             "told": change_to_tell(s, mine, group, request.args.get(CHANGE, "")),
@@ -110,6 +121,10 @@ def show_group(
         sentence=None if error is None else in_language(str(error)),
         done=DONE in request.args,
         order=order_of(group),
+        found=found,
+        invited=invited,
+        link=None if invited is None else link_of(invited),
+        may_invite=rights.may(mine, Action.INVITE_MEMBER),
         member_forms={member.id: member_form(member) for member in group.members},
         versions={member.id: version_of(columns_of(member)) for member in group.members},
     )
@@ -124,7 +139,7 @@ def now_for(domain: str, pilot: str, look: Look | None = None) -> Now:
     with reading() as s:
         group = rights.group_for(s, access(), domain, pilot)
     watches().renew(Watched(group.domain, group.pilot))
-    return now_of(parts().store, group, look)
+    return now_of(parts().store, group, look, names().of(group))
 
 
 def of_forms(mine: Access, group: Group, form: GroupForm | None) -> dict[str, object]:

@@ -25,6 +25,7 @@ from fshunt.services.live_feed import Look, sentences_of
 from fshunt.services.member_states import StateOfMember
 from fshunt.services.serialize import utc
 from fshunt.web import words
+from fshunt.web.names import called
 from fshunt.web.parts import parts
 from fshunt.web.sentences import in_language
 from fshunt.web.times import short_when
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 WATCHES = "fshunt_watches"
 """Under which an application has its watches."""
+
+NOBODY: Mapping[str, str] = {}
+"""Names of members, where none are known."""
 
 MAX_NAMED_STAGES = 6
 """Of the way of the next caller, a sentence names so many steps."""
@@ -61,6 +65,7 @@ class MemberNow:
     member: Member
     kind: str
     words: Markup
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +108,11 @@ def watches() -> Watches:
     return cast("Watches", current_app.extensions[WATCHES])
 
 
-def now_of(store: Store, group: Group, look: Look | None = None) -> Now:
+def now_of(store: Store, group: Group, look: Look | None = None, known: Mapping[str, str] = NOBODY) -> Now:
     """Return what a group does now, as the daemons and the database know it. Raises DatabaseError.
 
     ``look`` is one of a moment ago; the database is looked at only if the group is not in it.
+    ``known`` has names of members by extension.
     """
     place = (group.domain, group.pilot)
     looked = LiveView(store).look([Watched(*place)]) if look is None or place not in look.groups else look.state
@@ -116,16 +122,18 @@ def now_of(store: Store, group: Group, look: Look | None = None) -> Now:
     made = next_caller(there.details, there.now.statuses, looked.at, parts().settings)
     now = there.details.group
     queued = len(there.queued)
-    members = _members(now, there.now.states, looked.at)
+    members = _members(now, there.now.states, looked.at, known)
     sentences = [in_language(each) for each in sentences_of(there, looked)]
-    return Now(looked.at, members, queued, next_caller_words(made, now, queued), sentences)
+    return Now(looked.at, members, queued, next_caller_words(made, now, queued, known), sentences)
 
 
-def _members(group: Group, states: Mapping[int, StateOfMember], at: datetime) -> list[MemberNow]:
-    return [_member(member, states[member.id], at) for member in group.members]
+def _members(
+    group: Group, states: Mapping[int, StateOfMember], at: datetime, known: Mapping[str, str]
+) -> list[MemberNow]:
+    return [_member(member, states[member.id], at, known.get(member.extension, "")) for member in group.members]
 
 
-def _member(member: Member, state: StateOfMember, at: datetime) -> MemberNow:
+def _member(member: Member, state: StateOfMember, at: datetime, name: str) -> MemberNow:
     kind, word = STATES[state.word]
     text: str = str(word)
     if state.word is MemberState.BLOCKED and member.auto_blocked:
@@ -153,7 +161,7 @@ def _length(seconds: float) -> str:
     return f"{whole // 60}:{whole % 60:02}"
 
 
-def next_caller_words(made: Forecast, group: Group, queued: int) -> str:
+def next_caller_words(made: Forecast, group: Group, queued: int, known: Mapping[str, str] = NOBODY) -> str:
     """Return what becomes of the next caller if nobody picks up."""
     where = words.destination(made.destination, group)
     why = gettext("disabled") if not group.enabled else None if made.closed is None else closed_words(made.closed)
@@ -171,7 +179,7 @@ def next_caller_words(made: Forecast, group: Group, queued: int) -> str:
     if made.drawn:
         sentences.append(gettext("The order is drawn by weight for each call."))
     else:
-        sentences.append(gettext("Next caller rings %(who)s.", who=_way(made)))
+        sentences.append(gettext("Next caller rings %(who)s.", who=_way(made, known)))
     if made.waits:
         sentences.append(gettext("Then they wait in the queue."))
     seconds = f"{made.latest_seconds:g}"
@@ -202,11 +210,11 @@ def closed_words(closed: Closed) -> str:
     return str(reasons[closed.why])
 
 
-def _way(made: Forecast) -> str:
+def _way(made: Forecast, known: Mapping[str, str]) -> str:
     """Who rings, step by step; those who ring together with an "and"."""
     first_cycle = [stage for stage in made.rings if stage.cycle == made.rings[0].cycle]
     together_word, then = str(gettext(" and ")), str(gettext(", then "))
-    steps = [together_word.join(member.extension for member in stage.rings) for stage in first_cycle]
+    steps = [together_word.join(called(member, known) for member in stage.rings) for stage in first_cycle]
     if len(steps) > MAX_NAMED_STAGES:
         steps = [*steps[:MAX_NAMED_STAGES], "…"]
     times = max(stage.cycle for stage in made.rings)

@@ -25,7 +25,15 @@ from fshunt.errors import BadValue, DatabaseError, FshuntError
 from fshunt.esl.inbound import Inbound
 from fshunt.freeswitch import directory_list
 from fshunt.freeswitch.directory_list import DirectoryUser
-from fshunt.services.questions import MAX_LISTED, MAX_QUESTIONS, Listing, ListKind, check_search, checked_to_json
+from fshunt.services.questions import (
+    MAX_LISTED,
+    MAX_NAMED,
+    MAX_QUESTIONS,
+    Listing,
+    ListKind,
+    check_search,
+    checked_to_json,
+)
 from fshunt.services.switch_checks import NOT_CONFIGURED, Question, QuestionKind, on_all
 from fshunt.settings import WatchedSwitch
 
@@ -135,6 +143,9 @@ class SwitchAnswers:
         match kind, arguments:
             case ListKind.DIRECTORY, [domain, text]:
                 return _first(_found(self._users_of(domain), check_search(text)))
+            case ListKind.NAMES, [domain, *extensions]:
+                wanted = set(extensions[:MAX_NAMED])
+                return Listing(tuple(user for user in self._users_of(domain) if user.number in wanted))
             case ListKind.REGISTRATIONS, [domain]:
                 why_not = self._monitor.why_not()
                 if why_not is not None:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from fshunt.db.queries.rows import groups_of_member
-from fshunt.errors import NotFound, UsageError
+from fshunt.errors import NotFound
 from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.group import Group
 from fshunt.hunting.group_fields import MEMBER_FIELDS, Field, FieldKind, model_values
@@ -133,8 +133,6 @@ def invite_member(asked: Asked, s: Session, domain: str, pilot: str, extension: 
     """Make a link by which a member sets a password; an earlier link no longer holds."""
     group = rights.group_for(s, asked.access, domain, pilot)
     members.member_of(group, extension)
-    if extension.external:
-        raise UsageError(f"{extension} is an external number: only an extension of the domain has a user.")
     invitation = accounts.invite_member(s, domain, str(extension))
     return Answer(invitation_json(invitation, asked.settings.web_address))
 

@@ -5,10 +5,12 @@ A click is safe to repeat: the second of two finds the change that the first has
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, make_response, render_template, request
+from flask_babel import gettext
 from sqlalchemy.orm import Session
 
 from fshunt.errors import BadValue, BeyondLimits, Conflict, NotFound, UsageError
@@ -16,9 +18,11 @@ from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import columns_of
 from fshunt.hunting.validation import check_position, shown
-from fshunt.services import audit, members, rights
+from fshunt.services import accounts, audit, member_search, members, rights
 from fshunt.services.audit import ChangeKind, Subject
+from fshunt.services.member_search import Match
 from fshunt.services.moments import parse_until
+from fshunt.services.questions import MAX_SEARCH_CHARS, Listing, Questions
 from fshunt.services.rights import Action
 from fshunt.web.changes import just_done
 from fshunt.web.column_form import ColumnForm, version_of
@@ -34,20 +38,104 @@ pages = Blueprint("group_members", __name__, url_prefix="/groups/<domain>/<pilot
 ANCHOR = "members"
 REFUSALS = (BadValue, UsageError, Conflict, NotFound)
 
+ANYWAY = "anyway"
+"""The input that says: add a number that the directory does not have, too."""
+
+OFFER = "offer"
+"""Beside what was typed: it may be added all the same."""
+
 Work = Callable[[Session, Group], object]
+
+
+@pages.get("/search")
+@for_signed_in
+def search(domain: str, pilot: str) -> Response:
+    """Return whom a text may mean, as options of a list: a script shows them while somebody types."""
+    group, found = _search(domain, pilot, request.args.get("q", ""))
+    return make_response(render_template("group/matches.html", group=group, found=found.matches, as_options=True))
 
 
 @pages.post("/add")
 @for_signed_in
 def add(domain: str, pilot: str) -> Response:
-    """Add a member after the last."""
+    """Add a member after the last; where the text is not one, show whom it may mean."""
     written = request.form.get("member", "").strip()
+    if ANYWAY not in request.form:
+        group, found = _search(domain, pilot, written)
+        if not found.is_exact:
+            typed = request.form.to_dict() | ({OFFER: "yes"} if _may_be_added(written, found) else {})
+            refused = Refused("add", written, typed, {"member": _whom(group, written, found)})
+            return show_group(domain, pilot, refused=refused, found=found.matches)
 
     def work(s: Session, group: Group) -> None:
         shared = group.domain in parts().settings.shared_members
         members.add_members(s, group.domain, group.pilot, [parse_member(written)], shared=shared)
 
     return _do(domain, pilot, work, "add", "member", written, (Subject.MEMBER, ChangeKind.ADD))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Whom a text may mean; ``is_exact``: it is the number itself, or nobody can say that it is none."""
+
+    matches: Sequence[Match]
+    is_exact: bool
+
+
+def _search(domain: str, pilot: str, text: str) -> tuple[Group, Found]:
+    """Ask the switch's directory, by a daemon, before any transaction; raise NotFound or Forbidden."""
+    with reading() as s:
+        group = rights.group_for(s, access(), domain, pilot)
+        rights.check(access(), Action.CHANGE_MEMBERS)
+    text = text.strip()[:MAX_SEARCH_CHARS]
+    if not text or not text.isprintable():
+        return group, Found((), is_exact=True)
+    listing = Questions(parts().store).directory(group.domain, text.partition("@")[0])
+    configured = [gateway.name for gateway in parts().settings.gateway]
+    with reading() as s:
+        gateways = member_search.gateways_of(s, access(), group, configured)
+        found = member_search.matches(s, access(), group, text, listing, gateways)
+    return group, Found(found, _is_exact(text, listing))
+
+
+def _is_exact(text: str, listing: Listing) -> bool:
+    try:
+        address = parse_member(text)
+    except BadValue:
+        return False
+    return address.external or listing.unknown is not None or any(user.number == text for user in listing.users)
+
+
+def _may_be_added(text: str, found: Found) -> bool:
+    """Whether a text may be added although the directory does not have it; an external number goes by a gateway."""
+    try:
+        parse_member(text)
+    except BadValue:
+        return False
+    return not any("@" in each.address for each in found.matches)
+
+
+def _whom(group: Group, written: str, found: Found) -> str:
+    if found.matches:
+        return str(gettext("Choose whom you mean."))
+    try:
+        parse_member(written)
+    except BadValue as error:
+        return in_language(str(error))
+    return str(gettext("The phone system has nobody of %(domain)s with this number or name.", domain=group.domain))
+
+
+@pages.post("/invite")
+@for_signed_in
+def invite(domain: str, pilot: str) -> Response:
+    """Make a link by which a member sets a password: it is shown this once."""
+    try:
+        with writing() as s:
+            group = group_to_change(s, domain, pilot, Action.INVITE_MEMBER)
+            invitation = accounts.invite_member(s, group.domain, _member(group).extension)
+    except REFUSALS as error:
+        return show_group(domain, pilot, refused=Refused.by("invite", _key(), "", error))
+    return show_group(domain, pilot, invited=invitation)
 
 
 @pages.post("/move")

@@ -26,7 +26,7 @@ from fshunt.services.accounts import Invitation
 from fshunt.services.rights import Action
 from fshunt.services.users import Role, User
 from fshunt.web.forms import BaseForm, required, short, text_of
-from fshunt.web.pages.users import link_of
+from fshunt.web.links import link_of
 from fshunt.web.parts import parts
 from fshunt.web.problems import status_of
 from fshunt.web.sentences import in_language

@@ -17,7 +17,7 @@ from fshunt.services.accounts import Invitation
 from fshunt.services.rights import Action
 from fshunt.services.users import Role
 from fshunt.web.forms import BaseForm, required, short, text_of
-from fshunt.web.parts import parts
+from fshunt.web.links import link_of
 from fshunt.web.problems import status_of
 from fshunt.web.sentences import in_language
 from fshunt.web.signed_in import access, for_signed_in, reading, writing
@@ -100,11 +100,6 @@ def enable() -> Response:
 def remove() -> Response:
     """Remove a user."""
     return _changed(accounts.remove_user, "removed")
-
-
-def link_of(invitation: Invitation) -> str:
-    """Return the link of an invitation, on the pages' own address."""
-    return invitation.link((parts().settings.web_url or request.host_url).rstrip("/"))
 
 
 def _changed(change: Callable[[Session, str], object], done: str) -> Response:

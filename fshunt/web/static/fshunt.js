@@ -89,6 +89,89 @@
   }
 })();
 
+(function suggest() {
+  // A combobox: while a person types, the server is asked whom they may mean; Enter takes the one that is marked.
+  const pauseMs = 200;
+  for (const field of document.querySelectorAll("input[data-suggest]")) {
+    const list = document.getElementById(field.dataset.list);
+    const count = document.getElementById(`${field.dataset.list}-count`);
+    let timer = 0;
+    let asked = 0;
+    field.setAttribute("role", "combobox");
+    field.setAttribute("aria-autocomplete", "list");
+    field.setAttribute("aria-controls", list.id);
+    field.setAttribute("aria-expanded", "false");
+    const options = () => [...list.querySelectorAll('[role="option"]:not([aria-disabled])')];
+    const marked = () => list.querySelector('[aria-selected="true"]');
+    const mark = (option) => {
+      if (marked()) marked().setAttribute("aria-selected", "false");
+      field.removeAttribute("aria-activedescendant");
+      if (!option) return;
+      option.setAttribute("aria-selected", "true");
+      option.scrollIntoView({ block: "nearest" });
+      field.setAttribute("aria-activedescendant", option.id);
+    };
+    const close = () => {
+      list.hidden = true;
+      field.setAttribute("aria-expanded", "false");
+      mark(null);
+    };
+    const take = (option) => {
+      field.value = option.dataset.value;
+      close();
+      const known = document.createElement("input");
+      Object.assign(known, { type: "hidden", name: "anyway", value: "yes" });
+      field.form.append(known);
+      field.form.requestSubmit();
+    };
+    const ask = async () => {
+      const mine = ++asked;
+      const text = field.value.trim();
+      if (!text) return close();
+      try {
+        const answer = await fetch(`${field.dataset.suggest}?q=${encodeURIComponent(text)}`, { redirect: "error" });
+        if (!answer.ok || mine !== asked) return undefined;
+        list.innerHTML = await answer.text();
+      } catch {
+        return close(); // The server is away: what is typed is sent as it is.
+      }
+      const many = list.children.length;
+      list.hidden = many === 0;
+      field.setAttribute("aria-expanded", String(many > 0));
+      field.removeAttribute("aria-activedescendant");
+      count.textContent = count.dataset.template.replace("{count}", String(many));
+      return undefined;
+    };
+    field.addEventListener("input", () => {
+      clearTimeout(timer);
+      timer = setTimeout(ask, pauseMs);
+    });
+    field.addEventListener("keydown", (event) => {
+      const all = options();
+      const at = all.indexOf(marked());
+      if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+        if (list.hidden || !all.length) return;
+        event.preventDefault();
+        const step = event.key === "ArrowDown" ? 1 : -1;
+        mark(all[(at < 0 && step < 0 ? all.length - 1 : at + step + all.length) % all.length]);
+      } else if (event.key === "Escape" && !list.hidden) {
+        event.preventDefault();
+        close();
+      } else if (event.key === "Enter" && at >= 0) {
+        event.preventDefault();
+        take(all[at]);
+      }
+    });
+    field.addEventListener("blur", () => { clearTimeout(timer); asked += 1; close(); });
+    // The press comes before the field loses the focus.
+    list.addEventListener("pointerdown", (event) => {
+      const option = event.target.closest('[role="option"]:not([aria-disabled])');
+      event.preventDefault();
+      if (option) take(option);
+    });
+  }
+})();
+
 (function previewText() {
   // What a phone will show, while a person types.
   for (const field of document.querySelectorAll("input[data-preview]")) {

@@ -1,0 +1,194 @@
+"""Members of a group's page by name: one search field adds them, and each can be invited."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask import Flask
+
+from fshunt.db.engine import Store
+from fshunt.errors import UsageError
+from fshunt.freeswitch.directory_list import DirectoryUser
+from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.limits import Limits
+from fshunt.services import accounts, audit, groups, limits, members
+from fshunt.services.questions import NO_DAEMON, Listing
+from fshunt.web.names import NAMES, UNKNOWN_SECONDS, Names, called
+from fshunt.web.pages import group_members
+from tests.web.group_forms import PAGE, followed, form_of
+from tests.web.people import DOMAIN, MEMBER, OTHER_PILOT, PILOT, Browser
+
+ADD, INVITE = f"{PAGE}/members/add", f"{PAGE}/members/invite"
+USERS = [
+    DirectoryUser("1001", "Ana"),
+    DirectoryUser("1003", "Ben"),
+    DirectoryUser("2001", "Benita"),
+    DirectoryUser("1009"),
+]
+LINK = re.compile(r'<code class="secret">([^<]+)</code>')
+
+
+class Directory:
+    """A daemon that says what the directory has; ``unknown``: why it cannot."""
+
+    unknown: str | None = None
+
+    def __init__(self, _store: Store | None = None) -> None:
+        self.asked = 0
+
+    def directory(self, _domain: str, text: str) -> Listing:
+        if self.unknown is not None:
+            return Listing(unknown=self.unknown)
+        found = [user for user in USERS if text in user.number or text.lower() in user.name.lower()]
+        return Listing(tuple(found))
+
+    def names(self, _domain: str, extensions: list[str]) -> Listing:
+        self.asked += 1
+        if self.unknown is not None:
+            return Listing(unknown=self.unknown)
+        return Listing(tuple(user for user in USERS if user.number in extensions))
+
+
+@pytest.fixture
+def directory(app: Flask, monkeypatch: pytest.MonkeyPatch) -> type[Directory]:
+    """The switch's directory, which a daemon can ask."""
+    monkeypatch.setattr(Directory, "unknown", None)
+    monkeypatch.setattr(group_members, "Questions", Directory)
+    app.extensions[NAMES] = Names(Directory())  # type: ignore[arg-type]
+    return Directory
+
+
+def extensions(store: Store) -> list[str]:
+    with store.reading() as s:
+        return [member.extension for member in groups.get_group(s, DOMAIN, PILOT).members]
+
+
+def add(browser: Browser, text: str, **more: str):
+    browser.get(PAGE)
+    return browser.send(ADD, {"member": text, **more})
+
+
+def test_members_stand_with_their_names(admin: Browser, directory: type[Directory]) -> None:
+    text = admin.get(PAGE).text
+    assert text.count("<strong>Ana</strong>") == 2, "now, and in the list of members"
+    assert "Next caller rings Ana 1001, then 1002." in text
+    assert 'aria-label="Move Ana 1001 down"' in text
+
+
+def test_a_number_of_the_directory_is_added_at_once(admin: Browser, office: Store, directory: type[Directory]) -> None:
+    assert add(admin, "1003").status_code == 303
+    assert extensions(office) == ["1001", "1002", "1003"]
+    assert "1003 added" in followed(admin).text
+
+
+def test_a_name_shows_whom_it_may_mean_and_one_click_adds(
+    admin: Browser, office: Store, directory: type[Directory]
+) -> None:
+    page = add(admin, "ben")
+    assert page.status_code == 422
+    assert "Choose whom you mean." in page.text
+    assert 'aria-label="Add Ben 1003"' in page.text
+    assert "is in another group" in page.text, "Benita, in a group of others"
+    assert OTHER_PILOT not in page.text
+    assert 'value="ben"' in page.text
+    assert admin.send(ADD, {"member": "1003", "anyway": "yes"}).status_code == 303
+    assert extensions(office)[-1] == "1003"
+
+
+def test_what_the_directory_does_not_have_is_added_only_if_one_says_so(
+    admin: Browser, office: Store, directory: type[Directory]
+) -> None:
+    page = add(admin, "1777")
+    assert f"The phone system has nobody of {DOMAIN} with this number or name." in page.text
+    assert "Add 1777 all the same" in page.text
+    assert admin.send(ADD, {"member": "1777", "anyway": "yes"}).status_code == 303
+    assert extensions(office)[-1] == "1777"
+
+
+def test_an_external_number_is_offered_with_the_gateways_that_are_allowed(
+    admin: Browser, office: Store, directory: type[Directory]
+) -> None:
+    with office.writing() as s:
+        limits.set_limits(s, DOMAIN, PILOT, Limits(gateways=("cheap", "dear")))
+    page = add(admin, "+49 30 123456")
+    assert 'value="+4930123456@cheap"' in page.text
+    assert 'value="+4930123456@dear"' in page.text
+    with office.writing() as s:
+        limits.set_limits(s, DOMAIN, PILOT, Limits(max_external_members=0, gateways=("cheap",)))
+    assert "@cheap" not in add(admin, "+4930123456").text
+
+
+def test_suggestions_are_options_of_a_list_and_say_where_somebody_is(
+    admin: Browser, directory: type[Directory]
+) -> None:
+    text = admin.get(f"{PAGE}/members/search", {"q": "an"}).text
+    assert 'role="option"' in text
+    assert 'data-value="1001" aria-disabled="true"' in text
+    assert "is a member already" in text
+    assert admin.get(f"{PAGE}/members/search", {"q": ""}).text.strip() == ""
+    assert admin.get(f"/groups/{DOMAIN}/{OTHER_PILOT}/members/search", {"q": "an"}).status_code == 404
+
+
+def test_without_a_daemon_numbers_are_added_as_they_are_typed(
+    admin: Browser, office: Store, directory: type[Directory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Directory, "unknown", NO_DAEMON)
+    assert 'data-value="1002"' in admin.get(f"{PAGE}/members/search", {"q": "100"}).text, "members that are seen"
+    assert add(admin, "1888").status_code == 303
+    assert extensions(office)[-1] == "1888"
+
+
+def test_names_are_asked_for_once_and_after_no_answer_only_later(office: Store) -> None:
+    now = 0.0
+    directory = Directory()
+    known = Names(directory, lambda: now)  # type: ignore[arg-type]
+    with office.reading() as s:
+        group = groups.get_group(s, DOMAIN, PILOT)
+    directory.unknown = NO_DAEMON
+    assert [known.of(group), known.of(group)] == [{}, {}]
+    assert directory.asked == 1
+    directory.unknown = None
+    now = UNKNOWN_SECONDS
+    assert [known.of(group), known.of(group)] == [{"1001": "Ana"}] * 2
+    assert directory.asked == 2
+    assert [called(member, known.of(group)) for member in group.members] == ["Ana 1001", "1002"]
+
+
+def test_an_administrator_invites_a_member_and_the_link_is_shown_once(
+    app: Flask, admin: Browser, office: Store
+) -> None:
+    assert "Link for a new password" in admin.get(PAGE).text, "1001 has an account"
+    assert "Invite to the member" in admin.page.text, "1002 has none"
+    page = admin.send(INVITE, {"extension": "1002"})
+    assert page.status_code == 200
+    link = LINK.search(page.text)
+    assert link is not None
+    somebody = Browser(app)
+    assert somebody.get(link[1].removeprefix("https://localhost")).status_code == 200
+    assert link[1] not in admin.get(PAGE).text
+    assert "Make another invitation" in admin.page.text
+    with office.reading() as s:
+        assert accounts.get_user(s, f"1002@{DOMAIN}").extension == "1002"
+        change = audit.history(s, subject=audit.Subject.INVITATION, limit=1)[0]
+        assert (change.actor, change.key) == ("omar", f"1002@{DOMAIN}")
+
+
+def test_who_is_no_member_of_ones_groups_cannot_be_invited(admin: Browser, member: Browser, office: Store) -> None:
+    with office.writing() as s:
+        members.add_members(s, DOMAIN, PILOT, [parse_member("+4930@carrier")])
+    admin.get(PAGE)
+    assert "is not a member of 5000" in admin.send(INVITE, {"extension": "2001"}).text
+    assert "is an external number" in admin.send(INVITE, {"extension": "+4930@carrier"}).text
+    assert admin.send(f"/groups/{DOMAIN}/{OTHER_PILOT}/members/invite", {"extension": "2001"}).status_code == 404
+    member.get("/me")
+    assert member.send(INVITE, {"extension": "1002"}).status_code == 404
+    with office.writing() as s:
+        accounts.enable_user(s, MEMBER, False)
+    assert "is disabled" in admin.send(INVITE, {"extension": "1001"}).text
+    with office.writing() as s, pytest.raises(UsageError):
+        accounts.invite_member(s, DOMAIN, "+4930@carrier")
+
+
+def test_the_inputs_of_a_page_are_those_of_a_form(admin: Browser, directory: type[Directory]) -> None:
+    assert form_of(admin.get(PAGE), ADD)["member"] == [""]
