@@ -42,9 +42,8 @@ def write_past(store: Store, group: Group, *, now: datetime, a_day: int, noted_b
             else:
                 last = (hunt_id, call)
         for hunt_id in missed[:: max(2, len(missed) // 6)]:
-            call_back.note_called_back(
-                s, call_search.one_call(s, group.domain, group.pilot, hunt_id), noted_by, now=now
-            )
+            record = call_search.one_call(s, call_search.Question(group.domain, group.pilot), hunt_id)
+            call_back.note_called_back(s, record, noted_by, now=now)
         if last is not None and last[1].answered_by is not None:
             ended = last[1].began + timedelta(seconds=last[1].waited + last[1].talked)
             who = last[1].answered_by.id

@@ -236,6 +236,14 @@ def _lock_or_add_domain(s: Session, domain: str) -> int:
             continue
 
 
+def check_pilot_is_free(s: Session, domain: str, pilot: str) -> None:
+    """Raise BadValue for what is no pilot, or Conflict where a group or a member of the domain has the number."""
+    validation.check_pilot(pilot)
+    domain_id = s.scalar(select(Domain.id).where(Domain.name == validation.check_domain(domain)))
+    if domain_id is not None:
+        _check_number_is_free(s, domain_id, domain, pilot)
+
+
 def _check_number_is_free(s: Session, domain_id: int, domain: str, pilot: str) -> None:
     in_domain = select(HuntGroup.pilot).where(HuntGroup.domain_id == domain_id)
     if s.scalar(in_domain.where(HuntGroup.pilot == pilot)) is not None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import CallRecord
-from fshunt.db.queries.call_search import missed_by
+from fshunt.db.queries.call_search import missed_by, question_of
 from fshunt.db.queries.member_status import blocked_since
 from fshunt.hunting.availability import MemberStatus
 from fshunt.hunting.group import Group, Member
@@ -61,7 +61,8 @@ def own_page(s: Session, found: Sequence[Group], extension: str, settings: Setti
     if not found:
         return OwnPage(())
     turns = tuple(_turn(details, extension, settings, now) for details in details_of(s, found))
-    missed = missed_by(s, found[0].domain, [group.pilot for group in found], extension, now - MISSED_FOR, MAX_MISSED)
+    asked = [question_of(s, group, since=now - MISSED_FOR) for group in found]
+    missed = missed_by(s, asked, extension, MAX_MISSED)
     me = turns[0].member
     since = blocked_since(s, [turns[0].group.id], now).get(extension) if me.blocked else None
     return OwnPage(turns, since, me.blocked_until, me.auto_blocked, tuple(missed))

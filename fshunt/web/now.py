@@ -145,7 +145,7 @@ def _member(member: Member, state: StateOfMember, at: datetime, name: str) -> Me
         text = escape(before) + _ticking(state.since, at) + escape(after)
     elif state.since is not None:
         text = str(gettext("%(state)s since %(time)s", state=text, time=short_when(state.since)))
-    return MemberNow(member, kind, escape(text))
+    return MemberNow(member, kind, escape(text), name)
 
 
 def _ticking(since: datetime, at: datetime) -> Markup:
@@ -163,7 +163,7 @@ def _length(seconds: float) -> str:
 
 def next_caller_words(made: Forecast, group: Group, queued: int, known: Mapping[str, str] = NOBODY) -> str:
     """Return what becomes of the next caller if nobody picks up."""
-    where = words.destination(made.destination, group)
+    where = words.destination(made.destination, group, known)
     why = gettext("disabled") if not group.enabled else None if made.closed is None else closed_words(made.closed)
     if why is not None:
         return str(gettext("The group is closed (%(why)s): %(where)s.", why=why, where=where))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from flask import Flask
@@ -109,10 +110,12 @@ def member_ring_time(member: Member, group: Group) -> str:
     return ring_time(member.ring_time or group.ring_time)
 
 
-def destination(where: Destination, group: Group) -> str:
-    """Return where callers go, as a sentence part: "voicemail of 1005"."""
+def destination(where: Destination, group: Group, known: Mapping[str, str] | None = None) -> str:
+    """Return where callers go, as a sentence part: "voicemail of 1005"; ``known`` has names of members."""
     if where.kind is DestinationKind.VOICEMAIL:
         box = where.value or group.box()
+        if box is not None and known is not None and box in known:
+            box = f"{known[box]} {box}"
         return str(gettext("Voicemail of %(box)s", box=box) if box else gettext("Hang up: there is no voicemail box"))
     if where.kind is DestinationKind.TRANSFER:
         return str(gettext("On to %(number)s", number=where.value))

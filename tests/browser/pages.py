@@ -26,7 +26,14 @@ from fshunt.web.database_state import DatabaseState
 from tests.browser.chromium import People
 from tests.browser.office import Office
 
-NO_PAGES = {"static", "health.healthz", "groups.group_now", "report.table"}
+NO_PAGES = {
+    "static",
+    "health.healthz",
+    "groups.group_now",
+    "group_members.search",
+    "new_group.look_at_pilot",
+    "report.table",
+}
 """Routes that answer files, or a part of a page."""
 
 LEADS_ELSEWHERE = {"session.code_page", "account.end_codes"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -167,9 +168,10 @@ def test_no_page_reads_all_calls(engine, store, monkeypatch):
         for question in questions:
             found = call_search.search(s, question, None, 20)
             call_search.search(s, question, found.further, 20)
-        call_search.one_call(s, "pbx.test", "5003", "hunt-0000000003")
-        call_search.missed_by(s, "pbx.test", ["5003", "5004"], "1002", since, 20)
-        call_search.report_calls(s, "pbx.test", "5003", since, datetime.now(UTC))
+        one, two = (call_search.Question("pbx.test", pilot, since=since) for pilot in ("5003", "5004"))
+        call_search.one_call(s, one, "hunt-0000000003")
+        call_search.missed_by(s, [one, two], "1002", 20)
+        call_search.report_calls(s, replace(one, until=datetime.now(UTC)))
     reading = [(statement, steps) for statement, values in said if (steps := reads_all(engine, statement, values))]
     assert reading == []
     assert sum("called_back" in statement for statement, _ in said) == 2

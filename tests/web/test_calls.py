@@ -10,7 +10,7 @@ import pytest
 from fshunt.db.engine import Store
 from fshunt.db.models import CalledBack
 from fshunt.db.queries import call_search
-from fshunt.db.queries.call_search import one_call
+from fshunt.db.queries.call_search import Question, one_call
 from fshunt.hunting.states import Outcome, Result
 from fshunt.services import audit
 from fshunt.services.audit import ChangeKind, Entrance, Subject
@@ -147,7 +147,7 @@ def test_bars_are_parts_of_the_time_until_the_answer(office: Store) -> None:
     rang = Rang("1001", 0, 20), Rang("1002", 20, 40, Outcome.ANSWERED)
     add_call(office, "taken", *rang, result=Result.ANSWERED)
     with office.reading() as s:
-        bars = call_bars(one_call(s, DOMAIN, PILOT, "taken"), NOW)
+        bars = call_bars(one_call(s, Question(DOMAIN, PILOT), "taken"), NOW)
     first, second = bars.rows
     assert first.bars == (Bar(BarKind.RANG, 0.0, pytest.approx(0.425)),)
     assert [bar.kind for bar in second.bars] == [BarKind.ANSWERED, BarKind.TALKED]

@@ -9,11 +9,13 @@ from flask import Flask
 
 from fshunt.db.engine import Store
 from fshunt.errors import UsageError
+from fshunt.freeswitch.dialplan_lookup import Answer
 from fshunt.freeswitch.directory_list import DirectoryUser
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.limits import Limits
 from fshunt.services import accounts, audit, groups, limits, members
 from fshunt.services.questions import NO_DAEMON, Listing
+from fshunt.services.switch_checks import Checked, Question
 from fshunt.web.names import NAMES, UNKNOWN_SECONDS, Names, called
 from fshunt.web.pages import group_members
 from tests.web.group_forms import PAGE, followed, form_of
@@ -43,6 +45,11 @@ class Directory:
         found = [user for user in USERS if text in user.number or text.lower() in user.name.lower()]
         return Listing(tuple(found))
 
+    def check(self, questions: list[Question]) -> list[Checked]:
+        """It knows one user whom it does not list."""
+        found = [question.arguments[0] == "1666" for question in questions]
+        return [Checked(Answer.FOUND if each else Answer.NOT_FOUND) for each in found]
+
     def names(self, _domain: str, extensions: list[str]) -> Listing:
         self.asked += 1
         if self.unknown is not None:
@@ -71,9 +78,10 @@ def add(browser: Browser, text: str, **more: str):
 
 def test_members_stand_with_their_names(admin: Browser, directory: type[Directory]) -> None:
     text = admin.get(PAGE).text
-    assert text.count("<strong>Ana</strong>") == 2, "now, and in the list of members"
+    assert text.count('<span class="name">Ana</span>') == 2, "now, and in the list of members"
     assert "Next caller rings Ana 1001, then 1002." in text
-    assert 'aria-label="Move Ana 1001 down"' in text
+    assert "Voicemail of Ana 1001" in text
+    assert 'aria-label="Move 1001 down"' in text
 
 
 def test_a_number_of_the_directory_is_added_at_once(admin: Browser, office: Store, directory: type[Directory]) -> None:
@@ -104,6 +112,13 @@ def test_what_the_directory_does_not_have_is_added_only_if_one_says_so(
     assert "Add 1777 all the same" in page.text
     assert admin.send(ADD, {"member": "1777", "anyway": "yes"}).status_code == 303
     assert extensions(office)[-1] == "1777"
+
+
+def test_a_number_that_the_directory_has_but_does_not_list_is_added_at_once(
+    admin: Browser, office: Store, directory: type[Directory]
+) -> None:
+    assert add(admin, "1666").status_code == 303
+    assert extensions(office)[-1] == "1666"
 
 
 def test_an_external_number_is_offered_with_the_gateways_that_are_allowed(

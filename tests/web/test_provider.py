@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import html
 import re
+from collections.abc import Sequence
 
 import pytest
 
 from fshunt.db.engine import Store
+from fshunt.freeswitch.dialplan_lookup import Answer
 from fshunt.hunting.group import Group
 from fshunt.services import accounts, audit, groups
+from fshunt.services.switch_checks import Checked, Question, QuestionKind
 from fshunt.services.users import Role, Scope
+from fshunt.web import pilot_words
 from tests.web.people import ADMIN, DOMAIN, MEMBER, OTHER_PILOT, PILOT, PROVIDER, Browser
 
 ADMINISTRATION = f"/groups/{DOMAIN}/{PILOT}/administration"
@@ -247,3 +252,64 @@ def test_many_changes_come_in_pages(provider: Browser, office: Store) -> None:
 
 def test_the_system_page_says_that_there_is_no_daemon(provider: Browser) -> None:
     assert "1 problem" in provider.get("/system").text
+
+
+class _Switch:
+    """A daemon that says that the dialplan leads every number to fshunt."""
+
+    def __init__(self, _store: Store) -> None:
+        pass
+
+    def check(self, questions: Sequence[Question]) -> list[Checked]:
+        led = Checked(Answer.FOUND, "extension fshunt, context default", controlled=True)
+        return [led if each.kind is QuestionKind.NUMBER else Checked(Answer.NOT_FOUND) for each in questions]
+
+
+@pytest.mark.parametrize(
+    ("pilot", "sentence"),
+    [
+        ("7000", "7000 is free, and the dialplan leads it to fshunt (extension fshunt, context default)."),
+        (OTHER_PILOT, f"Group {OTHER_PILOT} of {DOMAIN} exists already"),
+        ("1001", "1001 is an extension, a member of 5000: it cannot also be a pilot."),
+        ("70 00", "'70 00' is not a pilot"),
+    ],
+)
+def test_a_pilot_is_looked_at_before_anything_is_saved(
+    provider: Browser, office: Store, monkeypatch: pytest.MonkeyPatch, pilot: str, sentence: str
+) -> None:
+    monkeypatch.setattr(pilot_words, "Questions", _Switch)
+    asked = {"domain": DOMAIN, "pilot": pilot}
+    assert sentence in html.unescape(provider.get("/groups/new/pilot", asked).text)
+    provider.get("/groups/new")
+    page = provider.send("/groups/new", {**NEW, "pilot": pilot, "check": "yes"})
+    assert sentence in html.unescape(page.text)
+    assert 'value="Support"' in page.text, "what was typed stays"
+    page = provider.send(f"{ADMINISTRATION}/pilot", {"pilot": pilot, "check": "yes"})
+    assert sentence in html.unescape(page.text)
+    assert "7000" not in pilots(office)
+
+
+def test_without_a_daemon_a_page_says_that_a_pilot_cannot_be_checked(provider: Browser, admin: Browser) -> None:
+    asked = {"domain": DOMAIN, "pilot": "7000"}
+    said = provider.get("/groups/new/pilot", asked).text
+    assert "Whether the dialplan leads it here cannot be checked: no daemon watches a switch." in said
+    assert admin.get("/groups/new/pilot", asked).status_code == 403
+
+
+def test_a_second_click_on_what_makes_moves_or_removes_a_group_changes_nothing_more(
+    provider: Browser, office: Store
+) -> None:
+    provider.get("/groups/new")
+    for path, fields in (
+        ("/groups/new", NEW),
+        (f"{ADMINISTRATION}/pilot", {"pilot": "5555"}),
+        (f"/groups/{DOMAIN}/5555/administration/remove", {"pilot": "5555"}),
+    ):
+        first = provider.send(path, fields)
+        with office.reading() as s:
+            before = audit.history(s, limit=1)
+        second = provider.send(path, fields)
+        assert (second.status_code, second.location) == (303, first.location)
+        with office.reading() as s:
+            assert audit.history(s, limit=1) == before
+    assert provider.send(f"{ADMINISTRATION}/pilot", {"pilot": "5556"}).status_code == 404

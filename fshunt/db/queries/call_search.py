@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, selectinload, undefer
 
 from fshunt.db.models import CalledBack, CallRecord, OfferRecord
+from fshunt.db.queries.pilots import Span, pilot_spans
 from fshunt.errors import NotFound
+from fshunt.hunting.group import Group
 from fshunt.hunting.states import Outcome, Result
 
 WINDOW = 2_000
@@ -51,15 +53,32 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which calls of a group are looked for. ``caller``: a part of the number or name; ``member``: whom they rang."""
+    """Which calls of a group are looked for. ``caller``: a part of the number or name; ``member``: whom they rang.
+
+    ``spans`` are the numbers that the group has had, newest first; without any, it has always had ``pilot``.
+    """
 
     domain: str
     pilot: str
+    spans: tuple[Span, ...] = ()
     kind: Kind = Kind.ALL
     member: str | None = None
     caller: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+    @property
+    def parts(self) -> list[Question]:
+        """The same question for each number of the group, newest first: none overlaps another in time."""
+        return [
+            replace(
+                self,
+                pilot=span.pilot,
+                since=max((at for at in (self.since, span.since) if at is not None), default=None),
+                until=min((at for at in (self.until, span.until) if at is not None), default=None),
+            )
+            for span in self.spans or (Span(self.pilot),)
+        ]
 
     @property
     def takes_all(self) -> bool:
@@ -88,8 +107,25 @@ class Found:
     further: Place | None
 
 
+def question_of(s: Session, group: Group, **more: Any) -> Question:
+    """Return a question for the calls of a group, also under the numbers that it had before."""
+    return Question(group.domain, group.pilot, pilot_spans(s, group.id, group.domain, group.pilot), **more)
+
+
 def search(s: Session, asked: Question, behind: Place | None, limit: int) -> Found:
     """Return the newest calls that fit, behind a place, among the next ``WINDOW`` calls of the group."""
+    calls: list[CallRecord] = []
+    for part in asked.parts:
+        if len(calls) == limit:  # the next page begins with the calls under an earlier number
+            return Found(calls, Place(calls[-1].started_at, calls[-1].id))
+        found = _search(s, part, behind, limit - len(calls))
+        calls += found.calls
+        if found.further is not None:
+            return Found(calls, found.further)
+    return Found(calls, None)
+
+
+def _search(s: Session, asked: Question, behind: Place | None, limit: int) -> Found:
     window = [*_of_group(asked), *([_is_behind(behind)] if behind else [])]
     last = None if asked.takes_all else _last_of_window(s, window)
     if last is not None:
@@ -101,11 +137,12 @@ def search(s: Session, asked: Question, behind: Place | None, limit: int) -> Fou
     return Found(found, last)
 
 
-def one_call(s: Session, domain: str, pilot: str, call_id: str) -> CallRecord:
+def one_call(s: Session, asked: Question, call_id: str) -> CallRecord:
     """Return a hunt of a group with its story; raise NotFound."""
+    of_group = or_(*(and_(*_of_group(part)) for part in asked.parts))
     query = (
         select(CallRecord)
-        .where(CallRecord.id == call_id, CallRecord.domain == domain, CallRecord.pilot == pilot)
+        .where(CallRecord.id == call_id, of_group)
         .options(undefer(CallRecord.policy_input), selectinload(CallRecord.offers), selectinload(CallRecord.skips))
     )
     found = s.scalar(query)
@@ -114,13 +151,11 @@ def one_call(s: Session, domain: str, pilot: str, call_id: str) -> CallRecord:
     return found
 
 
-def missed_by(
-    s: Session, domain: str, pilots: Sequence[str], extension: str, since: datetime, limit: int
-) -> list[CallRecord]:
+def missed_by(s: Session, asked: Sequence[Question], extension: str, limit: int) -> list[CallRecord]:
     """Return the calls that rang a member and that nobody took, newest first, among the newest of each group."""
     found: list[CallRecord] = []
-    for pilot in pilots:
-        window = _of_group(Question(domain, pilot, since=since))
+    for part in [part for each in asked for part in each.parts]:
+        window = _of_group(part)
         last = _last_of_window(s, window)
         if last is not None:
             window.append(_reaches(last))
@@ -129,7 +164,7 @@ def missed_by(
     return sorted(found, key=lambda call: (call.started_at, call.id), reverse=True)[:limit]
 
 
-def report_calls(s: Session, domain: str, pilot: str, since: datetime, until: datetime) -> list[ReportCall]:
+def report_calls(s: Session, asked: Question) -> list[ReportCall]:
     """Return what a report reads of the calls of a group that began in a time, the newest ``MAX_REPORTED`` at most."""
     columns = (
         CallRecord.id,
@@ -138,9 +173,11 @@ def report_calls(s: Session, domain: str, pilot: str, since: datetime, until: da
         CallRecord.ended_at,
         CallRecord.answered_by,
     )
-    asked = Question(domain, pilot, since=since, until=until)
-    rows = s.execute(select(*columns).where(*_of_group(asked)).order_by(*_NEWEST_FIRST).limit(MAX_REPORTED))
-    return [ReportCall(*row) for row in rows]
+    found: list[ReportCall] = []
+    for part in asked.parts:
+        query = select(*columns).where(*_of_group(part)).order_by(*_NEWEST_FIRST)
+        found += [ReportCall(*row) for row in s.execute(query.limit(MAX_REPORTED - len(found)))]
+    return found
 
 
 def _of_group(asked: Question) -> list[ColumnElement[bool]]:
@@ -176,7 +213,8 @@ def _fits(asked: Question) -> Iterator[ColumnElement[bool]]:
         case Kind.MISSED:
             yield from _missed()
         case Kind.WAITING:
-            yield from (*_missed(), ~_has_called_again(), ~_was_called_back())
+            numbers = {span.pilot for span in asked.spans} | {asked.pilot}
+            yield from (*_missed(), ~_has_called_again(numbers), ~_was_called_back())
         case kind:
             yield CallRecord.result == kind.value
     if asked.member is not None:
@@ -200,12 +238,12 @@ def _has(column: InstrumentedAttribute[str | None], words: str) -> ColumnElement
     return column.icontains(words, autoescape=True)
 
 
-def _has_called_again() -> ColumnElement[bool]:
+def _has_called_again(pilots: Collection[str]) -> ColumnElement[bool]:
     """Whether there is a later call of the number to the group: an answer settles this one, a miss stands for it."""
     later = aliased(CallRecord)
     return exists().where(
         later.domain == CallRecord.domain,
-        later.pilot == CallRecord.pilot,
+        later.pilot.in_(sorted(pilots)),
         later.caller_number == CallRecord.caller_number,
         later.started_at > CallRecord.started_at,
         func.lower(CallRecord.caller_number).not_in(NO_NUMBERS),

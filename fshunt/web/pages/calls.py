@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from wtforms import SelectField, StringField
 
 from fshunt.db.models import CallRecord
-from fshunt.db.queries.call_search import Kind, Place, Question, one_call, search
+from fshunt.db.queries.call_search import Kind, Place, Question, one_call, question_of, search
 from fshunt.hunting.group import Group
 from fshunt.services import call_back, rights
 from fshunt.services.call_bars import call_bars
@@ -48,12 +48,12 @@ class SearchForm(DaysForm):
         gone = [asked] if asked and asked not in members else []
         self.member.choices = [("", gettext("All")), *((each, each) for each in (*members, *gone))]
 
-    def question(self, group: Group) -> Question:
+    def question(self, s: Session, group: Group) -> Question:
         """Return what is looked for; days are those of the reader, the last one with all its hours."""
         first, last = day(self.since.data), day(self.until.data)
-        return Question(
-            group.domain,
-            group.pilot,
+        return question_of(
+            s,
+            group,
             kind=Kind(self.kind.data),
             member=self.member.data or None,
             caller=(self.caller.data or "").strip() or None,
@@ -70,7 +70,7 @@ def show(domain: str, pilot: str) -> Response:
         group = _group(s, domain, pilot)
         form = SearchForm(group)
         well = form.validate()
-        asked = form.question(group) if well else Question(group.domain, group.pilot)
+        asked = form.question(s, group) if well else question_of(s, group)
         found = search(s, asked, _place(request.args.get("behind")), CALLS_A_PAGE)
     page = render_template(
         "calls.html", group=group, form=form, found=found, searched=not asked.takes_all, address=address_of
@@ -84,7 +84,7 @@ def waiting(domain: str, pilot: str) -> str:
     """Show the callers who were missed and were not called back yet."""
     with reading() as s:
         group = _group(s, domain, pilot)
-        asked = Question(group.domain, group.pilot, kind=Kind.WAITING, since=datetime.now(UTC) - WAITING_FOR)
+        asked = question_of(s, group, kind=Kind.WAITING, since=datetime.now(UTC) - WAITING_FOR)
         found = search(s, asked, _place(request.args.get("behind")), CALLS_A_PAGE)
     done = request.args.get("done", "")
     return render_template(
@@ -98,7 +98,7 @@ def one(domain: str, pilot: str, call_id: str) -> str:
     """Show the story of one call."""
     with reading() as s:
         group = _group(s, domain, pilot)
-        call = one_call(s, group.domain, group.pilot, call_id)
+        call = one_call(s, question_of(s, group), call_id)
         noted = call_back.called_back(s, call_id)
     return render_template(
         "call.html",
@@ -137,7 +137,7 @@ def _group(s: Session, domain: str, pilot: str) -> Group:
 
 def _call(s: Session, domain: str, pilot: str, call_id: str) -> CallRecord:
     group = _group(s, domain, pilot)
-    return one_call(s, group.domain, group.pilot, call_id)
+    return one_call(s, question_of(s, group), call_id)
 
 
 def _to(address: str) -> Response:

@@ -24,6 +24,7 @@ from fshunt.services.member_search import Match
 from fshunt.services.moments import parse_until
 from fshunt.services.questions import MAX_SEARCH_CHARS, Listing, Questions
 from fshunt.services.rights import Action
+from fshunt.services.switch_checks import Question, QuestionKind
 from fshunt.web.changes import just_done
 from fshunt.web.column_form import ColumnForm, version_of
 from fshunt.web.group_form import VERSION
@@ -62,7 +63,7 @@ def add(domain: str, pilot: str) -> Response:
     written = request.form.get("member", "").strip()
     if ANYWAY not in request.form:
         group, found = _search(domain, pilot, written)
-        if not found.is_exact:
+        if not (found.is_exact or _is_user(group, written, found)):
             typed = request.form.to_dict() | ({OFFER: "yes"} if _may_be_added(written, found) else {})
             refused = Refused("add", written, typed, {"member": _whom(group, written, found)})
             return show_group(domain, pilot, refused=refused, found=found.matches)
@@ -96,6 +97,14 @@ def _search(domain: str, pilot: str, text: str) -> tuple[Group, Found]:
         gateways = member_search.gateways_of(s, access(), group, configured)
         found = member_search.matches(s, access(), group, text, listing, gateways)
     return group, Found(found, _is_exact(text, listing))
+
+
+def _is_user(group: Group, text: str, found: Found) -> bool:
+    """Whether the switch knows a number that it does not list: a directory behind HTTP lists nobody."""
+    if found.matches or not _may_be_added(text, found):
+        return False
+    (said,) = Questions(parts().store).check([Question(QuestionKind.USER, (text, group.domain))])
+    return not said.is_missing
 
 
 def _is_exact(text: str, listing: Listing) -> bool:

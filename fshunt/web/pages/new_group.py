@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -21,13 +21,16 @@ from fshunt.hunting.group_fields import model_values
 from fshunt.hunting.limits import LIMIT_FIELDS, Limits, limit_values
 from fshunt.hunting.ringtime import RingTime
 from fshunt.hunting.validation import check_domain, check_extension, check_name, check_pilot
-from fshunt.services import accounts, groups, limits, members, rights
+from fshunt.services import accounts, audit, groups, limits, members, rights
 from fshunt.services.accounts import Invitation
+from fshunt.services.audit import ChangeKind, Subject
 from fshunt.services.rights import Action
 from fshunt.services.users import Role, User
+from fshunt.web.changes import is_recent
 from fshunt.web.forms import BaseForm, required, short, text_of
 from fshunt.web.links import link_of
 from fshunt.web.parts import parts
+from fshunt.web.pilot_words import Told, pilot_told
 from fshunt.web.problems import status_of
 from fshunt.web.sentences import in_language
 from fshunt.web.signed_in import access, for_signed_in, reading, writing
@@ -36,6 +39,9 @@ from fshunt.web.words import POLICIES
 pages = Blueprint("new_group", __name__, url_prefix="/groups")
 
 DEFAULT_RINGS = "3"
+CHECK = "check"
+"""The button that asks for a pilot and saves nothing."""
+
 MAX_MEMBERS_CHARS = 4_000
 DONE = {
     "renumbered": lazy_gettext("The group has its new pilot. Holds for the next call."),
@@ -179,11 +185,23 @@ def new() -> Response:
     return _new_page(_new_form(domain=domain, rings=DEFAULT_RINGS, policy="regular"))
 
 
+@pages.get("/new/pilot")
+@for_signed_in
+def look_at_pilot() -> Response:
+    """Return what is known of a number that may become a pilot: a script shows it while somebody types."""
+    rights.check(access(), Action.ADD_GROUP)
+    domain, pilot = (request.args.get(name, "").strip() for name in ("domain", "pilot"))
+    told = pilot_told(domain, pilot) if domain and pilot else None
+    return make_response(render_template("pilot_told.html", told=told))
+
+
 @pages.post("/new")
 @for_signed_in
 def add() -> Response:
     """Add a group with its members and its administrator, all or nothing."""
     form = _new_form()
+    if CHECK in request.form:
+        return _new_page(form, pilot_told(text_of(form.domain), text_of(form.pilot)))
     if not form.is_sent_well():
         return _new_page(form)
     step = "pilot"
@@ -202,8 +220,9 @@ def add() -> Response:
             if form.admin.data:
                 accounts.grant(s, form.admin.data, domain, pilot)
     except FshuntError as error:
-        form.refuse(step, in_language(str(error)))
-        return _new_page(form)
+        if not _is_second_click(domain, ChangeKind.ADD, {"pilot": pilot}):
+            form.refuse(step, in_language(str(error)))
+            return _new_page(form)
     return _to(url_for("groups.group", domain=domain, pilot=pilot))
 
 
@@ -222,13 +241,16 @@ def renumber(domain: str, pilot: str) -> Response:
     form = PilotForm()
     if not form.is_sent_well():
         return _page(domain, pilot, pilot_form=form)
+    if CHECK in request.form:
+        return _page(domain, pilot, pilot_form=form, told=pilot_told(domain, text_of(form.pilot)))
     new_pilot = text_of(form.pilot)
     try:
         with writing() as s:
             rights.group_for(s, access(), domain, pilot)
             groups.renumber_group(s, domain, pilot, new_pilot)
     except NotFound:
-        raise
+        if not _is_second_click(domain, ChangeKind.SET, {"pilot": new_pilot}):
+            raise
     except FshuntError as error:
         form.refuse("pilot", in_language(str(error)))
         return _page(domain, pilot, pilot_form=form)
@@ -298,10 +320,24 @@ def remove(domain: str, pilot: str) -> Response:
     if text_of(form.pilot) != pilot:
         form.refuse("pilot", gettext("Type %(pilot)s here, so that no wrong group is removed.", pilot=pilot))
         return _page(domain, pilot, remove_form=form)
-    with writing() as s:
-        rights.group_for(s, access(), domain, pilot)
-        groups.remove_group(s, domain, pilot)
+    try:
+        with writing() as s:
+            rights.group_for(s, access(), domain, pilot)
+            groups.remove_group(s, domain, pilot)
+    except NotFound:
+        if not _is_second_click(domain, ChangeKind.REMOVE, {}):
+            raise
     return _to(url_for("audit.show", domain=domain, pilot=pilot))
+
+
+def _is_second_click(domain: str, action: ChangeKind, after: Mapping[str, Any]) -> bool:
+    """Whether the same person has just done the same to a group of the domain: this is the second click of two."""
+    with reading() as s:
+        found = audit.history(s, domain=domain, actor=access().name, subject=Subject.GROUP, limit=1)
+    last = found[0] if found else None
+    if last is None or last.action is not action or not is_recent(last):
+        return False
+    return all((last.after or {}).get(name) == value for name, value in after.items())
 
 
 def _new_form(**values: Any) -> NewGroupForm:
@@ -310,10 +346,10 @@ def _new_form(**values: Any) -> NewGroupForm:
         return NewGroupForm([user.name for user in _admins(s)], **values)
 
 
-def _new_page(form: NewGroupForm) -> Response:
+def _new_page(form: NewGroupForm, told: Told | None = None) -> Response:
     with reading() as s:
         known = domain_names(s)
-    page = render_template("new_group.html", form=form, domains=known)
+    page = render_template("new_group.html", form=form, domains=known, told=told)
     return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY if form.is_refused else HTTPStatus.OK)
 
 
@@ -326,6 +362,7 @@ def _page(
     limits_form: LimitsForm | None = None,
     remove_form: PilotForm | None = None,
     invitation: Invitation | None = None,
+    told: Told | None = None,
     refused: str | None = None,
 ) -> Response:
     with reading() as s:
@@ -348,6 +385,7 @@ def _page(
         others=others,
         invitation=invitation,
         link=None if invitation is None else link_of(invitation),
+        told=told,
         done=DONE.get(request.args.get("done", "")),
         refused=refused,
     )

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from babel import dates
 from flask import Blueprint, Response, make_response, render_template
 
-from fshunt.db.queries.call_search import MAX_REPORTED, report_calls
+from fshunt.db.queries.call_search import MAX_REPORTED, question_of, report_calls
 from fshunt.hunting.group import Group
 from fshunt.services import rights
 from fshunt.services.report import Counted, hours_of_days, report
@@ -58,7 +58,8 @@ def show(domain: str, pilot: str) -> Response:
     well, (first, last) = form.validate(), form.days(_today(group))
     zone = zone_of(group)
     with reading() as s:
-        calls = report_calls(s, group.domain, group.pilot, midnight(first, zone), midnight(last + timedelta(1), zone))
+        asked = question_of(s, group, since=midnight(first, zone), until=midnight(last + timedelta(1), zone))
+        calls = report_calls(s, asked)
     made = report(calls, zone)
     form.since.data, form.until.data = form.since.data or first.isoformat(), form.until.data or last.isoformat()
     page = render_template(
@@ -83,7 +84,8 @@ def table(domain: str, pilot: str) -> Response:
     form, group = PeriodForm(), _group(domain, pilot)
     zone, (first, last) = zone_of(group), form.days(_today(group))
     with reading() as s:
-        calls = report_calls(s, group.domain, group.pilot, midnight(first, zone), midnight(last + timedelta(1), zone))
+        asked = question_of(s, group, since=midnight(first, zone), until=midnight(last + timedelta(1), zone))
+        calls = report_calls(s, asked)
     written = io.StringIO(newline="")
     lines = csv.writer(written)
     lines.writerow(COLUMNS)

@@ -172,6 +172,33 @@
   }
 })();
 
+(function lookAtNumbers() {
+  // What the database and the switch know of a number is asked for while a person types it.
+  const pauseMs = 500;
+  for (const field of document.querySelectorAll("input[data-look]")) {
+    const shown = document.getElementById(field.dataset.lookAt);
+    const other = field.form.elements[field.dataset.lookWith];
+    const first = field.value;
+    let timer = 0;
+    let asked = 0;
+    const look = async () => {
+      const mine = ++asked;
+      const address = new URL(field.dataset.look, location.href);
+      address.searchParams.set("pilot", field.value.trim());
+      if (other) address.searchParams.set("domain", other.value.trim());
+      try {
+        const answer = field.value === first && !other ? null : await fetch(address, { redirect: "error" });
+        if (mine === asked) shown.innerHTML = answer && answer.ok ? await answer.text() : "";
+      } catch {
+        shown.textContent = ""; // The server is away: the form says what is wrong.
+      }
+    };
+    for (const each of [field, other]) {
+      if (each) each.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(look, pauseMs); });
+    }
+  }
+})();
+
 (function previewText() {
   // What a phone will show, while a person types.
   for (const field of document.querySelectorAll("input[data-preview]")) {
