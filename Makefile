@@ -53,7 +53,7 @@ format: $(STAMP) ## format the code and apply safe lint fixes
 test-live: $(STAMP) ## test on a real FreeSWITCH: make test-live FSHUNT_LIVE_FREESWITCH=/usr
 	FSHUNT_LIVE_FREESWITCH=$(FSHUNT_LIVE_FREESWITCH) $(BIN)/python -m pytest tests/live $(ARGS)
 
-bench: $(STAMP) ## measure hunts a second, CPU and memory, compared with greenswitch's own server
+bench: $(STAMP) ## measure hunts a second, CPU and memory beside greenswitch's own server, and what the pages cost
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 clean: ## remove the virtual environment and the caches
