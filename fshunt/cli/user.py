@@ -141,9 +141,7 @@ def revoke(app: App, name: str, pilot: str) -> None:
 @pass_app
 def enable(app: App, name: str) -> None:
     """Let a user sign in again."""
-    with app.writing_all() as session:
-        changed = accounts.enable_user(session, name, True)
-    _show(app, changed, f"{changed.name} may sign in again.")
+    _enable(app, name, True, "{} may sign in again.")
 
 
 @user.command("disable", example="fshunt user disable ben")
@@ -154,9 +152,7 @@ def disable(app: App, name: str) -> None:
 
     Sessions end at once, and tokens do not hold meanwhile. The last provider cannot be disabled.
     """
-    with app.writing_all() as session:
-        changed = accounts.enable_user(session, name, False)
-    _show(app, changed, f"{changed.name} is disabled.")
+    _enable(app, name, False, "{} is disabled.")
 
 
 @user.command("remove", example="fshunt user remove ben")
@@ -170,6 +166,12 @@ def remove(app: App, name: str) -> None:
     with app.writing_all() as session:
         removed = accounts.remove_user(session, name)
     _show(app, removed, f"Removed {removed.name}.")
+
+
+def _enable(app: App, name: str, enabled: bool, done: str) -> None:
+    with app.writing_all() as session:
+        changed = accounts.enable_user(session, name, enabled)
+    _show(app, changed, done.format(changed.name))
 
 
 def _of_group(app: App, change: Callable[[Session, str], User], done: str, pilot: str) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 from uuid import uuid4
 
 import gevent
@@ -81,12 +82,7 @@ def build(
     metrics = Metrics()
     deps = _dependencies(current or CurrentSettings(settings), clock, metrics, database_changed)
     calls, states = LiveCalls(deps), ServiceStates()
-    listener = Listener(
-        settings.listen,
-        calls.handle,
-        max_calls=lambda: deps.settings.max_calls,
-        peers=Peers(lambda: deps.settings.allowed_peers),
-    )
+    listener = _listener(deps, calls)
     report = StatusReport(deps, calls, listener, states, last_errors)
     run = Run(deps.run_id, settings.node_name, deps.now())
     heartbeat = Heartbeat(run, deps.database, deps.claims, deps.queue, deps.takeover, deps.now, report.for_heartbeat)
@@ -104,6 +100,30 @@ def build(
     )
 
 
+def _listener(deps: Dependencies, calls: LiveCalls) -> Listener:
+    """What takes calls; its limits follow the settings."""
+    peers = Peers(lambda: deps.settings.allowed_peers)
+    return Listener(deps.settings.listen, calls.handle, max_calls=lambda: deps.settings.max_calls, peers=peers)
+
+
+class _SwitchSignals(NamedTuple):
+    """What the monitor tells: phones have changed, the state of a switch was taken, a switch is lost."""
+
+    phones_changed: Signal[[Change]]
+    state_taken: Signal[[]]
+    lost: Signal[[str]]
+
+    @classmethod
+    def new(cls) -> _SwitchSignals:
+        """Signals that nobody hears yet."""
+        return cls(Signal(), Signal(), Signal())
+
+    @property
+    def observers(self) -> Observers:
+        """What the monitor calls."""
+        return Observers(self.phones_changed.send, self.state_taken.send, self.lost.send)
+
+
 def _dependencies(
     current: CurrentSettings, clock: SteadyClock, metrics: Metrics, database_changed: Signal[[]]
 ) -> Dependencies:
@@ -113,16 +133,14 @@ def _dependencies(
     outbox = Outbox(database, OutboxFile(settings.outbox_dir, settings.node_name))
     audit = ClaimAudit(settings.claim_audit_file, run_id)
     claims = Claims(database, outbox, queue, run_id=run_id, audit=audit, wall=clock.wall)
-    phones_changed: Signal[[Change]] = Signal()
-    switch_state_taken: Signal[[]] = Signal()
-    switch_lost: Signal[[str]] = Signal()
-    observers = Observers(phones_changed.send, switch_state_taken.send, switch_lost.send)
-    monitor = Monitor(settings.switch, clock.now, time.monotonic, observers)
+    signals = _SwitchSignals.new()
+    monitor = Monitor(settings.switch, clock.now, time.monotonic, signals.observers)
     takeover = Takeover(monitor, outbox, claims, clock.now, on_closed=metrics.hunt_ended)
     live = LivePhones(run_id, database, monitor, clock.now, time.monotonic)
-    phones_changed.connect(takeover.changed, partial(_wake_for_phones, queue), phone_waits.changed, live.phones_changed)
-    switch_state_taken.connect(takeover.review, queue.something_changed, live.state_taken)
-    switch_lost.connect(metrics.switch_error, live.switch_lost)
+    woken = partial(_wake_for_phones, queue)
+    signals.phones_changed.connect(takeover.changed, woken, phone_waits.changed, live.phones_changed)
+    signals.state_taken.connect(takeover.review, queue.something_changed, live.state_taken)
+    signals.lost.connect(metrics.switch_error, live.switch_lost)
     return Dependencies(
         current=current,
         run_id=run_id,

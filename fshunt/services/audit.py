@@ -114,34 +114,35 @@ def record(
     Where something was there before and is there after, only the fields that differ are kept.
     """
     if before is not None and after is not None:
-        differ = [name for name in after if before.get(name) != after[name]]
-        before, after = {name: before.get(name) for name in differ}, {name: after[name] for name in differ}
-        if not differ:
+        before, after = _differing(before, after)
+        if not after:
             return None
     if s.info.get(SILENT):
         return None
-    actor = actor_of(s)
     undone: Change | None = s.info.get(UNDOES)
     undoes = undone.id if undone is not None and undone.subject is subject else None
-    values = {
+    what = {"subject": subject.value, "subject_key": key, "action": action.value, "undoes": undoes}
+    where = {"domain": domain, "pilot": pilot, "group_id": group_id}
+    values = {"before": None if before is None else dict(before), "after": None if after is None else dict(after)}
+    made = changes.add(s, _who_and_when(s) | where | what | values)
+    if undone is None or undoes is not None:
+        s.info[LAST] = made
+    return made
+
+
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    differ = [name for name in after if before.get(name) != after[name]]
+    return {name: before.get(name) for name in differ}, {name: after[name] for name in differ}
+
+
+def _who_and_when(s: Session) -> dict[str, Any]:
+    actor = actor_of(s)
+    return {
         "at": datetime.now(UTC),
         "actor": actor.name,
         "entrance": actor.entrance.value,
         "address": actor.address,
-        "domain": domain,
-        "pilot": pilot,
-        "group_id": group_id,
-        "subject": subject.value,
-        "subject_key": key,
-        "action": action.value,
-        "before": None if before is None else dict(before),
-        "after": None if after is None else dict(after),
-        "undoes": undoes,
     }
-    made = changes.add(s, values)
-    if undone is None or undoes is not None:
-        s.info[LAST] = made
-    return made
 
 
 def record_of_group(
