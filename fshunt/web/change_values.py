@@ -15,7 +15,7 @@ from fshunt.hunting.group_fields import GROUP_FIELDS
 from fshunt.hunting.hours import WEEKDAYS
 from fshunt.hunting.hours_text import CLOSED, parse_days
 from fshunt.hunting.ringtime import RingTime
-from fshunt.services.audit import HOLIDAY, Change
+from fshunt.services.audit import HOLIDAY, Change, Subject
 from fshunt.services.users import Role
 from fshunt.web import words
 from fshunt.web.column_form import is_destination
@@ -28,6 +28,12 @@ Value = tuple[str, str, str]
 
 RING_TIME = ("rings", "ring_seconds")
 """One ring time is two columns, of which one is empty."""
+
+LABELS = {
+    (Subject.USER, "name"): lazy_gettext("Name"),
+    (Subject.USER, "extension"): lazy_gettext("Extension"),
+}
+"""Of values that have another meaning than those of a group and its members."""
 
 SCOPES = {
     "read": lazy_gettext("read groups and calls"),
@@ -45,16 +51,21 @@ def shown_values(change: Change, group: Group | None = None) -> list[Value]:
         before, after = _with_one_ring_time(change.before), _with_one_ring_time(change.after)
         names = [_one_name(name) for name in (*after, *before)]
         return [
-            (label_words(name), _words_in(before, name, group), _words_in(after, name, group))
+            (label_words(name, change.subject), _words_in(before, name, group), _words_in(after, name, group))
             for name in dict.fromkeys(names)
         ]
     whole = _with_one_ring_time(dict(_all_of(change.after or change.before or {})))
     names = [name for name, value in whole.items() if value not in (None, "", False, [])]
-    return [(label_words(name), "", _words_in(whole, name, group)) for name in dict.fromkeys(map(_one_name, names))]
+    return [
+        (label_words(name, change.subject), "", _words_in(whole, name, group))
+        for name in dict.fromkeys(map(_one_name, names))
+    ]
 
 
-def label_words(name: str) -> str:
+def label_words(name: str, subject: Subject) -> str:
     """Return the label of a value of a change; a holiday has its days and its name."""
+    if (subject, name) in LABELS:
+        return str(LABELS[subject, name])
     if not name.startswith(HOLIDAY):
         return str(label(name))
     days, _, called = name.removeprefix(HOLIDAY).partition(" ")

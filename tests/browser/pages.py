@@ -36,7 +36,7 @@ NO_PAGES = {
 }
 """Routes that answer files, or a part of a page."""
 
-LEADS_ELSEWHERE = {"session.code_page", "account.end_codes"}
+LEADS_ELSEWHERE = {"session.code_page", "account.end_codes", "account.recovery"}
 """Pages for people who use one-time codes: they are among the states."""
 
 SIGNED_OUT = ("session", "invitation")
@@ -251,12 +251,30 @@ def asked_for_code(people: People, options: dict[str, Any]) -> Page:
     return page
 
 
-def codes_turned_off(people: People, options: dict[str, Any]) -> Page:
+def let_in_by_code(people: People, options: dict[str, Any], path: str) -> Page:
     page = asked_for_code(people, options)
     page.locator("input.code").fill(code_at(people.secrets[page], step_at(datetime.now(UTC))))
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("link", name=WITH_CODES).wait_for()
-    page.goto("/account/one-time-codes/end")
+    page.goto(path)
+    return page
+
+
+def codes_turned_off(people: People, options: dict[str, Any]) -> Page:
+    return let_in_by_code(people, options, "/account/one-time-codes/end")
+
+
+def asked_for_recovery_code(people: People, options: dict[str, Any]) -> Page:
+    page = asked_for_code(people, options)
+    page.locator("summary").click()
+    return page
+
+
+def recovery_codes_shown(people: People, options: dict[str, Any]) -> Page:
+    page = let_in_by_code(people, options, "/account/recovery-codes")
+    page.get_by_label("Current password").fill(PASSWORD)
+    page.get_by_role("button", name="Make new ones").click()
+    page.locator("code.secret").first.wait_for()
     return page
 
 
@@ -266,7 +284,9 @@ STATES = (
     Shown("sign-in-again", form_kept),
     Shown("sign-in-brought-back", form_brought_back),
     Shown("sign-in-code", asked_for_code),
+    Shown("sign-in-recovery-code", asked_for_recovery_code),
     Shown("account-codes-off", codes_turned_off),
+    Shown("account-recovery-codes", recovery_codes_shown),
     Shown("problem-404", not_there),
     Shown("groups-of-provider", at("provider", "/")),
     Shown("groups-none-found", at("admin", "/?q=nothing+like+it")),

@@ -87,6 +87,7 @@ def test_accounts_and_tokens_have_words(browser: Browser, office: Store) -> None
     with office.writing() as s:
         accounts.add_user(s, "nora", Role.ADMIN)
     assert ("Role", "", "Group administrator") in shown(browser, office)
+    assert ("Name", "", "nora") in shown(browser, office)
     with office.writing() as s:
         accounts.add_token(s, "nora", "board", [Scope.READ], expires_at=datetime(2099, 1, 1, tzinfo=UTC))
     assert ("What it may do", "", "read groups and calls") in shown(browser, office)
