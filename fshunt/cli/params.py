@@ -134,6 +134,7 @@ def _member_of_domain(word: str) -> tuple[str, str]:
 
 USER = Word("name", validation.check_user_name)
 TOKEN_NAME = Word("name", validation.check_token_name)
+BOARD_NAME = Word("name", validation.check_board_name)
 MEMBER_OF_DOMAIN = Word("ext@domain", _member_of_domain)
 CHANGE = Word("change", lambda word: int(validation.check_change(word)))
 POSITION = Word("position", lambda word: int(validation.check_position(word)))

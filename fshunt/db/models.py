@@ -530,6 +530,23 @@ class Token(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class Board(Base):
+    """An address at which a wall screen shows a group without signing in, until ``expires_at`` or until it is removed.
+
+    ``secret_hash`` is the SHA-256 of what stands in the address.
+    """
+
+    __tablename__ = "boards"
+    __table_args__ = (UniqueConstraint("secret_hash"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    secret_hash: Mapped[str]
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+
+
 class IdempotencyKey(Base):
     """A key that a program sent with a request to make something, and what it was answered.
 

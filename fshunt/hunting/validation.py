@@ -151,6 +151,7 @@ def _text_kind(what: str, marks: str, longest: int) -> Callable[[str], str]:
 
 
 check_token_name = _text_kind("the name of a token", NAME_MARKS, MAX_NAME_CHARS)
+check_board_name = _text_kind("the name of a board", NAME_MARKS, MAX_NAME_CHARS)
 check_name = _text_kind("a name", NAME_MARKS, MAX_NAME_CHARS)
 check_prefix = _text_kind("a caller-name prefix", NAME_MARKS, MAX_NAME_CHARS)
 check_caller_name = _text_kind("a caller's name that can be sent to a phone", CALLER_NAME_MARKS, MAX_CALLER_NAME_CHARS)

@@ -10,12 +10,13 @@ from typing import Any
 
 from fshunt.db.engine import Store
 from fshunt.errors import DatabaseError
+from fshunt.services.board_figures import BoardFeed, BoardNow
 from fshunt.services.call_feed import CallFeed, CallNow, Place
 from fshunt.services.forecast import forecast_json, next_caller
 from fshunt.services.live import NOBODY_WATCHES, RENEW_SECONDS, LiveGroup, LiveState, LiveView, Watched, watch
 from fshunt.services.serialize import SCHEMA, member_json, member_state_json, utc
 from fshunt.services.sign_in import limits_of
-from fshunt.services.watchers import Wish, allowed_places
+from fshunt.services.watchers import CredentialKind, Wish, allowed_places
 from fshunt.settings import Settings
 
 CHECK_SECONDS = 2.0
@@ -45,6 +46,7 @@ class Look:
     state: LiveState
     groups: Mapping[Place, GroupNow] = field(default_factory=dict)
     calls: tuple[CallNow, ...] = ()
+    boards: Mapping[Place, BoardNow] = field(default_factory=dict)
     places: Mapping[Wish, frozenset[Place]] = field(default_factory=dict)
     asked: frozenset[Wish] = frozenset()
     trouble: DatabaseError | None = None
@@ -63,6 +65,7 @@ class LiveFeed:
     ) -> None:
         self._store, self._settings, self._monotonic, self._now = store, settings, monotonic, now
         self._view, self._calls = LiveView(store, monotonic, now), CallFeed()
+        self._boards = BoardFeed()
         self._numbers = 0
         self._checked_at = self._renewed_at = float("-inf")
         self._watched: frozenset[Place] = frozenset()
@@ -89,13 +92,15 @@ class LiveFeed:
         with self._store.reading() as s:
             before = self._calls.number
             calls = self._calls.read(s, seen, state.at)
+            boards = self._boards.read(s, _on_boards(places), state, calls, now)
         groups = {place: self._group(place, state, now) for place in state.groups}
         changed = (
             before != self._calls.number
+            or boards != last.boards
             or (places, groups.keys(), last.trouble) != (last.places, last.groups.keys(), None)
             or any(group.number != last.groups[place].number for place, group in groups.items())
         )
-        return Look(state, groups, tuple(calls), places, wishes, None, changed)
+        return Look(state, groups, tuple(calls), boards, places, wishes, None, changed)
 
     def _check(self, wishes: Collection[Wish]) -> dict[Wish, frozenset[Place]]:
         with self._store.reading() as s:
@@ -122,6 +127,10 @@ class LiveFeed:
             return GroupNow(before.number, live, before.value, now)
         self._numbers += 1
         return GroupNow(self._numbers, live, value, now)
+
+
+def _on_boards(places: Mapping[Wish, frozenset[Place]]) -> set[Place]:
+    return {each for wish, theirs in places.items() if wish.credential.kind is CredentialKind.BOARD for each in theirs}
 
 
 def now_json(live: LiveGroup, state: LiveState, settings: Settings) -> dict[str, Any]:

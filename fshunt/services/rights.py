@@ -58,6 +58,7 @@ class Action(StrEnum):
     INVITE_MEMBER = "invite a member"
     SEE_CALLS = "see the calls of a group"
     NOTE_CALL_BACK = "note that a caller was called back"
+    MANAGE_BOARDS = "make and revoke the boards of a group"
     UNDO = "undo a change"
     ADD_GROUP = "add a group"
     REMOVE_GROUP = "remove a group"
@@ -82,6 +83,7 @@ _OF_GROUPS = frozenset(
         Action.INVITE_MEMBER,
         Action.SEE_CALLS,
         Action.NOTE_CALL_BACK,
+        Action.MANAGE_BOARDS,
         Action.UNDO,
     }
 )

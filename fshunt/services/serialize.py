@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fshunt.db.queries.queue import QueuedHunt
     from fshunt.services.accounts import Invitation
     from fshunt.services.audit import Change
+    from fshunt.services.boards import Board
     from fshunt.services.groups import GroupDetails
     from fshunt.services.hours import Imported
     from fshunt.services.member_states import StateOfMember
@@ -228,6 +229,11 @@ def token_json(token: Token) -> dict[str, Any]:
     """Return a token without its secret."""
     values = _picked(token, ("id", "name", "user", "created_at", "expires_at", "used_at", "revoked_at"))
     return values | {"scopes": sorted(token.scopes)}
+
+
+def board_json(board: Board, link: str | None = None) -> dict[str, Any]:
+    """Return a board; its address is not known later."""
+    return _picked(board, ("id", "name", "domain", "pilot", "created_at", "expires_at")) | {"link": link}
 
 
 def invitation_json(invitation: Invitation, web_address: str) -> dict[str, Any]:

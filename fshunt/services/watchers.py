@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
+from fshunt.db.queries.boards import places_of_boards
 from fshunt.db.queries.live import group_places
 from fshunt.services import accounts, rights
 from fshunt.services.call_feed import Place
@@ -27,11 +28,12 @@ class CredentialKind(StrEnum):
     """By what somebody is let in."""
 
     SESSION = "session"
+    BOARD = "board"
     TOKEN = "token"  # noqa: S105  # the name of a kind
 
 
 class Credential(NamedTuple):
-    """By what somebody is let in; ``id`` is that of the session or of the token, and lets nobody in."""
+    """By what somebody is let in; ``id`` is that of the session, the token or the board, and lets nobody in."""
 
     kind: CredentialKind
     id: str
@@ -57,7 +59,14 @@ def allowed_places(s: Session, wishes: Collection[Wish], limits: Limits, now: da
     access = _access(s, {wish.credential for wish in wishes}, limits, now)
     places = group_places(s) if access else {}
     found = {wish: places_of(access[wish.credential], wish, places) for wish in wishes if wish.credential in access}
-    return {wish: frozenset(seen[:MAX_GROUPS]) for wish, seen in found.items() if seen}
+    seen = {wish: frozenset(theirs[:MAX_GROUPS]) for wish, theirs in found.items() if theirs}
+    return seen | _of_boards(s, wishes, now)
+
+
+def _of_boards(s: Session, wishes: Collection[Wish], now: datetime) -> dict[Wish, frozenset[Place]]:
+    boards = {wish: int(wish.credential.id) for wish in wishes if wish.credential.kind is CredentialKind.BOARD}
+    shown = places_of_boards(s, set(boards.values()), now) if boards else {}
+    return {wish: frozenset({shown[board_id]}) for wish, board_id in boards.items() if board_id in shown}
 
 
 def places_of(access: Access, wish: Wish, places: Mapping[int, Place]) -> list[Place]:

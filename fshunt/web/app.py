@@ -25,6 +25,7 @@ from fshunt.web.live.hub import HUB, Hub
 from fshunt.web.pages import (
     account,
     audit,
+    boards,
     calls,
     group_members,
     group_settings,
@@ -58,6 +59,7 @@ PAGES = (
     hours,
     calls,
     report,
+    boards,
     me,
     account,
     users,

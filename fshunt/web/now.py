@@ -150,10 +150,10 @@ def _member(member: Member, state: StateOfMember, at: datetime, name: str) -> Me
 
 def _ticking(since: datetime, at: datetime) -> Markup:
     """A length of time that goes on: the script of the page counts it."""
-    return Markup('<time data-ticks datetime="{}">{}</time>').format(utc(since), _length((at - since).total_seconds()))
+    return Markup('<time data-ticks datetime="{}">{}</time>').format(utc(since), length((at - since).total_seconds()))
 
 
-def _length(seconds: float) -> str:
+def length(seconds: float) -> str:
     """A length of time: 3:10, or from an hour on in hours."""
     whole = max(0, int(seconds))
     if whole >= 3600:

@@ -1,6 +1,6 @@
 """limits of groups: how far their administrators may go.
 
-Revision 0016, after 0014. It only adds a table. Taken back, the limits are lost, and administrators are not bound.
+Revision 0016, after 0015. It only adds a table. Taken back, the limits are lost, and administrators are not bound.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0016"
-down_revision = "0014"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 

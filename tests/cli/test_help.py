@@ -22,7 +22,7 @@ holiday add, holiday list, holiday remove, holiday import,
 member add, member list, member remove, member move, member set, member enable, member disable,
 member block, member unblock, call list, call show, call prune, history, undo,
 user add, user list, user passwd, user invite, user grant, user revoke, user enable, user disable, user remove,
-token add, token list, token revoke,
+token add, token list, token revoke, board add, board list, board revoke,
 dialplan, serve, web, status, config check, demo
 """
 NO_JSON = ["serve", "web", "demo"]

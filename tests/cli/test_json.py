@@ -120,6 +120,9 @@ def test_the_page_names_what_each_kind_has(hunted):
     token = hunted.json("token", "add", "ana", "crm", "--scope", "read")
     assert set(token) == documented("token") == set(hunted.json("token", "list")[0]) | {"secret"}
     assert set(hunted.json("token", "revoke", "1")) == documented("token")
+    board = hunted.json("board", "add", "5000", "Hall")
+    assert set(board) == documented("board") == set(hunted.json("board", "list")[0])
+    assert set(hunted.json("board", "revoke", "1")) == documented("board")
     status = content_of(hunted.invoke("status", "--json").stdout)
     assert set(status) == documented("status")
     assert set(status["problems"][0]) == documented("finding")

@@ -9,6 +9,7 @@ from fshunt.db import migrate
 from fshunt.db.engine import open_engine, open_store
 from fshunt.db.models import (
     Base,
+    Board,
     Grant,
     IdempotencyKey,
     Invitation,
@@ -95,6 +96,7 @@ def add_account(s, group_id):
     s.add(RecoveryCode(code_hash="h8", user_id=1, made_at=NOON))
     s.add(Invitation(token_hash="h3", user_id=1, made_by="ben", expires_at=NOON))
     s.add(Token(token_hash="h4", user_id=1, name="wallboard", scopes="read", created_at=NOON))
+    s.add(Board(secret_hash="h8", group_id=group_id, name="Hall", created_at=NOON, expires_at=NOON))
     s.add(SignInTries(key="account:h5", failures=1, last_at=NOON))
     s.add(IdempotencyKey(user_id=1, key_hash="h6", request_hash="h7", created_at=NOON))
 
@@ -174,7 +176,7 @@ def test_0009_is_taken_back_without_loss_of_what_0008_had(empty_database_url):
     assert not any(rows(url, *ACCOUNTS).values())
 
 
-LATER = ("idempotency_keys", "called_back", "group_limits", "recovery_codes")
+LATER = ("idempotency_keys", "called_back", "boards", "group_limits", "recovery_codes")
 LIVE = ("live_watches", "live_phones", "switch_questions")
 
 
@@ -210,7 +212,7 @@ def test_0017_is_taken_back_without_loss_of_what_was_before(empty_database_url):
 BEFORE_0017 = "0016"
 
 HOURS = ("business_hours", "holidays")
-WEB = ("web_processes", "idempotency_keys", "called_back", "group_limits", "recovery_codes")
+WEB = ("web_processes", "idempotency_keys", "called_back", "boards", "group_limits", "recovery_codes")
 
 
 def test_0010_is_taken_back_without_loss_of_what_0009_had(empty_database_url):
@@ -234,7 +236,7 @@ def test_0010_is_taken_back_without_loss_of_what_0009_had(empty_database_url):
     assert (group.members[0].blocked, group.members[0].blocked_until) == (True, None)
 
 
-def test_0016_is_taken_back_without_loss_of_what_0014_had(empty_database_url):
+def test_0016_is_taken_back_without_loss_of_what_0015_had(empty_database_url):
     url = empty_database_url
     migrate.upgrade(url)
     fill(url)
@@ -242,7 +244,7 @@ def test_0016_is_taken_back_without_loss_of_what_0014_had(empty_database_url):
     others = set(Base.metadata.tables) - {"group_limits", "recovery_codes", "announcements", "compatibility"}
     migrate.downgrade(url, "0016")
     kept = rows(url, *others)
-    migrate.downgrade(url, "0014")
+    migrate.downgrade(url, "0015")
     assert "group_limits" not in tables(url)
     assert rows(url, *others) == kept
     migrate.upgrade(url, "0016")

@@ -39,6 +39,7 @@ class Subject(StrEnum):
     GRANT = "grant"
     TOKEN = "token"  # noqa: S105 (a word)
     INVITATION = "invitation"
+    BOARD = "board"
     CALL = "call"
     """A note that its caller was called back."""
 

@@ -284,6 +284,17 @@ FORMS: dict[str, Schema] = {
             "secret": null(text("fsh_...")),
         }
     ),
+    "board": _object(
+        {
+            "id": WHOLE,
+            "name": text("Sales floor"),
+            "domain": text("pbx.example.com"),
+            "pilot": text("5000"),
+            "created_at": TIME,
+            "expires_at": null(TIME),
+            "link": null({**text("https://fshunt.example.com/board/..."), "format": "uri"}),
+        }
+    ),
     "change": _object(
         {
             "id": WHOLE,

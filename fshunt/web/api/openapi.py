@@ -37,6 +37,7 @@ TAGS = {
     "groups": "Groups",
     "members": "Members and blocks",
     "hours": "Business hours, holidays, closed by hand",
+    "boards": "Boards for wall screens",
     "calls": "Calls",
     "events": "What happens now, as it happens",
     "users": "Users and tokens",

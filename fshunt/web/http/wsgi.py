@@ -102,7 +102,7 @@ def call(application: Application, environ: dict[str, Any]) -> Response:
     return Response(started[0], headers, body, stream, environ.get(USER))
 
 
-SECRET_PATHS = ("/invitation/",)
+SECRET_PATHS = ("/invitation/", "/board/")
 """Paths whose next part is a secret: it may stand in no log."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
 from fshunt.services.call_feed import Place
 from fshunt.services.live_feed import Look
@@ -44,6 +44,9 @@ def beat(look: Look) -> bytes:
 
 def stream_response(stream: EventStream) -> Response:
     """Return the response whose body is a stream; proxies are asked not to hold it back."""
+    if request.method == "HEAD":
+        stream.close()
+        return Response(mimetype=EVENT_STREAM)
     answer = Response(Body(stream), mimetype=EVENT_STREAM, direct_passthrough=True)  # type: ignore[arg-type]
     answer.headers["X-Accel-Buffering"] = "no"
     return answer
@@ -126,3 +129,20 @@ class GroupStream(Stream):
         if self._calls is not None:
             return number > self._calls
         return is_open or (self._since is not None and changed_at >= self._since)
+
+
+class BoardStream(Stream):
+    """The figures of a board; ``version`` is that of its page."""
+
+    def __init__(self, hub: Hub, watcher: Watcher, version: str) -> None:
+        super().__init__(hub, watcher)
+        self._version = version
+        self._number: int | None = None
+
+    def news(self, look: Look) -> Iterator[bytes]:
+        """Give the figures if they have changed."""
+        for place in self.places(look):
+            board = look.boards.get(place)
+            if board is not None and board.number != self._number:
+                self._number = board.number
+                yield event("board", board.value | {"at": utc(look.state.at), "version": self._version})

@@ -40,6 +40,7 @@ SUBJECTS = {
     Subject.GRANT: lazy_gettext("administrator of a group"),
     Subject.TOKEN: lazy_gettext("token"),
     Subject.INVITATION: lazy_gettext("invitation"),
+    Subject.BOARD: lazy_gettext("board"),
     Subject.CALL: lazy_gettext("call back"),
 }
 KINDS = {

@@ -60,8 +60,17 @@ def test_the_page_has_an_example_of_each_kind() -> None:
 
 
 def test_the_page_names_every_address() -> None:
-    short = {"domain": "D", "pilot": "P", "extension": "E", "uuid": "UUID", "change": "N", "token": "N", "user": "NAME"}
-    short |= {"first_day": "FIRST", "last_day": "LAST"}
+    short = {
+        "domain": "D",
+        "pilot": "P",
+        "extension": "E",
+        "uuid": "UUID",
+        "change": "N",
+        "token": "N",
+        "board": "N",
+        "user": "NAME",
+    }
+    short |= {"change": "N", "token": "N", "board": "N", "first_day": "FIRST", "last_day": "LAST"}
     for op in OPERATIONS:
         address = op.path.format(**short)
         rows = [row for row in PAGE.splitlines() if row.startswith("|") and f"`{address}`" in row]

@@ -1,0 +1,94 @@
+"""`fshunt board`: addresses at which a wall screen shows a group."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from fshunt.cli import output, params
+from fshunt.cli.app import App
+from fshunt.cli.base import NounGroup, pass_app
+from fshunt.services import boards
+from fshunt.services.boards import Board
+from fshunt.services.serialize import board_json
+
+TITLES = ("board", "group", "name", "added", "state")
+MAX_DAYS = 3650
+MAX_ID = 999_999_999
+
+
+@click.group("board", cls=NounGroup, example="fshunt board add 5000 'Sales floor'")
+def board() -> None:
+    """Addresses at which a wall screen shows a group.
+
+    A board shows what the group does now, in large figures. It has an address of its own with a secret in it: who has
+    it sees the board without signing in, and nothing else. No caller's number is on it.
+    """
+
+
+@board.command("add", example="fshunt board add 5000 'Sales floor'")
+@click.argument("pilot", type=params.PILOT)
+@click.argument("name", type=params.BOARD_NAME)
+@click.option(
+    "--days",
+    type=params.Count(1, MAX_DAYS),
+    metavar="N",
+    help="Let the board expire after N days. Without it: it holds until it is revoked.",
+)
+@pass_app
+def add(app: App, pilot: str, name: str, days: int | None) -> None:
+    """Add a board for PILOT, and show its address once.
+
+    The database keeps only the hash of its secret.
+    """
+    expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
+    with app.writing() as (session, domain):
+        made, secret = boards.add_board(session, domain, pilot, name, expires_at=expires_at)
+    link = boards.link_of(secret, app.settings.web_address)
+
+    def page() -> None:
+        until = "until it is revoked" if expires_at is None else f"until {output.local(expires_at)}"
+        output.say(link)
+        output.say(f"Board {made.id} of {made.pilot}, {until}. The address is not shown again.")
+
+    app.show("board", lambda: board_json(made, link), page)
+
+
+@board.command("list", example="fshunt board list 5000")
+@click.argument("pilot", type=params.PILOT, required=False)
+@pass_app
+def list_(app: App, pilot: str | None) -> None:
+    """List boards, also those that have expired."""
+    with app.reading_all() as (session, domains):
+        found = [each for each in boards.list_boards(session, pilot=pilot) if each.domain in domains]
+
+    def page() -> None:
+        if found:
+            output.table(TITLES, [_row(each, datetime.now(UTC)) for each in found])
+        else:
+            output.say("No boards yet.")
+
+    app.show("boards", lambda: [board_json(each) for each in found], page)
+
+
+@board.command("revoke", example="fshunt board revoke 3")
+@click.argument("board_id", metavar="BOARD", type=params.Count(1, MAX_ID))
+@pass_app
+def revoke(app: App, board_id: int) -> None:
+    """End a board: its screens show nothing more, within seconds.
+
+    BOARD is its number in `fshunt board list`.
+    """
+    with app.writing_all() as session:
+        ended = boards.revoke_board(session, board_id)
+    sentence = f"Board {ended.id} of {ended.pilot} ({ended.name}) shows nothing any more."
+    app.show("board", lambda: board_json(ended), lambda: output.say(sentence))
+
+
+def _row(each: Board, now: datetime) -> tuple[str, ...]:
+    state = "holds"
+    if each.expires_at is not None:
+        state = f"{'until' if each.holds(now) else 'expired'} {output.local(each.expires_at, seconds=False)}"
+    group = f"{each.pilot}@{each.domain}"
+    return str(each.id), group, each.name, output.local(each.created_at, seconds=False), state
