@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
@@ -56,20 +57,19 @@ def test_at_a_terminal_the_password_is_asked_for_twice_and_not_shown(fshunt):
 
 def at_terminal(fshunt, words, questions, answers):
     """Run a command at a terminal, answer its questions, end it by Ctrl-C at one more, and return what it showed."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execve(sys.executable, [sys.executable, *words], os.environ | fshunt.env)
-    shown = ""
-    try:
+    terminal, theirs = pty.openpty()
+    # Not pty.fork(): its child would run Python beside the threads of other tests, whose locks it may wait for.
+    command = ["setsid", "--ctty", "--wait", sys.executable, *words]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=os.environ | fshunt.env):
+        os.close(theirs)
+        shown = ""
         for question, answer in zip(questions, answers, strict=True):
             shown += read_to(terminal, question)
             os.write(terminal, f"{answer}\n".encode())
         shown += read_to(terminal, questions[0])
         os.write(terminal, b"\x03")
         shown += read_to(terminal, None)
-    finally:
         os.close(terminal)
-        os.waitpid(pid, 0)
     return shown
 
 
