@@ -9,6 +9,8 @@ from fshunt.simulator.scenarios.workday import DOMAIN, RECEPTION
 from tests.browser.chromium import People
 from tests.browser.office import Office
 
+pytestmark = pytest.mark.faults
+
 
 def of_group(people: People, pilot: str, role: str = "admin") -> Page:
     page = people.page(role)
@@ -36,7 +38,6 @@ def test_members_that_are_reordered_ring_in_the_new_order_with_the_next_call(peo
     assert (ended["kind"], ended["who"]) == ("answered", "1001")
 
 
-@pytest.mark.faults
 def test_a_member_that_is_dragged_up_rings_first(people: People, office: Office) -> None:
     pilot = office.group("1001", "1003", "1005")
     page = of_group(people, pilot)
@@ -46,7 +47,6 @@ def test_a_member_that_is_dragged_up_rings_first(people: People, office: Office)
     assert office.call(pilot, x1005="answers")["rang"] == ["1005"]
 
 
-@pytest.mark.faults
 def test_an_undo_brings_the_order_back(people: People, office: Office) -> None:
     pilot = office.group("1001", "1003")
     page = of_group(people, pilot)
@@ -56,7 +56,6 @@ def test_an_undo_brings_the_order_back(people: People, office: Office) -> None:
     assert office.members(pilot) == ["1001", "1003"]
 
 
-@pytest.mark.faults
 def test_a_member_who_takes_no_calls_is_skipped_and_the_story_says_why(people: People, office: Office) -> None:
     pilot = office.group("1002", "1005")
     mine = people.page("member")
@@ -75,7 +74,6 @@ def test_a_member_who_takes_no_calls_is_skipped_and_the_story_says_why(people: P
     assert office.call(pilot, x1002="answers")["rang"] == ["1002"]
 
 
-@pytest.mark.faults
 def test_of_two_who_edit_at_once_the_second_sees_both_values_and_loses_nothing(people: People, office: Office) -> None:
     pilot = office.group("1001", "1003")
     first, second = of_group(people, pilot), of_group(people, pilot, "provider")
@@ -98,7 +96,6 @@ def test_of_two_who_edit_at_once_the_second_sees_both_values_and_loses_nothing(p
     assert found == ["3", "One", "7"]
 
 
-@pytest.mark.faults
 def test_a_form_with_a_forged_token_changes_nothing(people: People, office: Office) -> None:
     pilot = office.group("1001", "1003")
     page = of_group(people, pilot)
@@ -109,7 +106,6 @@ def test_a_form_with_a_forged_token_changes_nothing(people: People, office: Offi
     assert office.members(pilot) == ["1001", "1003"]
 
 
-@pytest.mark.faults
 def test_a_form_of_another_site_changes_nothing(people: People, office: Office) -> None:
     pilot = office.group("1001", "1003")
     page = of_group(people, pilot)
@@ -141,7 +137,6 @@ def test_a_group_of_others_is_told_as_one_that_does_not_exist(people: People) ->
     assert texts[0] == texts[1]
 
 
-@pytest.mark.faults
 def test_a_double_click_moves_a_member_once(people: People, office: Office) -> None:
     pilot = office.group("1001", "1003", "1005")
     page = of_group(people, pilot)
@@ -150,7 +145,6 @@ def test_a_double_click_moves_a_member_once(people: People, office: Office) -> N
     assert office.members(pilot) == ["1001", "1005", "1003"]
 
 
-@pytest.mark.faults
 def test_the_back_button_after_a_save_shows_a_form_that_overwrites_nothing(people: People, office: Office) -> None:
     pilot = office.group("1001", "1003")
     page = of_group(people, pilot)

@@ -9,8 +9,9 @@ from fshunt.simulator.scenarios.workday import DOMAIN
 from tests.browser.chromium import People
 from tests.browser.office import Office
 
+pytestmark = pytest.mark.faults
 
-@pytest.mark.faults
+
 def test_what_was_typed_when_the_session_ended_is_saved_after_signing_in_again(people: People, office: Office) -> None:
     pilot = office.group("1001", "1003")
     page, elsewhere = people.page(), people.page()
