@@ -331,7 +331,7 @@ class Call:
 
     def _answered(self, hunt: Hunt) -> None:
         """From here on the call outlives us, and nobody else is rung (invariant I6)."""
-        self._elsewhere.result = Result.ANSWERED
+        self._elsewhere.goes_on(Result.ANSWERED)
         hunt.move(HuntEvent.ANSWERED)
         with suppress(SwitchLost):  # it is met again at once by the wait for the end of the talk
             protect_talk(self.session, self.caller)
@@ -360,7 +360,7 @@ class Call:
 
     def _take_back(self, returned: Returned) -> None:
         """Go on with a caller whom a transfer has left at once; the record is that of the hunt before it."""
-        self._elsewhere.result = Result.FAILED  # as of a call that can do without us
+        self._elsewhere.goes_on(Result.FAILED)  # as of a call that can do without us
         try:
             take_back(self.session, self.caller, returned, self.deps)
         except Detach:
@@ -377,7 +377,7 @@ class Call:
 
         We stay to the end of the channel, as closing could tear the caller out of where they are (fact 7).
         """
-        self._elsewhere.result = Result.TRANSFERRED
+        self._elsewhere.goes_on(Result.TRANSFERRED)
         with suppress(SwitchLost):
             self._music.end()
         who = None if taken.by is None else self.deps.monitor.extension_of(taken.by)

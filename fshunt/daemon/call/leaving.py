@@ -28,6 +28,10 @@ class Elsewhere:
     failure: str | None = None
     """In words, why the destination could not be reached, and where the caller is instead."""
 
+    def goes_on(self, result: Result) -> None:
+        """From here on the call continues without us."""
+        self.result = result
+
 
 class Leaving:
     """Takes the caller of a hunt that nobody answered to its destination, and keeps ``elsewhere`` true on the way.
@@ -94,9 +98,10 @@ class Leaving:
         def on_leaving(box: str) -> None:
             elsewhere.destination = Destination(DestinationKind.VOICEMAIL, box)
             failed = delivery.failures
-            elsewhere.result = Result.FAILED if failed else Result.VOICEMAIL
+            result = Result.FAILED if failed else Result.VOICEMAIL
+            elsewhere.goes_on(result)
             elsewhere.failure = in_words(failed, f"the caller reached voicemail box {box}") if failed else None
-            self._call_log.leaving(elsewhere.result, elsewhere.failure or self._hunt.why(), elsewhere.destination)
+            self._call_log.leaving(result, elsewhere.failure or self._hunt.why(), elsewhere.destination)
 
         if delivery.deliver(boxes_left(boxes, settings), on_leaving) is None:
             self._reached_nothing(delivery)
