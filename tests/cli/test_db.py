@@ -1,10 +1,6 @@
 from pathlib import Path
 
-import pytest
-
 from .conftest import content_of
-
-pytestmark = pytest.mark.sql
 
 
 def test_upgrade_reports_each_migration_and_then_that_it_is_up_to_date(fshunt_on, empty_database_url):

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import pytest
-
 from fshunt.db.queries import queue
-
-pytestmark = pytest.mark.sql
 
 
 def test_the_page_says_who_rings_and_who_is_skipped_and_where_the_caller_ends(office):

@@ -13,8 +13,6 @@ from fshunt.db.engine import open_engine
 from fshunt.db.models import CallRecord, OfferRecord, SkipRecord
 from tests.support.many_calls import fill
 
-pytestmark = pytest.mark.sql
-
 COUNT = 10_000
 """Of 55 hours: a call every 20 s."""
 

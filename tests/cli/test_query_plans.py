@@ -19,8 +19,6 @@ from fshunt.db.queries.prune import prune_some
 from fshunt.services import audit
 from tests.support.many_calls import OTHER_DOMAIN, fill
 
-pytestmark = pytest.mark.sql
-
 RECORDS = ("calls", "offers", "skips", "changes")
 COUNT = 30_000
 """So many that an index pays for each statement that reads some of them."""

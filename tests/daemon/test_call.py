@@ -545,7 +545,6 @@ def test_a_plain_hunt_runs_no_statement_of_auto_block(light_rig: Rig) -> None:
     assert [each for each in statements if "groups.auto_block" in each and "groups.pilot" not in each] == []
 
 
-@pytest.mark.sql
 @pytest.mark.parametrize("when_busy", list(WhenBusy))
 def test_only_a_hunt_of_a_group_with_a_queue_looks_after_its_queue_entries(rig: Rig, when_busy: WhenBusy) -> None:
     rig.group("5000", "1001", "1002", when_busy=when_busy)

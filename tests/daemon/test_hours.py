@@ -86,7 +86,6 @@ def ended(record: Any) -> tuple[str, str, str]:
     return record.result, record.reason, record.destination
 
 
-@pytest.mark.sql
 @pytest.mark.parametrize(
     ("at", "reason"), [(EVENING, "closed: hours"), (CHRISTMAS, "closed: holiday Christmas"), (OPEN, "closed: by hand")]
 )
@@ -186,7 +185,6 @@ def is_queued(rig: Rig, call: SimulatedCall) -> bool:
         return call.uuid in [hunt.call_uuid for hunt in queue.waiting_hunts(s)]
 
 
-@pytest.mark.sql
 def test_queued_callers_stay_when_the_group_is_closed(office: Rig) -> None:
     first, waiting = busy_and_queued(office)
     close_by_hand(office)
@@ -195,7 +193,6 @@ def test_queued_callers_stay_when_the_group_is_closed(office: Rig) -> None:
     assert office.closed(waiting).result == "answered"
 
 
-@pytest.mark.sql
 def test_a_queued_caller_stays_when_the_daemon_stops_after_the_group_was_closed(office: Rig, wall: Wall) -> None:
     second = build(replace(office.settings, node_name="second"), wall=wall)
     second.start()
@@ -213,7 +210,6 @@ def test_a_queued_caller_stays_when_the_daemon_stops_after_the_group_was_closed(
         second.stop()
 
 
-@pytest.mark.sql
 def test_a_closed_group_moves_no_rotation(office: Rig, wall: Wall) -> None:
     with_hours(office, "1001", "1002", policy="round-robin")
     office.phones("1001", "1002", behaviour=TALKS)
@@ -263,7 +259,6 @@ def block(rig: Rig, extension: str, until: datetime) -> None:
         members.block(s, DOMAIN, extension, True, until=until, now=OPEN)
 
 
-@pytest.mark.sql
 def test_a_block_ends_by_itself(office: Rig, wall: Wall) -> None:
     office.group("5000", "1001", "1002")
     office.phones("1001", "1002", behaviour=TALKS)
@@ -287,7 +282,6 @@ def test_a_block_ends_without_the_database_too(light_office: Rig, wall: Wall, mo
     assert light_office.call().answered_by == "1001"
 
 
-@pytest.mark.sql
 def test_a_queued_caller_is_offered_to_a_member_whose_block_ends(office: Rig, wall: Wall) -> None:
     office.group("5000", "1001", "1002", when_busy=WhenBusy.QUEUE)
     office.phones("1001", "1002", behaviour=STAYS)
@@ -305,7 +299,6 @@ def test_a_queued_caller_is_offered_to_a_member_whose_block_ends(office: Rig, wa
     assert office.record(waiting).answered_by == "1002"
 
 
-@pytest.mark.sql
 def test_the_database_says_who_may_not_ring_at_a_moment(office: Rig) -> None:
     group = office.group("5000", "1001")
     until = OPEN + timedelta(hours=1)

@@ -23,8 +23,6 @@ from fshunt.simulator.core.phones import answers
 from tests.support.clock import CLOCK
 from tests.support.rig import DOMAIN, WAIT_SECONDS, Rig, watching
 
-pytestmark = pytest.mark.sql
-
 GROUP = Watched(DOMAIN, "5000")
 
 

@@ -27,8 +27,6 @@ from tests.support.clock import CLOCK
 from tests.support.rig import WAIT_SECONDS, Rig, end_service
 from tests.support.timing import set_dead_after
 
-pytestmark = pytest.mark.sql
-
 DEAD_HEARTBEATS, HEARTBEAT_SECONDS = 20, 0.1
 MANY_HEARTBEATS = 4 * DEAD_HEARTBEATS
 

@@ -56,7 +56,6 @@ def recorded(rig: Rig, model: type[Base] = CallRecord) -> int:
         return s.scalar(select(func.count()).select_from(model)) or 0
 
 
-@pytest.mark.sql
 def test_one_daemon_removes_what_is_older_than_the_setting(rig: Rig) -> None:
     fill_records(rig, 10_000)  # of 55 hours
     current, database = rig.daemon.deps.current, rig.daemon.deps.database
@@ -135,7 +134,6 @@ def test_a_batch_that_takes_too_long_is_tried_again_with_fewer_calls(light_rig: 
         assert left < 10 if is_done else left == 1000, "all but the few that are open"
 
 
-@pytest.mark.sql
 def test_the_statements_have_a_time_of_their_own(store: Store) -> None:
     with store.writing() as s:
         prune_some(s, datetime.now(UTC), SHORTEST_BATCH)
@@ -146,7 +144,6 @@ def test_the_statements_have_a_time_of_their_own(store: Store) -> None:
             assert s.scalar(text("SHOW statement_timeout")) != f"{STATEMENT_SECONDS}s", "of this transaction alone"
 
 
-@pytest.mark.sql
 def test_sessions_and_the_like_are_removed_when_they_are_over(rig: Rig) -> None:
     now = datetime.now(UTC)
     over = {model: now - kept - timedelta(minutes=1) for model, kept in KEPT.items()}
@@ -168,7 +165,6 @@ def test_sessions_and_the_like_are_removed_when_they_are_over(rig: Rig) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.sql
 def test_no_hunt_is_held_up_while_old_calls_are_removed(rig: Rig) -> None:
     """By the command line, which is another client of the database: no step of a call goes on without it."""
     fill_records(rig, 20_000)
@@ -203,7 +199,6 @@ def test_the_pace_follows_what_the_database_takes_in_its_time() -> None:
     assert pace.many == LONGEST_BATCH
 
 
-@pytest.mark.sql
 def test_ended_blocks_are_removed(rig: Rig) -> None:
     rig.group("5000", "1001", "1002", "1003")
     now, later = datetime.now(UTC), datetime.now(UTC) + timedelta(hours=2)

@@ -345,7 +345,6 @@ class Cost:
 
 
 @pytest.mark.faults
-@pytest.mark.sql
 def test_calls_of_another_group_cost_queued_callers_nothing(rig: Rig) -> None:
     _cost_of_queued_callers(rig)
 

@@ -18,8 +18,6 @@ from fshunt.settings import Settings
 from tests.support.clock import CLOCK
 from tests.support.rig import DOMAIN, Rig
 
-pytestmark = pytest.mark.sql
-
 BOX = Question(QuestionKind.BOX, ("1005", DOMAIN, "default"))
 
 

@@ -31,8 +31,6 @@ from tests.support.rig import (
     watching,
 )
 
-pytestmark = pytest.mark.sql
-
 STAYS = answers(0.02)
 
 

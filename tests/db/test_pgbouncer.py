@@ -21,6 +21,8 @@ from fshunt.services import groups
 from tests.support.pgbouncer import through
 from tests.support.waiting import WAIT_SECONDS
 
+pytestmark = pytest.mark.faults
+
 CODES = ("group list", "db check", "db upgrade", "status", "serve")
 
 

@@ -19,6 +19,8 @@ from fshunt.simulator.dialplan.routing import shipped
 from tests.support.postgres_proxy import PostgresProxy
 from tests.support.rig import DOMAIN, WAIT_SECONDS, Rig, watching
 
+pytestmark = pytest.mark.faults
+
 RINGS_A_MOMENT = answers(0.5)
 """Long enough for the other daemon to see it ring."""
 

@@ -27,6 +27,8 @@ from tests.support.fault_office import until
 from tests.support.postgres_proxy import PostgresProxy
 from tests.support.rig import WAIT_SECONDS, Rig, rang, running
 
+pytestmark = pytest.mark.faults
+
 HUNT_SECONDS = 1.0
 """Within this time the hunt continues from the group cache: from the caller's connection to the first ring."""
 MACHINE_SECONDS = 3.0
@@ -157,7 +159,6 @@ def test_the_connections_to_the_database_are_cut_at_each_step(behind: tuple[Post
     hunts_in_time(proxy.url, store, lambda rig: _goes_down(proxy, rig, step, proxy.cut))
 
 
-@pytest.mark.faults
 @pytest.mark.parametrize("step", STEPS)
 def test_the_database_is_silent_from_each_step_on(behind: tuple[PostgresProxy, Store], step: str) -> None:
     proxy, store = behind
@@ -358,7 +359,6 @@ def test_the_file_is_locked_again_and_again(sqlite_url: str, file_store: Store) 
     hunts_in_time(sqlite_url, file_store, _while_held(lambda _: sqlite_faults.locked(sqlite_url, held=1.0, free=0.05)))
 
 
-@pytest.mark.faults
 def test_the_file_is_locked_for_ten_seconds(sqlite_url: str, file_store: Store) -> None:
     @contextmanager
     def fault(rig: Rig) -> Iterator[None]:

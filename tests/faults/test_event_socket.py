@@ -17,6 +17,8 @@ from fshunt.esl.session import Session, SwitchLost
 from tests.support.tapes import TAPES, switch_frames
 from tests.support.waiting import WAIT_SECONDS
 
+pytestmark = pytest.mark.faults
+
 SHORTEST = "controller-dies-while-ringing"
 WHOLE = ("filtered-exit-in-talk", "filtered-caller-gives-up")
 """Cut at every byte in the long run: the shortest with an answered call, and with a caller who hangs up."""
@@ -100,7 +102,6 @@ def test_the_event_socket_is_cut_at_the_frame_ends_of_every_tape(name: str) -> N
         cut_at(recorded, cut)
 
 
-@pytest.mark.faults
 @pytest.mark.parametrize("name", sorted(TAPES))
 def test_the_event_socket_is_cut_at_every_byte_of_a_tape(name: str) -> None:
     recorded = tape(name)

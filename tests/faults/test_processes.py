@@ -14,8 +14,9 @@ from tests.support.call_steps import Step, at
 from tests.support.fault_office import Office, ended, phones, switch_to, until
 from tests.support.processes import FshuntProcess
 
+pytestmark = pytest.mark.faults
 
-@pytest.mark.faults
+
 def test_a_daemon_starts_takes_a_call_ends_and_starts_again_at_the_same_port(
     office: Office, processes: list[FshuntProcess]
 ) -> None:
@@ -51,7 +52,6 @@ def test_every_step_of_a_call_is_met_in_order(office: Office, processes: list[Fs
     assert met == expected
 
 
-@pytest.mark.faults
 def test_a_full_disk_is_full_for_one_daemon_only_and_can_be_emptied(
     office: Office, processes: list[FshuntProcess]
 ) -> None:

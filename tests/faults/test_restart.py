@@ -19,6 +19,8 @@ from tests.faults.invariants import check
 from tests.support.fault_office import WAIT_SECONDS, Office, phones, switch_to, until, watched
 from tests.support.processes import FshuntProcess
 
+pytestmark = pytest.mark.faults
+
 HUNTS_A_SECOND = 30
 READY_SECONDS = 2.0
 """From SIGTERM until calls are taken again. The best of the restarts of a test counts: others share the machine."""
@@ -97,7 +99,6 @@ def restarted(office: Office, processes: list[FshuntProcess], tmp_path: Path) ->
     return Restarted(office, processes, tmp_path)
 
 
-@pytest.mark.faults
 @pytest.mark.load
 def test_a_restart_with_systemds_socket_refuses_no_caller(restarted: Restarted) -> None:
     with socket.create_server(restarted.daemon.address, backlog=1024) as kept:
@@ -110,7 +111,6 @@ def test_a_restart_with_systemds_socket_refuses_no_caller(restarted: Restarted) 
     assert set(restarted.kinds()) <= {"answered", "voicemail"}, restarted.kinds()
 
 
-@pytest.mark.faults
 @pytest.mark.load
 def test_a_restart_without_it_sends_callers_to_the_fallback(restarted: Restarted) -> None:
     restarted.start()
@@ -121,7 +121,6 @@ def test_a_restart_without_it_sends_callers_to_the_fallback(restarted: Restarted
     assert set(restarted.kinds()) <= {"answered", "voicemail", "fallback-voicemail"}, restarted.kinds()
 
 
-@pytest.mark.faults
 @pytest.mark.load
 def test_a_restart_beside_a_standby_sends_no_caller_to_the_fallback(
     pg_office: Office, processes: list[FshuntProcess], tmp_path: Path

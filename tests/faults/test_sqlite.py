@@ -13,6 +13,8 @@ from fshunt.errors import DatabaseError
 from fshunt.services import groups
 from tests.support import sqlite_faults
 
+pytestmark = pytest.mark.faults
+
 DOMAIN = "office.test"
 
 

@@ -20,6 +20,8 @@ from tests.support.fault_office import until
 from tests.support.rig import WAIT_SECONDS, Rig, light, rang, watching
 from tests.support.timing import set_dead_after
 
+pytestmark = pytest.mark.faults
+
 TALKS = answers(0.05, talks=0.05)
 BYTES_OF_A_CALL = 60_000
 """More than the switch sends for the call of these tests: the last cuts cut nothing."""
@@ -153,7 +155,6 @@ def test_the_event_socket_of_a_call_is_cut_at_a_byte(rig: Rig, part: int) -> Non
     cut_in_a_call(rig, random_.randrange(BYTES_OF_A_CALL // 8 * part, BYTES_OF_A_CALL // 8 * (part + 1)))
 
 
-@pytest.mark.faults
 def test_the_event_socket_of_a_call_is_cut_at_many_bytes(rig: Rig) -> None:
     rig.group("5000", "1001", "1002")
     rig.phones("1001", behaviour=refuses(486))

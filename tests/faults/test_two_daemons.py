@@ -18,6 +18,8 @@ from tests.support.fault_office import DOMAIN, Office, ended, phones, switch_to,
 from tests.support.processes import FshuntProcess
 from tests.support.timing import set_dead_after
 
+pytestmark = pytest.mark.faults
+
 RATE, SECONDS = 30.0, 16.0
 MOST_AT_ONCE = 200
 SEED = 20260101
@@ -62,7 +64,6 @@ def two(pg_office: Office, processes: list[FshuntProcess], tmp_path: Path) -> Tw
     return Two(pg_office, processes, tmp_path)
 
 
-@pytest.mark.faults
 @pytest.mark.load
 @pytest.mark.timeout(240)
 def test_hundreds_of_calls_at_once_on_two_daemons_break_no_invariant(two: Two) -> None:
@@ -78,7 +79,6 @@ def test_hundreds_of_calls_at_once_on_two_daemons_break_no_invariant(two: Two) -
     assert {"answered", "voicemail", "abandoned"} <= set(results)
 
 
-@pytest.mark.faults
 @pytest.mark.load
 @pytest.mark.timeout(240)
 def test_one_of_two_daemons_is_killed_under_load_and_no_invariant_breaks(two: Two) -> None:
@@ -119,7 +119,6 @@ def pair(pg_office: Office, processes: list[FshuntProcess]) -> list[SimulatedSwi
     return [switch_to([each]) for each in processes]
 
 
-@pytest.mark.faults
 def test_turns_rotate_across_both_daemons(pair: list[SimulatedSwitch], pg_office: Office) -> None:
     pg_office.group("5000", "1001", "1002", "1003", policy="round-robin")
     for switch in pair:
@@ -132,7 +131,6 @@ def test_turns_rotate_across_both_daemons(pair: list[SimulatedSwitch], pg_office
     assert who == ["1001", "1002", "1003", "1001", "1002", "1003", "1001"]
 
 
-@pytest.mark.faults
 def test_a_change_applies_to_the_next_call_of_both_daemons(pair: list[SimulatedSwitch], pg_office: Office) -> None:
     pg_office.group("5000", "1001", "1002")
     for switch in pair:

@@ -22,6 +22,8 @@ from fshunt.errors import DatabaseError
 from fshunt.services import groups
 from tests.migrations.test_up_and_down import fill
 
+pytestmark = pytest.mark.faults
+
 NEXT = '''"""{doc}."""
 import sqlalchemy as sa
 from alembic import op
