@@ -33,6 +33,7 @@ __all__ = [
     "access_of",
     "change_for",
     "check",
+    "check_invite",
     "check_member",
     "check_undo",
     "group_for",
@@ -224,6 +225,16 @@ def _sees_member(s: Session, access: Access, domain: str | None, extension: str)
     if access.role is Role.MEMBER:
         return (access.domain, access.extension) == (domain, extension)
     return any(_looks_after(access, group.id) for group in groups_of_member(s, domain, extension))
+
+
+def check_invite(s: Session, access: Access, domain: str, extension: str) -> None:
+    """Raise Forbidden unless the user may invite a member: a provider any, an administrator one of own groups alone.
+
+    The link sets a password. With it one would see the calls and the groups of a member whom others look after, too.
+    """
+    check(access, Action.INVITE_MEMBER)
+    if not all(_looks_after(access, group.id) for group in groups_of_member(s, domain, extension)):
+        raise Forbidden(f"{extension} is a member of a group of others, too: only a provider can make this invitation.")
 
 
 def change_for(s: Session, access: Access, change_id: int) -> Change:

@@ -189,6 +189,7 @@ SENTENCES = (
     N_("The %(thing)s is not there any more: change %(number)s cannot be undone."),
     N_("Group %(pilot)s is not there any more: change %(number)s cannot be undone."),
     N_("The %(thing)s is there again: change %(number)s cannot be undone."),
+    N_("%(extension)s is a member of a group of others, too: only a provider can make this invitation."),
     N_("Somebody has changed %(thing)s since change %(number)s: %(differences)s."),
     N_("%(places)s Its callers would be answered and then cut: name one that exists, or use --force to save it."),
     N_("Voicemail box %(box)s of %(domain)s: %(found)s."),

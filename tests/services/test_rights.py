@@ -100,6 +100,25 @@ def test_who_may_block_whom(office, name, domain, extension, allowed):
             rights.check_member(s, access(office, name), domain, extension)
 
 
+def test_an_administrator_invites_members_of_the_own_groups_alone(office):
+    def invite(name):
+        with office.reading() as s:
+            rights.check_invite(s, access(office, name), DOMAIN, "1001")
+
+    for name in ("root", "ben"):
+        invite(name)  # "1001" of another domain is somebody else
+    with pytest.raises(Forbidden):
+        invite("eva")
+    with office.writing() as s:
+        members.add_members(s, DOMAIN, OTHER, addresses("1001"), shared=True)
+    invite("root")
+    with pytest.raises(Forbidden, match=r"^1001 is a member of a group of others"):
+        invite("ben")
+    with office.writing() as s:
+        accounts.grant(s, "ben", DOMAIN, OTHER)
+    invite("ben")
+
+
 def test_users_are_the_providers_and_everybody_has_oneself(office):
     with office.reading() as s:
         assert rights.user_for(s, access(office, "root"), "ben").name == "ben"

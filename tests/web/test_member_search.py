@@ -205,5 +205,19 @@ def test_who_is_no_member_of_ones_groups_cannot_be_invited(admin: Browser, membe
         accounts.invite_member(s, DOMAIN, "+4930@carrier")
 
 
+def test_who_is_in_a_group_of_others_too_is_invited_by_a_provider(
+    admin: Browser, provider: Browser, office: Store
+) -> None:
+    with office.writing() as s:
+        members.add_members(s, DOMAIN, OTHER_PILOT, [parse_member("1001")], shared=True)
+    admin.get(PAGE)
+    page = admin.send(INVITE, {"extension": "1001"})
+    assert page.status_code == 422
+    assert "only a provider can make this invitation" in page.text
+    assert LINK.search(page.text) is None
+    provider.get(PAGE)
+    assert LINK.search(provider.send(INVITE, {"extension": "1001"}).text) is not None
+
+
 def test_the_inputs_of_a_page_are_those_of_a_form(admin: Browser, directory: type[Directory]) -> None:
     assert form_of(admin.get(PAGE), ADD)["member"] == [""]

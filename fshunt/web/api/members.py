@@ -133,6 +133,7 @@ def invite_member(asked: Asked, s: Session, domain: str, pilot: str, extension: 
     """Make a link by which a member sets a password; an earlier link no longer holds."""
     group = rights.group_for(s, asked.access, domain, pilot)
     members.member_of(group, extension)
+    rights.check_invite(s, asked.access, domain, str(extension))
     invitation = accounts.invite_member(s, domain, str(extension))
     return Answer(invitation_json(invitation, asked.settings.web_address))
 

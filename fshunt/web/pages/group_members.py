@@ -13,7 +13,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 
-from fshunt.errors import BadValue, BeyondLimits, Conflict, NotFound, UsageError
+from fshunt.errors import BadValue, BeyondLimits, Conflict, Forbidden, NotFound, UsageError
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import columns_of
@@ -141,8 +141,10 @@ def invite(domain: str, pilot: str) -> Response:
     try:
         with writing() as s:
             group = group_to_change(s, domain, pilot, Action.INVITE_MEMBER)
-            invitation = accounts.invite_member(s, group.domain, _member(group).extension)
-    except REFUSALS as error:
+            extension = _member(group).extension
+            rights.check_invite(s, access(), group.domain, extension)
+            invitation = accounts.invite_member(s, group.domain, extension)
+    except (*REFUSALS, Forbidden) as error:
         return show_group(domain, pilot, refused=Refused.by("invite", _key(), "", error))
     return show_group(domain, pilot, invited=invitation)
 

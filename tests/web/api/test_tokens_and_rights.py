@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fshunt.services import accounts, audit
+from fshunt.hunting.addresses import parse_member
+from fshunt.services import accounts, audit, members
 from fshunt.services.users import Scope
 from fshunt.web.api.errors import RateExceeded
 from fshunt.web.api.rate_limit import RateLimit
@@ -121,6 +122,14 @@ def test_an_administrator_invites_a_member_of_a_group(of_admin):
     assert answer.status_code == 201
     assert answer.json["invitation"]["user"] == "1002@pbx.test"
     assert "/invitation/" in answer.json["invitation"]["link"]
+
+
+def test_an_administrator_invites_nobody_whom_others_look_after_too(of_admin, office):
+    with office.writing() as s:
+        members.add_members(s, "pbx.test", "6000", [parse_member("1002")], shared=True)
+    answer = of_admin.ask("POST", f"{GROUP}/members/1002/invitation")
+    assert answer.status_code == 403
+    assert "only a provider" in answer.json["detail"]
 
 
 def test_a_change_stands_in_the_audit_as_the_users_by_the_interface(of_admin, office):
