@@ -5,8 +5,9 @@ The command line prints the sentence and leaves with ``exit_code``; the daemon l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
+from typing import Any
 
 
 class FshuntError(Exception):
@@ -32,6 +33,10 @@ class BadValue(UsageError):
     code = "bad-value"
 
 
+class CannotStore(BadValue):
+    """The database cannot store a value. The sentence names the database, so it is for the host, and for no page."""
+
+
 class BeyondLimits(UsageError):
     """A group's administrator wants more than the provider allows for the group; a sentence for each column."""
 
@@ -52,6 +57,18 @@ class Conflict(FshuntError):
     """What was asked for contradicts what is already there."""
 
     code = "conflict"
+
+
+class ChangedSince(Conflict):
+    """A change cannot be undone, since somebody has changed the same thing since.
+
+    ``thing`` is the subject and its key, ``differences`` has each column with the value that the change has set, and
+    the value that is there now.
+    """
+
+    def __init__(self, sentence: str, change_id: int, thing: str, differences: Sequence[tuple[str, Any, Any]]) -> None:
+        super().__init__(sentence)
+        self.change_id, self.thing, self.differences = change_id, thing, tuple(differences)
 
 
 class Forbidden(FshuntError):

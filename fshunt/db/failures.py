@@ -10,7 +10,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from fshunt.errors import BadValue, Conflict, DatabaseError, Locked
+from fshunt.errors import CannotStore, Conflict, DatabaseError, Locked
 
 NOT_MIGRATED = "The database is not migrated: run `fshunt db upgrade`."
 BUSY = "{where} is locked by another process: try again."
@@ -62,18 +62,16 @@ def as_store_errors(url: URL) -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        raise Conflict(
-            f"{_subject(url)} was changed by another client at the same moment: check, and try again."
-        ) from error
+        raise Conflict("Somebody has changed the same at the same moment: check, and try again.") from error
     except DataError as error:
-        raise BadValue(f"A value does not fit into {where(url)}: {_drivers_words(url, error)}.") from error
+        raise CannotStore(f"A value does not fit into {where(url)}: {_drivers_words(url, error)}.") from error
     except DBAPIError as error:
         kind = Locked if getattr(error.orig, "sqlstate", None) in _LOCKED else DatabaseError
         raise kind(_sentence(url, error)) from error
     except StatementError as error:
-        raise BadValue(f"A value does not fit into {where(url)}: {_drivers_words(url, error)}.") from error
+        raise CannotStore(f"A value does not fit into {where(url)}: {_drivers_words(url, error)}.") from error
     except OverflowError as error:  # sqlite3 raises it for an integer that is too large, outside its own errors
-        raise BadValue(f"A value does not fit into {where(url)}: {error}.") from error
+        raise CannotStore(f"A value does not fit into {where(url)}: {error}.") from error
     except PoolTimeout as error:
         raise DatabaseError(f"{_subject(url)} is busy: all connections of this process are in use.") from error
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from fshunt.db.models import Domain
 from fshunt.db.queries.changes import mark_undone
 from fshunt.db.queries.rows import find_domain_id, group_with_id
-from fshunt.errors import Conflict, NotFound, UsageError
+from fshunt.errors import ChangedSince, Conflict, NotFound, UsageError
 from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import GROUP_FIELDS, MEMBER_FIELDS, Field, model_values
@@ -102,7 +102,12 @@ def _check_nobody_changed(change: Change, now: Values | None, of_others: frozens
     ignored = of_others if change.before is None else frozenset()
     differ = [name for name in change.after if name in now and name not in ignored and now[name] != change.after[name]]
     if differ:
-        raise Conflict(f"Somebody has changed {what} since change {change.id}: {_both(differ, change.after, now)}.")
+        raise ChangedSince(
+            f"Somebody has changed {what} since change {change.id}: {_both(differ, change.after, now)}.",
+            change.id,
+            what,
+            [(name, change.after[name], now[name]) for name in differ],
+        )
 
 
 def _both(names: Collection[str], after: Values, now: Values) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from flask_babel import gettext, lazy_gettext
 
+from fshunt.errors import ChangedSince, FshuntError
 from fshunt.hunting.destinations import Destination, DestinationKind, parse_destination
 from fshunt.hunting.group import Group
 from fshunt.hunting.group_fields import GROUP_FIELDS
@@ -21,6 +22,7 @@ from fshunt.web import words
 from fshunt.web.column_form import is_destination
 from fshunt.web.field_words import label
 from fshunt.web.hours_form import day_names, day_words
+from fshunt.web.sentences import in_language, part_in_language
 from fshunt.web.times import short_when
 
 Value = tuple[str, str, str]
@@ -62,9 +64,32 @@ def shown_values(change: Change, group: Group | None = None) -> list[Value]:
     ]
 
 
-def label_words(name: str, subject: Subject) -> str:
+def sentence_of(error: FshuntError, group: Group | None = None) -> str:
+    """Return the sentence of an error in the reader's language; both values of an undo that is refused in words."""
+    if not isinstance(error, ChangedSince):
+        return in_language(str(error))
+    differences = [
+        gettext(
+            "%(field)s was set to %(before)s and is %(now)s now",
+            field=label_words(name),
+            before=value_words(name, set_to, group),
+            now=value_words(name, now, group),
+        )
+        for name, set_to, now in error.differences
+    ]
+    return str(
+        gettext(
+            "Somebody has changed %(thing)s since change %(number)s: %(differences)s.",
+            thing=part_in_language("thing", error.thing),
+            number=error.change_id,
+            differences="; ".join(map(str, differences)),
+        )
+    )
+
+
+def label_words(name: str, subject: Subject | None = None) -> str:
     """Return the label of a value of a change; a holiday has its days and its name."""
-    if (subject, name) in LABELS:
+    if subject is not None and (subject, name) in LABELS:
         return str(LABELS[subject, name])
     if not name.startswith(HOLIDAY):
         return str(label(name))

@@ -18,6 +18,7 @@ from fshunt.services.rights import Access
 from fshunt.services.undo import can_undo
 from fshunt.services.users import Role
 from fshunt.web.change_values import shown_values
+from fshunt.web.numbers import number_of
 
 if TYPE_CHECKING:
     from flask_babel.speaklater import LazyString
@@ -79,10 +80,10 @@ def last_changes(s: Session, access: Access, group: Group) -> list[ShownChange]:
 
 def change_to_tell(s: Session, access: Access, group: Group, number: str) -> ShownChange | None:
     """Return the change that a page tells of, of which its address has the number; None: none of the reader's own."""
-    if not number.isascii() or not number.isdecimal() or len(number) > len("999999999"):
+    if (change_id := number_of(number)) is None:
         return None
     try:
-        change = rights.change_for(s, access, int(number))
+        change = rights.change_for(s, access, change_id)
     except NotFound:
         return None
     return _shown(s, access, group, change) if change.actor == access.name and change.undone_by is None else None

@@ -22,6 +22,7 @@ from fshunt.services.live import Watched
 from fshunt.services.live_feed import Look
 from fshunt.services.member_search import Match
 from fshunt.services.rights import Access, Action, Role
+from fshunt.web.change_values import sentence_of
 from fshunt.web.changes import change_to_tell, last_changes
 from fshunt.web.column_form import ColumnForm, version_of
 from fshunt.web.group_form import CASES, GroupForm
@@ -118,7 +119,7 @@ def show_group(
         **of_forms(mine, group, form),
         **of_closing(group, datetime.now(UTC)),
         refused=refused,
-        sentence=None if error is None else in_language(str(error)),
+        sentence=None if error is None else sentence_of(error, group),
         done=DONE in request.args,
         order=order_of(group),
         found=found,

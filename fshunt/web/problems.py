@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from fshunt.errors import (
     BadValue,
+    CannotStore,
     Conflict,
     DatabaseError,
     Forbidden,
@@ -23,6 +24,7 @@ from fshunt.errors import (
     TooManyStreams,
     UsageError,
 )
+from fshunt.web.change_values import sentence_of
 from fshunt.web.database_state import DatabaseState, Trouble
 from fshunt.web.sentences import in_language
 
@@ -129,9 +131,15 @@ def install(app: Flask, database: DatabaseState) -> None:
     def _unavailable(error: Unavailable) -> Response:
         return unavailable(error.trouble)
 
+    @app.errorhandler(CannotStore)
+    def _cannot_store(error: CannotStore) -> Response:
+        log.warning("%s", error)  # it has the name of the database, which is for nobody else
+        return answer_problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(SENTENCES[422]), code=error.code)
+
     @app.errorhandler(FshuntError)
     def _ours(error: FshuntError) -> Response:
-        return retry_after(answer_problem(status_of(error), in_language(str(error)), code=error.code), error)
+        sentence = in_language(str(error)) if wants_json() else sentence_of(error)
+        return retry_after(answer_problem(status_of(error), sentence, code=error.code), error)
 
 
 def status_of(error: FshuntError) -> HTTPStatus:

@@ -64,11 +64,12 @@ def _in_language(sentence: str, texts: tuple[str, ...]) -> str:
     if entry is None:
         return sentence
     text, values = entry
-    shown = {hole: _of_hole(hole, value) for hole, value in values.items()}
+    shown = {hole: part_in_language(hole, value) for hole, value in values.items()}
     return str(gettext(text, **shown) if shown else gettext(text))
 
 
-def _of_hole(hole: str, value: str) -> str:
+def part_in_language(hole: str, value: str) -> str:
+    """Return what stands in a hole of a sentence in the reader's language; a value stays as it is."""
     texts = texts_for(hole)
     return value if texts is None else _in_language(value, texts)
 

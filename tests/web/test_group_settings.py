@@ -327,7 +327,9 @@ def test_an_undo_that_somebody_has_overtaken_is_refused_with_both_values(
     save(provider, cycles="9")
     refused = admin.send(f"{PAGE}/undo", {"change": undo})
     assert refused.status_code == 409
-    assert "was set to 5 and is 9 now" in refused.text
+    assert "Times through the list was set to 5 and is 9 now" in refused.text
+    german = admin.send(f"{PAGE}/undo", {"change": undo}, **{"Accept-Language": "de"})
+    assert "Durchgänge wurde auf 5 gesetzt und ist jetzt 9" in german.text
     assert stored(office).cycles == 9
 
 

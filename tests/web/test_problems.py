@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from fshunt.db import migrate
-from fshunt.errors import BadValue, Conflict, DatabaseError, FshuntError, NotFound, UsageError
+from fshunt.errors import BadValue, CannotStore, Conflict, DatabaseError, FshuntError, NotFound, UsageError
 from fshunt.web import database_state, problems
 from fshunt.web.database_state import DatabaseState, State, Trouble
 from tests.web.conftest import MakeApp
@@ -54,6 +54,18 @@ def test_the_sentence_of_a_service_is_that_of_the_page_and_of_the_details(
         "detail": str(error),
         "code": code,
     }
+
+
+@pytest.mark.parametrize("headers", [{}, AS_PROGRAM])
+def test_the_name_of_the_database_is_logged_and_not_shown(
+    app: Flask, caplog: pytest.LogCaptureFixture, headers: dict[str, str]
+) -> None:
+    error = CannotStore("A value does not fit into the database /var/lib/fshunt.db: it is too large.")
+    answer = raising(app, error).test_client().get("/failing", headers=headers)
+    assert answer.status_code == 422
+    assert "A value does not fit." in answer.text
+    assert "/var/lib" not in answer.text
+    assert str(error) in caplog.messages
 
 
 def test_an_error_that_nobody_has_foreseen_is_logged_and_not_shown(

@@ -313,3 +313,11 @@ def test_a_second_click_on_what_makes_moves_or_removes_a_group_changes_nothing_m
         with office.reading() as s:
             assert audit.history(s, limit=1) == before
     assert provider.send(f"{ADMINISTRATION}/pilot", {"pilot": "5556"}).status_code == 404
+
+
+@pytest.mark.parametrize("number", ["99999999999999999999", "-1", "abc", "\u00b2"])
+def test_a_number_of_nothing_is_told_as_one_and_not_asked_of_the_database(provider: Browser, number: str) -> None:
+    provider.get("/changes")
+    assert provider.send(f"/changes/{number}/undo").status_code == 404
+    assert provider.send("/tokens/revoke", {"token": number}).status_code == 404
+    assert provider.get("/changes", {"before": number, "done": number}).status_code == 200

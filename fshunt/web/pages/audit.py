@@ -13,6 +13,7 @@ from fshunt.services.audit import ChangeKind, Entrance, Subject, history
 from fshunt.services.rights import Action
 from fshunt.services.undo import can_undo, undo
 from fshunt.web.change_values import shown_values
+from fshunt.web.numbers import number_of
 from fshunt.web.parts import parts
 from fshunt.web.signed_in import access, for_signed_in, reading, writing
 
@@ -65,7 +66,7 @@ def show() -> str:
             pilot=asked["pilot"] or None,
             subject=subject,
             actor=asked["actor"] or None,
-            before_id=request.args.get("before", type=int),
+            before_id=number_of(request.args.get("before")),
             limit=CHANGES_A_PAGE + 1,
         )
     kept: dict[str, Any] = {name: value for name, value in asked.items() if value}
@@ -80,11 +81,11 @@ def show() -> str:
         entrances=ENTRANCES,
         values=shown_values,
         can_undo=can_undo,
-        done=request.args.get("done", type=int),
+        done=number_of(request.args.get("done")),
     )
 
 
-@pages.post("/<int:change_id>/undo")
+@pages.post("/<int(max=999999999):change_id>/undo")
 @for_signed_in
 def take_back(change_id: int) -> Response:
     """Undo a change, unless somebody has changed the same thing since."""

@@ -25,6 +25,7 @@ from fshunt.web.forms import BaseForm, required, short, text_of
 from fshunt.web.live.events import BoardStream, stream_response
 from fshunt.web.live.hub import hub
 from fshunt.web.now import length
+from fshunt.web.numbers import number_of
 from fshunt.web.parts import parts
 from fshunt.web.sentences import in_language
 from fshunt.web.signed_in import access, for_signed_in, reading, writing
@@ -103,11 +104,11 @@ def add(domain: str, pilot: str) -> Response:
 @for_signed_in
 def revoke(domain: str, pilot: str) -> Response:
     """End a board."""
-    board_id = request.form.get("board", 0, int)
+    board_id = number_of(request.form.get("board"))
     with writing() as s:
         group = rights.group_for(s, access(), domain, pilot)
         rights.check(access(), Action.MANAGE_BOARDS)
-        if any(board.id == board_id for board in boards.list_boards(s, group_ids=[group.id])):
+        if board_id is not None and any(board.id == board_id for board in boards.list_boards(s, group_ids=[group.id])):
             boards.revoke_board(s, board_id)
     where = url_for("boards.show", domain=group.domain, pilot=group.pilot, done="revoked")
     return make_response(redirect(where, HTTPStatus.SEE_OTHER))

@@ -22,6 +22,7 @@ from fshunt.web.changes import is_recent
 from fshunt.web.column_form import differing, version_of
 from fshunt.web.group_form import BASE, PICK, VERSION, Both, GroupForm, both_values
 from fshunt.web.group_page import back_to, group_to_change, of_forms, show_group
+from fshunt.web.numbers import number_of
 from fshunt.web.parts import parts
 from fshunt.web.signed_in import access, for_signed_in, reading, writing
 
@@ -126,15 +127,14 @@ def _both_page(saved: Saved) -> Response:
 @for_signed_in
 def undo_change(domain: str, pilot: str) -> Response:
     """Take a change back."""
-    number = request.form.get("change", "")
     with reading() as s:
         rights.group_for(s, access(), domain, pilot)
-    if not number.isascii() or not number.isdecimal() or len(number) > len("999999999"):
+    if (change_id := number_of(request.form.get("change"))) is None:
         raise NotFound("There is no such change.")
     try:
-        made = _undo(int(number))
+        made = _undo(change_id)
     except (Conflict, UsageError) as error:
-        again = _undone_by_me(int(number))
+        again = _undone_by_me(change_id)
         if again is None:
             return show_group(domain, pilot, error=error)
         made = again

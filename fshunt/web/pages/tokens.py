@@ -19,6 +19,7 @@ from fshunt.web import times
 from fshunt.web.change_values import SCOPES
 from fshunt.web.days import day, midnight
 from fshunt.web.forms import BaseForm, required, short, text_of
+from fshunt.web.numbers import number_of
 from fshunt.web.sentences import in_language
 from fshunt.web.signed_in import access, for_signed_in, reading, writing
 
@@ -86,7 +87,7 @@ def add() -> Response:
 def revoke() -> Response:
     """End a token."""
     rights.check(access(), Action.MANAGE_USERS)
-    token_id = request.form.get("token", type=int)
+    token_id = number_of(request.form.get("token"))
     if token_id is None:
         raise NotFound("There is no such token.")
     with writing() as s:
