@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +23,10 @@ START_SECONDS = 30.0
 """How long a process may take to start; it takes one."""
 
 STOP_SECONDS = 15.0
+
+PR_SET_PDEATHSIG = 1
+"""Of ``prctl``: which signal a process gets when its parent has ended."""
+
 TAKES_CALLS = re.compile(r"taking calls at \S+:(\d+)")
 
 
@@ -43,6 +49,24 @@ def environment(url: str, folder: str, **settings: str) -> dict[str, str]:
 
 
 @contextmanager
+def closed_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP close a demo as Ctrl-C does, with exit status 128 + number; ``nohup`` still holds."""
+
+    def leave(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+    for each, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(each, leave)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+@contextmanager
 def running(
     what: str,
     words: list[str],
@@ -57,7 +81,9 @@ def running(
     found: AsyncResult[str] = AsyncResult()
     command = [sys.executable, "-m", "fshunt", *words]
     # A group of its own: Ctrl-C is for the demo alone, which stops its processes in order.
-    with Popen(command, env=environment, stderr=PIPE, text=True, start_new_session=True) as process:
+    with Popen(
+        command, env=environment, stderr=PIPE, text=True, start_new_session=True, preexec_fn=_ending_with_us()
+    ) as process:
         reader = gevent.spawn(_read_log, process, what, started, found, on_log)
         try:
             yield found.get(timeout=START_SECONDS)
@@ -67,6 +93,18 @@ def running(
             process.terminate()
             process.wait(STOP_SECONDS)
             reader.join(STOP_SECONDS)
+
+
+def _ending_with_us() -> Callable[[], None]:
+    """Return what a new process does first, so that it gets SIGTERM when the demo is gone, even by SIGKILL."""
+    prctl, ours = ctypes.CDLL(None, use_errno=True).prctl, os.getpid()
+
+    def ask_for_the_signal() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != ours:  # gone already
+            os._exit(1)
+
+    return ask_for_the_signal
 
 
 def _read_log(

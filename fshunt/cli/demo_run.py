@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from fshunt.cli.demo_processes import TAKES_CALLS, database_in, environment, running
+from fshunt.cli.demo_processes import TAKES_CALLS, closed_by_signals, database_in, environment, running
 from fshunt.db import migrate
 from fshunt.db.engine import open_store
 from fshunt.hunting.addresses import parse_member
@@ -31,7 +31,7 @@ COLOURS = {"passed": "yellow", "rings": "cyan", "answered": "green", "ended": "b
 
 def run_demo() -> int:
     """Run the office's twelve calls and show them; return 0 if each ended as the office's story says."""
-    with tempfile.TemporaryDirectory(prefix="fshunt-demo-") as folder:
+    with closed_by_signals(), tempfile.TemporaryDirectory(prefix="fshunt-demo-") as folder:
         url = database_in(folder)
         _make_office(url)
         ours, screen = environment(url, folder), Screen()

@@ -11,6 +11,7 @@ import gevent
 from gevent.event import Event
 
 from fshunt.cli.demo_office import ADMIN, MEMBER, PROVIDER, WebOffice, web_office
+from fshunt.cli.demo_processes import closed_by_signals
 from fshunt.settings import Address
 from fshunt.simulator.core.callers import Ending
 from fshunt.simulator.scenarios.workday import PEOPLE, Came, Workday
@@ -31,11 +32,14 @@ WHAT_TO_SEE = {
 
 
 def run_demo_web(listen: Address) -> int:
-    """Run the office until Ctrl-C or SIGTERM, and print who calls; return the exit status."""
+    """Run the office until Ctrl-C, SIGTERM or SIGHUP, and print who calls; return the exit status."""
     click.echo("The office opens: a database, the daemon, the web process and a simulated FreeSWITCH ...")
-    with web_office(listen) as office:
+    with closed_by_signals(), web_office(listen) as office:
         stop = Event()
-        handlers = [gevent.signal_handler(each, stop.set) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+        closing = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else it runs under nohup
+            closing.append(signal.SIGHUP)
+        handlers = [gevent.signal_handler(each, stop.set) for each in closing]
         _tell_what_to_see(office)
         day = Workday(office.switch, Random())  # noqa: S311 chance, not secrets
         while not stop.wait(day.pause()):

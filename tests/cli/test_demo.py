@@ -7,6 +7,8 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 
 from fshunt.simulator.scenarios.office import CALLS
 from tests.support.ports import held_port, number_of
+from tests.support.waiting import until
 
 
 @pytest.mark.faults
@@ -66,6 +69,60 @@ def test_the_pages_of_the_demo_are_open_until_it_is_told_to_stop(tmp_path: Path)
     assert "Nothing is left behind." in rest
     assert errors == ""
     assert list(tmp_path.iterdir()) == []
+
+
+@contextmanager
+def demo_that_takes_calls(tmp_path: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """Start a demo; yield it and the numbers of its processes, once a first caller calls."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen([*COMMAND, *words], env=environment, stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        try:
+            while " calls" not in (line := demo.stdout.readline()):
+                assert line, "the demo has ended"
+            yield demo, children_of(demo.pid)
+        finally:
+            demo.kill()
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_there(pid: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody has asked for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+WEB = ("--web", "--listen", "127.0.0.1:0")
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize(("words", "status"), [((), 128), (WEB, 0)], ids=["calls", "pages"])
+def test_a_demo_that_is_told_to_stop_leaves_nothing_behind(
+    tmp_path: Path, words: tuple[str, ...], status: int, number: signal.Signals
+) -> None:
+    with demo_that_takes_calls(tmp_path, *words) as (demo, processes):
+        demo.send_signal(number)
+        # The pages are open until they are told to close; twelve calls have been cut short.
+        assert demo.wait(30) == (status + number if status else 0)
+    assert len(processes) == (2 if words else 1)
+    assert not any(map(is_there, processes))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("words", [(), WEB], ids=["calls", "pages"])
+def test_the_processes_of_a_demo_that_is_killed_end_with_it(tmp_path: Path, words: tuple[str, ...]) -> None:
+    with demo_that_takes_calls(tmp_path, *words) as (demo, processes):
+        demo.kill()
+        demo.wait(10)
+        until(lambda: not any(map(is_there, processes)), "the end of the demo's processes")
+    assert len(processes) == (2 if words else 1)
 
 
 @pytest.mark.faults
