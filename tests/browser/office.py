@@ -14,7 +14,7 @@ from typing import Any
 from fshunt.db.engine import open_store
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.ringtime import RingTime
-from fshunt.services import accounts, groups, members
+from fshunt.services import accounts, boards, groups, members
 from fshunt.simulator.scenarios.workday import DOMAIN
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ class Office:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        self._pilots = itertools.count(5300)
+        self._pilots, self._boards = itertools.count(5300), itertools.count(1)
         said = self._read()
         self.address: str = said["address"]
         self.accounts: dict[str, tuple[str, str]] = said["accounts"]
@@ -35,9 +35,18 @@ class Office:
 
     def call(self, pilot: str, **phones: str) -> dict[str, Any]:
         """Let somebody call, with phones (``x1001="answers"``) that do this; return how the call ended."""
-        ended = self._ask({"pilot": pilot, "phones": {name.removeprefix("x"): does for name, does in phones.items()}})
+        ended = self._ask({"pilot": pilot, "phones": _by_extension(phones)})
         assert ended["ended"], "the call has not ended"
         return ended
+
+    @contextmanager
+    def caller(self, pilot: str, **phones: str) -> Iterator[None]:
+        """Let somebody call, and stay until the block ends."""
+        uuid = self._ask({"pilot": pilot, "phones": _by_extension(phones), "stays": True})["uuid"]
+        try:
+            yield
+        finally:
+            assert self._ask({"hangs_up": uuid})["ended"], "the call has not ended"
 
     def begin_workday(self) -> None:
         """Let callers come by chance from now on."""
@@ -52,6 +61,19 @@ class Office:
             members.add_members(s, DOMAIN, pilot, [parse_member(each) for each in extensions], shared=True)
             accounts.grant(s, self.accounts["admin"][0], DOMAIN, pilot)
         return pilot
+
+    def board(self, pilot: str) -> str:
+        """Make a board of a group; return the path of its page."""
+        with self.store.writing() as s:
+            _, secret = boards.add_board(s, DOMAIN, pilot, f"Screen {next(self._boards)}")
+        return f"{boards.PATH}{secret}"
+
+    def revoke_boards(self, pilot: str) -> None:
+        """End all boards of a group."""
+        with self.store.writing() as s:
+            group = groups.get_group(s, DOMAIN, pilot)
+            for board in boards.list_boards(s, group_ids=[group.id]):
+                boards.revoke_board(s, board.id)
 
     def members(self, pilot: str) -> list[str]:
         """Return the members of a group in order, as the database has them."""
@@ -70,6 +92,10 @@ class Office:
         assert line, "the office's process has ended"
         said: dict[str, Any] = json.loads(line)
         return said
+
+
+def _by_extension(phones: dict[str, str]) -> dict[str, str]:
+    return {name.removeprefix("x"): does for name, does in phones.items()}
 
 
 @contextmanager

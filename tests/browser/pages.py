@@ -16,7 +16,7 @@ from playwright.sync_api import Page
 from fshunt.db.engine import open_store
 from fshunt.db.queries import calls
 from fshunt.hunting.states import Result
-from fshunt.services import accounts, passwords
+from fshunt.services import accounts, boards, passwords
 from fshunt.services.one_time_codes import code_at, new_totp_secret, step_at
 from fshunt.services.users import Role
 from fshunt.settings import Settings
@@ -33,6 +33,7 @@ NO_PAGES = {
     "group_members.search",
     "new_group.look_at_pilot",
     "report.table",
+    "boards.board_events",
 }
 """Routes that answer files, or a part of a page."""
 
@@ -40,6 +41,7 @@ LEADS_ELSEWHERE = {"session.code_page", "account.end_codes", "account.recovery"}
 """Pages for people who use one-time codes: they are among the states."""
 
 SIGNED_OUT = ("session", "invitation")
+ON_A_WALL = ("boards.board",)
 PROVIDERS = ("users", "tokens", "audit", "system", "new_group")
 """Blueprints of pages that only a provider has."""
 
@@ -52,6 +54,8 @@ class Shown:
 
     name: str
     open: Callable[[People, dict[str, Any]], Page]
+    on_a_wall: bool = False
+    """Nobody signs in, and nothing on it takes the focus."""
 
 
 def routes() -> Iterator[tuple[str, str]]:
@@ -69,7 +73,7 @@ def routes() -> Iterator[tuple[str, str]]:
 def role_of(endpoint: str) -> str | None:
     """Return whose page it is."""
     blueprint = endpoint.partition(".")[0]
-    if blueprint in SIGNED_OUT:
+    if blueprint in SIGNED_OUT or endpoint in ON_A_WALL:
         return None
     return "member" if blueprint == "me" else "provider" if blueprint in PROVIDERS else "admin"
 
@@ -86,6 +90,8 @@ class Values:
             rule = rule.replace(f"<{part}>", value)
         if "<call_id>" in rule:
             rule = rule.replace("<call_id>", self._call_id())
+        if rule == boards.PATH + "<secret>":
+            rule = self.office.board(SALES)
         if "<secret>" in rule:
             rule = rule.replace("<secret>", self._invitation())
         assert "<" not in rule, f"tests/browser/pages.py has no value for {rule}"
@@ -114,7 +120,7 @@ def of_route(endpoint: str, rule: str) -> Shown:
         assert answer.status == 200, f"{endpoint} answers {answer.status} to {role_of(endpoint)}"
         return page
 
-    return Shown(endpoint.replace(".", "-"), open_it)
+    return Shown(endpoint.replace(".", "-"), open_it, endpoint in ON_A_WALL)
 
 
 def sign_in_refused(people: People, options: dict[str, Any]) -> Page:
@@ -193,6 +199,119 @@ def both_editors(people: People, options: dict[str, Any]) -> Page:
     mine.get_by_role("button", name="Save settings").click()
     mine.get_by_text("Somebody else has saved, too").first.wait_for()
     return mine
+
+
+def of_tab(people: People, options: dict[str, Any], tab: str, role: str = "admin", pilot: str = SALES) -> Page:
+    page = people.page(role, **options)
+    page.goto(f"/groups/{DOMAIN}/{pilot}/{tab}")
+    return page
+
+
+def group_closed(people: People, options: dict[str, Any]) -> Page:
+    page = of_group(people, options, people.office.group("1001", "1003"))
+    page.get_by_role("switch", name="Group closed").click()
+    page.locator(".switch-panel.closed").wait_for()
+    return page
+
+
+def member_suggestions(people: People, options: dict[str, Any]) -> Page:
+    """The list below the field, with its first choice marked."""
+    page = of_group(people, options, people.office.group("1001", "1003"))
+    page.locator("#add-member").press_sequentially("11")
+    page.locator("#add-member-list").get_by_role("option").first.wait_for()
+    page.keyboard.press("ArrowDown")
+    return page
+
+
+def member_matches(people: People, options: dict[str, Any]) -> Page:
+    """A text that may mean several people, sent as it is."""
+    page = of_group(people, options, people.office.group("1001", "1003"))
+    page.locator("#add-member").fill("110")
+    page.locator("#add").get_by_role("button", name="Add", exact=True).click()
+    page.locator("#matches").wait_for()
+    return page
+
+
+def member_invited(people: People, options: dict[str, Any]) -> Page:
+    page = of_group(people, options, people.office.group("1001", "1003"))
+    page.locator("[data-extension='1003'] summary").click()
+    page.locator("[data-extension='1003'] .side-actions form[action$='invite'] button").click()
+    page.locator(".once").wait_for()
+    return page
+
+
+def hours_of_the_week(people: People, options: dict[str, Any]) -> Page:
+    """Hours and a holiday, as they are after a save."""
+    page = of_tab(people, options, "hours", pilot=people.office.group("1001"))
+    for day in ("mon", "tue", "wed", "thu", "fri"):
+        page.locator(f"#{day}").fill("08:00-12:00, 13:00-17:00")
+    page.locator("#time_zone").select_option("Europe/Rome")
+    page.get_by_role("button", name="Save the hours").click()
+    page.locator(".told").wait_for()
+    page.locator("#holiday-name").fill("New Year")
+    page.locator("#holiday-first").fill(f"{datetime.now(UTC).year + 1}-01-01")
+    page.get_by_role("button", name="Add the holiday").click()
+    page.locator("#holidays .rows").wait_for()
+    return page
+
+
+def hours_refused(people: People, options: dict[str, Any]) -> Page:
+    page = of_tab(people, options, "hours", pilot=people.office.group("1001"))
+    page.locator("#mon").fill("8 to 12")
+    page.get_by_role("button", name="Save the hours").click()
+    page.locator("#week .field-error").first.wait_for()
+    return page
+
+
+def limits_refused(people: People, options: dict[str, Any]) -> Page:
+    page = of_tab(people, options, "administration", "provider", people.office.group("1001"))
+    page.locator("#max_ring_seconds").fill("long")
+    page.get_by_role("button", name="Save the limits").click()
+    page.locator("#limits .field-error").first.wait_for()
+    return page
+
+
+def board_made(people: People, options: dict[str, Any]) -> Page:
+    """The address of a new board, shown once, above those that there are."""
+    page = of_tab(people, options, "boards", pilot=people.office.group("1001"))
+    for name in ("Lobby", "Office upstairs"):
+        page.get_by_label("Where it hangs").fill(name)
+        page.get_by_role("button", name="Add", exact=True).click()
+        page.locator(".once").get_by_text(name).wait_for()
+    return page
+
+
+def board_refused(people: People, options: dict[str, Any]) -> Page:
+    page = of_tab(people, options, "boards", pilot=people.office.group("1001"))
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.locator(".field-error").first.wait_for()
+    return page
+
+
+def boards_none(people: People, options: dict[str, Any]) -> Page:
+    return of_tab(people, options, "boards", pilot=people.office.group("1001"))
+
+
+def on_a_wall(people: People, options: dict[str, Any], pilot: str) -> Page:
+    page = people.page(**options)
+    page.goto(people.office.board(pilot))
+    return page
+
+
+def board_without_members(people: People, options: dict[str, Any]) -> Page:
+    return on_a_wall(people, options, people.office.group())
+
+
+def board_in_german(people: People, options: dict[str, Any]) -> Page:
+    return on_a_wall(people, options | {"locale": "de-DE"}, SALES)
+
+
+def board_revoked(people: People, options: dict[str, Any]) -> Page:
+    address = people.office.board(SALES)
+    people.office.revoke_boards(SALES)
+    page = people.page(**options)
+    page.goto(address)
+    return page
 
 
 def member_off(people: People, options: dict[str, Any]) -> Page:
@@ -295,6 +414,19 @@ STATES = (
     Shown("group-refused", group_refused),
     Shown("group-weighted-open", group_weighted_open),
     Shown("group-two-editors", both_editors),
+    Shown("group-closed", group_closed),
+    Shown("group-member-suggestions", member_suggestions),
+    Shown("group-member-matches", member_matches),
+    Shown("group-member-invited", member_invited),
+    Shown("hours-of-the-week", hours_of_the_week),
+    Shown("hours-refused", hours_refused),
+    Shown("limits-refused", limits_refused),
+    Shown("boards-made", board_made),
+    Shown("boards-refused", board_refused),
+    Shown("boards-none", boards_none),
+    Shown("board-without-members", board_without_members, on_a_wall=True),
+    Shown("board-in-german", board_in_german, on_a_wall=True),
+    Shown("board-revoked", board_revoked, on_a_wall=True),
     Shown("group-of-provider", at("provider", SALES_PATH)),
     Shown("calls-none-found", at("admin", f"{SALES_PATH}/calls?caller=99999")),
     Shown("report-empty", at("admin", f"{SALES_PATH}/report?since=2020-01-01&until=2020-01-02")),

@@ -159,3 +159,28 @@ def test_the_back_button_after_a_save_shows_a_form_that_overwrites_nothing(peopl
         page.get_by_role("button", name="Save what is chosen").click()
         told(page)
     assert [page.locator(each).input_value() for each in ("#cycles", "#wrap_up_seconds")] == ["2", "9"]
+
+
+def test_a_group_that_is_closed_on_its_page_sends_the_next_call_to_voicemail_at_once(
+    people: People, office: Office
+) -> None:
+    pilot = office.group("1001", "1003")
+    page = of_group(people, pilot)
+    page.get_by_role("switch", name="Group closed").click()
+    told(page)
+    expect(page.get_by_role("switch", name="Group closed")).to_have_attribute("aria-checked", "true")
+    ended = office.call(pilot, x1001="answers")
+    assert (ended["kind"], ended["who"], ended["rang"]) == ("voicemail", "1001", [])
+    page.get_by_role("switch", name="Group closed").click()
+    expect(page.get_by_role("switch", name="Group closed")).to_have_attribute("aria-checked", "false")
+    assert office.call(pilot, x1001="answers")["kind"] == "answered"
+
+
+def test_a_member_who_is_found_by_name_is_added_and_rings_with_the_next_call(people: People, office: Office) -> None:
+    pilot = office.group("1001")
+    page = of_group(people, pilot)
+    page.get_by_label("Add a member").press_sequentially("chl")
+    page.get_by_role("option", name="Chloe 1003").click()
+    assert "Holds for the next call." in told(page)
+    assert office.members(pilot) == ["1001", "1003"]
+    assert office.call(pilot, x1003="answers")["rang"] == ["1001", "1003"]

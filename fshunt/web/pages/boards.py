@@ -22,6 +22,7 @@ from fshunt.services.watchers import Credential, CredentialKind, Wish
 from fshunt.web import times
 from fshunt.web.days import day, midnight
 from fshunt.web.forms import BaseForm, required, short, text_of
+from fshunt.web.links import own_address
 from fshunt.web.live.events import BoardStream, stream_response
 from fshunt.web.live.hub import hub
 from fshunt.web.now import length
@@ -126,7 +127,7 @@ def _of_group(domain: str, pilot: str, form: NewBoardForm, *, made: Board | None
         boards=list(reversed(found)),
         now=datetime.now(UTC),
         made=made,
-        link=None if made is None else boards.link_of(secret, parts().settings.web_address),
+        link=None if made is None else boards.link_of(secret, own_address()),
         done=request.args.get("done"),
     )
     return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY if form.is_refused else HTTPStatus.OK)

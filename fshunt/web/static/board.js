@@ -4,7 +4,7 @@
 (function board() {
   const body = document.body, words = body.dataset;
   if (!words.events) return;
-  const oldMs = 12000, againMs = 5000, longSeconds = 60, fewMembers = 12, manyMembers = 24;
+  const oldMs = 12000, againMs = 5000, unwatchedMs = 3000, longSeconds = 60, fewMembers = 12, manyMembers = 24;
   const notice = document.querySelector("[data-notice]"), clock = document.querySelector("[data-clock]");
   const callers = document.querySelector(".callers"), wait = document.querySelector("[data-wait]");
   const list = document.querySelector(".members"), template = document.getElementById("member");
@@ -12,8 +12,13 @@
   for (const each of document.querySelectorAll(".kinds [data-kind]")) {
     kindWords[each.dataset.kind] = each.querySelector("dt").textContent;
   }
-  let source = null, openedAt = 0, againAt = 0, freshAt = Date.now(), unwatched = !notice.hidden, trouble = false, ended = false;
+  let source = null, openedAt = 0, againAt = 0, freshAt = Date.now(), unwatchedAt = notice.hidden ? 0 : Date.now(), trouble = false, ended = false;
   let skew = Date.now() - Date.parse(words.at); // this screen's clock may be another than the server's
+
+  // The hours of the screen's own region, where it speaks the language of the page.
+  const lang = document.documentElement.lang;
+  const region = navigator.languages.find((each) => each.split("-")[0] === lang.split("-")[0]) || lang;
+  const timeOf = (at) => new Date(at).toLocaleTimeString(region, { timeStyle: "short" });
 
   const put = (element, text) => {
     if (element.textContent !== text) element.textContent = text;
@@ -41,7 +46,7 @@
     door.dataset.door = figures.closed ? "closed" : "open";
     put(door, figures.closed ? words.closed : words.open);
     wait.dataset.wait = figures.waiting_since || "";
-    unwatched = !figures.watched;
+    unwatchedAt = figures.watched ? 0 : unwatchedAt || Date.now();
   };
 
   const showMembers = (members) => {
@@ -80,8 +85,10 @@
   };
 
   const say = () => {
-    const at = new Date(freshAt).toLocaleTimeString(document.documentElement.lang, { timeStyle: "short" });
+    const at = timeOf(freshAt);
     const old = Date.now() - freshAt > oldMs;
+    // A daemon begins to watch when a first screen looks: that moment is nothing to warn of.
+    const unwatched = unwatchedAt > 0 && Date.now() - unwatchedAt > unwatchedMs;
     const text = old ? (trouble ? words.trouble : words.old).replace("{time}", at) : unwatched ? words.unwatched : "";
     put(notice, text);
     notice.hidden = !text;
@@ -89,7 +96,7 @@
   };
 
   const tick = () => {
-    put(clock, new Date().toLocaleTimeString(document.documentElement.lang, { timeStyle: "short" }));
+    put(clock, timeOf(Date.now()));
     const since = wait.dataset.wait, text = since ? lengthSince(since) : "0:00";
     put(wait, text);
     wait.classList.toggle("long", text.length > 6);

@@ -1,0 +1,70 @@
+"""What is shown while it happens: on the page of a group, and on a board."""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from fshunt.hunting.group import WhenBusy
+from fshunt.hunting.ringtime import RingTime
+from fshunt.simulator.scenarios.workday import DOMAIN
+from tests.browser.chromium import People
+from tests.browser.office import Office
+
+pytestmark = pytest.mark.faults
+
+LATEST_MS = 2000
+"""Until when a page shows what has happened."""
+
+SETTLED_MS = 20_000
+"""Until a page that was just opened is told of changes: its stream stands, and the daemon knows that it is watched."""
+
+
+def watched(people: People, pilot: str) -> Page:
+    """Return the page of a group that has heard of a first change; it is never loaded again."""
+    page = people.page("admin")
+    with page.expect_request(lambda request: "/events" in request.url, timeout=SETTLED_MS):
+        page.goto(f"/groups/{DOMAIN}/{pilot}")
+    page.evaluate("window.loadedOnce = true")
+    return page
+
+
+def state_of(page: Page, extension: str) -> Locator:
+    return page.locator(".states .state").filter(has_text=extension)
+
+
+def test_a_call_that_rings_and_is_answered_shows_without_a_reload(people: People, office: Office) -> None:
+    pilot = office.group("1001", "1003", ring_time=RingTime(seconds=30))
+    page = watched(people, pilot)
+    expect(state_of(page, "1001")).to_contain_text("free", timeout=SETTLED_MS)
+    with office.caller(pilot):
+        expect(state_of(page, "1001")).to_contain_text("rings", timeout=LATEST_MS)
+    expect(state_of(page, "1001")).to_contain_text("free", timeout=LATEST_MS)
+    with office.caller(pilot, x1001="talks"):
+        expect(state_of(page, "1001")).to_contain_text("on a call", timeout=LATEST_MS)
+    assert page.evaluate("window.loadedOnce"), "the page was loaded anew"
+
+
+def test_a_board_shows_a_caller_who_waits_and_says_when_it_is_revoked(people: People, office: Office) -> None:
+    pilot = office.group("1001", ring_time=RingTime(seconds=30), when_busy=WhenBusy.QUEUE, hunt_timeout=60)
+    page = people.page("admin")
+    page.goto(f"/groups/{DOMAIN}/{pilot}/boards")
+    page.get_by_label("Where it hangs").fill("Lobby")
+    page.get_by_role("button", name="Add", exact=True).click()
+    screen = people.page()
+    screen.goto(urlsplit(page.locator("code.secret").inner_text()).path)
+    expect(screen.locator(".kinds [data-kind=free] dd")).to_have_text("1", timeout=SETTLED_MS)
+    with office.caller(pilot, x1001="talks"):
+        expect(screen.locator(".members [data-kind=talking]")).to_have_count(1, timeout=LATEST_MS)
+        with office.caller(pilot, x1001="talks"):
+            expect(screen.locator("[data-figure=waiting]")).to_have_text("1", timeout=LATEST_MS)
+            expect(screen.locator(".callers")).to_have_attribute("data-level", "waits")
+        expect(screen.locator("[data-figure=waiting]")).to_have_text("0", timeout=LATEST_MS)
+    page.get_by_role("button", name="Revoke Lobby").click()
+    page.get_by_text("The board is revoked").wait_for()
+    began = time.monotonic()
+    expect(screen.get_by_role("heading", name="This board has ended")).to_be_visible(timeout=SETTLED_MS)
+    assert time.monotonic() - began < 10
