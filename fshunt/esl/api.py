@@ -135,7 +135,7 @@ def user_param(user: str, domain: str, name: str) -> Command:
 
 
 def list_users(domain: str) -> Command:
-    """Ask for all users of a domain of the directory (fact 80)."""
+    """Ask for all users of a domain of the directory (fact 72)."""
     return _api("list_users", "domain", one_word(domain))
 
 

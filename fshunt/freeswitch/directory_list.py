@@ -1,4 +1,4 @@
-"""The users of a domain of a switch's directory, as ``list_users`` writes them (fact 80). Pure, but for ``ask``."""
+"""The users of a domain of a switch's directory, as ``list_users`` writes them (fact 72). Pure, but for ``ask``."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ LISTED_SECONDS, MAX_LISTS = 60.0, 20
 """How long the list of a domain's users counts, and of how many domains: a search asks again with each letter."""
 
 ANSWER_SECONDS = 3.0
-"""How long a switch may take to list its users: each costs it some 0.1 ms (fact 80)."""
+"""How long a switch may take to list its users: each costs it some 0.1 ms (fact 72)."""
 
 
 def _breathe() -> None:
