@@ -53,6 +53,14 @@ def test_an_administrator_makes_a_board_and_sees_its_address_once(admin: Browser
     assert "Board Sales floor revoked" in admin.get(f"/groups/{DOMAIN}/{PILOT}").text
 
 
+def test_of_two_clicks_the_second_shows_an_address_that_holds(admin: Browser, browser: Browser, office: Store) -> None:
+    admin.get(PAGE)
+    links = [re.search(r"/board/([^<]+)</code>", admin.send(PAGE, {"name": "Hall"}).text)[1] for _ in range(2)]
+    with office.reading() as s:
+        assert [each.name for each in boards.list_boards(s)] == ["Hall"]
+    assert [browser.get(f"/board/{link}").status_code for link in links] == [404, 200]
+
+
 def test_what_is_wrong_is_said_beside_the_field(admin: Browser, address: str) -> None:
     admin.get(PAGE)
     for fields, sentence in (

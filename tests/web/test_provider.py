@@ -321,3 +321,26 @@ def test_a_number_of_nothing_is_told_as_one_and_not_asked_of_the_database(provid
     assert provider.send(f"/changes/{number}/undo").status_code == 404
     assert provider.send("/tokens/revoke", {"token": number}).status_code == 404
     assert provider.get("/changes", {"before": number, "done": number}).status_code == 200
+
+
+def test_of_two_clicks_the_second_shows_a_secret_that_holds(provider: Browser, office: Store) -> None:
+    provider.get("/users")
+    new = {"name": "lea", "role": "admin"}
+    links = [re.search(r"/invitation/[\w-]+", provider.send("/users", new).text) for _ in range(2)]
+    assert all(links)
+    assert "already" in provider.send("/users", new | {"role": "provider"}).text
+    token = {"user": ADMIN, "name": "board", "scopes": ["read"]}
+    secrets = [re.search(r"fsh_[\w-]+", provider.send("/tokens", token).text) for _ in range(2)]
+    with office.reading() as s:
+        held = [accounts.find_token(s, each[0]) is not None for each in secrets if each]
+        assert held == [False, True]
+        assert accounts.get_user(s, "lea").role is Role.ADMIN
+
+
+def test_a_token_that_somebody_else_has_made_is_not_taken_for_a_first_click(provider: Browser, office: Store) -> None:
+    with office.writing() as s:
+        accounts.add_token(s, ADMIN, "board", [Scope.READ])
+    provider.get("/tokens")
+    page = provider.send("/tokens", {"user": ADMIN, "name": "board", "scopes": ["read"]})
+    assert page.status_code == 422
+    assert "has a token &#39;board&#39; already" in page.text

@@ -14,12 +14,14 @@ from wtforms.validators import StopValidation
 
 from fshunt.errors import FshuntError, NotFound
 from fshunt.services import boards, rights
+from fshunt.services.audit import Subject
 from fshunt.services.board_figures import KINDS
 from fshunt.services.boards import Board
 from fshunt.services.live_feed import LiveFeed
 from fshunt.services.rights import Action
 from fshunt.services.watchers import Credential, CredentialKind, Wish
 from fshunt.web import times
+from fshunt.web.changes import just_added
 from fshunt.web.days import day, midnight
 from fshunt.web.forms import BaseForm, required, short, text_of
 from fshunt.web.links import own_address
@@ -90,9 +92,11 @@ def add(domain: str, pilot: str) -> Response:
         with writing() as s:
             group = rights.group_for(s, access(), domain, pilot)
             rights.check(access(), Action.MANAGE_BOARDS)
-            made, secret = boards.add_board(
-                s, group.domain, group.pilot, text_of(form.name), expires_at=form.expires_at()
-            )
+            name = text_of(form.name)
+            for board in boards.list_boards(s, group_ids=[group.id]):
+                if board.name == name and just_added(s, access(), Subject.BOARD, name):
+                    boards.revoke_board(s, board.id)
+            made, secret = boards.add_board(s, group.domain, group.pilot, name, expires_at=form.expires_at())
     except NotFound:
         raise
     except FshuntError as error:

@@ -13,10 +13,12 @@ from wtforms.validators import StopValidation
 
 from fshunt.errors import FshuntError, NotFound
 from fshunt.services import accounts, rights
+from fshunt.services.audit import Subject
 from fshunt.services.rights import Action
 from fshunt.services.users import Scope
 from fshunt.web import times
 from fshunt.web.change_values import SCOPES
+from fshunt.web.changes import just_added
 from fshunt.web.days import day, midnight
 from fshunt.web.forms import BaseForm, required, short, text_of
 from fshunt.web.numbers import number_of
@@ -71,11 +73,13 @@ def add() -> Response:
     if not form.is_sent_well():
         return _page(form)
     scopes = [Scope(word) for word in form.scopes.data]
+    user, name = form.user.data, text_of(form.name)
     try:
         with writing() as s:
-            made, secret = accounts.add_token(
-                s, form.user.data, text_of(form.name), scopes, expires_at=form.expires_at()
-            )
+            for token in accounts.list_tokens(s, user):
+                if token.name == name and just_added(s, access(), Subject.TOKEN, name, user=user):
+                    accounts.revoke_token(s, token.id)
+            made, secret = accounts.add_token(s, user, name, scopes, expires_at=form.expires_at())
     except FshuntError as error:
         form.refuse("expires" if "expired" in str(error) else "name", in_language(str(error)))
         return _page(form)

@@ -14,8 +14,10 @@ from wtforms import SelectField, StringField
 from fshunt.errors import FshuntError
 from fshunt.services import accounts, rights
 from fshunt.services.accounts import Invitation
+from fshunt.services.audit import Subject
 from fshunt.services.rights import Action
 from fshunt.services.users import Role
+from fshunt.web.changes import just_added
 from fshunt.web.forms import BaseForm, required, short, text_of
 from fshunt.web.links import link_of
 from fshunt.web.problems import status_of
@@ -64,7 +66,8 @@ def add() -> Response:
     of_member: dict[str, Any] = {"domain": text_of(form.domain), "extension": text_of(form.extension)}
     try:
         with writing() as s:
-            accounts.add_user(s, name, role, **(of_member if role is Role.MEMBER else {}))
+            if not just_added(s, access(), Subject.USER, name, role=role.value):
+                accounts.add_user(s, name, role, **(of_member if role is Role.MEMBER else {}))
             invitation = accounts.invite(s, name)
     except FshuntError as error:
         form.refuse(
