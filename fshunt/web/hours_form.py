@@ -27,6 +27,9 @@ from fshunt.web.times import short_when
 ZONE = "time_zone"
 WEEK_INPUTS = (*WEEKDAYS, ZONE)
 
+_AROUND_MARKS = re.compile(r"\s*([-,;:])\s*")
+"""Spaces that mean nothing; others stay, so that a message says what was typed."""
+
 _DASHES = re.compile(r"[\u2010-\u2015\u2212]")
 
 
@@ -93,7 +96,8 @@ def _texts(group: Group) -> dict[str, str]:
 
 def _times(text: str) -> str:
     """Times as the service reads them: people put spaces and dashes of all kinds between them."""
-    return "".join(_DASHES.sub("-", text).split()).rstrip(",;").replace(";", ",") or CLOSED
+    joined = _AROUND_MARKS.sub(r"\1", _DASHES.sub("-", text)).strip()
+    return joined.rstrip(",;").replace(";", ",") or CLOSED
 
 
 def day_names() -> Mapping[str, str]:

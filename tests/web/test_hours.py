@@ -97,13 +97,13 @@ def test_the_hours_of_a_week_are_one_form_and_one_undo(admin: Browser, office: S
 
 
 def test_each_day_that_is_wrong_has_its_sentence_and_nothing_is_saved(admin: Browser, office: Store) -> None:
-    answer = save(admin, **{**WEEK, "mon": "early", "tue": "08:00-12:00,11:00-13:00", "fri": "x" * 2000})
+    answer = save(admin, **{**WEEK, "mon": "8 to 12", "tue": "08:00-12:00,11:00-13:00", "fri": "x" * 2000})
     assert answer.status_code == 422
     text = shown(answer.text)
-    assert "'early' is no time from one to another" in text
+    assert "'8 to 12' is no time from one to another" in text
     assert "08:00-12:00 and 11:00-13:00 overlap." in text
     assert "This is too long." in text
-    assert 'value="early"' in text
+    assert 'value="8 to 12"' in text
     assert not stored(office).hours.week
 
 
