@@ -43,6 +43,9 @@ LOOK_SECONDS = 0.4
 GONE_SECONDS = 5.0
 """A daemon whose heartbeat has stood still for so long, by the own clock, does not count any more."""
 
+FIRST_RENEWALS = 2
+"""A page and its stream say each once, at the same time, that somebody looks; the next time is RENEW_SECONDS later."""
+
 NOBODY_WATCHES = "No daemon says what a switch sees: states are those in the database only."
 
 __all__ = ["LOOK_SECONDS", "NOBODY_WATCHES", "RENEW_SECONDS", "LiveGroup", "LiveState", "LiveView", "Watched", "watch"]
@@ -101,6 +104,8 @@ class LiveState:
     groups: Mapping[tuple[str, str], LiveGroup] = field(default_factory=dict)
     """By domain and pilot, in the order of the groups' ids."""
     sentences: tuple[str, ...] = ()
+    awaited: bool = False
+    """Somebody began to look a moment ago: a daemon that is alive has not had its time to say something yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,7 @@ class _Read:
     blocked: Mapping[str, Mapping[str, datetime]]
     queued: Mapping[int, Sequence[QueuedCaller]]
     calls: Mapping[int, Sequence[CallRecord]]
+    has_begun: bool
 
 
 class LiveView:
@@ -148,7 +154,8 @@ class LiveView:
             (each.group.domain, each.group.pilot): _live_group(each, read, by_group.get(each.group.id, {}), ages, at)
             for each in read.loaded
         }
-        return LiveState(at, _age(by_group, ages), groups, _sentences(groups, by_group))
+        awaited = bool(ages) and not by_group and read.has_begun
+        return LiveState(at, _age(by_group, ages), groups, _sentences(groups, by_group, awaited), awaited)
 
 
 class _Pulses:
@@ -181,16 +188,23 @@ def _read(s: Session, watched: Collection[Watched], calls: int, at: datetime) ->
     loaded = load_groups(s, live.group_ids(s, watched))
     groups = [each.group for each in loaded]
     ids = [group.id for group in groups]
+    published = live.published(s, ids)
     of_domain = {each.domain: [g.id for g in groups if g.domain == each.domain] for each in groups}
     return _Read(
         live.heartbeats(s),
         sorted(loaded, key=lambda each: each.group.id),
-        live.published(s, ids),
+        published,
         {domain: claimed_members(s, domain) for domain in of_domain},
         {domain: blocked_since(s, in_domain, at) for domain, in_domain in of_domain.items()},
         queued_in(s, ids),
         {group.id: list_calls(s, group.domain, group.pilot, limit=calls) for group in groups} if calls else {},
+        not published and _has_begun(live.watches(s), watched),
     )
+
+
+def _has_begun(renewals: Mapping[Watched, int], watched: Collection[Watched]) -> bool:
+    """Whether somebody looks at one of these for some seconds only, as the count of renewals says."""
+    return any(0 < renewals.get(each, 0) <= FIRST_RENEWALS for each in watched)
 
 
 def _live_group(
@@ -232,8 +246,8 @@ def _age(by_group: Mapping[int, Mapping[str, LiveRow]], ages: Mapping[str, float
 
 
 def _sentences(
-    groups: Mapping[tuple[str, str], LiveGroup], by_group: Mapping[int, Mapping[str, LiveRow]]
+    groups: Mapping[tuple[str, str], LiveGroup], by_group: Mapping[int, Mapping[str, LiveRow]], awaited: bool
 ) -> tuple[str, ...]:
     said = dict.fromkeys(sentence for group in groups.values() for sentence in group.now.sentences)
     has_switch = any(row.phones.get("switches") for rows in by_group.values() for row in rows.values())
-    return tuple(said) if has_switch or not groups else (NOBODY_WATCHES, *said)
+    return tuple(said) if has_switch or awaited or not groups else (NOBODY_WATCHES, *said)

@@ -158,4 +158,4 @@ def now_json(live: LiveGroup, state: LiveState, settings: Settings) -> dict[str,
 
 def sentences_of(live: LiveGroup, state: LiveState) -> tuple[str, ...]:
     """Return what is not known of a group, and why."""
-    return (*(() if state.age is not None else (NOBODY_WATCHES,)), *live.now.sentences)
+    return (*(() if state.age is not None or state.awaited else (NOBODY_WATCHES,)), *live.now.sentences)

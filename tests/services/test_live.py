@@ -15,6 +15,7 @@ from fshunt.freeswitch.phones import PhoneCall, PhoneState
 from fshunt.hunting.addresses import parse_member
 from fshunt.services import groups, members
 from fshunt.services.live import NOBODY_WATCHES, LiveGroup, LiveState, LiveView, Watched, watch
+from fshunt.services.live_feed import sentences_of
 from fshunt.services.switch_phones import SeenPhones, SeenSwitch, WatchedNow, published, read_published
 
 pytestmark = pytest.mark.sql
@@ -93,6 +94,23 @@ def test_states_are_those_of_the_phones_with_times_and_numbers(office: Office) -
     assert group.now.states[office.ids["1002"]].since == datetime.fromtimestamp(5, UTC)
     assert group.now.states[office.ids["1003"]].since == datetime.fromtimestamp(9, UTC)
     assert (group.ringing, group.talking, state.age, state.sentences) == (0, 1, 0, ())
+
+
+def test_nothing_is_missed_of_a_daemon_before_it_can_have_spoken(office: Office) -> None:
+    def renewed(times: int) -> tuple[str, ...]:
+        for _ in range(times):
+            with office.store.writing() as s:
+                watch(s, [GROUP])
+        state, group = office.look()
+        assert sentences_of(group, state) == state.sentences
+        return state.sentences
+
+    assert renewed(1) == (NOBODY_WATCHES,), "no daemon is alive"
+    office.beat()
+    assert renewed(0) == renewed(1) == (), "it has a second to publish"
+    assert renewed(1) == (NOBODY_WATCHES,), "it has said nothing for seconds"
+    office.sees(dict.fromkeys(office.ids, FREE))
+    assert renewed(0) == ()
 
 
 def test_claims_blocks_the_queue_and_the_last_calls_come_from_the_database(office: Office) -> None:
