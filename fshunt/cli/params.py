@@ -72,7 +72,7 @@ class Count(click.IntRange):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter:
-            name = "it" if param is None else param.opts[0]
+            name = param.opts[0] if isinstance(param, click.Option) else getattr(param, "human_readable_name", "it")
             raise click.UsageError(f"{name} must be from {self.min} to {self.max}, not {value}", ctx) from None
 
 

@@ -67,6 +67,10 @@ def read_holidays(content: bytes, today: date) -> HolidayFile:
     return HolidayFile(tuple(in_order), tuple(dict.fromkeys(left_out)))
 
 
+def _in_short(error: Exception) -> str:
+    return " ".join(str(error).split())[:MAX_HOLIDAY_NAME].rstrip(".")
+
+
 def _events(content: bytes) -> list[Event]:
     from icalendar import Calendar
 
@@ -75,7 +79,7 @@ def _events(content: bytes) -> list[Event]:
     try:
         calendars = Calendar.from_ical(content, multiple=True)
     except Exception as error:  # noqa: BLE001 whatever the library raises at a file that anybody may have written
-        raise BadValue(f"The file is no iCalendar file: {' '.join(str(error).split())[:MAX_HOLIDAY_NAME]}.") from None
+        raise BadValue(f"The file is no iCalendar file: {_in_short(error)}.") from None
     if not calendars:
         raise BadValue("The file is no iCalendar file: there is no whole calendar in it.")
     return [event for calendar in calendars for event in calendar.walk("VEVENT")]

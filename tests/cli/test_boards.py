@@ -39,6 +39,7 @@ def test_without_boards_the_list_says_so(office: Fshunt) -> None:
     [
         (1, "There is no group 5001 in pbx.test", ["add", "5001", "Hall"]),
         (2, "--days must be from 1 to 3650, not 0", ["add", "5000", "Hall", "--days", "0"]),
+        (2, "BOARD must be from 1 to 999999999, not hall", ["revoke", "hall"]),
         (2, "is not the name of a board", ["add", "5000", "a\tb"]),
         (1, "There is no board 99: `fshunt board list` lists them.", ["revoke", "99"]),
     ],

@@ -63,7 +63,7 @@ def test_an_external_number_must_press_1(admin: Browser, office: Store) -> None:
         ("2001", f"2001 is already a member of {OTHER_PILOT}; remove it there first"),
         ("1002", f"1002 is already a member of {PILOT}."),
         (PILOT, f"{PILOT} is the pilot of a group"),
-        ("", "'' is not an extension"),
+        ("", "Please fill this in."),
         ("10 01", "'10 01' is not an extension"),
         ("x@carrier", "'x' is not an external number"),
         ('"><b>', "is not an extension"),
@@ -101,7 +101,7 @@ def test_buttons_move_a_member_up_and_down(admin: Browser, office: Store) -> Non
         ("3", "Position 3 does not exist: use 1 to 2."),
         ("0", "'0' is not a position: use a whole number from 1."),
         ("first", "'first' is not a position"),
-        ("", "'' is not a position"),
+        ("", "Please fill this in."),
         ("9" * 4000, "is not a position"),
     ],
 )

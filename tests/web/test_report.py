@@ -55,6 +55,12 @@ def test_a_period_has_its_last_day_in_the_zone_of_the_group(admin: Browser, few:
     assert "Europe/Berlin" in admin.get(REPORT, query=march).text
 
 
+def test_days_that_are_none_make_no_file_of_other_days(admin: Browser, few: Store) -> None:
+    answer = admin.get(f"{REPORT}.csv", query={"since": "2026-02-30", "until": "2026-03-31"})
+    assert (answer.status_code, answer.mimetype) == (422, "text/html")
+    assert "Enter a day such as 2026-03-31." in answer.text
+
+
 def test_no_text_of_a_caller_is_in_the_file(admin: Browser, few: Store) -> None:
     assert "cmd" not in admin.get(f"{REPORT}.csv", query={"since": "2026-03-01", "until": "2026-03-31"}).text
 
@@ -74,7 +80,7 @@ def test_what_is_no_period_is_said_beside_the_field(
     assert page.status_code == 422
     assert sentence in page.text
     assert all(f'value="{value}"' in page.text for value in query.values())
-    assert admin.get(f"{REPORT}.csv", query=query).status_code == 200
+    assert admin.get(f"{REPORT}.csv", query=query).status_code == 422, "no file of other days"
 
 
 def test_a_period_without_calls_says_so(admin: Browser, office: Store) -> None:

@@ -98,7 +98,8 @@ def read_query(request: Request, fields: Mapping[str, Field]) -> dict[str, Any]:
         try:
             found[name] = fields[name].json_of_text(values[0], f"`{name}`")
         except FshuntError as error:
-            raise BadRequest(f"`{name}`: {error}") from error
+            named = f"`{name}`" in str(error)
+            raise BadRequest(str(error) if named else f"`{name}`: {error}") from error
     return found
 
 

@@ -61,6 +61,8 @@ def search(domain: str, pilot: str) -> Response:
 def add(domain: str, pilot: str) -> Response:
     """Add a member after the last; where the text is not one, show whom it may mean."""
     written = request.form.get("member", "").strip()
+    if not written:
+        return _left_empty(domain, pilot, "add", "member", "")
     if ANYWAY not in request.form:
         group, found = _search(domain, pilot, written)
         if not (found.is_exact or _is_user(group, written, found)):
@@ -154,6 +156,8 @@ def invite(domain: str, pilot: str) -> Response:
 def move(domain: str, pilot: str) -> Response:
     """Move a member to a position, if the order is still the one that was seen."""
     written = request.form.get("position", "").strip()
+    if not written:
+        return _left_empty(domain, pilot, "move", "position", _key())
 
     def work(s: Session, group: Group) -> None:
         member = _member(group)
@@ -266,6 +270,11 @@ def _refused(domain: str, pilot: str, refused: Refused, done: tuple[Subject, Cha
     if before is not None:
         return back_to(group, before, ANCHOR)
     return show_group(domain, pilot, refused=refused)
+
+
+def _left_empty(domain: str, pilot: str, action: str, name: str, key: str) -> Response:
+    typed = request.form.to_dict()
+    return show_group(domain, pilot, refused=Refused(action, key, typed, {name: gettext("Please fill this in.")}))
 
 
 def _key() -> str:

@@ -82,6 +82,8 @@ def show(domain: str, pilot: str) -> Response:
 def table(domain: str, pilot: str) -> Response:
     """Return a line for each hour that has calls. No text of a caller is in it, so nothing that a spreadsheet runs."""
     form, group = PeriodForm(), _group(domain, pilot)
+    if not form.validate():
+        return show(domain, pilot)
     zone, (first, last) = zone_of(group), form.days(_today(group))
     with reading() as s:
         asked = question_of(s, group, since=midnight(first, zone), until=midnight(last + timedelta(1), zone))

@@ -99,6 +99,7 @@ def test_a_parameter_that_is_none_is_refused(of_provider, path, words):
     answer = of_provider.get(path)
     assert answer.status_code == 400
     assert words in answer.json["detail"]
+    assert "`limit`: `limit`" not in answer.json["detail"]
 
 
 def test_text_that_a_terminal_or_a_page_acts_on_comes_back_only_quoted(of_provider):
