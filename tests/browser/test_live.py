@@ -68,3 +68,24 @@ def test_a_board_shows_a_caller_who_waits_and_says_when_it_is_revoked(people: Pe
     began = time.monotonic()
     expect(screen.get_by_role("heading", name="This board has ended")).to_be_visible(timeout=SETTLED_MS)
     assert time.monotonic() - began < 10
+
+
+BROKEN_WORDS = """() => [...document.querySelectorAll(".members li:not([hidden], .more), .kinds > div")]
+.filter((tile) => {
+  const words = tile.querySelector(".what, dt");
+  const isOneLine = words.getBoundingClientRect().height < 1.5 * parseFloat(getComputedStyle(words).fontSize);
+  return !isOneLine || tile.scrollHeight > tile.clientHeight + 1 || tile.scrollWidth > tile.clientWidth + 1;
+}).map((tile) => tile.outerHTML.slice(0, 160))"""
+"""Tiles of a board whose words take two lines, or stick out."""
+
+
+@pytest.mark.parametrize("count", [5, 12, 30])
+def test_words_of_a_board_in_german_stay_in_one_line(people: People, office: Office, count: int) -> None:
+    pilot = office.group("1001", *(str(each) for each in range(6001, 6000 + count)), ring_time=RingTime(seconds=30))
+    screen = people.page(locale="de-DE")
+    screen.goto(office.board(pilot))
+    with office.caller(pilot, x1001="talks"):
+        expect(screen.locator(".members [data-kind=talking] .what")).to_have_text("im Gespräch", timeout=SETTLED_MS)
+        for width, height in ((1920, 1080), (1280, 900), (1024, 768), (768, 1024), (320, 800)):
+            screen.set_viewport_size({"width": width, "height": height})
+            assert screen.evaluate(BROKEN_WORDS) == [], f"{width}x{height}"
