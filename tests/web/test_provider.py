@@ -139,6 +139,8 @@ def test_an_administrator_is_invited_for_a_group(provider: Browser, browser: Bro
     assert browser.get(link[1]).status_code == 200
     assert "/invitation/" not in provider.get(ADMINISTRATION).text, "shown once"
     assert "lena" in provider.page.text
+    assert "/invitation/" in provider.send(f"{ADMINISTRATION}/invitations", {"name": "lena"}).text, "the second click"
+    assert "already" in provider.send(f"{ADMINISTRATION}/invitations", {"name": ADMIN}).text
 
 
 def test_a_group_is_removed_only_where_its_pilot_is_typed(provider: Browser, office: Store) -> None:

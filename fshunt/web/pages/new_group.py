@@ -26,7 +26,7 @@ from fshunt.services.accounts import Invitation
 from fshunt.services.audit import ChangeKind, Subject
 from fshunt.services.rights import Action
 from fshunt.services.users import Role, User
-from fshunt.web.changes import is_recent
+from fshunt.web.changes import is_recent, just_added
 from fshunt.web.forms import BaseForm, required, short, text_of
 from fshunt.web.links import link_of
 from fshunt.web.parts import parts
@@ -302,7 +302,8 @@ def invite(domain: str, pilot: str) -> Response:
     try:
         with writing() as s:
             rights.group_for(s, access(), domain, pilot)
-            accounts.add_user(s, name, Role.ADMIN)
+            if not just_added(s, access(), Subject.USER, name, role=Role.ADMIN.value):
+                accounts.add_user(s, name, Role.ADMIN)
             accounts.grant(s, name, domain, pilot)
             invitation = accounts.invite(s, name)
     except FshuntError as error:
