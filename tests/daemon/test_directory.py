@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 
@@ -61,6 +62,23 @@ def test_a_directory_that_does_not_answer_holds_up_one_hunt_for_a_moment_and_the
     said = [line for line in caplog.messages if "directory of its FreeSWITCH" in line]
     assert len(said) == 1
     assert "did not answer in 1 s" in said[0]
+
+
+def test_claims_have_all_their_time_however_long_the_directory_takes(rig: Rig) -> None:
+    """Else the hunt would ring without claims, and say that the database is unavailable."""
+    rig.group("5000", "1001")
+    rig.phones("1001", behaviour=TALKS)
+    rig.switch.directory_seconds = 100 * API_SECONDS
+    left: list[float] = []
+    take = rig.daemon.deps.claims.take
+
+    def note_time(hunt: Any, members: Any, wanted: Any, queued: Any, deadline: Any, at: Any) -> Any:
+        left.append(deadline.left())
+        return take(hunt, members, wanted, queued, deadline, at)
+
+    rig.daemon.deps.claims.take = note_time  # type: ignore[method-assign]
+    rig.call_that_takes_time()
+    assert left[0] > rig.settings.database_timeout - API_SECONDS / 2
 
 
 def test_a_slow_directory_is_asked_again_after_a_while_and_counts_when_it_answers(

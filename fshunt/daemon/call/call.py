@@ -227,7 +227,6 @@ class Call:
     def _ring_wave(self, hunt: Hunt, stage: Stage, waves: Waves, which: Callable[[Phones], Phones]) -> bool:
         """Ring as many of the members who are left as the switch rings at once; tell whether one has the call."""
         self.session.check_caller()
-        self._deadline.extend(self.deps.settings.database_timeout)  # for the claims alone, whatever came before
         choice = choose(self.session, hunt, waves.left, self.deps, self._deadline, which=which)
         self._met.note_skipped(choice.skipped)
         for member, reason in choice.skipped:

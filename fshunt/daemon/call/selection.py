@@ -84,6 +84,7 @@ def choose(
     # Only the database knows who is disabled or blocked now; all other reasons count before it is asked.
     wanted = _unhindered(members, seen, hunt.group)
     at = deps.now()
+    deadline.extend(deps.settings.database_timeout)  # for the claims alone: a directory may have taken a second
     if wanted or queued is None:
         statuses, agreed = deps.claims.take(hunt, members, wanted, queued, deadline, at)
         if not agreed and any(each.acquired for each in statuses.values()):
