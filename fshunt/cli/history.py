@@ -40,7 +40,7 @@ def history(app: App, pilot: str | None, limit: int) -> None:
     """Show who changed what, the newest change first.
 
     With PILOT: changes of this group and of its members, and their blocks. Without: all changes, of all domains unless
-    --domain is given. `fshunt undo` takes a change of a group, a member, a block or of hours back.
+    --domain is given. `fshunt undo` takes a change of a group, its limits, a member, a block or hours back.
     """
     if pilot is None:
         with app.store.reading() as session:
@@ -64,7 +64,7 @@ def history(app: App, pilot: str | None, limit: int) -> None:
 @click.argument("change", type=params.CHANGE)
 @pass_app
 def undo(app: App, change: int) -> None:
-    """Take a change of a group, a member, a block or of hours back.
+    """Take a change of a group, member, block, limits or hours back.
 
     CHANGE is its number in `fshunt history`. It is refused, with both values, if somebody has changed the same thing
     since. An undo is a change too, and can be undone.

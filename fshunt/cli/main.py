@@ -20,7 +20,7 @@ NOUNS = {
     "holiday": Noun("fshunt.cli.holiday", "The holidays of a group."),
     "call": Noun("fshunt.cli.call", "Calls to hunt groups: which phones rang or not, and why."),
     "history": Noun("fshunt.cli.history", "Show who changed what, the newest change first."),
-    "undo": Noun("fshunt.cli.history", "Take a change of a group, a member, a block or of hours back."),
+    "undo": Noun("fshunt.cli.history", "Take a change of a group, member, block, limits or hours back."),
     "user": Noun("fshunt.cli.user", "Who may sign in to the web pages, and look after which groups."),
     "token": Noun("fshunt.cli.token", "What programs use in place of a password."),
     "board": Noun("fshunt.cli.board", "Addresses at which a wall screen shows a group."),
