@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import Any
 
 from flask import Response, make_response, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
@@ -43,6 +44,9 @@ CHANGE = "change"
 
 DONE = "done"
 """In the address of the page: what was wished is so already."""
+
+UNCHECKED = "unchecked"
+"""In the address of the page: no switch said whether the directory has the member who was added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ def show_group(
         refused=refused,
         sentence=None if error is None else sentence_of(error, group),
         done=DONE in request.args,
+        unchecked=UNCHECKED in request.args,
         order=order_of(group),
         found=found,
         invited=invited,
@@ -157,10 +162,17 @@ def of_forms(mine: Access, group: Group, form: GroupForm | None) -> dict[str, ob
     }
 
 
-def back_to(group: Group, change_id: int | None, anchor: str | None = None) -> Response:
-    """Go to the page of a group after a change; ``change_id`` None: all was so already."""
-    done = "already" if change_id is None else None
-    where = url_for("groups.group", domain=group.domain, pilot=group.pilot, change=change_id, done=done, _anchor=anchor)
+def back_to(group: Group, change_id: int | None, anchor: str | None = None, *, unchecked: bool = False) -> Response:
+    """Go to the page of a group after a change; ``change_id`` None: all was so already.
+
+    ``unchecked``: no switch said whether the directory has the member who was added.
+    """
+    query: dict[str, Any] = {
+        CHANGE: change_id,
+        DONE: "already" if change_id is None else None,
+        UNCHECKED: "yes" if unchecked else None,
+    }
+    where = url_for("groups.group", domain=group.domain, pilot=group.pilot, _anchor=anchor, **query)
     return make_response(redirect(where, HTTPStatus.SEE_OTHER))
 
 

@@ -84,10 +84,15 @@ def test_members_stand_with_their_names(admin: Browser, directory: type[Director
     assert 'aria-label="Move 1001 down"' in text
 
 
+NOT_CHECKED = "No switch could say whether the phone system has this number."
+
+
 def test_a_number_of_the_directory_is_added_at_once(admin: Browser, office: Store, directory: type[Directory]) -> None:
     assert add(admin, "1003").status_code == 303
     assert extensions(office) == ["1001", "1002", "1003"]
-    assert "1003 added" in followed(admin).text
+    text = followed(admin).text
+    assert "1003 added" in text
+    assert NOT_CHECKED not in text
 
 
 def test_a_name_shows_whom_it_may_mean_and_one_click_adds(
@@ -151,7 +156,10 @@ def test_without_a_daemon_numbers_are_added_as_they_are_typed(
     monkeypatch.setattr(Directory, "unknown", NO_DAEMON)
     assert 'data-value="1002"' in admin.get(f"{PAGE}/members/search", {"q": "100"}).text, "members that are seen"
     assert add(admin, "1888").status_code == 303
+    assert NOT_CHECKED in followed(admin).text
     assert extensions(office)[-1] == "1888"
+    assert add(admin, "+4930123456@carrier").status_code == 303
+    assert NOT_CHECKED not in followed(admin).text, "no directory has it"
 
 
 def test_names_are_asked_for_once_and_after_no_answer_only_later(office: Store) -> None:

@@ -63,26 +63,32 @@ def add(domain: str, pilot: str) -> Response:
     written = request.form.get("member", "").strip()
     if not written:
         return _left_empty(domain, pilot, "add", "member", "")
+    unchecked = False
     if ANYWAY not in request.form:
         group, found = _search(domain, pilot, written)
         if not (found.is_exact or _is_user(group, written, found)):
             typed = request.form.to_dict() | ({OFFER: "yes"} if _may_be_added(written, found) else {})
             refused = Refused("add", written, typed, {"member": _whom(group, written, found)})
             return show_group(domain, pilot, refused=refused, found=found.matches)
+        unchecked = found.is_unchecked
 
     def work(s: Session, group: Group) -> None:
         shared = group.domain in parts().settings.shared_members
         members.add_members(s, group.domain, group.pilot, [parse_member(written)], shared=shared)
 
-    return _do(domain, pilot, work, "add", "member", written, (Subject.MEMBER, ChangeKind.ADD))
+    return _do(domain, pilot, work, "add", "member", written, (Subject.MEMBER, ChangeKind.ADD), unchecked=unchecked)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Whom a text may mean; ``is_exact``: it is the number itself, or nobody can say that it is none."""
+    """Whom a text may mean; ``is_exact``: it is the number itself, or nobody can say that it is none.
+
+    ``is_unchecked``: it would be one of the directory, and no switch said whether it is.
+    """
 
     matches: Sequence[Match]
     is_exact: bool
+    is_unchecked: bool = False
 
 
 def _search(domain: str, pilot: str, text: str) -> tuple[Group, Found]:
@@ -98,7 +104,8 @@ def _search(domain: str, pilot: str, text: str) -> tuple[Group, Found]:
     with reading() as s:
         gateways = member_search.gateways_of(s, access(), group, configured)
         found = member_search.matches(s, access(), group, text, listing, gateways)
-    return group, Found(found, _is_exact(text, listing))
+    is_unchecked = listing.unknown is not None and not _is_external(text)
+    return group, Found(found, _is_exact(text, listing), is_unchecked)
 
 
 def _is_user(group: Group, text: str, found: Found) -> bool:
@@ -107,6 +114,13 @@ def _is_user(group: Group, text: str, found: Found) -> bool:
         return False
     (said,) = Questions(parts().store).check([Question(QuestionKind.USER, (text, group.domain))])
     return not said.is_missing
+
+
+def _is_external(text: str) -> bool:
+    try:
+        return parse_member(text).external
+    except BadValue:
+        return False
 
 
 def _is_exact(text: str, listing: Listing) -> bool:
@@ -248,8 +262,13 @@ def _do(
     key: str,
     done: tuple[Subject, ChangeKind],
     right: Action = Action.CHANGE_MEMBERS,
+    *,
+    unchecked: bool = False,
 ) -> Response:
-    """Do the work in one transaction; an error stands beside the input of the action that it concerns."""
+    """Do the work in one transaction; an error stands beside the input of the action that it concerns.
+
+    ``unchecked``: the page says afterwards that no switch has checked it.
+    """
     try:
         with writing() as s:
             group = group_to_change(s, domain, pilot, right)
@@ -258,17 +277,19 @@ def _do(
     except REFUSALS as error:
         # Of a member who is not there, there is no input that the sentence could stand beside.
         where = "" if isinstance(error, NotFound) and action != "add" else beside
-        return _refused(domain, pilot, Refused.by(action, key, where, error), done)
-    return back_to(group, change_id, ANCHOR)
+        return _refused(domain, pilot, Refused.by(action, key, where, error), done, unchecked=unchecked)
+    return back_to(group, change_id, ANCHOR, unchecked=unchecked)
 
 
-def _refused(domain: str, pilot: str, refused: Refused, done: tuple[Subject, ChangeKind]) -> Response:
+def _refused(
+    domain: str, pilot: str, refused: Refused, done: tuple[Subject, ChangeKind], *, unchecked: bool
+) -> Response:
     """Show the page with the reason, or what the first click of two has done; raise NotFound for another's group."""
     with reading() as s:
         group = rights.group_for(s, access(), domain, pilot)
         before = just_done(s, access(), group, *done, refused.key)
     if before is not None:
-        return back_to(group, before, ANCHOR)
+        return back_to(group, before, ANCHOR, unchecked=unchecked)
     return show_group(domain, pilot, refused=refused)
 
 
