@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from tests.support import clock
@@ -23,6 +25,10 @@ from tests.support.databases import (  # noqa: E402, F401 (fixtures)
 )
 
 examples.register_profiles()
+
+# A shell has what it runs in the background ignore Ctrl-C, and every command that a test starts would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks
