@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event, func, select
+from sqlalchemy import Connection, Engine, event, func, make_url, select
 
 from fshunt.daemon.switches.last_changes import LastChanges
 from fshunt.daemon.switches.monitor import SeenPhone
@@ -121,13 +121,14 @@ def test_a_switch_that_is_cut_off_is_said_to_be(page: Page) -> None:
 
 
 @contextmanager
-def statements(word: str) -> Iterator[list[str]]:
-    """The statements on the live tables that are run meanwhile, by any thread."""
+def statements(rig: Rig, word: str) -> Iterator[list[str]]:
+    """The statements on the live tables that are run meanwhile on the database of a rig, by any thread."""
     run: list[str] = []
+    database = make_url(rig.settings.database_url).database
 
-    def note(*given: object) -> None:
-        text = str(given[2])
-        if word in text:
+    def note(connection: Connection, *given: object) -> None:
+        text = str(given[1])
+        if word in text and connection.engine.url.database == database:
             run.append(text.split()[0])
 
     event.listen(Engine, "before_cursor_execute", note)
@@ -140,7 +141,7 @@ def statements(word: str) -> Iterator[list[str]]:
 def test_nothing_is_written_while_nobody_looks(watched_rig: Rig) -> None:
     rig = watched_rig
     rig.group("5000", "1001")
-    with statements("live_") as run:
+    with statements(rig, "live_") as run:
         rig.phones("1001", behaviour=answers(0.02, talks=0.1))
         assert rig.call().result == "answered"
         pass_seconds(10.0)
@@ -153,7 +154,7 @@ def test_what_has_not_changed_is_not_written_again(page: Page) -> None:
     page.rig.phones("1001")
     page.shows(_1001="free")
     pass_seconds(2.0)
-    with statements("live_phones") as run:
+    with statements(page.rig, "live_phones") as run:
         pass_seconds(5.0)
     assert set(run) <= {"SELECT"}
 
