@@ -26,9 +26,11 @@ from tests.support.databases import (  # noqa: E402, F401 (fixtures)
 
 examples.register_profiles()
 
-# A shell has what it runs in the background ignore Ctrl-C, and every command that a test starts would inherit that.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell has what it runs in the background ignore Ctrl-C, and `nohup` the end of its terminal: every command that a
+# test starts would inherit that.
+for number, how in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, how)
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.office import Office
 
@@ -74,3 +74,11 @@ class People:
             self._states[role] = page.context.storage_state()
             page.context.close()
         return self._states[role]
+
+
+def take_calls(page: Page) -> None:
+    """Have the member whose page this is take calls, whatever another test has left."""
+    switch = page.get_by_role("switch")
+    if switch.get_attribute("aria-checked") == "false":
+        switch.click()
+        expect(switch).to_have_attribute("aria-checked", "true")

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from fshunt.simulator.scenarios.workday import DOMAIN
-from tests.browser.chromium import NARROW, WIDE, People
+from tests.browser.chromium import NARROW, WIDE, People, take_calls
 from tests.browser.office import Office
 from tests.browser.pages import Shown, everything
 
@@ -99,6 +99,7 @@ def test_an_administrator_signs_in_and_reorders_members(people: People, office: 
 def test_a_member_switches_calls_off_and_on(people: People) -> None:
     page = people.page("member", viewport=NARROW)
     page.goto("/me")
+    take_calls(page)
     for state in ("false", "true"):
         tab_to(page, "switch", "I take calls")
         page.keyboard.press("Space")

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from fshunt.simulator.scenarios.workday import DOMAIN
-from tests.browser.chromium import People
+from tests.browser.chromium import People, take_calls
 from tests.browser.office import Office
 
 pytestmark = pytest.mark.faults
@@ -72,6 +72,7 @@ def test_settings_are_saved_and_wrong_ones_are_told_beside_their_field(people: P
 def test_a_member_switches_calls_off_and_on(people: People) -> None:
     page = people.page("member", java_script_enabled=False)
     page.goto("/me")
+    take_calls(page)
     page.get_by_label("for today").check()
     page.get_by_role("switch").click()
     expect(page.get_by_role("switch")).to_have_attribute("aria-checked", "false")

@@ -16,7 +16,7 @@ from schemathesis import GenerationMode
 
 from fshunt.hunting.hours import Holiday
 from fshunt.hunting.hours_text import parse_week
-from fshunt.services import accounts, audit, groups, hours
+from fshunt.services import accounts, audit, boards, groups, hours
 from fshunt.services.hours import Zone
 from fshunt.services.users import Scope
 from fshunt.web.api.operations import OPERATIONS
@@ -50,6 +50,7 @@ def names(office):
         groups.set_group(s, DOMAIN, PILOT, name="Shop")
         change = audit.last_change_id(s)
         token, _ = accounts.add_token(s, ADMIN, "board", [Scope.READ])
+        board, _ = boards.add_board(s, DOMAIN, PILOT, "wall")
     add_call(office, "call", at=datetime(2026, 3, 1, 12, tzinfo=UTC))
     return {
         "domain": DOMAIN,
@@ -57,6 +58,7 @@ def names(office):
         "extension": "1001",
         "user": ADMIN,
         "token": token.id,
+        "board": board.id,
         "change": change,
         "uuid": "uuid-call",
         "first_day": FIRST.isoformat(),
