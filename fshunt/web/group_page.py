@@ -106,20 +106,14 @@ def show_group(
     now = now_for(domain, pilot)
     with reading() as s:
         group = rights.group_for(s, mine, domain, pilot)
-        shown = {
-            "group": group,
-            "now": now,
-            "names": names().of(group),
-            "users": accounts.users_of_extensions(s, group.domain, [each.extension for each in group.members]),
-            "states": {each.member.extension: each for each in now.members},
-            "history": last_changes(s, mine, group),
-            "told": change_to_tell(s, mine, group, request.args.get(CHANGE, "")),
-            "limits": limits.limits_of(s, group) if mine.role is Role.ADMIN else NO_LIMITS,
-            "warnings": [in_language(each) for each in (*group.warnings(), *groups.warnings_of(s, group))],
-        }
+        stored = _stored(s, mine, group)
     page = render_template(
         "group.html",
-        **shown,
+        **stored,
+        group=group,
+        now=now,
+        names=names().of(group),
+        states={each.member.extension: each for each in now.members},
         **of_forms(mine, group, form),
         **of_closing(group, datetime.now(UTC)),
         refused=refused,
@@ -135,6 +129,17 @@ def show_group(
         versions={member.id: version_of(columns_of(member)) for member in group.members},
     )
     return make_response(page, _status(form, refused, error))
+
+
+def _stored(s: Session, mine: Access, group: Group) -> dict[str, Any]:
+    """Return what the page shows of a group besides the group itself, from the database."""
+    return {
+        "users": accounts.users_of_extensions(s, group.domain, [each.extension for each in group.members]),
+        "history": last_changes(s, mine, group),
+        "told": change_to_tell(s, mine, group, request.args.get(CHANGE, "")),
+        "limits": limits.limits_of(s, group) if mine.role is Role.ADMIN else NO_LIMITS,
+        "warnings": [in_language(each) for each in (*group.warnings(), *groups.warnings_of(s, group))],
+    }
 
 
 def now_for(domain: str, pilot: str, look: Look | None = None) -> Now:

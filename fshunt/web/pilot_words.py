@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flask_babel import gettext
-from sqlalchemy.orm import Session
 
 from fshunt.errors import BadValue, Conflict
 from fshunt.services import groups
@@ -28,15 +27,11 @@ def pilot_told(domain: str, pilot: str) -> Told:
     """Return what is known of a number: first of the database, then of the switches, which a daemon asks."""
     try:
         with reading() as s:
-            _check_is_free(s, domain, pilot)
+            groups.check_pilot_is_free(s, domain, pilot)
         check = check_pilot_at_switches(domain, pilot, parts().settings, Questions(parts().store).check)
     except (BadValue, Conflict) as error:
         return Told("bad", in_language(str(error)))
     return _told(pilot, check)
-
-
-def _check_is_free(s: Session, domain: str, pilot: str) -> None:
-    groups.check_pilot_is_free(s, domain, pilot)
 
 
 def _told(pilot: str, check: PilotCheck) -> Told:

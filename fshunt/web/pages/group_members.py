@@ -14,7 +14,7 @@ from flask_babel import gettext
 from sqlalchemy.orm import Session
 
 from fshunt.errors import BadValue, BeyondLimits, Conflict, Forbidden, NotFound, UsageError
-from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import columns_of
 from fshunt.hunting.validation import check_position, shown
@@ -104,7 +104,8 @@ def _search(domain: str, pilot: str, text: str) -> tuple[Group, Found]:
     with reading() as s:
         gateways = member_search.gateways_of(s, access(), group, configured)
         found = member_search.matches(s, access(), group, text, listing, gateways)
-    is_unchecked = listing.unknown is not None and not _is_external(text)
+    address = _address_of(text)
+    is_unchecked = listing.unknown is not None and address is not None and not address.external
     return group, Found(found, _is_exact(text, listing), is_unchecked)
 
 
@@ -116,28 +117,24 @@ def _is_user(group: Group, text: str, found: Found) -> bool:
     return not said.is_missing
 
 
-def _is_external(text: str) -> bool:
+def _address_of(text: str) -> MemberAddress | None:
+    """Return whom a text names; None: it is no number, but maybe a name."""
     try:
-        return parse_member(text).external
+        return parse_member(text)
     except BadValue:
-        return False
+        return None
 
 
 def _is_exact(text: str, listing: Listing) -> bool:
-    try:
-        address = parse_member(text)
-    except BadValue:
+    address = _address_of(text)
+    if address is None:
         return False
     return address.external or listing.unknown is not None or any(user.number == text for user in listing.users)
 
 
 def _may_be_added(text: str, found: Found) -> bool:
     """Whether a text may be added although the directory does not have it; an external number goes by a gateway."""
-    try:
-        parse_member(text)
-    except BadValue:
-        return False
-    return not any("@" in each.address for each in found.matches)
+    return _address_of(text) is not None and not any("@" in each.address for each in found.matches)
 
 
 def _whom(group: Group, written: str, found: Found) -> str:
