@@ -238,7 +238,8 @@ def _usage_sentence(error: click.UsageError) -> str:
 
 
 def _nearest_option(error: click.NoSuchOption) -> str:
-    names = [name for param in (error.ctx.command.params if error.ctx else ()) for name in param.opts]
+    params = error.ctx.command.params if error.ctx else ()
+    names = [name for param in params if isinstance(param, click.Option) for name in param.opts]
     return did_you_mean(error.option_name, [*names, "--help"])
 
 

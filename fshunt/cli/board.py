@@ -9,7 +9,7 @@ import click
 from fshunt.cli import output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
-from fshunt.services import boards
+from fshunt.services import boards, groups
 from fshunt.services.boards import Board
 from fshunt.services.serialize import board_json
 
@@ -60,8 +60,12 @@ def add(app: App, pilot: str, name: str, days: int | None) -> None:
 @pass_app
 def list_(app: App, pilot: str | None) -> None:
     """List boards, also those that have expired."""
-    with app.reading_all() as (session, domains):
-        found = [each for each in boards.list_boards(session, pilot=pilot) if each.domain in domains]
+    if pilot is None:
+        with app.reading_all() as (session, domains):
+            found = [each for each in boards.list_boards(session) if each.domain in domains]
+    else:
+        with app.reading() as (session, domain):
+            found = boards.list_boards(session, group_ids=[groups.get_group(session, domain, pilot).id])
 
     def page() -> None:
         if found:

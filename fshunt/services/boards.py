@@ -81,12 +81,9 @@ def add_board(
     return made, secret
 
 
-def list_boards(
-    s: Session, domain: str | None = None, pilot: str | None = None, *, group_ids: Collection[int] | None = None
-) -> list[Board]:
+def list_boards(s: Session, *, group_ids: Collection[int] | None = None) -> list[Board]:
     """Return the boards in order of domain, pilot and age, also those that have expired; of some groups alone."""
-    found = [_board(row) for row in rows.boards(s, *_of_groups(group_ids))]
-    return [each for each in found if domain in (None, each.domain) and pilot in (None, each.pilot)]
+    return [_board(row) for row in rows.boards(s, *_of_groups(group_ids))]
 
 
 def get_board(s: Session, board_id: int) -> Board:
