@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -31,6 +32,15 @@ examples.register_profiles()
 for number, how in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, how)
+
+
+@pytest.fixture(autouse=True)
+def own_signals() -> Iterator[None]:
+    """Give back the signals that a command changed for its process: ``serve`` in this one ignores two of them."""
+    before = {each: signal.getsignal(each) for each in (signal.SIGHUP, signal.SIGUSR1)}
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks

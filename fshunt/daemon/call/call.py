@@ -64,8 +64,9 @@ NEVER_BEGUN = (BadValue, CommandRefused, UnsafeText)
 """Errors that say of a voicemail that the switch did not begin it; after any other one the caller may be in it."""
 
 PLANNING_SECONDS = 0.5
-"""What a hunt waits for the database before its order is decided; its claims have a time of their own. A database that
-does not answer in time is not asked again, so that within a second the first phone rings."""
+"""What a hunt waits for the database before its order is decided, or ``database_timeout`` if that is longer; its claims
+have a time of their own. A database that does not answer in time is not asked again, so that with the default the
+first phone rings within a second."""
 
 RELEASED_SECONDS = 0.3
 """What a hunt that goes on for another caller waits, until the members that it called off are free in the database."""
@@ -85,7 +86,7 @@ class Call:
         self.gives_up_at = float("inf")
         """When the time of the whole hunt is over (``hunt_timeout``), of the monotonic clock."""
         self._elsewhere = Elsewhere()
-        self._deadline = Deadline(PLANNING_SECONDS, deps.monotonic)
+        self._deadline = Deadline(max(PLANNING_SECONDS, deps.settings.database_timeout), deps.monotonic)
         """Until when the call waits for the database."""
         self._began = deps.monotonic()
         self._greenlet = getcurrent()
