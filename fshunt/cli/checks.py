@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
@@ -82,12 +83,11 @@ def check_groups(app: App) -> Check:
         domains, found = _all_groups(app)
     except FshuntError as error:
         return Check("groups", False, str(error))
-    now = datetime.now(UTC)
-    doubtful = [
-        warning
-        for group in found
-        for warning in (*group.warnings(), *loop_warnings(group, found), *hours.warnings_of(group, now))
-    ]
+    now, named = datetime.now(UTC), {(group.domain, group.pilot): group for group in found}
+    doubtful = []
+    for group in found:
+        loops = loop_warnings(group, partial(_in_domain, named, group.domain))
+        doubtful += [*group.warnings(), *loops, *hours.warnings_of(group, now)]
     return Check(
         "groups", True, " ".join([f"{count(len(found), 'group')} in {count(len(domains), 'domain')}.", *doubtful])
     )
@@ -132,6 +132,10 @@ def _all_groups(app: App) -> tuple[list[str], list[Group]]:
     with app.store.reading() as session:
         domains = domain_names(session)
         return domains, [group for domain in domains for group in list_groups(session, domain)]
+
+
+def _in_domain(groups: Mapping[tuple[str, str], Group], domain: str, pilots: Collection[str]) -> list[Group]:
+    return [groups[domain, pilot] for pilot in pilots if (domain, pilot) in groups]
 
 
 def check_listen(settings: Settings) -> Check:

@@ -7,8 +7,7 @@ transfers the caller, makes them forgotten.
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from fshunt.hunting.destinations import DestinationKind
@@ -54,28 +53,33 @@ def overflows_of(text: str, arrival: str) -> Overflows:
     return Overflows(tuple(map(int, found["groups"].split("."))))
 
 
-def loop_of(start: Group, groups: Iterable[Group]) -> tuple[str, ...]:
+GroupsWith = Callable[[Collection[str]], Iterable[Group]]
+"""Finds those groups of one domain that have one of these pilots."""
+
+
+def loop_of(start: Group, groups_with: GroupsWith) -> tuple[str, ...]:
     """Return the shortest way by which callers of a group can overflow back into it, as pilots; empty if there is none.
 
-    It begins and ends with the group's own pilot, and leads through groups of its domain, which ``groups`` has.
+    It begins and ends with the group's own pilot. ``groups_with`` is of its domain, and is asked once for each step.
     """
-    next_pilots = {group.pilot: _overflow_numbers(group) for group in groups if group.domain == start.domain}
-    ways: deque[tuple[str, ...]] = deque([(start.pilot,)])
+    found: list[tuple[tuple[str, ...], Group]] = [((start.pilot,), start)]
     seen = {start.pilot}
-    while ways:
-        way = ways.popleft()
-        for number in next_pilots.get(way[-1], ()):
-            if number == start.pilot:
-                return (*way, number)
-            if number in next_pilots and number not in seen:
-                seen.add(number)
-                ways.append((*way, number))
+    while found:
+        ways: dict[str, tuple[str, ...]] = {}
+        for way, group in found:
+            for number in _overflow_numbers(group):
+                if number == start.pilot:
+                    return (*way, number)
+                if number not in seen:
+                    ways.setdefault(number, (*way, number))
+        seen |= ways.keys()
+        found = [(ways[group.pilot], group) for group in groups_with(ways)] if ways else []
     return ()
 
 
-def loop_warnings(group: Group, groups: Iterable[Group]) -> list[str]:
+def loop_warnings(group: Group, groups_with: GroupsWith) -> list[str]:
     """Return the warning for the administrator, if callers of this group can overflow back into it."""
-    way = loop_of(group, groups)
+    way = loop_of(group, groups_with)
     if not way:
         return []
     box = group.box()

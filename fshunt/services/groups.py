@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import delete, exists, func, select, update
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session
 from fshunt.db.models import Domain, GroupRotation, HuntGroup, HuntMember
 from fshunt.db.notifications import announce
 from fshunt.db.queries.accounts import add_grants, administrators_of
-from fshunt.db.queries.rows import domain_names, find_domain_id, find_group, pointer_of, read_groups
+from fshunt.db.queries.rows import domain_names, find_domain_id, find_group, groups_with, pointer_of, read_groups
 from fshunt.db.statements import insert_into
 from fshunt.errors import Conflict, NotFound, UsageError
 from fshunt.hunting import validation
@@ -197,7 +198,7 @@ def _attributes(fields: Mapping[str, Field], values: Mapping[str, Any], but: str
 
 def warnings_of(s: Session, group: Group) -> list[str]:
     """Return the warnings that depend on the other groups of the domain, one sentence each."""
-    return loop_warnings(group, list_groups(s, group.domain))
+    return loop_warnings(group, partial(groups_with, s, group.domain))
 
 
 def _check(group: Group) -> None:

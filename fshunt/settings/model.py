@@ -211,8 +211,8 @@ class Settings:
         default=0.5,
         metadata=_about(
             values.seconds(0.05, 60),
-            "Longest wait for one database step, in seconds; after that the call continues without the database. A hunt "
-            "may wait so long twice before its first phone rings: for the group, then for its members to be free.",
+            "Longest wait for one database step, in seconds; after that the call continues without the database. A "
+            "hunt may wait so long twice before its first phone rings: for the group, then for its members to be free.",
             restart=True,
         ),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -88,6 +88,11 @@ def find_group_id(s: Session, domain: str, pilot: str) -> int | None:
 def groups_where(s: Session, *which: ColumnElement[bool]) -> list[Group]:
     """Return the groups of all domains that are meant, in order of domain and pilot."""
     return _groups(s, group_query().where(*which).order_by(DOMAINS.c.name, GROUPS.c.pilot))
+
+
+def groups_with(s: Session, domain: str, pilots: Collection[str]) -> list[Group]:
+    """Return those groups of a domain that have one of these pilots."""
+    return groups_where(s, DOMAINS.c.name == domain, GROUPS.c.pilot.in_(pilots))
 
 
 def group_with_id(s: Session, group_id: int) -> Group | None:
