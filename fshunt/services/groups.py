@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import bindparam, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Domain, GroupRotation, HuntGroup, HuntMember
@@ -47,6 +47,9 @@ LIMITS = "limits"
 """In the change of a removed group: its limits, if it had any."""
 
 
+_ROTATIONS = select(GroupRotation).where(GroupRotation.group_id.in_(bindparam("group_ids", expanding=True)))
+
+
 @dataclass(frozen=True, slots=True)
 class GroupDetails:
     """A group and its rotation: who answered last, and who was first in the order of the last call."""
@@ -70,8 +73,7 @@ class GroupDetails:
 
 def details_of(s: Session, found: Sequence[Group]) -> list[GroupDetails]:
     """Return the groups with their rotation."""
-    rotations = select(GroupRotation).where(GroupRotation.group_id.in_([group.id for group in found]))
-    rows = {row.group_id: row for row in s.scalars(rotations)}
+    rows = {row.group_id: row for row in s.scalars(_ROTATIONS, {"group_ids": [group.id for group in found]})}
     return [_details(group, rows.get(group.id)) for group in found]
 
 

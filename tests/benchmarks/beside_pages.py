@@ -32,9 +32,18 @@ from fshunt.simulator.core.phones import answers
 from fshunt.simulator.dialplan.routing import shipped
 from fshunt.simulator.scenarios.load import add_phones, run_load
 from fshunt.simulator.switch import SimulatedSwitch
-from tests.benchmarks.hunt_speed import ANSWER_SECONDS, DOMAIN, MS, PILOTS, TALK_SECONDS, add_groups
+from tests.benchmarks.hunt_speed import (
+    ANSWER_SECONDS,
+    DOMAIN,
+    MS,
+    PILOTS,
+    TALK_SECONDS,
+    Contender,
+    add_groups,
+    cpu_seconds,
+)
 from tests.benchmarks.live_state import PASSWORD, daemon
-from tests.benchmarks.web_speed import web_process
+from tests.benchmarks.web_speed import WebProcess, web_process
 
 TURNS = 3
 """Measurements of each, alone and beside the pages in turns."""
@@ -49,6 +58,13 @@ class Delay(NamedTuple):
 
     p50: float
     p99: float
+
+
+class Processes(NamedTuple):
+    """The numbers of the two processes that are measured."""
+
+    daemon: int
+    web: int
 
 
 def add_programs(database_url: str) -> list[str]:
@@ -120,26 +136,33 @@ def busy_pages(address: tuple[str, int], secrets: Sequence[str], options: argpar
         reader.join()
 
 
-def measure(switch: SimulatedSwitch, options: argparse.Namespace, what: str) -> Delay:
+def measure(switch: SimulatedSwitch, processes: Processes, options: argparse.Namespace, what: str) -> Delay:
     """Time hunts at the rate, and print the figures."""
+    before = [cpu_seconds(pid) for pid in processes]
     pilots = [f"5{number:03}" for number in range(PILOTS)]
     load = run_load(switch, pilots, rate=options.rate, seconds=options.seconds, talk_for=TALK_SECONDS)
     found = Delay(load.delay(0.5) or 0.0, load.delay(0.99) or 0.0)
     answered = f"{load.kinds['answered']}/{load.placed}"
-    print(f"{what:12} set-up p50 {found.p50 * MS:6.1f} ms  p99 {found.p99 * MS:6.1f} ms  {answered}", flush=True)
+    daemon, web = ((cpu_seconds(pid) - used) / options.seconds for pid, used in zip(processes, before, strict=True))
+    print(
+        f"{what:12} set-up p50 {found.p50 * MS:6.1f} ms  p99 {found.p99 * MS:6.1f} ms  {answered}"
+        f"  of a core: daemon {daemon:.0%}, web {web:.0%}",
+        flush=True,
+    )
     return found
 
 
 def compare(
-    switch: SimulatedSwitch, address: tuple[str, int], secrets: Sequence[str], options: argparse.Namespace
+    switch: SimulatedSwitch, daemon: Contender, web: WebProcess, secrets: Sequence[str], options: argparse.Namespace
 ) -> None:
     """Measure in turns, and print the ratio of the medians."""
     alone, beside, statuses = [], [], Counter[str]()
-    measure(switch, options, "warm-up")
+    processes = Processes(daemon.pid, web.pid)
+    measure(switch, processes, options, "warm-up")
     for _ in range(TURNS):
-        alone.append(measure(switch, options, "alone"))
-        with busy_pages(address, secrets, options) as counted:
-            beside.append(measure(switch, options, "with pages"))
+        alone.append(measure(switch, processes, options, "alone"))
+        with busy_pages(web.address, secrets, options) as counted:
+            beside.append(measure(switch, processes, options, "with pages"))
         statuses.update(counted)
     rate = sum(statuses.values()) / (TURNS * options.seconds)
     print(f"{options.pages} live pages, {rate:.0f} requests a second, answered {dict(statuses)}")
@@ -174,8 +197,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         contender = stack.enter_context(daemon(url, port, folder, "d0"))
         switch.pilot_actions = list(shipped([("127.0.0.1", contender.port)], DOMAIN, "1001"))
         add_phones(switch, [f"1{number:03}" for number in range(PILOTS)], answers(ANSWER_SECONDS))
-        address = stack.enter_context(web_process(url, nice=NICE))
-        compare(switch, address, secrets, options)
+        web = stack.enter_context(web_process(url, nice=NICE))
+        compare(switch, contender, web, secrets, options)
 
 
 if __name__ == "__main__":

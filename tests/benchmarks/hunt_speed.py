@@ -40,6 +40,12 @@ ANSWER_SECONDS, TALK_SECONDS = 0.02, 0.1
 TAKES_CALLS = re.compile(r"tak(?:ing|es) calls at \S+:(\d+)")
 
 
+def cpu_seconds(pid: int) -> float:
+    """User and system time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
+
+
 @dataclass(frozen=True, slots=True)
 class Contender:
     """A controller under test: its name, process and port."""
@@ -50,8 +56,7 @@ class Contender:
 
     def cpu_seconds(self) -> float:
         """User and system time that the process has used."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
+        return cpu_seconds(self.pid)
 
     def memory_kb(self) -> int:
         """RotationPointer of the process that no other one shares, in KB."""

@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from fshunt.db import migrate
@@ -33,9 +34,16 @@ MS = 1000.0
 Address = tuple[str, int]
 
 
+class WebProcess(NamedTuple):
+    """The process of the pages: its number, and where it answers."""
+
+    pid: int
+    address: Address
+
+
 @contextmanager
-def web_process(url: str, nice: int = 0) -> Iterator[Address]:
-    """Run the web process, so much nicer than others, and give its address."""
+def web_process(url: str, nice: int = 0) -> Iterator[WebProcess]:
+    """Run the web process, so much nicer than others."""
     ours = {"DATABASE_URL": url, "WEB_LISTEN": "127.0.0.1:0", "WEB_TRUSTED_PROXIES": "127.0.0.1"}
     environment = {**os.environ, **{f"FSHUNT_{name}": value for name, value in ours.items()}}
     with subprocess.Popen(
@@ -48,7 +56,7 @@ def web_process(url: str, nice: int = 0) -> Iterator[Address]:
         found = next(match for line in process.stderr if (match := SERVES.search(line)))
         threading.Thread(target=process.stderr.read, daemon=True).start()
         try:
-            yield found[1], int(found[2])
+            yield WebProcess(process.pid, (found[1], int(found[2])))  # `nice` has become it
         finally:
             process.terminate()
 
@@ -137,7 +145,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/fshunt.db"
         migrate.upgrade(url, report=lambda _line: None)
-        with web_process(url) as address:
+        with web_process(url) as (_, address):
             times_of_pages(address, 50)  # so that all is imported
             report("alone", times_of_pages(address, options.pages))
             with half_requests(address, options.halves):

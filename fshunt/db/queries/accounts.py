@@ -7,11 +7,28 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Domain, Grant, HuntGroup, Invitation, Token, User
 from fshunt.db.statements import insert_into
+
+# Built once: they are run for each request of a program.
+_GRANTS = (
+    select(Grant.user_id, HuntGroup.id, Domain.name, HuntGroup.pilot)
+    .join(HuntGroup, HuntGroup.id == Grant.group_id)
+    .join(Domain, Domain.id == HuntGroup.domain_id)
+    .where(Grant.user_id.in_(bindparam("user_ids", expanding=True)))
+    .order_by(Domain.name, HuntGroup.pilot)
+)
+_TOKENS_THAT_HOLD = (
+    select(Token, User)
+    .join(User, User.id == Token.user_id)
+    .where(Token.revoked_at.is_(None), ~User.disabled)
+    .where(func.coalesce(Token.expires_at > bindparam("now", type_=Token.expires_at.type), True))
+)
+_TOKEN_THAT_HOLDS = _TOKENS_THAT_HOLD.where(Token.token_hash == bindparam("token_hash"))
+_THESE_THAT_HOLD = _TOKENS_THAT_HOLD.where(Token.id.in_(bindparam("ids", expanding=True)))
 
 
 def name_key(name: str) -> str:
@@ -45,15 +62,8 @@ def lock_providers(s: Session) -> list[int]:
 
 def grants_of(s: Session, user_ids: Collection[int]) -> dict[int, list[tuple[int, str, str]]]:
     """Return the groups granted to each user: id, domain and pilot, in order of domain and pilot."""
-    query = (
-        select(Grant.user_id, HuntGroup.id, Domain.name, HuntGroup.pilot)
-        .join(HuntGroup, HuntGroup.id == Grant.group_id)
-        .join(Domain, Domain.id == HuntGroup.domain_id)
-        .where(Grant.user_id.in_(user_ids))
-        .order_by(Domain.name, HuntGroup.pilot)
-    )
     found: dict[int, list[tuple[int, str, str]]] = defaultdict(list)
-    for user_id, group_id, domain, pilot in s.execute(query):
+    for user_id, group_id, domain, pilot in s.execute(_GRANTS, {"user_ids": list(user_ids)}):
         found[user_id].append((group_id, domain, pilot))
     return found
 
@@ -119,18 +129,13 @@ def tokens(s: Session, *which: ColumnElement[bool]) -> list[tuple[Token, str]]:
 
 def find_token(s: Session, token_hash: str, now: datetime) -> tuple[Token, User] | None:
     """Return a token that holds now, with its user, who is enabled."""
-    return next(iter(_tokens_that_hold(s, Token.token_hash == token_hash, now)), None)
+    found = s.execute(_TOKEN_THAT_HOLDS, {"token_hash": token_hash, "now": now}).first()
+    return None if found is None else (found[0], found[1])
 
 
 def tokens_that_hold(s: Session, ids: Collection[int], now: datetime) -> list[tuple[Token, User]]:
     """Return those of some tokens that hold now, each with its user."""
-    return _tokens_that_hold(s, Token.id.in_(ids), now)
-
-
-def _tokens_that_hold(s: Session, which: ColumnElement[bool], now: datetime) -> list[tuple[Token, User]]:
-    query = select(Token, User).join(User, User.id == Token.user_id)
-    query = query.where(which, Token.revoked_at.is_(None), ~User.disabled)
-    return [(row[0], row[1]) for row in s.execute(query.where(func.coalesce(Token.expires_at > now, True)))]
+    return [(token, user) for token, user in s.execute(_THESE_THAT_HOLD, {"ids": list(ids), "now": now})]
 
 
 def touch_token(s: Session, token_id: int, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -61,8 +61,8 @@ def read_groups(s: Session, domain_id: int, pilot: str | None = None) -> list[Gr
     return _groups(s, query if pilot is None else query.where(HuntGroup.pilot == pilot))
 
 
-def _groups(s: Session, query: Select[Any]) -> list[Group]:
-    rows = s.execute(query).all()
+def _groups(s: Session, query: Select[Any], values: Mapping[str, Any] | None = None) -> list[Group]:
+    rows = s.execute(query, values).all()
     members, now = read_members(s, [row.id for row in rows]), datetime.now(UTC)
     hours = read_hours(s, rows)
     return [group_of(row, [member.at(now) for member in members[row.id]], hours[row.id]) for row in rows]
@@ -102,7 +102,7 @@ def group_with_id(s: Session, group_id: int) -> Group | None:
 
 def group_named(s: Session, domain: str, pilot: str) -> Group | None:
     """Return the group with this pilot, or None."""
-    return next(iter(groups_where(s, DOMAINS.c.name == domain, GROUPS.c.pilot == pilot)), None)
+    return next(iter(_groups(s, _NAMED, {"domain": domain, "pilot": pilot})), None)
 
 
 def groups_with_ids(s: Session, group_ids: Iterable[int]) -> list[Group]:
@@ -153,6 +153,9 @@ def lock_rotation(s: Session, group_id: int) -> GroupRotation | None:
 def group_query(*more: ColumnElement[Any]) -> Select[Any]:
     """Return the query of groups with the names of their domains, and more columns."""
     return select(*GROUPS.c, DOMAINS.c.name.label("domain"), *more).join(DOMAINS, DOMAINS.c.id == GROUPS.c.domain_id)
+
+
+_NAMED = group_query().where(DOMAINS.c.name == bindparam("domain"), GROUPS.c.pilot == bindparam("pilot"))
 
 
 def member_of(row: Any) -> Member:
