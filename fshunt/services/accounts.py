@@ -389,7 +389,7 @@ def _row(s: Session, name: str, *, lock: bool = False) -> models.User:
     return found
 
 
-def _whole(s: Session, row: models.User) -> User:
+def _whole(s: Session, row: Any) -> User:
     return user_of(row, rows.grants_of(s, [row.id])[row.id])
 
 

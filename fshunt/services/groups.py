@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from fshunt.db.models import Domain, GroupRotation, HuntGroup, HuntMember
 from fshunt.db.notifications import announce
 from fshunt.db.queries.accounts import add_grants, administrators_of
+from fshunt.db.queries.groups import ROTATIONS
 from fshunt.db.queries.rows import domain_names, find_domain_id, find_group, groups_with, pointer_of, read_groups
 from fshunt.db.statements import insert_into
 from fshunt.errors import Conflict, NotFound, UsageError
@@ -47,7 +48,7 @@ LIMITS = "limits"
 """In the change of a removed group: its limits, if it had any."""
 
 
-_ROTATIONS = select(GroupRotation).where(GroupRotation.group_id.in_(bindparam("group_ids", expanding=True)))
+_ROTATIONS = select(ROTATIONS).where(ROTATIONS.c.group_id.in_(bindparam("group_ids", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,11 @@ class GroupDetails:
 
 def details_of(s: Session, found: Sequence[Group]) -> list[GroupDetails]:
     """Return the groups with their rotation."""
-    rows = {row.group_id: row for row in s.scalars(_ROTATIONS, {"group_ids": [group.id for group in found]})}
+    rows = {row.group_id: row for row in s.execute(_ROTATIONS, {"group_ids": [group.id for group in found]})}
     return [_details(group, rows.get(group.id)) for group in found]
 
 
-def _details(group: Group, row: GroupRotation | None) -> GroupDetails:
+def _details(group: Group, row: Any | None) -> GroupDetails:
     if row is None:
         return GroupDetails(group)
     answerer = pointer_of(row.answerer_id, row.answerer_position)

@@ -6,13 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Any
 
 from fshunt.errors import BadValue
 from fshunt.hunting.suggestions import did_you_mean
-
-if TYPE_CHECKING:
-    from fshunt.db import models
 
 __all__ = ["Role", "Scope", "Token", "User", "read_scopes", "token_of", "user_of"]
 
@@ -66,7 +63,7 @@ class Token:
     revoked_at: datetime | None
 
 
-def user_of(row: models.User, grants: Iterable[tuple[int, str, str]] = ()) -> User:
+def user_of(row: Any, grants: Iterable[tuple[int, str, str]] = ()) -> User:
     """Return the user of a row, and of the groups that are granted: id, domain and pilot."""
     granted = list(grants)
     return User(
@@ -86,7 +83,7 @@ def user_of(row: models.User, grants: Iterable[tuple[int, str, str]] = ()) -> Us
     )
 
 
-def token_of(row: models.Token, user: str) -> Token:
+def token_of(row: Any, user: str) -> Token:
     """Return the token of a row."""
     return Token(
         id=row.id,

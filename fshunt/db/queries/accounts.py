@@ -11,24 +11,27 @@ from sqlalchemy import ColumnElement, bindparam, delete, exists, func, select, u
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Domain, Grant, HuntGroup, Invitation, Token, User
-from fshunt.db.statements import insert_into
+from fshunt.db.statements import insert_into, run, table
 
-# Built once: they are run for each request of a program.
+GRANTS, TOKENS, USERS = table(Grant), table(Token), table(User)
+_GROUPS, _DOMAINS = table(HuntGroup), table(Domain)
+
+# Built once, and without the ORM: they are run for each request of a program.
 _GRANTS = (
-    select(Grant.user_id, HuntGroup.id, Domain.name, HuntGroup.pilot)
-    .join(HuntGroup, HuntGroup.id == Grant.group_id)
-    .join(Domain, Domain.id == HuntGroup.domain_id)
-    .where(Grant.user_id.in_(bindparam("user_ids", expanding=True)))
-    .order_by(Domain.name, HuntGroup.pilot)
+    select(GRANTS.c.user_id, _GROUPS.c.id, _DOMAINS.c.name, _GROUPS.c.pilot)
+    .join(_GROUPS, _GROUPS.c.id == GRANTS.c.group_id)
+    .join(_DOMAINS, _DOMAINS.c.id == _GROUPS.c.domain_id)
+    .where(GRANTS.c.user_id.in_(bindparam("user_ids", expanding=True)))
+    .order_by(_DOMAINS.c.name, _GROUPS.c.pilot)
 )
 _TOKENS_THAT_HOLD = (
-    select(Token, User)
-    .join(User, User.id == Token.user_id)
-    .where(Token.revoked_at.is_(None), ~User.disabled)
-    .where(func.coalesce(Token.expires_at > bindparam("now", type_=Token.expires_at.type), True))
+    select(TOKENS)
+    .where(TOKENS.c.revoked_at.is_(None))
+    .where(func.coalesce(TOKENS.c.expires_at > bindparam("now", type_=TOKENS.c.expires_at.type), True))
 )
-_TOKEN_THAT_HOLDS = _TOKENS_THAT_HOLD.where(Token.token_hash == bindparam("token_hash"))
-_THESE_THAT_HOLD = _TOKENS_THAT_HOLD.where(Token.id.in_(bindparam("ids", expanding=True)))
+_TOKEN_THAT_HOLDS = _TOKENS_THAT_HOLD.where(TOKENS.c.token_hash == bindparam("token_hash"))
+_THESE_THAT_HOLD = _TOKENS_THAT_HOLD.where(TOKENS.c.id.in_(bindparam("ids", expanding=True)))
+_ENABLED = select(USERS).where(USERS.c.id.in_(bindparam("ids", expanding=True)), ~USERS.c.disabled)
 
 
 def name_key(name: str) -> str:
@@ -127,15 +130,19 @@ def tokens(s: Session, *which: ColumnElement[bool]) -> list[tuple[Token, str]]:
     return [(token, name) for token, name in s.execute(query)]
 
 
-def find_token(s: Session, token_hash: str, now: datetime) -> tuple[Token, User] | None:
-    """Return a token that holds now, with its user, who is enabled."""
-    found = s.execute(_TOKEN_THAT_HOLDS, {"token_hash": token_hash, "now": now}).first()
-    return None if found is None else (found[0], found[1])
+def find_token(s: Session, token_hash: str, now: datetime) -> tuple[Any, Any] | None:
+    """Return the row of a token that holds now, with that of its user, who is enabled."""
+    return next(iter(_with_users(s, run(s, _TOKEN_THAT_HOLDS, {"token_hash": token_hash, "now": now}).all())), None)
 
 
-def tokens_that_hold(s: Session, ids: Collection[int], now: datetime) -> list[tuple[Token, User]]:
-    """Return those of some tokens that hold now, each with its user."""
-    return [(token, user) for token, user in s.execute(_THESE_THAT_HOLD, {"ids": list(ids), "now": now})]
+def tokens_that_hold(s: Session, ids: Collection[int], now: datetime) -> list[tuple[Any, Any]]:
+    """Return the rows of those of some tokens that hold now, each with that of its user."""
+    return _with_users(s, run(s, _THESE_THAT_HOLD, {"ids": list(ids), "now": now}).all())
+
+
+def _with_users(s: Session, found: Sequence[Any]) -> list[tuple[Any, Any]]:
+    users = {row.id: row for row in run(s, _ENABLED, {"ids": [token.user_id for token in found]})} if found else {}
+    return [(token, users[token.user_id]) for token in found if token.user_id in users]
 
 
 def touch_token(s: Session, token_id: int, now: datetime) -> None:
