@@ -390,7 +390,7 @@ def _row(s: Session, name: str, *, lock: bool = False) -> models.User:
 
 
 def _whole(s: Session, row: Any) -> User:
-    return user_of(row, rows.grants_of(s, [row.id])[row.id])
+    return user_of(row, rows.grants_of(s, [row.id])[row.id] if row.role == Role.ADMIN else ())
 
 
 def _check_extension(role: Role, domain: str | None, extension: str | None) -> None:

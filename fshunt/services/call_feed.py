@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from fshunt.db.queries.call_feed import calls_since
@@ -14,6 +15,13 @@ from fshunt.services.serialize import call_json
 
 KEPT = timedelta(minutes=5)
 """How long a call that is over is remembered: who was away for less has missed nothing."""
+
+LATELY = timedelta(seconds=10)
+"""A call that began so lately is read each time. Its record comes within a second, unless a daemon was without the
+database, or somebody has worked at an older record: these wait for the next whole look."""
+
+WHOLE_LOOK = timedelta(seconds=5)
+"""Between two looks at all calls that are remembered."""
 
 MAX_CALLS = 1000
 """Calls of the last minutes that are read at a time, and as many that go on."""
@@ -38,7 +46,11 @@ class CallFeed:
 
     def __init__(self) -> None:
         self._known: dict[str, CallNow] = {}
+        self._rows: dict[str, Row[Any]] = {}
+        """What ``_known`` was made of: to compare two rows takes much less than to make a document of each."""
         self._number = 0
+        self._whole: tuple[Collection[Place], datetime] | None = None
+        """Of which groups all calls were read last, and when."""
 
     @property
     def number(self) -> int:
@@ -47,20 +59,30 @@ class CallFeed:
 
     def read(self, s: Session, places: Collection[Place], at: datetime) -> list[CallNow]:
         """Read the calls of groups and return all that are remembered, those that have changed last at the end."""
-        since = at - KEPT
         going_on = [call_id for call_id, call in self._known.items() if call.open and call.place in places]
+        since = at - (KEPT if self._begins_whole_look(places, at) else LATELY)
         found = calls_since(s, places, since, MAX_CALLS, going_on) if places else []
         for row in sorted(found, key=lambda row: (row.started_at, row.id)):
-            value = call_json(row)
-            before = self._known.get(row.id)
-            if before is None or before.value != value:
-                self._number += 1
-                changed_at = max(each for each in (row.started_at, row.answered_at, row.ended_at) if each is not None)
-                place = (row.domain, row.pilot)
-                self._known[row.id] = CallNow(self._number, place, changed_at, row.ended_at is None, value)
+            if self._rows.get(row.id) != row:
+                self._change(row)
         self._known = {
             call_id: call
             for call_id, call in self._known.items()
-            if call.place in places and (call.open or call.changed_at >= since)
+            if call.place in places and (call.open or call.changed_at >= at - KEPT)
         }
+        self._rows = {call_id: self._rows[call_id] for call_id in self._known}
         return sorted(self._known.values(), key=lambda call: call.number)
+
+    def _begins_whole_look(self, places: Collection[Place], at: datetime) -> bool:
+        if self._whole is not None and self._whole[0] == places and self._whole[1] <= at < self._whole[1] + WHOLE_LOOK:
+            return False
+        self._whole = places, at
+        return True
+
+    def _change(self, row: Row[Any]) -> None:
+        self._number += 1
+        changed_at = max(each for each in (row.started_at, row.answered_at, row.ended_at) if each is not None)
+        self._rows[row.id] = row
+        self._known[row.id] = CallNow(
+            self._number, (row.domain, row.pilot), changed_at, row.ended_at is None, call_json(row)
+        )

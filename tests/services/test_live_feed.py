@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from fshunt.db.engine import Store
-from fshunt.db.models import Token, WebSession
+from fshunt.db.models import CallRecord, Token, WebSession
 from fshunt.db.queries import calls
 from fshunt.errors import DatabaseError
 from fshunt.hunting.addresses import parse_member
@@ -187,6 +187,20 @@ def test_calls_are_told_when_they_begin_and_when_they_end_and_then_forgotten(off
     assert [(call.value["result"], call.open) for call in ended.calls] == [("abandoned", False)]
     assert ended.calls[0].number > begun.calls[0].number
     assert office.look(after=301).calls == ()
+
+
+def test_a_call_that_somebody_has_worked_at_later_is_told_within_five_seconds(office: Office) -> None:
+    office.call("H1")
+    [begun] = office.look().calls
+    office.end_call("H1")
+    [ended] = office.look(after=1.0).calls
+    assert ended.number > begun.number
+    office.look(after=60.0)
+    with office.store.writing() as s:
+        s.execute(update(CallRecord).where(CallRecord.id == "H1").values(caller_name="Zoe"))
+    later = [office.look(after=1.0).calls[0] for _ in range(6)]
+    assert later[-1].value["caller_name"] == "Zoe"
+    assert {call.number for call in later} <= {ended.number, ended.number + 1}, "what stays the same is no change"
 
 
 def test_without_the_database_the_last_state_stands_with_the_reason(

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from flask import Response, request
@@ -120,10 +121,12 @@ class GroupStream(Stream):
             if self._groups.get(place) != group.number:
                 self._groups[place] = group.number
                 yield event("now", group.value, at)
-        for call in look.calls:
-            if call.place in mine and self._is_new(call.number, call.changed_at, is_open=call.open):
+        # Those that have changed last are at the end: of a thousand, a stream looks at the few that it has not told.
+        unseen = takewhile(lambda call: self._calls is None or call.number > self._calls, reversed(look.calls))
+        for call in reversed([call for call in unseen if call.place in mine]):
+            if self._is_new(call.number, call.changed_at, is_open=call.open):
                 yield event("call", document("call", call.value), at)
-        self._calls = max([self._calls or 0, *(call.number for call in look.calls)])
+        self._calls = max(self._calls or 0, look.calls[-1].number if look.calls else 0)
 
     def _is_new(self, number: int, changed_at: datetime, *, is_open: bool) -> bool:
         if self._calls is not None:
