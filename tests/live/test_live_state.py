@@ -12,8 +12,10 @@ import pytest
 from fshunt.db.engine import Store, open_store
 from fshunt.freeswitch.dialplan_lookup import Answer
 from fshunt.services.live import LiveView, Watched, watch
+from fshunt.services.pilot_check import PilotState, check_pilot_at_switches
 from fshunt.services.questions import NO_DAEMON, Questions
 from fshunt.services.switch_checks import Question, QuestionKind
+from fshunt.settings import Settings
 from tests.live.machines import DOMAIN
 
 LOOK_SECONDS, WAIT_SECONDS = 0.2, 10.0
@@ -88,6 +90,28 @@ async def test_a_switch_answers_through_the_daemon(admin, ask):
     found = [each.answer for each in checked]
     assert found == [Answer.FOUND, Answer.NOT_FOUND, Answer.FOUND, Answer.NOT_FOUND, Answer.FOUND], checked
     assert {user.number for user in ask.registrations(DOMAIN).users} >= {"1001", "1002", "1003"}
+
+
+DEMONSTRATION = """<extension name="delay_echo"><condition field="destination_number" expression="^9195$">
+  <action application="delay_echo" data="5000"/></condition></extension>
+  <extension name="fshunt-pilots">"""
+
+
+async def test_a_number_is_checked_before_it_becomes_a_pilot(pbx, admin, ask):
+    pbx.load_dialplan(pbx.shipped_dialplan().replace('<extension name="fshunt-pilots">', DEMONSTRATION))
+    try:
+        found = {
+            number: check_pilot_at_switches(DOMAIN, number, Settings(), ask.check).state
+            for number in ("5001", "1002", "9195", "7777")
+        }
+    finally:
+        pbx.load_dialplan(pbx.shipped_dialplan())
+    assert found == {
+        "5001": PilotState.LED_HERE,
+        "1002": PilotState.USER,
+        "9195": PilotState.DEMONSTRATION,
+        "7777": PilotState.NOT_THERE,
+    }
 
 
 async def test_the_directory_lists_numbers_and_names(admin, ask):
