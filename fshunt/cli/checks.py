@@ -1,4 +1,4 @@
-"""Whether the daemon could run: the database, the addresses it listens on, and the switches that it watches."""
+"""Whether the daemon could run: the database, the groups, and the addresses it listens on."""
 
 from __future__ import annotations
 
@@ -7,33 +7,25 @@ import socket
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import NamedTuple
 
 from fshunt.cli.app import App
+from fshunt.cli.checks_at_switches import (
+    GREETING,
+    GREETING_SECONDS,
+    Check,
+    all_groups,
+    check_destinations,
+    check_directory,
+    check_first_calls,
+    check_switch,
+)
 from fshunt.cli.running import health_at
 from fshunt.errors import DatabaseError, FshuntError
 from fshunt.hunting.group import Group
 from fshunt.hunting.loops import loop_warnings
 from fshunt.process.peers import Peers
 from fshunt.services.cluster_health import count
-from fshunt.settings import Address, Settings, WatchedSwitch
-
-GREETING = b"connect"
-"""The first command of a daemon to FreeSWITCH, and so to any client that connects."""
-GREETING_SECONDS = 2.0
-"""How long a running daemon may take to send it: far more than it takes on a busy machine."""
-
-
-SWITCH_SECONDS = 3.0
-"""How long a switch may take to accept the connection; normally it takes milliseconds."""
-
-
-class Check(NamedTuple):
-    """One check and its result."""
-
-    name: str
-    ok: bool
-    message: str
+from fshunt.settings import Address, Settings
 
 
 def all_checks(app: App) -> list[Check]:
@@ -46,7 +38,7 @@ def all_checks(app: App) -> list[Check]:
     elif switches and not any(switch.ok for switch in switches):  # the reason stands beside each of them
         asked = [Check("destinations", True, "Not checked: no switch answers.")]
     else:
-        asked = [check_destinations(app), *check_directory(app)]
+        asked = [check_destinations(app), *check_directory(app), *check_first_calls(app)]
     addresses = [check_listen(app.settings), check_metrics(app.settings), *check_web(app.settings)]
     return [database, *groups, *addresses, *switches, *asked]
 
@@ -80,7 +72,7 @@ def check_groups(app: App) -> Check:
     from fshunt.services import hours
 
     try:
-        domains, found = _all_groups(app)
+        domains, found = all_groups(app)
     except FshuntError as error:
         return Check("groups", False, str(error))
     now, named = datetime.now(UTC), {(group.domain, group.pilot): group for group in found}
@@ -91,47 +83,6 @@ def check_groups(app: App) -> Check:
     return Check(
         "groups", True, " ".join([f"{count(len(found), 'group')} in {count(len(domains), 'domain')}.", *doubtful])
     )
-
-
-def check_destinations(app: App) -> Check:
-    """Whether the domains, voicemail boxes and numbers that callers of all groups are sent to exist on the switches."""
-    from fshunt.services.destination_checks import ask_for, places_of
-    from fshunt.services.switch_checks import NOT_CONFIGURED, on_all
-
-    settings = app.settings
-    if not settings.switch:
-        return Check("destinations", True, f"Not checked: {NOT_CONFIGURED}.")
-    findings = ask_for(places_of(_all_groups(app)[1], settings), partial(on_all, settings.switch))
-    words = [*findings.missing, *findings.warnings] or ["All domains, boxes and numbers are found."]
-    return Check("destinations", not findings.missing, " ".join(words))
-
-
-def check_directory(app: App) -> list[Check]:
-    """What the directories of the switches say of the members, as far as hunts do not follow it; nothing if they do."""
-    from fshunt.services.switch_checks import dial_strings
-
-    users = dict.fromkeys(
-        (member.address.number, group.domain)
-        for group in _all_groups(app)[1]
-        for member in group.members
-        if not member.address.external
-    )
-    found: list[str] = []
-    for switch in app.settings.switch:
-        try:
-            found += dial_strings(switch, users)
-        except FshuntError as error:
-            found.append(f"Not checked at switch {switch.name}: {error}")
-    return [Check("directory", True, " ".join(found))] if found else []
-
-
-def _all_groups(app: App) -> tuple[list[str], list[Group]]:
-    from fshunt.db.queries.rows import domain_names
-    from fshunt.services.groups import list_groups
-
-    with app.store.reading() as session:
-        domains = domain_names(session)
-        return domains, [group for domain in domains for group in list_groups(session, domain)]
 
 
 def _in_domain(groups: Mapping[tuple[str, str], Group], domain: str, pilots: Collection[str]) -> list[Group]:
@@ -159,18 +110,6 @@ def check_metrics(settings: Settings) -> Check:
             return _who_serves_metrics(metrics)
         return Check("metrics", False, f"cannot listen on {metrics}, see `http_listen`: {error.strerror}.")
     return Check("metrics", True, f"{metrics} is free.")
-
-
-def check_switch(switch: WatchedSwitch) -> Check:
-    """Whether a switch to be watched accepts the connection."""
-    from fshunt.esl.inbound import Inbound
-
-    name = f"switch {switch.name}"
-    try:
-        Inbound.connect(switch.host, switch.port, switch.password(), SWITCH_SECONDS).close()
-    except FshuntError as error:
-        return Check(name, False, str(error))
-    return Check(name, True, "It accepts the connection.")
 
 
 def _who_serves_metrics(metrics: Address) -> Check:

@@ -9,7 +9,8 @@ import click
 from fshunt.cli import output
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
-from fshunt.cli.checks import Check, all_checks
+from fshunt.cli.checks import all_checks
+from fshunt.cli.checks_at_switches import Check
 from fshunt.settings import DEFAULT_FILE, ROWS, LoadedSettings
 
 MARKS = {True: "OK", False: "PROBLEM"}
@@ -26,7 +27,8 @@ def check(app: App) -> int:
     """Show the settings and check if the daemon can run with them.
 
     Each setting is listed with its source: default, file or environment. The database password is hidden. Each
-    [[switch]] is tried: its password file, and whether it accepts the connection. The exit code is 1 if there is a
+    [[switch]] is tried: its password file, whether it accepts the connection, and whether a call to each pilot would
+    reach fshunt and ring phones. What is wrong is told with the command that mends it. The exit code is 1 if there is a
     problem.
     """
     loaded = app.loaded

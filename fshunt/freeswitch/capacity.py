@@ -14,3 +14,9 @@ def free_sessions(status: str) -> int | None:
     if sessions is None or limit is None:
         return None
     return max(int(limit[1]) - int(sessions[1]), 0)
+
+
+def session_limit(status: str) -> int | None:
+    """Return the switch's ``max-sessions``; None if the text does not say it."""
+    limit = _LIMIT.search(status)
+    return None if limit is None else int(limit[1])

@@ -31,6 +31,8 @@ class Lookup:
     why: str = ""
     controlled: bool = False
     """Whether a controller takes the call there (``socket``): it has an end of its own."""
+    controllers: tuple[str, ...] = ()
+    """Its addresses, HOST:PORT, in the order in which they are tried."""
 
 
 NUMBER_FIELDS = ("destination_number", "${destination_number}")
@@ -89,12 +91,18 @@ def find_number(context: Element, number: str) -> Lookup:
             doubts.append(f"extension {name} depends on more than the number")
         elif not cutting:
             controlled = all("socket" in each.applications for each in taking)
-            return Lookup(Answer.FOUND, f"extension {name}", controlled)
+            return Lookup(Answer.FOUND, f"extension {name}", controlled, _controllers(extension) if controlled else ())
         elif not doubts:
             return Lookup(Answer.NOT_FOUND, f"extension {name} ends the call")
         else:
             break
     return Lookup(Answer.UNKNOWN, doubts[0]) if doubts else Lookup(Answer.NOT_FOUND)
+
+
+def _controllers(extension: Element) -> tuple[str, ...]:
+    data = [action.get("data", "") for action in extension.iter("action") if action.get("application") == "socket"]
+    addresses = [address for each in data if each.split() for address in each.split()[0].split("|")]
+    return tuple(dict.fromkeys(addresses))
 
 
 def _is_about_numbers(extension: Element) -> bool:

@@ -124,11 +124,12 @@ def watch(inbound: CommandSender, table: PhoneTable, breathe: Breathe = hold_bre
     table.begin()
     inbound.send(commands.subscribe(*EVENTS), STATE_SECONDS)
     changes = [table.take_channels(inbound.send(api.show_channels(), STATE_SECONDS).reply_text, breathe)]
-    changes.append(table.take_registrations(_registrations(inbound), breathe))
+    changes.append(table.take_registrations(registration_lists(inbound), breathe))
     return Change.of([*changes, *_settle_doubts(inbound, table)])
 
 
-def _registrations(inbound: CommandSender) -> str:
+def registration_lists(inbound: CommandSender) -> str:
+    """Return the lists of all SIP profiles. Raises what the connection raises, and ProtocolError."""
     names = profile_names(inbound.send(api.sofia_profiles(), STATE_SECONDS).reply_text)
     asked: list[Command] = [api.sofia_registrations(name) for name in names]
     lists = [reply.reply_text for reply in inbound.send_all(asked, STATE_SECONDS)]

@@ -157,6 +157,11 @@ def profile_names(text: str) -> list[str]:
     return sorted(set(_PROFILE.findall(text)))
 
 
+def registered(text: str) -> frozenset[tuple[str, str]]:
+    """Return who has a phone, (user, domain) in small letters, in the lists of all profiles. Raises ProtocolError."""
+    return frozenset(key[:2] for key in _listed(text))
+
+
 def _listed(text: str) -> Iterator[RegistrationKey]:
     """The registrations in the lists. Read line by line: FreeSWITCH does not escape a Call-ID in its XML."""
     found: dict[str, str] | None = None

@@ -50,6 +50,8 @@ class Checked:
     """False: one switch has it, and another one has not."""
     controlled: bool = False
     """Of a number: whether a controller takes its calls, as those of a pilot."""
+    controllers: tuple[str, ...] = ()
+    """Its addresses, if this process has asked the switch itself."""
 
     @property
     def is_missing(self) -> bool:
@@ -162,7 +164,8 @@ def check_number(switch: CommandSender, number: str, context: str) -> Checked:
     if found is None:
         return Checked(Answer.UNKNOWN, f"the switch does not show context {context}")
     lookup = find_number(found, number)
-    return Checked(lookup.answer, _in_context(lookup.why, context), controlled=lookup.controlled)
+    why = _in_context(lookup.why, context)
+    return Checked(lookup.answer, why, controlled=lookup.controlled, controllers=lookup.controllers)
 
 
 _ASKS: dict[QuestionKind, Callable[..., Checked]] = {

@@ -315,6 +315,10 @@ class Daemon:
         assert done.returncode == 0, f"fshunt {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout
 
+    def any_result(self, *arguments: str) -> str:
+        """Run one fshunt command and return what it printed, however it ended."""
+        return self._run(arguments).stdout
+
     def fail(self, *arguments: str, output: bool = False) -> str:
         """Run one fshunt command that shall fail; return what it said of it, or all ``output``."""
         done = self._run(arguments)

@@ -1,0 +1,187 @@
+"""Whether calls to the pilots would reach fshunt, and ring phones, as the switches are now (design, section 5).
+
+Each finding says what is so, why it matters, and what mends it: else the first caller would find it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from itertools import groupby
+
+from fshunt.errors import FshuntError
+from fshunt.esl import api
+from fshunt.freeswitch.capacity import session_limit
+from fshunt.freeswitch.contacts import is_of_domain
+from fshunt.freeswitch.dialplan_lookup import Answer
+from fshunt.freeswitch.phones import CommandSender, registration_lists
+from fshunt.freeswitch.registrations import registered
+from fshunt.hunting.group import Group
+from fshunt.services.destination_checks import DEFAULT_CONTEXT
+from fshunt.services.switch_checks import (
+    ANSWER_SECONDS,
+    Ask,
+    Checked,
+    Question,
+    QuestionKind,
+    connected,
+)
+from fshunt.settings import Settings, WatchedSwitch
+
+AT_ONCE = "simultaneous"
+"""The policy that rings all members at once."""
+
+Connects = Callable[[WatchedSwitch], AbstractContextManager[CommandSender]]
+"""Connects to a switch for the length of a block."""
+
+MAX_NAMED = 8
+"""Numbers in one sentence; of more only the count is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is so, why it matters, and what mends it: a sentence each. ``is_problem``: callers will notice it."""
+
+    what: str
+    why: str
+    mend: str
+    is_problem: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.why} {self.mend}"
+
+
+@dataclass(frozen=True, slots=True)
+class PilotFindings:
+    """What the loaded dialplan does with the pilots, and which controllers FreeSWITCH gives their callers to."""
+
+    findings: tuple[Finding, ...]
+    controllers: tuple[str, ...]
+    """Addresses, HOST:PORT; none if no pilot was found, or the switches were not asked by this process."""
+
+
+def pilot_findings(groups: Sequence[Group], settings: Settings, ask: Ask) -> PilotFindings:
+    """Ask what the dialplan does with each pilot: it must lead to a controller, and nothing may stand before it."""
+    context = settings.transfer_context or DEFAULT_CONTEXT
+    pilots = list(dict.fromkeys(group.pilot for group in groups))
+    answers = dict(zip(pilots, ask([Question(QuestionKind.NUMBER, (each, context)) for each in pilots]), strict=True))
+    taken = {pilot: said for pilot, said in answers.items() if said.answer is Answer.FOUND and not said.controlled}
+    missing = [pilot for pilot, said in answers.items() if said.is_missing]
+    found = [_taken(pilot, said) for pilot, said in taken.items()]
+    if missing:
+        found.insert(0, _not_in_the_dialplan(missing, context))
+    addresses = [address for said in answers.values() for address in said.controllers]
+    return PilotFindings(tuple(found), tuple(dict.fromkeys(addresses)))
+
+
+def _not_in_the_dialplan(pilots: Sequence[str], context: str) -> Finding:
+    several = len(pilots) > 1
+    return Finding(
+        f"{'Pilots' if several else 'Pilot'} {_named(pilots)} {'are' if several else 'is'} not in the loaded dialplan, "
+        f"context {context}.",
+        "Callers do not get to fshunt.",
+        "Write the dialplan by `fshunt dialplan --out FILE`, with FILE in the folder of that context, and load it by "
+        "`fs_cli -x reloadxml`.",
+    )
+
+
+def _taken(pilot: str, said: Checked) -> Finding:
+    return Finding(
+        f"Calls to {pilot} are taken by {said.why}, which stands before fshunt's.",
+        "Callers do not get to fshunt.",
+        f"Take that extension out of the dialplan, or renumber the group by `fshunt group renumber {pilot} NEW`.",
+    )
+
+
+def member_findings(groups: Sequence[Group], ask: Ask) -> tuple[Finding, ...]:
+    """Ask whether the directory has each member of each group."""
+    groups_of: dict[tuple[str, str], list[str]] = {}
+    for group in groups:
+        for member in group.members:
+            if not member.address.external:
+                groups_of.setdefault((member.address.number, group.domain), []).append(group.pilot)
+    said = ask([Question(QuestionKind.USER, who) for who in groups_of])
+    strangers = [who for who, checked in zip(groups_of, said, strict=True) if checked.is_missing]
+    of_domains = groupby(sorted(strangers, key=_domain_of), _domain_of)
+    return tuple(_no_users(domain, list(theirs), groups_of) for domain, theirs in of_domains)
+
+
+def _domain_of(who: tuple[str, str]) -> str:
+    return who[1]
+
+
+def _no_users(
+    domain: str, strangers: Sequence[tuple[str, str]], groups_of: dict[tuple[str, str], list[str]]
+) -> Finding:
+    numbers = [number for number, _ in strangers]
+    several = len(numbers) > 1
+    return Finding(
+        f"The directory has no {'users' if several else 'user'} {_named(numbers)} in {domain}.",
+        f"{'These members have' if several else 'This member has'} no phone that could ring.",
+        "Add them to FreeSWITCH's directory, or remove them from the group, for example by "
+        f"`fshunt member remove {groups_of[strangers[0]][0]} {numbers[0]} --domain {domain}`.",
+    )
+
+
+def switch_findings(
+    groups: Sequence[Group], switches: Iterable[WatchedSwitch], connect: Connects = connected
+) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    """Ask each switch who has a phone, and how many calls it takes; return findings, and why one was not asked."""
+    phones: set[tuple[str, str]] = set()
+    found, not_asked = list[Finding](), list[str]()
+    for switch in switches:
+        try:
+            with connect(switch) as line:
+                phones |= registered(registration_lists(line))
+                found += _capacity_findings(groups, switch, line)
+        except FshuntError as error:
+            not_asked.append(f"Not checked at switch {switch.name}: {error}")
+    if not not_asked:  # else the phones may be at that one
+        found += phone_findings(groups, phones)
+    return tuple(found), tuple(not_asked)
+
+
+def phone_findings(groups: Sequence[Group], phones: Collection[tuple[str, str]]) -> Iterator[Finding]:
+    """Give the domains of which no member at all has a phone; ``phones``: who has one, (user, domain)."""
+    members: dict[str, set[str]] = {}
+    for group in groups:
+        theirs = (member.address.number.lower() for member in group.members if not member.address.external)
+        members.setdefault(group.domain, set()).update(theirs)
+    for domain, numbers in members.items():
+        if numbers and not any(user in numbers and is_of_domain(where, domain) for user, where in phones):
+            elsewhere = sorted({where for user, where in phones if user in numbers})
+            yield _no_phones(domain, elsewhere)
+
+
+def _no_phones(domain: str, elsewhere: Sequence[str]) -> Finding:
+    what, why = f"No member of {domain} has a phone that is registered", "Callers go to voicemail at once."
+    if not elsewhere:
+        mend = "Register the phones; `fs_cli -x 'show registrations'` lists those that are."
+        return Finding(f"{what}.", why, mend)
+    return Finding(
+        f"{what} there; phones of these numbers are registered in {_named(elsewhere)}.",
+        why,
+        f"If that is their domain, run `fshunt domain rename {domain} {elsewhere[0]}`; else register them in {domain}.",
+    )
+
+
+def _capacity_findings(groups: Sequence[Group], switch: WatchedSwitch, line: CommandSender) -> Iterator[Finding]:
+    (frame,) = line.send_all([api.status()], ANSWER_SECONDS)
+    limit = session_limit(frame.reply_text)
+    largest = max((each for each in groups if each.policy == AT_ONCE), key=lambda each: len(each.members), default=None)
+    if limit is None or largest is None or len(largest.members) < limit:
+        return
+    yield Finding(
+        f"Switch {switch.name} takes {limit} calls at a time, and group {largest.pilot} rings {len(largest.members)} "
+        "members at once.",
+        "They ring in waves, and other callers may be refused.",
+        "Raise `max-sessions` in switch.conf.xml, and restart FreeSWITCH.",
+        is_problem=False,
+    )
+
+
+def _named(numbers: Sequence[str]) -> str:
+    if len(numbers) > MAX_NAMED:
+        return f"{', '.join(numbers[:MAX_NAMED])} and {len(numbers) - MAX_NAMED} more"
+    return ", ".join(numbers)

@@ -1,0 +1,132 @@
+"""`fshunt config check` asks the switches whether a first call would ring phones."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from fshunt.simulator.dialplan.routing import shipped
+from fshunt.simulator.switch import SimulatedSwitch
+from tests.support.threaded_switch import simulated_switch
+
+
+class Setting:
+    """How the switch is set: which users and phones it has, and where its dialplan leads pilots."""
+
+    def __init__(self) -> None:
+        self.unknown: list[str] = []
+        self.phones: list[str] = []
+        self.controllers: list[tuple[str, int]] = []
+        self.sessions = 1000
+        self.routes: dict[str, list[tuple[str, str]]] = {}
+
+    def __call__(self, switch: SimulatedSwitch):  # type: ignore[no-untyped-def]
+        switch.unknown_users.update(self.unknown)
+        switch.routes.update(self.routes)
+        switch.throttle.limit(replace(switch.throttle.limits, sessions=self.sessions))
+        switch.pilot_actions = list(shipped(self.controllers, "pbx.test", "1001")) if self.controllers else []
+        for extension in self.phones:
+            switch.phone(extension)
+        return lambda: True
+
+
+@pytest.fixture
+def setting() -> Setting:
+    return Setting()
+
+
+@pytest.fixture
+def checks(office, tmp_path, setting):
+    """Run the check at a switch with this setting, and return what it says of each part."""
+
+    def run() -> dict[str, tuple[bool, str]]:
+        with simulated_switch(tmp_path, setting) as said:
+            office.env["FSHUNT_SWITCH"] = said
+            printed = office.invoke("config", "check", "--json").stdout
+        return {each["name"]: (each["ok"], each["message"]) for each in json.loads(printed)["config"]["checks"]}
+
+    return run
+
+
+@pytest.fixture
+def daemon() -> Iterator[tuple[str, int]]:
+    """Greets as a daemon does, whoever connects."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def greet() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.sendall(b"connect\n\n")
+
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        yield listening.getsockname()
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join(10)
+
+
+def test_all_is_well(checks, setting, daemon):
+    setting.phones, setting.controllers = ["1001"], [daemon]
+    found = checks()
+    assert found["pilots"] == (True, "The loaded dialplan gives the callers of all pilots to fshunt.")
+    assert found["controllers"] == (True, f"FreeSWITCH finds fshunt at 127.0.0.1:{daemon[1]}.")
+    assert found["members"] == (True, "The directory has all members.")
+    assert found["phones"] == (True, "There are phones in each domain.")
+
+
+def test_a_pilot_without_a_dialplan(checks):
+    ok, said = checks()["pilots"]
+    assert not ok
+    assert said.startswith("Pilot 5000 is not in the loaded dialplan, context default. Callers do not get to fshunt.")
+
+
+def test_a_demonstration_stands_before_the_pilot(checks, setting, daemon):
+    setting.controllers = [daemon]
+    setting.routes = {"5000": [("answer", ""), ("playback", "silence_stream://100")]}
+    ok, said = checks()["pilots"]
+    assert not ok
+    assert said.startswith(
+        "Calls to 5000 are taken by extension ^5000$, context default, which stands before fshunt's."
+    )
+
+
+def test_no_daemon_runs_where_freeswitch_connects(checks, setting, free_port):
+    setting.controllers = [("127.0.0.1", free_port)]
+    ok, said = checks()["controllers"]
+    assert not ok
+    assert said.startswith(f"FreeSWITCH takes callers to 127.0.0.1:{free_port}, where no fshunt answers.")
+
+
+def test_a_member_whom_the_directory_has_not(checks, setting):
+    setting.unknown = ["1003"]
+    ok, said = checks()["members"]
+    assert not ok
+    assert said.startswith("The directory has no user 1003 in pbx.test.")
+
+
+def test_nobody_has_a_phone(checks):
+    ok, said = checks()["phones"]
+    assert not ok
+    assert said.startswith("No member of pbx.test has a phone that is registered. Callers go to voicemail at once.")
+
+
+def test_a_group_that_is_larger_than_the_switch(office, checks, setting):
+    office.run("group", "set", "5000", "--policy", "simultaneous")
+    setting.phones, setting.sessions = ["1001"], 3
+    ok, said = checks()["phones"]
+    assert ok, "it rings in waves"
+    assert "takes 3 calls at a time, and group 5000 rings 3 members at once." in said
+
+
+def test_without_a_switch_nobody_is_asked(office):
+    names = {each["name"] for each in json.loads(office.invoke("config", "check", "--json").stdout)["config"]["checks"]}
+    assert names.isdisjoint({"pilots", "controllers", "members", "phones"})

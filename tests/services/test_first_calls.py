@@ -1,0 +1,113 @@
+"""What a new administrator is told before the first caller finds it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from fshunt.freeswitch.dialplan_lookup import Answer
+from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.group import Group, Member
+from fshunt.services.first_calls import MAX_NAMED, Finding, member_findings, phone_findings, pilot_findings
+from fshunt.services.switch_checks import FOUND, Checked, Question
+from fshunt.settings import Settings
+
+DOMAIN = "pbx.test"
+LED_HERE = Checked(Answer.FOUND, "extension fshunt-pilots", controlled=True, controllers=("127.0.0.1:8084",))
+MISSING = Checked(Answer.NOT_FOUND, "in context default")
+
+
+def group(pilot: str, *members: str, domain: str = DOMAIN) -> Group:
+    listed = [Member(id=at, position=at, address=parse_member(text)) for at, text in enumerate(members, 1)]
+    return Group(id=int(pilot), domain=domain, pilot=pilot, members=tuple(listed))
+
+
+class Switches:
+    """Answers by the first argument of a question, and notes what it was asked."""
+
+    def __init__(self, answers: Mapping[str, Checked], otherwise: Checked) -> None:
+        self.answers, self.otherwise = answers, otherwise
+        self.asked: list[tuple[str, ...]] = []
+
+    def __call__(self, questions: Sequence[Question]) -> list[Checked]:
+        self.asked += [each.check().arguments for each in questions]
+        return [self.answers.get(each.arguments[0], self.otherwise) for each in questions]
+
+
+def pilots(answers: Mapping[str, Checked], *numbers: str) -> tuple[Finding, ...]:
+    return pilot_findings([group(each) for each in numbers], Settings(), Switches(answers, LED_HERE)).findings
+
+
+def test_pilots_that_lead_to_fshunt_are_no_finding() -> None:
+    found = pilot_findings([group("5000"), group("5001")], Settings(), Switches({}, LED_HERE))
+    assert found.findings == ()
+    assert found.controllers == ("127.0.0.1:8084",)
+
+
+def test_pilots_that_are_not_in_the_dialplan_are_one_finding() -> None:
+    (one,) = pilots({"5001": MISSING}, "5000", "5001")
+    assert one.what == "Pilot 5001 is not in the loaded dialplan, context default."
+    assert "`fshunt dialplan --out FILE`" in one.mend
+    (two,) = pilots({"5001": MISSING, "5000": MISSING}, "5000", "5001")
+    assert two.what == "Pilots 5000, 5001 are not in the loaded dialplan, context default."
+    numbers = [str(5000 + number) for number in range(MAX_NAMED + 3)]
+    (many,) = pilots(dict.fromkeys(numbers, MISSING), *numbers)
+    assert f"{numbers[MAX_NAMED - 1]} and 3 more" in many.what
+    assert numbers[MAX_NAMED] not in many.what
+
+
+def test_what_stands_before_a_pilot_is_named() -> None:
+    (one,) = pilots({"5000": Checked(Answer.FOUND, "extension ivr_demo, context default")}, "5000")
+    assert one.is_problem
+    assert one.what == "Calls to 5000 are taken by extension ivr_demo, context default, which stands before fshunt's."
+    assert "`fshunt group renumber 5000 NEW`" in one.mend
+
+
+def test_a_pilot_that_cannot_be_looked_for_is_no_finding() -> None:
+    assert pilots({"5000": Checked(Answer.UNKNOWN, "it depends")}, "5000") == ()
+
+
+def test_members_without_a_user_are_named_by_domain() -> None:
+    groups = [
+        group("5000", "1001", "1007", "+14155550123@carrier"),
+        group("5001", "1007", "1008"),
+        group("6000", "1007", domain="other.test"),
+    ]
+    switches = Switches({"1007": MISSING, "1008": MISSING}, FOUND)
+    found = member_findings(groups, switches)
+    assert sorted(switches.asked) == [
+        ("1001", DOMAIN),
+        ("1007", "other.test"),
+        ("1007", DOMAIN),
+        ("1008", DOMAIN),
+    ], "each once, and no external number"
+    assert [each.what for each in found] == [
+        "The directory has no user 1007 in other.test.",
+        f"The directory has no users 1007, 1008 in {DOMAIN}.",
+    ]
+    assert "`fshunt member remove 6000 1007 --domain other.test`" in found[0].mend
+
+
+@pytest.mark.parametrize(
+    ("phones", "said"),
+    [
+        ({("1001", DOMAIN)}, None),
+        ({("1001", "192.0.2.5")}, None),
+        (set(), "No member of pbx.test has a phone that is registered."),
+        ({("1009", "sip.test")}, "No member of pbx.test has a phone that is registered."),
+        (
+            {("1001", "sip.test"), ("1009", DOMAIN)},
+            (
+                "No member of pbx.test has a phone that is registered there; phones of these numbers are registered in "
+                "sip.test."
+            ),
+        ),
+    ],
+    ids=["there", "at an address", "none", "others elsewhere", "elsewhere"],
+)
+def test_a_domain_of_which_no_member_has_a_phone(phones: set[tuple[str, str]], said: str | None) -> None:
+    found = list(phone_findings([group("5000", "1001", "1002"), group("5001")], phones))
+    assert [each.what for each in found] == ([] if said is None else [said])
+    if said is not None and "sip.test" in said:
+        assert "`fshunt domain rename pbx.test sip.test`" in found[0].mend
