@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import click
 
-from fshunt.cli import output, params
+from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
-from fshunt.services import boards, groups
-from fshunt.services.boards import Board
-from fshunt.services.serialize import board_json
+
+if TYPE_CHECKING:
+    from fshunt.services.boards import Board
 
 TITLES = ("board", "group", "name", "added", "state")
 MAX_DAYS = 3650
@@ -44,15 +45,15 @@ def add(app: App, pilot: str, name: str, days: int | None) -> None:
     """
     expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
     with app.writing() as (session, domain):
-        made, secret = boards.add_board(session, domain, pilot, name, expires_at=expires_at)
-    link = boards.link_of(secret, app.settings.web_address)
+        made, secret = late.boards.add_board(session, domain, pilot, name, expires_at=expires_at)
+    link = late.boards.link_of(secret, app.settings.web_address)
 
     def page() -> None:
         until = "until it is revoked" if expires_at is None else f"until {output.local(expires_at)}"
         output.say(link)
         output.say(f"Board {made.id} of {made.pilot}, {until}. The address is not shown again.")
 
-    app.show("board", lambda: board_json(made, link), page)
+    app.show("board", lambda: late.serialize.board_json(made, link), page)
 
 
 @board.command("list", example="fshunt board list 5000")
@@ -62,10 +63,10 @@ def list_(app: App, pilot: str | None) -> None:
     """List boards, also those that have expired."""
     if pilot is None:
         with app.reading_all() as (session, domains):
-            found = [each for each in boards.list_boards(session) if each.domain in domains]
+            found = [each for each in late.boards.list_boards(session) if each.domain in domains]
     else:
         with app.reading() as (session, domain):
-            found = boards.list_boards(session, group_ids=[groups.get_group(session, domain, pilot).id])
+            found = late.boards.list_boards(session, group_ids=[late.groups.get_group(session, domain, pilot).id])
 
     def page() -> None:
         if found:
@@ -73,7 +74,7 @@ def list_(app: App, pilot: str | None) -> None:
         else:
             output.say("No boards yet.")
 
-    app.show("boards", lambda: [board_json(each) for each in found], page)
+    app.show("boards", lambda: [late.serialize.board_json(each) for each in found], page)
 
 
 @board.command("revoke", example="fshunt board revoke 3")
@@ -85,9 +86,9 @@ def revoke(app: App, board_id: int) -> None:
     BOARD is its number in `fshunt board list`.
     """
     with app.writing_all() as session:
-        ended = boards.revoke_board(session, board_id)
+        ended = late.boards.revoke_board(session, board_id)
     sentence = f"Board {ended.id} of {ended.pilot} ({ended.name}) shows nothing any more."
-    app.show("board", lambda: board_json(ended), lambda: output.say(sentence))
+    app.show("board", lambda: late.serialize.board_json(ended), lambda: output.say(sentence))
 
 
 def _row(each: Board, now: datetime) -> tuple[str, ...]:

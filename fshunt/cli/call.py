@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
+from typing import TYPE_CHECKING
 
 import click
 
-from fshunt.cli import output, params
+from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
-from fshunt.cli.call_page import print_call
 from fshunt.cli.times import parse_since
-from fshunt.db.models import CallRecord
-from fshunt.db.queries import calls
 from fshunt.errors import UsageError
-from fshunt.services import pruning
-from fshunt.services.call_story import caller_words, result_words, whole_uuid
-from fshunt.services.serialize import call_json, pruned_json, whole_call_json
+
+if TYPE_CHECKING:
+    from fshunt.db.models import CallRecord
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100_000
@@ -60,9 +58,9 @@ def list_(app: App, pilot: str | None, since: str | None, limit: int, failed: bo
     start = parse_since(since, datetime.now(UTC)) if since is not None else None
     domain = app.given_domain or app.settings.default_domain
     with app.store.reading() as session:
-        found = calls.list_calls(session, domain, pilot, start, limit, failed=failed)
+        found = late.calls.list_calls(session, domain, pilot, start, limit, failed=failed)
         if not found and (pilot or app.given_domain):
-            calls.check_known(session, domain, pilot)
+            late.calls.check_known(session, domain, pilot)
 
     def page() -> None:
         if found:
@@ -70,14 +68,21 @@ def list_(app: App, pilot: str | None, since: str | None, limit: int, failed: bo
         else:
             output.say("No calls match." if pilot or start or failed else "No calls yet.")
 
-    app.show("calls", lambda: [call_json(record) for record in found], page)
+    app.show("calls", lambda: [late.serialize.call_json(record) for record in found], page)
 
 
 def _row(record: CallRecord) -> tuple[str, ...]:
     ended = record.ended_at
     seconds = "" if ended is None else f"{(ended - record.started_at).total_seconds():.0f}"
     started = output.local(record.started_at)
-    return started, record.pilot, caller_words(record), _short(result_words(record)), seconds, record.uuid
+    return (
+        started,
+        record.pilot,
+        late.call_story.caller_words(record),
+        _short(late.call_story.result_words(record)),
+        seconds,
+        record.uuid,
+    )
 
 
 def _short(words: str) -> str:
@@ -96,8 +101,12 @@ def show(app: App, uuid: str) -> None:
     begins with a hyphen stands after `--`.
     """
     with app.store.reading() as session:
-        newest, *earlier = calls.show_call(session, whole_uuid(session, uuid))
-        app.show("call", lambda: whole_call_json(newest, earlier), lambda: print_call(newest, earlier))
+        newest, *earlier = late.calls.show_call(session, late.call_story.whole_uuid(session, uuid))
+        app.show(
+            "call",
+            lambda: late.serialize.whole_call_json(newest, earlier),
+            lambda: late.call_page.print_call(newest, earlier),
+        )
 
 
 @call.command("prune", example="fshunt call prune --older-than 90d")
@@ -120,6 +129,6 @@ def prune(app: App, older_than: str) -> None:
     if now - before < SHORTEST_AGE:
         raise UsageError(f"`--older-than {older_than}` is less than a day ago: use 1d or more.")
     with output.progress("Removed {} calls so far") as progress:
-        removed = pruning.prune(app.store, before, sleep, monotonic, progress)
+        removed = late.pruning.prune(app.store, before, sleep, monotonic, progress)
     sentence = f"Removed {removed} calls that began before {output.local(before)}."
-    app.show("pruned", lambda: pruned_json(before, removed), lambda: output.say(sentence))
+    app.show("pruned", lambda: late.serialize.pruned_json(before, removed), lambda: output.say(sentence))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from fshunt.cli import output
+from fshunt.cli import late, output
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
-from fshunt.cli.checks import all_checks
-from fshunt.cli.checks_at_switches import Check
 from fshunt.settings import DEFAULT_FILE, ROWS, LoadedSettings
+
+if TYPE_CHECKING:
+    from fshunt.cli.checks_at_switches import Check
 
 MARKS = {True: "OK", False: "PROBLEM"}
 
@@ -32,7 +33,7 @@ def check(app: App) -> int:
     problem.
     """
     loaded = app.loaded
-    checks = all_checks(app)
+    checks = late.checks.all_checks(app)
     for warning in loaded.warnings():
         app.warn(warning)
     app.show("config", lambda: _json(loaded, checks), lambda: _print(loaded, checks))

@@ -6,11 +6,9 @@ from typing import Any
 
 import click
 
-from fshunt.cli import output
+from fshunt.cli import late, output
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
-from fshunt.cli.checks import check_database
-from fshunt.db import migrate
 from fshunt.settings import hide_password
 
 
@@ -31,7 +29,7 @@ def upgrade(app: App) -> None:
     """
     url, shown = app.settings.database_url, hide_password(app.settings.database_url)
     done: list[str] = []
-    migrate.upgrade(url, report=done.append if app.as_json else output.say)
+    late.migrate.upgrade(url, report=done.append if app.as_json else output.say)
     message = f"The database {shown} is up to date."
     app.show("database", lambda: _json(shown, True, message, done), lambda: output.say(message))
 
@@ -47,7 +45,7 @@ def check(app: App) -> int:
 
     It must be up to date and writable: a write is tried and rolled back. The exit code is 1 if not.
     """
-    found = check_database(app.settings)
+    found = late.checks.check_database(app.settings)
     shown = hide_password(app.settings.database_url)
     say = output.say if found.ok else output.error
     app.show("database", lambda: _json(shown, found.ok, found.message, []), lambda: say(found.message))

@@ -11,14 +11,12 @@ from typing import Any
 
 import click
 
-from fshunt.cli import output
+from fshunt.cli import late, output
 from fshunt.cli.app import App
 from fshunt.cli.base import NounCommand, pass_app
-from fshunt.db.queries.rows import domain_names
 from fshunt.errors import FshuntError
 from fshunt.freeswitch.dialplan import write_dialplan
 from fshunt.hunting.group import Group
-from fshunt.services.groups import list_groups
 
 FILE_MODE = 0o644
 """FreeSWITCH runs as another user and reads the file; nothing in it is secret."""
@@ -45,10 +43,10 @@ def dialplan(app: App, out: Path | None) -> None:
     settings = app.settings
     named = app.given_domain or settings.default_domain
     with app.store.reading() as session:
-        known = domain_names(session)
+        known = late.rows.domain_names(session)
         several = len(known) > 1
         domains = [named] if named else known
-        groups = [group for domain in domains for group in list_groups(session, domain)]
+        groups = [group for domain in domains for group in late.groups.list_groups(session, domain)]
     text = write_dialplan(
         groups,
         controllers=[str(address) for address in settings.controllers],

@@ -7,37 +7,27 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from time import sleep
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from sqlalchemy.orm import Session
 
-from fshunt.cli import output, params
+from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
-from fshunt.cli.forecast_page import print_forecast
-from fshunt.cli.group_page import open_words, print_group, print_hours, warn_of, zone_of
 from fshunt.cli.limits import limits
 from fshunt.cli.options import given_group, group_options
 from fshunt.cli.times import host_zone
-from fshunt.db.queries.queue import queued_in
-from fshunt.db.queries.rows import domain_names
 from fshunt.errors import UsageError
 from fshunt.hunting.group import Group
 from fshunt.hunting.hours_text import parse_week
-from fshunt.services import groups, member_states
-from fshunt.services import hours as services
-from fshunt.services.destination_checks import CASES, check_places
-from fshunt.services.forecast import forecast_json, next_caller
-from fshunt.services.groups import GroupDetails, details_of
 from fshunt.services.moments import parse_length, parse_until
-from fshunt.services.serialize import group_json
-from fshunt.services.switch_checks import on_all
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from fshunt.services.groups import GroupDetails
 
 LIST_TITLES = ("pilot", "name", "policy", "ring time", "members", "state")
-
-PLACES = {"voicemail", "transfer_context", *CASES}
-"""The fields that say where callers are sent."""
 
 zone_option = click.option(
     "--time-zone", type=params.ZONE, metavar="ZONE", help="Time zone of the group, such as Europe/Rome."
@@ -58,29 +48,29 @@ def _checked(app: App, pilot: str, fields: dict[str, Any], *, force: bool, new: 
 
     It is done before the change, which locks the domain: a switch may take seconds to answer. Raises Conflict.
     """
-    if not PLACES & set(fields):
-        return ()
+    if not {"voicemail", "transfer_context", *late.destination_checks.CASES} & set(fields):
+        return ()  # nothing that says where callers are sent
     with app.reading() as (session, domain):
-        group = Group(id=0, domain=domain, pilot=pilot) if new else groups.get_group(session, domain, pilot)
-    changed, ask = replace(group, **fields), partial(on_all, app.settings.switch)
-    findings = check_places(changed, set(fields), app.settings, ask).check(force)
+        group = Group(id=0, domain=domain, pilot=pilot) if new else late.groups.get_group(session, domain, pilot)
+    changed, ask = replace(group, **fields), partial(late.switch_checks.on_all, app.settings.switch)
+    findings = late.destination_checks.check_places(changed, set(fields), app.settings, ask).check(force)
     for sentence in findings.warnings:
         app.warn(sentence)
     return findings.found
 
 
 def _details(session: Session, found: Group) -> GroupDetails:
-    [details] = details_of(session, [found])
+    [details] = late.groups.details_of(session, [found])
     return details
 
 
 def _show(app: App, details: GroupDetails, page: Callable[[], None]) -> None:
-    app.show("group", lambda: group_json(details, app.settings.seconds_per_ring), page)
+    app.show("group", lambda: late.serialize.group_json(details, app.settings.seconds_per_ring), page)
 
 
 def _print(app: App, details: GroupDetails, found: Sequence[str] = ()) -> None:
     """Print the page of a group, and what the switches have."""
-    print_group(details, app.settings.seconds_per_ring, checked=bool(app.settings.switch))
+    late.group_page.print_group(details, app.settings.seconds_per_ring, checked=bool(app.settings.switch))
     for sentence in found:
         output.say(sentence)
 
@@ -91,7 +81,7 @@ def _tell(app: App, details: GroupDetails, what: str, *, warn: bool = False) -> 
     def page() -> None:
         output.say(what)
         if warn:
-            warn_of(details.group)
+            late.group_page.warn_of(details.group)
 
     _show(app, details, page)
 
@@ -109,8 +99,8 @@ def add(app: App, /, pilot: str, force: bool, **options: Any) -> None:
     fields = given_group(options)
     found = _checked(app, pilot, fields, force=force, new=True)
     with app.writing() as (session, domain):
-        before = domain_names(session)
-        details = _details(session, groups.add_group(session, domain, pilot, **fields))
+        before = late.rows.domain_names(session)
+        details = _details(session, late.groups.add_group(session, domain, pilot, **fields))
         _warn_of_others(app, session, details.group)
     _warn_of_second_domain(app, domain, before)
 
@@ -123,7 +113,7 @@ def add(app: App, /, pilot: str, force: bool, **options: Any) -> None:
 
 def _warn_of_others(app: App, session: Session, group: Group) -> None:
     """Warn of what the other groups of the domain make of a group: callers may go round in circles."""
-    for warning in groups.warnings_of(session, group):
+    for warning in late.groups.warnings_of(session, group):
         app.warn(warning)
 
 
@@ -143,7 +133,9 @@ def _warn_of_second_domain(app: App, domain: str, before: Sequence[str]) -> None
 def list_(app: App) -> None:
     """List the groups of the domain."""
     with app.reading_all() as (session, domains):
-        found = details_of(session, [each for domain in domains for each in groups.list_groups(session, domain)])
+        found = late.groups.details_of(
+            session, [each for domain in domains for each in late.groups.list_groups(session, domain)]
+        )
     seconds_per_ring = app.settings.seconds_per_ring
 
     def page() -> None:
@@ -152,14 +144,14 @@ def list_(app: App) -> None:
         else:
             output.say("No groups yet: `fshunt group add PILOT --domain D` adds one.")
 
-    app.show("groups", lambda: [group_json(details, seconds_per_ring) for details in found], page)
+    app.show("groups", lambda: [late.serialize.group_json(details, seconds_per_ring) for details in found], page)
 
 
 def _list_row(found: Group, seconds_per_ring: float) -> tuple[str, ...]:
     members = " ".join(member.extension for member in found.members)
     state = "enabled" if found.enabled else "disabled"
     if found.enabled and not found.hours.is_always_open:
-        state = open_words(found, datetime.now(UTC))
+        state = late.group_page.open_words(found, datetime.now(UTC))
     return found.pilot, found.name, found.policy, found.ring_time.describe(seconds_per_ring), members, state
 
 
@@ -169,7 +161,7 @@ def _list_row(found: Group, seconds_per_ring: float) -> tuple[str, ...]:
 def show(app: App, pilot: str) -> None:
     """Show a group: settings, members, rotation and warnings."""
     with app.reading() as (session, domain):
-        details = _details(session, groups.get_group(session, domain, pilot))
+        details = _details(session, late.groups.get_group(session, domain, pilot))
         _warn_of_others(app, session, details.group)
     _show(app, details, lambda: _print(app, details))
 
@@ -190,7 +182,7 @@ def set_(app: App, /, pilot: str, force: bool, **options: Any) -> None:
         raise UsageError("Nothing to set: use an option such as --policy circular; see `fshunt group set --help`.")
     found = _checked(app, pilot, fields, force=force, new=False)
     with app.writing() as (session, domain):
-        details = _details(session, groups.set_group(session, domain, pilot, **fields))
+        details = _details(session, late.groups.set_group(session, domain, pilot, **fields))
         _warn_of_others(app, session, details.group)
     _show(app, details, lambda: _print(app, details, found))
 
@@ -213,14 +205,14 @@ def hours_(app: App, pilot: str, hours: tuple[str, ...], clear: bool, time_zone:
     if clear and hours:
         raise UsageError("Use either hours or --clear.")
     if clear:
-        _change_hours(app, lambda s, domain: services.clear_hours(s, domain, pilot))
+        _change_hours(app, lambda s, domain: late.hours.clear_hours(s, domain, pilot))
     elif hours:
         week = parse_week(hours)
-        zone = services.Zone(time_zone, host_zone())
-        _change_hours(app, lambda s, domain: services.set_hours(s, domain, pilot, week, zone))
+        zone = late.hours.Zone(time_zone, host_zone())
+        _change_hours(app, lambda s, domain: late.hours.set_hours(s, domain, pilot, week, zone))
     else:
         with app.reading() as (session, domain):
-            details = _details(session, groups.get_group(session, domain, pilot))
+            details = _details(session, late.groups.get_group(session, domain, pilot))
         _show_hours(app, details)
 
 
@@ -232,8 +224,8 @@ def _change_hours(app: App, change: Callable[[Session, str], Group]) -> None:
 
 def _show_hours(app: App, details: GroupDetails) -> None:
     def page() -> None:
-        print_hours(details.group)
-        warn_of(details.group)
+        late.group_page.print_hours(details.group)
+        late.group_page.warn_of(details.group)
 
     _show(app, details, page)
 
@@ -256,10 +248,10 @@ def closed(app: App, pilot: str, until: str | None, length: str | None, off: boo
 
     def change(session: Session, domain: str) -> Group:
         if off:
-            return services.open_group(session, domain, pilot)
-        zone = zone_of(groups.get_group(session, domain, pilot))
+            return late.hours.open_group(session, domain, pilot)
+        zone = late.group_page.zone_of(late.groups.get_group(session, domain, pilot))
         end = parse_until(until, now, zone) if until else parse_length(length, now) if length else None
-        return services.close_group(session, domain, pilot, until=end, now=now)
+        return late.hours.close_group(session, domain, pilot, until=end, now=now)
 
     _change_hours(app, change)
 
@@ -273,7 +265,7 @@ group.add_command(limits)
 def enable(app: App, pilot: str) -> None:
     """Let the group take calls again."""
     with app.writing() as (session, domain):
-        details = _details(session, groups.enable_group(session, domain, pilot, True))
+        details = _details(session, late.groups.enable_group(session, domain, pilot, True))
     _tell(app, details, f"Enabled group {pilot} of {domain}.", warn=True)
 
 
@@ -286,7 +278,7 @@ def disable(app: App, pilot: str) -> None:
     Its callers go straight to the 'unreachable' destination.
     """
     with app.writing() as (session, domain):
-        details = _details(session, groups.enable_group(session, domain, pilot, False))
+        details = _details(session, late.groups.enable_group(session, domain, pilot, False))
     _tell(app, details, f"Disabled group {pilot} of {domain}.")
 
 
@@ -300,7 +292,7 @@ def renumber(app: App, pilot: str, new: str) -> None:
     Its members, rotation and settings stay.
     """
     with app.writing() as (session, domain):
-        details = _details(session, groups.renumber_group(session, domain, pilot, new))
+        details = _details(session, late.groups.renumber_group(session, domain, pilot, new))
         _warn_of_others(app, session, details.group)
     _tell(app, details, f"Renumbered group {pilot} of {domain} to {new}.")
 
@@ -315,14 +307,18 @@ def next_(app: App, pilot: str) -> None:
     caller ends.
     """
     with app.reading() as (session, domain):
-        details = _details(session, groups.get_group(session, domain, pilot))
-        queued = len(queued_in(session, [details.group.id]).get(details.group.id, ()))
+        details = _details(session, late.groups.get_group(session, domain, pilot))
+        queued = len(late.queue.queued_in(session, [details.group.id]).get(details.group.id, ()))
     found = details.group
-    now = member_states.of_group(app.store, app.settings.database_url, found, app.settings.switch, sleep)
+    now = late.member_states.of_group(app.store, app.settings.database_url, found, app.settings.switch, sleep)
     for sentence in now.sentences:
         app.warn(sentence)
-    made = next_caller(details, now.statuses, now.at, app.settings)
-    app.show("next", lambda: forecast_json(made, found, queued), lambda: print_forecast(made, found, queued))
+    made = late.forecast.next_caller(details, now.statuses, now.at, app.settings)
+    app.show(
+        "next",
+        lambda: late.forecast.forecast_json(made, found, queued),
+        lambda: late.forecast_page.print_forecast(made, found, queued),
+    )
 
 
 @group.command("remove", example="fshunt group remove 5000")
@@ -334,7 +330,11 @@ def remove(app: App, pilot: str) -> None:
     With --json: the group as it was.
     """
     with app.writing() as (session, domain):
-        details = _details(session, groups.get_group(session, domain, pilot))
-        groups.remove_group(session, domain, pilot)
+        details = _details(session, late.groups.get_group(session, domain, pilot))
+        late.groups.remove_group(session, domain, pilot)
     sentence = f"Removed group {pilot} of {domain}; the records of its calls stay."
-    app.show("removed", lambda: group_json(details, app.settings.seconds_per_ring), lambda: output.say(sentence))
+    app.show(
+        "removed",
+        lambda: late.serialize.group_json(details, app.settings.seconds_per_ring),
+        lambda: output.say(sentence),
+    )

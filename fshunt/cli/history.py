@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from fshunt.cli import output, params
+from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounCommand, pass_app
-from fshunt.services import audit, groups
-from fshunt.services.audit import Change, ChangeKind, Entrance
-from fshunt.services.serialize import change_json
-from fshunt.services.undo import undo as undo_change
+
+if TYPE_CHECKING:
+    from fshunt.services.audit import Change
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 10_000
 TITLES = ("change", "when", "who", "what", "values")
 
-DONE = {ChangeKind.ADD: "added", ChangeKind.SET: "set", ChangeKind.MOVE: "moved", ChangeKind.REMOVE: "removed"}
+DONE = {"add": "added", "set": "set", "move": "moved", "remove": "removed"}
 TELLING = ("name", "members", "position", "role", "reason", "until", "user", "scopes", "expires_at", "caller")
 """What is shown of something that was added or removed; the JSON has all."""
 
@@ -44,12 +43,12 @@ def history(app: App, pilot: str | None, limit: int) -> None:
     """
     if pilot is None:
         with app.store.reading() as session:
-            found = audit.history(session, domain=app.given_domain, limit=limit)
+            found = late.audit.history(session, domain=app.given_domain, limit=limit)
     else:
         with app.reading() as (session, domain):
-            found = audit.history(session, domain=domain, pilot=pilot, limit=limit)
+            found = late.audit.history(session, domain=domain, pilot=pilot, limit=limit)
             if not found:
-                groups.get_group(session, domain, pilot)  # or there was never such a group
+                late.groups.get_group(session, domain, pilot)  # or there was never such a group
 
     def page() -> None:
         if found:
@@ -57,7 +56,7 @@ def history(app: App, pilot: str | None, limit: int) -> None:
         else:
             output.say("No changes yet.")
 
-    app.show("changes", lambda: [change_json(each) for each in found], page)
+    app.show("changes", lambda: [late.serialize.change_json(each) for each in found], page)
 
 
 @click.command("undo", cls=NounCommand, example="fshunt undo 42")
@@ -70,12 +69,12 @@ def undo(app: App, change: int) -> None:
     since. An undo is a change too, and can be undone.
     """
     with app.writing_all() as session:
-        made = undo_change(session, change, shared_members=app.settings.shared_members)
+        made = late.undo.undo(session, change, shared_members=app.settings.shared_members)
 
     def page() -> None:
         output.say(f"Change {change} is undone by change {made.id}: {_what(made)}{_colon(_values(made))}.")
 
-    app.show("change", lambda: change_json(made), page)
+    app.show("change", lambda: late.serialize.change_json(made), page)
 
 
 def _row(change: Change) -> tuple[str, ...]:
@@ -85,7 +84,7 @@ def _row(change: Change) -> tuple[str, ...]:
 
 
 def _who(change: Change) -> str:
-    if change.entrance is Entrance.DAEMON:
+    if change.entrance is late.audit.Entrance.DAEMON:
         return change.actor
     where = change.entrance.value.replace("-", " ")
     return f"{change.actor} ({', '.join(filter(None, (where, change.address)))})"
@@ -106,7 +105,7 @@ def _values(change: Change) -> str:
 
 
 def _name(name: str) -> str:
-    return name if name.startswith(audit.HOLIDAY) else name.replace("_", " ")
+    return name if name.startswith(late.audit.HOLIDAY) else name.replace("_", " ")
 
 
 def _word(value: Any) -> str:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from sqlalchemy.orm import Session
 
-from fshunt.cli import output, params
+from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
-from fshunt.cli.group_page import print_holidays, zone_of
 from fshunt.cli.times import host_zone
 from fshunt.errors import UsageError
 from fshunt.hunting.group import Group
 from fshunt.hunting.hours import Holiday, Interval
 from fshunt.hunting.hours_text import parse_days, parse_intervals
-from fshunt.services import groups, hours
-from fshunt.services.cluster_health import count
-from fshunt.services.groups import details_of
-from fshunt.services.holiday_file import MAX_BYTES, read_holidays
-from fshunt.services.hours import Zone
-from fshunt.services.serialize import group_json, holiday_json, imported_json
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 Days = tuple[date, date]
 
@@ -46,8 +42,10 @@ def holiday() -> None:
 
 def _tell(app: App, session: Session, changed: Group, what: str) -> None:
     """Print one line on what was done; in JSON, the group as it is now."""
-    [details] = details_of(session, [changed])
-    app.show("group", lambda: group_json(details, app.settings.seconds_per_ring), lambda: output.say(what))
+    [details] = late.groups.details_of(session, [changed])
+    app.show(
+        "group", lambda: late.serialize.group_json(details, app.settings.seconds_per_ring), lambda: output.say(what)
+    )
 
 
 @holiday.command("add", example="fshunt holiday add 5000 2026-12-24 'Christmas Eve' --hours 08:00-12:00")
@@ -72,7 +70,7 @@ def add(
     """
     new = Holiday(name, *days, open_at or ())
     with app.writing() as (session, domain):
-        changed = hours.add_holiday(session, domain, pilot, new, Zone(time_zone, host_zone()))
+        changed = late.hours.add_holiday(session, domain, pilot, new, late.hours.Zone(time_zone, host_zone()))
         _tell(app, session, changed, f"Added holiday {name} to group {pilot} of {domain}.")
 
 
@@ -82,15 +80,15 @@ def add(
 def list_(app: App, pilot: str) -> None:
     """List a group's holidays in order."""
     with app.reading() as (session, domain):
-        found = groups.get_group(session, domain, pilot).hours.holidays
+        found = late.groups.get_group(session, domain, pilot).hours.holidays
 
     def page() -> None:
         if found:
-            print_holidays(found)
+            late.group_page.print_holidays(found)
         else:
             output.say(f"Group {pilot} has no holidays: `fshunt holiday add {pilot} DAYS NAME` adds one.")
 
-    app.show("holidays", lambda: [holiday_json(each) for each in found], page)
+    app.show("holidays", lambda: [late.serialize.holiday_json(each) for each in found], page)
 
 
 @holiday.command("remove", example="fshunt holiday remove 5000 2026-12-25")
@@ -101,7 +99,7 @@ def list_(app: App, pilot: str) -> None:
 def remove(app: App, pilot: str, days: Days, name: str | None) -> None:
     """Remove a holiday; NAME it where several are of the same days."""
     with app.writing() as (session, domain):
-        changed = hours.remove_holiday(session, domain, pilot, *days, name)
+        changed = late.hours.remove_holiday(session, domain, pilot, *days, name)
         _tell(app, session, changed, f"Removed the holiday from group {pilot} of {domain}.")
 
 
@@ -118,25 +116,27 @@ def import_(app: App, pilot: str, file: Path, time_zone: str | None) -> None:
     """
     content = _content(file)
     with app.writing() as (session, domain):
-        zone = Zone(time_zone, host_zone())
-        today = datetime.now(UTC).astimezone(zone_of(groups.get_group(session, domain, pilot))).date()
-        found = read_holidays(content, today)
-        imported = hours.import_holidays(session, domain, pilot, found.holidays, zone)
+        zone = late.hours.Zone(time_zone, host_zone())
+        of_group = late.group_page.zone_of(late.groups.get_group(session, domain, pilot))
+        today = datetime.now(UTC).astimezone(of_group).date()
+        found = late.holiday_file.read_holidays(content, today)
+        imported = late.hours.import_holidays(session, domain, pilot, found.holidays, zone)
     for name in found.left_out:
         app.warn(f"{name} was left out: its days cannot be told.")
 
     def page() -> None:
         known = f"; {imported.known} of the file already there" if imported.known else ""
-        output.say(f"Added {count(len(imported.added), 'holiday')} to group {pilot} of {domain}{known}.")
+        added = late.cluster_health.count(len(imported.added), "holiday")
+        output.say(f"Added {added} to group {pilot} of {domain}{known}.")
         if imported.added:
-            print_holidays(imported.added)
+            late.group_page.print_holidays(imported.added)
 
-    app.show("imported", lambda: imported_json(imported, found.left_out), page)
+    app.show("imported", lambda: late.serialize.imported_json(imported, found.left_out), page)
 
 
 def _content(file: Path) -> bytes:
     try:
         with file.open("rb") as opened:
-            return opened.read(MAX_BYTES + 1)
+            return opened.read(late.holiday_file.MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}.") from None

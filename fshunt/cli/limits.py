@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from fshunt.cli import output, params
+from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounCommand, pass_app
 from fshunt.cli.options import Cleared, limit_options
@@ -15,9 +15,6 @@ from fshunt.errors import UsageError
 from fshunt.hunting.group import Group
 from fshunt.hunting.group_fields import model_values
 from fshunt.hunting.limits import LIMIT_FIELDS, NO_LIMITS, Limits
-from fshunt.services import groups
-from fshunt.services import limits as services
-from fshunt.services.serialize import limits_json
 
 
 @click.command(
@@ -39,19 +36,19 @@ def limits(app: App, /, pilot: str, clear: bool, **options: Any) -> None:
         raise UsageError("Use either --clear or other options.")
     if not (clear or given):
         with app.reading() as (session, domain):
-            found = groups.get_group(session, domain, pilot)
-            _show(app, found, services.limits_of(session, found), _beyond(app, session, found))
+            found = late.groups.get_group(session, domain, pilot)
+            _show(app, found, late.limits.limits_of(session, found), _beyond(app, session, found))
         return
     with app.writing() as (session, domain):
-        found = groups.lock_group(session, domain, pilot)
-        wanted = NO_LIMITS if clear else replace(services.limits_of(session, found), **given)
-        services.set_limits(session, domain, pilot, wanted)
+        found = late.groups.lock_group(session, domain, pilot)
+        wanted = NO_LIMITS if clear else replace(late.limits.limits_of(session, found), **given)
+        late.limits.set_limits(session, domain, pilot, wanted)
         beyond = _beyond(app, session, found)
     _show(app, found, wanted, beyond)
 
 
 def _beyond(app: App, session: Any, found: Group) -> list[str]:
-    return services.beyond_by_now(session, found, app.settings.seconds_per_ring)
+    return late.limits.beyond_by_now(session, found, app.settings.seconds_per_ring)
 
 
 def _show(app: App, found: Group, limits: Limits, beyond: list[str]) -> None:
@@ -62,7 +59,7 @@ def _show(app: App, found: Group, limits: Limits, beyond: list[str]) -> None:
         output.say(f"Limits of group {found.pilot}, {found.domain}", bold=True)
         output.facts(_facts(limits))
 
-    app.show("limits", lambda: limits_json(found, limits), page)
+    app.show("limits", lambda: late.serialize.limits_json(found, limits), page)
 
 
 def _facts(limits: Limits) -> list[tuple[str, str]]:

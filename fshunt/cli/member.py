@@ -6,25 +6,24 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from time import sleep
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from sqlalchemy.orm import Session
 
-from fshunt.cli import output, params
+from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
-from fshunt.cli.group_page import print_members, state_words, warn_of
 from fshunt.cli.options import given_member, member_options
 from fshunt.errors import UsageError
 from fshunt.hunting.addresses import MemberAddress
 from fshunt.hunting.availability import MemberState
 from fshunt.hunting.group import Group, Member
-from fshunt.services import groups, member_states, members
-from fshunt.services.groups import details_of
-from fshunt.services.member_states import StateOfMember
 from fshunt.services.moments import parse_length, parse_until, shown_until
-from fshunt.services.serialize import block_json, group_json, member_json, member_state_json
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from fshunt.services.member_states import StateOfMember
 
 pilot_argument = click.argument("pilot", type=params.PILOT)
 _LOOKS_EXTERNAL = re.compile(r"\+[0-9]{7,}", re.ASCII)
@@ -45,15 +44,15 @@ def member() -> None:
 def _change(app: App, done: str, change: Callable[[Session, str], Group]) -> None:
     """Change a group's members, and show them as they are now; in JSON, their group."""
     with app.writing() as (session, domain):
-        [details] = details_of(session, [change(session, domain)])
+        [details] = late.groups.details_of(session, [change(session, domain)])
     changed, seconds_per_ring = details.group, app.settings.seconds_per_ring
 
     def page() -> None:
         output.say(f"{done}; group {changed.pilot} of {changed.domain} is now:")
-        print_members(changed, seconds_per_ring)
-        warn_of(changed)
+        late.group_page.print_members(changed, seconds_per_ring)
+        late.group_page.warn_of(changed)
 
-    app.show("group", lambda: group_json(details, seconds_per_ring), page)
+    app.show("group", lambda: late.serialize.group_json(details, seconds_per_ring), page)
 
 
 @member.command("add", example="fshunt member add 5000 1001 1002 +14155550123@carrier --rings 4")
@@ -73,7 +72,7 @@ def add(app: App, /, pilot: str, ext: tuple[MemberAddress, ...], at: int | None,
 
     def adding(session: Session, domain: str) -> Group:
         shared = domain in app.settings.shared_members
-        return members.add_members(session, domain, pilot, list(ext), at=at, shared=shared, **fields)
+        return late.members.add_members(session, domain, pilot, list(ext), at=at, shared=shared, **fields)
 
     for address in ext:
         if not address.external and _LOOKS_EXTERNAL.fullmatch(address.number):
@@ -91,8 +90,8 @@ def list_(app: App, pilot: str) -> None:
     knows which members are blocked, disabled, in wrap-up or claimed by a hunt.
     """
     with app.reading() as (session, domain):
-        found = groups.get_group(session, domain, pilot)
-    now = member_states.of_group(app.store, app.settings.database_url, found, app.settings.switch, sleep)
+        found = late.groups.get_group(session, domain, pilot)
+    now = late.member_states.of_group(app.store, app.settings.database_url, found, app.settings.switch, sleep)
     for sentence in now.sentences:
         app.warn(sentence)
     seconds_per_ring = app.settings.seconds_per_ring
@@ -101,11 +100,12 @@ def list_(app: App, pilot: str) -> None:
         if not found.members:
             output.say(f"Group {pilot} has no members: `fshunt member add {pilot} EXT` adds one.")
         words = {each.id: _state_words(each, now.states[each.id], now.at) for each in found.members}
-        print_members(found, seconds_per_ring, words)
+        late.group_page.print_members(found, seconds_per_ring, words)
 
     def values() -> list[dict[str, Any]]:
         return [
-            member_json(each, found, seconds_per_ring) | member_state_json(now.states[each.id])
+            late.serialize.member_json(each, found, seconds_per_ring)
+            | late.serialize.member_state_json(now.states[each.id])
             for each in found.members
         ]
 
@@ -113,7 +113,7 @@ def list_(app: App, pilot: str) -> None:
 
 
 def _state_words(each: Member, state: StateOfMember, now: datetime) -> str:
-    shown = state_words(each, state)
+    shown = late.group_page.state_words(each, state)
     if state.other:
         shown += f" with {state.other}" if state.word is MemberState.ON_CALL else f" for {state.other}"
     if state.word is MemberState.BLOCKED and state.detail:
@@ -136,7 +136,7 @@ def _clock(when: datetime, now: datetime) -> str:
 @pass_app
 def remove(app: App, pilot: str, ext: MemberAddress) -> None:
     """Remove a member from a group; the members behind move up."""
-    _change(app, f"Removed {ext}", lambda s, domain: members.remove_member(s, domain, pilot, ext))
+    _change(app, f"Removed {ext}", lambda s, domain: late.members.remove_member(s, domain, pilot, ext))
 
 
 @member.command("move", example="fshunt member move 5000 1003 1")
@@ -149,7 +149,7 @@ def move(app: App, pilot: str, ext: MemberAddress, position: int) -> None:
     _change(
         app,
         f"Moved {ext} to position {position}",
-        lambda s, domain: members.move_member(s, domain, pilot, ext, position),
+        lambda s, domain: late.members.move_member(s, domain, pilot, ext, position),
     )
 
 
@@ -167,7 +167,7 @@ def set_(app: App, /, pilot: str, ext: MemberAddress, group_ring: bool, **option
     fields = given_member(options, group_ring=group_ring)
     if not fields:
         raise UsageError("Nothing to set: use an option such as --rings 4; see `fshunt member set --help`.")
-    _change(app, f"Changed {ext}", lambda s, domain: members.set_member(s, domain, pilot, ext, **fields))
+    _change(app, f"Changed {ext}", lambda s, domain: late.members.set_member(s, domain, pilot, ext, **fields))
 
 
 @member.command("enable", example="fshunt member enable 5000 1003")
@@ -176,7 +176,7 @@ def set_(app: App, /, pilot: str, ext: MemberAddress, group_ring: bool, **option
 @pass_app
 def enable(app: App, pilot: str, ext: MemberAddress) -> None:
     """Ring the member again."""
-    _change(app, f"Enabled {ext}", lambda s, domain: members.enable_member(s, domain, pilot, ext, True))
+    _change(app, f"Enabled {ext}", lambda s, domain: late.members.enable_member(s, domain, pilot, ext, True))
 
 
 @member.command("disable", example="fshunt member disable 5000 1003")
@@ -188,7 +188,7 @@ def disable(app: App, pilot: str, ext: MemberAddress) -> None:
 
     It keeps its position.
     """
-    _change(app, f"Disabled {ext}", lambda s, domain: members.enable_member(s, domain, pilot, ext, False))
+    _change(app, f"Disabled {ext}", lambda s, domain: late.members.enable_member(s, domain, pilot, ext, False))
 
 
 @member.command("block", example="fshunt member block 1003 --until 13:00")
@@ -206,10 +206,10 @@ def block(app: App, ext: str, until: str | None, length: str | None) -> None:
     now = datetime.now(UTC)
     end = parse_until(until, now) if until else parse_length(length, now) if length else None
     with app.writing() as (session, domain):
-        pilots = members.block(session, domain, ext, True, until=end, now=now)
+        pilots = late.members.block(session, domain, ext, True, until=end, now=now)
     when = f" until {shown_until(end, now)}" if end else ""
     sentence = f"{ext} is blocked in all groups of {domain}{when}."
-    app.show("block", lambda: block_json(domain, ext, True, pilots, end), lambda: output.say(sentence))
+    app.show("block", lambda: late.serialize.block_json(domain, ext, True, pilots, end), lambda: output.say(sentence))
 
 
 @member.command("unblock", example="fshunt member unblock 1003")
@@ -218,6 +218,6 @@ def block(app: App, ext: str, until: str | None, length: str | None) -> None:
 def unblock(app: App, ext: str) -> None:
     """Ring EXT again in all groups."""
     with app.writing() as (session, domain):
-        pilots = members.block(session, domain, ext, False)
+        pilots = late.members.block(session, domain, ext, False)
     sentence = f"{ext} is no longer blocked in {domain}."
-    app.show("block", lambda: block_json(domain, ext, False, pilots), lambda: output.say(sentence))
+    app.show("block", lambda: late.serialize.block_json(domain, ext, False, pilots), lambda: output.say(sentence))

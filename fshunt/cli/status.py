@@ -6,13 +6,10 @@ from time import sleep
 
 import click
 
-from fshunt.cli import running
+from fshunt.cli import late
 from fshunt.cli.app import App
 from fshunt.cli.base import NounCommand, pass_app
-from fshunt.cli.status_page import print_status
 from fshunt.errors import DatabaseError
-from fshunt.services import cluster_health
-from fshunt.services.serialize import nothing_known_json, status_json
 
 
 @click.command("status", cls=NounCommand, example="fshunt status")
@@ -25,14 +22,14 @@ def status(app: App) -> int:
     no daemon is alive.
     """
     try:
-        found = cluster_health.look(app.store, app.settings.database_url, sleep)
+        found = late.cluster_health.look(app.store, app.settings.database_url, sleep)
     except DatabaseError as error:
-        sentences = [str(error), running.without_its_file(app.settings)]
+        sentences = [str(error), late.running.without_its_file(app.settings)]
         error = DatabaseError(" ".join(filter(None, sentences)))
         if not app.as_json:
             raise error from None
-        problem = cluster_health.unreadable(str(error))
-        app.show("status", lambda: nothing_known_json(problem), lambda: None)
+        problem = late.cluster_health.unreadable(str(error))
+        app.show("status", lambda: late.serialize.nothing_known_json(problem), lambda: None)
         return error.exit_code
-    app.show("status", lambda: status_json(found), lambda: print_status(found))
+    app.show("status", lambda: late.serialize.status_json(found), lambda: late.status_page.print_status(found))
     return 0 if found.living else 1

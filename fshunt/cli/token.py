@@ -6,11 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from fshunt.cli import output, params
+from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
-from fshunt.services import accounts
-from fshunt.services.serialize import token_json
 from fshunt.services.users import Scope, Token
 
 TITLES = ("token", "user", "name", "scopes", "state", "last used")
@@ -55,13 +53,13 @@ def add(app: App, user: str, name: str, scopes: tuple[str, ...], days: int) -> N
     """
     expires_at = datetime.now(UTC) + timedelta(days=days)
     with app.writing_all() as session:
-        made, secret = accounts.add_token(session, user, name, map(Scope, scopes), expires_at=expires_at)
+        made, secret = late.accounts.add_token(session, user, name, map(Scope, scopes), expires_at=expires_at)
 
     def page() -> None:
         output.say(secret)
         output.say(f"Token {made.id} of {made.user}, until {output.local(expires_at)}. It is not shown again.")
 
-    app.show("token", lambda: token_json(made) | {"secret": secret}, page)
+    app.show("token", lambda: late.serialize.token_json(made) | {"secret": secret}, page)
 
 
 @token.command("list", example="fshunt token list ana")
@@ -70,7 +68,7 @@ def add(app: App, user: str, name: str, scopes: tuple[str, ...], days: int) -> N
 def list_(app: App, user: str | None) -> None:
     """List tokens, also those that no longer hold."""
     with app.store.reading() as session:
-        found = accounts.list_tokens(session, user)
+        found = late.accounts.list_tokens(session, user)
 
     def page() -> None:
         if found:
@@ -78,7 +76,7 @@ def list_(app: App, user: str | None) -> None:
         else:
             output.say("No tokens yet.")
 
-    app.show("tokens", lambda: [token_json(each) for each in found], page)
+    app.show("tokens", lambda: [late.serialize.token_json(each) for each in found], page)
 
 
 @token.command("revoke", example="fshunt token revoke 3")
@@ -90,9 +88,9 @@ def revoke(app: App, token_id: int) -> None:
     TOKEN is its number in `fshunt token list`.
     """
     with app.writing_all() as session:
-        ended = accounts.revoke_token(session, token_id)
+        ended = late.accounts.revoke_token(session, token_id)
     sentence = f"Token {ended.id} of {ended.user} ({ended.name}) no longer holds."
-    app.show("token", lambda: token_json(ended) | {"secret": None}, lambda: output.say(sentence))
+    app.show("token", lambda: late.serialize.token_json(ended) | {"secret": None}, lambda: output.say(sentence))
 
 
 def _row(each: Token, now: datetime) -> tuple[str, ...]:

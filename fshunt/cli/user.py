@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
-from sqlalchemy.orm import Session
 
-from fshunt.cli import output, params
+from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
 from fshunt.errors import UsageError
-from fshunt.services import accounts, passwords
-from fshunt.services.serialize import invitation_json, user_json
 from fshunt.services.users import Role, User
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 TITLES = ("name", "role", "looks after", "state", "since")
 name_argument = click.argument("name", type=params.USER)
@@ -54,10 +55,10 @@ def add(app: App, name: str, role: str, member: tuple[str, str] | None, no_passw
     """
     extension, domain = member or (None, None)
     with app.store.reading() as session:
-        accounts.check_new_user(session, name, Role(role), domain=domain, extension=extension)
+        late.accounts.check_new_user(session, name, Role(role), domain=domain, extension=extension)
     password_hash = None if no_password else _new_hash(name)
     with app.writing_all() as session:
-        added = accounts.add_user(
+        added = late.accounts.add_user(
             session, name, Role(role), domain=domain, extension=extension, password_hash=password_hash
         )
     _show(app, added, f"Added {added.name}, {added.role.value}.")
@@ -68,7 +69,7 @@ def add(app: App, name: str, role: str, member: tuple[str, str] | None, no_passw
 def list_(app: App) -> None:
     """List the users, what each looks after, and who cannot sign in."""
     with app.store.reading() as session:
-        found = accounts.list_users(session)
+        found = late.accounts.list_users(session)
 
     def page() -> None:
         if found:
@@ -76,7 +77,7 @@ def list_(app: App) -> None:
         else:
             output.say("No users yet: `fshunt user add NAME --role provider` adds the first.")
 
-    app.show("users", lambda: [user_json(each) for each in found], page)
+    app.show("users", lambda: [late.serialize.user_json(each) for each in found], page)
 
 
 @user.command("passwd", example="fshunt user passwd ana")
@@ -89,12 +90,12 @@ def passwd(app: App, name: str, reset_totp: bool) -> None:
     The user's sessions end, and an open invitation no longer holds.
     """
     with app.store.reading() as session:
-        found = accounts.get_user(session, name)
+        found = late.accounts.get_user(session, name)
     password_hash = _new_hash(found.name)
     with app.writing_all() as session:
         if reset_totp:
-            accounts.disable_totp(session, name)
-        changed = accounts.set_password(session, name, password_hash)
+            late.accounts.disable_totp(session, name)
+        changed = late.accounts.set_password(session, name, password_hash)
     _show(app, changed, f"The password of {changed.name} is set.")
 
 
@@ -108,14 +109,14 @@ def invite(app: App, name: str) -> None:
     `web_url`.
     """
     with app.writing_all() as session:
-        made = accounts.invite(session, name)
+        made = late.accounts.invite(session, name)
     address = app.settings.web_address
 
     def page() -> None:
         output.say(made.link(address))
         output.say(f"For {made.user.name}, once, until {output.local(made.expires_at)}.")
 
-    app.show("invitation", lambda: invitation_json(made, address), page)
+    app.show("invitation", lambda: late.serialize.invitation_json(made, address), page)
 
 
 @user.command("grant", example="fshunt user grant ben 5000")
@@ -124,7 +125,7 @@ def invite(app: App, name: str) -> None:
 @pass_app
 def grant(app: App, name: str, pilot: str) -> None:
     """Give an admin a group to look after."""
-    _of_group(app, lambda s, domain: accounts.grant(s, name, domain, pilot), "{} looks after {} now.", pilot)
+    _of_group(app, lambda s, domain: late.accounts.grant(s, name, domain, pilot), "{} looks after {} now.", pilot)
 
 
 @user.command("revoke", example="fshunt user revoke ben 5000")
@@ -133,7 +134,9 @@ def grant(app: App, name: str, pilot: str) -> None:
 @pass_app
 def revoke(app: App, name: str, pilot: str) -> None:
     """Take a group from an admin."""
-    _of_group(app, lambda s, domain: accounts.revoke(s, name, domain, pilot), "{} looks after {} no longer.", pilot)
+    _of_group(
+        app, lambda s, domain: late.accounts.revoke(s, name, domain, pilot), "{} looks after {} no longer.", pilot
+    )
 
 
 @user.command("enable", example="fshunt user enable ben")
@@ -164,13 +167,13 @@ def remove(app: App, name: str) -> None:
     What the user has changed stays in the history. The last provider cannot be removed.
     """
     with app.writing_all() as session:
-        removed = accounts.remove_user(session, name)
+        removed = late.accounts.remove_user(session, name)
     _show(app, removed, f"Removed {removed.name}.")
 
 
 def _enable(app: App, name: str, enabled: bool, done: str) -> None:
     with app.writing_all() as session:
-        changed = accounts.enable_user(session, name, enabled)
+        changed = late.accounts.enable_user(session, name, enabled)
     _show(app, changed, done.format(changed.name))
 
 
@@ -181,7 +184,7 @@ def _of_group(app: App, change: Callable[[Session, str], User], done: str, pilot
 
 
 def _show(app: App, changed: User, done: str) -> None:
-    app.show("user", lambda: user_json(changed), lambda: output.say(done))
+    app.show("user", lambda: late.serialize.user_json(changed), lambda: output.say(done))
 
 
 def _new_hash(name: str) -> str:
@@ -192,7 +195,7 @@ def _new_hash(name: str) -> str:
         given = sys.stdin.readline().rstrip("\r\n")
         if not given:
             raise UsageError("Standard input has no password: give it in one line.")
-    return passwords.new_hash(given, name=name)
+    return late.passwords.new_hash(given, name=name)
 
 
 def _row(each: User) -> tuple[str, ...]:

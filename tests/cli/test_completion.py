@@ -1,6 +1,11 @@
+import os
+import subprocess
+import sys
+
+import pytest
 from click.shell_completion import ShellComplete
 
-from fshunt.cli.main import cli
+from fshunt.cli.main import NOUNS, cli
 
 
 def complete(monkeypatch, env: dict[str, str], *words: str) -> list[str]:
@@ -36,3 +41,37 @@ def test_without_a_database_nothing_completes_and_nothing_breaks(monkeypatch, tm
     assert complete(monkeypatch, env, "group", "show", "") == []
     assert complete(monkeypatch, {"FSHUNT_NONSENSE": "1"}, "member", "block", "") == []
     assert capfd.readouterr() == ("", "")
+
+
+HEAVY = {"sqlalchemy", "alembic", "gevent", "flask", "psycopg", "rich"}
+"""Packages of which each takes longer to import than all that help needs."""
+
+WORKING = ("fshunt.db.", "fshunt.daemon.", "fshunt.web.", "fshunt.services.groups", "fshunt.services.serialize")
+
+IMPORTED = """
+import sys
+from contextlib import suppress
+from fshunt.cli.main import cli
+with suppress(SystemExit):
+    cli.main(sys.argv[1:], prog_name="fshunt")
+sys.stderr.write(" ".join(sys.modules))
+"""
+
+
+def imported(words: list[str], env: dict[str, str] | None = None) -> list[str]:
+    """The modules that a run of the command line has imported, of those that it should not."""
+    here = [sys.executable, "-c", IMPORTED, *words]
+    ran = subprocess.run(here, env=os.environ | (env or {}), capture_output=True, text=True, check=True)
+    assert ran.stdout
+    return [name for name in ran.stderr.split() if name in HEAVY or name.startswith(WORKING)]
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_help_waits_for_no_database(noun):
+    assert imported([noun, "--help"]) == []
+
+
+@pytest.mark.parametrize("words", ["fshunt group re", "fshunt user add ana --role ", "fshunt member set 5000 1001 --"])
+def test_completion_of_words_waits_for_no_database(words):
+    asked = {"_FSHUNT_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    assert imported([], asked) == []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from fshunt.cli import status
+from fshunt.cli import status, status_page
 from fshunt.db.engine import open_store
 from fshunt.db.models import Cluster
 from fshunt.db.queries import calls, claims, cluster, daemons, queue, web_processes
@@ -538,7 +538,7 @@ def test_on_a_terminal_what_is_wrong_is_red(fshunt, beat, monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys, "stdout", screen)
-    status.print_status(found)
+    status_page.print_status(found)
     lines = screen.getvalue().splitlines()
     assert lines[0].startswith("\x1b[31m\x1b[1mPROBLEM  No daemon is alive")
     assert len(lines) < 24
