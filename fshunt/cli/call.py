@@ -11,6 +11,7 @@ import click
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
+from fshunt.cli.output import Column
 from fshunt.cli.times import parse_since
 from fshunt.errors import UsageError
 
@@ -25,7 +26,14 @@ SHORTEST_AGE = timedelta(days=1)
 MAX_RESULT_CHARS = 100
 """Of a reason in the list; the page of the call has all of it."""
 
-TITLES = ("started", "pilot", "caller", "result", "seconds", "uuid")
+COLUMNS = (
+    Column("started", wraps=True),
+    Column("pilot", drop=2),
+    Column("caller", drop=1, wraps=True),
+    Column("result", wraps=True),
+    Column("seconds", drop=3),
+    Column("uuid"),
+)
 
 
 @click.group("call", cls=NounGroup, example="fshunt call list 5000 --since today")
@@ -49,11 +57,13 @@ def call() -> None:
     help="Show at most N calls.",
 )
 @click.option("--failed", is_flag=True, help="Only hunts that failed, with their reason.")
+@click.option("--wide", is_flag=True, help="Show all columns on any terminal, and whole uuids.")
 @pass_app
-def list_(app: App, pilot: str | None, since: str | None, limit: int, failed: bool) -> None:
+def list_(app: App, pilot: str | None, since: str | None, limit: int, failed: bool, wide: bool) -> None:
     """List calls, the newest first.
 
-    Without --domain and the setting `default_domain`: the calls of all domains.
+    `call show` takes the uuids as they are here. Without --domain and the setting `default_domain`: the calls of all
+    domains.
     """
     start = parse_since(since, datetime.now(UTC)) if since is not None else None
     domain = app.given_domain or app.settings.default_domain
@@ -61,17 +71,19 @@ def list_(app: App, pilot: str | None, since: str | None, limit: int, failed: bo
         found = late.calls.list_calls(session, domain, pilot, start, limit, failed=failed)
         if not found and (pilot or app.given_domain):
             late.calls.check_known(session, domain, pilot)
+        uuids = [record.uuid for record in found]
+        shown = dict(zip(uuids, uuids, strict=True)) if wide else late.call_story.short_uuids(session, uuids)
 
     def page() -> None:
         if found:
-            output.table(TITLES, [_row(record) for record in found])
+            output.table(COLUMNS, [_row(record, shown[record.uuid]) for record in found], wide=wide)
         else:
             output.say("No calls match." if pilot or start or failed else "No calls yet.")
 
     app.show("calls", lambda: [late.serialize.call_json(record) for record in found], page)
 
 
-def _row(record: CallRecord) -> tuple[str, ...]:
+def _row(record: CallRecord, uuid: str) -> tuple[str, ...]:
     ended = record.ended_at
     seconds = "" if ended is None else f"{(ended - record.started_at).total_seconds():.0f}"
     started = output.local(record.started_at)
@@ -81,7 +93,7 @@ def _row(record: CallRecord) -> tuple[str, ...]:
         late.call_story.caller_words(record),
         _short(late.call_story.result_words(record)),
         seconds,
-        record.uuid,
+        uuid,
     )
 
 

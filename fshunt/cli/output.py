@@ -8,15 +8,33 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import click
 
 TableRow = Sequence[str]
+
+RULED_GAP = 3
+"""Characters between two columns of a ruled table."""
+
+MAX_WIDTH = 10_000
+"""Of a table that may be wider than the terminal."""
+
+MAX_UNWRAPPED = 20
+"""How many characters of a column that wraps a terminal has room for before other columns are left out."""
+
+
+class Column(NamedTuple):
+    """A column of a table. On a narrow terminal the column with the highest ``drop`` goes first; 0: it stays."""
+
+    title: str
+    drop: int = 0
+    wraps: bool = False
 
 
 def visible(text: object) -> str:
@@ -85,14 +103,30 @@ def local(when: datetime | None, seconds: bool = True) -> str:
     return when.astimezone().strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
 
 
-def table(titles: TableRow, rows: Sequence[TableRow]) -> None:
-    """Print a table: ruled on a terminal, plain columns elsewhere."""
+def table(columns: Sequence[Column | str], rows: Sequence[TableRow], *, wide: bool = False) -> None:
+    """Print a table: plain columns, or on a terminal ruled, and of its width unless ``wide``."""
+    shown = [Column(each) if isinstance(each, str) else each for each in columns]
     cells = [[visible(cell) for cell in row] for row in rows]
-    if sys.stdout.isatty():
-        _ruled(titles, cells)
-    else:
-        for line in _columns([titles, *cells]):
+    if not sys.stdout.isatty():
+        for line in _columns([[column.title for column in shown], *cells]):
             click.echo(line)
+        return
+    width = shutil.get_terminal_size().columns
+    kept = list(range(len(shown))) if wide else _fitting(shown, cells, width)
+    _ruled([shown[at].title for at in kept], [[row[at] for at in kept] for row in cells], None if wide else width)
+
+
+def _fitting(columns: Sequence[Column], rows: Sequence[TableRow], width: int) -> list[int]:
+    """The places of the columns that a terminal has room for."""
+    needs = [max(len(row[at]) for row in [[column.title for column in columns], *rows]) for at in range(len(columns))]
+    needs = [min(need, MAX_UNWRAPPED) if column.wraps else need for need, column in zip(needs, columns, strict=True)]
+    kept = list(range(len(columns)))
+    while sum(needs[at] + RULED_GAP for at in kept) - RULED_GAP > width:
+        last = max(kept, key=lambda at: columns[at].drop)
+        if not columns[last].drop:
+            break
+        kept.remove(last)
+    return kept
 
 
 def _columns(rows: Sequence[TableRow]) -> list[str]:
@@ -100,7 +134,7 @@ def _columns(rows: Sequence[TableRow]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _ruled(titles: TableRow, rows: Sequence[TableRow]) -> None:
+def _ruled(titles: TableRow, rows: Sequence[TableRow], width: int | None) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -112,7 +146,12 @@ def _ruled(titles: TableRow, rows: Sequence[TableRow]) -> None:
         made.add_column(Text(title), overflow="fold")
     for row in rows:
         made.add_row(*(Text(cell) for cell in row))
-    Console().print(made)
+    console = Console(width=width)
+    if width is None:
+        console.width = max(
+            console.width, console.measure(made, options=console.options.update(width=MAX_WIDTH)).maximum
+        )
+    console.print(made)
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> None:

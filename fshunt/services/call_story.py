@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -17,6 +18,12 @@ from fshunt.hunting.policy_input import PolicyInput, PolicyMember
 from fshunt.hunting.states import Outcome, Result
 
 MIN_PREFIX_CHARS = 6
+SHORT_UUID_CHARS = 8
+"""As the first part of a uuid."""
+
+MAX_SHORT_UUIDS = 200
+"""More are no list that a person reads, and each costs a look into the database."""
+
 MAX_NAMED_UUIDS = 5
 """How many uuids with the same beginning are named."""
 
@@ -74,6 +81,20 @@ def whole_uuid(s: Session, prefix: str) -> str:
     if len(found) > 1:
         raise UsageError(f"More than one call's uuid begins with {prefix}: {', '.join(sorted(found))}.")
     return found[0]
+
+
+def short_uuids(s: Session, uuids: Collection[str]) -> dict[str, str]:
+    """Return a beginning of each uuid by which `whole_uuid` finds it; of a long list the uuids themselves."""
+    if len(uuids) > MAX_SHORT_UUIDS:
+        return {uuid: uuid for uuid in uuids}
+    return {uuid: _short_uuid(s, uuid) for uuid in uuids}
+
+
+def _short_uuid(s: Session, uuid: str) -> str:
+    length = SHORT_UUID_CHARS
+    while length < len(uuid) and calls.uuids_from(s, uuid[:length], 2) != [uuid]:
+        length += 1
+    return uuid[:length]
 
 
 def caller_words(record: CallRecord) -> str:

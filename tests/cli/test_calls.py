@@ -96,8 +96,25 @@ def test_the_list_of_calls_has_one_line_a_call(hunted):
         "Bob <+14155550100>",
         "answered by 1001",
         "80",
-        UUID,
+        "3f2a9c41",
     ]
+
+
+def test_a_short_uuid_is_as_long_as_call_show_needs(hunted, store):
+    with store.writing() as session:
+        open_call(session, "h2", "3f2a9c41-1000", started_at=at(5))
+        open_call(session, "h3", "3f2a9c41", started_at=at(6))
+        open_call(session, "h4", "9d", started_at=at(7))
+    lines = hunted.run("call", "list").stdout.splitlines()[1:]
+    shown = [line.split()[-1] for line in lines]
+    assert shown == ["9d", "3f2a9c41", "3f2a9c41-1", "3f2a9c41-0"]
+    assert hunted.json("call", "show", shown[2])["uuid"] == "3f2a9c41-1000"
+    assert [line.split()[-1] for line in hunted.run("call", "list", "--wide").stdout.splitlines()][-1] == UUID
+
+
+def test_a_long_list_has_whole_uuids(hunted, monkeypatch):
+    monkeypatch.setattr("fshunt.services.call_story.MAX_SHORT_UUIDS", 0)
+    assert hunted.run("call", "list").stdout.split()[-1] == UUID
 
 
 def test_without_calls_the_list_is_empty(fshunt):

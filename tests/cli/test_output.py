@@ -55,6 +55,29 @@ def test_a_table_is_ruled_on_a_terminal_and_plain_elsewhere(on_terminal, monkeyp
     assert sys.stdout.getvalue() == "name    state\na       enabled\nlonger\n"
 
 
+WIDTHS = (output.Column("started"), output.Column("pilot", drop=1), output.Column("result", wraps=True))
+LONG = [("2025-03-31 09:00:00", "5000", "voicemail 1005: nobody answered within the hunt timeout")]
+
+
+@pytest.mark.parametrize(
+    ("columns", "wide", "titles"),
+    [
+        ("80", False, ["started", "pilot", "result"]),
+        ("48", False, ["started", "result"]),
+        ("40", True, ["started", "pilot", "result"]),
+    ],
+)
+def test_a_narrow_terminal_has_fewer_columns(on_terminal, monkeypatch, columns, wide, titles):
+    out, _ = on_terminal()
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("NO_COLOR", "1")
+    output.table(WIDTHS, LONG, wide=wide)
+    lines = out.getvalue().splitlines()
+    assert lines[0].split() == titles
+    assert all(len(line) <= int(columns) for line in lines) is not wide
+    assert (LONG[0][-1] in out.getvalue()) is wide
+
+
 def test_words_are_never_taken_for_markup(on_terminal):
     out, _ = on_terminal()
     output.table(("caller",), [("[red]Bob[/red]",)])
