@@ -33,7 +33,12 @@ NOUNS = {
 }
 
 
-@click.group(cls=Root, nouns=NOUNS, example="fshunt group add 5000 --name Sales --policy circular")
+@click.group(
+    cls=Root,
+    nouns=NOUNS,
+    example="fshunt group add 5000 --name Sales --policy circular",
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
 @click.version_option(__version__, prog_name="fshunt", message="%(prog)s %(version)s")
 def cli() -> None:
     """Hunt groups for FreeSWITCH.

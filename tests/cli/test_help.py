@@ -78,6 +78,12 @@ def test_every_command_has_help_an_example_and_the_common_options(path):
 
 
 @pytest.mark.parametrize("path", COMMANDS)
+def test_h_is_short_for_help_everywhere(path):
+    short, long = (CliRunner().invoke(cli, [*path.split()[1:], word], prog_name="fshunt") for word in ("-h", "--help"))
+    assert (short.exit_code, short.stdout) == (0, long.stdout)
+
+
+@pytest.mark.parametrize("path", COMMANDS)
 def test_the_first_sentence_of_help_fits_into_the_list_of_commands(path):
     assert not COMMANDS[path].get_short_help_str(62).endswith("...")
 
