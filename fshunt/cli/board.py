@@ -10,6 +10,7 @@ import click
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
+from fshunt.cli.confirm import confirm, yes_option
 
 if TYPE_CHECKING:
     from fshunt.services.boards import Board
@@ -79,12 +80,16 @@ def list_(app: App, pilot: str | None) -> None:
 
 @board.command("revoke", example="fshunt board revoke 3")
 @click.argument("board_id", metavar="BOARD", type=params.Count(1, MAX_ID))
+@yes_option
 @pass_app
-def revoke(app: App, board_id: int) -> None:
+def revoke(app: App, board_id: int, yes: bool) -> None:
     """End a board: its screens show nothing more, within seconds.
 
-    BOARD is its number in `fshunt board list`.
+    BOARD is its number in `fshunt board list`. It asks first: the address cannot be brought back.
     """
+    with app.store.reading() as session:
+        found = late.boards.get_board(session, board_id)
+    confirm(f"Board {found.id} of {found.pilot} ({found.name}) goes, and its address never works again.", yes)
     with app.writing_all() as session:
         ended = late.boards.revoke_board(session, board_id)
     sentence = f"Board {ended.id} of {ended.pilot} ({ended.name}) shows nothing any more."

@@ -11,6 +11,7 @@ import click
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
+from fshunt.cli.confirm import confirm, yes_option
 from fshunt.cli.output import Column
 from fshunt.cli.times import parse_since
 from fshunt.errors import UsageError
@@ -128,18 +129,20 @@ def show(app: App, uuid: str) -> None:
     required=True,
     help="Remove calls that began before T: 90d, 12w, `yesterday`, or a local date and time; at least a day ago.",
 )
+@yes_option
 @pass_app
-def prune(app: App, older_than: str) -> None:
+def prune(app: App, older_than: str, yes: bool) -> None:
     """Remove old calls from the records.
 
-    The calls of all domains, with their offers and skips, are gone for good. Calls that are still open stay. It removes
-    a few at a time, so that no hunt waits, and can be interrupted and run again. The setting `keep_calls_days` does the
-    same once a day.
+    It asks first. The calls of all domains, with their offers and skips, are gone for good. Calls that are still open
+    stay. It removes a few at a time, so that no hunt waits, and can be interrupted and run again. The setting
+    `keep_calls_days` does the same once a day.
     """
     now = datetime.now(UTC)
     before = parse_since(older_than, now)
     if now - before < SHORTEST_AGE:
         raise UsageError(f"`--older-than {older_than}` is less than a day ago: use 1d or more.")
+    confirm(f"The records of all calls that began before {output.local(before)} go for good, of all domains.", yes)
     with output.progress("Removed {} calls so far") as progress:
         removed = late.pruning.prune(app.store, before, sleep, monotonic, progress)
     sentence = f"Removed {removed} calls that began before {output.local(before)}."

@@ -14,6 +14,7 @@ import click
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
+from fshunt.cli.confirm import confirm, listed, yes_option
 from fshunt.cli.limits import limits
 from fshunt.cli.options import given_group, group_options
 from fshunt.cli.times import host_zone
@@ -323,12 +324,18 @@ def next_(app: App, pilot: str) -> None:
 
 @group.command("remove", example="fshunt group remove 5000")
 @pilot_argument
+@yes_option
 @pass_app
-def remove(app: App, pilot: str) -> None:
+def remove(app: App, pilot: str, yes: bool) -> None:
     """Remove a group and its members; the records of its calls stay.
 
-    With --json: the group as it was.
+    It asks first, and says what goes. `fshunt undo` brings the group back, but not its boards, and its rotation begins
+    anew. With --json: the group as it was.
     """
+    with app.reading() as (session, domain):
+        found = late.groups.get_group(session, domain, pilot)
+        boards = late.boards.list_boards(session, group_ids=[found.id])
+    confirm(_losses(found, len(boards)), yes)
     with app.writing() as (session, domain):
         details = _details(session, late.groups.get_group(session, domain, pilot))
         late.groups.remove_group(session, domain, pilot)
@@ -338,3 +345,11 @@ def remove(app: App, pilot: str) -> None:
         lambda: late.serialize.group_json(details, app.settings.seconds_per_ring),
         lambda: output.say(sentence),
     )
+
+
+def _losses(group: Group, boards: int) -> str:
+    count = late.cluster_health.count
+    kinds = {"member": len(group.members), "holiday": len(group.hours.holidays), "board": boards}
+    goes = listed(["its settings", *(count(number, kind) for kind, number in kinds.items() if number)])
+    name = f" {group.name}" if group.name else ""
+    return f"Group {group.pilot}{name} of {group.domain} goes with {goes}; the records of its calls stay."

@@ -9,6 +9,7 @@ import click
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
+from fshunt.cli.confirm import confirm, yes_option
 from fshunt.services.users import Scope, Token
 
 TITLES = ("token", "user", "name", "scopes", "state", "last used")
@@ -81,12 +82,17 @@ def list_(app: App, user: str | None) -> None:
 
 @token.command("revoke", example="fshunt token revoke 3")
 @click.argument("token_id", metavar="TOKEN", type=params.Count(1, MAX_ID))
+@yes_option
 @pass_app
-def revoke(app: App, token_id: int) -> None:
+def revoke(app: App, token_id: int, yes: bool) -> None:
     """End a token at once.
 
-    TOKEN is its number in `fshunt token list`.
+    TOKEN is its number in `fshunt token list`. It asks first: a token cannot be brought back.
     """
+    with app.store.reading() as session:
+        found = late.accounts.get_token(session, token_id)
+    if found.revoked_at is None:
+        confirm(f"Token {found.id} of {found.user} ({found.name}) stops working, for good.", yes)
     with app.writing_all() as session:
         ended = late.accounts.revoke_token(session, token_id)
     sentence = f"Token {ended.id} of {ended.user} ({ended.name}) no longer holds."

@@ -11,6 +11,7 @@ import click
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
+from fshunt.cli.confirm import confirm, listed, yes_option
 from fshunt.errors import UsageError
 from fshunt.services.users import Role, User
 
@@ -160,15 +161,27 @@ def disable(app: App, name: str) -> None:
 
 @user.command("remove", example="fshunt user remove ben")
 @name_argument
+@yes_option
 @pass_app
-def remove(app: App, name: str) -> None:
+def remove(app: App, name: str, yes: bool) -> None:
     """Remove a user with sessions, tokens and grants.
 
-    What the user has changed stays in the history. The last provider cannot be removed.
+    It asks first. What the user has changed stays in the history. The last provider cannot be removed.
     """
+    with app.store.reading() as session:
+        found = late.accounts.get_user(session, name)
+        tokens = len(late.accounts.list_tokens(session, name))
+    confirm(_losses(found, tokens), yes)
     with app.writing_all() as session:
         removed = late.accounts.remove_user(session, name)
     _show(app, removed, f"Removed {removed.name}.")
+
+
+def _losses(found: User, tokens: int) -> str:
+    kinds = {"token": tokens, "granted group": len(found.groups)}
+    counted = [late.cluster_health.count(number, kind) for kind, number in kinds.items() if number]
+    goes = listed(["password", "sessions", *counted])
+    return f"User {found.name} ({found.role.value}) goes with {goes}; what they have changed stays in the history."
 
 
 def _enable(app: App, name: str, enabled: bool, done: str) -> None:

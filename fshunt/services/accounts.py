@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from fshunt.db import models
@@ -318,15 +319,21 @@ def list_tokens(s: Session, user_name: str | None = None) -> list[Token]:
     return [token_of(row, name) for row, name in rows.tokens(s, *which)]
 
 
-def revoke_token(s: Session, token_id: int, *, user_name: str | None = None, now: datetime | None = None) -> Token:
-    """End a token, which is one of ``user_name`` if that is given; raise NotFound. Once more changes nothing."""
-    which = [models.Token.id == token_id]
-    if user_name is not None:
-        which.append(models.Token.user_id == _row(s, user_name).id)
-    found = rows.tokens(s, *which)
+def get_token(s: Session, token_id: int) -> Token:
+    """Return a token, also one that no longer holds; raise NotFound."""
+    return token_of(*_token(s, token_id))
+
+
+def _token(s: Session, token_id: int, *which: ColumnElement[bool]) -> tuple[models.Token, str]:
+    found = rows.tokens(s, models.Token.id == token_id, *which)
     if not found:
         raise NotFound(f"There is no token {token_id}: `fshunt token list` lists them.")
-    row, user = found[0]
+    return found[0]
+
+
+def revoke_token(s: Session, token_id: int, *, user_name: str | None = None, now: datetime | None = None) -> Token:
+    """End a token, which is one of ``user_name`` if that is given; raise NotFound. Once more changes nothing."""
+    row, user = _token(s, token_id, *([] if user_name is None else [models.Token.user_id == _row(s, user_name).id]))
     if row.revoked_at is None:
         row.revoked_at = now or datetime.now(UTC)
         s.flush()

@@ -236,7 +236,7 @@ READING = [
     ("group", "list"),
     ("group", "show", "5000"),
     ("group", "add", "5000"),
-    ("group", "remove", "5000"),
+    ("group", "remove", "5000", "--yes"),
     ("member", "list", "5000"),
     ("member", "add", "5000", "1001"),
     ("member", "block", "1001"),

@@ -26,7 +26,7 @@ def test_the_address_of_a_board_is_shown_once(office: Fshunt) -> None:
     assert "until" in shown
     assert link.rpartition("/")[2] not in shown
     assert office.json("board", "list", "5000")[0]["link"] is None
-    assert "shows nothing any more" in office.run("board", "revoke", "1").stdout
+    assert "shows nothing any more" in office.run("board", "revoke", "1", "--yes").stdout
     assert [each["name"] for each in office.json("board", "list")] == ["Hall"]
 
 

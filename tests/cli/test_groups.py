@@ -195,7 +195,7 @@ def test_a_group_is_renumbered_and_keeps_its_other_settings(office):
 
 
 def test_a_group_is_removed(office):
-    office.run("group", "remove", "5000")
+    office.run("group", "remove", "5000", "--yes")
     assert office.json("group", "list", "--domain", "pbx.test") == []
 
 

@@ -68,7 +68,7 @@ def test_the_history_of_one_group_has_no_other_groups(changed):
 def test_a_group_that_never_was_is_an_error_and_one_that_is_gone_is_not(office):
     assert "There is no group 5999 in pbx.test" in office.refused(1, "history", "5999")
     office.run("group", "add", "5001")
-    office.run("group", "remove", "5000")
+    office.run("group", "remove", "5000", "--yes")
     assert office.json("history", "5000", "--limit", "1")[0]["action"] == "remove"
 
 
@@ -105,6 +105,6 @@ def test_values_are_shown_as_people_read_them(office):
     assert "ring seconds none -> 25" in office.run("history", "--limit", "1").stdout
     office.run("member", "block", "1003", "--until", "2099-12-24 12:00")
     assert "until 2099-12-24 12:00:00" in office.run("history", "--limit", "1").stdout
-    office.run("group", "remove", "5000")
+    office.run("group", "remove", "5000", "--yes")
     assert "members 1001 1002 1003" in office.run("history", "--limit", "1").stdout
     assert office.json("history", "--limit", "1")[0]["before"]["members"][0]["extension"] == "1001"

@@ -75,7 +75,7 @@ def test_a_change_prints_the_group_as_it_is_now(office):
         assert_flat(changed)
         assert changed == office.json("group", "show", changed["pilot"]), words
     before = office.json("group", "show", "5100")
-    assert office.json("group", "remove", "5100") == before
+    assert office.json("group", "remove", "5100", "--yes") == before
 
 
 def test_the_page_names_what_hours_and_holidays_have(office, tmp_path):
@@ -111,7 +111,7 @@ def test_the_page_names_what_each_kind_has(hunted):
     assert set(call) == documented("call") | {"offers", "skips", "policy_input", "earlier"}
     assert set(call["offers"][0]) == documented("offer")
     assert set(call["skips"][0]) == documented("skip")
-    assert set(hunted.json("call", "prune", "--older-than", "1d")) == documented("pruned")
+    assert set(hunted.json("call", "prune", "--older-than", "1d", "--yes")) == documented("pruned")
     [change] = hunted.json("history", "--limit", "1")
     assert set(change) == documented("change") == set(hunted.json("undo", str(change["id"])))
     user = hunted.json("user", "add", "ana", "--role", "provider", "--no-password")
@@ -119,10 +119,10 @@ def test_the_page_names_what_each_kind_has(hunted):
     assert set(hunted.json("user", "invite", "ana")) == documented("invitation")
     token = hunted.json("token", "add", "ana", "crm", "--scope", "read")
     assert set(token) == documented("token") == set(hunted.json("token", "list")[0]) | {"secret"}
-    assert set(hunted.json("token", "revoke", "1")) == documented("token")
+    assert set(hunted.json("token", "revoke", "1", "--yes")) == documented("token")
     board = hunted.json("board", "add", "5000", "Hall")
     assert set(board) == documented("board") == set(hunted.json("board", "list")[0])
-    assert set(hunted.json("board", "revoke", "1")) == documented("board")
+    assert set(hunted.json("board", "revoke", "1", "--yes")) == documented("board")
     status = content_of(hunted.invoke("status", "--json").stdout)
     assert set(status) == documented("status")
     assert set(status["problems"][0]) == documented("finding")

@@ -40,7 +40,7 @@ def reopen(store, number: int) -> None:
 
 def test_old_calls_go_with_their_offers_and_skips_and_open_ones_stay(many, store):
     reopen(store, 9999)
-    removed = many.json("call", "prune", "--older-than", "1d")
+    removed = many.json("call", "prune", "--older-than", "1d", "--yes")
     calls, offers, skips = left(store)
     assert abs(calls - YOUNG) < 10
     assert (removed["removed"], offers) == (COUNT - calls, 2 * calls)
@@ -49,14 +49,14 @@ def test_old_calls_go_with_their_offers_and_skips_and_open_ones_stay(many, store
         assert s.get(CallRecord, f"hunt-{9999:010x}") is not None, "it is open"
         oldest = s.scalar(select(func.min(CallRecord.started_at)).where(CallRecord.ended_at.is_not(None)))
     assert oldest >= datetime.now(UTC) - timedelta(days=1, minutes=1)
-    assert many.run("call", "prune", "--older-than", "1d").stdout.startswith("Removed ")
+    assert many.run("call", "prune", "--older-than", "1d", "--yes").stdout.startswith("Removed ")
 
 
 @pytest.mark.parametrize(
     ("age", "words"), [("23h", "less than a day ago"), ("0m", "less than a day"), ("x", "not a time")]
 )
 def test_calls_of_today_are_not_removed(office, age, words):
-    assert words in office.refused(2, "call", "prune", "--older-than", age)
+    assert words in office.refused(2, "call", "prune", "--older-than", age, "--yes")
 
 
 def test_it_can_be_interrupted_and_run_again(many, store, monkeypatch):
@@ -69,11 +69,11 @@ def test_it_can_be_interrupted_and_run_again(many, store, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr("fshunt.cli.call.sleep", interrupted)
-        assert many.invoke("call", "prune", "--older-than", "1d").exit_code == 130
+        assert many.invoke("call", "prune", "--older-than", "1d", "--yes").exit_code == 130
     after = left(store)[0]
     assert YOUNG + 10 < after < COUNT, "what was removed stays removed, and only that"
     assert all(seconds > 0 for seconds in pauses)
-    many.run("call", "prune", "--older-than", "1d")
+    many.run("call", "prune", "--older-than", "1d", "--yes")
     assert abs(left(store)[0] - YOUNG) < 10
 
 

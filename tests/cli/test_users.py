@@ -128,7 +128,7 @@ REFUSED = [
     (1, "There is a user ana already: choose another name.", ["add", "Ana", "--role", "admin"]),
     (2, "'a b' is not the name of a user", ["add", "a b", "--role", "admin"]),
     (1, "There is no user 'anna': did you mean ana?", ["passwd", "anna"]),
-    (1, "ana is the last provider who is enabled", ["remove", "ana"]),
+    (1, "ana is the last provider who is enabled", ["remove", "ana", "--yes"]),
     (1, "ana is the last provider who is enabled", ["disable", "ana"]),
     (2, "eva is a member: only an admin is given groups", ["grant", "eva", "5000"]),
     (1, "There is no group 5999 in pbx.test", ["grant", "ben", "5999"]),
@@ -168,7 +168,7 @@ def test_users_are_listed_with_what_they_look_after(users):
         "yet",
         "disabled",
     ]
-    assert users.run("user", "remove", "ben").stdout == "Removed ben.\n"
+    assert users.run("user", "remove", "ben", "--yes").stdout == "Removed ben.\n"
 
 
 def test_before_the_first_user_the_list_says_how_to_add_one(fshunt):
@@ -208,7 +208,7 @@ def test_a_token_is_shown_once(users):
     assert "wall board" in shown
     assert secret not in shown
     assert made["secret"] not in shown
-    assert "no longer holds" in users.run("token", "revoke", str(made["id"])).stdout
+    assert "no longer holds" in users.run("token", "revoke", str(made["id"]), "--yes").stdout
     assert "revoked" in users.run("token", "list").stdout
 
 
