@@ -14,6 +14,7 @@ import click
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
+from fshunt.cli.change_words import made_in, print_differences
 from fshunt.cli.confirm import confirm, listed, yes_option
 from fshunt.cli.limits import limits
 from fshunt.cli.options import given_group, group_options
@@ -26,6 +27,7 @@ from fshunt.services.moments import parse_length, parse_until
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from fshunt.services.audit import Change
     from fshunt.services.groups import GroupDetails
 
 LIST_TITLES = ("pilot", "name", "policy", "ring time", "members", "state")
@@ -83,6 +85,19 @@ def _tell(app: App, details: GroupDetails, what: str, *, warn: bool = False) -> 
         output.say(what)
         if warn:
             late.group_page.warn_of(details.group)
+
+    _show(app, details, page)
+
+
+def _tell_change(app: App, details: GroupDetails, made: Change | None, done: str, found: Sequence[str] = ()) -> None:
+    """Print what has changed, and what the switches have; in JSON, the group as it is now."""
+    group = details.group
+
+    def page() -> None:
+        print_differences(made, done, f"group {group.pilot} of {group.domain} is so already")
+        for sentence in found:
+            output.say(sentence)
+        late.group_page.warn_of(group)
 
     _show(app, details, page)
 
@@ -173,7 +188,7 @@ def show(app: App, pilot: str) -> None:
 @force_option
 @pass_app
 def set_(app: App, /, pilot: str, force: bool, **options: Any) -> None:
-    """Change a group's settings.
+    """Change a group's settings, and show what has changed.
 
     Omitted options keep their current value. New voicemail boxes and transfers are looked for on each [[switch]]; a box
     that does not exist is refused.
@@ -184,8 +199,9 @@ def set_(app: App, /, pilot: str, force: bool, **options: Any) -> None:
     found = _checked(app, pilot, fields, force=force, new=False)
     with app.writing() as (session, domain):
         details = _details(session, late.groups.set_group(session, domain, pilot, **fields))
+        made = made_in(session)
         _warn_of_others(app, session, details.group)
-    _show(app, details, lambda: _print(app, details, found))
+    _tell_change(app, details, made, f"Changed group {pilot} of {domain}", found)
 
 
 @group.command("hours", example="fshunt group hours 5000 mon-fri 08:00-12:00,13:00-17:00 sat 09:00-12:00")
@@ -294,8 +310,9 @@ def renumber(app: App, pilot: str, new: str) -> None:
     """
     with app.writing() as (session, domain):
         details = _details(session, late.groups.renumber_group(session, domain, pilot, new))
+        made = made_in(session)
         _warn_of_others(app, session, details.group)
-    _tell(app, details, f"Renumbered group {pilot} of {domain} to {new}.")
+    _tell_change(app, details, made, f"Renumbered group {pilot} of {domain}")
 
 
 @group.command("next", example="fshunt group next 5000")

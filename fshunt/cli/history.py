@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +10,7 @@ import click
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounCommand, pass_app
+from fshunt.cli.change_words import differences, field_words, value_words
 
 if TYPE_CHECKING:
     from fshunt.services.audit import Change
@@ -98,34 +98,9 @@ def _what(change: Change) -> str:
 
 def _values(change: Change) -> str:
     if change.before is not None and change.after is not None:
-        both = ((name, change.before.get(name), value) for name, value in change.after.items())
-        return ", ".join(f"{_name(name)} {_word(before)} -> {_word(after)}" for name, before, after in both)
+        return ", ".join(f"{name} {before} -> {after}" for name, before, after in differences(change))
     whole: Mapping[str, Any] = change.after or change.before or {}
-    return ", ".join(f"{_name(name)} {_word(whole[name])}" for name in TELLING if whole.get(name))
-
-
-def _name(name: str) -> str:
-    return name if name.startswith(late.audit.HOLIDAY) else name.replace("_", " ")
-
-
-def _word(value: Any) -> str:
-    if value is None or value == "":
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return " ".join(each["extension"] if isinstance(each, Mapping) else str(each) for each in value) or "none"
-    return _moment(value) if isinstance(value, str) else str(value)
-
-
-def _moment(text: str) -> str:
-    """A time of the clock here, where the text is one."""
-    if "T" not in text:
-        return text
-    try:
-        return output.local(datetime.fromisoformat(text))
-    except ValueError:
-        return text
+    return ", ".join(f"{field_words(name)} {value_words(whole[name])}" for name in TELLING if whole.get(name))
 
 
 def _colon(words: str) -> str:

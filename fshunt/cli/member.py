@@ -13,6 +13,7 @@ import click
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
+from fshunt.cli.change_words import made_in, print_differences
 from fshunt.cli.options import given_member, member_options
 from fshunt.errors import UsageError
 from fshunt.hunting.addresses import MemberAddress
@@ -160,14 +161,23 @@ def move(app: App, pilot: str, ext: MemberAddress, position: int) -> None:
 @click.option("--group-ring", is_flag=True, help="Clear the member's own ring time: ring as long as the group says.")
 @pass_app
 def set_(app: App, /, pilot: str, ext: MemberAddress, group_ring: bool, **options: Any) -> None:
-    """Change a member's settings.
+    """Change a member's settings, and show what has changed.
 
     Omitted options keep their current value.
     """
     fields = given_member(options, group_ring=group_ring)
     if not fields:
         raise UsageError("Nothing to set: use an option such as --rings 4; see `fshunt member set --help`.")
-    _change(app, f"Changed {ext}", lambda s, domain: late.members.set_member(s, domain, pilot, ext, **fields))
+    with app.writing() as (session, domain):
+        changed = late.members.set_member(session, domain, pilot, ext, **fields)
+        [details] = late.groups.details_of(session, [changed])
+        made = made_in(session)
+
+    def page() -> None:
+        print_differences(made, f"Changed {ext} in group {pilot} of {domain}", f"{ext} is so already")
+        late.group_page.warn_of(changed)
+
+    app.show("group", lambda: late.serialize.group_json(details, app.settings.seconds_per_ring), page)
 
 
 @member.command("enable", example="fshunt member enable 5000 1003")

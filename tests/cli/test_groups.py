@@ -12,6 +12,25 @@ from fshunt.hunting.states import Outcome
 from fshunt.settings import load
 
 
+def test_a_change_is_shown_before_and_after(office):
+    said = office.run("group", "set", "5000", "--rings", "5", "--prefix", "Sales").stdout
+    assert said.splitlines() == ["Changed group 5000 of pbx.test:", "  rings: 3 -> 5", "  prefix: none -> Sales"]
+    said = office.run("group", "set", "5000", "--ring-seconds", "20").stdout
+    assert said.splitlines()[1:] == ["  rings: 5 -> none", "  ring seconds: none -> 20"]
+    said = office.run("group", "renumber", "5000", "5100").stdout
+    assert said.splitlines() == ["Renumbered group 5000 of pbx.test:", "  pilot: 5000 -> 5100"]
+    said = office.run("member", "set", "5100", "1002", "--weight", "7").stdout
+    assert said.splitlines() == ["Changed 1002 in group 5100 of pbx.test:", "  weight: 1 -> 7"]
+
+
+def test_a_change_that_changes_nothing_says_so(office):
+    unchanged = "Nothing has changed: group 5000 of pbx.test is so already.\n"
+    assert office.run("group", "set", "5000", "--policy", "circular").stdout == unchanged
+    assert office.run("group", "renumber", "5000", "5000").stdout == unchanged
+    said = office.run("member", "set", "5000", "1002", "--weight", "1").stdout
+    assert said == "Nothing has changed: 1002 is so already.\n"
+
+
 def test_a_group_is_added_with_all_its_options(fshunt):
     fshunt.run(
         *("group", "add", "5000", "--name", "Sales", "--policy", "round-robin", "--ring-seconds", "20"),
@@ -80,7 +99,8 @@ def test_the_ring_time_is_shown_in_rings_of_the_length_that_is_set(office):
 def test_the_page_of_a_group_shows_its_voicemail_box(office):
     assert "on no answer    voicemail 1003 (box of the last member)" in office.run("group", "show", "5000").stdout
     office.run("group", "set", "5000", "--on-busy", "transfer:5001", "--on-unreachable", "hangup:NORMAL_CLEARING")
-    page = office.run("group", "set", "5000", "--voicemail", "1009").stdout
+    office.run("group", "set", "5000", "--voicemail", "1009")
+    page = office.run("group", "show", "5000").stdout
     assert "on no answer    voicemail 1009 (box of the group)" in page
     assert "on busy         transfer to 5001" in page
     assert "on unreachable  hang up with NORMAL_CLEARING" in page
@@ -113,10 +133,12 @@ def test_the_page_shows_queued_callers_and_auto_blocked_members(office, database
     page = office.run("group", "show", "5000").stdout
     assert "when all are busy" not in page
     assert "blocked by itself" not in page
-    page = office.run("group", "set", "5000", "--when-busy", "queue", "--auto-block", "3").stdout
+    office.run("group", "set", "5000", "--when-busy", "queue", "--auto-block", "3")
+    page = office.run("group", "show", "5000").stdout
     assert re.search(r"when busy +queue: first come, first served", page)
     assert re.search(r"auto-block +after 3 unanswered calls in a row", page)
-    assert "after 1 unanswered call" in office.run("group", "set", "5000", "--auto-block", "1").stdout
+    office.run("group", "set", "5000", "--auto-block", "1")
+    assert "after 1 unanswered call" in office.run("group", "show", "5000").stdout
     let_ring_out(database_url, "1002")
     assert "blocked after 1 unanswered call" in office.run("group", "show", "5000").stdout
     member = office.json("group", "show", "5000")["members"][1]
