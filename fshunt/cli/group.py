@@ -62,6 +62,22 @@ def _checked(app: App, pilot: str, fields: dict[str, Any], *, force: bool, new: 
     return findings.found
 
 
+def _warn_of_dialplan(app: App, changed: Group) -> None:
+    """Say what keeps callers of a new pilot from fshunt, as far as the switches can be asked."""
+    if app.settings.switch:
+        ask = partial(late.switch_checks.on_all, app.settings.switch)
+        for finding in late.first_calls.pilot_findings([changed], app.settings, ask).findings:
+            app.warn(str(finding))
+
+
+def _say_how_it_is_reached(app: App, pilot: str) -> None:
+    if not app.settings.switch:
+        output.say(
+            f"If FreeSWITCH's dialplan has no {pilot} yet, run `fshunt dialplan --out FILE`, then `fs_cli -x "
+            "reloadxml`."
+        )
+
+
 def _details(session: Session, found: Group) -> GroupDetails:
     [details] = late.groups.details_of(session, [found])
     return details
@@ -119,10 +135,12 @@ def add(app: App, /, pilot: str, force: bool, **options: Any) -> None:
         details = _details(session, late.groups.add_group(session, domain, pilot, **fields))
         _warn_of_others(app, session, details.group)
     _warn_of_second_domain(app, domain, before)
+    _warn_of_dialplan(app, details.group)
 
     def page() -> None:
         output.say(f"Added group {pilot} of {domain}.")
         _print(app, details, found)
+        _say_how_it_is_reached(app, pilot)
 
     _show(app, details, page)
 
@@ -312,6 +330,7 @@ def renumber(app: App, pilot: str, new: str) -> None:
         details = _details(session, late.groups.renumber_group(session, domain, pilot, new))
         made = made_in(session)
         _warn_of_others(app, session, details.group)
+    _warn_of_dialplan(app, details.group)
     _tell_change(app, details, made, f"Renumbered group {pilot} of {domain}")
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fshunt.services import call_story as call_story
     from fshunt.services import cluster_health as cluster_health
     from fshunt.services import destination_checks as destination_checks
+    from fshunt.services import first_calls as first_calls
     from fshunt.services import forecast as forecast
     from fshunt.services import groups as groups
     from fshunt.services import holiday_file as holiday_file

@@ -130,3 +130,20 @@ def test_a_group_that_is_larger_than_the_switch(office, checks, setting):
 def test_without_a_switch_nobody_is_asked(office):
     names = {each["name"] for each in json.loads(office.invoke("config", "check", "--json").stdout)["config"]["checks"]}
     assert names.isdisjoint({"pilots", "controllers", "members", "phones"})
+
+
+def test_a_new_pilot_that_callers_cannot_reach_is_told_at_once(office, tmp_path, setting, daemon):
+    setting.controllers, setting.routes = [daemon], {"5900": [("answer", ""), ("park", "")]}
+    with simulated_switch(tmp_path, setting) as said:
+        office.env["FSHUNT_SWITCH"] = said
+        reached = office.run("group", "add", "5001")
+        taken = office.run("group", "add", "5900")
+        missing = office.run("group", "renumber", "5900", "6000")
+    assert "dialplan" not in reached.stderr
+    assert "Warning: Calls to 5900 are taken by extension ^5900$, context default" in taken.stderr
+    assert "Warning: Pilot 6000 is not in the loaded dialplan, context default." in missing.stderr
+    assert "`fshunt dialplan --out FILE`" in missing.stderr
+
+
+def test_without_a_switch_a_new_group_says_how_it_is_reached(office):
+    assert "run `fshunt dialplan --out FILE`, then `fs_cli -x reloadxml`" in office.run("group", "add", "5001").stdout
