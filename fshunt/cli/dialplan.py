@@ -14,16 +14,17 @@ import click
 from fshunt.cli import late, output
 from fshunt.cli.app import App
 from fshunt.cli.base import NounCommand, pass_app
-from fshunt.errors import FshuntError
+from fshunt.errors import FshuntError, UsageError
 from fshunt.freeswitch.dialplan import write_dialplan
 from fshunt.hunting.group import Group
+from fshunt.settings import Settings, WatchedSwitch
 
 FILE_MODE = 0o644
 """FreeSWITCH runs as another user and reads the file; nothing in it is secret."""
 
 
 @click.command(
-    "dialplan", cls=NounCommand, example="fshunt dialplan --out /etc/freeswitch/dialplan/default/10_fshunt.xml"
+    "dialplan", cls=NounCommand, example="fshunt dialplan --out /etc/freeswitch/dialplan/default/10_fshunt.xml --reload"
 )
 @click.option(
     "--out",
@@ -31,16 +32,20 @@ FILE_MODE = 0o644
     metavar="FILE",
     help="File to write. Without it: standard output.",
 )
+@click.option("--reload", is_flag=True, help="Have each [[switch]] load it: `reloadxml`. Calls go on.")
 @pass_app
-def dialplan(app: App, out: Path | None) -> None:
+def dialplan(app: App, out: Path | None, reload: bool) -> None:
     """Write FreeSWITCH's dialplan for the pilots of the database.
 
     For each group: `socket` actions to the setting `controllers`, two, and more for a caller whose daemons restart one
     after the other, then voicemail in the group's own box, so that no caller is dropped while no daemon runs. Put the
-    file into a dialplan context and run `fs_cli -x reloadxml`. Write it again when groups are added, renumbered or
-    removed, or their boxes change. Without --domain and the setting `default_domain`: the pilots of all domains.
+    file into a dialplan context and have FreeSWITCH load it by --reload or `fs_cli -x reloadxml`. It is written beside
+    and renamed: there is never a part of it. Write it again when groups are added, renumbered or removed, or their
+    boxes change. Without --domain and the setting `default_domain`: the pilots of all domains.
     """
     settings = app.settings
+    if reload:
+        _check_can_reload(settings, out)
     named = app.given_domain or settings.default_domain
     with app.store.reading() as session:
         known = late.rows.domain_names(session)
@@ -58,6 +63,7 @@ def dialplan(app: App, out: Path | None) -> None:
         app.warn("No groups yet, so the dialplan has no pilot.")
     if out is not None:
         write_whole(out, text)
+    loaded = _load(settings.switch, out) if reload and out is not None else []
     pilots = ", ".join(group.pilot for group in groups) or "no pilot"
 
     def page() -> None:
@@ -65,8 +71,27 @@ def dialplan(app: App, out: Path | None) -> None:
             click.echo(text, nl=not text.endswith("\n"))
         else:
             output.say(f"Wrote the dialplan of {pilots} to {out}.")
+            if loaded:
+                output.say(f"FreeSWITCH has loaded it: {', '.join(loaded)}.")
 
-    app.show("dialplan", lambda: _json(groups, out, text), page)
+    app.show("dialplan", lambda: _json(groups, out, text) | {"loaded_by": loaded}, page)
+
+
+def _check_can_reload(settings: Settings, out: Path | None) -> None:
+    if out is None:
+        raise UsageError("--reload needs --out FILE: without it there is nothing to load.")
+    if not settings.switch:
+        raise UsageError("--reload needs a [[switch]] in the settings: without one, run `fs_cli -x reloadxml`.")
+
+
+def _load(switches: Sequence[WatchedSwitch], out: Path) -> list[str]:
+    """Have the switches load the file, and return their names; raise FshuntError for the first that does not."""
+    for switch in switches:
+        try:
+            late.switch_checks.reload_xml(switch)
+        except FshuntError as error:
+            raise FshuntError(f"{out} is written, but not loaded by switch {switch.name}: {error}") from None
+    return [switch.name for switch in switches]
 
 
 def _json(groups: Sequence[Group], out: Path | None, text: str) -> dict[str, Any]:

@@ -154,6 +154,11 @@ def dialplan_context(context: str) -> Command:
     return _api("xml_locate", "dialplan", "context", "name", one_word(context))
 
 
+def reload_xml() -> Command:
+    """Have FreeSWITCH read its configuration files anew, the dialplan among them; no call is cut."""
+    return _api("reloadxml")
+
+
 def show_channels() -> Command:
     """Ask for all channels."""
     return _api("show", "channels", "as", "json")

@@ -81,8 +81,7 @@ def _not_in_the_dialplan(pilots: Sequence[str], context: str) -> Finding:
         f"{'Pilots' if several else 'Pilot'} {_named(pilots)} {'are' if several else 'is'} not in the loaded dialplan, "
         f"context {context}.",
         "Callers do not get to fshunt.",
-        "Write the dialplan by `fshunt dialplan --out FILE`, with FILE in the folder of that context, and load it by "
-        "`fs_cli -x reloadxml`.",
+        "Write and load the dialplan by `fshunt dialplan --out FILE --reload`; FILE is in the folder of that context.",
     )
 
 

@@ -156,6 +156,14 @@ def dial_strings(switch: WatchedSwitch, users: Iterable[tuple[str, str]]) -> lis
     ]
 
 
+def reload_xml(switch: WatchedSwitch, connect: Connect | None = None) -> None:
+    """Have a switch read its dialplan anew. Raises what the connection raises, and FshuntError if it does not do it."""
+    with (connect or connected)(switch) as line:
+        (said,) = _ask(line, api.reload_xml())
+    if not said.startswith("+OK"):
+        raise FshuntError(f"FreeSWITCH at {switch.name} did not load its files: {said[:200]}")
+
+
 def check_number(switch: CommandSender, number: str, context: str) -> Checked:
     """Whether the context does anything with the number but end the call (fact 60)."""
     number = validation.check_transfer_number(number)

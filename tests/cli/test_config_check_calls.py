@@ -142,7 +142,7 @@ def test_a_new_pilot_that_callers_cannot_reach_is_told_at_once(office, tmp_path,
     assert "dialplan" not in reached.stderr
     assert "Warning: Calls to 5900 are taken by extension ^5900$, context default" in taken.stderr
     assert "Warning: Pilot 6000 is not in the loaded dialplan, context default." in missing.stderr
-    assert "`fshunt dialplan --out FILE`" in missing.stderr
+    assert "`fshunt dialplan --out FILE --reload`" in missing.stderr
 
 
 def test_without_a_switch_a_new_group_says_how_it_is_reached(office):

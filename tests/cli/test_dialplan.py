@@ -2,6 +2,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from fshunt.simulator.switch import SimulatedSwitch
+from tests.support.ports import held_port, number_of
+from tests.support.threaded_switch import simulated_switch
+
 
 def pilots(text: str) -> list[str]:
     return [
@@ -86,3 +90,36 @@ def test_wrong_settings_write_nothing(office, tmp_path, broken):
     result = office.invoke("dialplan", "--out", str(out))
     assert (result.exit_code, result.stdout) == (1, "")
     assert not out.exists()
+
+
+def nothing_to_set(_switch: SimulatedSwitch):
+    return lambda: True
+
+
+def test_the_switches_load_the_file(office, tmp_path):
+    out = tmp_path / "10_fshunt.xml"
+    with simulated_switch(tmp_path, nothing_to_set) as setting:
+        office.env["FSHUNT_SWITCH"] = setting
+        address = setting.partition("=")[0]
+        assert office.run("dialplan", "--out", str(out), "--reload").stdout.splitlines()[1:] == [
+            f"FreeSWITCH has loaded it: {address}."
+        ]
+        assert office.json("dialplan", "--out", str(out), "--reload")["loaded_by"] == [address]
+
+
+def test_a_switch_that_does_not_load_it_is_named_and_the_file_is_there(office, tmp_path):
+    (tmp_path / "password").write_text("s3cret")
+    out = tmp_path / "10_fshunt.xml"
+    with held_port() as held:
+        address = f"127.0.0.1:{number_of(held)}"
+        office.env["FSHUNT_SWITCH"] = f"{address}={tmp_path / 'password'}"
+        said = office.refused(1, "dialplan", "--out", str(out), "--reload")
+    assert said.startswith(f"{out} is written, but not loaded by switch {address}: ")
+    assert pilots(out.read_text()) == ["fshunt-pbx.test-5000"]
+
+
+def test_reload_needs_a_file_and_a_switch(office, tmp_path):
+    assert office.refused(2, "dialplan", "--reload").startswith("--reload needs --out FILE")
+    said = office.refused(2, "dialplan", "--out", str(tmp_path / "a.xml"), "--reload")
+    assert said.startswith("--reload needs a [[switch]] in the settings")
+    assert not (tmp_path / "a.xml").exists()

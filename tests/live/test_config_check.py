@@ -62,3 +62,15 @@ async def test_members_without_a_user_or_without_a_phone(lab, admin, watching):
     assert found["members"][1].startswith("The directory has no user 1099 in pbx.test.")
     assert found["phones"] == (False, found["phones"][1])
     assert found["phones"][1].startswith("No member of pbx.test has a phone that is registered.")
+
+
+async def test_the_written_dialplan_is_loaded_and_a_caller_is_served(lab, admin, watching, dialplan, pbx):
+    dialplan("<include/>\n")
+    admin.group(members=("1001",))
+    lab.behave("1001", answer_after=0.2)
+    file = pbx.folder / "conf" / "dialplan" / "fshunt.xml"
+    assert "FreeSWITCH has loaded it" in admin("dialplan", "--out", str(file), "--reload")
+    caller = lab.caller("5000").dial()
+    assert await caller.result(10) == 200
+    caller.hang_up()
+    await lab.until_closed(admin, "answered")

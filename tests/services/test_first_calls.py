@@ -48,7 +48,7 @@ def test_pilots_that_lead_to_fshunt_are_no_finding() -> None:
 def test_pilots_that_are_not_in_the_dialplan_are_one_finding() -> None:
     (one,) = pilots({"5001": MISSING}, "5000", "5001")
     assert one.what == "Pilot 5001 is not in the loaded dialplan, context default."
-    assert "`fshunt dialplan --out FILE`" in one.mend
+    assert "`fshunt dialplan --out FILE --reload`" in one.mend
     (two,) = pilots({"5001": MISSING, "5000": MISSING}, "5000", "5001")
     assert two.what == "Pilots 5000, 5001 are not in the loaded dialplan, context default."
     numbers = [str(5000 + number) for number in range(MAX_NAMED + 3)]

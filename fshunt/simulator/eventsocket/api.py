@@ -190,6 +190,10 @@ def _uptime(switch: Switch, _argument: str) -> str:
     return f"{int(switch.clock.now())}\n"
 
 
+def _reloadxml(_switch: Switch, _argument: str) -> str:
+    return "+OK [Success]\n"
+
+
 def _status(switch: Switch, _argument: str) -> str:
     limits, sessions = switch.throttle.limits, switch.throttle.sessions
     return (
@@ -205,6 +209,7 @@ _TABLE: dict[str, Callable[[Switch, str], str]] = {
     "hupall": _hupall,
     "list_users": _list_users,
     "originate": _originate,
+    "reloadxml": _reloadxml,
     "show": show,
     "sofia": sofia,
     "sofia_contact": _sofia_contact,
