@@ -69,11 +69,13 @@ def list_(app: App, pilot: str | None) -> None:
         with app.reading() as (session, domain):
             found = late.boards.list_boards(session, group_ids=[late.groups.get_group(session, domain, pilot).id])
 
+    of_group = f" of group {pilot}" if pilot else ""
+
     def page() -> None:
         if found:
             output.table(TITLES, [_row(each, datetime.now(UTC)) for each in found])
         else:
-            output.say("No boards yet.")
+            output.say(f"No boards{of_group} yet: `fshunt board add {pilot or 'PILOT'} NAME` adds the first.")
 
     app.show("boards", lambda: [late.serialize.board_json(each) for each in found], page)
 

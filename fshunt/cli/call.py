@@ -27,6 +27,9 @@ SHORTEST_AGE = timedelta(days=1)
 MAX_RESULT_CHARS = 100
 """Of a reason in the list; the page of the call has all of it."""
 
+NONE_YET = "No calls yet: `fshunt config check` says whether a call to a pilot would reach fshunt."
+FEWER = "No calls match: `fshunt call list` without PILOT and options lists the newest."
+
 COLUMNS = (
     Column("started", wraps=True),
     Column("pilot", drop=2),
@@ -79,7 +82,7 @@ def list_(app: App, pilot: str | None, since: str | None, limit: int, failed: bo
         if found:
             output.table(COLUMNS, [_row(record, shown[record.uuid]) for record in found], wide=wide)
         else:
-            output.say("No calls match." if pilot or start or failed else "No calls yet.")
+            output.say(FEWER if pilot or start or failed or app.given_domain else NONE_YET)
 
     app.show("calls", lambda: [late.serialize.call_json(record) for record in found], page)
 

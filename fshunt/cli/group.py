@@ -176,7 +176,7 @@ def list_(app: App) -> None:
         if found:
             output.table(LIST_TITLES, [_list_row(details.group, seconds_per_ring) for details in found])
         else:
-            output.say("No groups yet: `fshunt group add PILOT --domain D` adds one.")
+            output.say("No groups yet: `fshunt group add PILOT --domain D` adds the first.")
 
     app.show("groups", lambda: [late.serialize.group_json(details, seconds_per_ring) for details in found], page)
 

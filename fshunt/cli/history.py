@@ -50,11 +50,14 @@ def history(app: App, pilot: str | None, limit: int) -> None:
             if not found:
                 late.groups.get_group(session, domain, pilot)  # or there was never such a group
 
+    of_group = f" of group {pilot}" if pilot else ""
+    first = f"fshunt group set {pilot} --name NAME" if pilot else "fshunt group add PILOT"
+
     def page() -> None:
         if found:
             output.table(TITLES, [_row(change) for change in found])
         else:
-            output.say("No changes yet.")
+            output.say(f"No changes{of_group} yet: `{first}` makes the first.")
 
     app.show("changes", lambda: [late.serialize.change_json(each) for each in found], page)
 

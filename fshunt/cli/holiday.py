@@ -86,7 +86,7 @@ def list_(app: App, pilot: str) -> None:
         if found:
             late.group_page.print_holidays(found)
         else:
-            output.say(f"Group {pilot} has no holidays: `fshunt holiday add {pilot} DAYS NAME` adds one.")
+            output.say(f"Group {pilot} has no holidays: `fshunt holiday add {pilot} DAYS NAME` adds the first.")
 
     app.show("holidays", lambda: [late.serialize.holiday_json(each) for each in found], page)
 

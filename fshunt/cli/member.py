@@ -99,7 +99,7 @@ def list_(app: App, pilot: str) -> None:
 
     def page() -> None:
         if not found.members:
-            output.say(f"Group {pilot} has no members: `fshunt member add {pilot} EXT` adds one.")
+            output.say(f"Group {pilot} has no members: `fshunt member add {pilot} EXT` adds the first.")
         words = {each.id: _state_words(each, now.states[each.id], now.at) for each in found.members}
         late.group_page.print_members(found, seconds_per_ring, words)
 

@@ -71,11 +71,13 @@ def list_(app: App, user: str | None) -> None:
     with app.store.reading() as session:
         found = late.accounts.list_tokens(session, user)
 
+    of_user = f" of {user}" if user else ""
+
     def page() -> None:
         if found:
             output.table(TITLES, [_row(each, datetime.now(UTC)) for each in found])
         else:
-            output.say("No tokens yet.")
+            output.say(f"No tokens{of_user} yet: `fshunt token add {user or 'USER'} NAME --scope read` adds the first.")
 
     app.show("tokens", lambda: [late.serialize.token_json(each) for each in found], page)
 

@@ -31,7 +31,7 @@ def test_the_address_of_a_board_is_shown_once(office: Fshunt) -> None:
 
 
 def test_without_boards_the_list_says_so(office: Fshunt) -> None:
-    assert office.run("board", "list").stdout == "No boards yet.\n"
+    assert office.run("board", "list").stdout.startswith("No boards yet: `fshunt ")
 
 
 @pytest.mark.parametrize(

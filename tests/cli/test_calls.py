@@ -119,7 +119,7 @@ def test_a_long_list_has_whole_uuids(hunted, monkeypatch):
 
 def test_without_calls_the_list_is_empty(fshunt):
     assert fshunt.json("call", "list") == []
-    assert fshunt.run("call", "list").stdout == "No calls yet.\n"
+    assert fshunt.run("call", "list").stdout.startswith("No calls yet: `fshunt ")
 
 
 def test_the_list_is_newest_first_and_can_be_narrowed(fshunt, store):

@@ -73,7 +73,7 @@ def test_a_group_that_never_was_is_an_error_and_one_that_is_gone_is_not(office):
 
 
 def test_before_the_first_change_there_is_none(fshunt):
-    assert fshunt.run("history").stdout == "No changes yet.\n"
+    assert fshunt.run("history").stdout.startswith("No changes yet: `fshunt ")
     assert fshunt.json("history") == []
 
 

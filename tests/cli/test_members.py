@@ -136,7 +136,7 @@ def test_a_group_without_members_shows_how_to_add_one(fshunt):
     fshunt.run("group", "add", "5000")
     assert (
         fshunt.run("member", "list", "5000").stdout
-        == "Group 5000 has no members: `fshunt member add 5000 EXT` adds one.\n"
+        == "Group 5000 has no members: `fshunt member add 5000 EXT` adds the first.\n"
     )
     assert fshunt.json("member", "list", "5000") == []
 
