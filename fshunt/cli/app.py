@@ -99,11 +99,13 @@ class App:
 
     @contextmanager
     def reading_all(self) -> Iterator[tuple[Session, list[str]]]:
-        """As `reading`, but before the first domain is made there is none, and that is no error."""
+        """As `reading`, of all domains unless one is named by --domain or the setting; there may be none yet."""
         from fshunt.db.queries.rows import domain_names
 
         with self.store.reading() as session:
-            yield session, [self._domain(session)] if domain_names(session) else []
+            known = domain_names(session)
+            named = self.given_domain or self.settings.default_domain
+            yield session, [self._domain(session)] if known and named else known
 
     def _domain(self, session: Session) -> str:
         from fshunt.services.groups import resolve_domain

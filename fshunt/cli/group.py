@@ -20,8 +20,10 @@ from fshunt.cli.limits import limits
 from fshunt.cli.options import given_group, group_options
 from fshunt.cli.times import host_zone
 from fshunt.errors import UsageError
+from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group
 from fshunt.hunting.hours_text import parse_week
+from fshunt.hunting.policies import POLICIES
 from fshunt.services.moments import parse_length, parse_until
 
 if TYPE_CHECKING:
@@ -162,23 +164,42 @@ def _warn_of_second_domain(app: App, domain: str, before: Sequence[str]) -> None
     app.warn(f"{domain} is a second domain besides {before[0]}: {then}.")
 
 
-@group.command("list", example="fshunt group list --json")
+@group.command("list", example="fshunt group list --member 1001")
+@click.option("--member", type=params.BLOCKABLE, metavar="EXT", help="Only groups that EXT is a member of.")
+@click.option(
+    "--policy", type=params.OneOf("policy", list(POLICIES)), metavar="POLICY", help="Only groups with this policy."
+)
+@click.option("--disabled", is_flag=True, help="Only groups that are disabled.")
 @pass_app
-def list_(app: App) -> None:
-    """List the groups of the domain."""
+def list_(app: App, member: str | None, policy: str | None, disabled: bool) -> None:
+    """List groups.
+
+    Without --domain and the setting `default_domain`: the groups of all domains.
+    """
     with app.reading_all() as (session, domains):
-        found = late.groups.details_of(
-            session, [each for domain in domains for each in late.groups.list_groups(session, domain)]
-        )
+        there = [each for domain in domains for each in late.groups.list_groups(session, domain)]
+        wanted = [each for each in there if _fits(each, member, policy, disabled)]
+        found = late.groups.details_of(session, wanted)
     seconds_per_ring = app.settings.seconds_per_ring
+    several = len(domains) > 1
 
     def page() -> None:
         if found:
-            output.table(LIST_TITLES, [_list_row(details.group, seconds_per_ring) for details in found])
+            rows = [_list_row(each, seconds_per_ring) for each in wanted]
+            named = [(each.domain, *row) for each, row in zip(wanted, rows, strict=True)]
+            output.table(("domain", *LIST_TITLES) if several else LIST_TITLES, named if several else rows)
+        elif there:
+            output.say("No groups match: `fshunt group list` without these options lists all.")
         else:
             output.say("No groups yet: `fshunt group add PILOT --domain D` adds the first.")
 
     app.show("groups", lambda: [late.serialize.group_json(details, seconds_per_ring) for details in found], page)
+
+
+def _fits(found: Group, member: str | None, policy: str | None, disabled: bool) -> bool:
+    """Tell whether a group is one that is asked for."""
+    has_member = member is None or any(each.address.is_same_phone(parse_member(member)) for each in found.members)
+    return has_member and policy in (None, found.policy) and not (disabled and found.enabled)
 
 
 def _list_row(found: Group, seconds_per_ring: float) -> tuple[str, ...]:

@@ -288,6 +288,35 @@ def test_the_only_domain_is_the_default(office):
     assert load(environ=office.env).settings.default_domain is None
 
 
+def test_without_a_domain_the_groups_of_all_domains_are_listed(office):
+    assert office.run("group", "list").stdout.split()[:2] == ["pilot", "name"]
+    office.run("group", "add", "7000", "--domain", "b.test")
+    assert [group["pilot"] for group in office.json("group", "list")] == ["5000"]
+    del office.env["FSHUNT_DEFAULT_DOMAIN"]
+    titles, *rows = office.run("group", "list").stdout.splitlines()
+    assert titles.split()[0] == "domain"
+    assert [row.split()[:2] for row in rows] == [["b.test", "7000"], ["pbx.test", "5000"]]
+    assert "domain" not in office.run("group", "list", "--domain", "b.test").stdout
+    assert "There is no domain c.test" in office.refused(1, "group", "list", "--domain", "c.test")
+
+
+def test_the_list_of_groups_can_be_narrowed(office):
+    office.run("group", "add", "5100", "--policy", "uniform")
+    office.run("member", "add", "5100", "1009", "+14155550123@carrier")
+    office.run("group", "disable", "5100")
+
+    def listed(*words: str) -> list[str]:
+        return [group["pilot"] for group in office.json("group", "list", *words)]
+
+    assert listed("--member", "1001") == ["5000"]
+    assert listed("--member", "+14155550123@other") == ["5100"]
+    assert listed("--policy", "uniform") == ["5100"]
+    assert listed("--disabled") == ["5100"]
+    assert listed("--disabled", "--member", "1001") == []
+    assert "No groups match" in office.run("group", "list", "--disabled", "--member", "1001").stdout
+    assert "did you mean" in office.refused(2, "group", "list", "--policy", "unifrm")
+
+
 def test_config_names_the_settings_file_wherever_it_stands(office, tmp_path):
     file = tmp_path / "other.toml"
     file.write_text("seconds_per_ring = 4\n")
