@@ -57,8 +57,15 @@ class App:
 
     @cached_property
     def loaded(self) -> LoadedSettings:
-        """The settings and where each came from; raises SettingsError."""
-        return load(self.config)
+        """The settings and where each came from; raises SettingsError.
+
+        Where the environment names another database than the file, a line on standard error says which one is used.
+        """
+        found = load(self.config)
+        running = click.get_current_context(silent=True) is not None  # there is none while the shell completes a word
+        if running and not self.as_json and (sentence := found.other_database()) is not None:
+            output.warn(sentence)
+        return found
 
     @property
     def settings(self) -> Settings:

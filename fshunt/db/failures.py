@@ -46,7 +46,7 @@ _LOCKED = {"55P03", "40P01", "40001"}
 """The server answered: it is available to all who need another row."""
 _POSTGRESQL_LOGIN = {
     "authentication failed": "{where} refuses the user name or the password.",
-    "no password supplied": "{where} requires a password: put it into FSHUNT_DATABASE_URL or a .pgpass file.",
+    "no password supplied": "{where} requires a password: set `database_password_file` to a file that has it.",
     '" does not exist': "{where} cannot be used: there is no such database or user on that server.",
 }
 """A refused login has no code for the client, only the server's text, in English."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from fshunt.errors import FshuntError
 from fshunt.hunting.suggestions import did_you_mean
 from fshunt.settings.model import ROWS, SettingRow, Settings
+from fshunt.settings.secret_file import read_secret
 from fshunt.settings.switches import WatchedSwitch
-from fshunt.settings.urls import has_password
+from fshunt.settings.urls import has_password, hide_password, takes_password, with_password
 from fshunt.settings.values import SettingsError, WrongValueError
 
 DEFAULT_FILE = Path("/etc/fshunt/fshunt.toml")
@@ -32,6 +33,17 @@ class LoadedSettings:
     settings: Settings
     file: Path | None
     sources: Mapping[str, str]
+    overridden_database: str | None = field(default=None, repr=False)
+    """The `database_url` of the file that the environment overrides; it may hold a password."""
+
+    def other_database(self) -> str | None:
+        """Say which database is used where the environment names another one than the file; None: it does not."""
+        if self.overridden_database in (None, self.settings.database_url):
+            return None
+        return (
+            f"FSHUNT_DATABASE_URL is set: this uses the database {hide_password(self.settings.database_url)}, not "
+            f"the `database_url` of {self.file}."
+        )
 
     def warnings(self) -> list[str]:
         """Return the dangers in the settings, one sentence each."""
@@ -41,7 +53,7 @@ class LoadedSettings:
     def _of_database(self) -> str | None:
         if self.file is None or self.sources["database_url"] != "file" or not has_password(self.settings.database_url):
             return None
-        if not _open_to_others(self.file):
+        if self.settings.database_password_file is not None or not _open_to_others(self.file):
             return None
         return f"{self.file} holds the database's password and is world-readable: run `chmod o-r {self.file}`."
 
@@ -77,7 +89,29 @@ def load(config: str | Path | None = None, environ: Mapping[str, str] = os.envir
         sources[row.name] = "environment"
     settings = Settings(**said)
     settings.check()
-    return LoadedSettings(settings, file, sources)
+    overridden = found.get("database_url") if sources["database_url"] == "environment" else None
+    return LoadedSettings(_with_password(settings, sources), file, sources, overridden)
+
+
+def _with_password(settings: Settings, sources: Mapping[str, str]) -> Settings:
+    """Return the settings with the password of ``database_password_file`` in the URL of the database."""
+    if settings.database_password_file is None:
+        return settings
+    if (sources["database_url"], sources["database_password_file"]) == ("environment", "file"):
+        return settings  # the password of one database is not sent to another
+    if not takes_password(settings.database_url):
+        raise SettingsError(
+            "`database_password_file` goes with a `database_url` of PostgreSQL without a password, such as "
+            "postgresql://fshunt@localhost/fshunt."
+        )
+    file = Path(settings.database_password_file)
+    password = read_secret(file, "the database's password")
+    if _open_to_others(file):
+        raise SettingsError(
+            f"The file {file} for the database's password is world-readable, which fshunt refuses: "
+            f"run `chmod o-r {file}`."
+        )
+    return replace(settings, database_url=with_password(settings.database_url, password))
 
 
 def _read_file(named: str | Path | None) -> tuple[Path | None, dict[str, Any]]:

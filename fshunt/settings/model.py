@@ -51,7 +51,19 @@ class Settings:
         repr=False,
         metadata=_about(
             _URL,
-            "The SQLite or PostgreSQL database. A password in it is never shown, and no option takes it.",
+            "The SQLite or PostgreSQL database. Its password belongs in `database_password_file`; one in the URL is "
+            "never shown, and no option takes it. Where the variable names another database than the file, each "
+            "command says which one it uses.",
+            restart=True,
+        ),
+    )
+    database_password_file: str | None = field(
+        default=None,
+        metadata=_about(
+            values.optional(values.text("an absolute path", values.absolute_path)),
+            "File whose only line is the password of PostgreSQL, for a `database_url` without one. It is read at the "
+            "start and refused if it is world-readable. One in the settings file is not used for the database that "
+            "FSHUNT_DATABASE_URL names.",
             restart=True,
         ),
     )

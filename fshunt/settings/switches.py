@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from fshunt.hunting import validation
 from fshunt.hunting.suggestions import did_you_mean
+from fshunt.settings.secret_file import read_secret
 from fshunt.settings.values import (
     Address,
     SettingsError,
@@ -26,9 +26,6 @@ EVENT_SOCKET_PORT = 8021
 """Where FreeSWITCH's event socket listens, unless its configuration says otherwise."""
 
 SHIPPED_PASSWORD = "ClueCon"  # noqa: S105 (public, which is why fshunt refuses it)
-
-MAX_PASSWORD_BYTES = 1024
-"""FreeSWITCH does not read longer lines."""
 
 KEYS = ("host", "port", "password_file", "dial")
 USER, DOMAIN = "{user}", "{domain}"
@@ -69,33 +66,13 @@ class WatchedSwitch:
         Raises SettingsError, whose text never has the content of the file.
         """
         file = self.password_file
-        said = self._read().removesuffix("\n").removesuffix("\r")
-        if not said:
-            raise SettingsError(f"The file {file} for the event socket's password of {self.name} is empty.")
-        if len(said) > MAX_PASSWORD_BYTES or not said.isprintable():
-            raise SettingsError(
-                f"The file {file} must hold the event socket's password of {self.name} alone, in one line."
-            )
+        said = read_secret(file, f"the event socket's password of {self.name}")
         if said == SHIPPED_PASSWORD:
             raise SettingsError(
                 f"The file {file} has FreeSWITCH's default password, which fshunt refuses: "
                 f"set your own password in event_socket.conf.xml of {self.name} and in this file."
             )
         return said
-
-    def _read(self) -> str:
-        file, whose = self.password_file, f"for the event socket's password of {self.name}"
-        try:
-            if not stat.S_ISREG(file.stat().st_mode):
-                raise SettingsError(f"{file}, named {whose}, is not a file.")
-            with file.open("rb") as opened:
-                return opened.read(MAX_PASSWORD_BYTES + 3).decode()
-        except FileNotFoundError:
-            raise SettingsError(f"The file {file} {whose} does not exist.") from None
-        except OSError as error:
-            raise SettingsError(f"The file {file} {whose} cannot be read: {error.strerror}.") from None
-        except UnicodeDecodeError:
-            raise SettingsError(f"The file {file} {whose} is not in UTF-8.") from None
 
 
 def switches() -> ValueKind:

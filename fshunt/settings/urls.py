@@ -46,3 +46,20 @@ def has_password(value: str) -> bool:
 
     url = make_url(value)
     return bool(url.password) or any(part in url.query for part in SECRET_PARTS[:2])
+
+
+def takes_password(value: str) -> bool:
+    """Tell whether the URL is of a server and holds no password yet."""
+    from sqlalchemy.engine import make_url
+
+    return make_url(value).get_backend_name() != "sqlite" and not has_password(value)
+
+
+def with_password(value: str, password: str) -> str:
+    """Return the URL with a password in it."""
+    from sqlalchemy.engine import make_url
+
+    url = make_url(value)
+    # A URL without a user has no place for a password in front of its host.
+    made = url.set(password=password) if url.username else url.update_query_dict({"password": password})
+    return made.render_as_string(hide_password=False)

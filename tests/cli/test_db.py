@@ -43,3 +43,14 @@ def test_check_of_a_database_that_cannot_be_written(fshunt, unwritable):
     assert unwritable in fshunt.refused(1, "db", "check")
     result = fshunt.invoke("db", "check", "--json")
     assert (result.exit_code, content_of(result.stdout)["ok"]) == (1, False)
+
+
+def test_a_command_says_which_database_it_uses_where_the_file_names_another(fshunt, tmp_path):
+    file = tmp_path / "fshunt.toml"
+    file.write_text('database_url = "sqlite:////nowhere/other.db"')
+    said = fshunt.run("group", "list", "--config", str(file)).stderr
+    assert said.count("\n") == 1
+    assert said.startswith("Warning: FSHUNT_DATABASE_URL is set: this uses the database ")
+    assert said.endswith(f", not the `database_url` of {file}.\n")
+    assert fshunt.run("group", "list", "--config", str(file), "--json").stderr == ""
+    assert fshunt.run("group", "list").stderr == ""

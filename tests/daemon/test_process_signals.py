@@ -50,7 +50,7 @@ def test_settings_that_do_not_fit_what_cannot_change_are_refused_whole() -> None
 def test_what_a_daemon_opens_once_needs_a_restart() -> None:
     names = {name for name, row in ROWS.items() if row.restart}
     assert names == {
-        *("database_url", "database_timeout", "listen", "http_listen", "switch", "node_name"),
+        *("database_url", "database_password_file", "database_timeout", "listen", "http_listen", "switch", "node_name"),
         *("outbox_dir", "claim_audit_file"),
     }
 

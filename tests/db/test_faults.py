@@ -167,7 +167,7 @@ def test_a_wrong_password(own_postgres, postgres_url):
     url = make_url(postgres_url).set(username=LOCKED_ROLE, password=SECRET)
     assert fault(open_store(url)).endswith("refuses the user name or the password.")
     without = make_url(postgres_url).set(username=LOCKED_ROLE)
-    assert fault(open_store(without)).endswith("put it into FSHUNT_DATABASE_URL or a .pgpass file.")
+    assert fault(open_store(without)).endswith("set `database_password_file` to a file that has it.")
 
 
 def test_a_user_without_rights(own_postgres, postgres_url):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import make_url
 
 from fshunt.hunting.gateways import CallerIn, Gateway
 from fshunt.settings import ROWS, Address, Settings, SettingsError, WatchedSwitch, hide_password, load
@@ -69,6 +70,7 @@ def test_a_named_file_that_is_missing_is_an_error_but_not_the_default_one(tmp_pa
 
 EVERY_SETTING = {
     "database_url": ("postgresql://f:s3cret@db/fshunt", "postgresql://f:s3cret@db/fshunt"),
+    "database_password_file": ("/etc/fshunt/database_password", "/etc/fshunt/database_password"),
     "default_domain": ("pbx.test", "pbx.test"),
     "keep_calls_days": ("90", 90),
     "keep_changes_days": ("730", 730),
@@ -117,11 +119,15 @@ EVERY_SETTING = {
 }
 
 
+GO_ALONE = sorted(set(EVERY_SETTING) - {"database_password_file"})
+"""Settings that need no other one; the file of the password is tried below, with a URL."""
+
+
 def test_every_setting_is_tried_here():
     assert set(EVERY_SETTING) == set(ROWS)
 
 
-@pytest.mark.parametrize("name", sorted(EVERY_SETTING))
+@pytest.mark.parametrize("name", GO_ALONE)
 def test_each_setting_can_be_an_environment_variable(name, write):
     said, value = EVERY_SETTING[name]
     loaded = load(write(""), {f"FSHUNT_{name.upper()}": said})
@@ -129,7 +135,7 @@ def test_each_setting_can_be_an_environment_variable(name, write):
     assert loaded.sources[name] == "environment"
 
 
-@pytest.mark.parametrize("name", sorted(EVERY_SETTING))
+@pytest.mark.parametrize("name", GO_ALONE)
 def test_what_is_shown_of_a_setting_can_be_written_into_a_file(name, write):
     said, value = EVERY_SETTING[name]
     shown = ROWS[name].kind.show(value) if name != "database_url" else said
@@ -332,6 +338,70 @@ def test_a_readable_file_without_a_password_is_no_danger(write):
     file.chmod(0o644)
     assert load(file, {}).warnings() == []
     assert load(file, {"FSHUNT_DATABASE_URL": SECRET_URLS[0]}).warnings() == []
+
+
+@pytest.fixture
+def password_file(tmp_path):
+    file = tmp_path / "database_password"
+    file.write_text("s3cret/@:%\n")
+    file.chmod(0o640)
+    return file
+
+
+def test_the_password_of_the_database_comes_from_its_file(write, password_file):
+    file = write(f'database_url = "postgresql://fshunt@db/fshunt"\ndatabase_password_file = "{password_file}"')
+    file.chmod(0o644)
+    loaded = load(file, {})
+    assert make_url(loaded.settings.database_url).password == "s3cret/@:%"
+    assert hide_password(loaded.settings.database_url) == "postgresql://fshunt:***@db/fshunt"
+    assert "s3cret" not in repr(loaded)
+    assert loaded.warnings() == []
+
+
+def test_a_world_readable_password_file_is_refused(write, password_file):
+    password_file.chmod(0o644)
+    sentence = refusal(write(f'database_url = "postgresql://db/x"\ndatabase_password_file = "{password_file}"'))
+    assert sentence.endswith(f"is world-readable, which fshunt refuses: run `chmod o-r {password_file}`.")
+
+
+@pytest.mark.parametrize("content", ["", "\n", "two\nlines\n", "x" * 2000])
+def test_a_password_file_has_one_line(write, password_file, content):
+    password_file.write_text(content)
+    sentence = refusal(write(f'database_url = "postgresql://db/x"\ndatabase_password_file = "{password_file}"'))
+    assert sentence.startswith(f"The file {password_file} ")
+    assert "xxx" not in sentence
+
+
+def test_a_missing_password_file_is_an_error(write):
+    sentence = refusal(write('database_url = "postgresql://db/x"\ndatabase_password_file = "/no/such"'))
+    assert sentence == "The file /no/such for the database's password does not exist."
+
+
+@pytest.mark.parametrize("url", ["sqlite:////tmp/a.db", SECRET_URLS[0]])
+def test_a_password_file_goes_with_a_server_and_no_other_password(write, password_file, url):
+    sentence = refusal(write(f'database_url = "{url}"\ndatabase_password_file = "{password_file}"'))
+    assert "goes with a `database_url` of PostgreSQL without a password" in sentence
+    assert "s3cret" not in sentence
+
+
+def test_the_password_of_the_files_database_is_not_sent_to_another(write, password_file):
+    file = write(f'database_url = "postgresql://db/x"\ndatabase_password_file = "{password_file}"')
+    other = "postgresql://elsewhere/x"
+    assert load(file, {"FSHUNT_DATABASE_URL": other}).settings.database_url == other
+    both = {"FSHUNT_DATABASE_URL": other, "FSHUNT_DATABASE_PASSWORD_FILE": str(password_file)}
+    used = load(file, both).settings.database_url
+    assert (make_url(used).host, make_url(used).query["password"]) == ("elsewhere", "s3cret/@:%")
+    assert "s3cret" not in hide_password(used)
+
+
+def test_another_database_in_the_environment_is_told_without_its_password(write):
+    file = write('database_url = "postgresql://db/x"')
+    assert load(file, {}).other_database() is None
+    assert load(file, {"FSHUNT_DATABASE_URL": "postgresql://db/x"}).other_database() is None
+    assert load(file, {"FSHUNT_DATABASE_URL": "postgresql://fshunt:s3cret@other/x"}).other_database() == (
+        "FSHUNT_DATABASE_URL is set: this uses the database postgresql://fshunt:***@other/x, not the `database_url` "
+        f"of {file}."
+    )
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")

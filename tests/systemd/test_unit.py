@@ -139,13 +139,17 @@ def test_systemd_waits_until_it_is_ready_watches_it_and_starts_it_again():
     assert (said["Type"], said["Restart"]) == ("notify", "always")
     assert float(said["WatchdogSec"]) > 0
     assert said["ExecStart"].endswith("/fshunt serve")
-    assert said["EnvironmentFile"].startswith("-"), "a machine without secrets has no such file"
+
+
+@pytest.mark.parametrize("file", [UNIT, WEB], ids=lambda file: file.name)
+def test_the_settings_file_is_the_one_place_for_the_database(file):
+    assert "EnvironmentFile" not in unit(file=file), "the commands would not see the database of the daemon"
 
 
 def test_the_web_process_cannot_read_the_password_of_an_event_socket():
     hidden = [path.removeprefix("-") for path in unit(file=WEB)["InaccessiblePaths"].split()]
     readme = (UNIT.parents[1] / "README.md").read_text()
-    assert re.findall(r'password_file = "(.*)"', readme) == ["/etc/fshunt/event_socket"]
+    assert re.findall(r'^ +password_file = "(.*)"', readme, re.MULTILINE) == ["/etc/fshunt/event_socket"]
     assert {"/etc/fshunt/event_socket", "/etc/freeswitch"} <= set(hidden)
 
 
