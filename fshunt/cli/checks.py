@@ -67,6 +67,16 @@ def check_database(settings: Settings) -> Check:
     return Check("database", why_not is None, why_not or status.sentence)
 
 
+def database_id(settings: Settings) -> str | None:
+    """Return the id of the database; None where it has none yet, or cannot be read."""
+    from fshunt.db import migrate
+
+    try:
+        return migrate.check(settings.database_url).database_id
+    except DatabaseError:
+        return None
+
+
 def check_groups(app: App) -> Check:
     """Whether the groups of all domains can be read: their values are checked again for their kind."""
     from fshunt.services import hours

@@ -31,11 +31,12 @@ def upgrade(app: App) -> None:
     done: list[str] = []
     late.migrate.upgrade(url, report=done.append if app.as_json else output.say)
     message = f"The database {shown} is up to date."
-    app.show("database", lambda: _json(shown, True, message, done), lambda: output.say(message))
+    identity = late.checks.database_id(app.settings)
+    app.show("database", lambda: _json(shown, True, message, done, identity), lambda: output.say(message))
 
 
-def _json(url: str, ok: bool, message: str, done: list[str]) -> dict[str, Any]:
-    return {"url": url, "ok": ok, "message": message, "steps": done}
+def _json(url: str, ok: bool, message: str, done: list[str], identity: str | None) -> dict[str, Any]:
+    return {"url": url, "ok": ok, "message": message, "steps": done, "id": identity}
 
 
 @db.command("check", example="fshunt db check")
@@ -47,6 +48,12 @@ def check(app: App) -> int:
     """
     found = late.checks.check_database(app.settings)
     shown = hide_password(app.settings.database_url)
-    say = output.say if found.ok else output.error
-    app.show("database", lambda: _json(shown, found.ok, found.message, []), lambda: say(found.message))
+    identity = late.checks.database_id(app.settings)
+
+    def page() -> None:
+        (output.say if found.ok else output.error)(found.message)
+        if found.ok:
+            output.say(f"Its id is {identity}, which `/healthz` of each of its daemons shows.")
+
+    app.show("database", lambda: _json(shown, found.ok, found.message, [], identity), page)
     return 0 if found.ok else 1

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from fshunt.db import migrate
 from fshunt.errors import DatabaseError
-from fshunt.settings import Address, Settings
+from fshunt.settings import DEFAULT_FILE, Address, LoadedSettings, Settings
+from fshunt.settings.values import parse_address
+
+if TYPE_CHECKING:
+    from fshunt.services.cluster_health import ClusterHealth, Finding
 
 ANSWER_SECONDS = 2.0
 """How long a running daemon may take to answer: far more than it takes on a busy machine."""
@@ -26,6 +31,34 @@ def health_at(address: Address) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) and "takes_calls" in found else None
+
+
+def on_another_database(loaded: LoadedSettings, state: ClusterHealth) -> Iterator[Finding]:
+    """Yield a finding for each daemon that serves health where this command can ask, on another database than its own.
+
+    Asked are the own `http_listen` and the addresses that the living daemons of this database have written.
+    """
+    from fshunt.services.cluster_health import other_database
+
+    file = loaded.file or DEFAULT_FILE
+    mend = (
+        f"run `systemctl restart fshunt` on its host, once the `database_url` of its {file} is the one of this command"
+    )
+    if loaded.sources["database_url"] == "environment":
+        mend = "run `unset FSHUNT_DATABASE_URL`, so that this command reads the settings file as the daemon does"
+    for address in sorted(_health_addresses(loaded.settings, state)):
+        health = health_at(address)
+        found = health and (health.get("database") or {}).get("id")
+        if found and state.database_id and found != state.database_id:
+            yield other_database(str(address), mend)
+
+
+def _health_addresses(settings: Settings, state: ClusterHealth) -> set[Address]:
+    told = {str(daemon.status["http_listen"]) for daemon in state.living if daemon.status.get("http_listen")}
+    others = {parse_address(each) for each in told}
+    # A loopback address that a daemon of another host has written means that host.
+    asked = {address for address in others if not address.loopback}
+    return asked | ({settings.http_listen} if settings.http_listen is not None else set())
 
 
 def without_its_file(settings: Settings) -> str | None:

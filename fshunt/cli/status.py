@@ -31,5 +31,6 @@ def status(app: App) -> int:
         problem = late.cluster_health.unreadable(str(error))
         app.show("status", lambda: late.serialize.nothing_known_json(problem), lambda: None)
         return error.exit_code
+    found.problems.extend(late.running.on_another_database(app.loaded, found))
     app.show("status", lambda: late.serialize.status_json(found), lambda: late.status_page.print_status(found))
     return 0 if found.living else 1

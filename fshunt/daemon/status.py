@@ -73,6 +73,7 @@ def database_status(deps: Dependencies) -> dict[str, Any]:
     """Return whether calls can use the database, since when they cannot and why, and how many writes are pending."""
     away = deps.database.away
     return {
+        "id": deps.database.identity,
         "ok": away is None,
         "since": _iso(deps.database.away_since),
         "pending_writes": deps.outbox.pending,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alembic import command
@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, Engine, inspect, make_url, select
 
 from fshunt.db.engine import file_exists, open_engine
 from fshunt.db.failures import NOT_MIGRATED, as_store_errors, where
-from fshunt.db.models import Compatibility
+from fshunt.db.models import Compatibility, DatabaseIdentity
 from fshunt.errors import DatabaseError
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,8 @@ class Status:
     ok: bool
     sentence: str
     newer: bool = False
+    database_id: str | None = None
+    """None: the tables are from before databases had one."""
 
 
 def upgrade(url: str | URL, revision: str = "head", report: Report = log.info) -> None:
@@ -107,7 +109,11 @@ def _status(engine: Engine) -> Status:
     head = script.get_current_head() or ""
     with as_store_errors(engine.url), engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
-        oldest_code = _oldest_code(connection)
+        oldest_code, identity = _oldest_code(connection), _database_id(connection)
+    return replace(_compared(script, current, head, oldest_code), database_id=identity)
+
+
+def _compared(script: ScriptDirectory, current: str | None, head: str, oldest_code: str | None) -> Status:
     if current is None:
         return Status(None, head, ok=False, sentence=NOT_MIGRATED)
     if current == head:
@@ -129,3 +135,9 @@ def _oldest_code(connection: Connection) -> str | None:
     if not inspect(connection).has_table(Compatibility.__tablename__):
         return None
     return connection.scalar(select(Compatibility.oldest_code))
+
+
+def _database_id(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(DatabaseIdentity.__tablename__):
+        return None
+    return connection.scalar(select(DatabaseIdentity.database_id))

@@ -665,3 +665,12 @@ class Compatibility(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     oldest_code: Mapped[str]
+
+
+class DatabaseIdentity(Base):
+    """The random id of this database, which a migration has made. One row, id 1."""
+
+    __tablename__ = "database_identity"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    database_id: Mapped[str]

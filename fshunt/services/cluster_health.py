@@ -68,6 +68,7 @@ class Code(StrEnum):
     NO_SWITCH_CONFIGURED = "no-switch-configured"
     VERSIONS_DIFFER = "versions-differ"
     WEB_NO_HEARTBEAT = "web-no-heartbeat"
+    OTHER_DATABASE = "other-database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,7 @@ class ClusterHealth:
     problems: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
     unwritable: str | None = None
+    database_id: str | None = None
 
     @property
     def living(self) -> list[DaemonNow]:
@@ -202,6 +204,15 @@ def read_overview(store: Store, at: datetime) -> Overview:
         return overview(session, at)
 
 
+def other_database(address: str, mend: str) -> Finding:
+    """Return the finding of a daemon that uses another database than the one who asks; ``mend`` says what to do."""
+    message = (
+        f"The daemon at {address} uses another database than this command, so no change made here reaches its calls, "
+        f"and its calls are not listed here: {mend}."
+    )
+    return Finding(Code.OTHER_DATABASE, message)
+
+
 def unreadable(reason: str) -> Finding:
     """Return the one finding of a database that cannot be read."""
     return Finding(Code.DATABASE_UNREADABLE, reason)
@@ -241,6 +252,7 @@ def state_of(
         open_too_long=seen.open_too_long,
         web=tuple(WebProcessNow(row, max(0.0, (at - row.heartbeat_at).total_seconds())) for row in seen.web),
         unwritable=unwritable,
+        database_id=seen.database_id,
     )
     state.problems.extend(_problems(state))
     state.notes.extend(_notes(state))

@@ -22,7 +22,10 @@ def test_check_of_a_database_that_is_not_migrated(fshunt_on, empty_database_url)
 
 def test_check_of_a_database_that_is_up_to_date(fshunt, database_url):
     assert "up to date" in fshunt.run("db", "check").stdout
-    assert fshunt.json("db", "check")["ok"] is True
+    found = fshunt.json("db", "check")
+    assert found["ok"] is True
+    assert f"Its id is {found['id']}, " in fshunt.run("db", "check").stdout
+    assert fshunt.json("db", "upgrade")["id"] == found["id"]
 
 
 def test_the_password_is_not_shown(fshunt_on):

@@ -1,5 +1,6 @@
 """`fshunt status`: who is alive, what is wrong first, and what there is."""
 
+import json
 import re
 import sys
 from contextlib import closing
@@ -586,3 +587,43 @@ def test_a_web_process_that_died_a_day_ago_is_forgotten_by_the_next_heartbeat(fs
     web(silent=24 * 3600 + 60, run="old")
     web()
     assert [each["run_id"] for each in as_json(fshunt)["web_processes"]] == ["web"]
+
+
+def serve_health(start, port: int, identity: str | None) -> dict[str, str]:
+    """A daemon's `/healthz` at a port, as the settings of its host name it."""
+    body = json.dumps({"ok": True, "takes_calls": True, "database": {"id": identity, "ok": True}})
+    start(f"HTTP/1.1 200 OK\r\n\r\n{body}".encode())
+    return {"FSHUNT_HTTP_LISTEN": f"127.0.0.1:{port}"}
+
+
+def other_databases(fshunt) -> list[str]:
+    return [each["message"] for each in as_json(fshunt)["problems"] if each["code"] == "other-database"]
+
+
+def test_a_daemon_of_this_host_on_another_database_is_a_problem(fshunt, beat, neighbour, free_port):
+    beat()
+    fshunt.env |= serve_health(neighbour, free_port, "0000000000000000")
+    [message] = other_databases(fshunt)
+    assert message.startswith(f"The daemon at 127.0.0.1:{free_port} uses another database than this command, ")
+    assert message.endswith(
+        ": run `unset FSHUNT_DATABASE_URL`, so that this command reads the settings file as the daemon does."
+    )
+    assert f"PROBLEM  {message}" in page(fshunt)
+
+
+def test_where_the_file_names_the_database_the_daemon_is_to_be_restarted(fshunt, beat, neighbour, free_port, tmp_path):
+    beat()
+    fshunt.env |= serve_health(neighbour, free_port, "0000000000000000")
+    file = tmp_path / "fshunt.toml"
+    file.write_text(f'database_url = "{fshunt.env.pop("FSHUNT_DATABASE_URL")}"')
+    fshunt.env["FSHUNT_CONFIG"] = str(file)
+    [message] = other_databases(fshunt)
+    assert f"run `systemctl restart fshunt` on its host, once the `database_url` of its {file} is" in message
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_daemon_on_this_database_or_of_an_older_version_is_no_problem(fshunt, beat, neighbour, free_port, known):
+    beat()
+    own = fshunt.json("db", "check")["id"] if known else None
+    fshunt.env |= serve_health(neighbour, free_port, own)
+    assert other_databases(fshunt) == []

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fshunt.db.queries import daemons
+from fshunt.db.queries.identity import database_id
 from fshunt.db.queries.overview import overview
 from fshunt.services.cluster_health import state_of
 from fshunt.services.serialize import status_json
@@ -18,6 +19,13 @@ def test_a_daemon_that_takes_calls_and_has_its_database_is_well(light_rig: Rig) 
     well, told = light_rig.daemon.report.health()
     assert well
     assert (told["takes_calls"], told["database"]["ok"]) == (True, True)
+
+
+def test_health_names_the_database(light_rig: Rig) -> None:
+    with light_rig.store.reading() as s:
+        own = database_id(s)
+    assert own
+    light_rig.until(lambda: light_rig.daemon.report.health()[1]["database"]["id"] == own, "the heartbeat has read it")
 
 
 @pytest.mark.parametrize("part", ["heartbeat", "outbox writer"])

@@ -166,7 +166,7 @@ def test_0009_is_taken_back_without_loss_of_what_0008_had(empty_database_url):
     fill(url)
     assert all(rows(url, *ACCOUNTS).values())
     migrate.downgrade(url, "0009")
-    others = set(Base.metadata.tables) - {*ACCOUNTS, *HOURS, *WEB, *LIVE, "announcements", "compatibility"}
+    others = set(Base.metadata.tables) - {*ACCOUNTS, *HOURS, *WEB, *LIVE, "announcements", "compatibility", *IDENTITY}
     kept = rows(url, *others)
     migrate.downgrade(url, "0008")
     assert tables(url).isdisjoint(ACCOUNTS)
@@ -185,7 +185,7 @@ def test_0012_is_taken_back_without_loss_of_what_0011_had(empty_database_url):
     migrate.upgrade(url)
     fill(url)
     assert all(rows(url, *LIVE).values())
-    others = set(Base.metadata.tables) - {*LIVE, *LATER, "announcements", "compatibility"}
+    others = set(Base.metadata.tables) - {*LIVE, *LATER, "announcements", "compatibility", *IDENTITY}
     kept = rows(url, *others)
     migrate.downgrade(url, "0011")
     assert tables(url).isdisjoint(LIVE)
@@ -200,7 +200,7 @@ def test_0017_is_taken_back_without_loss_of_what_was_before(empty_database_url):
     fill(url)
     assert rows(url, "recovery_codes")["recovery_codes"]
     migrate.downgrade(url, "0017")
-    others = set(Base.metadata.tables) - {"recovery_codes", "announcements", "compatibility"}
+    others = set(Base.metadata.tables) - {"recovery_codes", "announcements", "compatibility", *IDENTITY}
     kept = rows(url, *others)
     migrate.downgrade(url, BEFORE_0017)
     assert "recovery_codes" not in tables(url)
@@ -210,6 +210,26 @@ def test_0017_is_taken_back_without_loss_of_what_was_before(empty_database_url):
 
 
 BEFORE_0017 = "0016"
+
+IDENTITY = ("database_identity",)
+
+
+def test_each_database_has_a_random_id_which_0018_takes_back_alone(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url)
+    fill(url)
+    [made] = rows(url, *IDENTITY)["database_identity"]
+    assert (made["id"], len(made["database_id"])) == (1, 16)
+    assert migrate.check(url).database_id == made["database_id"]
+    others = set(Base.metadata.tables) - {"announcements", "compatibility", *IDENTITY}
+    kept = rows(url, *others)
+    migrate.downgrade(url, "0017")
+    assert migrate.check(url).database_id is None
+    assert rows(url, *others) == kept
+    migrate.upgrade(url, "0018")
+    assert rows(url, *others) == kept
+    assert migrate.check(url).database_id != made["database_id"]
+
 
 HOURS = ("business_hours", "holidays")
 WEB = ("web_processes", "idempotency_keys", "called_back", "boards", "group_limits", "recovery_codes")
@@ -221,7 +241,16 @@ def test_0010_is_taken_back_without_loss_of_what_0009_had(empty_database_url):
     fill(url)
     assert all(rows(url, *HOURS).values())
     migrate.downgrade(url, "0010")
-    others = set(Base.metadata.tables) - {*HOURS, *WEB, *LIVE, "groups", "blocks", "announcements", "compatibility"}
+    others = set(Base.metadata.tables) - {
+        *HOURS,
+        *WEB,
+        *LIVE,
+        "groups",
+        "blocks",
+        "announcements",
+        "compatibility",
+        *IDENTITY,
+    }
     kept = rows(url, *others)
     migrate.downgrade(url, "0009")
     assert tables(url).isdisjoint(HOURS)
@@ -241,7 +270,7 @@ def test_0016_is_taken_back_without_loss_of_what_0015_had(empty_database_url):
     migrate.upgrade(url)
     fill(url)
     assert rows(url, "group_limits")["group_limits"][0]["policies"] == "regular"
-    others = set(Base.metadata.tables) - {"group_limits", "recovery_codes", "announcements", "compatibility"}
+    others = set(Base.metadata.tables) - {"group_limits", "recovery_codes", "announcements", "compatibility", *IDENTITY}
     migrate.downgrade(url, "0016")
     kept = rows(url, *others)
     migrate.downgrade(url, "0015")

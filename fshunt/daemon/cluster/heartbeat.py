@@ -22,6 +22,7 @@ from fshunt.daemon.data.database import Database
 from fshunt.db.queries import daemons
 from fshunt.db.queries.cluster import Timing
 from fshunt.db.queries.daemons import DaemonRow
+from fshunt.db.queries.identity import database_id
 from fshunt.errors import DatabaseError, FshuntError, Locked, Mistake
 
 log = logging.getLogger(__name__)
@@ -96,12 +97,14 @@ class Heartbeat:
         self._takeover.look_who_lives()
         wanted = self._wanted()
         try:
-            found = self._database.run(lambda s: self._reconcile(s, wanted), write=True)
+            found, identity = self._database.run(lambda s: self._reconcile(s, wanted), write=True)
         except Mistake:
             if not wanted.takes_over:
                 raise
             # All daemons look at the same rows: a mistake there must not end them all. The log has it.
-            found = self._database.run(lambda s: self._reconcile(s, replace(wanted, takes_over=False)), write=True)
+            alone = replace(wanted, takes_over=False)
+            found, identity = self._database.run(lambda s: self._reconcile(s, alone), write=True)
+        self._database.recognized(identity)
         self.timing, self.membership = found.timing, found.membership
         self._claims.reconciled(found.missing_claims, found.rank, found.timing.dead_heartbeats)
         self._queue.join_again(found.missing_entries)
@@ -123,8 +126,8 @@ class Heartbeat:
             watches_talks=self._takeover.can_watch,
         )
 
-    def _reconcile(self, s: Session, wanted: Wanted) -> Reconciled:
+    def _reconcile(self, s: Session, wanted: Wanted) -> tuple[Reconciled, str | None]:
         found = reconcile(s, self._identity, wanted, self.membership, process_has_ended)
         if self._retired:  # this heartbeat was under way all the while, and put us back among those who live
             daemons.retire(s, self._identity.run_id)
-        return found
+        return found, database_id(s)

@@ -168,6 +168,8 @@ class Database:
         writers = WRITER_THREADS_SQLITE if store.is_sqlite else WRITER_THREADS_SERVER
         self._readers = ThreadPool(READER_THREADS)
         self._writers = ThreadPool(writers)
+        self.identity: str | None = None
+        """The id of the database, as the last heartbeat read it; None before the first."""
         self.reads = self._breaker(_select, False, READS_TRIPPED, READS_RESUMED)
         self.writes = self._breaker(_touch, True, WRITES_TRIPPED, WRITES_RESUMED)
 
@@ -180,6 +182,10 @@ class Database:
     def away_since(self) -> datetime | None:
         """Since when they cannot."""
         return self.reads.since or self.writes.since
+
+    def recognized(self, identity: str | None) -> None:
+        """Keep the id of the database: its file may be another one by now."""
+        self.identity = identity
 
     def deadline(self) -> Deadline:
         """Return a deadline of ``timeout`` from now."""

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Claim
-from fshunt.db.queries import cluster, daemons, queue, web_processes
+from fshunt.db.queries import cluster, daemons, identity, queue, web_processes
 from fshunt.db.queries.calls import CALLS, HAS_FAILED
 from fshunt.db.queries.cluster import Timing
 from fshunt.db.queries.daemons import DaemonRow
@@ -73,6 +73,7 @@ class Overview:
     last_failed: SeenCall | None = None
     open_too_long: tuple[SeenCall, ...] = ()
     web: tuple[WebProcessRow, ...] = ()
+    database_id: str | None = None
 
 
 def overview(s: Session, at: datetime) -> Overview:
@@ -90,6 +91,7 @@ def overview(s: Session, at: datetime) -> Overview:
         last_failed=None if last is None else _seen(last),
         open_too_long=tuple(_seen(row) for row in run(s, _OPEN_TOO_LONG, {"before": at - OPEN_TOO_LONG})),
         web=tuple(web_processes.list_web_processes(s)),
+        database_id=identity.database_id(s),
     )
 
 
