@@ -334,9 +334,7 @@ def _token(s: Session, token_id: int, *which: ColumnElement[bool]) -> tuple[mode
 def revoke_token(s: Session, token_id: int, *, user_name: str | None = None, now: datetime | None = None) -> Token:
     """End a token, which is one of ``user_name`` if that is given; raise NotFound. Once more changes nothing."""
     row, user = _token(s, token_id, *([] if user_name is None else [models.Token.user_id == _row(s, user_name).id]))
-    if row.revoked_at is None:
-        row.revoked_at = now or datetime.now(UTC)
-        s.flush()
+    if rows.revoke_token(s, row.id, now or datetime.now(UTC)):
         record(s, Subject.TOKEN, ChangeKind.REMOVE, row.name, before=_token_values(token_of(row, user)))
     return token_of(row, user)
 

@@ -90,14 +90,19 @@ def get_board(s: Session, board_id: int) -> Board:
     """Return a board; raise NotFound."""
     found = rows.boards(s, models.Board.id == board_id)
     if not found:
-        raise NotFound(f"There is no board {board_id}: `fshunt board list` lists them.")
+        raise _no_board(board_id)
     return _board(found[0])
+
+
+def _no_board(board_id: int) -> NotFound:
+    return NotFound(f"There is no board {board_id}: `fshunt board list` lists them.")
 
 
 def revoke_board(s: Session, board_id: int) -> Board:
     """End a board and return it as it was; raise NotFound."""
     board = get_board(s, board_id)
-    rows.remove_board(s, board.id)
+    if not rows.remove_board(s, board.id):  # somebody was faster
+        raise _no_board(board_id)
     place = {"domain": board.domain, "pilot": board.pilot, "group_id": board.group_id}
     record(s, Subject.BOARD, ChangeKind.REMOVE, board.name, **place, before=_values(board))  # type: ignore[arg-type]
     return board

@@ -99,12 +99,14 @@ def just_done(s: Session, access: Access, group: Group, subject: Subject, action
     return None
 
 
-def just_added(s: Session, access: Access, subject: Subject, key: str, **after: object) -> bool:
+def just_added(
+    s: Session, access: Access, subject: Subject, key: str, *, domain: str | None = None, **after: object
+) -> bool:
     """Whether the last thing of its kind that the same person did, a moment ago, was to add this one.
 
     Then the second click of two is to show a secret again that the answer to the first one had, and nobody has seen.
     """
-    for change in audit.history(s, actor=access.name, subject=subject, limit=1):
+    for change in audit.history(s, domain=domain, actor=access.name, subject=subject, limit=1):
         same = (change.action, change.key) == (ChangeKind.ADD, key) and after.items() <= (change.after or {}).items()
         return same and is_recent(change)
     return False

@@ -99,6 +99,8 @@ SENTENCES = (
     N_("%(value)s is not a time zone: use one such as Europe/Berlin."),
     N_("There is no time zone %(value)s: %(hint)s"),
     N_("There is no such token."),
+    N_("There is no such board."),
+    N_("FreeSWITCH at %(switch)s did not load its files: %(said)s"),
     N_("There is no token %(number)s: `fshunt token list` lists them."),
     N_("The token would have expired already: choose a later time."),
     N_("%(user)s has %(count)s tokens: revoke one first."),

@@ -46,7 +46,9 @@ def test_an_administrator_makes_a_board_and_sees_its_address_once(admin: Browser
     assert shown.status_code == 200
     assert "Sales" in shown.text
     number = re.search(r'name="board" value="(\d+)"', admin.page.text)[1]
-    assert admin.send(f"{PAGE}/revoke", {"board": number}).status_code == 303
+    sent = {"board": number, "name": "Sales floor"}
+    assert "its screens show nothing any more" in admin.get(admin.send(f"{PAGE}/revoke", sent).location).text
+    assert "The board was revoked already." in admin.get(admin.send(f"{PAGE}/revoke", sent).location).text
     ended = browser.get(f"/board/{link.rpartition('/')[2]}")
     assert ended.status_code == 404
     assert "This board has ended" in ended.text

@@ -145,6 +145,12 @@ def _with_users(s: Session, found: Sequence[Any]) -> list[tuple[Any, Any]]:
     return [(token, users[token.user_id]) for token in found if token.user_id in users]
 
 
+def revoke_token(s: Session, token_id: int, now: datetime) -> bool:
+    """End a token; return False if it was revoked before."""
+    held = update(Token).where(Token.id == token_id, Token.revoked_at.is_(None)).values(revoked_at=now)
+    return s.execute(held.returning(Token.id)).first() is not None
+
+
 def touch_token(s: Session, token_id: int, now: datetime) -> None:
     """Note that a token was used."""
     s.execute(update(Token).where(Token.id == token_id).values(used_at=now))

@@ -40,9 +40,10 @@ def places_of_boards(s: Session, ids: Collection[int], now: datetime) -> dict[in
     return {row[0].id: (row.domain, row.pilot) for row in s.execute(_BOARDS.where(Board.id.in_(ids), _holds(now)))}
 
 
-def remove_board(s: Session, board_id: int) -> None:
-    """Remove a board."""
-    s.execute(delete(Board).where(Board.id == board_id))
+def remove_board(s: Session, board_id: int) -> bool:
+    """Remove a board; return False if there was none."""
+    gone = delete(Board).where(Board.id == board_id)
+    return s.execute(gone.returning(Board.id)).first() is not None
 
 
 def _holds(now: datetime) -> ColumnElement[bool]:

@@ -44,6 +44,12 @@ SUBJECTS = {
     Subject.BOARD: lazy_gettext("board"),
     Subject.CALL: lazy_gettext("call back"),
 }
+REMOVED = {
+    "removed": lazy_gettext("The group is removed. It can be undone here."),
+    "removed-already": lazy_gettext("The group was removed already. It can be undone here."),
+}
+"""What was done to a group, after whose removal these changes are shown."""
+
 KINDS = {
     ChangeKind.ADD: lazy_gettext("added"),
     ChangeKind.SET: lazy_gettext("changed"),
@@ -82,6 +88,7 @@ def show() -> str:
         values=shown_values,
         can_undo=can_undo,
         done=number_of(request.args.get("done")),
+        removed=REMOVED.get(request.args.get("removed", "")),
     )
 
 

@@ -14,7 +14,7 @@ from wtforms.validators import StopValidation
 
 from fshunt.errors import FshuntError, NotFound
 from fshunt.services import boards, rights
-from fshunt.services.audit import Subject
+from fshunt.services.audit import ChangeKind, Subject
 from fshunt.services.board_figures import KINDS
 from fshunt.services.boards import Board
 from fshunt.services.live_feed import LiveFeed
@@ -32,9 +32,12 @@ from fshunt.web.numbers import number_of
 from fshunt.web.parts import parts
 from fshunt.web.sentences import in_language
 from fshunt.web.signed_in import access, for_signed_in, reading, writing
+from fshunt.web.twice import Last, do_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sqlalchemy.orm import Session
 
 pages = Blueprint("boards", __name__)
 
@@ -55,6 +58,12 @@ KIND_WORDS = {
     "no_phone": lazy_gettext("no phone"),
 }
 """What members do, in the words of a board."""
+
+
+DONE = {
+    "revoked": lazy_gettext("The board is revoked: its screens show nothing any more."),
+    "revoked-already": lazy_gettext("The board was revoked already."),
+}
 
 
 class NewBoardForm(BaseForm):
@@ -110,12 +119,18 @@ def add(domain: str, pilot: str) -> Response:
 def revoke(domain: str, pilot: str) -> Response:
     """End a board."""
     board_id = number_of(request.form.get("board"))
-    with writing() as s:
+    with reading() as s:
         group = rights.group_for(s, access(), domain, pilot)
         rights.check(access(), Action.MANAGE_BOARDS)
-        if board_id is not None and any(board.id == board_id for board in boards.list_boards(s, group_ids=[group.id])):
-            boards.revoke_board(s, board_id)
-    where = url_for("boards.show", domain=group.domain, pilot=group.pilot, done="revoked")
+
+    def work(s: Session) -> None:
+        if board_id is None or board_id not in [each.id for each in boards.list_boards(s, group_ids=[group.id])]:
+            raise NotFound("There is no such board.")
+        boards.revoke_board(s, board_id)
+
+    last = Last(Subject.BOARD, ChangeKind.REMOVE, request.form.get("name", ""), group.domain, group.pilot)
+    done = do_once(work, last, "revoked")
+    where = url_for("boards.show", domain=group.domain, pilot=group.pilot, done=done)
     return make_response(redirect(where, HTTPStatus.SEE_OTHER))
 
 
@@ -132,7 +147,7 @@ def _of_group(domain: str, pilot: str, form: NewBoardForm, *, made: Board | None
         now=datetime.now(UTC),
         made=made,
         link=None if made is None else boards.link_of(secret, own_address()),
-        done=request.args.get("done"),
+        done=DONE.get(request.args.get("done", "")),
     )
     return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY if form.is_refused else HTTPStatus.OK)
 

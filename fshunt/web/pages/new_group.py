@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -21,12 +21,12 @@ from fshunt.hunting.group_fields import model_values
 from fshunt.hunting.limits import LIMIT_FIELDS, Limits, limit_values
 from fshunt.hunting.ringtime import RingTime
 from fshunt.hunting.validation import check_domain, check_extension, check_name, check_pilot
-from fshunt.services import accounts, audit, groups, limits, members, rights
+from fshunt.services import accounts, groups, limits, members, rights
 from fshunt.services.accounts import Invitation
 from fshunt.services.audit import ChangeKind, Subject
 from fshunt.services.rights import Action
 from fshunt.services.users import Role, User
-from fshunt.web.changes import is_recent, just_added
+from fshunt.web.changes import just_added
 from fshunt.web.forms import BaseForm, required, short, text_of
 from fshunt.web.links import link_of
 from fshunt.web.parts import parts
@@ -34,6 +34,7 @@ from fshunt.web.pilot_words import Told, pilot_told
 from fshunt.web.problems import status_of
 from fshunt.web.sentences import in_language
 from fshunt.web.signed_in import access, for_signed_in, reading, writing
+from fshunt.web.twice import Last, do_once
 from fshunt.web.words import POLICIES
 
 pages = Blueprint("new_group", __name__, url_prefix="/groups")
@@ -48,6 +49,9 @@ DONE = {
     "limited": lazy_gettext("The limits are saved. They bind the administrators of this group from now on."),
     "granted": lazy_gettext("The administrator looks after this group now."),
     "revoked": lazy_gettext("The administrator looks after this group no more."),
+    "renumbered-already": lazy_gettext("The group got this pilot already."),
+    "granted-already": lazy_gettext("The administrator was given this group already."),
+    "revoked-already": lazy_gettext("The group was taken from the administrator already."),
 }
 
 
@@ -220,7 +224,7 @@ def add() -> Response:
             if form.admin.data:
                 accounts.grant(s, form.admin.data, domain, pilot)
     except FshuntError as error:
-        if not _is_second_click(domain, ChangeKind.ADD, {"pilot": pilot}):
+        if not _is_just_added(domain, pilot):
             form.refuse(step, in_language(str(error)))
             return _new_page(form)
     return _to(url_for("groups.group", domain=domain, pilot=pilot))
@@ -245,16 +249,14 @@ def renumber(domain: str, pilot: str) -> Response:
         return _page(domain, pilot, pilot_form=form, told=pilot_told(domain, text_of(form.pilot)))
     new_pilot = text_of(form.pilot)
     try:
-        with writing() as s:
-            rights.group_for(s, access(), domain, pilot)
-            groups.renumber_group(s, domain, pilot, new_pilot)
+        last = Last(Subject.GROUP, ChangeKind.SET, new_pilot, domain, before={"pilot": pilot})
+        done = do_once(lambda s: groups.renumber_group(s, domain, pilot, new_pilot), last, "renumbered")
     except NotFound:
-        if not _is_second_click(domain, ChangeKind.SET, {"pilot": new_pilot}):
-            raise
+        raise
     except FshuntError as error:
         form.refuse("pilot", in_language(str(error)))
         return _page(domain, pilot, pilot_form=form)
-    return _to(url_for("new_group.administration", domain=domain, pilot=new_pilot, done="renumbered"))
+    return _to(url_for("new_group.administration", domain=domain, pilot=new_pilot, done=done))
 
 
 @pages.post("/<domain>/<pilot>/administration/limits")
@@ -278,15 +280,14 @@ def change_grant(domain: str, pilot: str) -> Response:
     """Give the group to an administrator, or take it away again."""
     rights.check(access(), Action.MANAGE_USERS)
     name, wanted = request.form.get("name", ""), request.form.get("granted") == "yes"
+    change, action = (accounts.grant, ChangeKind.ADD) if wanted else (accounts.revoke, ChangeKind.REMOVE)
+    last = Last(Subject.GRANT, action, name, domain, pilot)
     try:
-        with writing() as s:
-            rights.group_for(s, access(), domain, pilot)
-            (accounts.grant if wanted else accounts.revoke)(s, name, domain, pilot)
+        done = do_once(lambda s: change(s, name, domain, pilot), last, "granted" if wanted else "revoked")
     except FshuntError as error:
         answer = _page(domain, pilot, refused=in_language(str(error)))
         answer.status_code = status_of(error)
         return answer
-    done = "granted" if wanted else "revoked"
     return _to(url_for("new_group.administration", domain=domain, pilot=pilot, done=done))
 
 
@@ -321,24 +322,15 @@ def remove(domain: str, pilot: str) -> Response:
     if text_of(form.pilot) != pilot:
         form.refuse("pilot", gettext("Type %(pilot)s here, so that no wrong group is removed.", pilot=pilot))
         return _page(domain, pilot, remove_form=form)
-    try:
-        with writing() as s:
-            rights.group_for(s, access(), domain, pilot)
-            groups.remove_group(s, domain, pilot)
-    except NotFound:
-        if not _is_second_click(domain, ChangeKind.REMOVE, {}):
-            raise
-    return _to(url_for("audit.show", domain=domain, pilot=pilot))
+    last = Last(Subject.GROUP, ChangeKind.REMOVE, pilot, domain)
+    done = do_once(lambda s: groups.remove_group(s, domain, pilot), last, "removed")
+    return _to(url_for("audit.show", domain=domain, pilot=pilot, removed=done))
 
 
-def _is_second_click(domain: str, action: ChangeKind, after: Mapping[str, Any]) -> bool:
-    """Whether the same person has just done the same to a group of the domain: this is the second click of two."""
+def _is_just_added(domain: str, pilot: str) -> bool:
+    """Whether the same person has just added this group: this is the second click of two."""
     with reading() as s:
-        found = audit.history(s, domain=domain, actor=access().name, subject=Subject.GROUP, limit=1)
-    last = found[0] if found else None
-    if last is None or last.action is not action or not is_recent(last):
-        return False
-    return all((last.after or {}).get(name) == value for name, value in after.items())
+        return just_added(s, access(), Subject.GROUP, pilot, domain=domain)
 
 
 def _new_form(**values: Any) -> NewGroupForm:

@@ -13,7 +13,7 @@ from wtforms.validators import StopValidation
 
 from fshunt.errors import FshuntError, NotFound
 from fshunt.services import accounts, rights
-from fshunt.services.audit import Subject
+from fshunt.services.audit import ChangeKind, Subject
 from fshunt.services.rights import Action
 from fshunt.services.users import Scope
 from fshunt.web import times
@@ -24,8 +24,14 @@ from fshunt.web.forms import BaseForm, required, short, text_of
 from fshunt.web.numbers import number_of
 from fshunt.web.sentences import in_language
 from fshunt.web.signed_in import access, for_signed_in, reading, writing
+from fshunt.web.twice import Last, do_once
 
 pages = Blueprint("tokens", __name__, url_prefix="/tokens")
+
+DONE = {
+    "revoked": lazy_gettext("The token holds no more."),
+    "revoked-already": lazy_gettext("The token was revoked already."),
+}
 
 
 class NewTokenForm(BaseForm):
@@ -94,9 +100,11 @@ def revoke() -> Response:
     token_id = number_of(request.form.get("token"))
     if token_id is None:
         raise NotFound("There is no such token.")
-    with writing() as s:
-        accounts.revoke_token(s, token_id)
-    return make_response(redirect(url_for("tokens.show", done="revoked"), HTTPStatus.SEE_OTHER))
+    with reading() as s:
+        name = accounts.get_token(s, token_id).name
+    last = Last(Subject.TOKEN, ChangeKind.REMOVE, name)
+    done = do_once(lambda s: accounts.revoke_token(s, token_id), last, "revoked")
+    return make_response(redirect(url_for("tokens.show", done=done), HTTPStatus.SEE_OTHER))
 
 
 def _form(**values: Any) -> NewTokenForm:
@@ -117,6 +125,6 @@ def _page(form: NewTokenForm, *, name: str | None = None, secret: str | None = N
         now=datetime.now(UTC),
         name=name,
         secret=secret,
-        done=request.args.get("done"),
+        done=DONE.get(request.args.get("done", "")),
     )
     return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY if form.is_refused else HTTPStatus.OK)

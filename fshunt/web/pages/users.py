@@ -14,7 +14,7 @@ from wtforms import SelectField, StringField
 from fshunt.errors import FshuntError
 from fshunt.services import accounts, rights
 from fshunt.services.accounts import Invitation
-from fshunt.services.audit import Subject
+from fshunt.services.audit import ChangeKind, Subject
 from fshunt.services.rights import Action
 from fshunt.services.users import Role
 from fshunt.web.changes import just_added
@@ -23,6 +23,7 @@ from fshunt.web.links import link_of
 from fshunt.web.problems import status_of
 from fshunt.web.sentences import in_language
 from fshunt.web.signed_in import access, for_signed_in, reading, writing
+from fshunt.web.twice import Last, do_once
 from fshunt.web.words import ROLES
 
 pages = Blueprint("users", __name__, url_prefix="/users")
@@ -31,6 +32,9 @@ DONE = {
     "enabled": lazy_gettext("The user may sign in again."),
     "disabled": lazy_gettext("The user may not sign in any more; all sessions have ended."),
     "removed": lazy_gettext("The user is removed."),
+    "enabled-already": lazy_gettext("The user was enabled already."),
+    "disabled-already": lazy_gettext("The user was disabled already."),
+    "removed-already": lazy_gettext("The user was removed already."),
 }
 
 
@@ -95,21 +99,22 @@ def invite() -> Response:
 def enable() -> Response:
     """Let a user sign in, or not."""
     enabled = request.form.get("enabled") == "yes"
-    return _changed(lambda s, name: accounts.enable_user(s, name, enabled), "enabled" if enabled else "disabled")
+    done = "enabled" if enabled else "disabled"
+    return _changed(lambda s, name: accounts.enable_user(s, name, enabled), ChangeKind.SET, done)
 
 
 @pages.post("/remove")
 @for_signed_in
 def remove() -> Response:
     """Remove a user."""
-    return _changed(accounts.remove_user, "removed")
+    return _changed(accounts.remove_user, ChangeKind.REMOVE, "removed")
 
 
-def _changed(change: Callable[[Session, str], object], done: str) -> Response:
+def _changed(change: Callable[[Session, str], object], action: ChangeKind, done: str) -> Response:
     rights.check(access(), Action.MANAGE_USERS)
+    name = request.form.get("name", "")
     try:
-        with writing() as s:
-            change(s, request.form.get("name", ""))
+        done = do_once(lambda s: change(s, name), Last(Subject.USER, action, name), done)
     except FshuntError as error:
         return _refused(error)
     return make_response(redirect(url_for("users.show", done=done), HTTPStatus.SEE_OTHER))
