@@ -117,7 +117,7 @@ class Settings:
         ),
     )
     http_listen: Address | None = field(
-        default=Address("127.0.0.1", 8085),
+        default=Address("127.0.0.1", 9084),
         metadata=_about(
             values.no_address(values.address()),
             "Address for metrics and health over HTTP. Other than on loopback, `http_allowed_peers` is required.",

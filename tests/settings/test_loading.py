@@ -1,5 +1,6 @@
 import ipaddress
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -262,10 +263,17 @@ def test_metrics_can_be_switched_off(said, write):
     assert load(write(f'http_listen = "{said}"'), {}).settings.http_listen is None
 
 
+def test_the_default_port_of_metrics_is_none_of_the_shipped_dialplans():
+    dialplan = (Path(__file__).parents[2] / "freeswitch-conf/dialplan/fshunt.xml").read_text()
+    ports = re.findall(r"127\.0\.0\.1:(\d+)", dialplan)
+    assert len(ports) == 2
+    assert str(Settings().http_listen.port) not in ports
+
+
 def test_metrics_and_calls_need_a_port_each(write):
     assert "set one of them to another port" in refusal(write('http_listen = "127.0.0.1:8084"'))
     with pytest.raises(SettingsError, match="another port"):
-        Settings().listening_on(Address("127.0.0.1", 8085))
+        Settings().listening_on(Address("127.0.0.1", 9084))
     any_port = {"FSHUNT_LISTEN": "127.0.0.1:0", "FSHUNT_HTTP_LISTEN": "127.0.0.1:0"}
     assert load(write(""), any_port).settings.http_listen == Address("127.0.0.1", 0)
 
