@@ -51,6 +51,9 @@ class Limits:
 
 
 NO_LIMITS = Limits()
+DEFAULT_LIMITS = Limits(max_external_members=0, transfers_to_pilots=True)
+"""Of a group that was given none: until its provider says otherwise, an administrator cannot have calls leave the PBX,
+which somebody pays for."""
 
 
 def check_policies(names: Collection[str]) -> tuple[str, ...]:
@@ -209,6 +212,8 @@ def _beyond_members(limits: Limits, before: Collection[Member], after: Collectio
     if not new:
         return {}
     most, gateways = limits.max_external_members, limits.gateways
+    if most == 0:
+        return {"extension": "This group may have no external members: its provider has allowed none."}
     if most is not None and len(external) > max(most, len(there)):
         many = len(external)
         return {"extension": f"The provider allows this group {most} external members at most, not {many}."}

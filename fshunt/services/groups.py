@@ -33,7 +33,7 @@ from fshunt.hunting.group_fields import (
     columns_of,
     model_values,
 )
-from fshunt.hunting.limits import NO_LIMITS, limit_values, limits_of_json
+from fshunt.hunting.limits import DEFAULT_LIMITS, limit_values, limits_of_json
 from fshunt.hunting.loops import loop_warnings
 from fshunt.hunting.policies import POLICIES, Remembers
 from fshunt.hunting.rotation import RotationPointer, next_index
@@ -158,7 +158,7 @@ def remove_group(s: Session, domain: str, pilot: str) -> Group:
     domain_id = find_domain_id(s, domain, lock=True)
     group = find_group(s, domain_id, domain, pilot)
     before = group_values(group) | {ADMINISTRATORS: administrators_of(s, group.id)}
-    if (held := limits.limits_of(s, group)) != NO_LIMITS:
+    if (held := limits.limits_of(s, group)) != DEFAULT_LIMITS:
         before |= {LIMITS: limit_values(held)}
     s.execute(delete(HuntGroup).where(HuntGroup.id == group.id))
     forget_stray_blocks(s, domain_id, domain)

@@ -17,6 +17,7 @@ from fshunt.db.queries.rows import find_domain_id, find_group
 from fshunt.errors import BeyondLimits
 from fshunt.hunting.group import Group
 from fshunt.hunting.limits import (
+    DEFAULT_LIMITS,
     NO_LIMITS,
     Limits,
     Sentences,
@@ -39,9 +40,9 @@ def bind(s: Session, role: Role, seconds_per_ring: float) -> None:
 
 
 def limits_of(s: Session, group: Group) -> Limits:
-    """Return the limits of a group."""
+    """Return the limits of a group: those that it was given, else the default."""
     row = s.get(GroupLimits, group.id, populate_existing=True)
-    return NO_LIMITS if row is None else limits_of_json(_read(row))
+    return DEFAULT_LIMITS if row is None else limits_of_json(_read(row))
 
 
 def sentences_of(s: Session, before: Group, after: Group) -> Sentences:
@@ -49,10 +50,9 @@ def sentences_of(s: Session, before: Group, after: Group) -> Sentences:
     seconds_per_ring: float | None = s.info.get(SECONDS_PER_RING)
     if seconds_per_ring is None:
         return {}
-    limits = limits_of(s, before)
-    if limits == NO_LIMITS:
-        return {}
-    return beyond(limits, before, after, seconds_per_ring, lambda number: _is_pilot(s, before.domain, number))
+    return beyond(
+        limits_of(s, before), before, after, seconds_per_ring, lambda number: _is_pilot(s, before.domain, number)
+    )
 
 
 def check(s: Session, before: Group, after: Group) -> None:
@@ -68,15 +68,15 @@ def beyond_by_now(s: Session, group: Group, seconds_per_ring: float) -> list[str
 
 
 def set_limits(s: Session, domain: str, pilot: str, limits: Limits) -> Group:
-    """Set all limits of a group; what goes beyond them already stays. Raises NotFound or BadValue."""
+    """Set all limits of a group, in place of the default; what goes beyond them already stays.
+
+    Raises NotFound or BadValue.
+    """
     limits.check()
     group = find_group(s, find_domain_id(s, domain, lock=True), domain, pilot)
     before = limits_of(s, group)
     row = s.get(GroupLimits, group.id)
-    if limits == NO_LIMITS:
-        if row is not None:
-            s.delete(row)
-    elif row is None:
+    if row is None:
         s.add(GroupLimits(group_id=group.id, **_columns(limits)))
     else:
         for name, value in _columns(limits).items():

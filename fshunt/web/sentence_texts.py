@@ -16,6 +16,7 @@ SENTENCES = (
     N_("A phone of this group may not ring for %(seconds)s s: its provider allows %(longest)s s at most."),
     N_("Callers of this group may not go on to %(number)s: its provider allows pilots of its domain only."),
     N_("The provider allows this group %(most)s external members at most, not %(many)s."),
+    N_("This group may have no external members: its provider has allowed none."),
     N_("No member of this group may be reached through %(gateway)s: its provider allows %(allowed)s."),
     N_("%(extension)s is an external number: only an extension of the domain has a user."),
     N_("`policies` needs one policy or more."),

@@ -64,7 +64,7 @@ def test_external_members_are_counted_and_those_that_are_there_may_stay() -> Non
         "extension": "The provider allows this group 1 external members at most, not 2."
     }
     refused = found(Limits(max_external_members=0), GROUP, one)["extension"]
-    assert refused == "The provider allows this group 0 external members at most, not 1."
+    assert refused == "This group may have no external members: its provider has allowed none."
     assert found(Limits(max_external_members=0), two, one) == {}, "fewer than before"
 
 

@@ -11,7 +11,7 @@ from fshunt.db.engine import Store
 from fshunt.errors import BeyondLimits, Forbidden
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.destinations import parse_destination
-from fshunt.hunting.limits import NO_LIMITS, Limits
+from fshunt.hunting.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
 from fshunt.hunting.ringtime import RingTime
 from fshunt.services import accounts, audit, groups, limits, members, rights, undo
 from fshunt.services.rights import access_of
@@ -62,6 +62,27 @@ def test_an_administrator_is_bound(limited: Store, column: str, change: Callable
 def test_providers_and_the_command_line_are_not_bound(limited: Store, role: Role | None) -> None:
     for _, change in CHANGES:
         by(limited, role, change)
+
+
+def test_a_group_without_limits_lets_an_administrator_send_no_calls_out(store: Store) -> None:
+    with store.writing() as s:
+        groups.add_group(s, DOMAIN, PILOT)
+        groups.add_group(s, DOMAIN, "6000")
+        assert limits.limits_of(s, groups.get_group(s, DOMAIN, PILOT)) == DEFAULT_LIMITS
+
+    def external(s: Session) -> None:
+        members.add_members(s, DOMAIN, PILOT, [parse_member("+4930@carrier")])
+
+    def outside(s: Session) -> None:
+        groups.set_group(s, DOMAIN, PILOT, on_busy=parse_destination("transfer:0900"))
+
+    for change in (external, outside):
+        with pytest.raises(BeyondLimits):
+            by(store, Role.ADMIN, change)
+    by(store, Role.ADMIN, lambda s: groups.set_group(s, DOMAIN, PILOT, on_busy=parse_destination("transfer:6000")))
+    for change in (external, outside):
+        by(store, Role.PROVIDER, change)
+    by(store, Role.ADMIN, lambda s: groups.set_group(s, DOMAIN, PILOT, name="Sales"))
 
 
 def test_what_is_within_the_limits_is_done(limited: Store) -> None:

@@ -11,8 +11,9 @@ from werkzeug.test import TestResponse
 from fshunt.db.engine import Store
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group, Member
+from fshunt.hunting.limits import NO_LIMITS
 from fshunt.hunting.ringtime import RingTime
-from fshunt.services import accounts, groups, members
+from fshunt.services import accounts, groups, limits, members
 from tests.web.group_forms import PAGE, followed, form_of
 from tests.web.people import DOMAIN, OTHER_PILOT, PILOT, Browser
 
@@ -52,7 +53,23 @@ def test_a_member_is_added_at_the_end_and_undone(admin: Browser, office: Store) 
     assert order(office) == ["1001", "1002"]
 
 
+def allow_all(office: Store) -> None:
+    with office.writing() as s:
+        limits.set_limits(s, DOMAIN, PILOT, NO_LIMITS)
+
+
+def test_an_administrator_adds_an_external_number_only_where_the_provider_allows_it(
+    admin: Browser, office: Store
+) -> None:
+    refused = add(admin, "+14155550123@carrier")
+    assert refused.status_code == 422
+    assert "This group may have no external members: its provider has allowed none." in refused.text
+    allow_all(office)
+    assert add(admin, "+14155550123@carrier").status_code == 303
+
+
 def test_an_external_number_must_press_1(admin: Browser, office: Store) -> None:
+    allow_all(office)
     add(admin, "+14155550123@carrier")
     assert member_of(office, "+14155550123@carrier").confirm
 
@@ -167,6 +184,7 @@ def test_with_every_field_of_a_member_wrong_each_has_its_sentence(admin: Browser
 
 
 def test_what_the_role_may_not_change_of_a_member_is_ignored(admin: Browser, office: Store) -> None:
+    allow_all(office)
     add(admin, "+14155550123@carrier")
     do(admin, "settings", "+14155550123@carrier", caller_id_number="12345", position="1", blocked="true", rings="2")
     member = member_of(office, "+14155550123@carrier")

@@ -7,7 +7,7 @@ import html
 import pytest
 
 from fshunt.db.engine import Store
-from fshunt.hunting.limits import NO_LIMITS, Limits
+from fshunt.hunting.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
 from fshunt.services import accounts, groups, limits
 from fshunt.services.users import Scope
 from tests.web.group_forms import PAGE, form_of, save
@@ -22,7 +22,7 @@ SENTENCES = {
     "rings": "A phone of this group may not ring for 42 s: its provider allows 30 s at most.",
     "on_busy": "Callers of this group may not go on to 0900: its provider allows pilots of its domain only.",
 }
-EXTERNAL = "The provider allows this group 0 external members at most, not 1."
+EXTERNAL = "This group may have no external members: its provider has allowed none."
 
 
 def stored(store: Store) -> Limits:
@@ -54,6 +54,9 @@ def test_a_provider_sets_limits_on_the_page(provider: Browser, office: Store) ->
     assert "The limits are saved." in page.text
     assert form_of(page, LIMITS)["max_ring_seconds"] == ["30"]
     provider.send(LIMITS, form)
+    assert stored(office) == DEFAULT_LIMITS, "what the page has shown at first"
+    del form["transfers_to_pilots"]
+    provider.send(LIMITS, {**form, "max_external_members": ""})
     assert stored(office) == NO_LIMITS, "all policies and empty fields are no limits"
 
 
@@ -65,7 +68,7 @@ def test_each_limit_that_is_wrong_has_its_sentence_and_nothing_is_saved(provider
     assert answer.text.count("field-error") == 4
     assert "Most external members must be from 0 to 1000, not -1." in answer.text
     assert 'value="long"' in answer.text
-    assert stored(office) == NO_LIMITS
+    assert stored(office) == DEFAULT_LIMITS
 
 
 def test_nobody_else_sets_limits(admin: Browser, member: Browser, strict: Store) -> None:

@@ -12,7 +12,7 @@ from fshunt.errors import UsageError
 from fshunt.freeswitch.dialplan_lookup import Answer
 from fshunt.freeswitch.directory_list import DirectoryUser
 from fshunt.hunting.addresses import parse_member
-from fshunt.hunting.limits import Limits
+from fshunt.hunting.limits import NO_LIMITS, Limits
 from fshunt.services import accounts, audit, groups, limits, members
 from fshunt.services.questions import NO_DAEMON, Listing
 from fshunt.services.switch_checks import Checked, Question
@@ -158,6 +158,8 @@ def test_without_a_daemon_numbers_are_added_as_they_are_typed(
     assert add(admin, "1888").status_code == 303
     assert NOT_CHECKED in followed(admin).text
     assert extensions(office)[-1] == "1888"
+    with office.writing() as s:
+        limits.set_limits(s, DOMAIN, PILOT, NO_LIMITS)
     assert add(admin, "+4930123456@carrier").status_code == 303
     assert NOT_CHECKED not in followed(admin).text, "no directory has it"
 

@@ -27,6 +27,7 @@ WARN = {
 """Functions that return sentences without raising them."""
 NOT_FOR_PEOPLE = {
     ("services/switch_checks.py", "The question"): "a mistake of the code, which no input makes",
+    ("services/switch_checks.py", "FreeSWITCH at"): "only the command line has switches load their files",
 }
 """What no page shows: the module and the beginning of the sentence, and why."""
 
