@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Protocol
@@ -25,6 +26,11 @@ GATHER_SECONDS = 0.05
 
 STOP_SECONDS = 1.0
 """How long, at a stop, the last lines may take: a stalled journal shall not keep the process from ending."""
+
+STANDARD_ERROR = 2
+
+PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.NOTSET, 7))
+"""The least level of each priority of syslog."""
 
 KEPT_ERRORS = 10
 MAX_ERROR_CHARS = 500
@@ -45,6 +51,28 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info or record.exc_text:
             line["traceback"] = record.exc_text or self.formatException(record.exc_info)  # type: ignore[arg-type]
         return json.dumps(line, ensure_ascii=False)
+
+
+class JournalFormatter(logging.Formatter):
+    """Puts the priority in front of each line, as sd-daemon(3) says, so that `journalctl -p` can choose by it."""
+
+    def __init__(self, form: logging.Formatter) -> None:
+        super().__init__()
+        self._form = form
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the lines of a record."""
+        priority = next(number for level, number in PRIORITIES if record.levelno >= level)
+        return "\n".join(f"<{priority}>{line}" for line in self._form.format(record).split("\n"))
+
+
+def is_journal(descriptor: int, environ: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether a descriptor is the stream to the journal that systemd has opened for this process."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
 class Stream(Protocol):
@@ -140,7 +168,8 @@ class LastErrors(logging.Handler):
 
 def set_logging(writer: LogWriter, level: str, form: str) -> None:
     """Log from this level on, in this form (the settings ``log_level`` and ``log_format``)."""
-    writer.setFormatter(JsonFormatter() if form == "json" else logging.Formatter("%(levelname)-7s %(message)s"))
+    made = JsonFormatter() if form == "json" else logging.Formatter("%(levelname)-7s %(message)s")
+    writer.setFormatter(JournalFormatter(made) if is_journal(STANDARD_ERROR) else made)
     logging.getLogger().setLevel(level.upper())
 
 
