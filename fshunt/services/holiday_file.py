@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ LONGEST = timedelta(days=366)
 """Of one event; a longer one is a mistake."""
 
 UNNAMED = "holiday"
+
+CONTENT_LINE = re.compile(rb"(\xef\xbb\xbf)?[A-Za-z0-9.-]+[:;]|[ \t]")
+"""How a line begins: with a name, or with a blank as the rest of the line before it."""
 
 MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 WITHOUT_PARTS = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST"}
@@ -67,8 +71,12 @@ def read_holidays(content: bytes, today: date) -> HolidayFile:
     return HolidayFile(tuple(in_order), tuple(dict.fromkeys(left_out)))
 
 
-def _in_short(error: Exception) -> str:
-    return " ".join(str(error).split())[:MAX_HOLIDAY_NAME].rstrip(".")
+def _refusal(content: bytes) -> str:
+    """Say why a file that the library refuses is none, with the first line that can be no line of a calendar."""
+    for number, line in enumerate(content.splitlines(), 1):
+        if line.strip() and not CONTENT_LINE.match(line):
+            return f"The file is no iCalendar file: line {number} is not understood."
+    return "The file is no iCalendar file."
 
 
 def _events(content: bytes) -> list[Event]:
@@ -78,8 +86,8 @@ def _events(content: bytes) -> list[Event]:
         raise BadValue(f"The file is larger than {MAX_BYTES // 1024} KB.")
     try:
         calendars = Calendar.from_ical(content, multiple=True)
-    except Exception as error:  # noqa: BLE001 whatever the library raises at a file that anybody may have written
-        raise BadValue(f"The file is no iCalendar file: {_in_short(error)}.") from None
+    except Exception:  # noqa: BLE001 whatever the library raises at a file that anybody may have written
+        raise BadValue(_refusal(content)) from None
     if not calendars:
         raise BadValue("The file is no iCalendar file: there is no whole calendar in it.")
     return [event for calendar in calendars for event in calendar.walk("VEVENT")]

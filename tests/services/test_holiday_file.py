@@ -126,6 +126,25 @@ def test_what_is_no_calendar_is_refused_in_a_sentence(content: bytes) -> None:
         read_holidays(content, TODAY)
 
 
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"\xef\xbb\xbfBEGIN:VCALENDAR\r\n\r\nfoo bar\r\n", "line 3 is not understood."),
+        (b"BEGIN:VCALENDAR\n more\n<html>\n", "line 3 is not understood."),
+    ],
+)
+def test_the_line_that_is_not_understood_is_named(content: bytes, sentence: str) -> None:
+    with pytest.raises(BadValue) as refused:
+        read_holidays(content, TODAY)
+    assert str(refused.value) == f"The file is no iCalendar file: {sentence}"
+
+
+def test_what_the_library_says_is_not_shown() -> None:
+    with pytest.raises(BadValue) as refused:
+        read_holidays(b"END:VCALENDAR\r\n", TODAY)
+    assert str(refused.value) == "The file is no iCalendar file."
+
+
 def test_what_is_too_large_is_refused() -> None:
     with pytest.raises(BadValue, match="larger than 1024 KB"):
         read_holidays(b" " * (MAX_BYTES + 1), TODAY)
