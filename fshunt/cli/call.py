@@ -66,13 +66,14 @@ def call() -> None:
 def list_(app: App, pilot: str | None, since: str | None, limit: int, failed: bool, wide: bool) -> None:
     """List calls, the newest first.
 
-    `call show` takes the uuids as they are here. Without --domain and the setting `default_domain`: the calls of all
-    domains.
+    With PILOT: the calls of that group, also under the numbers that it had before. Where no group has PILOT: the calls
+    to that number. `call show` takes the uuids as they are here. Without --domain and the setting `default_domain`:
+    the calls of all domains.
     """
     start = parse_since(since, datetime.now(UTC)) if since is not None else None
     domain = app.given_domain or app.settings.default_domain
     with app.store.reading() as session:
-        found = late.calls.list_calls(session, domain, pilot, start, limit, failed=failed)
+        found = late.calls.list_calls_of_group(session, domain, pilot, start, limit, failed=failed)
         if not found and (pilot or app.given_domain):
             late.calls.check_known(session, domain, pilot)
         uuids = [record.uuid for record in found]

@@ -305,3 +305,13 @@ def test_a_hostile_name_cannot_act_on_the_terminal(fshunt, store):
         assert all(char.isprintable() or char == "\n" for char in page)
         assert "\nresult  answered" not in page
     assert fshunt.json("call", "list")[0]["caller_name"]
+
+
+def test_the_calls_of_a_group_that_was_renumbered_are_listed_with_it(office, store):
+    office.run("group", "add", "5700", "--name", "Support")
+    with store.writing() as s:
+        open_call(s, "early", uuid="early-call", pilot="5700")
+    office.run("group", "renumber", "5700", "5800")
+    assert "early-call" in office.run("call", "list", "5800", "--wide").stdout
+    office.run("group", "add", "5700")
+    assert "early-call" not in office.run("call", "list", "5700", "--wide").stdout

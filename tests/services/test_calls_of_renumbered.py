@@ -10,7 +10,8 @@ from sqlalchemy import update
 from fshunt.db.engine import Store
 from fshunt.db.models import ChangeRecord
 from fshunt.db.queries.call_search import Kind, Place, Question, missed_by, one_call, question_of, report_calls, search
-from fshunt.db.queries.pilots import Span, pilot_spans
+from fshunt.db.queries.calls import list_calls_of_group
+from fshunt.db.queries.pilots import Span, groups_with_pilot, pilot_spans, places_of
 from fshunt.errors import NotFound
 from fshunt.services import audit, groups, undo
 from tests.web.calls import Rang, add_call
@@ -68,6 +69,26 @@ def test_a_call_of_another_group_is_not_there(moved: Store) -> None:
         for question, call in ((ours, "5000-0.5"), (theirs, "5000-3")):
             with pytest.raises(NotFound):
                 one_call(s, question, call)
+
+
+@pytest.mark.parametrize("domain", [DOMAIN, None])
+def test_lists_of_calls_go_with_the_group(moved: Store, domain: str | None) -> None:
+    add_call(moved, "elsewhere", Rang("1001", 0, 18), at=NOW - timedelta(days=5), pilot="5100", domain="other.test")
+
+    def listed(pilot: str | None, limit: int = 10, **more: object) -> list[str]:
+        with moved.reading() as s:
+            return [call.id for call in list_calls_of_group(s, domain, pilot, limit=limit, **more)]
+
+    others = [] if domain else ["elsewhere"]
+    assert listed("5100") == ["5100-1", "5000-3", "5000-4", *others]
+    assert listed("5100", 2) == ["5100-1", "5000-3"]
+    assert listed("5100", before=(NOW - timedelta(days=3), "5000-3")) == ["5000-4", *others]
+    assert listed("5000") == ["5000-0.5"]
+    assert listed(None) == ["5000-0.5", "5100-1", "5000-3", "5000-4", *others]
+    with moved.reading() as s:
+        newer = places_of(s, groups_with_pilot(s, DOMAIN, "5000"))
+    assert listed("5100", places=newer) == []
+    assert listed(None, places=newer) == ["5000-0.5"]
 
 
 def test_reports_and_missed_calls_go_with_the_group(moved: Store) -> None:

@@ -33,6 +33,7 @@ from sqlalchemy.orm import Session, selectinload, undefer
 from fshunt.db.models import Base, CallRecord, OfferRecord, SkipRecord
 from fshunt.db.queries.auto_block import count_offer
 from fshunt.db.queries.claims import release_all
+from fshunt.db.queries.pilots import Span, groups_with_pilot, places_of
 from fshunt.db.queries.rows import domain_names, find_domain_id, pilots
 from fshunt.db.statements import dialect_of, insert_once, run, table, write
 from fshunt.db.types import SeenText
@@ -308,12 +309,13 @@ def list_calls(
     limit: int = DEFAULT_LIMIT,
     *,
     failed: bool = False,
-    places: Collection[tuple[str, str]] | None = None,
+    places: Collection[tuple[str, Span]] | None = None,
     before: tuple[datetime, str] | None = None,
+    but_domains: Collection[str] = (),
 ) -> list[CallRecord]:
     """Return the calls, newest first, without their offers, skips and policy input; ``failed``: those hunts alone.
 
-    ``places``: those to these groups alone, by domain and pilot. ``before``: of the next page, the start and the id of
+    ``places``: those to these numbers of domains alone. ``before``: of the next page, the start and the id of
     the last call of this one.
     """
     query = select(CallRecord).order_by(CallRecord.started_at.desc(), CallRecord.id.desc()).limit(limit)
@@ -321,15 +323,50 @@ def list_calls(
         query = query.where(CallRecord.domain == domain)
     if pilot is not None:
         query = query.where(CallRecord.pilot == pilot)
+    if but_domains:
+        query = query.where(CallRecord.domain.not_in(sorted(but_domains)))
     if since is not None:
         query = query.where(CallRecord.started_at >= since)
     if failed:
         query = query.where(HAS_FAILED)
     if places is not None:
-        query = query.where(tuple_(CallRecord.domain, CallRecord.pilot).in_(sorted(places)))
+        query = query.where(_within(places))
     if before is not None:
         query = query.where(tuple_(CallRecord.started_at, CallRecord.id) < before)
     return list(s.scalars(query))
+
+
+def list_calls_of_group(
+    s: Session,
+    domain: str | None,
+    pilot: str | None,
+    since: datetime | None = None,
+    limit: int = DEFAULT_LIMIT,
+    *,
+    failed: bool = False,
+    places: Collection[tuple[str, Span]] | None = None,
+    before: tuple[datetime, str] | None = None,
+) -> list[CallRecord]:
+    """Return the calls to the group with a pilot as ``list_calls`` does, also under the numbers that it had before.
+
+    ``pilot`` None: the calls to all. Where no group has the pilot, it is the number that was called. Each number is
+    asked for alone: so the index of calls by domain, pilot and start serves each.
+    """
+    if pilot is None:
+        return list_calls(s, domain, None, since, limit, failed=failed, places=places, before=before)
+    own = places_of(s, groups_with_pilot(s, domain, pilot))
+    known = {name for name, _ in own}
+    asked = [(name, span) for name, span in own if places is None or (name, span) in places]
+    found = [
+        call
+        for name, span in asked
+        for call in list_calls(s, name, span.pilot, since, limit, failed=failed, places=[(name, span)], before=before)
+    ]
+    if domain not in known:
+        found += list_calls(
+            s, domain, pilot, since, limit, failed=failed, places=places, before=before, but_domains=known
+        )
+    return sorted(found, key=lambda call: (call.started_at, call.id), reverse=True)[:limit]
 
 
 def check_known(s: Session, domain: str | None, pilot: str | None) -> None:
@@ -365,7 +402,7 @@ def uuids_from(s: Session, prefix: str, limit: int) -> list[str]:
     return found
 
 
-def show_call(s: Session, uuid: str, *, places: Collection[tuple[str, str]] | None = None) -> list[CallRecord]:
+def show_call(s: Session, uuid: str, *, places: Collection[tuple[str, Span]] | None = None) -> list[CallRecord]:
     """Return all hunts of a call, newest first, with their offers and skips in order of ringing; raise NotFound.
 
     ``uuid`` is the caller's channel, or the id of one hunt; ``places`` as for ``list_calls``.
@@ -378,11 +415,29 @@ def show_call(s: Session, uuid: str, *, places: Collection[tuple[str, str]] | No
         .options(undefer(CallRecord.policy_input), selectinload(CallRecord.offers), selectinload(CallRecord.skips))
     )
     if places is not None:
-        query = query.where(tuple_(CallRecord.domain, CallRecord.pilot).in_(sorted(places)))
+        query = query.where(_within(places))
     found = list(s.scalars(query))
     if not found:
         raise NotFound(f"There is no record of a call {uuid}: `fshunt call list` shows the last calls.")
     return found
+
+
+def _within(places: Collection[tuple[str, Span]]) -> ColumnElement[bool]:
+    """Whether a call is to one of these numbers of domains, in the time in which it was the group's."""
+    always = sorted((domain, span.pilot) for domain, span in places if span == Span(span.pilot))
+    return or_(
+        tuple_(CallRecord.domain, CallRecord.pilot).in_(always),
+        *(_in_span(domain, span) for domain, span in places if span != Span(span.pilot)),
+    )
+
+
+def _in_span(domain: str, span: Span) -> ColumnElement[bool]:
+    conditions = [CallRecord.domain == domain, CallRecord.pilot == span.pilot]
+    if span.since is not None:
+        conditions.append(CallRecord.started_at >= span.since)
+    if span.until is not None:
+        conditions.append(CallRecord.started_at < span.until)
+    return and_(*conditions)
 
 
 def _unfinished(hunt_id: str) -> tuple[ColumnElement[bool], ...]:

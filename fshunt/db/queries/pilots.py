@@ -6,6 +6,7 @@ sooner than calls, calls under earlier numbers are no longer found with their gr
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -13,10 +14,11 @@ from typing import NamedTuple
 from sqlalchemy import String, cast, select
 from sqlalchemy.orm import Session
 
+from fshunt.db.models import Domain, HuntGroup
 from fshunt.db.queries.changes import CHANGES, ChangeKind, Subject
 
 _RENAMES = (
-    select(CHANGES.c.at, CHANGES.c.group_id, CHANGES.c.before, CHANGES.c.after)
+    select(CHANGES.c.at, CHANGES.c.domain, CHANGES.c.group_id, CHANGES.c.before, CHANGES.c.after)
     .where(
         CHANGES.c.subject == Subject.GROUP.value,
         CHANGES.c.action == ChangeKind.SET.value,
@@ -37,22 +39,54 @@ class Span:
 
 class _Rename(NamedTuple):
     at: datetime
+    domain: str
     group_id: int
     old: str
     new: str
 
 
+class Numbered(NamedTuple):
+    """A group, and the number that it has now."""
+
+    id: int
+    domain: str
+    pilot: str
+
+
+def groups_with_pilot(s: Session, domain: str | None, pilot: str) -> list[Numbered]:
+    """Return the groups that have a pilot, in the domain (None: in all)."""
+    query = select(HuntGroup.id, Domain.name).join(Domain, Domain.id == HuntGroup.domain_id)
+    query = query.where(HuntGroup.pilot == pilot)
+    if domain is not None:
+        query = query.where(Domain.name == domain)
+    return [Numbered(group_id, name, pilot) for group_id, name in s.execute(query)]
+
+
 def pilot_spans(s: Session, group_id: int, domain: str, pilot: str) -> tuple[Span, ...]:
     """Return the numbers of a group, the one that it has now first. The calls of another group are not in them."""
+    return tuple(span for _, span in places_of(s, [Numbered(group_id, domain, pilot)]))
+
+
+def places_of(s: Session, groups: Iterable[Numbered]) -> list[tuple[str, Span]]:
+    """Return the numbers of groups, each with its domain, as ``pilot_spans`` does; it reads the changes once."""
+    asked = list(groups)
+    if not asked:
+        return []
+    query = _RENAMES.where(CHANGES.c.domain.in_(sorted({group.domain for group in asked})))
     renames = [
-        _Rename(row.at, row.group_id, row.before["pilot"], row.after["pilot"])
-        for row in s.execute(_RENAMES.where(CHANGES.c.domain == domain))
+        _Rename(row.at, row.domain, row.group_id, row.before["pilot"], row.after["pilot"])
+        for row in s.execute(query)
         if "pilot" in (row.after or {}) and "pilot" in (row.before or {})
     ]
-    spans, number, until = [], pilot, None
-    for each in reversed([each for each in renames if each.group_id == group_id]):
+    return [(group.domain, span) for group in asked for span in _spans(group, renames)]
+
+
+def _spans(group: Numbered, renames: Sequence[_Rename]) -> list[Span]:
+    spans, number, until = [], group.pilot, None
+    here = [each for each in renames if each.domain == group.domain]
+    for each in reversed([each for each in here if each.group_id == group.id]):
         spans.append(Span(number, each.at, until))
         number, until = each.old, each.at
-    left_by_others = [each.at for each in renames if each.group_id != group_id and each.old == number]
+    left_by_others = [each.at for each in here if each.group_id != group.id and each.old == number]
     begin = max((at for at in left_by_others if until is None or at < until), default=None)
-    return (*spans, Span(number, begin, until))
+    return [*spans, Span(number, begin, until)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fshunt.db.models import CallRecord
 from fshunt.db.queries import calls
+from fshunt.db.queries.pilots import Numbered, Span, places_of
 from fshunt.errors import BadValue
 from fshunt.hunting.group_fields import Field, FieldKind
 from fshunt.hunting.validation import check_domain, check_pilot
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 SEARCH = (
     text_field("domain", "Calls in this domain alone", check_domain),
-    text_field("pilot", "Calls to this number alone", check_pilot),
+    text_field("pilot", "Calls to the group with this pilot alone, also under its earlier numbers", check_pilot),
     moment_field("since", "Calls that began at this moment or later"),
     Field(name="failed", kind=FieldKind.FLAG, label="Hunts that failed alone", help="Hunts that failed alone."),
     *PAGING,
@@ -34,7 +35,7 @@ SEARCH = (
 def list_calls(asked: Asked, s: Session) -> Answer:
     """List the calls to the groups that the token's user looks after, the newest first."""
     query = asked.query
-    found = calls.list_calls(
+    found = calls.list_calls_of_group(
         s,
         query["domain"],
         query["pilot"],
@@ -54,11 +55,12 @@ def show_call(asked: Asked, s: Session, uuid: str) -> Answer:
     return Answer(whole_call_json(newest, earlier))
 
 
-def _places(s: Session, access: Access) -> set[tuple[str, str]] | None:
-    """The groups whose calls the user may see; None: all."""
+def _places(s: Session, access: Access) -> list[tuple[str, Span]] | None:
+    """The numbers of the groups whose calls the user may see; None: all."""
     if access.role is rights.Role.PROVIDER:
         return None
-    return {(group.domain, group.pilot) for group in rights.visible_groups(s, access)}
+    groups = rights.visible_groups(s, access)
+    return places_of(s, [Numbered(group.id, group.domain, group.pilot) for group in groups])
 
 
 def _place_in_list(record: CallRecord) -> tuple[str, str]:

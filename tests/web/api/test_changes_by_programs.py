@@ -10,6 +10,7 @@ from fshunt.services.live import NOBODY_WATCHES
 from fshunt.services.questions import NO_DAEMON, Questions
 from fshunt.services.switch_checks import FOUND, Checked, QuestionKind
 from tests.web.api.conftest import BLOCK, GROUP, HIDDEN
+from tests.web.calls import Rang, add_call
 from tests.web.people import ADMIN, PROVIDER
 
 GROUPS = "/domains/pbx.test/groups"
@@ -31,6 +32,18 @@ def test_a_group_is_added_changed_renumbered_and_removed(of_provider):
     assert changed.headers["ETag"] != version
     assert of_provider.change("DELETE", f"{GROUPS}/5300").status_code == 204
     assert of_provider.get(f"{GROUPS}/5300").status_code == 404
+
+
+def test_calls_stay_with_a_group_that_is_renumbered(of_provider, of_admin, office):
+    add_call(office, "early", Rang("1001", 0, 18))
+    assert of_provider.change("PATCH", GROUP, {"pilot": "5300"}).status_code == 200
+    for program in (of_provider, of_admin):
+        listed = program.get("/calls?domain=pbx.test&pilot=5300").json["calls"]
+        assert [call["uuid"] for call in listed] == ["uuid-early"]
+    assert [call["uuid"] for call in of_admin.get("/calls").json["calls"]] == ["uuid-early"]
+    assert of_admin.get("/calls/uuid-early").status_code == 200
+    assert of_provider.ask("POST", GROUPS, {"pilot": "5000", "rings": 3}).status_code == 201
+    assert of_provider.get("/calls?pilot=5000").json["calls"] == []
 
 
 def test_the_second_of_two_who_edit_at_once_loses_nothing(of_provider, of_admin):
