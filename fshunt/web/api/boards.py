@@ -14,6 +14,7 @@ from fshunt.web.api.answers import Answer
 from fshunt.web.api.bodies import Body, moment_field, read_moment, text_field
 from fshunt.web.api.groups import ONE as GROUP
 from fshunt.web.api.operations import Asked, operation
+from fshunt.web.links import own_address
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -53,7 +54,7 @@ def add_board(asked: Asked, s: Session, domain: str, pilot: str) -> Answer:
     until = asked.values.get("expires_at")
     ends = None if until is None else read_moment(until)
     made, secret = boards.add_board(s, group.domain, group.pilot, asked.values["name"], expires_at=ends)
-    return Answer(board_json(made, boards.link_of(secret, asked.settings.web_address)), secrets=("link",))
+    return Answer(board_json(made, boards.link_of(secret, own_address())), secrets=("link",))
 
 
 @operation("DELETE", f"{COLLECTION}/{{board}}", kind="board", **MANAGE)

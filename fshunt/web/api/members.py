@@ -22,6 +22,7 @@ from fshunt.web.api.groups import ONE as GROUP
 from fshunt.web.api.groups import locked_group
 from fshunt.web.api.now import live_group
 from fshunt.web.api.operations import Asked, address_of, check_own_or, left_out, operation
+from fshunt.web.links import own_address
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -135,7 +136,7 @@ def invite_member(asked: Asked, s: Session, domain: str, pilot: str, extension: 
     members.member_of(group, extension)
     rights.check_invite(s, asked.access, domain, str(extension))
     invitation = accounts.invite_member(s, domain, str(extension))
-    return Answer(invitation_json(invitation, asked.settings.web_address))
+    return Answer(invitation_json(invitation, own_address()))
 
 
 @operation("GET", BLOCK, kind="block", form="block")

@@ -16,6 +16,7 @@ from fshunt.services.users import Role, Scope, Token
 from fshunt.web.api.answers import Answer
 from fshunt.web.api.bodies import Body, Words, moment_field, read_moment, text_field
 from fshunt.web.api.operations import Asked, address_of, operation
+from fshunt.web.links import own_address
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -119,9 +120,9 @@ def remove_user(asked: Asked, s: Session, user: str) -> Answer:
     form="invitation",
     status=HTTPStatus.CREATED,
 )
-def invite_user(asked: Asked, s: Session, user: str) -> Answer:
+def invite_user(_asked: Asked, s: Session, user: str) -> Answer:
     """Make a link by which a user sets a password; an earlier link no longer holds."""
-    return Answer(invitation_json(accounts.invite(s, user), asked.settings.web_address))
+    return Answer(invitation_json(accounts.invite(s, user), own_address()))
 
 
 @operation("PUT", f"{ONE}/groups/{{domain}}/{{pilot}}", **USER)

@@ -121,7 +121,8 @@ def test_an_administrator_invites_a_member_of_a_group(of_admin):
     answer = of_admin.ask("POST", f"{GROUP}/members/1002/invitation")
     assert answer.status_code == 201
     assert answer.json["invitation"]["user"] == "1002@pbx.test"
-    assert "/invitation/" in answer.json["invitation"]["link"]
+    link = answer.json["invitation"]["link"]
+    assert link.startswith("http://localhost/invitation/"), "the address at which the program has the interface"
 
 
 def test_an_administrator_invites_nobody_whom_others_look_after_too(of_admin, office):
