@@ -50,6 +50,7 @@ __all__ = [
     "grant",
     "invite",
     "invite_member",
+    "is_disabled",
     "is_touch_due",
     "list_tokens",
     "list_users",
@@ -61,6 +62,7 @@ __all__ = [
     "set_user",
     "totp_uri",
     "touch_token",
+    "users_of_extensions",
 ]
 
 INVITATION_HOURS = 24
@@ -236,12 +238,17 @@ def invite(s: Session, name: str, *, now: datetime | None = None) -> Invitation:
     """
     row = _row(s, name, lock=True)
     if row.disabled:
-        raise Conflict(f"{row.name} is disabled: `fshunt user enable {row.name}` first.")
+        raise is_disabled(row.name)
     expires_at = (now or datetime.now(UTC)) + timedelta(hours=INVITATION_HOURS)
     secret = new_secret()
     rows.put_invitation(s, row.id, hash_of(secret), actor_of(s).name, expires_at)
     record(s, Subject.INVITATION, ChangeKind.ADD, row.name, after={"expires_at": expires_at.isoformat()})
     return Invitation(secret, _whole(s, row), expires_at)
+
+
+def is_disabled(name: str) -> Conflict:
+    """Return the error of an invitation for a user who is disabled."""
+    return Conflict(f"{name} is disabled: `fshunt user enable {name}` first.")
 
 
 def invite_member(s: Session, domain: str, extension: str, *, now: datetime | None = None) -> Invitation:

@@ -6,7 +6,7 @@ not exist, in the same words, and without suggestions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from fshunt.db.queries.accounts import name_key
-from fshunt.db.queries.rows import group_named, groups_of_member, groups_where, groups_with_ids
-from fshunt.errors import Forbidden, NotFound
+from fshunt.db.queries.rows import group_named, groups_of_member, groups_where, groups_with_ids, members_of_others
+from fshunt.errors import Forbidden, FshuntError, NotFound
 from fshunt.hunting.group import Group
 from fshunt.hunting.validation import shown
-from fshunt.services.accounts import get_user, get_user_by_id
+from fshunt.services.accounts import get_user, get_user_by_id, is_disabled, users_of_extensions
 from fshunt.services.audit import Change, Subject, get_change
 from fshunt.services.users import Role, Scope, User
 
@@ -41,6 +41,7 @@ __all__ = [
     "own_fields",
     "own_groups",
     "own_member_fields",
+    "refused_invitations",
     "user_for",
     "visible_groups",
 ]
@@ -230,11 +231,27 @@ def _sees_member(s: Session, access: Access, domain: str | None, extension: str)
 def check_invite(s: Session, access: Access, domain: str, extension: str) -> None:
     """Raise Forbidden unless the user may invite a member: a provider any, an administrator one of own groups alone.
 
+    Raises Conflict for a user who is disabled.
+
     The link sets a password. With it one would see the calls and the groups of a member whom others look after, too.
     """
     check(access, Action.INVITE_MEMBER)
-    if not all(_looks_after(access, group.id) for group in groups_of_member(s, domain, extension)):
-        raise Forbidden(f"{extension} is a member of a group of others, too: only a provider can make this invitation.")
+    if (refused := refused_invitations(s, access, domain, [extension]).get(extension)) is not None:
+        raise refused
+
+
+def refused_invitations(s: Session, access: Access, domain: str, extensions: Collection[str]) -> dict[str, FshuntError]:
+    """Return the error of each of these members whom the user may not invite, or who is disabled."""
+    of_others = set[str]()
+    if access.role is not Role.PROVIDER:
+        of_others = members_of_others(s, domain, extensions, access.group_ids)
+    users = users_of_extensions(s, domain, extensions)
+    disabled = {extension: is_disabled(user.name) for extension, user in users.items() if user.disabled}
+    return disabled | {extension: _is_of_others(extension) for extension in of_others}
+
+
+def _is_of_others(extension: str) -> Forbidden:
+    return Forbidden(f"{extension} is a member of a group of others, too: only a provider can make this invitation.")
 
 
 def change_for(s: Session, access: Access, change_id: int) -> Change:

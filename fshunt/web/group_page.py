@@ -133,8 +133,11 @@ def show_group(
 
 def _stored(s: Session, mine: Access, group: Group) -> dict[str, Any]:
     """Return what the page shows of a group besides the group itself, from the database."""
+    extensions = [each.extension for each in group.members]
+    refused = rights.refused_invitations(s, mine, group.domain, extensions)
     return {
-        "users": accounts.users_of_extensions(s, group.domain, [each.extension for each in group.members]),
+        "users": accounts.users_of_extensions(s, group.domain, extensions),
+        "not_invited": {extension: in_language(str(error)) for extension, error in refused.items()},
         "history": last_changes(s, mine, group),
         "told": change_to_tell(s, mine, group, request.args.get(CHANGE, "")),
         "limits": limits.limits_of(s, group) if mine.role is Role.ADMIN else NO_LIMITS,

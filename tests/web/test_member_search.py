@@ -220,13 +220,20 @@ def test_who_is_in_a_group_of_others_too_is_invited_by_a_provider(
 ) -> None:
     with office.writing() as s:
         members.add_members(s, DOMAIN, OTHER_PILOT, [parse_member("1001")], shared=True)
-    admin.get(PAGE)
+    shown = admin.get(PAGE).text
+    assert shown.count(f'action="{INVITE}"') == 1, "that of 1002"
+    assert "No invitation: 1001 is a member of a group of others, too" in shown
     page = admin.send(INVITE, {"extension": "1001"})
     assert page.status_code == 422
     assert "only a provider can make this invitation" in page.text
     assert LINK.search(page.text) is None
-    provider.get(PAGE)
+    assert provider.get(PAGE).text.count(f'action="{INVITE}"') == 2
     assert LINK.search(provider.send(INVITE, {"extension": "1001"}).text) is not None
+    with office.writing() as s:
+        accounts.enable_user(s, MEMBER, False)
+    shown = provider.get(PAGE).text
+    assert shown.count(f'action="{INVITE}"') == 1
+    assert f"No invitation: {MEMBER} is disabled" in shown
 
 
 def test_the_inputs_of_a_page_are_those_of_a_form(admin: Browser, directory: type[Directory]) -> None:

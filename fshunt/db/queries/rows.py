@@ -116,6 +116,17 @@ def groups_of_member(s: Session, domain: str, extension: str) -> list[Group]:
     return groups_where(s, DOMAINS.c.name == domain, GROUPS.c.id.in_(theirs))
 
 
+def members_of_others(s: Session, domain: str, extensions: Collection[str], own: Collection[int]) -> set[str]:
+    """Return which of these extensions of the domain are members of a group that is not one of ``own``."""
+    query = (
+        select(MEMBERS.c.extension)
+        .join(GROUPS, GROUPS.c.id == MEMBERS.c.group_id)
+        .join(DOMAINS, DOMAINS.c.id == GROUPS.c.domain_id)
+        .where(DOMAINS.c.name == domain, MEMBERS.c.extension.in_(extensions), MEMBERS.c.group_id.not_in(own))
+    )
+    return set(s.scalars(query))
+
+
 def pilots(s: Session, domain_id: int) -> list[str]:
     """Return all pilots of the domain."""
     return list(s.scalars(select(HuntGroup.pilot).where(HuntGroup.domain_id == domain_id).order_by(HuntGroup.pilot)))
