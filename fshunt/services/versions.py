@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from fshunt.hunting.group import Group, Member
+from fshunt.hunting.limits import Limits, limit_values
 from fshunt.services.audit import group_values, hours_values, member_values
 
 
@@ -22,6 +23,11 @@ def version_of_group(group: Group) -> str:
 def version_of_member(member: Member) -> str:
     """Return the version of a member of a group, its position included."""
     return _version({"id": member.id, **member_values(member)})
+
+
+def version_of_limits(group: Group, limits: Limits) -> str:
+    """Return the version of a group's limits; its settings are not in it."""
+    return _version({"id": group.id, "limits": limit_values(limits)})
 
 
 def _version(values: dict[str, Any]) -> str:

@@ -123,7 +123,7 @@ def test_rest_shows_limits_to_administrators_and_has_providers_set_them(
     assert admin.client.put(f"{API}/limits", json={}, headers=token).status_code == 403
     with strict.writing() as s:
         _, secret = accounts.add_token(s, "ines", "test", list(Scope))
-    of_provider = {"Authorization": f"Bearer {secret}"}
+    of_provider = {"Authorization": f"Bearer {secret}", "If-Match": "*"}
     sent = {"policies": None, "gateways": ["carrier"], "max_external_members": 3}
     assert admin.client.put(f"{API}/limits", json=sent, headers=of_provider).status_code == 200
     assert stored(strict) == Limits(gateways=("carrier",), max_external_members=3)
@@ -131,3 +131,20 @@ def test_rest_shows_limits_to_administrators_and_has_providers_set_them(
     assert wrong.json is not None
     assert {each["field"] for each in wrong.json["errors"]} == {"gateways", "policies"}
     assert MEMBER not in str(wrong.json)
+
+
+def test_the_second_of_two_who_set_limits_at_once_loses_nothing(admin: Browser, strict: Store) -> None:
+    with strict.writing() as s:
+        _, secret = accounts.add_token(s, "ines", "test", list(Scope))
+    headers = {"Authorization": f"Bearer {secret}"}
+    client, path = admin.client, f"{API}/limits"
+    version = client.get(path, headers=headers).headers["ETag"]
+    assert client.put(path, json={}, headers=headers).status_code == 428
+    renamed = client.patch(API, json={"name": "Shop"}, headers=headers | {"If-Match": "*"})
+    assert renamed.status_code == 200
+    first = client.put(path, json={"max_external_members": 2}, headers=headers | {"If-Match": version})
+    assert first.status_code == 200, "settings of the group are not in the version of its limits"
+    late = client.put(path, json={"max_external_members": 5}, headers=headers | {"If-Match": version})
+    assert late.status_code == 412
+    assert stored(strict) == Limits(max_external_members=2)
+    assert client.get(path, headers=headers).headers["ETag"] == first.headers["ETag"]

@@ -9,9 +9,10 @@ from fshunt.hunting.policies import POLICIES
 from fshunt.services import limits, rights
 from fshunt.services.rights import Action
 from fshunt.services.serialize import limits_json
+from fshunt.services.versions import version_of_limits
 from fshunt.web.api.answers import Answer
 from fshunt.web.api.bodies import Body, Words
-from fshunt.web.api.groups import ONE
+from fshunt.web.api.groups import ONE, locked_group
 from fshunt.web.api.operations import Asked, operation
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ LIMITS = Body(
 )
 
 
-@operation("GET", f"{ONE}/limits", action=Action.SEE_GROUP, kind="limits", form="limits")
+@operation("GET", f"{ONE}/limits", action=Action.SEE_GROUP, kind="limits", form="limits", versioned=True)
 def show_limits(asked: Asked, s: Session, domain: str, pilot: str) -> Answer:
     """Show how far the administrator of a group may go."""
     return _answer(asked, s, rights.group_for(s, asked.access, domain, pilot))
@@ -51,13 +52,17 @@ def show_limits(asked: Asked, s: Session, domain: str, pilot: str) -> Answer:
     example={"policies": ["regular", "circular"], "max_ring_seconds": 30, "max_external_members": 0},
     kind="limits",
     form="limits",
+    versioned=True,
+    match=True,
 )
 def set_limits(asked: Asked, s: Session, domain: str, pilot: str) -> Answer:
     """Set all limits of a group; one that is left out is none."""
-    rights.group_for(s, asked.access, domain, pilot)
+    group = locked_group(s, asked.access, domain, pilot)
+    asked.check_version(version_of_limits(group, limits.limits_of(s, group)))
     return _answer(asked, s, limits.set_limits(s, domain, pilot, limits_of_json(asked.values)))
 
 
 def _answer(asked: Asked, s: Session, group: Group) -> Answer:
-    value = limits_json(group, limits.limits_of(s, group))
-    return Answer(value, warnings=limits.beyond_by_now(s, group, asked.settings.seconds_per_ring))
+    found = limits.limits_of(s, group)
+    warnings = limits.beyond_by_now(s, group, asked.settings.seconds_per_ring)
+    return Answer(limits_json(group, found), warnings=warnings, version=version_of_limits(group, found))
