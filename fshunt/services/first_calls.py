@@ -161,7 +161,7 @@ def _no_phones(domain: str, elsewhere: Sequence[str]) -> Finding:
     return Finding(
         f"{what} there; phones of these numbers are registered in {_named(elsewhere)}.",
         why,
-        f"If that is their domain, run `fshunt domain rename {domain} {elsewhere[0]}`; else register them in {domain}.",
+        f"Register them in {domain}, or make the group in theirs: `fshunt group add PILOT --domain {elsewhere[0]}`.",
     )
 
 

@@ -110,4 +110,4 @@ def test_a_domain_of_which_no_member_has_a_phone(phones: set[tuple[str, str]], s
     found = list(phone_findings([group("5000", "1001", "1002"), group("5001")], phones))
     assert [each.what for each in found] == ([] if said is None else [said])
     if said is not None and "sip.test" in said:
-        assert "`fshunt domain rename pbx.test sip.test`" in found[0].mend
+        assert "`fshunt group add PILOT --domain sip.test`" in found[0].mend
