@@ -92,6 +92,8 @@ def test_too_many_calls_are_not_counted_in_silence(admin: Browser, few: Store, m
         monkeypatch.setattr(module, "MAX_REPORTED", 2)
     page = admin.get(REPORT, query={"since": "2026-01-01"}).text
     assert "Only the newest 2 calls of these days are counted" in page
+    file = admin.get(f"{REPORT}.csv", query={"since": "2026-01-01", "until": "2026-03-31"})
+    assert 'filename="calls-2026-01-01-2026-03-31-newest-2.csv"' in file.headers["Content-Disposition"]
 
 
 def test_the_report_of_another_group_is_not_there(admin: Browser, member: Browser) -> None:

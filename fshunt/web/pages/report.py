@@ -97,9 +97,10 @@ def table(domain: str, pilot: str) -> Response:
         lines.writerow(
             [each.day, each.hour, counted.total, counted.answered, counted.missed, usual, f"{each.longest_seconds:.1f}"]
         )
+    part = f"-newest-{MAX_REPORTED}" if len(calls) == MAX_REPORTED else ""
     answer = make_response(written.getvalue())
     answer.headers["Content-Type"] = "text/csv; charset=utf-8"
-    answer.headers["Content-Disposition"] = f'attachment; filename="calls-{first}-{last}.csv"'
+    answer.headers["Content-Disposition"] = f'attachment; filename="calls-{first}-{last}{part}.csv"'
     return answer
 
 
