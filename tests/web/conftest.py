@@ -58,7 +58,7 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="package")
 def cheap_passwords() -> Iterator[None]:
     """Hash passwords at a cost that tests can afford."""
     with pytest.MonkeyPatch.context() as patch:
