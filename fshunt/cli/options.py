@@ -17,18 +17,17 @@ Decorated = Callable[..., Any]
 
 
 class FieldValue(AnyType):
-    """The value of a field, in its JSON form; ``clearable``: the word `none` clears it."""
+    """The value of a field, in its JSON form; the word `none` clears what is clearable."""
 
-    def __init__(self, field: Field, clearable: bool) -> None:
+    def __init__(self, field: Field) -> None:
         self.field = field
-        self.clearable = clearable
         self.name = field.metavar.lower()
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Read the word; what may not be stored is a usage error that names the option."""
         if not isinstance(value, str):
             return value
-        if self.clearable and self.field.clears(value):
+        if self.field.clears(value):
             return Cleared
         try:
             return self.field.json_of_text(value, self.field.option)
@@ -50,12 +49,12 @@ class Cleared:
 
 
 def group_options(clearable: bool) -> Callable[[Decorated], Decorated]:
-    """Return the options of a group; where ``clearable``, the word `none` clears a setting."""
+    """Return the options of a group; ``clearable``: their help says that the word `none` clears a setting."""
     return _options(GROUP_FIELDS, clearable)
 
 
 def member_options(clearable: bool) -> Callable[[Decorated], Decorated]:
-    """Return the options of a member; where ``clearable``, the word `none` clears a setting."""
+    """Return the options of a member; ``clearable``: their help says that the word `none` clears a setting."""
     return _options(MEMBER_FIELDS, clearable)
 
 
@@ -83,7 +82,7 @@ def _option(field: Field, clearable: bool) -> Decorated:
     return click.option(
         field.option,
         field.name,
-        type=FieldValue(field, clearable and field.clearable),
+        type=FieldValue(field),
         metavar=field.metavar,
         help=f"{field.help}{clearing}",
     )

@@ -94,6 +94,11 @@ class Field:
         """The name of the attribute of the typed model."""
         return self.attribute or self.name
 
+    @property
+    def cleared_json(self) -> Any:
+        """The JSON value after the field was cleared."""
+        return None if self.cleared is None else self.show(self.cleared)
+
     def clears(self, text: str) -> bool:
         """Tell whether the text is the word that clears the field."""
         return self.clearable and text == NONE
@@ -260,6 +265,9 @@ _GROUP_FIELDS = (
         metavar="NAME",
         # A group without a name is stored with an empty one.
         check=lambda value: value and validation.check_name(value),
+        clearable=True,
+        cleared="",
+        cleared_help="`none` clears it; `None` is a name.",
     ),
     Field(
         name="policy",

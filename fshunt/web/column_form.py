@@ -156,7 +156,7 @@ def _text_of(value: Any) -> str:
 def _json_of(column: Field, text: str | None) -> Any:
     may_be_empty = column.optional or column.clearable
     if text is None or (may_be_empty and (text == "" or column.clears(text))):
-        return None
+        return column.cleared_json
     if text == "" and column.kind is FieldKind.TEXT:
         column.of_json("", str(label(column.name)))
         return ""

@@ -317,6 +317,15 @@ def test_the_list_of_groups_can_be_narrowed(office):
     assert "did you mean" in office.refused(2, "group", "list", "--policy", "unifrm")
 
 
+def test_none_clears_the_name_as_any_other_value(office):
+    said = office.run("group", "set", "5000", "--name", "none").stdout
+    assert said.splitlines()[1:] == ["  name: Sales -> none"]
+    assert office.json("group", "show", "5000")["name"] == ""
+    assert office.json("group", "set", "5000", "--name", "None")["name"] == "None"
+    added = office.json("group", "add", "5100", "--name", "none", "--prefix", "none", "--on-busy", "none")
+    assert (added["name"], added["prefix"], added["on_busy"]) == ("", None, "voicemail")
+
+
 def test_config_names_the_settings_file_wherever_it_stands(office, tmp_path):
     file = tmp_path / "other.toml"
     file.write_text("seconds_per_ring = 4\n")

@@ -10,7 +10,7 @@ from tests.web.api.conftest import GROUP
 
 
 def test_all_fields_that_are_wrong_are_named_at_once(of_provider):
-    body = {"cycles": 0, "polcy": "regular", "wrap_up_seconds": "long", "name": None, "enabled": 1}
+    body = {"cycles": 0, "polcy": "regular", "wrap_up_seconds": "long", "policy": None, "enabled": 1}
     answer = of_provider.change("PATCH", GROUP, body)
     assert answer.status_code == 422
     assert answer.content_type == "application/problem+json"
@@ -18,7 +18,7 @@ def test_all_fields_that_are_wrong_are_named_at_once(of_provider):
         {"field": "cycles", "detail": "`cycles` must be from 1 to 100, not 0."},
         {"field": "polcy", "detail": "`polcy` is not known here (did you mean `policy`?)."},
         {"field": "wrap_up_seconds", "detail": "'long' is not a number of seconds."},
-        {"field": "name", "detail": "`name` must have a value."},
+        {"field": "policy", "detail": "`policy` must have a value."},
         {"field": "enabled", "detail": "1 is not true or false."},
     ]
     assert (answer.json["status"], answer.json["title"]) == (422, "Unprocessable Entity")
