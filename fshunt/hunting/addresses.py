@@ -21,8 +21,20 @@ class MemberAddress:
         return self.gateway is not None
 
     def is_same_phone(self, other: MemberAddress) -> bool:
-        """Tell whether both ring the same phone: an external number is one phone, whichever gateway carries it."""
-        return self.number == other.number and self.external == other.external
+        """Tell whether both ring the same phone: an external number is one phone, whichever gateway carries it.
+
+        Of an external number its digits count: ``+14155550123``, ``0014155550123`` and ``14155550123`` are one.
+        """
+        if self.external != other.external:
+            return False
+        return self.number in other.spellings() if self.external else self.number == other.number
+
+    def spellings(self) -> list[str]:
+        """Return the ways to write this number with the same digits; an extension has one."""
+        if not self.external:
+            return [self.number]
+        digits = self.number.removeprefix("+").removeprefix("00")
+        return [digits, f"+{digits}", f"00{digits}"]
 
     def has_number(self, shown: str) -> bool:
         """Tell whether a caller's number is that of this external member, in whatever form a carrier shows it."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Block, GroupRotation, HuntGroup, HuntMember
@@ -306,7 +306,9 @@ def _unless_equal(words: str, other: MemberAddress, address: MemberAddress) -> s
 def _memberships(s: Session, domain_id: int, address: MemberAddress) -> list[tuple[str, MemberAddress]]:
     """Return the pilots of the domain's groups that the phone is a member of, and as what."""
     column = HuntMember.extension
-    same = column.startswith(f"{address.number}@", autoescape=True) if address.external else column == str(address)
+    same = column == str(address)
+    if address.external:
+        same = or_(*(column.startswith(f"{number}@", autoescape=True) for number in address.spellings()))
     query = (
         select(HuntGroup.pilot, column)
         .join(HuntMember, HuntMember.group_id == HuntGroup.id)

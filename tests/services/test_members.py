@@ -127,6 +127,27 @@ def test_one_number_over_two_gateways_is_one_member(store):
         add(store, OTHER_WAY, shared=True)
 
 
+@pytest.mark.parametrize("written", ["4930123@one", "004930123@one", "4930123@two"])
+def test_one_number_in_two_spellings_is_one_member(store, written):
+    [again] = addresses(written)
+    make_office(store, "4930123", "04930123@one")
+    with pytest.raises(Conflict, match=rf"^{written} is listed twice, once as \+4930123@one\.$"):
+        add(store, ONE_WAY, again)
+    assert extensions(add(store, ONE_WAY)) == ["4930123", "04930123@one", "+4930123@one"]
+    with pytest.raises(Conflict, match=rf"^{written} is already a member of 5000, as \+4930123@one\.$"):
+        add(store, again, shared=True)
+
+
+@pytest.mark.parametrize("written", ["4930123@one", "004930123@two"])
+def test_one_number_in_two_spellings_is_in_one_group_unless_shared(store, written):
+    [again] = addresses(written)
+    make_office(store, "1001")
+    make_office(store, "+4930123@one", pilot="5001")
+    with pytest.raises(Conflict, match=rf"^{written} is already a member of 5001, as \+4930123@one; remove it"):
+        add(store, again)
+    assert extensions(add(store, again, shared=True))[-1] == written
+
+
 def test_one_number_over_two_gateways_is_in_one_group_unless_shared(store):
     make_office(store, "4930123", "+49301234@two")
     make_office(store, "+4930123@one", pilot="5001")
