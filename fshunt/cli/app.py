@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fshunt.cli import output
+from fshunt.errors import UsageError
 from fshunt.settings import LoadedSettings, Settings, load
 
 if TYPE_CHECKING:
@@ -32,10 +33,11 @@ def unix_user() -> str:
 
 
 class App:
-    """One run of the command line. `config`, `given_domain` and `as_json` are the options of every command."""
+    """One run of the command line. `config`, `given_domain`, `as_json` and `format` are options of commands."""
 
     def __init__(self) -> None:
         self.config: str | None = None
+        self.format: str | None = None
         self.given_domain: str | None = None
         self.as_json = False
         self._warnings: list[str] = []
@@ -54,6 +56,37 @@ class App:
         page()
         for sentence in self._warnings:
             output.warn(sentence)
+
+    @property
+    def separated(self) -> bool:
+        """Whether a list is asked for as lines of values, which are whole."""
+        return self.format in output.SEPARATORS
+
+    def show_list(
+        self,
+        kind: str,
+        values: Callable[[], list[dict[str, Any]]],
+        columns: Sequence[output.Column | str],
+        rows: Callable[[], Sequence[output.TableRow]],
+        empty: str,
+        *,
+        wide: bool = False,
+    ) -> None:
+        """Print a list in the form of `--format`; ``empty`` is the sentence for a page without any rows."""
+        if self.as_json and self.format not in (None, "json"):
+            raise UsageError(f"Use only one of --json and --format {self.format}.")
+        self.as_json = self.as_json or self.format == "json"
+
+        def page() -> None:
+            found = rows()
+            if self.format in output.SEPARATORS:
+                output.separated(columns, found, output.SEPARATORS[self.format])
+            elif found:
+                output.table(columns, found, wide=wide)
+            else:
+                output.say(empty)
+
+        self.show(kind, values, page)
 
     @cached_property
     def loaded(self) -> LoadedSettings:

@@ -9,13 +9,14 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import click
 
 from fshunt.cli import output
 from fshunt.cli.app import App
-from fshunt.cli.params import DOMAIN
+from fshunt.cli.params import DOMAIN, OneOf
 from fshunt.errors import FshuntError, UsageError
 from fshunt.hunting.suggestions import did_you_mean
 
@@ -30,6 +31,9 @@ CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 INTERNAL = "internal"
 """The code of an error that nobody has foreseen."""
+
+FORMATS = ("table", *output.SEPARATORS, "json")
+"""Forms of a list."""
 
 pass_app = click.make_pass_decorator(App, ensure=True)
 
@@ -87,6 +91,27 @@ class NounCommand(click.Command):
         self.params += [_json_option(), *_common()] if json else _common()
         self.example = example
         self.epilog = f"\b\nExample:\n  {example}" if example else None
+
+
+def _keep_format(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    app = ctx.ensure_object(App)
+    app.format = value or app.format
+
+
+class ListCommand(NounCommand):
+    """A command that prints a list, with `--format` besides."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        form = click.Option(
+            ["--format"],
+            type=OneOf("format", FORMATS),
+            metavar="|".join(FORMATS),
+            expose_value=False,
+            callback=_keep_format,
+            help="Form of the list: table (to read), csv or tsv (lines of values), json (as --json).",
+        )
+        self.params.insert(len(self.params) - len(_common()), form)
 
 
 class NounGroup(click.Group):
@@ -181,8 +206,13 @@ class Root(NounGroup):
 
         if not standalone_mode:
             return run()
-        as_json = "--json" in (sys.argv[1:] if args is None else args)
+        as_json = _wants_json(sys.argv[1:] if args is None else args)
         sys.exit(outcome_of(run, as_json))
+
+
+def _wants_json(args: Sequence[str]) -> bool:
+    """Tell whether an error, too, is to be JSON."""
+    return "--json" in args or "--format=json" in args or ("--format", "json") in pairwise(args)
 
 
 class _ReaderGone(Exception):

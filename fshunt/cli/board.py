@@ -9,7 +9,7 @@ import click
 
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
-from fshunt.cli.base import NounGroup, pass_app
+from fshunt.cli.base import ListCommand, NounGroup, pass_app
 from fshunt.cli.confirm import confirm, yes_option
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def add(app: App, pilot: str, name: str, days: int | None) -> None:
     app.show("board", lambda: late.serialize.board_json(made, link), page)
 
 
-@board.command("list", example="fshunt board list 5000")
+@board.command("list", cls=ListCommand, example="fshunt board list 5000")
 @click.argument("pilot", type=params.PILOT, required=False)
 @pass_app
 def list_(app: App, pilot: str | None) -> None:
@@ -71,13 +71,13 @@ def list_(app: App, pilot: str | None) -> None:
 
     of_group = f" of group {pilot}" if pilot else ""
 
-    def page() -> None:
-        if found:
-            output.table(TITLES, [_row(each, datetime.now(UTC)) for each in found])
-        else:
-            output.say(f"No boards{of_group} yet: `fshunt board add {pilot or 'PILOT'} NAME` adds the first.")
-
-    app.show("boards", lambda: [late.serialize.board_json(each) for each in found], page)
+    app.show_list(
+        "boards",
+        lambda: [late.serialize.board_json(each) for each in found],
+        TITLES,
+        lambda: [_row(each, datetime.now(UTC)) for each in found],
+        f"No boards{of_group} yet: `fshunt board add {pilot or 'PILOT'} NAME` adds the first.",
+    )
 
 
 @board.command("revoke", example="fshunt board revoke 3")

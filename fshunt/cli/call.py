@@ -10,7 +10,7 @@ import click
 
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
-from fshunt.cli.base import NounGroup, pass_app
+from fshunt.cli.base import ListCommand, NounGroup, pass_app
 from fshunt.cli.confirm import confirm, yes_option
 from fshunt.cli.output import Column
 from fshunt.cli.times import parse_since
@@ -45,7 +45,7 @@ def call() -> None:
     """Calls to hunt groups: which phones rang or not, and why."""
 
 
-@call.command("list", example="fshunt call list 5000 --since 2h --limit 50")
+@call.command("list", cls=ListCommand, example="fshunt call list 5000 --since 2h --limit 50")
 @click.argument("pilot", type=params.PILOT, required=False)
 @click.option(
     "--since",
@@ -77,15 +77,17 @@ def list_(app: App, pilot: str | None, since: str | None, limit: int, failed: bo
         if not found and (pilot or app.given_domain):
             late.calls.check_known(session, domain, pilot)
         uuids = [record.uuid for record in found]
-        shown = dict(zip(uuids, uuids, strict=True)) if wide else late.call_story.short_uuids(session, uuids)
+        whole = wide or app.separated
+        shown = dict(zip(uuids, uuids, strict=True)) if whole else late.call_story.short_uuids(session, uuids)
 
-    def page() -> None:
-        if found:
-            output.table(COLUMNS, [_row(record, shown[record.uuid]) for record in found], wide=wide)
-        else:
-            output.say(FEWER if pilot or start or failed or app.given_domain else NONE_YET)
-
-    app.show("calls", lambda: [late.serialize.call_json(record) for record in found], page)
+    app.show_list(
+        "calls",
+        lambda: [late.serialize.call_json(record) for record in found],
+        COLUMNS,
+        lambda: [_row(record, shown[record.uuid]) for record in found],
+        FEWER if pilot or start or failed or app.given_domain else NONE_YET,
+        wide=wide,
+    )
 
 
 def _row(record: CallRecord, uuid: str) -> tuple[str, ...]:

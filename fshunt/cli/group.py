@@ -13,7 +13,7 @@ import click
 
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
-from fshunt.cli.base import NounGroup, pass_app
+from fshunt.cli.base import ListCommand, NounGroup, pass_app
 from fshunt.cli.change_words import made_in, print_differences
 from fshunt.cli.confirm import confirm, listed, yes_option
 from fshunt.cli.limits import limits
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from fshunt.services.audit import Change
     from fshunt.services.groups import GroupDetails
 
+NO_GROUPS = "No groups yet: `fshunt group add PILOT --domain D` adds the first."
+NONE_FIT = "No groups match: `fshunt group list` without these options lists all."
 LIST_TITLES = ("pilot", "name", "policy", "ring time", "members", "state")
 
 zone_option = click.option(
@@ -164,7 +166,7 @@ def _warn_of_second_domain(app: App, domain: str, before: Sequence[str]) -> None
     app.warn(f"{domain} is a second domain besides {before[0]}: {then}.")
 
 
-@group.command("list", example="fshunt group list --member 1001")
+@group.command("list", cls=ListCommand, example="fshunt group list --member 1001")
 @click.option("--member", type=params.BLOCKABLE, metavar="EXT", help="Only groups that EXT is a member of.")
 @click.option(
     "--policy", type=params.OneOf("policy", list(POLICIES)), metavar="POLICY", help="Only groups with this policy."
@@ -183,17 +185,16 @@ def list_(app: App, member: str | None, policy: str | None, disabled: bool) -> N
     seconds_per_ring = app.settings.seconds_per_ring
     several = len(domains) > 1
 
-    def page() -> None:
-        if found:
-            rows = [_list_row(each, seconds_per_ring) for each in wanted]
-            named = [(each.domain, *row) for each, row in zip(wanted, rows, strict=True)]
-            output.table(("domain", *LIST_TITLES) if several else LIST_TITLES, named if several else rows)
-        elif there:
-            output.say("No groups match: `fshunt group list` without these options lists all.")
-        else:
-            output.say("No groups yet: `fshunt group add PILOT --domain D` adds the first.")
+    def rows() -> list[tuple[str, ...]]:
+        return [(*([each.domain] if several else []), *_list_row(each, seconds_per_ring)) for each in wanted]
 
-    app.show("groups", lambda: [late.serialize.group_json(details, seconds_per_ring) for details in found], page)
+    app.show_list(
+        "groups",
+        lambda: [late.serialize.group_json(details, seconds_per_ring) for details in found],
+        ("domain", *LIST_TITLES) if several else LIST_TITLES,
+        rows,
+        NONE_FIT if there else NO_GROUPS,
+    )
 
 
 def _fits(found: Group, member: str | None, policy: str | None, disabled: bool) -> bool:

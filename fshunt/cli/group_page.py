@@ -89,7 +89,12 @@ def print_hours(group: Group) -> None:
 
 def print_holidays(holidays: Sequence[Holiday]) -> None:
     """Print the table of holidays."""
-    output.table(HOLIDAY_TITLES, [(show_days(each), each.name, show_intervals(each.intervals)) for each in holidays])
+    output.table(HOLIDAY_TITLES, holiday_rows(holidays))
+
+
+def holiday_rows(holidays: Sequence[Holiday]) -> list[tuple[str, ...]]:
+    """Return the rows of the table of holidays."""
+    return [(show_days(each), each.name, show_intervals(each.intervals)) for each in holidays]
 
 
 def open_words(group: Group, now: datetime) -> str:
@@ -153,13 +158,16 @@ def rotation_words(details: GroupDetails) -> str:
     return f"{who} {did}; {upcoming.extension} is first on the next call"
 
 
-def print_members(group: Group, seconds_per_ring: float, states: Mapping[int, str] | None = None) -> None:
-    """Print the table of the members; ``states`` are in words; without them, those of the members' rows."""
+def print_members(group: Group, seconds_per_ring: float) -> None:
+    """Print the table of the members, with the states of their rows."""
     if group.members:
-        shown = states or {member.id: state_words(member, stored_state(member)) for member in group.members}
-        output.table(
-            MEMBER_TITLES, [_member_row(each, group, seconds_per_ring, shown[each.id]) for each in group.members]
-        )
+        words = {member.id: state_words(member, stored_state(member)) for member in group.members}
+        output.table(MEMBER_TITLES, member_rows(group, seconds_per_ring, words))
+
+
+def member_rows(group: Group, seconds_per_ring: float, states: Mapping[int, str]) -> list[tuple[str, ...]]:
+    """Return the rows of the table of the members; ``states`` are in words."""
+    return [_member_row(each, group, seconds_per_ring, states[each.id]) for each in group.members]
 
 
 def _member_row(member: Member, group: Group, seconds_per_ring: float, state: str) -> tuple[str, ...]:

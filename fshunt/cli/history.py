@@ -9,7 +9,7 @@ import click
 
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
-from fshunt.cli.base import NounCommand, pass_app
+from fshunt.cli.base import ListCommand, NounCommand, pass_app
 from fshunt.cli.change_words import differences, field_words, value_words
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ TELLING = ("name", "members", "position", "role", "reason", "until", "user", "sc
 """What is shown of something that was added or removed; the JSON has all."""
 
 
-@click.command("history", cls=NounCommand, example="fshunt history 5000 --limit 50")
+@click.command("history", cls=ListCommand, example="fshunt history 5000 --limit 50")
 @click.argument("pilot", type=params.PILOT, required=False)
 @click.option(
     "--limit",
@@ -53,13 +53,13 @@ def history(app: App, pilot: str | None, limit: int) -> None:
     of_group = f" of group {pilot}" if pilot else ""
     first = f"fshunt group set {pilot} --name NAME" if pilot else "fshunt group add PILOT"
 
-    def page() -> None:
-        if found:
-            output.table(TITLES, [_row(change) for change in found])
-        else:
-            output.say(f"No changes{of_group} yet: `{first}` makes the first.")
-
-    app.show("changes", lambda: [late.serialize.change_json(each) for each in found], page)
+    app.show_list(
+        "changes",
+        lambda: [late.serialize.change_json(each) for each in found],
+        TITLES,
+        lambda: [_row(change) for change in found],
+        f"No changes{of_group} yet: `{first}` makes the first.",
+    )
 
 
 @click.command("undo", cls=NounCommand, example="fshunt undo 42")

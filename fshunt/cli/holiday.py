@@ -10,7 +10,7 @@ import click
 
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
-from fshunt.cli.base import NounGroup, pass_app
+from fshunt.cli.base import ListCommand, NounGroup, pass_app
 from fshunt.cli.times import host_zone
 from fshunt.errors import UsageError
 from fshunt.hunting.group import Group
@@ -74,7 +74,7 @@ def add(
         _tell(app, session, changed, f"Added holiday {name} to group {pilot} of {domain}.")
 
 
-@holiday.command("list", example="fshunt holiday list 5000")
+@holiday.command("list", cls=ListCommand, example="fshunt holiday list 5000")
 @pilot_argument
 @pass_app
 def list_(app: App, pilot: str) -> None:
@@ -82,13 +82,13 @@ def list_(app: App, pilot: str) -> None:
     with app.reading() as (session, domain):
         found = late.groups.get_group(session, domain, pilot).hours.holidays
 
-    def page() -> None:
-        if found:
-            late.group_page.print_holidays(found)
-        else:
-            output.say(f"Group {pilot} has no holidays: `fshunt holiday add {pilot} DAYS NAME` adds the first.")
-
-    app.show("holidays", lambda: [late.serialize.holiday_json(each) for each in found], page)
+    app.show_list(
+        "holidays",
+        lambda: [late.serialize.holiday_json(each) for each in found],
+        late.group_page.HOLIDAY_TITLES,
+        lambda: late.group_page.holiday_rows(found),
+        f"Group {pilot} has no holidays: `fshunt holiday add {pilot} DAYS NAME` adds the first.",
+    )
 
 
 @holiday.command("remove", example="fshunt holiday remove 5000 2026-12-25")

@@ -12,7 +12,7 @@ import click
 
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
-from fshunt.cli.base import NounGroup, pass_app
+from fshunt.cli.base import ListCommand, NounGroup, pass_app
 from fshunt.cli.change_words import made_in, print_differences
 from fshunt.cli.options import given_member, member_options
 from fshunt.errors import UsageError
@@ -81,7 +81,7 @@ def add(app: App, /, pilot: str, ext: tuple[MemberAddress, ...], at: int | None,
     _change(app, f"Added {', '.join(str(address) for address in ext)}", adding)
 
 
-@member.command("list", example="fshunt member list 5000")
+@member.command("list", cls=ListCommand, example="fshunt member list 5000")
 @pilot_argument
 @pass_app
 def list_(app: App, pilot: str) -> None:
@@ -97,11 +97,9 @@ def list_(app: App, pilot: str) -> None:
         app.warn(sentence)
     seconds_per_ring = app.settings.seconds_per_ring
 
-    def page() -> None:
-        if not found.members:
-            output.say(f"Group {pilot} has no members: `fshunt member add {pilot} EXT` adds the first.")
+    def rows() -> list[tuple[str, ...]]:
         words = {each.id: _state_words(each, now.states[each.id], now.at) for each in found.members}
-        late.group_page.print_members(found, seconds_per_ring, words)
+        return late.group_page.member_rows(found, seconds_per_ring, words)
 
     def values() -> list[dict[str, Any]]:
         return [
@@ -110,7 +108,8 @@ def list_(app: App, pilot: str) -> None:
             for each in found.members
         ]
 
-    app.show("members", values, page)
+    empty = f"Group {pilot} has no members: `fshunt member add {pilot} EXT` adds the first."
+    app.show_list("members", values, late.group_page.MEMBER_TITLES, rows, empty)
 
 
 def _state_words(each: Member, state: StateOfMember, now: datetime) -> str:

@@ -6,6 +6,7 @@ are printed. (JSON escapes them by itself.)
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -27,6 +28,10 @@ MAX_WIDTH = 10_000
 
 MAX_UNWRAPPED = 20
 """How many characters of a column that wraps a terminal has room for before other columns are left out."""
+
+
+SEPARATORS = {"csv": ",", "tsv": "\t"}
+"""The forms of a list in lines of values, and what stands between two values."""
 
 
 class Column(NamedTuple):
@@ -101,6 +106,13 @@ def local(when: datetime | None, seconds: bool = True) -> str:
     if when is None:
         return ""
     return when.astimezone().strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def separated(columns: Sequence[Column | str], rows: Sequence[TableRow], separator: str) -> None:
+    """Print a list for programs: a line of titles, then one for each row, quoted as in CSV."""
+    lines = csv.writer(sys.stdout, delimiter=separator, lineterminator="\n")
+    lines.writerow(column if isinstance(column, str) else column.title for column in columns)
+    lines.writerows([visible(cell) for cell in row] for row in rows)
 
 
 def table(columns: Sequence[Column | str], rows: Sequence[TableRow], *, wide: bool = False) -> None:

@@ -8,7 +8,7 @@ import click
 
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
-from fshunt.cli.base import NounGroup, pass_app
+from fshunt.cli.base import ListCommand, NounGroup, pass_app
 from fshunt.cli.confirm import confirm, yes_option
 from fshunt.services.users import Scope, Token
 
@@ -63,7 +63,7 @@ def add(app: App, user: str, name: str, scopes: tuple[str, ...], days: int) -> N
     app.show("token", lambda: late.serialize.token_json(made) | {"secret": secret}, page)
 
 
-@token.command("list", example="fshunt token list ana")
+@token.command("list", cls=ListCommand, example="fshunt token list ana")
 @click.argument("user", type=params.USER, required=False)
 @pass_app
 def list_(app: App, user: str | None) -> None:
@@ -73,13 +73,13 @@ def list_(app: App, user: str | None) -> None:
 
     of_user = f" of {user}" if user else ""
 
-    def page() -> None:
-        if found:
-            output.table(TITLES, [_row(each, datetime.now(UTC)) for each in found])
-        else:
-            output.say(f"No tokens{of_user} yet: `fshunt token add {user or 'USER'} NAME --scope read` adds the first.")
-
-    app.show("tokens", lambda: [late.serialize.token_json(each) for each in found], page)
+    app.show_list(
+        "tokens",
+        lambda: [late.serialize.token_json(each) for each in found],
+        TITLES,
+        lambda: [_row(each, datetime.now(UTC)) for each in found],
+        f"No tokens{of_user} yet: `fshunt token add {user or 'USER'} NAME --scope read` adds the first.",
+    )
 
 
 @token.command("revoke", example="fshunt token revoke 3")

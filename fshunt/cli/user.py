@@ -10,7 +10,7 @@ import click
 
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
-from fshunt.cli.base import NounGroup, pass_app
+from fshunt.cli.base import ListCommand, NounGroup, pass_app
 from fshunt.cli.confirm import confirm, listed, yes_option
 from fshunt.errors import UsageError
 from fshunt.services.users import Role, User
@@ -65,20 +65,20 @@ def add(app: App, name: str, role: str, member: tuple[str, str] | None, no_passw
     _show(app, added, f"Added {added.name}, {added.role.value}.")
 
 
-@user.command("list", example="fshunt user list")
+@user.command("list", cls=ListCommand, example="fshunt user list")
 @pass_app
 def list_(app: App) -> None:
     """List the users, what each looks after, and who cannot sign in."""
     with app.store.reading() as session:
         found = late.accounts.list_users(session)
 
-    def page() -> None:
-        if found:
-            output.table(TITLES, [_row(each) for each in found])
-        else:
-            output.say("No users yet: `fshunt user add NAME --role provider` adds the first.")
-
-    app.show("users", lambda: [late.serialize.user_json(each) for each in found], page)
+    app.show_list(
+        "users",
+        lambda: [late.serialize.user_json(each) for each in found],
+        TITLES,
+        lambda: [_row(each) for each in found],
+        "No users yet: `fshunt user add NAME --role provider` adds the first.",
+    )
 
 
 @user.command("passwd", example="fshunt user passwd ana")

@@ -58,7 +58,7 @@ def test_the_options_are_the_promised_ones():
     assert options(LEAVES["fshunt group closed"]) == {"--until", "--for", "--off"} | common
     assert options(LEAVES["fshunt group hours"]) == {"--clear", "--time-zone"} | common
     assert options(LEAVES["fshunt holiday add"]) == {"--hours", "--time-zone"} | common
-    assert options(LEAVES["fshunt call list"]) == {"--since", "--limit", "--failed", "--wide"} | common
+    assert options(LEAVES["fshunt call list"]) == {"--since", "--limit", "--failed", "--wide", "--format"} | common
     assert options(LEAVES["fshunt dialplan"]) == {"--out", "--reload"} | common
     assert options(LEAVES["fshunt serve"]) == {"--listen"} | serving
 
