@@ -22,13 +22,15 @@ from fshunt.hunting.limits import LIMIT_FIELDS, NO_LIMITS, Limits
 )
 @click.argument("pilot", type=params.PILOT)
 @limit_options()
-@click.option("--clear", is_flag=True, help="Have no limits.")
+@click.option("--clear", is_flag=True, help="Have no limits, not those of a new group either.")
 @pass_app
 def limits(app: App, /, pilot: str, clear: bool, **options: Any) -> None:
     """Show or set how far the administrator of a group may go.
 
-    Omitted options keep their current value. Limits bind administrators, on the web pages and in the REST interface;
-    providers and this command line may go beyond. What goes beyond a new limit already stays, and is named.
+    A new group lets administrators add no external members, and transfer callers to pilots only: `none` and
+    --no-transfers-to-pilots allow it. Omitted options keep their current value. Limits bind administrators, on the web
+    pages and in the REST interface; providers and this command line may go beyond. What goes beyond a new limit already
+    stays, and is named.
     """
     said = {name: None if value is Cleared else value for name, value in options.items() if value is not None}
     given = model_values(LIMIT_FIELDS, said)

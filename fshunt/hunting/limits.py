@@ -143,14 +143,15 @@ def limit_values(limits: Limits) -> dict[str, Any]:
 
 
 def limits_of_json(values: Mapping[str, Any]) -> Limits:
-    """Return the limits that JSON holds; what it does not name is no limit. Raises BadValue."""
-    policies, gateways = values.get("policies"), values.get("gateways")
+    """Return the limits that JSON holds; what it does not name is as by default. Raises BadValue."""
+    values = limit_values(DEFAULT_LIMITS) | dict(values)
+    policies, gateways = values["policies"], values["gateways"]
     return Limits(
         policies=None if policies is None else check_policies(policies),
-        max_ring_seconds=values.get("max_ring_seconds"),
-        max_external_members=values.get("max_external_members"),
+        max_ring_seconds=values["max_ring_seconds"],
+        max_external_members=values["max_external_members"],
         gateways=None if gateways is None else check_gateways(gateways),
-        transfers_to_pilots=bool(values.get("transfers_to_pilots", False)),
+        transfers_to_pilots=bool(values["transfers_to_pilots"]),
     ).check()
 
 

@@ -11,6 +11,7 @@ from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.destinations import parse_destination
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.limits import (
+    DEFAULT_LIMITS,
     LIMIT_FIELDS,
     NO_LIMITS,
     Limits,
@@ -97,7 +98,8 @@ def test_what_is_beyond_by_now_is_said_once_each() -> None:
 def test_limits_are_the_same_after_json() -> None:
     limits = Limits(("regular", "weighted"), 30.0, 2, ("a", "b"), True)
     assert limits_of_json(limit_values(limits)) == limits
-    assert limits_of_json({}) == NO_LIMITS
+    assert limits_of_json({}) == DEFAULT_LIMITS
+    assert limits_of_json(limit_values(NO_LIMITS)) == NO_LIMITS
     assert set(LIMIT_FIELDS) == set(limit_values(NO_LIMITS))
 
 

@@ -126,7 +126,7 @@ def test_rest_shows_limits_to_administrators_and_has_providers_set_them(
     of_provider = {"Authorization": f"Bearer {secret}", "If-Match": "*"}
     sent = {"policies": None, "gateways": ["carrier"], "max_external_members": 3}
     assert admin.client.put(f"{API}/limits", json=sent, headers=of_provider).status_code == 200
-    assert stored(strict) == Limits(gateways=("carrier",), max_external_members=3)
+    assert stored(strict) == Limits(gateways=("carrier",), max_external_members=3, transfers_to_pilots=True)
     wrong = admin.client.put(f"{API}/limits", json={"gateways": ["a b"], "policies": []}, headers=of_provider)
     assert wrong.json is not None
     assert {each["field"] for each in wrong.json["errors"]} == {"gateways", "policies"}
@@ -146,5 +146,7 @@ def test_the_second_of_two_who_set_limits_at_once_loses_nothing(admin: Browser, 
     assert first.status_code == 200, "settings of the group are not in the version of its limits"
     late = client.put(path, json={"max_external_members": 5}, headers=headers | {"If-Match": version})
     assert late.status_code == 412
-    assert stored(strict) == Limits(max_external_members=2)
+    assert stored(strict) == Limits(max_external_members=2, transfers_to_pilots=True), (
+        "what is left out is as by default"
+    )
     assert client.get(path, headers=headers).headers["ETag"] == first.headers["ETag"]

@@ -56,7 +56,7 @@ def show_limits(asked: Asked, s: Session, domain: str, pilot: str) -> Answer:
     match=True,
 )
 def set_limits(asked: Asked, s: Session, domain: str, pilot: str) -> Answer:
-    """Set all limits of a group; one that is left out is none."""
+    """Set all limits of a group; one that is left out is as by default, and null is no limit."""
     group = locked_group(s, asked.access, domain, pilot)
     asked.check_version(version_of_limits(group, limits.limits_of(s, group)))
     return _answer(asked, s, limits.set_limits(s, domain, pilot, limits_of_json(asked.values)))
