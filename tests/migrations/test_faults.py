@@ -218,9 +218,9 @@ def test_sqlite_is_locked_before_anybody_looks_which_migrations_are_missing(sqli
 
 def test_a_migration_may_take_longer_than_a_server_may_be_silent(with_next, postgres_url, monkeypatch):
     """An index on years of calls takes minutes, in which the server says nothing."""
-    monkeypatch.setattr(pipeline, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(pipeline, "SILENT_SECONDS", 1.5)
     monkeypatch.setattr(pipeline, "SILENT_MARGIN_SECONDS", 0.0)
     monkeypatch.setattr(engine, "STATEMENT_MS", 1000 - engine.BUSY_TIMEOUT_MS)
-    with_next('op.execute("SELECT pg_sleep(2)")')
+    with_next('op.execute("SELECT pg_sleep(3)")')
     migrate.upgrade(postgres_url)
     assert migrate.check(postgres_url).current == "9001"

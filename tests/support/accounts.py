@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -13,12 +14,20 @@ from fshunt.services.users import Role, User
 PASSWORD = "correct horse battery"
 
 
-@pytest.fixture
-def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@contextmanager
+def hashed_quickly() -> Iterator[None]:
     """Argon2id at its least cost: what is tested is not how long it takes."""
-    monkeypatch.setattr(passwords, "MEMORY_KIB", 8)
-    monkeypatch.setattr(passwords, "ROUNDS", 1)
-    return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "MEMORY_KIB", 8)
+        patch.setattr(passwords, "ROUNDS", 1)
+        yield
+
+
+@pytest.fixture
+def quick_hashes() -> Iterator[None]:
+    """Passwords are hashed at the least cost."""
+    with hashed_quickly():
+        yield
 
 
 def add_user(store: Store, name: str, role: Role = Role.ADMIN, *, password: str | None = None, at: str = "") -> User:

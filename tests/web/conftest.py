@@ -13,10 +13,10 @@ from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import make_url
 
 from fshunt.db.engine import Store, open_store
-from fshunt.services import passwords
 from fshunt.settings import Settings
 from fshunt.web.app import make_app
 from fshunt.web.database_state import DatabaseState
+from tests.support.accounts import hashed_quickly
 from tests.web.people import ADMIN, MEMBER, PROVIDER, Browser, fill
 
 MakeApp = Callable[..., Flask]
@@ -61,18 +61,17 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture(autouse=True, scope="package")
 def cheap_passwords() -> Iterator[None]:
     """Hash passwords at a cost that tests can afford."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "MEMORY_KIB", 8)
-        patch.setattr(passwords, "ROUNDS", 1)
+    with hashed_quickly():
         yield
 
 
 @pytest.fixture(scope="session")
 def filled_sqlite_file(migrated_sqlite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite file with groups and an account of each role."""
+    # It is made before what belongs to a package, so it has to say itself that hashes are to be quick.
     path = tmp_path_factory.mktemp("sqlite") / "filled.db"
     shutil.copyfile(migrated_sqlite_file, path)
-    with closing(open_store(f"sqlite:///{path}")) as store:
+    with hashed_quickly(), closing(open_store(f"sqlite:///{path}")) as store:
         fill(store)
     return path
 
