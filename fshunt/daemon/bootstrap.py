@@ -48,6 +48,7 @@ from fshunt.errors import DatabaseError, FshuntError
 from fshunt.freeswitch.contacts import SipProfiles
 from fshunt.freeswitch.directory import KnownUsers, SlowDirectories
 from fshunt.freeswitch.phones import Change
+from fshunt.log_events import LogEvent, about
 from fshunt.process.logs import LastErrors, LogWriter, set_logging, start_logging
 from fshunt.process.peers import Peers
 from fshunt.process.systemd import Notifier
@@ -230,7 +231,8 @@ def _reload(current: CurrentSettings, read: Callable[[], Settings], logs: LogWri
         log.warning("settings not reloaded, the daemon keeps those it has: %s", error)
         return
     set_logging(logs, current.now.log_level, current.now.log_format)
-    log.info("settings reloaded, changed: %s", ", ".join(reloaded.changed) or "none")
+    changed = ", ".join(reloaded.changed) or "none"
+    log.info("settings reloaded, changed: %s", changed, extra=about(LogEvent.SETTINGS_RELOADED))
     if reloaded.need_restart:
         log.warning(
             "settings that differ but need a restart (`systemctl restart fshunt`): %s", ", ".join(reloaded.need_restart)
@@ -243,12 +245,13 @@ def _check_database(settings: Settings) -> None:
     try:
         status = result_of(checking.get(timeout=DATABASE_CHECK_SECONDS))
     except gevent.Timeout:
-        log.warning("starting without the database: it did not answer within %g s", DATABASE_CHECK_SECONDS)
+        words = "starting without the database: it did not answer within %g s"
+        log.warning(words, DATABASE_CHECK_SECONDS, extra=about(LogEvent.DATABASE_DOWN))
         return
     except DatabaseError as error:
         if isinstance(error, SharedServer) or migrate.is_missing(settings.database_url):
             raise
-        log.warning("starting without the database: %s", error)
+        log.warning("starting without the database: %s", error, extra=about(LogEvent.DATABASE_DOWN))
         return
     if not status.ok:
         raise DatabaseError(status.sentence)

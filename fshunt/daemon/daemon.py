@@ -12,6 +12,7 @@ from fshunt.daemon.net.listener import Listener
 from fshunt.daemon.report import report
 from fshunt.daemon.status import StatusReport
 from fshunt.daemon.supervisor import Supervisor
+from fshunt.log_events import LogEvent, about
 from fshunt.process.systemd import Notifier
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class Daemon:
             unless_started.pop_all()
         if not self.deps.monitor.configured:
             log.info("no [[switch]] configured: busy members are detected only when their phones answer 486")
-        log.info("taking calls at %s", self.listener.address)
+        log.info("taking calls at %s", self.listener.address, extra=about(LogEvent.DAEMON_STARTED))
         self._notifier.send("READY=1", "STATUS=taking calls")
 
     def log_report(self) -> None:
@@ -72,7 +73,8 @@ class Daemon:
             "stopping: refusing new calls, %d in progress, up to %g s for hunts to finish",
             len(self.calls),
             self.deps.settings.stop_timeout,
+            extra=about(LogEvent.DAEMON_STOPPING),
         )
         self._supervisor.stop()
         self.listener.stop()  # whose service was not started yet where the start has failed
-        log.info("stopped")
+        log.info("stopped", extra=about(LogEvent.DAEMON_STOPPED))

@@ -6,6 +6,7 @@ from collections import deque
 from fshunt.errors import FshuntError
 from fshunt.esl.commands import Command
 from fshunt.esl.frames import API_RESPONSE, Frame, ProtocolError
+from fshunt.log_events import LogEvent, about
 
 SENTENCE_CHARACTERS = 200  # of FreeSWITCH's own words that are worth a place in ours
 
@@ -64,7 +65,7 @@ class Replies:
         pending.take(reply)
         refusal = pending.refusal() if pending.posted else None
         if refusal is not None:
-            log.warning("%s: %s", uuid, refusal)
+            log.warning("%s: %s", uuid, refusal, extra=about(LogEvent.CALL_WARNING, call=uuid))
             if pending.command.event_uuid is not None:
                 self._refused[pending.command.event_uuid] = refusal
 

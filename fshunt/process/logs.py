@@ -15,7 +15,9 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
+
+from fshunt.log_events import FIELDS
 
 MAX_WAITING_LINES = 10_000
 """Lines kept while the journal stalls, about 2 MB; further lines are lost, calls continue."""
@@ -38,16 +40,21 @@ MAX_ERROR_CHARS = 500
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: ``at`` (UTC), ``level``, ``logger``, ``message``, and ``traceback`` if there is one."""
+    """One JSON object a line: ``at`` (UTC), ``level``, ``logger``, ``message``, and ``traceback`` if there is one.
+
+    Beside them stand the fields of ``log_events`` that the line has been given (docs/log.md).
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
-        line = {
+        line: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
+        given = record.__dict__
+        line |= {name: given[name] for name in FIELDS if given.get(name)}
         if record.exc_info or record.exc_text:
             line["traceback"] = record.exc_text or self.formatException(record.exc_info)  # type: ignore[arg-type]
         return json.dumps(line, ensure_ascii=False)

@@ -209,7 +209,10 @@ class Settings:
     )
     log_format: str = field(
         default="text",
-        metadata=_about(values.one_of("text", "json"), "Log each message as a line of text or as a JSON object."),
+        metadata=_about(
+            values.one_of("text", "json"),
+            "Log each message as a line of text or as a JSON object with fields (docs/log.md).",
+        ),
     )
     node_name: str = field(
         default="",

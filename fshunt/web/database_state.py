@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from fshunt.db import migrate
 from fshunt.errors import DatabaseError
+from fshunt.log_events import LogEvent, about
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,10 @@ class DatabaseState:
     def _look(self) -> State:
         found = state_of(self._url)
         if found != self._seen and (self._seen is not None or found.trouble is not None):
-            log.log(logging.INFO if found.trouble is None else logging.WARNING, "database: %s", found.sentence)
+            level, event = logging.INFO, LogEvent.DATABASE_UP
+            if found.trouble is not None:
+                level, event = logging.WARNING, LogEvent.DATABASE_DOWN
+            log.log(level, "database: %s", found.sentence, extra=about(event))
         self._seen = found
         self._until = self._clock() + (GOOD_SECONDS if found.trouble is None else BAD_SECONDS)
         return found

@@ -11,6 +11,7 @@ from itertools import takewhile
 
 from gevent import getcurrent
 
+from fshunt.daemon.call.call_lines import about_call
 from fshunt.daemon.call.call_log import CallLog
 from fshunt.daemon.call.caller import caller_of
 from fshunt.daemon.call.finish import (
@@ -52,6 +53,7 @@ from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.group import Member
 from fshunt.hunting.hunt import Hunt, Stage
 from fshunt.hunting.states import TRANSITIONS, HuntEvent, HuntState, Outcome, Result
+from fshunt.log_events import LogEvent
 
 log = logging.getLogger(__name__)
 
@@ -171,10 +173,10 @@ class Call:
         wait = PhoneWait(self.session, hunt, self._hold_music(hunt), self.deps)
         if wait.is_needed():
             began, self._began = clock(), 0.0  # the wait is no delay of ours
-            self.call_log.note(f"no member has a phone: waiting up to {seconds:g} s for one")
+            self.call_log.note(LogEvent.PHONE_AWAITED, f"no member has a phone: waiting up to {seconds:g} s for one")
             found = wait.until_phone(min(began + seconds, self.gives_up_at))
             what = "a phone has registered" if found else "no phone has registered"
-            self.call_log.note(f"{what} after {clock() - began:.1f} s")
+            self.call_log.note(LogEvent.PHONE_AWAITED, f"{what} after {clock() - began:.1f} s")
 
     def _begun(self) -> Hunt:
         hunt = plan(self.caller, self.call_log.hunt_id, self.deps, self._deadline)
@@ -188,7 +190,8 @@ class Call:
         if left is None or left.hunt.group.pilot != self.caller.pilot:
             return None
         self.deps.outbox.flush(RELEASED_SECONDS)
-        self.call_log.note(f"goes on with the hunt of call {self.caller.replaces}, by an attended transfer")
+        words = f"goes on with the hunt of call {self.caller.replaces}, by an attended transfer"
+        self.call_log.note(LogEvent.REPLACED, words)
         self.gives_up_at, self._place = left.gives_up_at, left.place
         return resume(self.caller, self.call_log.hunt_id, left.hunt)
 
@@ -258,7 +261,7 @@ class Call:
         self._began = 0.0  # the time in the queue is no delay of ours
         if hunt.group.answer_first and not self.caller.answered:
             self.caller = answer_first(self.session, self.caller, hunt.group)
-            self.call_log.note("answered before waiting, as the group says")
+            self.call_log.note(LogEvent.CALLER_ANSWERED, "answered before waiting, as the group says")
         with Queueing(
             self.session, hunt, self._hold_music(hunt), self.deps, self.call_log, self.gives_up_at, self._place
         ) as queueing:
@@ -305,7 +308,8 @@ class Call:
 
     def _let_late_phones_join(self, hunt: Hunt, ringing: Ringing) -> None:
         for member in self._met.join(ringing, hunt, self.caller, self.deps):
-            self.call_log.note(f"{member.extension} has a new phone, which rings too")
+            words = f"{member.extension} has a new phone, which rings too"
+            self.call_log.note(LogEvent.PHONE_JOINED, words, member.extension)
 
     def _has_answered(self, hunt: Hunt, end: StageEnd) -> bool:
         match end:
@@ -367,7 +371,9 @@ class Call:
             pass
         except FshuntError as error:
             if not self.session.gone:
-                log.warning("call %s: back from a transfer to %s: %s", self.caller.uuid, returned.number, error)
+                words = "call %s: back from a transfer to %s: %s"
+                extra = about_call(LogEvent.CAME_BACK, self.caller)
+                log.warning(words, self.caller.uuid, returned.number, error, extra=extra)
             self.session.hand_back()
         finally:
             self.session.close()

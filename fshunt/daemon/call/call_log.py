@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import gevent
 
+from fshunt.daemon.call.call_lines import CallLines, called, ended_words, towards
 from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.call.selection import without_phone
 from fshunt.daemon.data.events import (
@@ -32,15 +33,14 @@ from fshunt.db.queries import auto_block
 from fshunt.errors import DatabaseError
 from fshunt.freeswitch.offers import Offer
 from fshunt.hunting.availability import SkipReason, words_of
-from fshunt.hunting.destinations import Destination, DestinationKind
+from fshunt.hunting.destinations import Destination
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hunt import Hunt, Stage
 from fshunt.hunting.policies import POLICIES, Remembers, decide
 from fshunt.hunting.states import Outcome, Result
+from fshunt.log_events import LogEvent
 
 log = logging.getLogger("fshunt.call")
-
-_PREPOSITIONS = {DestinationKind.VOICEMAIL: " ", DestinationKind.TRANSFER: " to ", DestinationKind.HANGUP: " with "}
 
 
 @dataclass(slots=True)
@@ -58,21 +58,27 @@ class CallLog:
     _waited_seconds: float | None = None
     _offers: dict[str, tuple[Offer, bool]] = field(default_factory=dict)
     """The offers by id, and whether each rings for the whole time that is set."""
+    _lines: CallLines = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._lines = CallLines(self.caller)
 
     def opened(self, hunt: Hunt) -> None:
         """The order of the hunt is decided."""
         group, self._hunt = hunt.group, hunt
+        self._lines.domain = group.domain
         self._open(group.domain, group, hunt)
         stages = (" & ".join(group.member(i).extension for i in stage) for stage in decide(hunt.policy_input))
         order = ", ".join(stages)
-        self._log(
-            "from %s to %s: %s, order %s", self.caller.number, _called(group), group.policy, order or "no members"
+        words = "from %s to %s: %s, order %s"
+        self._lines.write(
+            LogEvent.CALL_ARRIVED, words, self.caller.number, called(group), group.policy, order or "no members"
         )
         if hunt.closed is not None:
-            self._log("the group is closed, nobody rings: %s", hunt.closed)
+            self._lines.write(LogEvent.GROUP_CLOSED, "the group is closed, nobody rings: %s", hunt.closed)
         not_seen = self.deps.monitor.why_not()
         if not_seen is not None and self.deps.monitor.configured:  # where none is, the start has said so
-            self._log("busy members unknown: %s", not_seen)
+            self._lines.write(LogEvent.CALL_WARNING, "busy members unknown: %s", not_seen)
 
     def skipped(self, stage: Stage, member: Member, reason: SkipReason) -> None:
         """A member was skipped."""
@@ -89,7 +95,8 @@ class CallLog:
             detail=detail,
         )
         self.deps.outbox.put(skipped)
-        self._log("%s skipped: %s", member.extension, words_of(reason, detail))
+        words = ("%s skipped: %s", member.extension, words_of(reason, detail))
+        self._lines.write(LogEvent.SKIPPED, *words, member=member.extension, outcome=reason)
 
     def offered(self, stage: Stage, offers: Sequence[Offer], group: Group) -> None:
         """The phones of members ring."""
@@ -110,7 +117,10 @@ class CallLog:
             )
             self.deps.outbox.put(started)
             phones = "" if len(offer.legs) == 1 else f" at {len(offer.legs)} phones"
-            self._log("rings %s%s for %g s", member.extension, phones, offer.ring_seconds)
+            words = "rings %s%s for %g s"
+            self._lines.write(
+                LogEvent.RINGING, words, member.extension, phones, offer.ring_seconds, member=member.extension
+            )
         self.deps.outbox.hurry()  # before a phone rings: if we die now, the rows say for whom it rang
 
     def offer_ended(self, hunt: Hunt, offer: Offer, seconds: float) -> None:
@@ -136,13 +146,16 @@ class CallLog:
             self.deps.claims.release(hunt.id, hunt.call_uuid, [offer.extension])
         self.deps.metrics.offer_ended(outcome)
         detail = offer.detail()
-        self._log("%s %s after %.1f s%s", offer.extension, outcome, seconds, f": {detail}" if detail else "")
+        event = LogEvent.ANSWERED if outcome is Outcome.ANSWERED else LogEvent.NOT_ANSWERED
+        words = ("%s %s after %.1f s%s", offer.extension, outcome, seconds, f": {detail}" if detail else "")
+        self._lines.write(event, *words, member=offer.extension, outcome=outcome)
 
     def offer_refused(self, hunt: Hunt, offer: Offer) -> None:
         """The switch made no call to any phone of the member: there was no offer, and the skip says why."""
         self.deps.outbox.put(OfferRefused(offer_id=offer.id, hunt_id=self.hunt_id))
         self.deps.claims.release(hunt.id, hunt.call_uuid, [offer.extension])
-        self._log("%s not rung: FreeSWITCH takes no more calls now", offer.extension)
+        words = "%s not rung: FreeSWITCH takes no more calls now"
+        self._lines.write(LogEvent.NOT_RUNG, words, offer.extension, member=offer.extension)
 
     def answered(self, group: Group, member: Member) -> None:
         """A member talks with the caller: stamp the member, and move the rotation pointer of a circular group."""
@@ -168,15 +181,17 @@ class CallLog:
 
     def waits(self, queued: int) -> None:
         """The caller waits for a busy member, as one of ``queued`` callers who wait for the same members."""
-        self._log("all members busy: queued until a member is free, callers in the queue: %d", queued)
+        words = "all members busy: queued until a member is free, callers in the queue: %d"
+        self._lines.write(LogEvent.QUEUED, words, queued)
 
     def waited(self, seconds: float) -> None:
         """The caller has left the queue after so many seconds."""
         self._waited_seconds = seconds
-        self._log("waited %.1f s in the queue", seconds)
+        self._lines.write(LogEvent.LEFT_QUEUE, "waited %.1f s in the queue", seconds)
 
     def leaving(self, result: Result, case: str, destination: Destination) -> None:
-        """The caller goes to a place that outlives us: if we die now, the rows say where."""
+        """The caller goes to a voicemail box, and outlives us there: if we die now, the rows say where."""
+        self._lines.write(LogEvent.VOICEMAIL, "goes to%s (%s)", towards(destination), case, outcome=result)
         if result is Result.FAILED:
             self.failed(case, destination)
         else:
@@ -188,16 +203,16 @@ class CallLog:
         """The place where the caller was to go was none: it counts more than the result that was expected there."""
         self.deps.outbox.put(DeliveryFailed(hunt_id=self.hunt_id, reason=reason, destination=str(destination or "")))
 
-    def note(self, words: str) -> None:
+    def note(self, event: LogEvent, words: str, member: str | None = None) -> None:
         """Something that an administrator should know of this call."""
-        self._log("%s", words)
+        self._lines.write(event, "%s", words, member=member)
 
     def detach(self, what: str) -> None:
         """The call continues without a session of ours; its record is closed when the monitor sees its end."""
         self.is_closed = True
         if self._waited_seconds is not None:
             self.deps.outbox.put(CallWaited(hunt_id=self.hunt_id, seconds=self._waited_seconds))
-        self._log("continues without fshunt: %s", what)
+        self._lines.write(LogEvent.DETACHED, "continues without fshunt: %s", what)
 
     def closed(
         self,
@@ -226,16 +241,10 @@ class CallLog:
             self._give_up_claims(end_seen)
         self.is_closed = True
         self.deps.metrics.hunt_ended(result)
-        words = [f"ended: {result}"]
-        if self._answered_by is not None:
-            talked = self.deps.monotonic() - self._answered_at
-            words.append(f" by {self._answered_by.extension}, talked {talked:.0f} s")
-        if destination is not None:
-            words.append(f"{_PREPOSITIONS[destination.kind]}{destination.value}")
-        if reason is not None:
-            words.append(f" ({reason})")
+        by = None if self._answered_by is None else self._answered_by.extension
+        words = ended_words(result, by, self.deps.monotonic() - self._answered_at, destination, reason)
         level = logging.WARNING if result is Result.FAILED else logging.INFO
-        log.log(level, "call %s: %s", self.caller.uuid, "".join(words))
+        self._lines.write(LogEvent.ENDED, "%s", words, level=level, member=by, outcome=result)
 
     def _give_up_claims(self, end_seen: bool) -> None:
         if end_seen:
@@ -265,7 +274,7 @@ class CallLog:
             return
         if blocked_at == at:
             words = "%s auto-blocked after %d unanswered call(s) in a row; `fshunt member unblock` lifts the block"
-            self._log(words, extension, group.auto_block)
+            self._lines.write(LogEvent.BLOCKED, words, extension, group.auto_block, member=extension)
 
     def _open(self, domain: str, group: Group | None, hunt: Hunt | None) -> None:
         self._opened = True
@@ -284,10 +293,3 @@ class CallLog:
             run_id=self.deps.run_id,
         )
         self.deps.outbox.put(opened)
-
-    def _log(self, words: str, *values: object) -> None:
-        log.info("call %s: " + words, self.caller.uuid, *values)
-
-
-def _called(group: Group) -> str:
-    return f"{group.pilot}@{group.domain}" + (f" ({group.name})" if group.name else "")

@@ -10,6 +10,7 @@ from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.call.finish import to_voicemail
 from fshunt.esl.session import Session, TimedOut
 from fshunt.freeswitch.dialplan_lookup import Answer
+from fshunt.log_events import LogEvent, about
 from fshunt.services.switch_checks import Checked, check_box, check_number
 from fshunt.settings import Settings
 
@@ -71,7 +72,8 @@ def _ask(session: Session, question: Callable[[], Checked]) -> Checked:
     try:
         checked = question()
     except TimedOut:
-        log.warning("call %s: the switch did not say in time whether the destination exists", session.uuid)
+        words = "call %s: the switch did not say in time whether the destination exists"
+        log.warning(words, session.uuid, extra=about(LogEvent.CALL_WARNING, call=session.uuid))
         return NO_ANSWER
     session.check_caller()
     return checked

@@ -12,6 +12,7 @@ from fshunt.freeswitch.contacts import MemberPhones
 from fshunt.freeswitch.dialstring import external_endpoint
 from fshunt.freeswitch.directory import DIRECTORY_SECONDS, SLOW_SECONDS, Way
 from fshunt.hunting.group import Member
+from fshunt.log_events import LogEvent, about
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,8 @@ def find_phones(session: Session, domain: str, members: Sequence[Member], deps: 
         _note_directory(session, all(found.reach.answered for found in answers.values()), deps)
     for extension, found in answers.items():
         for why in found.undialable:
-            log.warning("call %s: a phone of %s skipped: %s", session.uuid, extension, why)
+            extra = about(LogEvent.CALL_WARNING, call=session.uuid, domain=domain, member=extension)
+            log.warning("call %s: a phone of %s skipped: %s", session.uuid, extension, why, extra=extra)
     for extension, found in answers.items():
         if found.reach.answered:
             deps.known_users.note(domain, extension, found.reach)
@@ -51,12 +53,14 @@ def _note_directory(session: Session, answered: bool, deps: Dependencies) -> Non
     if not deps.slow_directories.note(session.core_uuid, answered=answered):
         return
     if answered:
-        log.info("call %s: the directory of its FreeSWITCH answers in time again", session.uuid)
+        words = "call %s: the directory of its FreeSWITCH answers in time again"
+        log.info(words, session.uuid, extra=about(LogEvent.DIRECTORY_UP, call=session.uuid))
     else:
         log.warning(
             "call %s: the directory of its FreeSWITCH did not answer in %g s: members ring at their registered phones, "
             "and it is asked again after %g s",
             *(session.uuid, DIRECTORY_SECONDS, SLOW_SECONDS),
+            extra=about(LogEvent.DIRECTORY_DOWN, call=session.uuid),
         )
 
 

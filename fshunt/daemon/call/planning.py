@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from fshunt.daemon.call.call_lines import about_call
 from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.data.database import Deadline
 from fshunt.daemon.data.events import PointerMoved
@@ -18,6 +19,7 @@ from fshunt.hunting.hunt import Hunt
 from fshunt.hunting.policies import POLICIES, Remembers, first_member
 from fshunt.hunting.policy_input import PolicyInput, policy_input_of
 from fshunt.hunting.states import HuntEvent, HuntState
+from fshunt.log_events import LogEvent
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,8 @@ def _closed(group: Group, caller: Caller, deps: Dependencies, deadline: Deadline
     try:
         closed = group.closed_at(deps.wall())
     except BadValue as error:
-        log.warning("call %s: the hours of group %s do not count: %s", caller.uuid, group.pilot, error)
+        extra = about_call(LogEvent.CALL_WARNING, caller, group.domain)
+        log.warning("call %s: the hours of group %s do not count: %s", caller.uuid, group.pilot, error, extra=extra)
         return None
     if closed is None:
         return None
@@ -76,8 +79,10 @@ def _closed(group: Group, caller: Caller, deps: Dependencies, deadline: Deadline
 
 
 def _log_of(caller: Caller) -> Callable[[HuntState, HuntEvent, HuntState], None]:
+    extra = about_call(LogEvent.STATE, caller)
+
     def log_transition(before: HuntState, event: HuntEvent, now: HuntState) -> None:
-        log.debug("call %s: %s, %s, %s", caller.uuid, before, event, now)
+        log.debug("call %s: %s, %s, %s", caller.uuid, before, event, now, extra=extra)
 
     return log_transition
 
@@ -101,7 +106,9 @@ def _load(caller: Caller, deps: Dependencies, deadline: Deadline) -> LoadedGroup
         cached = deps.group_cache.find(caller)
         if cached is None:
             raise
-        log.warning("call %s: group %s taken from the group cache: %s", caller.uuid, cached.group.pilot, error)
+        words = "call %s: group %s taken from the group cache: %s"
+        extra = about_call(LogEvent.CALL_WITHOUT_DATABASE, caller, cached.group.domain)
+        log.warning(words, caller.uuid, cached.group.pilot, error, extra=extra)
         return cached
     deps.group_cache.keep(loaded)
     return loaded
@@ -122,7 +129,8 @@ def _with_first_moved(
             deadline=deadline,
         )
     except DatabaseError as error:
-        log.warning("call %s: rotation pointer is moved later: %s", caller.uuid, error)
+        extra = about_call(LogEvent.CALL_WITHOUT_DATABASE, caller)
+        log.warning("call %s: rotation pointer is moved later: %s", caller.uuid, error, extra=extra)
         deps.outbox.put(PointerMoved(group_id=group_id, call_uuid=caller.arrival, policy_input=policy_input.to_json()))
         before = policy_input.first
     first = first_member(policy_input, before)

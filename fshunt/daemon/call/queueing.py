@@ -27,6 +27,7 @@ from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.group import MAX_WAIT_SECONDS, Member
 from fshunt.hunting.hunt import Hunt, Stage
 from fshunt.hunting.states import HuntEvent, HuntState, Outcome
+from fshunt.log_events import LogEvent
 
 LONGEST_PAUSE_SECONDS = 2.0
 """Between two attempts without a notice that a member is free: a notice may be lost."""
@@ -179,7 +180,7 @@ class Queueing(AbstractContextManager["Queueing"]):
             self.deps.queue.give_ticket(self._queued, ticket)
         except DatabaseError as error:
             if not self._announced:
-                self.call_log.note(f"queued at this daemon only: {error}")
+                self.call_log.note(LogEvent.QUEUED, f"queued at this daemon only: {error}")
         if not self._announced:
             self.call_log.waits(self._queue_length(extensions))
         self._announced = True

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fshunt.daemon.call.call_lines import about_call
 from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.call.delivery import Boxes, boxes_left, in_words
 from fshunt.daemon.call.finish import CALLER_HUNG_UP, hang_up
@@ -22,6 +23,8 @@ from fshunt.esl import api, commands
 from fshunt.esl.frames import Frame
 from fshunt.esl.session import Session
 from fshunt.hunting import validation
+from fshunt.hunting.states import Result
+from fshunt.log_events import LogEvent
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +107,8 @@ def take_back(session: Session, caller: Caller, returned: Returned, deps: Depend
         if session.gone and delivery.box is None:
             reason = in_words(delivery.failures, CALLER_HUNG_UP)
             deps.outbox.put(ReturnedCallerLeft(hunt_id=returned.hunt_id, reason=reason))
-            log.info("call %s: abandoned (%s)", caller.uuid, reason)
+            extra = about_call(LogEvent.CAME_BACK, caller, outcome=Result.ABANDONED)
+            log.info("call %s: abandoned (%s)", caller.uuid, reason, extra=extra)
         raise
 
 
@@ -117,7 +121,8 @@ def _deliver(session: Session, caller: Caller, returned: Returned, delivery: Box
     def write(instead: str, destination: str) -> None:
         reason = in_words(delivery.failures, instead)
         deps.outbox.put(DeliveryFailed(hunt_id=returned.hunt_id, reason=reason, destination=destination))
-        log.warning("call %s: failed (%s)", caller.uuid, reason)
+        extra = about_call(LogEvent.CAME_BACK, caller, outcome=Result.FAILED)
+        log.warning("call %s: failed (%s)", caller.uuid, reason, extra=extra)
 
     reached = delivery.deliver(
         boxes_left(returned.boxes, deps.settings),

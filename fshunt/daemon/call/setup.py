@@ -13,6 +13,7 @@ from fshunt.esl.session import Session
 from fshunt.freeswitch.left_variables import disturbing
 from fshunt.hunting import validation
 from fshunt.hunting.group import Group
+from fshunt.log_events import LogEvent, about
 
 log = logging.getLogger(__name__)
 
@@ -76,10 +77,12 @@ def _cleared(session: Session) -> list[str]:
     found = disturbing(session.channel)
     names = [name for name in found if api.is_variable(name)]
     if names:
-        log.info("call %s: variables of the dialplan cleared for the hunt: %s", session.uuid, ", ".join(names))
+        words = "call %s: variables of the dialplan cleared for the hunt: %s"
+        log.info(words, session.uuid, ", ".join(names), extra=about(LogEvent.VARIABLES_CLEARED, call=session.uuid))
     if len(names) < len(found):
         others = ", ".join(ascii(name) for name in found if name not in names)
-        log.warning("call %s: variables that would change the hunt cannot be cleared: %s", session.uuid, others)
+        words = "call %s: variables that would change the hunt cannot be cleared: %s"
+        log.warning(words, session.uuid, others, extra=about(LogEvent.CALL_WARNING, call=session.uuid))
     return names
 
 

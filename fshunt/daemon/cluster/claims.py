@@ -24,6 +24,7 @@ from fshunt.errors import DatabaseError
 from fshunt.hunting.availability import MemberStatus
 from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.hunt import Hunt
+from fshunt.log_events import LogEvent, about
 
 ClaimKey = tuple[str, str, str]
 """The domain, the extension and the hunt of a claim."""
@@ -86,7 +87,9 @@ class Claims:
         except DatabaseError as error:
             agreed = False
             if here:
-                log.warning("call %s: %s: %s", hunt.call_uuid, DATABASE_IS_AWAY, error)
+                known = {"call": hunt.call_uuid, "pilot": group.pilot, "domain": group.domain}
+                extra = about(LogEvent.CALL_WITHOUT_DATABASE, **known)
+                log.warning("call %s: %s: %s", hunt.call_uuid, DATABASE_IS_AWAY, error, extra=extra)
             got, now = {member.id for member in here}, self._wall()
             asked = {member.id for member in wanted}
             statuses = {

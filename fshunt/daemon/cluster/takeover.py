@@ -31,6 +31,7 @@ from fshunt.freeswitch.leg_uuids import offer_of
 from fshunt.freeswitch.phones import Change
 from fshunt.hunting.policies import POLICIES, Remembers
 from fshunt.hunting.states import Outcome, Result
+from fshunt.log_events import LogEvent, about
 
 log = logging.getLogger("fshunt.call")
 
@@ -159,7 +160,9 @@ class Takeover:
         """Watch a call to its end."""
         call = replace(call, seen_at=self._monotonic())
         self._calls.put(call)
-        log.info("call %s: continues; watching it until it ends", call.uuid)
+        log.info(
+            "call %s: continues; watching it until it ends", call.uuid, extra=about(LogEvent.TAKEN_OVER, call=call.uuid)
+        )
         self._review(call)
 
     def take_over(self, left: Iterable[UnfinishedCall]) -> None:
@@ -171,7 +174,8 @@ class Takeover:
             try:
                 detached = self._as_detached(unfinished) if self.can_watch else None
             except Exception:  # the database has the call as ours: unless it is closed here, its record stays open
-                log.exception("call %s: internal error; call record closed", unfinished.uuid)
+                extra = about(LogEvent.INTERNAL_ERROR, call=unfinished.uuid)
+                log.exception("call %s: internal error; call record closed", unfinished.uuid, extra=extra)
                 detached = None
             if detached is not None:
                 self.watch(detached)
@@ -221,7 +225,10 @@ class Takeover:
         answered = self._who_answered(unfinished, legs)
         if unfinished.result is not None:
             if unfinished.result not in set(Result):
-                log.warning("call %s: unknown result in its record: %s", unfinished.uuid, unfinished.result)
+                extra = about(LogEvent.CALL_WARNING, call=unfinished.uuid)
+                log.warning(
+                    "call %s: unknown result in its record: %s", unfinished.uuid, unfinished.result, extra=extra
+                )
                 return None
             leg, member = answered[0] if answered else None, unfinished.answered_by or ""
             return DetachedCall(
@@ -283,7 +290,8 @@ class Takeover:
             )
         if losers:
             self._claims.release(unfinished.hunt_id, unfinished.uuid, [each.extension for each in losers], foreign=True)
-        log.info("call %s: answered by %s while no daemon watched", unfinished.uuid, offer.extension)
+        extra = about(LogEvent.ANSWERED, call=unfinished.uuid, member=offer.extension, outcome=Outcome.ANSWERED)
+        log.info("call %s: answered by %s while no daemon watched", unfinished.uuid, offer.extension, extra=extra)
         return DetachedCall(unfinished.hunt_id, unfinished.uuid, Result.ANSWERED, offer.member_id, offer.extension, leg)
 
     def _close(self, unfinished: UnfinishedCall) -> None:
@@ -292,7 +300,8 @@ class Takeover:
             self._claims.expire(unfinished.hunt_id, foreign=True)
         with suppress(ValueError):  # of a daemon that knows results which we do not
             self._on_closed(Result(unfinished.result or Result.FAILED))
-        log.warning("call %s: left unfinished by a dead daemon; call record closed", unfinished.uuid)
+        extra = about(LogEvent.ENDED, call=unfinished.uuid, outcome=unfinished.result or Result.FAILED)
+        log.warning("call %s: left unfinished by a dead daemon; call record closed", unfinished.uuid, extra=extra)
 
     def _finish(self, call: DetachedCall, *, end_seen: bool) -> None:
         self._calls.drop(call.hunt_id)
@@ -309,4 +318,5 @@ class Takeover:
         words = "its end was seen" if end_seen else "no switch lists it any more"
         by = f" by {call.member}" if call.member else ""
         level = logging.WARNING if failed else logging.INFO
-        log.log(level, "call %s: ended: %s%s (%s)", call.uuid, call.result, by, words)
+        extra = about(LogEvent.ENDED, call=call.uuid, member=call.member, outcome=call.result)
+        log.log(level, "call %s: ended: %s%s (%s)", call.uuid, call.result, by, words, extra=extra)

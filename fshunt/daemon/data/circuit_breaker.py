@@ -13,6 +13,7 @@ from gevent.event import Event
 from fshunt.backoff import Backoff
 from fshunt.daemon.clock import utc_now
 from fshunt.errors import DatabaseError, FshuntError, Locked
+from fshunt.log_events import LogEvent, about
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class CircuitBreaker:
         relapsed = self._reset_at is not None and self._clock() - self._reset_at < RELAPSE_SECONDS
         self._answers_needed = min(2 * self._answers_needed, MOST_ANSWERS) if relapsed else 1
         self.why, self.since = why, utc_now()
-        log.warning(self._tripped_line, str(why).rstrip("."))
+        log.warning(self._tripped_line, str(why).rstrip("."), extra=about(LogEvent.DATABASE_DOWN))
         self._prober = gevent.spawn(self.probe_until_answered)
         self._on_change()
 
@@ -111,5 +112,5 @@ class CircuitBreaker:
     def _reset(self) -> None:
         self.why = self.since = None
         self._reset_at = self._clock()
-        log.info(self._reset_line)
+        log.info(self._reset_line, extra=about(LogEvent.DATABASE_UP))
         self._on_change()

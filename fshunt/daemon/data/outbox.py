@@ -25,6 +25,7 @@ from fshunt.daemon.data.database import Database
 from fshunt.daemon.data.events import CallEnd, OrderKey, OutboxEvent, Scope
 from fshunt.daemon.data.outbox_file import OutboxFile
 from fshunt.errors import DatabaseError, FshuntError, Locked
+from fshunt.log_events import LogEvent, about
 
 log = logging.getLogger(__name__)
 
@@ -147,9 +148,10 @@ class Outbox:
                 self.keep()
             kept, lost = self._in_file, self.pending - self._in_file
             if kept:
-                log.warning("stopped with %d writes pending: the next start writes them from %s", kept, self._file.path)
+                words = "stopped with %d writes pending: the next start writes them from %s"
+                log.warning(words, kept, self._file.path, extra=about(LogEvent.WRITES_PENDING))
             if lost:
-                log.error("stopped with %d writes pending: they are lost", lost)
+                log.error("stopped with %d writes pending: they are lost", lost, extra=about(LogEvent.WRITES_LOST))
 
     def close(self) -> None:
         """Close the file, when ``run`` has ended."""
@@ -198,7 +200,8 @@ class Outbox:
         self._call_back([oldest])
         self._lost += 1
         if self._lost == 1 or self._lost % 1000 == 0:
-            log.error("more than %d writes pending: the oldest are dropped, %d so far", MAX_PENDING, self._lost)
+            words = "more than %d writes pending: the oldest are dropped, %d so far"
+            log.error(words, MAX_PENDING, self._lost, extra=about(LogEvent.WRITES_LOST))
 
     def _keep_pending(self) -> None:
         """Put into the file what is pending and not there; it ends at the first that the file does not take."""
@@ -315,7 +318,7 @@ class Outbox:
 
     def _log_pending(self, error: DatabaseError) -> None:
         level = logging.DEBUG if self.error == str(error) else logging.WARNING
-        log.log(level, "%d writes pending: %s", self.pending, error)
+        log.log(level, "%d writes pending: %s", self.pending, error, extra=about(LogEvent.WRITES_PENDING))
         self.error = str(error)
 
     @staticmethod

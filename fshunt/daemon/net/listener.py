@@ -17,6 +17,7 @@ from gevent.pool import Group
 from fshunt.backoff import Backoff
 from fshunt.errors import FshuntError
 from fshunt.esl.session import Session, SwitchLost
+from fshunt.log_events import LogEvent, about
 from fshunt.process.peers import Peers
 from fshunt.process.sockets import address_of, handed_over, listen
 from fshunt.settings import Address
@@ -180,7 +181,8 @@ class Listener:
             if self._greet(session):
                 self._handle(session)
         except Exception:
-            log.exception("%s: internal error; call returned to the dialplan", session.uuid)
+            extra = about(LogEvent.INTERNAL_ERROR, call=session.uuid)
+            log.exception("%s: internal error; call returned to the dialplan", session.uuid, extra=extra)
         finally:
             session.hand_back()
 
@@ -213,4 +215,4 @@ class _Notices:
         if len(self._next) >= MAX_NOTICES:
             self._next.clear()
         self._next[kind] = now + NOTICE_SECONDS
-        log.warning(sentence, *values)
+        log.warning(sentence, *values, extra=about(LogEvent.CALL_REFUSED))

@@ -22,6 +22,7 @@ from fshunt.esl.inbound import Inbound
 from fshunt.freeswitch.leg_uuids import leg_uuids
 from fshunt.freeswitch.phones import Change, PhoneCall, PhoneTable, watch
 from fshunt.freeswitch.slices import Breathe, in_slices
+from fshunt.log_events import LogEvent, about
 from fshunt.settings import WatchedSwitch
 
 log = logging.getLogger(__name__)
@@ -139,6 +140,7 @@ class SwitchMonitor:
             self.switch.name,
             self.table.channels,
             self.table.registrations,
+            extra=about(LogEvent.SWITCH_WATCHED),
         )
         self.tried.set()
         self._observers.on_change(change)
@@ -162,7 +164,7 @@ class SwitchMonitor:
 
     def _cut_off(self, error: str) -> None:
         if self.watched or error != self.error:  # at each try it is said only what was not said before
-            log.warning("switch %s not watched: %s", self.switch.name, error)
+            log.warning("switch %s not watched: %s", self.switch.name, error, extra=about(LogEvent.SWITCH_LOST))
         if self.watched or self.since is None:
             self.since = self._now()
         self.watched, self.error = False, error

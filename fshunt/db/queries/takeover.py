@@ -17,6 +17,7 @@ from fshunt.db.notifications import QUEUE
 from fshunt.db.queries.calls import CALLS, OFFERS
 from fshunt.db.queries.claim_statements import CLAIMS
 from fshunt.db.statements import in_parts, run, table, write
+from fshunt.log_events import LogEvent, about
 
 log = logging.getLogger(__name__)
 
@@ -194,7 +195,8 @@ def _members_of(row: Any) -> dict[str, int]:
     try:
         members = {str(each["extension"]): int(each["id"]) for each in (row.policy_input or {}).get("members", ())}
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        log.warning("call %s: policy input unreadable, members unknown: %r", row.uuid, error)
+        extra = about(LogEvent.CALL_WARNING, call=row.uuid)
+        log.warning("call %s: policy input unreadable, members unknown: %r", row.uuid, error, extra=extra)
         return {}
     return members
 
