@@ -20,6 +20,7 @@ from fshunt.db.engine import Store
 from fshunt.db.queries.daemons import DaemonRow
 from fshunt.db.queries.overview import MAX_FAILED, Overview, SeenCall, overview
 from fshunt.db.queries.queue import QueuedHunt
+from fshunt.db.queries.unregistered_groups import LAST_CALLS, UnregisteredGroup
 from fshunt.db.queries.web_processes import WebProcessRow
 from fshunt.db.writable import why_not_writable
 from fshunt.freeswitch.implausible import Kind
@@ -39,6 +40,8 @@ WEB_FRESH_SECONDS = 30.0
 STALE_SECONDS = 30.0
 """A switch without an event for so long is silent: normally there is one every 10 s."""
 
+MAX_UNREGISTERED = 10
+"""Groups without a phone that are named one by one: where all registrations are gone, so are those of each group."""
 
 REPLACED_WITHIN = timedelta(hours=24)
 """For so long it is told that the file of the database was replaced."""
@@ -63,6 +66,7 @@ class Code(StrEnum):
     SWITCH_SILENT = "switch-silent"
     IMPLAUSIBLE_CALL = "implausible-call"
     IMPLAUSIBLE_REGISTRATION = "implausible-registration"
+    GROUP_UNREGISTERED = "group-unregistered"
     HUNTS_FAILED = "hunts-failed"
     LEFT_BEHIND = "left-behind"
     NO_SWITCH_CONFIGURED = "no-switch-configured"
@@ -81,6 +85,8 @@ class Finding:
     switch: str | None = None
     service: str | None = None
     since: datetime | None = None
+    domain: str | None = None
+    pilot: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +164,7 @@ class ClusterHealth:
     notes: list[Finding] = field(default_factory=list)
     unwritable: str | None = None
     database_id: str | None = None
+    unregistered: tuple[UnregisteredGroup, ...] = ()
 
     @property
     def living(self) -> list[DaemonNow]:
@@ -253,6 +260,7 @@ def state_of(
         web=tuple(WebProcessNow(row, max(0.0, (at - row.heartbeat_at).total_seconds())) for row in seen.web),
         unwritable=unwritable,
         database_id=seen.database_id,
+        unregistered=seen.unregistered,
     )
     state.problems.extend(_problems(state))
     state.notes.extend(_notes(state))
@@ -331,7 +339,25 @@ def _problems(state: ClusterHealth) -> Iterator[Finding]:
         elif daemon.node not in alive and not daemon.replaced and state.unwritable is None:
             message = f"{daemon.node}: no heartbeat for {span(daemon.age)}."
             yield Finding(Code.NO_HEARTBEAT, message, daemon.node, since=daemon.row.heartbeat_at)
+    yield from _unregistered(state)
     yield from _implausible(state)
+
+
+def _unregistered(state: ClusterHealth) -> Iterator[Finding]:
+    """Groups whose callers rang no phone, since none was registered."""
+    mend = 'run `fshunt config check`, and `fs_cli -x "sofia status profile internal reg"` for what is registered'
+    for group in state.unregistered[:MAX_UNREGISTERED]:
+        ago = span(max(0.0, (state.at - group.last).total_seconds()))
+        message = (
+            f"Group {group.pilot} of {group.domain}: no member had a phone registered in its last {LAST_CALLS} calls, "
+            f"the last one {ago} ago: {mend}."
+        )
+        yield Finding(Code.GROUP_UNREGISTERED, message, since=group.since, domain=group.domain, pilot=group.pilot)
+    if (more := len(state.unregistered) - MAX_UNREGISTERED) > 0:
+        message = (
+            f"{count(more, 'group')} more rang no phone in the last {LAST_CALLS} calls: no member had one registered."
+        )
+        yield Finding(Code.GROUP_UNREGISTERED, message)
 
 
 def _implausible(state: ClusterHealth) -> Iterator[Finding]:

@@ -319,6 +319,8 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "node": finding.node,
         "switch": finding.switch,
         "service": finding.service,
+        "domain": finding.domain,
+        "pilot": finding.pilot,
         "since": utc(finding.since),
     }
 

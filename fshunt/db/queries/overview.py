@@ -15,6 +15,7 @@ from fshunt.db.queries.calls import CALLS, HAS_FAILED
 from fshunt.db.queries.cluster import Timing
 from fshunt.db.queries.daemons import DaemonRow
 from fshunt.db.queries.queue import QueuedHunt
+from fshunt.db.queries.unregistered_groups import UnregisteredGroup, unregistered_groups
 from fshunt.db.queries.web_processes import WebProcessRow
 from fshunt.db.statements import run, table
 
@@ -74,6 +75,7 @@ class Overview:
     open_too_long: tuple[SeenCall, ...] = ()
     web: tuple[WebProcessRow, ...] = ()
     database_id: str | None = None
+    unregistered: tuple[UnregisteredGroup, ...] = ()
 
 
 def overview(s: Session, at: datetime) -> Overview:
@@ -92,6 +94,7 @@ def overview(s: Session, at: datetime) -> Overview:
         open_too_long=tuple(_seen(row) for row in run(s, _OPEN_TOO_LONG, {"before": at - OPEN_TOO_LONG})),
         web=tuple(web_processes.list_web_processes(s)),
         database_id=identity.database_id(s),
+        unregistered=tuple(unregistered_groups(s, at)),
     )
 
 

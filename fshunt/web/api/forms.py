@@ -335,6 +335,8 @@ FORMS: dict[str, Schema] = {
             "code": one_of(Code),
             "message": text("No daemon runs on this database."),
             **dict.fromkeys(("node", "switch", "service"), null(text("pbx-8084"))),
+            "domain": null(text("pbx.example.com")),
+            "pilot": null(text("5000")),
             **_SINCE,
         }
     ),
