@@ -84,6 +84,12 @@ def pauses(monkeypatch) -> list[float]:
     return seconds
 
 
+@pytest.fixture(autouse=True)
+def no_daemon_of_this_machine(monkeypatch, no_settings_of_this_machine):
+    """Ask no daemon that runs beside the tests, where a test names none."""
+    monkeypatch.setenv("FSHUNT_HTTP_LISTEN", "none")
+
+
 @pytest.fixture
 def no_second_look(monkeypatch):
     monkeypatch.setattr(status, "sleep", lambda _: pytest.fail("no daemon may be dead"))
