@@ -29,6 +29,7 @@ NOUNS = {
     "web": Noun("fshunt.cli.web", "Run the web pages on which people look after their groups."),
     "status": Noun("fshunt.cli.status", "Show problems, daemons, watched switches and queued callers."),
     "config": Noun("fshunt.cli.config", "Show the settings and check them."),
+    "files": Noun("fshunt.cli.files", "Write the files that a host needs besides the program."),
     "demo": Noun("fshunt.cli.demo", "Show a hunt group at work, without FreeSWITCH."),
 }
 

@@ -246,7 +246,8 @@ class Settings:
         metadata=_about(
             values.optional(values.text("an absolute path", values.absolute_path)),
             "File to which the daemon appends the start and the end of each claim on a member, one line of JSON each, "
-            "to prove that no member is claimed twice. It is never truncated.",
+            "to prove that no member is claimed twice. It is never truncated; where it is renamed, as by logrotate, "
+            "the daemon begins a new one.",
             restart=True,
         ),
     )

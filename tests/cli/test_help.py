@@ -23,7 +23,7 @@ member add, member list, member remove, member move, member set, member enable, 
 member block, member unblock, call list, call show, call prune, history, undo,
 user add, user list, user passwd, user invite, user grant, user revoke, user enable, user disable, user remove,
 token add, token list, token revoke, board add, board list, board revoke,
-dialplan, serve, web, status, config check, demo
+dialplan, serve, web, status, config check, files, demo
 """
 NO_JSON = ["serve", "web", "demo"]
 
@@ -60,6 +60,7 @@ def test_the_options_are_the_promised_ones():
     assert options(LEAVES["fshunt holiday add"]) == {"--hours", "--time-zone"} | common
     assert options(LEAVES["fshunt call list"]) == {"--since", "--limit", "--failed", "--wide", "--format"} | common
     assert options(LEAVES["fshunt dialplan"]) == {"--out", "--reload"} | common
+    assert options(LEAVES["fshunt files"]) == {"--to", "--program"} | common
     assert options(LEAVES["fshunt serve"]) == {"--listen"} | serving
 
 

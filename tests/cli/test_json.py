@@ -95,7 +95,7 @@ def test_the_page_names_what_hours_and_holidays_have(office, tmp_path):
         assert_flat(value)
 
 
-def test_the_page_names_what_each_kind_has(hunted):
+def test_the_page_names_what_each_kind_has(hunted, tmp_path):
     [group] = hunted.json("group", "list")
     assert set(group["members"][0]) == documented("member")
     [member, *_] = hunted.json("member", "list", "5000")
@@ -129,6 +129,7 @@ def test_the_page_names_what_each_kind_has(hunted):
     assert set(content_of(hunted.invoke("config", "check", "--json").stdout)) == documented("config")
     assert set(hunted.json("db", "check")) == documented("database")
     assert set(hunted.json("dialplan")) == documented("dialplan")
+    assert set(hunted.json("files", "--to", str(tmp_path / "files"))) == documented("files")
     for value in (
         group,
         member,

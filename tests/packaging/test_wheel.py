@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("fshunt", "migrations", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+PARTS = ("fshunt", "migrations", "packaging", "systemd", "freeswitch-conf")
+PARTS += ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 BUILD = "import setuptools.build_meta, sys; print(setuptools.build_meta.build_wheel(sys.argv[1]))"
 RUN = (
     "import fshunt, runpy; assert fshunt.__file__.startswith({site!r}), fshunt.__file__; "
@@ -65,3 +66,16 @@ def test_a_wheel_behaves_like_a_checkout(installed: Path) -> None:
     assert fshunt(installed, "--version").stdout == subprocess.run(
         [sys.executable, "-m", "fshunt", "--version"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout  # fmt: skip
+
+
+def test_a_wheel_has_the_files_of_a_host(installed: Path, tmp_path: Path) -> None:
+    def texts(name: str) -> dict[str, str]:
+        found = [file for file in (tmp_path / name).rglob("*") if file.is_file()]
+        return {str(file.relative_to(tmp_path / name)): file.read_text() for file in found}
+
+    words = ["files", "--program", "/srv/bin/fshunt", "--to"]
+    written = fshunt(installed, *words, str(tmp_path / "wheel"))
+    assert written.returncode == 0, written.stderr
+    checkout = [sys.executable, "-m", "fshunt", *words, str(tmp_path / "checkout")]
+    subprocess.run(checkout, cwd=ROOT, capture_output=True, check=True)
+    assert texts("wheel") == texts("checkout") != {}

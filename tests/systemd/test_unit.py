@@ -155,7 +155,7 @@ def test_the_web_process_cannot_read_the_password_of_an_event_socket():
 
 def test_the_web_process_is_hardened_as_the_daemon_is():
     daemon, web = unit(), unit(file=WEB)
-    own = {"ExecStart", "ExecReload", "TimeoutStopSec", "LimitNOFILE"}
+    own = {"ExecStart", "ExecReload", "TimeoutStopSec", "LimitNOFILE", "LogsDirectory", "LogsDirectoryMode"}
     assert {name: web.get(name) for name in daemon if name not in own} == {
         name: value for name, value in daemon.items() if name not in own
     }
