@@ -7,17 +7,14 @@ import socket
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from typing import NamedTuple
 
 from fshunt.cli.app import App
 from fshunt.cli.checks_at_switches import (
     GREETING,
     GREETING_SECONDS,
     Check,
-    all_groups,
-    check_destinations,
-    check_directory,
-    check_first_calls,
-    check_switch,
+    SwitchChecks,
 )
 from fshunt.cli.running import health_at
 from fshunt.errors import DatabaseError, FshuntError
@@ -28,19 +25,28 @@ from fshunt.services.cluster_health import count
 from fshunt.settings import Address, Settings
 
 
+class AllGroups(NamedTuple):
+    """The groups of all domains, if they could be read."""
+
+    groups: tuple[Group, ...] = ()
+    read: bool = False
+
+
 def all_checks(app: App) -> list[Check]:
     """Check everything that the daemon needs."""
-    database = check_database(app.settings)
-    groups = [check_groups(app)] if database.ok else []
-    switches = [check_switch(switch) for switch in app.settings.switch]
-    if not groups or not groups[0].ok:
-        asked = []
-    elif switches and not any(switch.ok for switch in switches):  # the reason stands beside each of them
-        asked = [Check("destinations", True, "Not checked: no switch answers.")]
-    else:
-        asked = [check_destinations(app), *check_directory(app), *check_first_calls(app)]
-    addresses = [check_listen(app.settings), check_metrics(app.settings), *check_web(app.settings)]
-    return [database, *groups, *addresses, *switches, *asked]
+    from fshunt.services.switch_lines import SwitchLines
+
+    database, groups = check_database(app.settings), AllGroups()
+    found = [database]
+    if database.ok:
+        groups, check = check_groups(app)
+        found.append(check)
+    found += [check_listen(app.settings), check_metrics(app.settings), *check_web(app.settings)]
+    with SwitchLines() as lines:
+        switches = SwitchChecks(app.settings, groups.groups, lines)
+        if groups.read:
+            return [*found, *switches.all()]
+        return [*found, *map(switches.switch, app.settings.switch)]
 
 
 def check_web(settings: Settings) -> list[Check]:
@@ -77,22 +83,31 @@ def database_id(settings: Settings) -> str | None:
         return None
 
 
-def check_groups(app: App) -> Check:
+def check_groups(app: App) -> tuple[AllGroups, Check]:
     """Whether the groups of all domains can be read: their values are checked again for their kind."""
     from fshunt.services import hours
 
     try:
-        domains, found = all_groups(app)
+        domains, found = _read_all(app)
     except FshuntError as error:
-        return Check("groups", False, str(error))
-    now, named = datetime.now(UTC), {(group.domain, group.pilot): group for group in found}
+        return AllGroups(), Check("groups", False, str(error))
+    now, by_pilot = datetime.now(UTC), {(group.domain, group.pilot): group for group in found}
     doubtful = []
     for group in found:
-        loops = loop_warnings(group, partial(_in_domain, named, group.domain))
+        loops = loop_warnings(group, partial(_in_domain, by_pilot, group.domain))
         doubtful += [*group.warnings(), *loops, *hours.warnings_of(group, now)]
-    return Check(
-        "groups", True, " ".join([f"{count(len(found), 'group')} in {count(len(domains), 'domain')}.", *doubtful])
-    )
+    words = [f"{count(len(found), 'group')} in {count(len(domains), 'domain')}.", *doubtful]
+    return AllGroups(tuple(found), read=True), Check("groups", True, " ".join(words))
+
+
+def _read_all(app: App) -> tuple[list[str], list[Group]]:
+    """Return the names of all domains, and the groups of them all."""
+    from fshunt.db.queries.rows import domain_names
+    from fshunt.services.groups import list_groups
+
+    with app.store.reading() as session:
+        domains = domain_names(session)
+        return domains, [group for domain in domains for group in list_groups(session, domain)]
 
 
 def _in_domain(groups: Mapping[tuple[str, str], Group], domain: str, pilots: Collection[str]) -> list[Group]:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from fshunt.cli.app import App
 from fshunt.errors import FshuntError
 from fshunt.hunting.group import Group
 from fshunt.settings import Settings, WatchedSwitch
 
 if TYPE_CHECKING:
-    from fshunt.services.first_calls import Finding
+    from fshunt.services.findings import Finding
+    from fshunt.services.switch_checks import Checked, Question
+    from fshunt.services.switch_lines import SwitchLines
 
 GREETING = b"connect"
 """The first command of a daemon to FreeSWITCH, and so to any client that connects."""
 GREETING_SECONDS = 2.0
 """How long a running daemon may take to send it: far more than it takes on a busy machine."""
-
-
-SWITCH_SECONDS = 3.0
-"""How long a switch may take to accept the connection; normally it takes milliseconds."""
 
 
 class Check(NamedTuple):
@@ -33,67 +29,77 @@ class Check(NamedTuple):
     message: str
 
 
-def check_switch(switch: WatchedSwitch) -> Check:
-    """Whether a switch to be watched accepts the connection."""
-    from fshunt.esl.inbound import Inbound
+class SwitchChecks:
+    """Asks the watched switches, over one connection each; ``groups`` are those of all domains."""
 
-    name = f"switch {switch.name}"
-    try:
-        Inbound.connect(switch.host, switch.port, switch.password(), SWITCH_SECONDS).close()
-    except FshuntError as error:
-        return Check(name, False, str(error))
-    return Check(name, True, "It accepts the connection.")
+    def __init__(self, settings: Settings, groups: Sequence[Group], lines: SwitchLines) -> None:
+        self._settings, self._groups, self._lines = settings, groups, lines
 
+    def all(self) -> list[Check]:
+        """Check everything that groups need of the switches."""
+        switches = [self.switch(each) for each in self._settings.switch]
+        if switches and not any(each.ok for each in switches):  # the reason stands beside each of them
+            return [*switches, Check("destinations", True, "Not checked: no switch answers.")]
+        return [*switches, self.destinations(), *self.directory(), *self.first_calls()]
 
-def check_destinations(app: App) -> Check:
-    """Whether the domains, voicemail boxes and numbers that callers of all groups are sent to exist on the switches."""
-    from fshunt.services.destination_checks import ask_for, places_of
-    from fshunt.services.switch_checks import NOT_CONFIGURED, on_all
-
-    settings = app.settings
-    if not settings.switch:
-        return Check("destinations", True, f"Not checked: {NOT_CONFIGURED}.")
-    findings = ask_for(places_of(all_groups(app)[1], settings), partial(on_all, settings.switch))
-    words = [*findings.missing, *findings.warnings] or ["All domains, boxes and numbers are found."]
-    return Check("destinations", not findings.missing, " ".join(words))
-
-
-def check_directory(app: App) -> list[Check]:
-    """What the directories of the switches say of the members, as far as hunts do not follow it; nothing if they do."""
-    from fshunt.services.switch_checks import dial_strings
-
-    users = dict.fromkeys(
-        (member.address.number, group.domain)
-        for group in all_groups(app)[1]
-        for member in group.members
-        if not member.address.external
-    )
-    found: list[str] = []
-    for switch in app.settings.switch:
+    def switch(self, switch: WatchedSwitch) -> Check:
+        """Whether a switch accepts the connection."""
+        name = f"switch {switch.name}"
         try:
-            found += dial_strings(switch, users)
+            with self._lines.line(switch):
+                return Check(name, True, "It accepts the connection.")
         except FshuntError as error:
-            found.append(f"Not checked at switch {switch.name}: {error}")
-    return [Check("directory", True, " ".join(found))] if found else []
+            return Check(name, False, str(error))
 
+    def destinations(self) -> Check:
+        """Whether the domains, voicemail boxes and numbers that callers of all groups are sent to exist."""
+        from fshunt.services.destination_checks import ask_for, places_of
+        from fshunt.services.switch_checks import NOT_CONFIGURED
 
-def check_first_calls(app: App) -> list[Check]:
-    """Whether calls to the pilots reach fshunt and ring phones; nothing where no switch is configured."""
-    from fshunt.services import first_calls
-    from fshunt.services.switch_checks import on_all
+        if not self._settings.switch:
+            return Check("destinations", True, f"Not checked: {NOT_CONFIGURED}.")
+        findings = ask_for(places_of(self._groups, self._settings), self._ask)
+        words = [*findings.missing, *findings.warnings] or ["All domains, boxes and numbers are found."]
+        return Check("destinations", not findings.missing, " ".join(words))
 
-    settings, groups = app.settings, all_groups(app)[1]
-    if not settings.switch or not groups:
-        return []
-    ask = partial(on_all, settings.switch)
-    pilots = first_calls.pilot_findings(groups, settings, ask)
-    phones, not_asked = first_calls.switch_findings(groups, settings.switch)
-    return [
-        _of_findings("pilots", pilots.findings, "The loaded dialplan gives the callers of all pilots to fshunt."),
-        *check_controllers(settings, pilots.controllers),
-        _of_findings("members", first_calls.member_findings(groups, ask), "The directory has all members."),
-        _of_findings("phones", phones, " ".join(not_asked) or "There are phones in each domain."),
-    ]
+    def directory(self) -> list[Check]:
+        """What the directories say of the members, as far as hunts do not follow it; nothing if they do."""
+        from fshunt.services.switch_checks import dial_strings
+
+        users = dict.fromkeys(
+            (member.address.number, group.domain)
+            for group in self._groups
+            for member in group.members
+            if not member.address.external
+        )
+        found: list[str] = []
+        for switch in self._settings.switch:
+            try:
+                found += dial_strings(switch, users, self._lines.line)
+            except FshuntError as error:
+                found.append(f"Not checked at switch {switch.name}: {error}")
+        return [Check("directory", True, " ".join(found))] if found else []
+
+    def first_calls(self) -> list[Check]:
+        """Whether calls to the pilots reach fshunt and ring phones; nothing where there is nothing to ask."""
+        from fshunt.services import first_calls
+
+        settings, groups = self._settings, self._groups
+        if not settings.switch or not groups:
+            return []
+        pilots = first_calls.pilot_findings(groups, settings, self._ask)
+        found, not_asked = first_calls.switch_findings(groups, settings.switch, self._lines.line)
+        return [
+            _of_findings("pilots", pilots.findings, "The loaded dialplan gives the callers of all pilots to fshunt."),
+            *check_controllers(settings, pilots.controllers),
+            _of_findings("members", first_calls.member_findings(groups, self._ask), "The directory has all members."),
+            _of_findings("phones", found, " ".join(not_asked) or "There are phones in each domain."),
+        ]
+
+    def _ask(self, questions: Sequence[Question]) -> list[Checked]:
+        from fshunt.services.switch_checks import on_all
+
+        return on_all(self._settings.switch, questions, self._lines.line)
 
 
 def check_controllers(settings: Settings, controllers: Sequence[str]) -> list[Check]:
@@ -108,7 +114,7 @@ def check_controllers(settings: Settings, controllers: Sequence[str]) -> list[Ch
                 False,
                 f"FreeSWITCH takes callers to {' and '.join(found)}, where no fshunt answers. They go to the "
                 "fallback's voicemail. Start the daemon by `systemctl start fshunt`; if its addresses (`controllers`) "
-                "are others, write the dialplan anew by `fshunt dialplan --out FILE`.",
+                "are others, write the dialplan anew by `fshunt dialplan --out FILE --reload`.",
             )
         ]
     return [
@@ -132,13 +138,3 @@ def _greets(address: str) -> bool:
             return connection.recv(len(GREETING)) == GREETING
     except (OSError, ValueError):
         return False
-
-
-def all_groups(app: App) -> tuple[list[str], list[Group]]:
-    """Return the names of all domains, and the groups of them all."""
-    from fshunt.db.queries.rows import domain_names
-    from fshunt.services.groups import list_groups
-
-    with app.store.reading() as session:
-        domains = domain_names(session)
-        return domains, [group for domain in domains for group in list_groups(session, domain)]

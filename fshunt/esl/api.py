@@ -238,3 +238,23 @@ def _value(text: str) -> str:
     if "$" in text:
         raise UnsafeText(f"{text!r} has a '$', which FreeSWITCH would expand.")
     return text
+
+
+def version() -> Command:
+    """Ask for the switch's version."""
+    return _api("version")
+
+
+def sound_folder() -> Command:
+    """Ask for the folder where the names of sound files begin that are not absolute."""
+    return _api("global_getvar", "sound_prefix")
+
+
+def file_exists(path: str) -> Command:
+    """Ask whether the switch has a file; it says ``true`` or ``false``."""
+    return _api("file_exists", _path(path))
+
+
+def local_streams() -> Command:
+    """Ask for the local streams, a line ``NAME,FOLDER`` for each; an error where mod_local_stream is not loaded."""
+    return _api("local_stream", "show")

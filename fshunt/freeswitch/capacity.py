@@ -1,4 +1,4 @@
-"""How many more calls a FreeSWITCH takes, as its ``status`` says (fact 43)."""
+"""How many calls a FreeSWITCH takes, as its ``status`` says (fact 43)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 
 _SESSIONS = re.compile(r"^(\d+) session\(s\) - peak", re.MULTILINE)
 _LIMIT = re.compile(r"^(\d+) session\(s\) max", re.MULTILINE)
+_RATE_LIMIT = re.compile(r"session\(s\) per Sec out of max (\d+)")
 
 
 def free_sessions(status: str) -> int | None:
@@ -19,4 +20,10 @@ def free_sessions(status: str) -> int | None:
 def session_limit(status: str) -> int | None:
     """Return the switch's ``max-sessions``; None if the text does not say it."""
     limit = _LIMIT.search(status)
+    return None if limit is None else int(limit[1])
+
+
+def rate_limit(status: str) -> int | None:
+    """Return the switch's ``sessions-per-second``; None if the text does not say it."""
+    limit = _RATE_LIMIT.search(status)
     return None if limit is None else int(limit[1])

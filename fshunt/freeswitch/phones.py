@@ -3,7 +3,7 @@
 The start state is taken once the events flow, so nothing is lost between the two; it can be taken anew at any time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from fshunt.esl import api, commands
@@ -104,12 +104,12 @@ class PhoneTable:
 
 
 class CommandSender(Protocol):
-    """What ``watch`` needs of an inbound connection."""
+    """A connection to one switch: an inbound connection, or the session of a call."""
 
     def send(self, command: Command, timeout: float) -> Frame:
         """Sends one command and waits for its reply."""
 
-    def send_all(self, commands: list[Command], timeout: float) -> list[Frame]:
+    def send_all(self, said: Sequence[Command], timeout: float) -> list[Frame]:
         """Sends commands in one write and waits for their replies."""
 
 

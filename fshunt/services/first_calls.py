@@ -5,51 +5,21 @@ Each finding says what is so, why it matters, and what mends it: else the first 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from fshunt.errors import FshuntError
-from fshunt.esl import api
-from fshunt.freeswitch.capacity import session_limit
 from fshunt.freeswitch.contacts import is_of_domain
 from fshunt.freeswitch.dialplan_lookup import Answer
-from fshunt.freeswitch.phones import CommandSender, registration_lists
+from fshunt.freeswitch.phones import registration_lists
 from fshunt.freeswitch.registrations import registered
 from fshunt.hunting.group import Group
 from fshunt.services.destination_checks import DEFAULT_CONTEXT
-from fshunt.services.switch_checks import (
-    ANSWER_SECONDS,
-    Ask,
-    Checked,
-    Question,
-    QuestionKind,
-    connected,
-)
+from fshunt.services.findings import Finding, named
+from fshunt.services.switch_checks import Ask, Checked, Connect, Question, QuestionKind, connected
+from fshunt.services.switch_state import state_findings
 from fshunt.settings import Settings, WatchedSwitch
-
-AT_ONCE = "simultaneous"
-"""The policy that rings all members at once."""
-
-Connects = Callable[[WatchedSwitch], AbstractContextManager[CommandSender]]
-"""Connects to a switch for the length of a block."""
-
-MAX_NAMED = 8
-"""Numbers in one sentence; of more only the count is told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What is so, why it matters, and what mends it: a sentence each. ``is_problem``: callers will notice it."""
-
-    what: str
-    why: str
-    mend: str
-    is_problem: bool = True
-
-    def __str__(self) -> str:
-        return f"{self.what} {self.why} {self.mend}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +48,7 @@ def pilot_findings(groups: Sequence[Group], settings: Settings, ask: Ask) -> Pil
 def _not_in_the_dialplan(pilots: Sequence[str], context: str) -> Finding:
     several = len(pilots) > 1
     return Finding(
-        f"{'Pilots' if several else 'Pilot'} {_named(pilots)} {'are' if several else 'is'} not in the loaded dialplan, "
+        f"{'Pilots' if several else 'Pilot'} {named(pilots)} {'are' if several else 'is'} not in the loaded dialplan, "
         f"context {context}.",
         "Callers do not get to fshunt.",
         "Write and load the dialplan by `fshunt dialplan --out FILE --reload`; FILE is in the folder of that context.",
@@ -116,7 +86,7 @@ def _no_users(
     numbers = [number for number, _ in strangers]
     several = len(numbers) > 1
     return Finding(
-        f"The directory has no {'users' if several else 'user'} {_named(numbers)} in {domain}.",
+        f"The directory has no {'users' if several else 'user'} {named(numbers)} in {domain}.",
         f"{'These members have' if several else 'This member has'} no phone that could ring.",
         "Add them to FreeSWITCH's directory, or remove them from the group, for example by "
         f"`fshunt member remove {groups_of[strangers[0]][0]} {numbers[0]} --domain {domain}`.",
@@ -124,16 +94,16 @@ def _no_users(
 
 
 def switch_findings(
-    groups: Sequence[Group], switches: Iterable[WatchedSwitch], connect: Connects = connected
+    groups: Sequence[Group], switches: Iterable[WatchedSwitch], connect: Connect = connected
 ) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
-    """Ask each switch who has a phone, and how many calls it takes; return findings, and why one was not asked."""
+    """Ask each switch who has a phone, and for its state; return findings, and why one was not asked."""
     phones: set[tuple[str, str]] = set()
     found, not_asked = list[Finding](), list[str]()
     for switch in switches:
         try:
             with connect(switch) as line:
                 phones |= registered(registration_lists(line))
-                found += _capacity_findings(groups, switch, line)
+                found += state_findings(switch.name, line, groups)
         except FshuntError as error:
             not_asked.append(f"Not checked at switch {switch.name}: {error}")
     if not not_asked:  # else the phones may be at that one
@@ -159,28 +129,7 @@ def _no_phones(domain: str, elsewhere: Sequence[str]) -> Finding:
         mend = "Register the phones; `fs_cli -x 'show registrations'` lists those that are."
         return Finding(f"{what}.", why, mend)
     return Finding(
-        f"{what} there; phones of these numbers are registered in {_named(elsewhere)}.",
+        f"{what} there; phones of these numbers are registered in {named(elsewhere)}.",
         why,
         f"Register them in {domain}, or make the group in theirs: `fshunt group add PILOT --domain {elsewhere[0]}`.",
     )
-
-
-def _capacity_findings(groups: Sequence[Group], switch: WatchedSwitch, line: CommandSender) -> Iterator[Finding]:
-    (frame,) = line.send_all([api.status()], ANSWER_SECONDS)
-    limit = session_limit(frame.reply_text)
-    largest = max((each for each in groups if each.policy == AT_ONCE), key=lambda each: len(each.members), default=None)
-    if limit is None or largest is None or len(largest.members) < limit:
-        return
-    yield Finding(
-        f"Switch {switch.name} takes {limit} calls at a time, and group {largest.pilot} rings {len(largest.members)} "
-        "members at once.",
-        "They ring in waves, and other callers may be refused.",
-        "Raise `max-sessions` in switch.conf.xml, and restart FreeSWITCH.",
-        is_problem=False,
-    )
-
-
-def _named(numbers: Sequence[str]) -> str:
-    if len(numbers) > MAX_NAMED:
-        return f"{', '.join(numbers[:MAX_NAMED])} and {len(numbers) - MAX_NAMED} more"
-    return ", ".join(numbers)

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from fshunt.errors import BadValue, FshuntError
 from fshunt.esl import api
 from fshunt.esl.commands import Command
-from fshunt.esl.frames import Frame
 from fshunt.freeswitch.dialplan_lookup import Answer, find_number, read_context
 from fshunt.freeswitch.directory import read_dial_string
+from fshunt.freeswitch.phones import CommandSender
 from fshunt.hunting import validation
 from fshunt.settings import WatchedSwitch
 
@@ -31,13 +31,6 @@ ANSWER_SECONDS = 3.0
 """How long it may take to answer; the directory of a switch may be behind HTTP."""
 
 NOT_CONFIGURED = "no [[switch]] is configured"
-
-
-class CommandSender(Protocol):
-    """A connection to one switch: an inbound connection, or the session of a call."""
-
-    def send_all(self, said: Sequence[Command], timeout: float) -> list[Frame]:
-        """Sends commands in one write and waits for their replies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +93,16 @@ Connect = Callable[[WatchedSwitch], AbstractContextManager[CommandSender]]
 """Connects to a switch for the length of a block."""
 
 
+@contextmanager
+def connected(switch: WatchedSwitch) -> Iterator[Inbound]:
+    """A connection to a switch, closed at the end. Raises FshuntError."""
+    from fshunt.esl.inbound import Inbound
+
+    inbound = Inbound.connect(switch.host, switch.port, switch.password(), CONNECT_SECONDS)
+    with closing(inbound):
+        yield inbound
+
+
 def check_domain(switch: CommandSender, domain: str) -> Checked:
     """Whether the directory has the domain."""
     (said,) = _ask(switch, api.domain_exists(validation.check_domain(domain)))
@@ -136,7 +139,7 @@ def not_honoured(extension: str, switch: str, what: str | None) -> str:
     return f"Dial-string of {extension} in the directory of switch {switch}: not honoured is {what}."
 
 
-def dial_strings(switch: WatchedSwitch, users: Iterable[tuple[str, str]]) -> list[str]:
+def dial_strings(switch: WatchedSwitch, users: Iterable[tuple[str, str]], connect: Connect = connected) -> list[str]:
     """Return a sentence for each user, (extension, domain), whose dial-string is not wholly honoured.
 
     Raises what the connection raises.
@@ -146,8 +149,8 @@ def dial_strings(switch: WatchedSwitch, users: Iterable[tuple[str, str]]) -> lis
         api.user_param(validation.check_extension(user), validation.check_domain(domain), "dial-string")
         for user, domain in asked
     ]
-    with connected(switch) as inbound:
-        replies = inbound.send_all(questions, ANSWER_SECONDS) if questions else []
+    with connect(switch) as line:
+        replies = line.send_all(questions, ANSWER_SECONDS) if questions else []
     found = [read_dial_string(frame.reply_text).not_honoured for frame in replies]
     return [
         not_honoured(f"{user}@{domain}", switch.name, what)
@@ -156,9 +159,9 @@ def dial_strings(switch: WatchedSwitch, users: Iterable[tuple[str, str]]) -> lis
     ]
 
 
-def reload_xml(switch: WatchedSwitch, connect: Connect | None = None) -> None:
+def reload_xml(switch: WatchedSwitch, connect: Connect = connected) -> None:
     """Have a switch read its dialplan anew. Raises what the connection raises, and FshuntError if it does not do it."""
-    with (connect or connected)(switch) as line:
+    with connect(switch) as line:
         (said,) = _ask(line, api.reload_xml())
     if not said.startswith("+OK"):
         raise FshuntError(f"FreeSWITCH at {switch.name} did not load its files: {said[:200]}")
@@ -188,16 +191,6 @@ _ARGUMENTS: dict[QuestionKind, tuple[Callable[[str], str], ...]] = {
     QuestionKind.BOX: (validation.check_extension, validation.check_domain, validation.check_profile),
     QuestionKind.NUMBER: (validation.check_transfer_number, validation.check_context),
 }
-
-
-@contextmanager
-def connected(switch: WatchedSwitch) -> Iterator[Inbound]:
-    """A connection to a switch, closed at the end. Raises FshuntError."""
-    from fshunt.esl.inbound import Inbound
-
-    inbound = Inbound.connect(switch.host, switch.port, switch.password(), CONNECT_SECONDS)
-    with closing(inbound):
-        yield inbound
 
 
 def on_all(

@@ -126,7 +126,6 @@ def event_socket(password: bytes):
                 right = lines.readline() == b"auth " + password + b"\n"
                 reply = b"+OK accepted" if right else b"-ERR invalid"
                 connection.sendall(b"Content-Type: command/reply\nReply-Text: " + reply + b"\n\n")
-                lines.read()
 
         thread = threading.Thread(target=let_in, daemon=True)
         thread.start()

@@ -9,7 +9,8 @@ import pytest
 from fshunt.freeswitch.dialplan_lookup import Answer
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group, Member
-from fshunt.services.first_calls import MAX_NAMED, Finding, member_findings, phone_findings, pilot_findings
+from fshunt.services.findings import MAX_NAMED, Finding
+from fshunt.services.first_calls import member_findings, phone_findings, pilot_findings
 from fshunt.services.switch_checks import FOUND, Checked, Question
 from fshunt.settings import Settings
 

@@ -1,0 +1,102 @@
+"""What `config check` says of a switch itself, by the words that it answers with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fshunt.esl.commands import Command
+from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.group import Group, Member
+from fshunt.services.switch_state import state_findings
+
+VERSION = "FreeSWITCH Version 1.10.12-release (64bit)\n"
+
+
+def status(sessions: int, per_second: int) -> str:
+    return (
+        "0 session(s) - peak 0, last 5min 0 \n"
+        f"0 session(s) per Sec out of max {per_second}, peak 0, last 5min 0 \n"
+        f"{sessions} session(s) max\n"
+    )
+
+
+class Line:
+    """A switch that answers so; ``files`` are those that it has."""
+
+    def __init__(self, answers: dict[str, str], files: Sequence[str] = ()) -> None:
+        self.answers = {
+            "status": status(1000, 30),
+            "version": VERSION,
+            "global_getvar sound_prefix": "/sounds",
+            "local_stream show": "moh,/music\n",
+            **{f"file_exists {file}": "true" for file in files},
+            **answers,
+        }
+
+    def send(self, command: Command, timeout: float) -> Any:
+        return self.send_all([command], timeout)[0]
+
+    def send_all(self, said: Sequence[Command], timeout: float) -> Any:
+        words = [each.lines[0].removeprefix("api ") for each in said]
+        return [SimpleNamespace(reply_text=self.answers.get(each, "false")) for each in words]
+
+
+def group(members: int = 2, **fields: Any) -> Group:
+    listed = [Member(id=at, position=at, address=parse_member(str(1000 + at))) for at in range(1, members + 1)]
+    return Group(id=1, domain="pbx.test", pilot="5000", members=tuple(listed), **fields)
+
+
+def findings(*groups: Group, files: Sequence[str] = (), **answers: str) -> list[str]:
+    found = state_findings("fs1", Line(answers, files), groups)
+    return [each.what for each in found]
+
+
+def test_a_switch_with_room_for_all_is_no_finding() -> None:
+    assert findings(group(8, policy="simultaneous"), group(50), group(0, policy="simultaneous")) == []
+
+
+def test_fewer_calls_than_a_group_rings_at_once() -> None:
+    (said,) = findings(group(20, policy="simultaneous"), group(50), status=status(20, 30))
+    assert said == "Switch fs1 takes 20 calls at a time, and group 5000 rings 20 members at once."
+    assert findings(group(19, policy="simultaneous"), status=status(20, 30)) == []
+
+
+def test_fewer_calls_a_second_than_a_group_begins() -> None:
+    (said,) = findings(group(8, policy="simultaneous"), group(20, policy="simultaneous"), status=status(1000, 9))
+    assert said == "Switch fs1 begins fewer than 9 calls a second, and a call to group 5000 is 9 of them at once."
+    assert findings(group(7, policy="simultaneous"), status=status(1000, 9)) == []
+    assert findings(group(9, policy="simultaneous"), status=status(1000, 9)) == []  # so many do not count for it
+
+
+def test_a_release_with_known_faults() -> None:
+    (said,) = findings(group(), version="FreeSWITCH Version 1.10.9-release (64bit)")
+    assert said.startswith("Switch fs1 is FreeSWITCH 1.10.9, whose known faults are: ")
+    assert "CVE-2023-51443" in said
+    assert "CVE-2021" not in said
+
+
+@pytest.mark.parametrize(
+    ("music", "missing"),
+    [
+        ("local_stream://moh", None),
+        ("tone_stream://%(400,200,425)", None),
+        ("wait/a.wav", None),
+        ("/else/b.wav", None),
+        ("local_stream://jazz", "has no local stream jazz"),
+        ("wait/c.wav", "has no file /sounds/wait/c.wav"),
+    ],
+)
+def test_music_that_is_not_there(music: str, missing: str | None) -> None:
+    line = Line({}, ["/sounds/wait/8000/a.wav", "/else/b.wav"])
+    found = state_findings("fs1", line, [group(music=music)])
+    assert [each.what for each in found] == ([] if missing is None else [f"Switch fs1 {missing}, the music of 5000."])
+    assert all(each.is_problem for each in found)
+
+
+def test_a_relative_file_is_not_looked_for_where_no_folder_is_known() -> None:
+    line = Line({"global_getvar sound_prefix": "-ERR no reply"})
+    assert state_findings("fs1", line, [group(music="wait/c.wav")]) == []
