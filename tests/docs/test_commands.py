@@ -23,7 +23,8 @@ OTHERS = {
     "the system's": {"adduser", "deluser", "chown", "chmod", "install", "editor", "ss"},
     "the shell's": {"cp", "mv", "rm", "ln", "ls", "tar"},
     "the network's": {"curl", "sipp", "ping", "nft"},
-    "the repository's": {"make", "python3", "/usr/local/lib/fshunt/bin/pip", "pip"},
+    "the repository's": {"make", "python3", "/usr/local/lib/fshunt/bin/pip"},
+    "an older version's": {"/usr/local/lib/fshunt-old/bin/pip", "/usr/local/lib/fshunt-old/bin/fshunt"},
 }  # fmt: skip
 """Programs of others that the pages show. They are not run here: they need a system, a switch or a server."""
 

@@ -1,0 +1,29 @@
+"""docs/uninstall.md names everything that an installation makes."""
+
+import re
+
+from tests.support.documents import DOCS
+
+PAGE = (DOCS / "uninstall.md").read_text()
+ROOT = DOCS.parent
+
+
+def test_every_unit_and_its_overrides_are_removed():
+    for unit in (ROOT / "systemd").iterdir():
+        assert f"/etc/systemd/system/{unit.name}" in PAGE
+        assert f"/etc/systemd/system/{unit.name}.d" in PAGE
+        assert unit.name.removesuffix(".service") in re.findall(r"disable --now (.*)", PAGE)[0].split()
+
+
+def test_every_folder_of_the_units_is_removed():
+    for unit in (ROOT / "systemd").glob("*.service"):
+        names = dict(re.findall(r"(?m)^(State|Configuration|Logs|Cache|Runtime)Directory=(.*)", unit.read_text()))
+        for kind, name in names.items():
+            folder = {"State": "/var/lib", "Configuration": "/etc", "Logs": "/var/log", "Cache": "/var/cache"}[kind]
+            assert f"rm -rf {folder}/{name}\n" in PAGE
+
+
+def test_every_folder_of_the_readme_is_removed():
+    steps = (ROOT / "README.md").read_text().split("## On a PBX host")[1].split("\n## ")[0]
+    for path in set(re.findall(r"/usr/local/(?:lib|bin)/fshunt", steps)):
+        assert re.search(rf"rm -r?f {path}\n", PAGE), path
