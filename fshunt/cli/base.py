@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from importlib import import_module
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import click
 
 from fshunt.cli import output
 from fshunt.cli.app import App
+from fshunt.cli.outcome import failing, outcome_of, own_broken_pipe
 from fshunt.cli.params import DOMAIN, OneOf
-from fshunt.errors import FshuntError, UsageError
 from fshunt.hunting.suggestions import did_you_mean
-
-EXIT_INTERRUPTED = 130
-"""What a shell gives for a program that Ctrl-C ended."""
-
-EXIT_READER_GONE = 141
-"""What a shell gives for a program whose reader, such as `head`, has ended: 128 and the number of SIGPIPE."""
-
-CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
-"""Errors of standard output; an error of a file that has a name is of that file."""
-
-INTERNAL = "internal"
-"""The code of an error that nobody has foreseen."""
 
 FORMATS = ("table", *output.SEPARATORS, "json")
 """Forms of a list."""
@@ -183,12 +166,12 @@ class Root(NounGroup):
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """As click does, whose own end for a reader that has gone would have the wrong exit code."""
-        with _own_broken_pipe():
+        with own_broken_pipe():
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """As click does, but for a reader that has gone."""
-        with _own_broken_pipe():
+        with own_broken_pipe():
             return super().invoke(ctx)
 
     def main(
@@ -206,92 +189,4 @@ class Root(NounGroup):
 
         if not standalone_mode:
             return run()
-        as_json = _wants_json(sys.argv[1:] if args is None else args)
-        sys.exit(outcome_of(run, as_json))
-
-
-def _wants_json(args: Sequence[str]) -> bool:
-    """Tell whether an error, too, is to be JSON."""
-    return "--json" in args or "--format=json" in args or ("--format", "json") in pairwise(args)
-
-
-class _ReaderGone(Exception):
-    """The output goes nowhere any more."""
-
-
-@contextmanager
-def _own_broken_pipe() -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError as error:
-        raise _ReaderGone from error
-
-
-def outcome_of(run: Callable[[], Any], as_json: bool = False) -> int:
-    """Run a command and return its exit code; whatever goes wrong becomes one sentence on stderr, never a traceback.
-
-    The exit codes: 0 done, 1 failed, 2 usage error, 130 interrupted, 141 the reader of the output has gone.
-    ``as_json``: the sentence is in a JSON object.
-    """
-    fail = _fail_in_json if as_json else _fail
-    try:
-        code = run()
-        sys.stdout.flush()
-    except (click.Abort, KeyboardInterrupt):
-        return EXIT_INTERRUPTED
-    except click.UsageError as error:
-        return fail(_usage_sentence(error), UsageError.code, error.exit_code)
-    except click.ClickException as error:
-        return fail(error.format_message(), FshuntError.code, error.exit_code)
-    except FshuntError as error:
-        return fail(str(error), error.code, error.exit_code)
-    except (_ReaderGone, BrokenPipeError):
-        _drop_the_output()
-        return EXIT_READER_GONE
-    except OSError as error:
-        if error.errno not in CANNOT_WRITE or error.filename is not None:
-            return fail(_unexpected(error), INTERNAL, 1)
-        _drop_the_output()
-        return fail(f"Standard output cannot be written: {error.strerror}.", FshuntError.code, 1)
-    except Exception as error:  # noqa: BLE001 the outermost frame: the user gets a sentence, FSHUNT_DEBUG=1 the traceback
-        return fail(_unexpected(error), INTERNAL, 1)
-    return code if isinstance(code, int) else 0
-
-
-def _usage_sentence(error: click.UsageError) -> str:
-    message = error.format_message()
-    if error.ctx is None:
-        return message
-    if isinstance(error, click.NoSuchOption):
-        message = f"`{error.ctx.command_path}` has no option `{error.option_name}`{_nearest_option(error)}"
-    return f"{message.rstrip('.')}; see `{error.ctx.command_path} --help`."
-
-
-def _nearest_option(error: click.NoSuchOption) -> str:
-    params = error.ctx.command.params if error.ctx else ()
-    names = [name for param in params if isinstance(param, click.Option) for name in param.opts]
-    return did_you_mean(error.option_name, [*names, "--help"])
-
-
-def _fail(message: str, _code: str, exit_code: int) -> int:
-    with suppress(OSError):  # nobody reads standard error
-        output.error(message)
-    return exit_code
-
-
-def _fail_in_json(message: str, code: str, exit_code: int) -> int:
-    with suppress(OSError):
-        output.json_error(code, message)
-    return exit_code
-
-
-def _drop_the_output() -> None:
-    """Leave nothing to be written at the program's end: Python would print an error then."""
-    sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 it is open until the program ends
-
-
-def _unexpected(error: Exception) -> str:
-    if os.environ.get("FSHUNT_DEBUG"):
-        traceback.print_exception(error)
-    words = " ".join(str(error).split())
-    return f"Internal error: {type(error).__name__}: {words}. Please report it; FSHUNT_DEBUG=1 shows the traceback."
+        sys.exit(outcome_of(run, failing(sys.argv[1:] if args is None else args)))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fshunt.cli import checks as checks
     from fshunt.cli import forecast_page as forecast_page
     from fshunt.cli import group_page as group_page
+    from fshunt.cli import nagios as nagios
     from fshunt.cli import running as running
     from fshunt.cli import status_page as status_page
     from fshunt.db import migrate as migrate

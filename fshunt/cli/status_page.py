@@ -39,13 +39,22 @@ def _print_verdict(state: ClusterHealth) -> None:
     for problem in state.problems:
         output.say(f"PROBLEM  {problem.message}", fg="red", bold=True)
     if not state.problems:
-        output.say(
-            f"OK       {count(len(state.living), 'daemon')} alive, {count(state.total('hunts'), 'hunt')} in progress, "
-            f"{count(len(state.queued), 'caller')} queued, {count(state.claims, 'claim')}.",
-            fg="green",
-        )
+        output.say(f"OK       {in_order(state)}", fg="green")
     for note in state.notes:
         output.say(f"NOTE     {note.message}", fg="yellow")
+
+
+def in_order(state: ClusterHealth) -> str:
+    """Return the sentence of a cluster without problems."""
+    return (
+        f"{count(len(state.living), 'daemon')} alive, {count(state.total('hunts'), 'hunt')} in progress, "
+        f"{count(len(state.queued), 'caller')} queued, {count(state.claims, 'claim')}."
+    )
+
+
+def talks_of(daemon: DaemonNow) -> int:
+    """Return how many answered calls a daemon follows, those that it has taken over among them."""
+    return int(daemon.status.get("answered_calls") or 0) + int(daemon.status.get("taken_over_calls") or 0)
 
 
 def _daemon_row(daemon: DaemonNow, state: ClusterHealth) -> tuple[str, ...]:
@@ -59,7 +68,7 @@ def _daemon_row(daemon: DaemonNow, state: ClusterHealth) -> tuple[str, ...]:
         daemon.node,
         f"up {span(max(0.0, up))}",
         str(status.get("hunts") or 0),
-        str((status.get("answered_calls") or 0) + (status.get("taken_over_calls") or 0)),
+        str(talks_of(daemon)),
         str(status.get("queued") or 0),
         str(daemon.claims),
         f"{'ok' if database.get('ok', True) else 'unavailable'}{pending}",

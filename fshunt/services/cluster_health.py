@@ -164,6 +164,7 @@ class ClusterHealth:
     notes: list[Finding] = field(default_factory=list)
     unwritable: str | None = None
     database_id: str | None = None
+    groups: int = 0
     unregistered: tuple[UnregisteredGroup, ...] = ()
 
     @property
@@ -260,6 +261,7 @@ def state_of(
         web=tuple(WebProcessNow(row, max(0.0, (at - row.heartbeat_at).total_seconds())) for row in seen.web),
         unwritable=unwritable,
         database_id=seen.database_id,
+        groups=seen.groups,
         unregistered=seen.unregistered,
     )
     state.problems.extend(_problems(state))

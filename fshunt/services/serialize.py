@@ -288,6 +288,7 @@ def status_json(state: ClusterHealth) -> dict[str, Any]:
         "left_queued": len(state.left_queued),
         "left_claims": state.left_claims,
         "failed_hunts": state.failed_hunts,
+        "groups": state.groups,
         "database_id": state.database_id,
         "daemons": [_daemon_json(daemon) for daemon in state.daemons],
         "switches": [_switch_json(daemon, switch) for daemon in state.living for switch in daemon.switches],
@@ -304,8 +305,9 @@ def status_json(state: ClusterHealth) -> dict[str, Any]:
 def nothing_known_json(problem: Finding) -> dict[str, Any]:
     """Return the same where the database cannot be read: nothing is known but why."""
     counts = dict.fromkeys(
-        ("hunts", "answered_calls", "queued", "claims", "left_queued", "left_claims", "failed_hunts", "database_id")
+        ("hunts", "answered_calls", "queued", "claims", "left_queued", "left_claims", "failed_hunts", "groups")
     )
+    counts["database_id"] = None
     names = ("daemons", "switches", "queued_callers", "left_callers", "web_processes", "errors")
     empty: dict[str, list[Any]] = {name: [] for name in names}
     return {"ok": False, "problems": [finding_json(problem)], "notes": [], **counts, **empty}

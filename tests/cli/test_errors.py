@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from fshunt.cli import base
-from fshunt.cli.base import Noun, NounCommand, Root, outcome_of
+from fshunt.cli.base import Noun, NounCommand, Root
+from fshunt.cli.outcome import outcome_of
 
 
 @pytest.fixture
@@ -178,7 +179,7 @@ def test_a_name_that_the_terminal_cannot_show_is_no_error(office):
 
 def modules_after(*words: str, env: dict[str, str]) -> set[str]:
     code = (
-        "import sys; from fshunt.cli.base import outcome_of; from fshunt.cli.main import cli\n"
+        "import sys; from fshunt.cli.outcome import outcome_of; from fshunt.cli.main import cli\n"
         "code = outcome_of(lambda: cli.main(sys.argv[1:], 'fshunt', standalone_mode=False))\n"
         "print('modules:', *sys.modules); sys.exit(code)"
     )

@@ -19,75 +19,10 @@ from fshunt.hunting.states import Result
 from fshunt.services import cluster_health, groups
 from fshunt.services.cluster_health import span
 
-from .conftest import content_of
+from .conftest import content_of, status_of_daemon
 from .test_calls import open_call
 
-
-def status_of_daemon(now: datetime | None = None, **others: Any) -> dict[str, Any]:
-    """The status of a daemon without problems, by its own clock."""
-    now = now or datetime.now(UTC)
-    switch = {
-        "name": "127.0.0.1:8021",
-        "watched": True,
-        "since": (now - timedelta(hours=1)).isoformat(),
-        "channels": 12,
-        "registrations": 85,
-        "heard_at": now.isoformat(),
-        "error": None,
-    }
-    return {
-        "version": "0.1.0",
-        "pid": 4711,
-        "listen": "127.0.0.1:8084",
-        "http_listen": "127.0.0.1:8085",
-        "hunts": 3,
-        "answered_calls": 9,
-        "queued": 1,
-        "taken_over_calls": 2,
-        "database": {"ok": True, "since": None, "pending_writes": 0, "error": None},
-        "switches": [switch],
-        "errors": [],
-    } | others
-
-
-@pytest.fixture
-def beat(store):
-    """Write what a daemon says; ``silent`` so many seconds ago, by both clocks; ``apart``: by the wall clock only."""
-
-    def beat(
-        node: str = "pbx1-8084",
-        run: str = "",
-        silent: float = 0,
-        apart: float = 0,
-        started: float = 18000,
-        **others: Any,
-    ) -> None:
-        at = datetime.now(UTC) - timedelta(seconds=silent + apart)
-        with store.writing() as s:
-            daemons.write_heartbeat(
-                s,
-                run or f"run-{node}",
-                node=node,
-                started_at=at - timedelta(seconds=started),
-                at=at,
-                status=status_of_daemon(at, **others),
-            )
-
-    return beat
-
-
-@pytest.fixture(autouse=True)
-def pauses(monkeypatch) -> list[float]:
-    """The pauses before second looks; nothing is waited for."""
-    seconds: list[float] = []
-    monkeypatch.setattr(status, "sleep", seconds.append)
-    return seconds
-
-
-@pytest.fixture(autouse=True)
-def no_daemon_of_this_machine(monkeypatch, no_settings_of_this_machine):
-    """Ask no daemon that runs beside the tests, where a test names none."""
-    monkeypatch.setenv("FSHUNT_HTTP_LISTEN", "none")
+pytestmark = pytest.mark.usefixtures("pauses", "no_daemon_of_this_machine")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from fshunt.services import cluster_health
 from .conftest import content_of
 from .test_calls import open_call
 
-pytestmark = pytest.mark.sql
+pytestmark = [pytest.mark.sql, pytest.mark.usefixtures("no_daemon_of_this_machine")]
 
 ABSENT = {"1001": SkipReason.UNREGISTERED, "1002": SkipReason.UNREGISTERED}
 UNREACHABLE = "nobody reachable"

@@ -15,6 +15,7 @@ from fshunt.db.queries.calls import CALLS, HAS_FAILED
 from fshunt.db.queries.cluster import Timing
 from fshunt.db.queries.daemons import DaemonRow
 from fshunt.db.queries.queue import QueuedHunt
+from fshunt.db.queries.rows import GROUPS
 from fshunt.db.queries.unregistered_groups import UnregisteredGroup, unregistered_groups
 from fshunt.db.queries.web_processes import WebProcessRow
 from fshunt.db.statements import run, table
@@ -33,6 +34,7 @@ _COLUMNS = (CALLS.c.uuid, CALLS.c.pilot, CALLS.c.started_at, CALLS.c.reason)
 _FAILED_SINCE = (
     select(CALLS.c.started_at).where(HAS_FAILED, CALLS.c.started_at >= bindparam("since")).limit(MAX_FAILED).subquery()
 )
+_COUNT_GROUPS = select(func.count()).select_from(GROUPS)
 _COUNT_FAILED = select(func.count()).select_from(_FAILED_SINCE)
 _LAST_FAILED = (
     select(*_COLUMNS)
@@ -75,6 +77,7 @@ class Overview:
     open_too_long: tuple[SeenCall, ...] = ()
     web: tuple[WebProcessRow, ...] = ()
     database_id: str | None = None
+    groups: int = 0
     unregistered: tuple[UnregisteredGroup, ...] = ()
 
 
@@ -94,6 +97,7 @@ def overview(s: Session, at: datetime) -> Overview:
         open_too_long=tuple(_seen(row) for row in run(s, _OPEN_TOO_LONG, {"before": at - OPEN_TOO_LONG})),
         web=tuple(web_processes.list_web_processes(s)),
         database_id=identity.database_id(s),
+        groups=run(s, _COUNT_GROUPS, {}).scalar_one(),
         unregistered=tuple(unregistered_groups(s, at)),
     )
 

@@ -321,6 +321,7 @@ FORMS: dict[str, Schema] = {
             "notes": many("finding"),
             **dict.fromkeys(("hunts", "answered_calls", "queued", "claims", "left_queued", "left_claims"), WHOLE),
             "failed_hunts": WHOLE,
+            "groups": WHOLE,
             "database_id": maybe(text("5f0c1e9a72d4b386")),
             "daemons": many("daemon"),
             "switches": many("switch"),
