@@ -153,6 +153,18 @@ def move(app: App, pilot: str, ext: MemberAddress, position: int) -> None:
     )
 
 
+@member.command("order", example="fshunt member order 5000 1003 1001 1002")
+@pilot_argument
+@click.argument("ext", type=params.MEMBER, nargs=-1, required=True)
+@pass_app
+def order(app: App, pilot: str, ext: tuple[MemberAddress, ...]) -> None:
+    """Give the members a new order.
+
+    EXT names all of them, from position 1. The turn of a rotation stays with its member.
+    """
+    _change(app, "Changed the order", lambda s, domain: late.members.order_members(s, domain, pilot, list(ext)))
+
+
 @member.command("set", example="fshunt member set 5000 1003 --ring-seconds 25 --weight 3")
 @pilot_argument
 @member_argument

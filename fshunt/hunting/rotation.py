@@ -6,7 +6,7 @@ who moved up into it comes next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 
@@ -37,6 +37,14 @@ class RotationPointer:
             return replace(self, position=new)
         without = replace(self, position=self.position - 1) if old < self.position else self
         return without.added(new)
+
+    def reordered(self, to: Mapping[int, int]) -> RotationPointer:
+        """Return the pointer after members got a new order: ``to`` has the new position of each by the old one.
+
+        If the remembered member is gone, whoever comes next by the old order does so by the new one.
+        """
+        next_if_gone = to.get(1, self.position)
+        return replace(self, position=to.get(self.position, next_if_gone))
 
 
 def next_index(pointer: RotationPointer | None, member_ids: Sequence[int]) -> int:

@@ -45,6 +45,9 @@ __all__ = [
 LIMIT = 50
 """Changes on a page where nobody says how many."""
 
+ORDER = "order"
+"""The value that a new order of all members changes: their extensions from position 1."""
+
 HOLIDAY = "holiday "
 """Before the days and the name of a holiday, in the values of a change."""
 

@@ -2,54 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, or_, select, update
+from sqlalchemy import and_, case, delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from fshunt.db.models import Block, GroupRotation, HuntGroup, HuntMember
+from fshunt.db.models import Block, HuntGroup, HuntMember
 from fshunt.db.notifications import announce
 from fshunt.db.queries.changes import block_values
-from fshunt.db.queries.rows import BLOCK_HOLDS, BLOCKS, find_domain_id, find_group, lock_rotation, pointer_of
+from fshunt.db.queries.rows import BLOCK_HOLDS, BLOCKS, find_domain_id
 from fshunt.db.statements import insert_into
 from fshunt.errors import Conflict, NotFound, UsageError
 from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import check_stored, columns_of
 from fshunt.hunting.rotation import RotationPointer
-from fshunt.hunting.suggestions import what_there_is
-from fshunt.services import limits
-from fshunt.services.audit import ChangeKind, Subject, as_one_change, member_values, record, record_of_group
+from fshunt.hunting.suggestions import MAX_LISTED, what_there_is
+from fshunt.services import locked_group
+from fshunt.services.audit import ORDER, ChangeKind, Subject, as_one_change, member_values, record, record_of_group
+from fshunt.services.locked_group import LockedGroup
 
 KEY = ("domain_id", "extension")
 """Of a block."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Locked:
-    """A group that nobody else can change, and no call can move the rotation of, until the transaction ends."""
-
-    domain_id: int
-    group: Group
-    rotation: GroupRotation
-
-    def find(self, address: MemberAddress) -> Member:
-        return member_of(self.group, address)
-
-    def rotation_follows(self, change: Callable[[RotationPointer], RotationPointer]) -> None:
-        row = self.rotation
-        answerer = pointer_of(row.answerer_id, row.answerer_position)
-        first = pointer_of(row.first_id, row.first_position)
-        if answerer is not None:
-            moved = change(answerer)
-            row.answerer_id, row.answerer_position = moved.member_id, moved.position
-        if first is not None:
-            moved = change(first)
-            row.first_id, row.first_position = moved.member_id, moved.position
 
 
 def member_of(group: Group, address: MemberAddress) -> Member:
@@ -57,8 +35,12 @@ def member_of(group: Group, address: MemberAddress) -> Member:
     for member in group.members:
         if member.address == address:
             return member
+    raise NotFound(_no_member(group, address))
+
+
+def _no_member(group: Group, address: MemberAddress) -> str:
     hint = what_there_is(str(address), [member.extension for member in group.members], "member")
-    raise NotFound(f"{address} is not a member of {group.pilot}: {hint}")
+    return f"{address} is not a member of {group.pilot}: {hint}"
 
 
 def add_members(
@@ -77,7 +59,7 @@ def add_members(
     Member; external numbers must confirm unless ``confirm`` is given (design, section 4).
     Raises NotFound, BadValue, Conflict, or UsageError if the position is out of range.
     """
-    locked = _lock(s, domain, pilot)
+    locked = locked_group.lock(s, domain, pilot)
     there = len(locked.group.members)
     first = there + 1 if at is None else _checked_position(at, there + 1)
     new = [
@@ -89,53 +71,87 @@ def add_members(
         _check_caller_id(member)
         _check_may_join(s, locked, member.address, [m.address for m in new[:i]], shared=shared)
     shifted = [m.id for m in locked.group.members if m.position >= first]
-    _renumber(s, locked.group, {member_id: first + len(new) + i for i, member_id in enumerate(shifted)})
+    locked_group.renumber(s, locked.group, {member_id: first + len(new) + i for i, member_id in enumerate(shifted)})
     s.add_all(HuntMember(group_id=locked.group.id, position=m.position, **columns_of(m)) for m in new)
     locked.rotation_follows(lambda pointer: reduce(RotationPointer.added, [m.position for m in new], pointer))
     for member in new:
-        _record(s, locked, ChangeKind.ADD, member.extension, after=member_values(member))
-    return _as_it_is_now(s, locked)
+        locked_group.record_member(s, locked, ChangeKind.ADD, member.extension, after=member_values(member))
+    return locked_group.changed(s, locked)
 
 
 def remove_member(s: Session, domain: str, pilot: str, address: MemberAddress) -> Group:
     """Take a member out; those behind move up. With an extension's last membership its block goes. Raises NotFound."""
-    locked = _lock(s, domain, pilot)
-    gone = locked.find(address)
+    locked = locked_group.lock(s, domain, pilot)
+    gone = member_of(locked.group, address)
     s.execute(delete(HuntMember).where(HuntMember.id == gone.id))
     behind = {m.id: m.position - 1 for m in locked.group.members if m.position > gone.position}
-    _renumber(s, locked.group, behind)
+    locked_group.renumber(s, locked.group, behind)
     locked.rotation_follows(lambda pointer: pointer.removed(gone.id, gone.position))
     forget_stray_blocks(s, locked.domain_id, domain)
-    _record(s, locked, ChangeKind.REMOVE, gone.extension, before=member_values(gone))
-    return _as_it_is_now(s, locked)
+    locked_group.record_member(s, locked, ChangeKind.REMOVE, gone.extension, before=member_values(gone))
+    return locked_group.changed(s, locked)
 
 
 def move_member(s: Session, domain: str, pilot: str, address: MemberAddress, position: int) -> Group:
     """Move a member to ``position``, counted from 1; raise NotFound, or UsageError if it is out of range."""
-    locked = _lock(s, domain, pilot)
-    moved = locked.find(address)
+    locked = locked_group.lock(s, domain, pilot)
+    moved = member_of(locked.group, address)
     _checked_position(position, len(locked.group.members))
     order = [m.id for m in locked.group.members if m.id != moved.id]
     order.insert(position - 1, moved.id)
     old = {m.id: m.position for m in locked.group.members}
-    _renumber(s, locked.group, {member_id: i for i, member_id in enumerate(order, 1) if old[member_id] != i})
+    locked_group.renumber(
+        s, locked.group, {member_id: i for i, member_id in enumerate(order, 1) if old[member_id] != i}
+    )
     locked.rotation_follows(lambda pointer: pointer.moved(moved.id, moved.position, position))
     before, after = {"position": moved.position}, {"position": position}
-    _record(s, locked, ChangeKind.MOVE, moved.extension, before=before, after=after)
-    return _as_it_is_now(s, locked)
+    locked_group.record_member(s, locked, ChangeKind.MOVE, moved.extension, before=before, after=after)
+    return locked_group.changed(s, locked)
+
+
+def order_members(s: Session, domain: str, pilot: str, addresses: Sequence[MemberAddress]) -> Group:
+    """Give the members a new order, as one change: ``addresses`` names each of them once, from position 1.
+
+    Raises NotFound if there is no such group, UsageError if the list has another member, one twice, or not all.
+    """
+    locked = locked_group.lock(s, domain, pilot)
+    members = _in_order(locked.group, addresses)
+    old = {m.id: m.position for m in members}
+    new = {member_id: i for i, member_id in enumerate(old, 1)}
+    locked_group.renumber(s, locked.group, {each: i for each, i in new.items() if old[each] != i})
+    to = {old[member_id]: position for member_id, position in new.items()}
+    locked.rotation_follows(lambda pointer: pointer.reordered(to))
+    before, after = [m.extension for m in locked.group.members], [m.extension for m in members]
+    values = {"before": {ORDER: before}, "after": {ORDER: after}}
+    record_of_group(s, locked.group, Subject.GROUP, ChangeKind.SET, locked.group.pilot, **values)
+    return locked_group.changed(s, locked)
+
+
+def _in_order(group: Group, addresses: Sequence[MemberAddress]) -> list[Member]:
+    there = {member.address: member for member in group.members}
+    for i, address in enumerate(addresses):
+        if address not in there:
+            raise UsageError(_no_member(group, address))
+        if address in addresses[:i]:
+            raise UsageError(f"{address} is listed twice.")
+    missing = [str(address) for address in there if address not in addresses]
+    if missing:
+        named = ", ".join(missing[:MAX_LISTED]) + (", ..." if len(missing) > MAX_LISTED else "")
+        raise UsageError(f"The order must name each member of {group.pilot} once; missing: {named}.")
+    return [there[address] for address in addresses]
 
 
 def set_member(s: Session, domain: str, pilot: str, address: MemberAddress, **fields: Any) -> Group:
     """Change the fields that are named (``ring_time`` None: the group's); raise NotFound or BadValue."""
-    locked = _lock(s, domain, pilot)
-    member = locked.find(address)
+    locked = locked_group.lock(s, domain, pilot)
+    member = member_of(locked.group, address)
     changed = replace(member, **fields)
     check_stored(changed)
     _check_caller_id(changed)
     s.execute(update(HuntMember).where(HuntMember.id == changed.id).values(columns_of(changed)))
     before, after = columns_of(member), columns_of(changed)
-    _record(s, locked, ChangeKind.SET, changed.extension, before=before, after=after)
-    return _as_it_is_now(s, locked)
+    locked_group.record_member(s, locked, ChangeKind.SET, changed.extension, before=before, after=after)
+    return locked_group.changed(s, locked)
 
 
 def enable_member(s: Session, domain: str, pilot: str, address: MemberAddress, enabled: bool) -> Group:
@@ -174,7 +190,7 @@ def block(
     else:
         s.execute(delete(Block).where(Block.domain_id == domain_id, Block.extension == key))
         in_domain = select(HuntGroup.id).where(HuntGroup.domain_id == domain_id)
-        theirs = _lock_members(s, HuntMember.extension == key, HuntMember.group_id.in_(in_domain))
+        theirs = locked_group.lock_members(s, HuntMember.extension == key, HuntMember.group_id.in_(in_domain))
         counts = update(HuntMember).where(HuntMember.id.in_(theirs))
         s.execute(counts.values(unanswered_in_a_row=0).execution_options(synchronize_session=False))
     _record_block(s, domain, key, before, after)
@@ -235,29 +251,6 @@ def _record_block(
     record(s, Subject.BLOCK, action, extension, domain=domain, before=before, after=after)
 
 
-def _record(
-    s: Session, locked: _Locked, action: ChangeKind, extension: str, **values: Mapping[str, Any] | None
-) -> None:
-    record_of_group(s, locked.group, Subject.MEMBER, action, extension, **values)
-
-
-def _lock(s: Session, domain: str, pilot: str) -> _Locked:
-    domain_id = find_domain_id(s, domain, lock=True)
-    group_id = find_group(s, domain_id, domain, pilot).id
-    rotation = lock_rotation(s, group_id)
-    if rotation is None:
-        raise NotFound(f"The rotation of group {pilot} is missing: remove the group and add it again.")
-    return _Locked(domain_id, find_group(s, domain_id, domain, pilot), rotation)
-
-
-def _as_it_is_now(s: Session, locked: _Locked) -> Group:
-    s.flush()
-    changed = find_group(s, locked.domain_id, locked.group.domain, locked.group.pilot)
-    limits.check(s, locked.group, changed)
-    announce(s, changed.domain, {member.extension for member in (*locked.group.members, *changed.members)})
-    return changed
-
-
 def _check_caller_id(member: Member) -> None:
     if member.caller_id_number is not None and not member.address.external:
         raise UsageError(
@@ -274,7 +267,7 @@ def _checked_position(position: int, last: int) -> int:
 
 
 def _check_may_join(
-    s: Session, locked: _Locked, address: MemberAddress, before: Sequence[MemberAddress], *, shared: bool
+    s: Session, locked: LockedGroup, address: MemberAddress, before: Sequence[MemberAddress], *, shared: bool
 ) -> None:
     pilot = locked.group.pilot
     there = _same_phone(address, [member.address for member in locked.group.members])
@@ -316,22 +309,3 @@ def _memberships(s: Session, domain_id: int, address: MemberAddress) -> list[tup
         .order_by(HuntGroup.pilot)
     )
     return [(pilot, parse_member(extension)) for pilot, extension in s.execute(query)]
-
-
-def _lock_members(s: Session, *which: ColumnElement[bool]) -> list[int]:
-    """Lock members in order of their ids, and return these: the order in which a daemon writes of its calls.
-
-    An UPDATE of several rows locks them as it finds them, and may wait in a ring with one that does not.
-    """
-    return list(s.scalars(select(HuntMember.id).where(*which).order_by(HuntMember.id).with_for_update()))
-
-
-def _renumber(s: Session, group: Group, positions: dict[int, int]) -> None:
-    """Give members (by id) new positions, in two steps: a position may not be held by two even between statements."""
-    if not positions:
-        return
-    _lock_members(s, HuntMember.group_id == group.id, HuntMember.id.in_(positions))
-    moving = update(HuntMember).where(HuntMember.group_id == group.id, HuntMember.id.in_(positions))
-    s.execute(moving.values(position=-HuntMember.position).execution_options(synchronize_session=False))
-    rows = [{"id": member_id, "position": position} for member_id, position in positions.items()]
-    s.execute(update(HuntMember).execution_options(synchronize_session=None), rows)

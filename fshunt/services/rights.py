@@ -19,7 +19,7 @@ from fshunt.errors import Forbidden, FshuntError, NotFound
 from fshunt.hunting.group import Group
 from fshunt.hunting.validation import shown
 from fshunt.services.accounts import get_user, get_user_by_id, is_disabled, users_of_extensions
-from fshunt.services.audit import Change, Subject, get_change
+from fshunt.services.audit import ORDER, Change, Subject, get_change
 from fshunt.services.users import Role, Scope, User
 
 __all__ = [
@@ -283,7 +283,7 @@ def check_undo(s: Session, access: Access, change_id: int) -> Change:
 
 
 _UNDOES: dict[Subject, frozenset[str]] = {
-    Subject.GROUP: ADMIN_FIELDS,
+    Subject.GROUP: ADMIN_FIELDS | {ORDER},
     Subject.MEMBER: ADMIN_MEMBER_FIELDS | {"position"},
     Subject.LIMITS: frozenset(),
 }

@@ -23,6 +23,7 @@ from fshunt.hunting.group_fields import GROUP_FIELDS, MEMBER_FIELDS, Field, mode
 from fshunt.hunting.limits import limit_values, limits_of_json
 from fshunt.services import groups, hours, limits, members
 from fshunt.services.audit import (
+    ORDER,
     Change,
     Subject,
     get_change,
@@ -138,7 +139,7 @@ def _group(s: Session, change: Change) -> Group:
 
 def _group_now(s: Session, change: Change) -> Values | None:
     found = _find_group(s, change)
-    return None if found is None else group_values(found)
+    return None if found is None else group_values(found) | {ORDER: [each.extension for each in found.members]}
 
 
 def _remove_group(s: Session, change: Change) -> None:
@@ -153,7 +154,9 @@ def _restore_group(s: Session, change: Change, values: Values, shared_members: C
 
 def _set_group(s: Session, change: Change, values: Values) -> None:
     group = _group(s, change)
-    if "pilot" in values:
+    if ORDER in values:
+        members.order_members(s, group.domain, group.pilot, [parse_member(each) for each in values[ORDER]])
+    elif "pilot" in values:
         groups.renumber_group(s, group.domain, group.pilot, values["pilot"])
     else:
         groups.set_group(s, group.domain, group.pilot, **_attributes(GROUP_FIELDS, values))

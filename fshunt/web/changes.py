@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from fshunt.errors import Forbidden, NotFound
 from fshunt.hunting.group import Group
 from fshunt.services import audit, rights
-from fshunt.services.audit import Change, ChangeKind, Entrance, Subject
+from fshunt.services.audit import ORDER, Change, ChangeKind, Entrance, Subject
 from fshunt.services.rights import Access
 from fshunt.services.undo import can_undo
 from fshunt.services.users import Role
@@ -58,6 +58,8 @@ WHAT: dict[tuple[Subject, ChangeKind], LazyString] = {
     (Subject.CALL, ChangeKind.REMOVE): lazy_gettext("A note of a call back was taken back"),
 }
 """What has happened; a change that is not here is named by its subject."""
+
+NEW_ORDER = lazy_gettext("Order of the members changed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def may_undo(s: Session, access: Access, change: Change) -> bool:
 
 
 def _shown(s: Session, access: Access, group: Group, change: Change) -> ShownChange:
-    text = WHAT.get((change.subject, change.action))
+    text = NEW_ORDER if ORDER in (change.after or {}) else WHAT.get((change.subject, change.action))
     what = str(text) % {"key": change.key} if text is not None else f"{change.subject.value} {change.key}"
     if change.undoes is not None:
         what = str(gettext("Undone: %(what)s", what=what))

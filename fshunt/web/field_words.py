@@ -83,6 +83,7 @@ FIELDS: dict[str, FieldWords] = {
     "closed_since": FieldWords(lazy_gettext("Closed since")),
     "closed_until": FieldWords(lazy_gettext("Closed until")),
     "members": FieldWords(lazy_gettext("Members")),
+    "order": FieldWords(lazy_gettext("Order of the members")),
     "role": FieldWords(lazy_gettext("Role")),
     "domain": FieldWords(lazy_gettext("Domain")),
     "disabled": FieldWords(lazy_gettext("Disabled")),

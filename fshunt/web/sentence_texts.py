@@ -150,6 +150,7 @@ SENTENCES = (
     N_("%(first)s and %(second)s overlap."),
     N_("%(value)s is not a length of time: use 30m, 2h or 7d."),
     N_("%(value)s is too long."),
+    N_("The order must name each member of %(pilot)s once; missing: %(members)s."),
     N_("%(member)s is not a member of %(pilot)s."),
     N_("%(member)s is not a member of %(pilot)s: %(hint)s"),
     N_("%(member)s is already a member of %(pilot)s, as %(other)s."),

@@ -19,7 +19,7 @@ PROMISED = """
 db upgrade, db check, group add, group list, group show, group set, group hours, group closed, group limits,
 group enable, group disable, group renumber, group next, group remove,
 holiday add, holiday list, holiday remove, holiday import,
-member add, member list, member remove, member move, member set, member enable, member disable,
+member add, member list, member remove, member move, member order, member set, member enable, member disable,
 member block, member unblock, call list, call show, call prune, history, undo,
 user add, user list, user passwd, user invite, user grant, user revoke, user enable, user disable, user remove,
 token add, token list, token revoke, board add, board list, board revoke,

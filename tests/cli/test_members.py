@@ -99,6 +99,26 @@ def test_a_member_is_moved(office):
     assert extensions(office) == ["1003", "1001", "1002"]
 
 
+def test_all_members_get_a_new_order(office):
+    shown = office.run("member", "order", "5000", "1003", "1001", "1002").stdout
+    assert shown.splitlines()[0] == "Changed the order; group 5000 of pbx.test is now:"
+    assert extensions(office) == ["1003", "1001", "1002"]
+    assert "group 5000 of pbx.test set" in office.run("history").stdout
+    assert "order 1001 1002 1003 -> 1003 1001 1002" in office.run("history").stdout
+
+
+@pytest.mark.parametrize(
+    ("order", "sentence"),
+    [
+        (("1003", "1001"), "The order must name each member of 5000 once; missing: 1002."),
+        (("1003", "1001", "1003", "1002"), "1003 is listed twice."),
+    ],
+)
+def test_an_order_that_is_none_is_refused(office, order, sentence):
+    assert office.refused(2, "member", "order", "5000", *order) == sentence
+    assert extensions(office) == ["1001", "1002", "1003"]
+
+
 def test_a_member_is_removed_and_those_behind_move_up(office):
     office.run("member", "remove", "5000", "1001")
     assert [(m["position"], m["extension"]) for m in office.json("member", "list", "5000")] == [

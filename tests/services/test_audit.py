@@ -81,6 +81,15 @@ def test_members_come_and_go_with_their_position(store):
     assert [(each.key, each.after["position"]) for each in added] == [("1003", 2), ("1004", 3)]
     [moved] = changed_by(store, lambda s: members.move_member(s, DOMAIN, PILOT, ONE, 4))
     assert (moved.action, moved.before, moved.after) == (ChangeKind.MOVE, {"position": 1}, {"position": 4})
+    order = addresses("1001", "1002", "1003", "1004")
+    [ordered] = changed_by(store, lambda s: members.order_members(s, DOMAIN, PILOT, order))
+    assert (ordered.subject, ordered.action, ordered.key) == (Subject.GROUP, ChangeKind.SET, PILOT)
+    assert (ordered.before, ordered.after) == (
+        {"order": ["1003", "1004", "1002", "1001"]},
+        {"order": ["1001", "1002", "1003", "1004"]},
+    )
+    assert changed_by(store, lambda s: members.order_members(s, DOMAIN, PILOT, order)) == []
+    changed_by(store, lambda s: members.move_member(s, DOMAIN, PILOT, ONE, 4))
     [gone] = changed_by(store, lambda s: members.remove_member(s, DOMAIN, PILOT, ONE))
     assert (gone.action, gone.after) == (ChangeKind.REMOVE, None)
     assert (gone.before["position"], gone.before["weight"], gone.before["extension"]) == (4, 1, "1001")

@@ -1,8 +1,10 @@
 import pytest
 
+from fshunt.db.queries.rows import lock_rotation
 from fshunt.errors import BadValue, Conflict, NotFound, UsageError
 from fshunt.hunting.addresses import MemberAddress
 from fshunt.hunting.ringtime import RingTime
+from fshunt.hunting.rotation import next_index
 from fshunt.services import groups, members
 from tests.support.small_office import DOMAIN, PILOT, addresses, extensions, look, make_office
 
@@ -187,6 +189,51 @@ def test_a_move_out_of_range_changes_nothing(store, to):
     with pytest.raises(UsageError, match="use 1 to 2"), store.writing() as s:
         members.move_member(s, DOMAIN, PILOT, ONE, to)
     assert look(store) == before
+
+
+@pytest.mark.parametrize("order", [["1003", "1001", "1004", "1002"], ["1004", "1003", "1002", "1001"]])
+def test_all_members_get_a_new_order(store, order):
+    make_office(store, "1001", "1002", "1003", "1004")
+    with store.writing() as s:
+        changed = members.order_members(s, DOMAIN, PILOT, addresses(*order))
+    assert (extensions(changed), positions(changed)) == (order, [1, 2, 3, 4])
+    assert look(store) == changed
+
+
+@pytest.mark.parametrize(
+    ("order", "sentence"),
+    [
+        (["1003", "1001"], r"^The order must name each member of 5000 once; missing: 1002\.$"),
+        ([], "once; missing: 1001, 1002, 1003"),
+        (["1003", "1002", "1001", "1003"], r"^1003 is listed twice\.$"),
+        (["1003", "1002", "1001", "1009"], "^1009 is not a member of 5000: did you mean 1001"),
+        (["1003", "1002", "1001@carrier"], "^1001@carrier is not a member of 5000"),
+    ],
+)
+def test_a_list_that_is_no_order_of_the_members_changes_nothing(store, order, sentence):
+    before = make_office(store, "1001", "1002", "1003")
+    with pytest.raises(UsageError, match=sentence), store.writing() as s:
+        members.order_members(s, DOMAIN, PILOT, addresses(*order))
+    assert look(store) == before
+
+
+@pytest.mark.parametrize(("gone", "turn"), [(None, "1003"), ("1002", "1003"), ("1004", "1001")])
+def test_the_turn_stays_with_its_member_in_a_new_order(store, gone, turn):
+    """1002 answered last, or one who is gone; then the member after that one is next, in the new order, too."""
+    group = make_office(store, "1001", "1002", "1003", "1004")
+    answerer = next(each for each in group.members if each.extension == (gone or "1002"))
+    with store.writing() as s:
+        row = lock_rotation(s, group.id)
+        row.answerer_id, row.answerer_position = answerer.id, answerer.position
+    with store.writing() as s:
+        if gone is not None:
+            members.remove_member(s, DOMAIN, PILOT, answerer.address)
+        order = [each for each in ("1003", "1001", "1004", "1002") if each != gone]
+        members.order_members(s, DOMAIN, PILOT, addresses(*order))
+    with store.reading() as s:
+        [details] = groups.details_of(s, [look(store)])
+    ids = [each.id for each in details.group.members]
+    assert details.group.members[next_index(details.answerer, ids)].extension == turn
 
 
 def test_an_unknown_member_is_reported_with_the_known_ones(store):

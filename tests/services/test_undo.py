@@ -61,6 +61,7 @@ CHANGES = {
     "remove member": lambda s: members.remove_member(s, DOMAIN, PILOT, MOBILE),
     "remove last member": lambda s: members.remove_member(s, DOMAIN, PILOT, TWO),
     "move member": lambda s: members.move_member(s, DOMAIN, PILOT, TWO, 1),
+    "order members": lambda s: members.order_members(s, DOMAIN, PILOT, [TWO, ONE, MOBILE]),
     "set member": lambda s: members.set_member(s, DOMAIN, PILOT, MOBILE, ring_time=None, weight=0, confirm=True),
     "disable member": lambda s: members.enable_member(s, DOMAIN, PILOT, ONE, False),
     "block": lambda s: members.block(s, DOMAIN, "1002", True),
@@ -184,6 +185,15 @@ def test_a_move_after_which_somebody_moved_the_member_is_refused(store, office):
     change_id = change_of(store, lambda s: members.move_member(s, DOMAIN, PILOT, TWO, 1))
     change_of(store, lambda s: members.move_member(s, DOMAIN, PILOT, TWO, 2))
     assert "`position` was set to 1 and is 2 now" in refused(store, change_id)
+
+
+def test_a_new_order_after_which_somebody_moved_a_member_is_refused_with_both(store, office):
+    change_id = change_of(store, lambda s: members.order_members(s, DOMAIN, PILOT, [TWO, ONE, MOBILE]))
+    change_of(store, lambda s: members.move_member(s, DOMAIN, PILOT, MOBILE, 1))
+    assert refused(store, change_id) == (
+        f"Somebody has changed group 5000 since change {change_id}: `order` was set to "
+        "1002, 1001, +14155550123@carrier and is +14155550123@carrier, 1002, 1001 now."
+    )
 
 
 def test_what_is_gone_or_there_again_is_refused(store, office):

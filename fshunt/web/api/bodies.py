@@ -38,13 +38,15 @@ class Entries:
 class Words:
     """A field that is a list of one or more words, such as the scopes of a token.
 
-    ``choices`` are those to choose from; without any, each word has to fit ``pattern``. ``optional``: it may be null.
+    ``choices`` are those to choose from; without any, each word has to fit ``pattern``, and is one of ``each``.
+    ``optional``: it may be null.
     """
 
     name: str
     label: str
     choices: tuple[str, ...] = ()
     pattern: str = ""
+    each: str = "names"
     max_items: int | None = None
     optional: bool = False
 
@@ -182,7 +184,7 @@ def _check_entries(given: Any, field: Entries, where: str, sentences: dict[str, 
 
 def _check_words(given: Any, field: Words, where: str, sentences: dict[str, str]) -> None:
     if not field.takes(given):
-        words = f"of {', '.join(field.choices)}" if field.choices else "names"
+        words = f"of {', '.join(field.choices)}" if field.choices else field.each
         sentences[where] = f"`{field.name}` must be a list of one or more {words}."
 
 

@@ -8,18 +8,19 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from fshunt.db.queries.rows import groups_of_member
-from fshunt.errors import NotFound
+from fshunt.errors import NotFound, UsageError
 from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.group import Group
 from fshunt.hunting.group_fields import MEMBER_FIELDS, Field, FieldKind, model_values
 from fshunt.services import accounts, members, rights
 from fshunt.services.rights import Access, Action
 from fshunt.services.serialize import block_json, invitation_json, member_json, member_state_json
-from fshunt.services.versions import version_of_member
+from fshunt.services.versions import version_of_group, version_of_member
 from fshunt.web.api.answers import Answer
-from fshunt.web.api.bodies import Body, moment_field, read_moment
+from fshunt.web.api.bodies import Body, Words, moment_field, read_moment
+from fshunt.web.api.errors import BadFields
 from fshunt.web.api.groups import ONE as GROUP
-from fshunt.web.api.groups import locked_group
+from fshunt.web.api.groups import answer_group, locked_group
 from fshunt.web.api.now import live_group
 from fshunt.web.api.operations import Asked, address_of, check_own_or, left_out, operation
 from fshunt.web.links import own_address
@@ -31,6 +32,7 @@ COLLECTION = f"{GROUP}/members"
 ONE = f"{COLLECTION}/{{extension}}"
 BLOCK = "/domains/{domain}/blocks/{extension}"
 MAX_POSITION = 100_000
+NOT_EMPTY = r"\S+"
 
 POSITION = Field(
     name="position", kind=FieldKind.WHOLE, label="Position from 1", help="Position from 1.", low=1, high=MAX_POSITION
@@ -38,6 +40,11 @@ POSITION = Field(
 SETTINGS = {name: field for name, field in MEMBER_FIELDS.items() if name != "extension"}
 NEW_MEMBER = Body("new_member", {**MEMBER_FIELDS, "position": POSITION}, required=("extension",))
 CHANGED_MEMBER = Body("changed_member", {**SETTINGS, "position": POSITION}, patch=True)
+ORDER = Body(
+    "order_of_members",
+    {"members": Words("members", "All members of the group from position 1", pattern=NOT_EMPTY, each="extensions")},
+    required=("members",),
+)
 NEW_BLOCK = Body("new_block", {"until": moment_field("until", "Until when; null: until it is unblocked")})
 
 
@@ -82,6 +89,28 @@ def add_member(asked: Asked, s: Session, domain: str, pilot: str) -> Answer:
     at = own.get("position")
     group = members.add_members(s, domain, pilot, [address], at=at, shared=shared, **fields)
     return _answer(asked, group, address, left_out(asked.access, asked.values, own), is_new=True)
+
+
+@operation(
+    "PUT",
+    f"{COLLECTION}/order",
+    action=Action.CHANGE_MEMBERS,
+    body=ORDER,
+    example={"members": ["1002", "1001"]},
+    kind="group",
+    form="group",
+    versioned=True,
+    match=True,
+)
+def order_members(asked: Asked, s: Session, domain: str, pilot: str) -> Answer:
+    """Give all members of a group a new order, as one change."""
+    asked.check_version(version_of_group(locked_group(s, asked.access, domain, pilot)))
+    try:
+        order = [parse_member(each) for each in asked.values["members"]]
+        group = members.order_members(s, domain, pilot, order)
+    except UsageError as error:
+        raise BadFields({"members": str(error)}) from error
+    return answer_group(s, asked, group)
 
 
 @operation("GET", ONE, action=Action.SEE_GROUP, kind="member", form="member", versioned=True)

@@ -60,6 +60,7 @@ def test_a_change_says_which_version_it_is_meant_for(of_provider):
         ("DELETE", GROUP, None),
         ("PATCH", f"{GROUP}/members/1001", {"weight": 2}),
         ("DELETE", f"{GROUP}/members/1001", None),
+        ("PUT", f"{GROUP}/members/order", {"members": ["1002", "1001"]}),
         ("PUT", f"{GROUP}/hours", {"hours": [{"day": "mon", "opens": "08:00", "closes": "17:00"}]}),
     ):
         answer = of_provider.ask(method, path, body)
@@ -82,6 +83,46 @@ def test_members_are_added_at_a_position_moved_and_removed(of_admin):
     assert order(of_admin.get(GROUP).json["group"]) == ["1001", "1002", "1003"]
     assert of_admin.change("DELETE", f"{GROUP}/members/1001").status_code == 204
     assert order(of_admin.get(GROUP).json["group"]) == ["1002", "1003"]
+
+
+def test_all_members_get_a_new_order_by_one_request(of_admin):
+    seen = of_admin.get(GROUP).headers["ETag"]
+    turned = of_admin.ask("PUT", f"{GROUP}/members/order", {"members": ["1002", "1001"]}, If_Match=seen)
+    assert (turned.status_code, order(turned.json["group"])) == (200, ["1002", "1001"])
+    assert turned.headers["ETag"] == of_admin.get(GROUP).headers["ETag"] != seen
+    late = of_admin.ask("PUT", f"{GROUP}/members/order", {"members": ["1001", "1002"]}, If_Match=seen)
+    assert (late.status_code, late.json["code"]) == (412, "changed-meanwhile")
+    [change, *_] = of_admin.get("/changes").json["changes"]
+    assert (change["before"], change["after"]) == ({"order": ["1001", "1002"]}, {"order": ["1002", "1001"]})
+    assert of_admin.ask("POST", f"/changes/{change['id']}/undo").status_code == 200
+    assert of_admin.get(GROUP).headers["ETag"] == seen
+
+
+@pytest.mark.parametrize(
+    ("members", "sentence"),
+    [
+        (["1002"], "The order must name each member of 5000 once; missing: 1001."),
+        (["1002", "1001", "1002"], "1002 is listed twice."),
+        (["1002", "1001", "1009"], "1009 is not a member of 5000: did you mean 1001 or 1002?"),
+        (["10,02", "1001"], "'10,02' is not an extension: up to 32 letters"),
+        ([], "`members` must be a list of one or more extensions."),
+        ("1002", "`members` must be a list of one or more extensions."),
+        ([1002, 1001], "`members` must be a list of one or more extensions."),
+    ],
+)
+def test_a_list_that_is_no_order_of_the_members_is_refused_beside_its_field(of_admin, members, sentence):
+    seen = of_admin.get(GROUP).headers["ETag"]
+    answer = of_admin.change("PUT", f"{GROUP}/members/order", {"members": members})
+    [error] = answer.json["errors"]
+    assert (answer.status_code, error["field"]) == (422, "members")
+    assert error["detail"].startswith(sentence)
+    assert of_admin.get(GROUP).headers["ETag"] == seen
+
+
+def test_the_order_of_another_group_is_not_there(of_admin, of_member):
+    body = {"members": ["1002", "1001"]}
+    assert of_admin.change("PUT", f"{HIDDEN}/members/order", body).status_code == 404
+    assert of_member.change("PUT", f"{GROUP}/members/order", body).status_code == 403
 
 
 def test_what_cannot_be_is_refused_in_the_sentence_of_the_command_line(of_provider, office):
