@@ -1,19 +1,24 @@
 """The report of a group: answered and missed calls by hour and weekday, who answered, and how long callers waited.
 
-Pure over the calls of a period, which ``db.queries.call_search.report_calls`` reads within a limit.
+Pure over the calls of a period. ``db.queries.call_search.report_calls`` reads them within a limit; ``calls_in_pages``
+reads all.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from math import ceil
 
-from fshunt.db.queries.call_search import ReportCall
+from fshunt.db.engine import Store
+from fshunt.db.queries.call_search import Place, Question, ReportCall, next_report_calls
 
 HOURS, WEEKDAYS = range(24), range(7)
+PAGE = 2_000
+"""How many calls are read in one transaction where all are read: some milliseconds."""
+
 QUICKLY_SECONDS = 20
 """The usual measure of service: which part of the calls was answered within so many seconds."""
 
@@ -101,23 +106,58 @@ def report(calls: Iterable[ReportCall], zone: tzinfo | None) -> Report:
     )
 
 
-def hours_of_days(calls: Iterable[ReportCall], zone: tzinfo | None) -> list[HourOfDay]:
-    """Return each hour that has calls, in order of time: what a spreadsheet makes its own figures of."""
-    found: dict[tuple[date, int], list[ReportCall]] = {}
-    for call in calls:
-        if call.answered_at or call.ended_at:
-            at = call.started_at.astimezone(zone)
-            found.setdefault((at.date(), at.hour), []).append(call)
-    return [
-        HourOfDay(
-            day,
-            hour,
-            _counted(these),
-            _at_most(sorted(_waited(call) for call in these if call.answered_at), 0.5),
-            max(_waited(call) for call in these),
-        )
-        for (day, hour), these in sorted(found.items())
-    ]
+def calls_in_pages(store: Store, asked: Question) -> Iterator[list[ReportCall]]:
+    """Give all calls of a question, oldest first, page by page: a transaction for each, and none between two."""
+    for part in reversed(asked.parts):
+        after, is_more = None, True
+        while is_more:
+            with store.reading() as s:
+                page = next_report_calls(s, part, after, PAGE)
+            yield page
+            is_more = len(page) == PAGE
+            after = Place(page[-1].started_at, page[-1].id) if page else None
+
+
+@dataclass(slots=True)
+class HourCounter:
+    """Counts calls by hour and day, as they come, oldest first: it keeps those of one hour, and their times alone.
+
+    Hours are those of a time zone (None: that of this host). One that clocks repeat is one hour.
+    """
+
+    zone: tzinfo | None
+    _hour: tuple[date, int] | None = None
+    _answer_times: list[float] = field(default_factory=list)
+    _missed: int = 0
+    _longest: float = 0.0
+
+    def add(self, calls: Iterable[ReportCall]) -> list[HourOfDay]:
+        """Return the hours that are over with these calls; an hour without calls is none."""
+        over: list[HourOfDay] = []
+        for call in calls:
+            if not (call.answered_at or call.ended_at):
+                continue
+            at = call.started_at.astimezone(self.zone)
+            if (at.date(), at.hour) != self._hour:
+                over += self.rest()
+                self._hour = (at.date(), at.hour)
+            waited = _waited(call)
+            self._longest = max(self._longest, waited)
+            if call.answered_at:
+                self._answer_times.append(waited)
+            else:
+                self._missed += 1
+        return over
+
+    def rest(self) -> list[HourOfDay]:
+        """Return the last hour, when no call comes any more; none without calls."""
+        if self._hour is None:
+            return []
+        day, hour = self._hour
+        counted = Counted(len(self._answer_times), self._missed)
+        made = HourOfDay(day, hour, counted, _at_most(sorted(self._answer_times), 0.5), self._longest)
+        self._hour, self._answer_times, self._missed, self._longest = None, [], 0, 0.0
+        return [made]
 
 
 def _counted(calls: Iterable[ReportCall]) -> Counted:

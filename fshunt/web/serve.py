@@ -21,6 +21,7 @@ from fshunt.settings import Settings, SettingsError
 from fshunt.web.app import is_slow, make_app
 from fshunt.web.database_state import DatabaseState
 from fshunt.web.heartbeat import Heartbeat
+from fshunt.web.http.files import FILE_THREADS
 from fshunt.web.http.server import SLOW_THREADS, THREADS, Options, Server
 from fshunt.web.live.hub import HUB
 
@@ -51,7 +52,8 @@ def serve(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stop.set)
     # One connection for each thread that may need one.
-    store = open_store(settings.database_url, connections=THREADS + SLOW_THREADS + OTHER_THREADS)
+    connections = THREADS + SLOW_THREADS + FILE_THREADS + OTHER_THREADS
+    store = open_store(settings.database_url, connections=connections)
     try:
         app = make_app(settings, store, DatabaseState(settings.database_url))
         server = build(settings, app)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from fshunt.db.queries.call_search import ReportCall
-from fshunt.services.report import Counted, Share, hours_of_days, report
+from fshunt.services.report import Counted, HourCounter, Share, report
 
 MONDAY = datetime(2026, 3, 30, 7, 0, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -52,11 +52,21 @@ def test_a_call_that_still_waits_is_not_counted() -> None:
 
 
 def test_each_hour_of_each_day_has_a_line() -> None:
-    calls = [call(0, 10, "1001"), call(10, 20), call(60, 4, "1001"), call(0, 1, at=MONDAY - timedelta(days=1))]
-    lines = hours_of_days(calls, UTC)
+    counter = HourCounter(UTC)
+    lines = counter.add([call(0, 1, at=MONDAY - timedelta(days=1)), call(0, 10, "1001")])
+    assert len(lines) == 1, "the second hour may have more calls"
+    lines += [*counter.add([call(10, 20), call(60, 4, "1001")]), *counter.rest()]
+    assert counter.rest() == []
     assert [(f"{line.day:%d}", line.hour, line.counted) for line in lines] == [
         ("29", 7, Counted(0, 1)),
         ("30", 7, Counted(1, 1)),
         ("30", 8, Counted(1, 0)),
     ]
     assert [(line.usual_seconds, line.longest_seconds) for line in lines] == [(None, 1), (10, 20), (4, 4)]
+
+
+def test_an_hour_that_clocks_repeat_is_one_line() -> None:
+    autumn = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)  # 2:30 in Berlin, an hour before 2:30
+    counter = HourCounter(BERLIN)
+    lines = counter.add([call(0, 1, at=autumn), call(60, 1, at=autumn), call(120, 1, at=autumn)]) + counter.rest()
+    assert [(line.hour, line.counted) for line in lines] == [(2, Counted(0, 2)), (3, Counted(0, 1))]

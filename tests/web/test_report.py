@@ -11,6 +11,7 @@ from fshunt.db.engine import Store
 from fshunt.db.queries import call_search
 from fshunt.hunting.states import Outcome, Result
 from fshunt.services import groups
+from fshunt.services import report as services_report
 from fshunt.web.pages import report
 from tests.web.calls import Rang, add_call
 from tests.web.people import DOMAIN, OTHER_PILOT, PILOT, Browser
@@ -91,9 +92,38 @@ def test_too_many_calls_are_not_counted_in_silence(admin: Browser, few: Store, m
     for module in (call_search, report):
         monkeypatch.setattr(module, "MAX_REPORTED", 2)
     page = admin.get(REPORT, query={"since": "2026-01-01"}).text
-    assert "Only the newest 2 calls of these days are counted" in page
-    file = admin.get(f"{REPORT}.csv", query={"since": "2026-01-01", "until": "2026-03-31"})
-    assert 'filename="calls-2026-01-01-2026-03-31-newest-2.csv"' in file.headers["Content-Disposition"]
+    assert "Only the newest 2 calls of these days are counted here" in page
+    assert [line["calls"] for line in lines(admin, since="2026-01-01")] == ["1", "1", "1"], "the file has all"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_the_file_is_read_in_pages_also_of_calls_of_one_moment_and_of_an_earlier_number(
+    admin: Browser, few: Store, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(services_report, "PAGE", size)
+    for name in "abc":
+        add_call(few, name, TAKEN, at=datetime(2026, 3, 10, 9, 5, tzinfo=UTC), result=Result.ANSWERED)
+    with few.writing() as s:
+        groups.renumber_group(s, DOMAIN, PILOT, "5300")
+    add_call(few, "other", TAKEN, at=datetime.now(UTC), result=Result.ANSWERED, pilot="5300")
+    answer = admin.get(f"/groups/{DOMAIN}/5300/report.csv", query={"since": "2026-03-01"})
+    found = list(csv.DictReader(answer.text.splitlines()))
+    assert [line["calls"] for line in found[:2]] == ["4", "1"]
+    assert sum(int(line["calls"]) for line in found) == 7
+
+
+def test_no_transaction_is_open_while_a_client_takes_a_part(few: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services_report, "PAGE", 1)
+    taken = 0
+    for _page in services_report.calls_in_pages(few, call_search.Question(DOMAIN, PILOT)):
+        assert few._engine.pool.checkedout() == 0
+        taken += 1
+    assert taken == 4
+
+
+def test_the_answer_to_head_reads_no_call(admin: Browser, few: Store) -> None:
+    answer = admin.client.head(f"{REPORT}.csv")
+    assert (answer.status_code, answer.mimetype, answer.data) == (200, "text/csv", b"")
 
 
 def test_the_report_of_another_group_is_not_there(admin: Browser, member: Browser) -> None:

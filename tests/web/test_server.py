@@ -18,8 +18,10 @@ from fshunt.errors import FshuntError
 from fshunt.process.peers import Peers
 from fshunt.settings import Address, Settings, SettingsError
 from fshunt.web.http import connection as connection_module
+from fshunt.web.http import files as files_module
 from fshunt.web.http import server as server_module
 from fshunt.web.http.connection import MAX_BODY_BYTES, MAX_HEAD_BYTES
+from fshunt.web.http.files import LongFile
 from fshunt.web.http.server import MAX_CONNECTIONS, Server
 from fshunt.web.http.wsgi import Stream
 from fshunt.web.serve import tls_context
@@ -337,6 +339,64 @@ def test_too_many_streams_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "MAX_STREAMS", 1)
     with serving(streamed(Ticks())) as server, open_stream(server):
         assert get(server, "/events").status == 503
+
+
+MEGABYTE = 2**20
+
+
+class Parts:
+    """A file of many parts; it is told which of them is not made, and by which error."""
+
+    def __init__(self, number: int, error: Exception | None = None) -> None:
+        self.number, self.error, self.made = number, error, 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self.made < self.number:
+            self.made += 1
+            yield b"x" * MEGABYTE
+        if self.error is not None:
+            raise self.error
+
+    def __call__(self, environ: dict[str, Any], start: Any) -> Any:
+        start("200 OK", [("Content-Type", "text/csv")])
+        return Stream(LongFile(iter(self))) if environ["PATH_INFO"] == "/events" else [b"page"]
+
+
+def read_to_the_end(sock: socket.socket) -> bytes:
+    """Read chunks until the one that is the last; what was read, where the other side closes before."""
+    found = b""
+    while not found.endswith(b"\r\n0\r\n\r\n") and (some := sock.recv(MEGABYTE)):
+        found += some
+    return found
+
+
+def test_the_parts_of_a_file_are_made_when_its_client_takes_them() -> None:
+    parts = Parts(40)
+    with serving(parts) as server, open_stream(server) as sock:
+        assert get(server).body == b"page"
+        assert parts.made < parts.number
+        assert read_to_the_end(sock).count(b"x") == parts.number * MEGABYTE
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert read_answer(sock).body == b"page"
+
+
+@pytest.mark.parametrize("error", [FshuntError("The database does not answer."), ValueError("surprise")])
+def test_a_file_that_ends_early_looks_cut_off_to_its_client(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    with serving(Parts(1, error)) as server, open_stream(server) as sock:
+        assert not read_to_the_end(sock).endswith(b"0\r\n\r\n")
+        assert not server._files._open
+    assert any(record.name == "fshunt.web.http.files" for record in caplog.records)
+
+
+def test_one_client_has_so_many_files_at_a_time_and_others_still_have_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files_module, "FILES_OF_ONE_CLIENT", 1)
+    with serving(Parts(40)) as server:
+        with open_stream(server):
+            assert get(server, "/events").status == 503
+            assert server._files.begin(LongFile(iter(())), "192.0.2.9")
+            server._files.end("192.0.2.9")
+        until(lambda: not server._files._open, "the file is given up")
+        open_stream(server).close()
 
 
 @pytest.fixture

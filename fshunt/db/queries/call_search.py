@@ -96,6 +96,16 @@ class ReportCall(NamedTuple):
     answered_by: str | None
 
 
+_REPORTED = (
+    CallRecord.id,
+    CallRecord.started_at,
+    CallRecord.answered_at,
+    CallRecord.ended_at,
+    CallRecord.answered_by,
+)
+"""The columns of a ReportCall."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """Calls, newest first, and the place where the search goes on; None: there are no more.
@@ -166,18 +176,18 @@ def missed_by(s: Session, asked: Sequence[Question], extension: str, limit: int)
 
 def report_calls(s: Session, asked: Question) -> list[ReportCall]:
     """Return what a report reads of the calls of a group that began in a time, the newest ``MAX_REPORTED`` at most."""
-    columns = (
-        CallRecord.id,
-        CallRecord.started_at,
-        CallRecord.answered_at,
-        CallRecord.ended_at,
-        CallRecord.answered_by,
-    )
     found: list[ReportCall] = []
     for part in asked.parts:
-        query = select(*columns).where(*_of_group(part)).order_by(*_NEWEST_FIRST)
+        query = select(*_REPORTED).where(*_of_group(part)).order_by(*_NEWEST_FIRST)
         found += [ReportCall(*row) for row in s.execute(query.limit(MAX_REPORTED - len(found)))]
     return found
+
+
+def next_report_calls(s: Session, part: Question, after: Place | None, limit: int) -> list[ReportCall]:
+    """Return the next calls after a place, oldest first, under one number of the group (one of ``asked.parts``)."""
+    conditions = [*_of_group(part), *([_is_later(after)] if after else [])]
+    query = select(*_REPORTED).where(*conditions).order_by(CallRecord.started_at, CallRecord.id).limit(limit)
+    return [ReportCall(*row) for row in s.execute(query)]
 
 
 def _of_group(asked: Question) -> list[ColumnElement[bool]]:
@@ -203,6 +213,11 @@ def _is_behind(place: Place) -> ColumnElement[bool]:
 
 def _reaches(place: Place) -> ColumnElement[bool]:
     same = and_(CallRecord.started_at == place.at, CallRecord.id >= place.id)
+    return and_(CallRecord.started_at >= place.at, or_(CallRecord.started_at > place.at, same))
+
+
+def _is_later(place: Place) -> ColumnElement[bool]:
+    same = and_(CallRecord.started_at == place.at, CallRecord.id > place.id)
     return and_(CallRecord.started_at >= place.at, or_(CallRecord.started_at > place.at, same))
 
 

@@ -24,7 +24,7 @@ class Request(NamedTuple):
 
 
 class EventStream(Protocol):
-    """The body of a response without an end, such as server-sent events.
+    """The body of a response that is not there as a whole, such as server-sent events.
 
     ``chunks`` runs in a greenlet of the event loop: it may wait only by gevent, and must not touch the database.
     ``close`` is called in any case, when the client is gone or the process stops.

@@ -27,6 +27,7 @@ from fshunt.process.peers import Peers
 from fshunt.process.sockets import address_of, listen
 from fshunt.settings import Address, IpNetwork
 from fshunt.web.http.connection import ClientGone, Connection
+from fshunt.web.http.files import Files, LongFile, Sending
 from fshunt.web.http.messages import Refused, Request, Response, plain
 from fshunt.web.http.proxies import Client, client_of
 from fshunt.web.http.workers import Busy, Workers
@@ -70,6 +71,7 @@ class Server:
         self._application, self._options = application, options
         self._quick = Workers(THREADS, WAITING, OF_ONE_CLIENT)
         self._slow = Workers(SLOW_THREADS, SLOW_WAITING, SLOW_OF_ONE_CLIENT)
+        self._files = Files()
         self._server: StreamServer | None = None
         self._connections = Pool()
         self._idle: dict[gevent.Greenlet, str] = {}
@@ -97,6 +99,7 @@ class Server:
         self._connections.kill()
         self._quick.close()
         self._slow.close()
+        self._files.close()
 
     def _serve(self, raw: socket.socket, peer: tuple[Any, ...]) -> None:
         if self._options.peers is not None and peer[0] not in self._options.peers:
@@ -140,7 +143,7 @@ class Server:
         client = client_of(request, peer, scheme, self._options.trusted_proxies)
         response, sent = self._response(request, client), 0
         try:
-            if response.stream is not None:
+            if response.stream is not None and not isinstance(response.stream, Sending):
                 self._streams.add(gevent.getcurrent())
             sent = connection.send(response, close=self._stopping, date=formatdate(usegmt=True))
         finally:
@@ -156,6 +159,8 @@ class Server:
             response = (self._slow if slow else self._quick).run(
                 client.address, partial(call, self._application, environ)
             )
+            if isinstance(response.stream, LongFile):
+                return response._replace(stream=self._files.begin(response.stream, client.address))
         except Busy:
             return _busy()
         if response.stream is None or len(self._streams) < MAX_STREAMS:

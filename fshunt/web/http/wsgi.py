@@ -1,4 +1,4 @@
-"""Calls a WSGI application (PEP 3333) for one request. It runs in a native thread, and its answer is whole."""
+"""Calls a WSGI application (PEP 3333) for one request. It runs in a native thread; its answer is whole, or a stream."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from http import HTTPStatus
 from typing import NamedTuple
@@ -12,15 +13,17 @@ from zoneinfo import ZoneInfo
 from babel import dates
 from flask import Blueprint, Response, make_response, render_template
 
-from fshunt.db.queries.call_search import MAX_REPORTED, question_of, report_calls
+from fshunt.db.queries.call_search import MAX_REPORTED, ReportCall, question_of, report_calls
 from fshunt.hunting.group import Group
 from fshunt.services import rights
-from fshunt.services.report import Counted, hours_of_days, report
+from fshunt.services.report import Counted, HourCounter, HourOfDay, calls_in_pages, report
 from fshunt.services.rights import Action
 from fshunt.web import times
 from fshunt.web.days import day, midnight
+from fshunt.web.files import file_response
 from fshunt.web.forms import DaysForm
 from fshunt.web.languages import format_locale
+from fshunt.web.parts import parts
 from fshunt.web.signed_in import access, for_signed_in, reading
 
 pages = Blueprint("report", __name__, url_prefix="/groups/<domain>/<pilot>")
@@ -87,21 +90,30 @@ def table(domain: str, pilot: str) -> Response:
     zone, (first, last) = zone_of(group), form.days(_today(group))
     with reading() as s:
         asked = question_of(s, group, since=midnight(first, zone), until=midnight(last + timedelta(1), zone))
-        calls = report_calls(s, asked)
-    written = io.StringIO(newline="")
-    lines = csv.writer(written)
-    lines.writerow(COLUMNS)
-    for each in hours_of_days(calls, zone):
-        usual = "" if each.usual_seconds is None else f"{each.usual_seconds:.1f}"
-        counted = each.counted
-        lines.writerow(
-            [each.day, each.hour, counted.total, counted.answered, counted.missed, usual, f"{each.longest_seconds:.1f}"]
-        )
-    part = f"-newest-{MAX_REPORTED}" if len(calls) == MAX_REPORTED else ""
-    answer = make_response(written.getvalue())
-    answer.headers["Content-Type"] = "text/csv; charset=utf-8"
-    answer.headers["Content-Disposition"] = f'attachment; filename="calls-{first}-{last}{part}.csv"'
+    answer = file_response(_csv(calls_in_pages(parts().store, asked), zone), "text/csv; charset=utf-8")
+    answer.headers["Content-Disposition"] = f'attachment; filename="calls-{first}-{last}.csv"'
     return answer
+
+
+def _csv(calls: Iterator[list[ReportCall]], zone: tzinfo | None) -> Iterator[bytes]:
+    """Give the file in parts, one for each page of calls."""
+    counter = HourCounter(zone)
+    yield _lines([COLUMNS])
+    for page in calls:
+        yield _lines(map(_line, counter.add(page)))
+    yield _lines(map(_line, counter.rest()))
+
+
+def _line(each: HourOfDay) -> Sequence[object]:
+    usual = "" if each.usual_seconds is None else f"{each.usual_seconds:.1f}"
+    counted = each.counted
+    return (each.day, each.hour, counted.total, counted.answered, counted.missed, usual, f"{each.longest_seconds:.1f}")
+
+
+def _lines(rows: Iterable[Sequence[object]]) -> bytes:
+    written = io.StringIO(newline="")
+    csv.writer(written).writerows(rows)
+    return written.getvalue().encode()
 
 
 def zone_of(group: Group) -> tzinfo | None:
