@@ -62,6 +62,12 @@ class App:
         """Whether a list is asked for as lines of values, which are whole."""
         return self.format in output.SEPARATORS
 
+    def settle_format(self) -> None:
+        """Take `--json` and `--format` together; raises UsageError if they contradict each other."""
+        if self.as_json and self.format not in (None, "json"):
+            raise UsageError(f"Use only one of --json and --format {self.format}.")
+        self.as_json = self.as_json or self.format == "json"
+
     def show_list(
         self,
         kind: str,
@@ -73,9 +79,7 @@ class App:
         wide: bool = False,
     ) -> None:
         """Print a list in the form of `--format`; ``empty`` is the sentence for a page without any rows."""
-        if self.as_json and self.format not in (None, "json"):
-            raise UsageError(f"Use only one of --json and --format {self.format}.")
-        self.as_json = self.as_json or self.format == "json"
+        self.settle_format()
 
         def page() -> None:
             found = rows()

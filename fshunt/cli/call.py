@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,17 +13,25 @@ from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import ListCommand, NounGroup, pass_app
 from fshunt.cli.confirm import confirm, yes_option
+from fshunt.cli.following import Lines, follow, watched_by
 from fshunt.cli.output import Column
 from fshunt.cli.times import parse_since
 from fshunt.errors import UsageError
+from fshunt.hunting.states import Result
 
 if TYPE_CHECKING:
+    from sqlalchemy import Row
+    from sqlalchemy.orm import Session
+
     from fshunt.db.models import CallRecord
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100_000
 SHORTEST_AGE = timedelta(days=1)
 """Of calls that are removed: younger ones may be asked for today, and `fshunt status` counts them."""
+
+MAX_OPEN = 100
+"""Calls that may go on among the last ones that have ended."""
 
 MAX_RESULT_CHARS = 100
 """Of a reason in the list; the page of the call has all of it."""
@@ -62,9 +71,13 @@ def call() -> None:
 )
 @click.option("--failed", is_flag=True, help="Only hunts that failed, with their reason.")
 @click.option("--wide", is_flag=True, help="Show all columns on any terminal, and whole uuids.")
+@click.option("--follow", "-f", "follows", is_flag=True, help="Print calls as they end, until Ctrl-C.")
 @pass_app
-def list_(app: App, pilot: str | None, since: str | None, limit: int, failed: bool, wide: bool) -> None:
+def list_(app: App, pilot: str | None, since: str | None, limit: int, failed: bool, wide: bool, follows: bool) -> None:
     """List calls, the newest first.
+
+    With --follow: the last calls that have ended, and below them each further one when it ends; --json then prints one
+    document a line. `fshunt events --follow` shows how calls go on meanwhile.
 
     With PILOT: the calls of that group, also under the numbers that it had before. Where no group has PILOT: the calls
     to that number. `call show` takes the uuids as they are here. Without --domain and the setting `default_domain`:
@@ -72,13 +85,17 @@ def list_(app: App, pilot: str | None, since: str | None, limit: int, failed: bo
     """
     start = parse_since(since, datetime.now(UTC)) if since is not None else None
     domain = app.given_domain or app.settings.default_domain
+    ended = _Ended(app, pilot, limit, failed=failed, wide=wide) if follows else None
     with app.store.reading() as session:
-        found = late.calls.list_calls_of_group(session, domain, pilot, start, limit, failed=failed)
+        asked = limit + MAX_OPEN if follows else limit
+        found = late.calls.list_calls_of_group(session, domain, pilot, start, asked, failed=failed)
         if not found and (pilot or app.given_domain):
             late.calls.check_known(session, domain, pilot)
-        uuids = [record.uuid for record in found]
-        whole = wide or app.separated
-        shown = dict(zip(uuids, uuids, strict=True)) if whole else late.call_story.short_uuids(session, uuids)
+        shown = _uuids(session, found, whole=wide or app.separated)
+        if ended is not None:
+            ended.begin(session, found)
+    if ended is not None:
+        follow(ended.look)
 
     app.show_list(
         "calls",
@@ -90,7 +107,45 @@ def list_(app: App, pilot: str | None, since: str | None, limit: int, failed: bo
     )
 
 
-def _row(record: CallRecord, uuid: str) -> tuple[str, ...]:
+class _Ended:
+    """Prints the calls that have ended, and each further one."""
+
+    def __init__(self, app: App, pilot: str | None, limit: int, *, failed: bool, wide: bool) -> None:
+        self._app, self._limit, self._failed, self._whole = app, limit, failed, wide or app.separated
+        self._places, self._feed = watched_by(app, pilot), late.call_feed.CallFeed()
+        self._lines = Lines(app, "call", COLUMNS, wide=wide)
+        self._told: set[tuple[str, str | None]] = set()
+        """A record that was closed by a guess, and is corrected, is told again."""
+
+    def begin(self, session: Session, newest_first: Sequence[CallRecord]) -> None:
+        self._new(session)
+        ended = [record for record in newest_first if record.ended_at is not None][: self._limit]
+        self._print(session, ended[::-1])
+
+    def look(self) -> None:
+        with self._app.store.reading() as session:
+            new = self._new(session)
+            self._print(session, [each for each in new if not self._failed or each.result == Result.FAILED])
+
+    def _new(self, session: Session) -> list[Row[Any]]:
+        calls = self._feed.read(session, self._places, datetime.now(UTC))
+        over = {(call.record.id, call.record.result): call.record for call in calls if call.record and not call.open}
+        new = [record for key, record in over.items() if key not in self._told]
+        self._told = set(over)
+        return new
+
+    def _print(self, session: Session, records: Sequence[CallRecord | Row[Any]]) -> None:
+        shown = _uuids(session, records, whole=self._whole)
+        self._lines.add(map(late.serialize.call_json, records), [_row(each, shown[each.uuid]) for each in records])
+
+
+def _uuids(session: Session, records: Sequence[CallRecord | Row[Any]], *, whole: bool) -> dict[str, str]:
+    """Return each uuid as it is shown."""
+    uuids = [record.uuid for record in records]
+    return dict(zip(uuids, uuids, strict=True)) if whole else late.call_story.short_uuids(session, uuids)
+
+
+def _row(record: CallRecord | Row[Any], uuid: str) -> tuple[str, ...]:
     ended = record.ended_at
     seconds = "" if ended is None else f"{(ended - record.started_at).total_seconds():.0f}"
     started = output.local(record.started_at)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
     from fshunt.services.audit import Change
 
+DONE = {"add": "added", "set": "set", "move": "moved", "remove": "removed"}
+TELLING = ("name", "members", "position", "role", "reason", "until", "user", "scopes", "expires_at", "caller")
+"""What is shown of something that was added or removed; the JSON has all."""
+
 
 def made_in(session: Session) -> Change | None:
     """Return the change that was made in a transaction; None: it has changed nothing."""
@@ -60,3 +64,36 @@ def _moment(text: str) -> str:
         return output.local(datetime.fromisoformat(text))
     except ValueError:
         return text
+
+
+def who(change: Change) -> str:
+    """Return who made a change, and by which entrance."""
+    if change.entrance is late.audit.Entrance.DAEMON:
+        return change.actor
+    where = change.entrance.value.replace("-", " ")
+    return f"{change.actor} ({', '.join(filter(None, (where, change.address)))})"
+
+
+def what(change: Change) -> str:
+    """Return what was changed."""
+    of_group = f" of {change.pilot}" if change.pilot not in (None, change.key) else ""
+    of_domain = f" of {change.domain}" if change.domain and not of_group else ""
+    return f"{change.subject.value} {change.key}{of_group}{of_domain} {DONE[change.action]}"
+
+
+def values(change: Change) -> str:
+    """Return the values of a change, before and after."""
+    if change.before is not None and change.after is not None:
+        return ", ".join(f"{name} {before} -> {after}" for name, before, after in differences(change))
+    whole: Mapping[str, Any] = change.after or change.before or {}
+    return ", ".join(f"{field_words(name)} {value_words(whole[name])}" for name in TELLING if whole.get(name))
+
+
+def colon(words: str) -> str:
+    """Return words behind a colon; of none nothing."""
+    return f": {words}" if words else ""
+
+
+def told(change: Change) -> str:
+    """Return a change in one sentence: what was changed, to what, and who did it."""
+    return f"{what(change)}{colon(values(change))}, by {who(change)}"

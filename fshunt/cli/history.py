@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import ListCommand, NounCommand, pass_app
-from fshunt.cli.change_words import differences, field_words, value_words
+from fshunt.cli.change_words import colon, values, what, who
 
 if TYPE_CHECKING:
     from fshunt.services.audit import Change
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 10_000
 TITLES = ("change", "when", "who", "what", "values")
-
-DONE = {"add": "added", "set": "set", "move": "moved", "remove": "removed"}
-TELLING = ("name", "members", "position", "role", "reason", "until", "user", "scopes", "expires_at", "caller")
-"""What is shown of something that was added or removed; the JSON has all."""
 
 
 @click.command("history", cls=ListCommand, example="fshunt history 5000 --limit 50")
@@ -75,7 +70,7 @@ def undo(app: App, change: int) -> None:
         made = late.undo.undo(session, change, shared_members=app.settings.shared_members)
 
     def page() -> None:
-        output.say(f"Change {change} is undone by change {made.id}: {_what(made)}{_colon(_values(made))}.")
+        output.say(f"Change {change} is undone by change {made.id}: {what(made)}{colon(values(made))}.")
 
     app.show("change", lambda: late.serialize.change_json(made), page)
 
@@ -83,28 +78,4 @@ def undo(app: App, change: int) -> None:
 def _row(change: Change) -> tuple[str, ...]:
     note = f" (undone by {change.undone_by})" if change.undone_by else ""
     note = f" (undoes {change.undoes}){note}" if change.undoes else note
-    return str(change.id), output.local(change.at), _who(change), f"{_what(change)}{note}", _values(change)
-
-
-def _who(change: Change) -> str:
-    if change.entrance is late.audit.Entrance.DAEMON:
-        return change.actor
-    where = change.entrance.value.replace("-", " ")
-    return f"{change.actor} ({', '.join(filter(None, (where, change.address)))})"
-
-
-def _what(change: Change) -> str:
-    of_group = f" of {change.pilot}" if change.pilot not in (None, change.key) else ""
-    of_domain = f" of {change.domain}" if change.domain and not of_group else ""
-    return f"{change.subject.value} {change.key}{of_group}{of_domain} {DONE[change.action]}"
-
-
-def _values(change: Change) -> str:
-    if change.before is not None and change.after is not None:
-        return ", ".join(f"{name} {before} -> {after}" for name, before, after in differences(change))
-    whole: Mapping[str, Any] = change.after or change.before or {}
-    return ", ".join(f"{field_words(name)} {value_words(whole[name])}" for name in TELLING if whole.get(name))
-
-
-def _colon(words: str) -> str:
-    return f": {words}" if words else ""
+    return str(change.id), output.local(change.at), who(change), f"{what(change)}{note}", values(change)

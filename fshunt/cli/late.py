@@ -26,15 +26,19 @@ if TYPE_CHECKING:
     from fshunt.services import accounts as accounts
     from fshunt.services import audit as audit
     from fshunt.services import boards as boards
+    from fshunt.services import call_feed as call_feed
     from fshunt.services import call_story as call_story
     from fshunt.services import cluster_health as cluster_health
     from fshunt.services import destination_checks as destination_checks
+    from fshunt.services import event_feed as event_feed
+    from fshunt.services import events as events
     from fshunt.services import first_calls as first_calls
     from fshunt.services import forecast as forecast
     from fshunt.services import groups as groups
     from fshunt.services import holiday_file as holiday_file
     from fshunt.services import hours as hours
     from fshunt.services import limits as limits
+    from fshunt.services import live as live
     from fshunt.services import member_states as member_states
     from fshunt.services import members as members
     from fshunt.services import passwords as passwords

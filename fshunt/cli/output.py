@@ -57,6 +57,12 @@ def say(text: str = "", **style: Any) -> None:
     _line(sys.stdout, text, **style)
 
 
+def say_lines(text: str) -> None:
+    """Print lines; the line feeds between them are ours."""
+    for line in text.split("\n"):
+        say(line)
+
+
 def warn(text: str) -> None:
     """Print a warning on stderr, in yellow where there is a terminal."""
     _line(sys.stderr, f"Warning: {text}", fg="yellow")
@@ -124,16 +130,19 @@ def table(columns: Sequence[Column | str], rows: Sequence[TableRow], *, wide: bo
             click.echo(line)
         return
     width = shutil.get_terminal_size().columns
-    kept = list(range(len(shown))) if wide else _fitting(shown, cells, width)
+    kept = list(range(len(shown))) if wide else fitting(shown, _needs(shown, cells), width, RULED_GAP)
     _ruled([shown[at].title for at in kept], [[row[at] for at in kept] for row in cells], None if wide else width)
 
 
-def _fitting(columns: Sequence[Column], rows: Sequence[TableRow], width: int) -> list[int]:
-    """The places of the columns that a terminal has room for."""
-    needs = [max(len(row[at]) for row in [[column.title for column in columns], *rows]) for at in range(len(columns))]
+def _needs(columns: Sequence[Column], rows: Sequence[TableRow]) -> list[int]:
+    return [max(len(row[at]) for row in [[column.title for column in columns], *rows]) for at in range(len(columns))]
+
+
+def fitting(columns: Sequence[Column], needs: Sequence[int], width: int, gap: int) -> list[int]:
+    """Return the places of the columns that a terminal has room for; ``needs`` are the characters of each."""
     needs = [min(need, MAX_UNWRAPPED) if column.wraps else need for need, column in zip(needs, columns, strict=True)]
     kept = list(range(len(columns)))
-    while sum(needs[at] + RULED_GAP for at in kept) - RULED_GAP > width:
+    while sum(needs[at] + gap for at in kept) - gap > width:
         last = max(kept, key=lambda at: columns[at].drop)
         if not columns[last].drop:
             break

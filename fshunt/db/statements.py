@@ -104,8 +104,8 @@ def insert_once(dialect: str, model: type[Base]) -> Executable:
     return insert_for(dialect, model).on_conflict_do_nothing(index_elements=["id"])
 
 
-def in_parts(named: Iterable[T]) -> Iterator[list[T]]:
+def in_parts(named: Iterable[T], size: int = NAMES_A_STATEMENT) -> Iterator[list[T]]:
     """Yield the named rows in parts that fit one statement."""
     names = list(named)
-    for start in range(0, len(names), NAMES_A_STATEMENT):
-        yield names[start : start + NAMES_A_STATEMENT]
+    for start in range(0, len(names), size):
+        yield names[start : start + size]

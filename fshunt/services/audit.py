@@ -225,9 +225,10 @@ def history(
     key: str | None = None,
     actor: str | None = None,
     before_id: int | None = None,
+    after_id: int = 0,
     limit: int = LIMIT,
 ) -> list[Change]:
-    """Return changes, the newest first; of the next page, ``before_id`` is the last one's id.
+    """Return changes, the newest first; of the next page, ``before_id`` is the last one's id. ``after_id``: newer ones.
 
     With ``pilot`` (and ``domain``): those of this group, also under an earlier number, of its members, and the blocks
     of these; and those of groups that had the number before. ``group_ids`` leaves out what is not of these groups.
@@ -236,7 +237,7 @@ def history(
     which = changes.Filter(
         domain=domain, pilot=pilot, group_id=group_id, group_ids=group_ids, subject=subject, key=key, actor=actor
     )
-    return [_change(row) for row in changes.page(s, which, before_id=before_id, limit=limit)]
+    return [_change(row) for row in changes.page(s, which, before_id=before_id, limit=limit, after_id=after_id)]
 
 
 def _change(row: Any) -> Change:

@@ -39,6 +39,8 @@ class CallNow:
     changed_at: datetime
     open: bool
     value: dict[str, Any]
+    record: Row[Any] | None = None
+    """The row of which it was made."""
 
 
 class CallFeed:
@@ -46,8 +48,6 @@ class CallFeed:
 
     def __init__(self) -> None:
         self._known: dict[str, CallNow] = {}
-        self._rows: dict[str, Row[Any]] = {}
-        """What ``_known`` was made of: to compare two rows takes much less than to make a document of each."""
         self._number = 0
         self._whole: tuple[Collection[Place], datetime] | None = None
         """Of which groups all calls were read last, and when."""
@@ -58,19 +58,22 @@ class CallFeed:
         return self._number
 
     def read(self, s: Session, places: Collection[Place], at: datetime) -> list[CallNow]:
-        """Read the calls of groups and return all that are remembered, those that have changed last at the end."""
-        going_on = [call_id for call_id, call in self._known.items() if call.open and call.place in places]
+        """Read the calls of groups and return all that are remembered, those that have changed last at the end.
+
+        A place without a pilot is a whole domain; one without either is all calls.
+        """
+        going_on = [call_id for call_id, call in self._known.items() if call.open and _is_in(call, places)]
         since = at - (KEPT if self._begins_whole_look(places, at) else LATELY)
         found = calls_since(s, places, since, MAX_CALLS, going_on) if places else []
         for row in sorted(found, key=lambda row: (row.started_at, row.id)):
-            if self._rows.get(row.id) != row:
+            before = self._known.get(row.id)  # to compare two rows takes much less than to make a document of each
+            if before is None or before.record != row:
                 self._change(row)
         self._known = {
             call_id: call
             for call_id, call in self._known.items()
-            if call.place in places and (call.open or call.changed_at >= at - KEPT)
+            if _is_in(call, places) and (call.open or call.changed_at >= at - KEPT)
         }
-        self._rows = {call_id: self._rows[call_id] for call_id in self._known}
         return sorted(self._known.values(), key=lambda call: call.number)
 
     def _begins_whole_look(self, places: Collection[Place], at: datetime) -> bool:
@@ -82,7 +85,10 @@ class CallFeed:
     def _change(self, row: Row[Any]) -> None:
         self._number += 1
         changed_at = max(each for each in (row.started_at, row.answered_at, row.ended_at) if each is not None)
-        self._rows[row.id] = row
         self._known[row.id] = CallNow(
-            self._number, (row.domain, row.pilot), changed_at, row.ended_at is None, call_json(row)
+            self._number, (row.domain, row.pilot), changed_at, row.ended_at is None, call_json(row), row
         )
+
+
+def _is_in(call: CallNow, places: Collection[Place]) -> bool:
+    return call.place in places or (call.place[0], "") in places or ("", "") in places

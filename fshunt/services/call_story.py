@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import CallRecord, OfferRecord, SkipRecord
@@ -97,7 +98,7 @@ def _short_uuid(s: Session, uuid: str) -> str:
     return uuid[:length]
 
 
-def caller_words(record: CallRecord) -> str:
+def caller_words(record: CallRecord | Row[Any]) -> str:
     """Return the caller's number, and the name if it differs."""
     number, name = record.caller_number or "", record.caller_name or ""
     if not name or name == number:
@@ -105,7 +106,7 @@ def caller_words(record: CallRecord) -> str:
     return f"{name} <{number}>"
 
 
-def result_words(record: CallRecord) -> str:
+def result_words(record: CallRecord | Row[Any]) -> str:
     """Return how the call ended, and with whom."""
     if record.result is None:
         return "in progress"
@@ -161,7 +162,7 @@ def _words(step: OfferRecord | SkipRecord) -> str:
     return skip_words(step) if isinstance(step, SkipRecord) else offer_words(step)
 
 
-def skip_words(skip: SkipRecord) -> str:
+def skip_words(skip: SkipRecord | Row[Any]) -> str:
     """Return who was skipped and why."""
     if skip.reason in list(SkipReason):
         why = words_of(SkipReason(skip.reason), skip.detail)
@@ -170,17 +171,25 @@ def skip_words(skip: SkipRecord) -> str:
     return f"{skip.extension} skipped: {why} ({skip.reason})"
 
 
-def offer_words(offer: OfferRecord) -> str:
+def ringing_words(offer: OfferRecord | Row[Any]) -> str:
+    """Return who rings, and for how long."""
+    return f"{offer.extension} rings{_phones(offer)}, for up to {offer.ring_seconds:g} s"
+
+
+def offer_words(offer: OfferRecord | Row[Any]) -> str:
     """Return who rang, for how long, and how that ended."""
-    phones = "" if offer.phones == 1 else f" on {offer.phones} phones"
     if offer.outcome is None or offer.ended_at is None:
-        return f"{offer.extension} rings{phones}, for up to {offer.ring_seconds:g} s"
+        return ringing_words(offer)
     words = OUTCOME_WORDS[Outcome(offer.outcome)] if offer.outcome in list(Outcome) else offer.outcome
     rang = (offer.ended_at - offer.started_at).total_seconds()
     notes = ", ".join(note for note in _notes(offer) if note)
-    return f"{offer.extension} rang{phones}: {words} after {rang:.1f} of {offer.ring_seconds:g} s ({notes})"
+    return f"{offer.extension} rang{_phones(offer)}: {words} after {rang:.1f} of {offer.ring_seconds:g} s ({notes})"
 
 
-def _notes(offer: OfferRecord) -> tuple[str, ...]:
+def _phones(offer: OfferRecord | Row[Any]) -> str:
+    return "" if offer.phones == 1 else f" on {offer.phones} phones"
+
+
+def _notes(offer: OfferRecord | Row[Any]) -> tuple[str, ...]:
     sip = f"SIP {offer.sip_code}" if offer.sip_code else ""
     return offer.outcome or "", sip, offer.cause or "", offer.detail or ""

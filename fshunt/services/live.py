@@ -22,7 +22,7 @@ from fshunt.db.queries.calls import list_calls
 from fshunt.db.queries.claimed_members import ClaimedMember, claimed_members
 from fshunt.db.queries.groups import load_groups
 from fshunt.db.queries.hunts import LoadedGroup
-from fshunt.db.queries.live import Beat, LiveRow, Watched
+from fshunt.db.queries.live import Beat, LiveRow, Watched, group_places
 from fshunt.db.queries.member_status import blocked_since
 from fshunt.db.queries.queue import QueuedCaller, queued_in
 from fshunt.hunting.availability import MemberState
@@ -48,7 +48,35 @@ FIRST_RENEWALS = 2
 
 NOBODY_WATCHES = "No daemon says what a switch sees: states are those in the database only."
 
-__all__ = ["LOOK_SECONDS", "NOBODY_WATCHES", "RENEW_SECONDS", "LiveGroup", "LiveState", "LiveView", "Watched", "watch"]
+__all__ = [
+    "LOOK_SECONDS",
+    "NOBODY_WATCHES",
+    "RENEW_SECONDS",
+    "LiveGroup",
+    "LiveState",
+    "LiveView",
+    "Looking",
+    "Watched",
+    "group_places",
+    "watch",
+]
+
+
+class Looking:
+    """Says that somebody looks, as often as the daemons need to hear it."""
+
+    def __init__(self, store: Store, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._store, self._monotonic = store, monotonic
+        self._said_at = float("-inf")
+        self._said: frozenset[tuple[str, str]] = frozenset()
+
+    def say(self, watched: frozenset[tuple[str, str]]) -> None:
+        """Say it of these (domain and pilot, as ``Watched`` has them), unless that was done lately."""
+        now = self._monotonic()
+        if watched and (now - self._said_at >= RENEW_SECONDS or not watched <= self._said):
+            with self._store.writing() as s:
+                watch(s, [Watched(*each) for each in watched])
+            self._said_at, self._said = now, watched
 
 
 def watch(s: Session, watched: Iterable[Watched]) -> None:

@@ -13,7 +13,7 @@ from fshunt.errors import DatabaseError
 from fshunt.services.board_figures import BoardFeed, BoardNow
 from fshunt.services.call_feed import CallFeed, CallNow, Place
 from fshunt.services.forecast import forecast_json, next_caller
-from fshunt.services.live import NOBODY_WATCHES, RENEW_SECONDS, LiveGroup, LiveState, LiveView, Watched, watch
+from fshunt.services.live import NOBODY_WATCHES, LiveGroup, LiveState, LiveView, Looking, Watched
 from fshunt.services.serialize import SCHEMA, member_json, member_state_json, utc
 from fshunt.services.sign_in import limits_of
 from fshunt.services.watchers import CredentialKind, Wish, allowed_places
@@ -67,8 +67,8 @@ class LiveFeed:
         self._view, self._calls = LiveView(store, monotonic, now), CallFeed()
         self._boards = BoardFeed()
         self._numbers = 0
-        self._checked_at = self._renewed_at = float("-inf")
-        self._watched: frozenset[Place] = frozenset()
+        self._checked_at = float("-inf")
+        self._looking = Looking(store, monotonic)
         self._last = Look(LiveState(now(), None))
 
     def look(self, wishes: Collection[Wish]) -> Look:
@@ -87,7 +87,7 @@ class LiveFeed:
             places = self._check(wishes)
             self._checked_at = now
         seen = frozenset(place for wish, theirs in places.items() if wish in wishes for place in theirs)
-        self._renew(seen, now)
+        self._looking.say(seen)
         state = self._view.look([Watched(*place) for place in seen])
         with self._store.reading() as s:
             before = self._calls.number
@@ -105,13 +105,6 @@ class LiveFeed:
     def _check(self, wishes: Collection[Wish]) -> dict[Wish, frozenset[Place]]:
         with self._store.reading() as s:
             return allowed_places(s, wishes, limits_of(self._settings), self._now())
-
-    def _renew(self, seen: frozenset[Place], now: float) -> None:
-        """Tell the daemons that somebody looks."""
-        if seen and (now - self._renewed_at >= RENEW_SECONDS or not seen <= self._watched):
-            with self._store.writing() as s:
-                watch(s, [Watched(*place) for place in seen])
-            self._renewed_at, self._watched = now, seen
 
     def _group(self, place: Place, state: LiveState, now: float) -> GroupNow:
         live, before = state.groups[place], self._last.groups.get(place)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fshunt.services.accounts import Invitation
     from fshunt.services.audit import Change
     from fshunt.services.boards import Board
+    from fshunt.services.events import Event
     from fshunt.services.groups import GroupDetails
     from fshunt.services.hours import Imported
     from fshunt.services.member_states import StateOfMember
@@ -248,6 +249,16 @@ def invitation_json(invitation: Invitation, web_address: str) -> dict[str, Any]:
 def call_json(record: CallRecord | Row[Any]) -> dict[str, Any]:
     """Return a call without its offers and skips."""
     return _picked(record, CALL_KEYS)
+
+
+EVENT_KEYS = ("at", "domain", "pilot", "call", "caller_number", "caller_name", "member", "outcome")
+
+
+def event_json(event: Event, message: str) -> dict[str, Any]:
+    """Return an event, with its message; ``change`` is the number of the change that it is."""
+    change = None if event.change is None else event.change.id
+    picked = _picked(event, EVENT_KEYS)
+    return {"at": picked.pop("at"), "event": event.name.value} | picked | {"change": change, "message": message}
 
 
 def pruned_json(before: datetime, removed: int) -> dict[str, Any]:

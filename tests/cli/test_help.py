@@ -20,7 +20,7 @@ db upgrade, db check, group add, group list, group show, group set, group hours,
 group enable, group disable, group renumber, group next, group remove,
 holiday add, holiday list, holiday remove, holiday import,
 member add, member list, member remove, member move, member order, member set, member enable, member disable,
-member block, member unblock, call list, call show, call prune, history, undo,
+member block, member unblock, call list, call show, call prune, events, history, undo,
 user add, user list, user passwd, user invite, user grant, user revoke, user enable, user disable, user remove,
 token add, token list, token revoke, board add, board list, board revoke,
 dialplan, serve, web, status, config check, files, demo
@@ -58,7 +58,9 @@ def test_the_options_are_the_promised_ones():
     assert options(LEAVES["fshunt group closed"]) == {"--until", "--for", "--off"} | common
     assert options(LEAVES["fshunt group hours"]) == {"--clear", "--time-zone"} | common
     assert options(LEAVES["fshunt holiday add"]) == {"--hours", "--time-zone"} | common
-    assert options(LEAVES["fshunt call list"]) == {"--since", "--limit", "--failed", "--wide", "--format"} | common
+    follows = {"--limit", "--format", "--follow", "-f"} | common
+    assert options(LEAVES["fshunt call list"]) == {"--since", "--failed", "--wide"} | follows
+    assert options(LEAVES["fshunt events"]) == follows
     assert options(LEAVES["fshunt dialplan"]) == {"--out", "--reload"} | common
     assert options(LEAVES["fshunt files"]) == {"--to", "--program"} | common
     assert options(LEAVES["fshunt serve"]) == {"--listen"} | serving

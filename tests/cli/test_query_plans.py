@@ -15,8 +15,10 @@ from sqlalchemy import Engine, event, make_url
 
 from fshunt.db.engine import open_engine
 from fshunt.db.queries import call_search, changes, groups, takeover
+from fshunt.db.queries.live import Watched
 from fshunt.db.queries.prune import prune_some
 from fshunt.services import audit
+from fshunt.services.event_feed import EventFeed
 from tests.support.many_calls import OTHER_DOMAIN, fill
 
 RECORDS = ("calls", "offers", "skips", "changes")
@@ -49,6 +51,9 @@ COMMANDS = [
     ("group", "set", "5000", "--name", "Shop"),
     ("group", "renumber", "5000", "5001"),
     ("group", "remove", "5001", "--yes"),
+    ("events",),
+    ("events", "5003"),
+    ("events", "--domain", OTHER_DOMAIN),
     ("history",),
     ("history", "5000"),
     ("history", "--domain", OTHER_DOMAIN),
@@ -148,6 +153,10 @@ def test_no_command_and_no_daemon_reads_all_calls(office, engine, store, monkeyp
             changes.prune_some(s, now - timedelta(days=5), 20)
         with store.reading() as s:
             audit.history(s, group_ids={1, 2, 3})
+            for watched in (Watched(), Watched(OTHER_DOMAIN), Watched(OTHER_DOMAIN, "5003")):
+                feed = EventFeed([watched])
+                feed.begin(s, 20, now)
+                feed.look(s, now)
             audit.history(s, group_ids={1}, domain="pbx.test", pilot="5000", before_id=20_000)
             audit.history(s, domain="pbx.test", subject=audit.Subject.BLOCK, key="1001")
     for statement, parameters in said:

@@ -115,9 +115,11 @@ def mark_undone(s: Session, change_id: int, by: int) -> None:
     run(s, _MARK_UNDONE, {"undone": change_id, "by": by})
 
 
-def page(s: Session, which: Filter, *, before_id: int | None, limit: int) -> list[Any]:
-    """Return the newest changes, newest first; those before ``before_id`` where it is given."""
+def page(s: Session, which: Filter, *, before_id: int | None, limit: int, after_id: int = 0) -> list[Any]:
+    """Return the newest changes, newest first; those before ``before_id`` where it is given, and after ``after_id``."""
     query = select(CHANGES).where(*_conditions(which)).order_by(CHANGES.c.id.desc()).limit(limit)
+    if after_id:
+        query = query.where(CHANGES.c.id > after_id)
     return list(run(s, query if before_id is None else query.where(CHANGES.c.id < before_id), {}))
 
 
