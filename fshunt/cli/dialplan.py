@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -15,7 +15,7 @@ from fshunt.cli import late, output
 from fshunt.cli.app import App
 from fshunt.cli.base import NounCommand, pass_app
 from fshunt.errors import FshuntError, UsageError
-from fshunt.freeswitch.dialplan import write_dialplan
+from fshunt.freeswitch.dialplan import write_dialplan, write_table_dialplan
 from fshunt.hunting.group import Group
 from fshunt.settings import Settings, WatchedSwitch
 
@@ -32,24 +32,61 @@ FILE_MODE = 0o644
     metavar="FILE",
     help="File to write. Without it: standard output.",
 )
+@click.option(
+    "--table",
+    is_flag=True,
+    help="Write one extension for all pilots, which it finds in a table in FreeSWITCH (mod_db) that the daemon keeps.",
+)
 @click.option("--reload", is_flag=True, help="Have each [[switch]] load it: `reloadxml`. Calls go on.")
 @pass_app
-def dialplan(app: App, out: Path | None, reload: bool) -> None:
+def dialplan(app: App, out: Path | None, table: bool, reload: bool) -> None:
     """Write FreeSWITCH's dialplan for the pilots of the database.
 
     For each group: `socket` actions to the setting `controllers`, two, and more for a caller whose daemons restart one
     after the other, then voicemail in the group's own box, so that no caller is dropped while no daemon runs. Put the
     file into a dialplan context and have FreeSWITCH load it by --reload or `fs_cli -x reloadxml`. It is written beside
-    and renamed: there is never a part of it. Write it again when groups are added, renumbered or removed, or their
-    boxes change. Without --domain and the setting `default_domain`: the pilots of all domains.
+    and renamed: there is never a part of it. Without --domain and the setting `default_domain`: the pilots of all
+    domains.
+
+    Without --table, write it again when groups are added, renumbered or removed, or their boxes change. With --table it
+    need not be written again, and --reload also brings the table up to date, as a daemon that watches the switch does
+    by itself.
     """
-    settings = app.settings
     if reload:
-        _check_can_reload(settings, out)
+        _check_can_reload(app.settings, out, table)
+    written = _with_table(app) if table else _with_pilots(app)
+    if out is not None:
+        write_whole(out, written.text)
+    loaded = []
+    if reload:
+        loaded = _load(app.settings.switch, out)
+        written.after_load()
+
+    def page() -> None:
+        if out is not None:
+            output.say(f"Wrote the dialplan of {written.what} to {out}.")
+        elif not reload:
+            click.echo(written.text, nl=not written.text.endswith("\n"))
+        if loaded:
+            output.say(f"FreeSWITCH has loaded it: {', '.join(loaded)}.")
+
+    app.show("dialplan", lambda: _json(written, out) | {"loaded_by": loaded}, page)
+
+
+class _Written(NamedTuple):
+    """A dialplan, the pilots that are in it, and the same in words; ``after_load`` is done once switches have it."""
+
+    text: str
+    groups: Sequence[Group]
+    what: str
+    after_load: Callable[[], None]
+
+
+def _with_pilots(app: App) -> _Written:
+    settings = app.settings
     named = app.given_domain or settings.default_domain
     with app.store.reading() as session:
         known = late.rows.domain_names(session)
-        several = len(known) > 1
         domains = [named] if named else known
         groups = [group for domain in domains for group in late.groups.list_groups(session, domain)]
     text = write_dialplan(
@@ -57,48 +94,52 @@ def dialplan(app: App, out: Path | None, reload: bool) -> None:
         controllers=[str(address) for address in settings.controllers],
         voicemail_profile=settings.voicemail_profile,
         fallback_box=settings.fallback_box,
-        several_domains=several,
+        several_domains=len(known) > 1,
     )
     if not groups:
         app.warn("No groups yet, so the dialplan has no pilot.")
-    if out is not None:
-        write_whole(out, text)
-    loaded = _load(settings.switch, out) if reload and out is not None else []
-    pilots = ", ".join(group.pilot for group in groups) or "no pilot"
-
-    def page() -> None:
-        if out is None:
-            click.echo(text, nl=not text.endswith("\n"))
-        else:
-            output.say(f"Wrote the dialplan of {pilots} to {out}.")
-            if loaded:
-                output.say(f"FreeSWITCH has loaded it: {', '.join(loaded)}.")
-
-    app.show("dialplan", lambda: _json(groups, out, text) | {"loaded_by": loaded}, page)
+    return _Written(text, groups, ", ".join(group.pilot for group in groups) or "no pilot", lambda: None)
 
 
-def _check_can_reload(settings: Settings, out: Path | None) -> None:
-    if out is None:
+def _with_table(app: App) -> _Written:
+    settings = app.settings
+    if app.given_domain is not None:
+        raise UsageError("--table is for the pilots of all domains: leave --domain out.")
+    text = write_table_dialplan(
+        controllers=[str(address) for address in settings.controllers], voicemail_profile=settings.voicemail_profile
+    )
+
+    def fill() -> None:
+        with app.store.reading() as session:
+            owner, rows = late.pilot_tables.owner_of(session), late.pilot_tables.rows_now(session, settings)
+        late.pilot_tables.write_all(settings.switch, owner, rows, take=True)
+
+    return _Written(text, (), "all pilots", fill)
+
+
+def _check_can_reload(settings: Settings, out: Path | None, table: bool) -> None:
+    if out is None and not table:
         raise UsageError("--reload needs --out FILE: without it there is nothing to load.")
     if not settings.switch:
         raise UsageError("--reload needs a [[switch]] in the settings: without one, run `fs_cli -x reloadxml`.")
 
 
-def _load(switches: Sequence[WatchedSwitch], out: Path) -> list[str]:
-    """Have the switches load the file, and return their names; raise FshuntError for the first that does not."""
+def _load(switches: Sequence[WatchedSwitch], out: Path | None) -> list[str]:
+    """Have the switches load their files, and return their names; raise FshuntError for the first that does not."""
     for switch in switches:
         try:
             late.switch_checks.reload_xml(switch)
         except FshuntError as error:
-            raise FshuntError(f"{out} is written, but not loaded by switch {switch.name}: {error}") from None
+            before = "" if out is None else f"{out} is written, but "
+            raise FshuntError(f"{before}switch {switch.name} has not loaded its files: {error}") from None
     return [switch.name for switch in switches]
 
 
-def _json(groups: Sequence[Group], out: Path | None, text: str) -> dict[str, Any]:
+def _json(written: _Written, out: Path | None) -> dict[str, Any]:
     return {
         "file": None if out is None else str(out),
-        "pilots": [{"domain": group.domain, "pilot": group.pilot} for group in groups],
-        "xml": text if out is None else None,
+        "pilots": [{"domain": group.domain, "pilot": group.pilot} for group in written.groups],
+        "xml": written.text if out is None else None,
     }
 
 

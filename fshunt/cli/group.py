@@ -19,7 +19,7 @@ from fshunt.cli.confirm import confirm, listed, yes_option
 from fshunt.cli.limits import limits
 from fshunt.cli.options import given_group, group_options
 from fshunt.cli.times import host_zone
-from fshunt.errors import UsageError
+from fshunt.errors import FshuntError, UsageError
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group
 from fshunt.hunting.hours_text import parse_week
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from fshunt.services.audit import Change
+    from fshunt.services.first_calls import PilotFindings
     from fshunt.services.groups import GroupDetails
+    from fshunt.services.switch_checks import Ask
+    from fshunt.services.switch_lines import SwitchLines
 
 NO_GROUPS = "No groups yet: `fshunt group add PILOT --domain D` adds the first."
 NONE_FIT = "No groups match: `fshunt group list` without these options lists all."
@@ -68,10 +71,25 @@ def _checked(app: App, pilot: str, fields: dict[str, Any], *, force: bool, new: 
 
 def _warn_of_dialplan(app: App, changed: Group) -> None:
     """Say what keeps callers of a new pilot from fshunt, as far as the switches can be asked."""
-    if app.settings.switch:
-        ask = partial(late.switch_checks.on_all, app.settings.switch)
-        for finding in late.first_calls.pilot_findings([changed], app.settings, ask).findings:
+    if not app.settings.switch:
+        return
+    with late.switch_lines.SwitchLines() as lines:
+        ask = partial(late.switch_checks.on_all, app.settings.switch, connect=lines.line)
+        found = late.first_calls.pilot_findings([changed], app.settings, ask)
+        if found.by_table:  # a daemon would add it within seconds; it is reachable when this command ends
+            found = _added_to_tables(app, changed, lines, ask)
+        for finding in found.findings:
             app.warn(str(finding))
+
+
+def _added_to_tables(app: App, changed: Group, lines: SwitchLines, ask: Ask) -> PilotFindings:
+    with app.store.reading() as session:
+        owner, rows = late.pilot_tables.owner_of(session), late.pilot_tables.rows_now(session, app.settings)
+    try:
+        late.pilot_tables.write_all(app.settings.switch, owner, rows, lines.line)
+    except FshuntError as error:
+        app.warn(f"The table of pilots was not written: {error}")
+    return late.first_calls.pilot_findings([changed], app.settings, ask)
 
 
 def _say_how_it_is_reached(app: App, pilot: str) -> None:

@@ -42,9 +42,11 @@ if TYPE_CHECKING:
     from fshunt.services import member_states as member_states
     from fshunt.services import members as members
     from fshunt.services import passwords as passwords
+    from fshunt.services import pilot_tables as pilot_tables
     from fshunt.services import pruning as pruning
     from fshunt.services import serialize as serialize
     from fshunt.services import switch_checks as switch_checks
+    from fshunt.services import switch_lines as switch_lines
     from fshunt.services import undo as undo
 else:
     PACKAGES = ("fshunt.services", "fshunt.db.queries", "fshunt.db", "fshunt.cli")

@@ -24,6 +24,7 @@ from fshunt.daemon.net.watchdog import Watchdog
 from fshunt.daemon.signals import Signal
 from fshunt.daemon.status import HTTP_SERVICE, StatusReport
 from fshunt.daemon.supervisor import Service, ServiceStates
+from fshunt.daemon.switches.pilot_tables import PilotTables
 from fshunt.db.notifications import Changed
 from fshunt.process.peers import Peers
 from fshunt.process.systemd import Notifier
@@ -114,6 +115,8 @@ def _what_watches(parts: Parts) -> Iterator[Service]:
     yield Service("phones of watched members", deps.live_phones.ask_switches)
     if deps.monitor.configured:
         yield Service("answers of switches", deps.switch_answers.run)
+        tables = PilotTables(deps.database, deps.monitor, lambda: deps.settings, deps.monotonic)
+        yield Service("tables of pilots", tables.run)
     yield Service("live changes", changes.run, start=changes.start)
     yield Service("notifications", changes.listen, stop=changes.stop)
     yield Service("first state", start=partial(_wait_for_the_first, deps, groups, parts.heartbeat))

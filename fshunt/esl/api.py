@@ -17,6 +17,7 @@ _PLAIN = re.compile(r"[0-9a-z]+")
 _CAUSE = re.compile(r"[A-Z][A-Z0-9_]*")
 _PATH = re.compile(r"/[A-Za-z0-9_./-]+")
 _PLAIN_UUID = re.compile(r"[A-Za-z0-9-]+")
+_DB_WORD = re.compile(r"[A-Za-z0-9*#+@_.|-]+")
 
 
 def uuid_break(uuid: str) -> Command:
@@ -258,3 +259,24 @@ def file_exists(path: str) -> Command:
 def local_streams() -> Command:
     """Ask for the local streams, a line ``NAME,FOLDER`` for each; an error where mod_local_stream is not loaded."""
     return _api("local_stream", "show")
+
+
+def db_select(realm: str, key: str) -> Command:
+    """Ask for a value that the switch keeps (``mod_db``); one that is not there is an empty output."""
+    return _api("db", "/".join(("select", *map(_db_word, (realm, key)))))
+
+
+def db_insert(realm: str, key: str, value: str) -> Command:
+    """Have the switch keep a value, in the place of one that it has under the same key."""
+    return _api("db", "/".join(("insert", *map(_db_word, (realm, key, value)))))
+
+
+def db_delete(realm: str, key: str) -> Command:
+    """Have the switch keep a value no more."""
+    return _api("db", "/".join(("delete", *map(_db_word, (realm, key)))))
+
+
+def _db_word(text: str) -> str:
+    if not _DB_WORD.fullmatch(text):
+        raise UnsafeText(f"{text!r} is not one argument of FreeSWITCH's command `db`.")
+    return text

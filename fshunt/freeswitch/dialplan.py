@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree
 
 from fshunt.errors import BadValue
+from fshunt.freeswitch.pilot_table import NO_BOX, REALM
 from fshunt.hunting.group import Group
 from fshunt.hunting.validation import check_domain, check_extension, check_pilot, check_profile
 
@@ -115,9 +116,7 @@ def write_dialplan(
     kind, whatever the database holds.
     """
     check_profile(voicemail_profile)
-    addresses = "|".join(_check_controller(address) for address in controllers)
-    if not addresses:
-        raise BadValue("A dialplan needs the address of at least one controller, such as 127.0.0.1:8084.")
+    addresses = _joined(controllers)
     several = several_domains or len({group.domain for group in groups}) > 1
     root = ElementTree.Element("include")
     root.append(ElementTree.Comment(" Written by: fshunt dialplan. Write it again when pilots or boxes have changed. "))
@@ -128,6 +127,75 @@ def write_dialplan(
         root.append(_pilot_extension(group, addresses, voicemail_profile, box, several))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+TABLE_EXTENSION = "fshunt-pilots"
+
+_NUMBER = r"^[A-Za-z0-9*#+][A-Za-z0-9*#_.-]*\z"
+"""What may stand in the conditions after it: FreeSWITCH expands them, and a number is a caller's text."""
+
+_CALLS_DOMAIN = r"^\|*([A-Za-z0-9][A-Za-z0-9.-]*)(?:\||\z)"
+"""The first of DOMAIN_FIELD's three parts that is not empty."""
+
+_TABLE_FIELD = (
+    f"${{db(select/{REALM}/${{destination_number}}@${{tolower(${{fshunt_call_domain}})}})}}"
+    f",${{db(select/{REALM}/${{destination_number}})}}"
+)
+_ROW = r"^,?([A-Za-z0-9.-]+)\|([A-Za-z0-9+_.-]+)(?:,|\z)"
+
+
+def write_table_dialplan(*, controllers: Sequence[str], voicemail_profile: str) -> str:
+    """Return a dialplan file with one extension for all pilots: those of the table that the switch keeps.
+
+    It need not be written again when pilots or boxes change. Raises BadValue for an address or a profile that is none.
+    """
+    profile, addresses = check_profile(voicemail_profile), _joined(controllers)
+    root = ElementTree.Element("include")
+    root.append(
+        ElementTree.Comment(" Written by fshunt dialplan with the option table: the daemon keeps the table of pilots. ")
+    )
+    extension = ElementTree.SubElement(root, "extension", name=TABLE_EXTENSION)
+    _condition(extension, "destination_number", _NUMBER)
+    domain = _condition(extension, DOMAIN_FIELD, _CALLS_DOMAIN, goes_on=True)
+    _add_inline(domain, "action", "fshunt_call_domain=$1")
+    _add_inline(domain, "anti-action", "fshunt_call_domain=")
+    row = _condition(extension, _TABLE_FIELD, _ROW)
+    _add_inline(row, "action", "fshunt_domain=$1")
+    _add_inline(row, "action", "fshunt_box=$2")
+    box = _condition(extension, "${fshunt_box}", rf"^{re.escape(NO_BOX)}\z", goes_on=True)
+    _add_inline(box, "action", f"fshunt_fallback={_inline(NO_BOX_FALLBACK)}")
+    fallback = voicemail_fallback(profile, "${fshunt_domain}", "${fshunt_box}")
+    _add_inline(box, "anti-action", f"fshunt_fallback={_inline(fallback)}")
+    _add_actions(ElementTree.SubElement(extension, "condition"), recipe(addresses, [FALLBACK]))
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+FALLBACK = ("execute_extension", "'${fshunt_fallback}' inline")
+"""The applications that the conditions have chosen: those for the box, or the hang-up where there is none."""
+
+
+def _inline(actions: Iterable[Action]) -> str:
+    return ",".join(f"{application}:{data}" if data else application for application, data in actions)
+
+
+def _condition(
+    extension: ElementTree.Element, field: str, expression: str, *, goes_on: bool = False
+) -> ElementTree.Element:
+    attributes = {"field": field, "expression": expression} | ({"break": "never"} if goes_on else {})
+    return ElementTree.SubElement(extension, "condition", attributes)
+
+
+def _add_inline(condition: ElementTree.Element, tag: str, assignment: str) -> None:
+    """Set a variable while FreeSWITCH tests the conditions, for those that follow."""
+    ElementTree.SubElement(condition, tag, {"application": "set", "data": assignment, "inline": "true"})
+
+
+def _joined(controllers: Sequence[str]) -> str:
+    addresses = "|".join(_check_controller(address) for address in controllers)
+    if not addresses:
+        raise BadValue("A dialplan needs the address of at least one controller, such as 127.0.0.1:8084.")
+    return addresses
 
 
 def _pilot_extension(

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from xml.etree import ElementTree
 
+from fshunt.freeswitch.pilot_table import REALM
+
 Element = ElementTree.Element
 
 
@@ -33,6 +35,8 @@ class Lookup:
     """Whether a controller takes the call there (``socket``): it has an end of its own."""
     controllers: tuple[str, ...] = ()
     """Its addresses, HOST:PORT, in the order in which they are tried."""
+    by_table: bool = False
+    """Whether the switch's table of pilots decides: then the answer is UNKNOWN here."""
 
 
 NUMBER_FIELDS = ("destination_number", "${destination_number}")
@@ -75,13 +79,21 @@ def read_context(text: str) -> Element | None:
     return root if root.tag == "context" else None
 
 
-def find_number(context: Element, number: str) -> Lookup:
-    """Return whether an extension of the context takes the number to anything but a hang-up."""
+def find_number(context: Element, number: str, *, in_table: bool | None = None) -> Lookup:
+    """Return whether an extension of the context takes the number to anything but a hang-up.
+
+    ``in_table``: whether the switch's table of pilots has the number; None: that is not known.
+    """
     doubts: list[str] = []
     for extension in context.iter("extension"):
         name = extension.get("name") or "without a name"
         if not _is_about_numbers(extension):
             continue  # it is about the caller, the time or the state of the call
+        if reads_table(extension) and _test(extension[0], number):
+            if in_table is False:
+                continue
+            answer = Answer.UNKNOWN if in_table is None else Answer.FOUND
+            return Lookup(answer, f"extension {name}", True, _controllers(extension), by_table=in_table is None)
         outcomes = _outcomes(extension, number)
         taking = [each for each in outcomes if each.takes]
         if not taking or _is_true(extension.get("continue")):
@@ -97,6 +109,11 @@ def find_number(context: Element, number: str) -> Lookup:
         else:
             break
     return Lookup(Answer.UNKNOWN, doubts[0]) if doubts else Lookup(Answer.NOT_FOUND)
+
+
+def reads_table(extension: Element) -> bool:
+    """Whether an extension takes the numbers of the switch's table of pilots (``freeswitch.pilot_table``)."""
+    return any(f"{{db(select/{REALM}/" in each.get("field", "") for each in extension.findall("condition"))
 
 
 def _controllers(extension: Element) -> tuple[str, ...]:

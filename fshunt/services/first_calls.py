@@ -29,6 +29,8 @@ class PilotFindings:
     findings: tuple[Finding, ...]
     controllers: tuple[str, ...]
     """Addresses, HOST:PORT; none if no pilot was found, or the switches were not asked by this process."""
+    by_table: bool = False
+    """Whether a pilot waits for its row in a switch's table of pilots."""
 
 
 def pilot_findings(groups: Sequence[Group], settings: Settings, ask: Ask) -> PilotFindings:
@@ -41,15 +43,39 @@ def pilot_findings(groups: Sequence[Group], settings: Settings, ask: Ask) -> Pil
     found = [_taken(pilot, said) for pilot, said in taken.items()]
     if missing:
         found.insert(0, _not_in_the_dialplan(missing, context))
+    by_table = [group for group in groups if _depends_on_the_table(answers[group.pilot])]
+    missing_rows = list(_not_in_the_table(by_table, ask))
+    found += missing_rows
     addresses = [address for said in answers.values() for address in said.controllers]
-    return PilotFindings(tuple(found), tuple(dict.fromkeys(addresses)))
+    return PilotFindings(tuple(found), tuple(dict.fromkeys(addresses)), bool(missing_rows))
+
+
+def _depends_on_the_table(said: Checked) -> bool:
+    return said.answer is Answer.UNKNOWN and said.controlled
+
+
+def _not_in_the_table(groups: Sequence[Group], ask: Ask) -> Iterator[Finding]:
+    """Ask for those whose call's domain decides."""
+    if not groups:
+        return
+    said = ask([Question(QuestionKind.PILOT, (group.pilot, group.domain)) for group in groups])
+    missing = [group.pilot for group, each in zip(groups, said, strict=True) if each.is_missing]
+    if missing:
+        yield Finding(
+            f"{_these_pilots(missing)} not in the switch's table of pilots.",
+            "Callers do not get to fshunt.",
+            "A running daemon that watches the switch adds them within seconds: see `fshunt status`. By hand: `fshunt "
+            "dialplan --table --reload`.",
+        )
+
+
+def _these_pilots(pilots: Sequence[str]) -> str:
+    return f"Pilots {named(pilots)} are" if len(pilots) > 1 else f"Pilot {named(pilots)} is"
 
 
 def _not_in_the_dialplan(pilots: Sequence[str], context: str) -> Finding:
-    several = len(pilots) > 1
     return Finding(
-        f"{'Pilots' if several else 'Pilot'} {named(pilots)} {'are' if several else 'is'} not in the loaded dialplan, "
-        f"context {context}.",
+        f"{_these_pilots(pilots)} not in the loaded dialplan, context {context}.",
         "Callers do not get to fshunt.",
         "Write and load the dialplan by `fshunt dialplan --out FILE --reload`; FILE is in the folder of that context.",
     )

@@ -77,6 +77,8 @@ def _state(number: Checked, user: Checked) -> PilotState:
         return PilotState.USER
     if number.answer is Answer.FOUND:
         return PilotState.DEMONSTRATION if _is_demonstration(number.why.split()) else PilotState.OTHERWISE
+    if number.controlled:  # a daemon adds it to the table of pilots as soon as a group has it
+        return PilotState.LED_HERE
     return PilotState.NOT_THERE if number.answer is Answer.NOT_FOUND else PilotState.UNKNOWN
 
 

@@ -18,6 +18,7 @@ from fshunt.esl.commands import Command
 from fshunt.freeswitch.dialplan_lookup import Answer, find_number, read_context
 from fshunt.freeswitch.directory import read_dial_string
 from fshunt.freeswitch.phones import CommandSender
+from fshunt.freeswitch.pilot_table import has_row
 from fshunt.hunting import validation
 from fshunt.settings import WatchedSwitch
 
@@ -42,7 +43,8 @@ class Checked:
     everywhere: bool = True
     """False: one switch has it, and another one has not."""
     controlled: bool = False
-    """Of a number: whether a controller takes its calls, as those of a pilot."""
+    """Of a number: whether a controller takes its calls, as those of a pilot. With UNKNOWN: it would take them if the
+    switch's table of pilots had the number."""
     controllers: tuple[str, ...] = ()
     """Its addresses, if this process has asked the switch itself."""
 
@@ -63,6 +65,7 @@ class QuestionKind(StrEnum):
     USER = "user"
     BOX = "box"
     NUMBER = "number"
+    PILOT = "pilot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +166,7 @@ def reload_xml(switch: WatchedSwitch, connect: Connect = connected) -> None:
     """Have a switch read its dialplan anew. Raises what the connection raises, and FshuntError if it does not do it."""
     with connect(switch) as line:
         (said,) = _ask(line, api.reload_xml())
-    if not said.startswith("+OK"):
+    if said != "+OK [Success]":  # an error in a file, too, is told after "+OK": the files before it stay loaded
         raise FshuntError(f"FreeSWITCH at {switch.name} did not load its files: {said[:200]}")
 
 
@@ -175,8 +178,20 @@ def check_number(switch: CommandSender, number: str, context: str) -> Checked:
     if found is None:
         return Checked(Answer.UNKNOWN, f"the switch does not show context {context}")
     lookup = find_number(found, number)
+    if lookup.by_table:
+        if has_row(switch, number):
+            lookup = find_number(found, number, in_table=True)
+        elif (after := find_number(found, number, in_table=False)).answer is Answer.FOUND:
+            lookup = after
     why = _in_context(lookup.why, context)
     return Checked(lookup.answer, why, controlled=lookup.controlled, controllers=lookup.controllers)
+
+
+def check_pilot(switch: CommandSender, pilot: str, domain: str) -> Checked:
+    """Whether the switch's table of pilots has the pilot of the domain."""
+    if has_row(switch, validation.check_pilot(pilot), validation.check_domain(domain)):
+        return FOUND
+    return Checked(Answer.NOT_FOUND, f"pilot {pilot} of {domain} is not in its table of pilots")
 
 
 _ASKS: dict[QuestionKind, Callable[..., Checked]] = {
@@ -184,12 +199,14 @@ _ASKS: dict[QuestionKind, Callable[..., Checked]] = {
     QuestionKind.USER: check_user,
     QuestionKind.BOX: check_box,
     QuestionKind.NUMBER: check_number,
+    QuestionKind.PILOT: check_pilot,
 }
 _ARGUMENTS: dict[QuestionKind, tuple[Callable[[str], str], ...]] = {
     QuestionKind.DOMAIN: (validation.check_domain,),
     QuestionKind.USER: (validation.check_extension, validation.check_domain),
     QuestionKind.BOX: (validation.check_extension, validation.check_domain, validation.check_profile),
     QuestionKind.NUMBER: (validation.check_transfer_number, validation.check_context),
+    QuestionKind.PILOT: (validation.check_pilot, validation.check_domain),
 }
 
 

@@ -112,6 +112,8 @@ class SimulatedSwitch:
         """Those of users who are not reached at their registered phones, such as ``error/user_busy``."""
         self.directory: dict[str, str] = {}
         """The users that the directory lists, and their names."""
+        self.kept_values: dict[tuple[str, str], str] = {}
+        """What `db` keeps, by realm and key."""
         self.directory_seconds = 0.0
         self.mute_boxes: set[str] = set()
         self.originated: dict[str, SimulatedLeg] = {}

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from fshunt.freeswitch.dialplan import write_table_dialplan
 from fshunt.simulator.dialplan.routing import shipped
 from fshunt.simulator.switch import SimulatedSwitch
 from tests.support.threaded_switch import simulated_switch
@@ -147,3 +148,42 @@ def test_a_new_pilot_that_callers_cannot_reach_is_told_at_once(office, tmp_path,
 
 def test_without_a_switch_a_new_group_says_how_it_is_reached(office):
     assert "run `fshunt dialplan --out FILE`, then `fs_cli -x reloadxml`" in office.run("group", "add", "5001").stdout
+
+
+@pytest.fixture
+def by_table(setting, daemon, monkeypatch):
+    """A switch whose dialplan reads the table of pilots, which outlasts each connection."""
+    setting.controllers, setting.phones, kept = [daemon], ["1001"], {}
+    address = f"{daemon[0]}:{daemon[1]}"
+    text = write_table_dialplan(controllers=[address], voicemail_profile="default").replace("include>", "context>")
+    monkeypatch.setattr(SimulatedSwitch, "dialplan_xml", lambda _switch, _context: text)
+    monkeypatch.setattr(SimulatedSwitch, "kept_values", property(lambda _: kept, lambda *_: None), raising=False)
+    return kept
+
+
+def test_the_table_of_pilots_must_have_each_pilot(office, checks, by_table):
+    ok, said = checks()["pilots"]
+    assert not ok
+    assert said.startswith("Pilot 5000 is not in the switch's table of pilots. Callers do not get to fshunt.")
+    by_table["fshunt", "5000@pbx.test"] = "pbx.test|1001"
+    assert checks()["pilots"] == (True, "The loaded dialplan gives the callers of all pilots to fshunt.")
+
+
+def test_a_new_group_is_in_the_table_when_the_command_ends(office, tmp_path, setting, by_table):
+    with simulated_switch(tmp_path, setting) as said:
+        office.env["FSHUNT_SWITCH"] = said
+        assert "dialplan" not in office.run("group", "add", "5001").stderr
+        assert "dialplan" not in office.run("group", "renumber", "5001", "5002").stderr
+    assert {key for realm, key in by_table if realm == "fshunt" and "@" in key} == {"5000@pbx.test", "5002@pbx.test"}
+
+
+def test_the_table_of_another_database_is_told(office, tmp_path, setting, by_table):
+    by_table["fshunt_index", "database"] = "another"
+    with simulated_switch(tmp_path, setting) as said:
+        office.env["FSHUNT_SWITCH"] = said
+        told = office.run("group", "add", "5001").stderr
+        assert "Warning: The table of pilots was not written: its table of pilots belongs to another database." in told
+        assert "Warning: Pilot 5001 is not in the switch's table of pilots." in told
+        taken = office.run("dialplan", "--table", "--reload").stdout
+    assert taken.startswith("FreeSWITCH has loaded it: 127.0.0.1:")
+    assert by_table["fshunt", "5001@pbx.test"] == "pbx.test|-"

@@ -114,7 +114,7 @@ def test_a_switch_that_does_not_load_it_is_named_and_the_file_is_there(office, t
         address = f"127.0.0.1:{number_of(held)}"
         office.env["FSHUNT_SWITCH"] = f"{address}={tmp_path / 'password'}"
         said = office.refused(1, "dialplan", "--out", str(out), "--reload")
-    assert said.startswith(f"{out} is written, but not loaded by switch {address}: ")
+    assert said.startswith(f"{out} is written, but switch {address} has not loaded its files: ")
     assert pilots(out.read_text()) == ["fshunt-pbx.test-5000"]
 
 
@@ -123,3 +123,21 @@ def test_reload_needs_a_file_and_a_switch(office, tmp_path):
     said = office.refused(2, "dialplan", "--out", str(tmp_path / "a.xml"), "--reload")
     assert said.startswith("--reload needs a [[switch]] in the settings")
     assert not (tmp_path / "a.xml").exists()
+
+
+def test_the_dialplan_of_the_table_needs_neither_groups_nor_a_database(fshunt, tmp_path):
+    fshunt.env["FSHUNT_DATABASE_URL"] = f"sqlite:///{tmp_path}/none.db"
+    text = fshunt.run("dialplan", "--table").stdout
+    assert pilots(text) == ["fshunt-pilots"]
+    assert "db(select/fshunt/${destination_number}" in text
+    out = tmp_path / "00_fshunt.xml"
+    assert (
+        fshunt.run("dialplan", "--table", "--out", str(out)).stdout == f"Wrote the dialplan of all pilots to {out}.\n"
+    )
+    assert out.read_text() == text
+
+
+def test_the_table_is_for_all_domains(office):
+    result = office.invoke("dialplan", "--table", "--domain", "pbx.test")
+    assert result.exit_code == 2
+    assert result.stderr == "Error: --table is for the pilots of all domains: leave --domain out.\n"

@@ -61,7 +61,7 @@ def test_the_options_are_the_promised_ones():
     follows = {"--limit", "--format", "--follow", "-f"} | common
     assert options(LEAVES["fshunt call list"]) == {"--since", "--failed", "--wide"} | follows
     assert options(LEAVES["fshunt events"]) == follows
-    assert options(LEAVES["fshunt dialplan"]) == {"--out", "--reload"} | common
+    assert options(LEAVES["fshunt dialplan"]) == {"--out", "--table", "--reload"} | common
     assert options(LEAVES["fshunt files"]) == {"--to", "--program"} | common
     assert options(LEAVES["fshunt serve"]) == {"--listen"} | serving
 

@@ -5,7 +5,14 @@ from xml.etree import ElementTree
 import pytest
 
 from fshunt.errors import BadValue
-from fshunt.freeswitch.dialplan import DOMAIN_FIELD, FURTHER_ROUND, FURTHER_ROUNDS, GATE, write_dialplan
+from fshunt.freeswitch.dialplan import (
+    DOMAIN_FIELD,
+    FURTHER_ROUND,
+    FURTHER_ROUNDS,
+    GATE,
+    write_dialplan,
+    write_table_dialplan,
+)
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group, Member
 
@@ -174,3 +181,65 @@ def test_no_address_at_all_is_refused():
 def test_include_tags_have_a_line_of_their_own():
     text = write_dialplan([group()], controllers=CONTROLLERS, voicemail_profile="default", fallback_box=None)
     assert [line.strip() for line in text.splitlines() if "include>" in line] == ["<include>", "</include>"]
+
+
+def table_conditions() -> list[ElementTree.Element]:
+    text = write_table_dialplan(controllers=CONTROLLERS, voicemail_profile="office")
+    (extension,) = ElementTree.fromstring(text).findall("extension")
+    return extension.findall("condition")
+
+
+def test_the_dialplan_of_the_table_can_be_read_and_has_the_same_recipe():
+    written_for_one = actions(written(group("5000", "pbx.test", "1009")), "fshunt-pbx.test-5000")
+    conditions = table_conditions()
+    done = [(each.get("application", ""), each.get("data", "")) for each in conditions[-1].findall("action")]
+    assert done[:-1] == written_for_one[1:-3], "all but the domain before it and the fallback after it"
+    assert done[-1] == ("execute_extension", "'${fshunt_fallback}' inline")
+    chosen = [each.get("data") for each in conditions[3]]
+    assert chosen == [
+        "fshunt_fallback=hangup:NO_ANSWER",
+        "fshunt_fallback=answer,voicemail:office ${fshunt_domain} ${fshunt_box},hangup:NORMAL_CLEARING",
+    ]
+
+
+@pytest.mark.parametrize("number", ["${system(reboot)}", "5000 x", "50/00", "5000@x", "", "5000\n", "'5000'"])
+def test_a_number_with_characters_that_mean_something_comes_no_further(number):
+    first = table_conditions()[0]
+    assert first.get("field") == "destination_number"
+    assert first.get("break") is None, "the conditions after it are not looked at"
+    assert re.search(first.get("expression").replace(r"\z", r"\Z"), number) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "domain"),
+    [
+        ("pbx.test||", "pbx.test"),
+        ("|Pbx.Test|x.test", "Pbx.Test"),
+        ("||192.0.2.1", "192.0.2.1"),
+        ("||_undef_", None),
+        ("||a/b", None),
+        ("||${x}", None),
+        ("||", None),
+    ],
+)
+def test_the_first_domain_that_the_call_names_is_looked_up_if_it_is_plain(field, domain):
+    condition = table_conditions()[1]
+    found = re.search(condition.get("expression").replace(r"\z", r"\Z"), field)
+    assert (found[1] if found else None) == domain
+    assert condition.get("break") == "never"
+
+
+@pytest.mark.parametrize(
+    ("field", "row"),
+    [
+        ("pbx.test|1001,pbx.test|1001", ("pbx.test", "1001")),
+        (",pbx.test|-", ("pbx.test", "-")),
+        ("a.test|+49.1_2-3,", ("a.test", "+49.1_2-3")),
+        (",", None),
+        ("-ERR no reply,-ERR no reply", None),
+        ("-ERR db Command not found!,", None),
+    ],
+)
+def test_the_row_of_the_calls_domain_comes_first(field, row):
+    found = re.search(table_conditions()[2].get("expression").replace(r"\z", r"\Z"), field)
+    assert (found.groups() if found else None) == row

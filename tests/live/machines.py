@@ -158,7 +158,7 @@ class Pbx:
         """Take this file for the pilots from now on."""
         (self.folder / "conf" / "dialplan" / "fshunt.xml").write_text(text)
         said = self.api("reloadxml")
-        assert "+OK" in said, said
+        assert "+OK [Success]" in said, said
 
     def use_call_ids(self, use: bool) -> None:
         """Take a caller's Call-ID for the uuid of the channel, or not, from now on."""

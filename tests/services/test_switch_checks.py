@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
-from fshunt.errors import BadValue, Conflict
+from fshunt.errors import BadValue, Conflict, FshuntError
 from fshunt.esl.commands import Command
 from fshunt.esl.frames import API_RESPONSE, Frame
+from fshunt.freeswitch.dialplan import write_table_dialplan
 from fshunt.freeswitch.dialplan_lookup import Answer
 from fshunt.hunting.destinations import parse_destination
 from fshunt.hunting.group import Group
 from fshunt.services import switch_checks
 from fshunt.services.destination_checks import Findings, ask_for, places_named, places_of
 from fshunt.services.switch_checks import Checked, Question, QuestionKind, on_all
-from fshunt.settings import Settings
+from fshunt.settings import Settings, WatchedSwitch
 
 DOMAIN = "pbx.test"
 NOTHING = "-ERR no reply\n"
@@ -28,6 +32,9 @@ class FakeSwitch:
 
     def __init__(self, **answers: str) -> None:
         self.answers, self.asked = answers, list[str]()
+
+    def send(self, command: Command, timeout: float) -> Frame:
+        return self.send_all([command], timeout)[0]
 
     def send_all(self, said: Sequence[Command], timeout: float) -> list[Frame]:
         lines = [command.lines[0].removeprefix("api ") for command in said]
@@ -161,3 +168,57 @@ def test_a_question_with_other_arguments_reaches_no_switch(arguments):
     with pytest.raises(BadValue):
         Question(QuestionKind.USER, arguments).put(switch)
     assert switch.asked == []
+
+
+def test_an_error_in_a_file_is_no_success():
+    @contextmanager
+    def connect(_switch):
+        yield FakeSwitch(reloadxml=said)
+
+    switch, said = WatchedSwitch("192.0.2.1", 8021, Path("/password")), "+OK [Success]\n"
+    switch_checks.reload_xml(switch, connect)
+    said = "+OK [[error near line 2]: unclosed <!--]\n"
+    with pytest.raises(FshuntError, match=r"did not load its files: .*unclosed"):
+        switch_checks.reload_xml(switch, connect)
+
+
+class TableSwitch(FakeSwitch):
+    """One whose dialplan reads the table of pilots, and has an extension for 1001 after it."""
+
+    def __init__(self, *rows: str) -> None:
+        text = write_table_dialplan(controllers=["127.0.0.1:8084"], voicemail_profile="default")
+        context = ElementTree.fromstring(text)
+        context.tag = "context"
+        user = ElementTree.SubElement(context, "extension", name="user")
+        condition = ElementTree.SubElement(user, "condition", field="destination_number", expression="^1001$")
+        ElementTree.SubElement(condition, "action", application="bridge", data="user/1001")
+        super().__init__(xml_locate=ElementTree.tostring(context, encoding="unicode"))
+        self.rows = rows
+
+    def _answer(self, line: str) -> str:
+        if line.startswith("db select/fshunt/"):
+            return "pbx.test|1001" if line.removeprefix("db select/fshunt/") in self.rows else NOTHING
+        return super()._answer(line)
+
+
+def test_the_table_of_pilots_decides_whether_a_number_is_led_here():
+    def look(number: str, *rows: str) -> Checked:
+        return switch_checks.check_number(TableSwitch(*rows), number, "default")
+
+    ours = ("127.0.0.1:8084",)
+    there = look("5000", "5000@pbx.test", "5000")
+    assert (there.answer, there.controlled, there.controllers) == (FOUND, True, ours)
+    not_yet = look("5000")
+    assert (not_yet.answer, not_yet.controlled, not_yet.controllers) == (UNKNOWN, True, ours)
+    users = look("1001")
+    assert (users.answer, users.controlled, users.why) == (FOUND, False, "extension user, context default")
+    assert look("1001", "1001").controlled, "the table stands before it"
+
+
+def test_the_table_is_asked_for_a_pilot_of_a_domain():
+    switch = TableSwitch("5000@pbx.test")
+    assert Question(QuestionKind.PILOT, ("5000", DOMAIN)).put(switch).answer is FOUND
+    assert Question(QuestionKind.PILOT, ("5001", DOMAIN)).put(switch).why == (
+        "pilot 5001 of pbx.test is not in its table of pilots"
+    )
+    assert Question(QuestionKind.PILOT, ("5000", "b.test")).put(switch).is_missing

@@ -28,6 +28,7 @@ WARN = {
 NOT_FOR_PEOPLE = {
     ("services/switch_checks.py", "The question"): "a mistake of the code, which no input makes",
     ("services/switch_checks.py", "FreeSWITCH at"): "only the command line has switches load their files",
+    ("services/pilot_tables.py", "The database has no id"): "only the command line writes the table of pilots",
 }
 """What no page shows: the module and the beginning of the sentence, and why."""
 

@@ -64,6 +64,7 @@ class Switch(Protocol):
     unknown_users: set[str]
     """Users that the directory has not; it has all others."""
     dial_strings: dict[str, str]
+    kept_values: dict[tuple[str, str], str]
     """Of users who are not reached at their registered phones."""
     directory: dict[str, str]
     """The users that the directory lists, and their names."""

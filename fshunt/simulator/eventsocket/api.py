@@ -186,6 +186,21 @@ def _global_getvar(switch: Switch, argument: str) -> str:
     return switch.bus.core_uuid if argument == "core_uuid" else ""
 
 
+def _db(switch: Switch, argument: str) -> str:
+    """``mod_db``, as far as it keeps values: a slash ends a word, and it gives 255 characters of a value."""
+    words = argument.split("/")
+    match words:
+        case ["insert", realm, key, value, *_]:
+            switch.kept_values[realm, key] = value
+            return "+OK"
+        case ["delete", realm, key, *_]:
+            switch.kept_values.pop((realm, key), None)
+            return "+OK"
+        case ["select", realm, key, *_]:
+            return switch.kept_values.get((realm, key), "")[:255] or NO_OUTPUT
+    return "!err!"
+
+
 def _uptime(switch: Switch, _argument: str) -> str:
     return f"{int(switch.clock.now())}\n"
 
@@ -205,6 +220,7 @@ def _status(switch: Switch, _argument: str) -> str:
 
 
 _TABLE: dict[str, Callable[[Switch, str], str]] = {
+    "db": _db,
     "domain_exists": _domain_exists,
     "hupall": _hupall,
     "list_users": _list_users,
