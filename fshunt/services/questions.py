@@ -130,13 +130,19 @@ class Questions:
         """Return the users of a domain whose number or name has ``text`` in it. Raises BadValue."""
         return self._listed(ListKind.DIRECTORY, validation.check_domain(domain), check_search(text))
 
-    def names(self, domain: str, extensions: Collection[str]) -> Listing:
-        """Return users of a domain with their names; those that the directory does not have are left out.
+    def names(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> list[Listing]:
+        """Return users with their names, for each domain and its extensions; unknown to the directory: left out.
 
-        At most ``MAX_NAMED`` are asked for. Raises BadValue.
+        At most ``MAX_NAMED`` of each domain are asked for. Raises BadValue.
         """
-        wanted = [validation.check_extension(each) for each in extensions][:MAX_NAMED]
-        return self._listed(ListKind.NAMES, validation.check_domain(domain), *wanted)
+        asked = [
+            (
+                ListKind.NAMES.value,
+                [validation.check_domain(domain), *map(validation.check_extension, extensions[:MAX_NAMED])],
+            )
+            for domain, extensions in wanted
+        ]
+        return [Listing.from_json(said) for said in self._ask(asked)]
 
     def registrations(self, domain: str) -> Listing:
         """Return the extensions of a domain that have a phone. Raises BadValue."""

@@ -156,6 +156,6 @@ def test_too_many_questions_are_not_asked(watched: Rig, monkeypatch: pytest.Monk
 
 def test_names_of_users_are_told_and_those_who_are_not_there_left_out(watched: Rig) -> None:
     watched.switch.directory = {"1001": "Ana", "1002": "Ben"}
-    names = asking(watched).names(DOMAIN, ["1001", "7777"])
+    [names] = asking(watched).names([(DOMAIN, ["1001", "7777"])])
     assert names.users == (DirectoryUser("1001", "Ana"),)
     assert names.unknown is None

@@ -12,11 +12,13 @@ from fshunt.errors import UsageError
 from fshunt.freeswitch.dialplan_lookup import Answer
 from fshunt.freeswitch.directory_list import DirectoryUser
 from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.group import Group, Member
 from fshunt.hunting.limits import NO_LIMITS, Limits
 from fshunt.services import accounts, audit, groups, limits, members
 from fshunt.services.questions import NO_DAEMON, Listing
 from fshunt.services.switch_checks import Checked, Question
-from fshunt.web.names import NAMES, UNKNOWN_SECONDS, Names, called
+from fshunt.web import names as names_module
+from fshunt.web.names import NAMES, UNKNOWN_SECONDS, Known, Names, called
 from fshunt.web.pages import group_members
 from tests.web.group_forms import PAGE, followed, form_of
 from tests.web.people import DOMAIN, MEMBER, OTHER_PILOT, PILOT, Browser
@@ -50,11 +52,14 @@ class Directory:
         found = [question.arguments[0] == "1666" for question in questions]
         return [Checked(Answer.FOUND if each else Answer.NOT_FOUND) for each in found]
 
-    def names(self, _domain: str, extensions: list[str]) -> Listing:
+    def names(self, wanted: list[tuple[str, list[str]]]) -> list[Listing]:
         self.asked += 1
-        if self.unknown is not None:
-            return Listing(unknown=self.unknown)
-        return Listing(tuple(user for user in USERS if user.number in extensions))
+        return [
+            Listing(unknown=self.unknown)
+            if self.unknown is not None
+            else Listing(tuple(user for user in USERS if user.number in extensions))
+            for _domain, extensions in wanted
+        ]
 
 
 @pytest.fixture
@@ -178,6 +183,48 @@ def test_names_are_asked_for_once_and_after_no_answer_only_later(office: Store) 
     assert [known.of(group), known.of(group)] == [{"1001": "Ana"}] * 2
     assert directory.asked == 2
     assert [called(member, known.of(group)) for member in group.members] == ["Ana 1001", "1002"]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"), [("ana", True), ("ANA sales", True), ("ben", False), ("ana hidden", False)]
+)
+def test_a_group_is_found_by_the_name_of_a_member(
+    admin: Browser, directory: type[Directory], words: str, found: bool
+) -> None:
+    text = admin.get("/", query={"q": words}).text
+    assert (f"{DOMAIN}/{PILOT}" in text) is found
+    assert "did not say the names" not in text
+
+
+def test_where_the_directory_does_not_answer_a_search_says_so(admin: Browser, directory: type[Directory]) -> None:
+    directory.unknown = NO_DAEMON
+    text = admin.get("/", query={"q": "sales"}).text
+    assert f"{DOMAIN}/{PILOT}" in text
+    assert "the phone system did not say the names of all" in text
+    assert "did not say the names" not in admin.get("/", query={"q": "1001"}).text
+
+
+def test_names_of_too_many_members_are_looked_for_in_a_domain_that_is_named(
+    app: Flask, admin: Browser, directory: type[Directory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(names_module, "MAX_SEARCHED", 1)
+    text = admin.get("/", query={"q": "ana"}).text
+    assert f"{DOMAIN}/{PILOT}" not in text
+    assert "Add the domain to the search." in text
+    ana = Member(id=1, position=1, address=parse_member("1001"))
+    of_two_domains = [
+        Group(number, domain, PILOT, members=(ana,)) for number, domain in enumerate(("a.test", "b.test"))
+    ]
+    known = app.extensions[NAMES].for_search(of_two_domains, "ana B.test")
+    assert known == Known({("b.test", "1001"): "Ana"})
+
+
+def test_names_of_many_members_are_asked_for_in_parts(office: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names_module, "MAX_NAMED", 1)
+    directory = Directory()
+    with office.reading() as s:
+        known = Names(directory).of_groups(groups.list_groups(s, DOMAIN))  # type: ignore[arg-type]
+    assert (known, directory.asked) == (Known({(DOMAIN, "1001"): "Ana", (DOMAIN, "2001"): "Benita"}), 1)
 
 
 def test_an_administrator_invites_a_member_and_the_link_is_shown_once(

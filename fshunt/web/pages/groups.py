@@ -9,10 +9,11 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 
 from fshunt.services import hours, rights
-from fshunt.services.group_search import matching
+from fshunt.services.group_search import matching, text_of
 from fshunt.services.users import Role
 from fshunt.web.group_page import now_for, show_group
 from fshunt.web.live.hub import hub
+from fshunt.web.names import names
 from fshunt.web.signed_in import access, for_signed_in, reading
 
 pages = Blueprint("groups", __name__)
@@ -31,7 +32,8 @@ def start() -> ResponseReturnValue:
         found = rights.visible_groups(s, mine)
     words = request.args.get("q", "").strip()
     first = max(0, request.args.get("from", 0, int))
-    shown = matching(found, words)
+    known = names().for_search(found, words)
+    shown = matching(found, words, known.names)
     page, now = shown[first : first + GROUPS_A_PAGE], datetime.now(UTC)
     return render_template(
         "groups.html",
@@ -40,6 +42,8 @@ def start() -> ResponseReturnValue:
         total=len(shown),
         all_total=len(found),
         words=words,
+        known=known,
+        texts={group.id: " ".join(text_of(group, known.names).split()) for group in page},
         first=first,
         page_size=GROUPS_A_PAGE,
         several_domains=len({group.domain for group in found}) > 1,

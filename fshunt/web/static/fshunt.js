@@ -44,7 +44,7 @@
         row.hidden = !words.every((word) => text.includes(word));
         shown += row.hidden ? 0 : 1;
       }
-      if (count) count.textContent = count.dataset.template.replace("{count}", String(shown));
+      if (count) count.textContent = shown ? count.dataset.template.replace("{count}", String(shown)) : count.dataset.none;
     });
   }
 })();
