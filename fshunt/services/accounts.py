@@ -248,7 +248,7 @@ def invite(s: Session, name: str, *, now: datetime | None = None) -> Invitation:
 
 def is_disabled(name: str) -> Conflict:
     """Return the error of an invitation for a user who is disabled."""
-    return Conflict(f"{name} is disabled: `fshunt user enable {name}` first.")
+    return Conflict(f"{name} is disabled: only a provider can enable this user.")
 
 
 def invite_member(s: Session, domain: str, extension: str, *, now: datetime | None = None) -> Invitation:

@@ -91,7 +91,7 @@ SENTENCES = (
     N_("The user %(user)s could not be added: try again."),
     N_("%(user)s is a %(role)s: only an admin is given groups, and a provider looks after all."),
     N_("%(user)s does not look after %(pilot)s: %(hint)s"),
-    N_("%(user)s is disabled: `fshunt user enable %(again)s` first."),
+    N_("%(user)s is disabled: only a provider can enable this user."),
     N_("%(user)s is the last provider who is enabled: nobody could add users any more."),
     N_("%(extension)s of %(domain)s is the extension of the user %(user)s already."),
     N_("A user of the role %(role)s has no extension: only a member has one."),
