@@ -77,7 +77,7 @@ def who(change: Change) -> str:
 def what(change: Change) -> str:
     """Return what was changed."""
     of_group = f" of {change.pilot}" if change.pilot not in (None, change.key) else ""
-    of_domain = f" of {change.domain}" if change.domain and not of_group else ""
+    of_domain = f" of {change.domain}" if change.domain not in (None, change.key) and not of_group else ""
     return f"{change.subject.value} {change.key}{of_group}{of_domain} {DONE[change.action]}"
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fshunt.services import call_story as call_story
     from fshunt.services import cluster_health as cluster_health
     from fshunt.services import destination_checks as destination_checks
+    from fshunt.services import domains as domains
     from fshunt.services import event_feed as event_feed
     from fshunt.services import events as events
     from fshunt.services import first_calls as first_calls

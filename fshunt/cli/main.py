@@ -15,6 +15,7 @@ from fshunt.cli.base import Noun, Root
 
 NOUNS = {
     "db": Noun("fshunt.cli.db", "Create, upgrade and check the database."),
+    "domain": Noun("fshunt.cli.domain", "Domains: what is in each, and another name for one."),
     "group": Noun("fshunt.cli.group", "Hunt groups and their settings."),
     "member": Noun("fshunt.cli.member", "The members of a group, their order and ring time."),
     "holiday": Noun("fshunt.cli.holiday", "The holidays of a group."),

@@ -97,6 +97,19 @@ class FromDatabase(Word):
         return []
 
 
+class KnownDomain(Word):
+    """A domain, which the shell completes from the database."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The domains; without settings or a database there are none."""
+        from fshunt.db.queries.rows import domain_names
+
+        del param
+        with suppress(FshuntError), ctx.ensure_object(App).store.reading() as session:
+            return [CompletionItem(name) for name in domain_names(session) if name.startswith(incomplete)]
+        return []
+
+
 def _pilots(session: Session, domain: str, _params: dict[str, Any]) -> list[CompletionItem]:
     from fshunt.services.groups import list_groups
 
@@ -120,6 +133,7 @@ def _address(word: str) -> MemberAddress:
 
 
 DOMAIN = Word("domain", validation.check_domain)
+KNOWN_DOMAIN = KnownDomain("domain", validation.check_domain)
 PILOT = FromDatabase("pilot", validation.check_pilot, _pilots)
 NEW_PILOT = Word("pilot", validation.check_pilot)
 

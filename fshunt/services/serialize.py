@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fshunt.services.accounts import Invitation
     from fshunt.services.audit import Change
     from fshunt.services.boards import Board
+    from fshunt.services.domains import DomainRow
     from fshunt.services.events import Event
     from fshunt.services.groups import GroupDetails
     from fshunt.services.hours import Imported
@@ -284,6 +285,17 @@ def _with_steps(record: CallRecord) -> dict[str, Any]:
 def _picked(row: object, names: Sequence[str]) -> dict[str, Any]:
     values = ((name, getattr(row, name)) for name in names)
     return {name: utc(value) if isinstance(value, datetime) else value for name, value in values}
+
+
+def domain_json(found: DomainRow) -> dict[str, Any]:
+    """Return a domain and how much is in it."""
+    return {
+        "name": found.name,
+        "groups": found.groups,
+        "members": found.members,
+        "calls": found.calls,
+        "users": found.users,
+    }
 
 
 def status_json(state: ClusterHealth) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def undo(s: Session, change_id: int, *, shared_members: Collection[str] = ()) ->
     change = get_change(s, change_id, lock=True)
     how = UNDOABLE.get(change.subject)
     if how is None:
-        raise UsageError(f"Change {change_id} cannot be undone: it is of a {change.subject.value}.")
+        raise _not_undoable(change)
     if change.undone_by is not None:
         raise Conflict(f"Change {change_id} is undone already: undo change {change.undone_by} to have it again.")
     _check_nobody_changed(change, how.now(s, change), how.of_others)
@@ -84,6 +84,12 @@ def undo(s: Session, change_id: int, *, shared_members: Collection[str] = ()) ->
         raise Conflict(f"Undoing change {change_id} would change nothing.")
     mark_undone(s, change_id, made)
     return get_change(s, made)
+
+
+def _not_undoable(change: Change) -> UsageError:
+    if change.subject is Subject.DOMAIN:
+        return UsageError(f"Change {change.id} cannot be undone: rename the domain back by `fshunt domain rename`.")
+    return UsageError(f"Change {change.id} cannot be undone: it is of a {change.subject.value}.")
 
 
 def _lock_domain(s: Session, change: Change) -> None:

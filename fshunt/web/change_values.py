@@ -33,6 +33,7 @@ RING_TIME = ("rings", "ring_seconds")
 
 LABELS = {
     (Subject.USER, "name"): lazy_gettext("Name"),
+    (Subject.DOMAIN, "name"): lazy_gettext("Name"),
     (Subject.USER, "extension"): lazy_gettext("Extension"),
 }
 """Of values that have another meaning than those of a group and its members."""

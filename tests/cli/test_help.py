@@ -22,6 +22,7 @@ holiday add, holiday list, holiday remove, holiday import,
 member add, member list, member remove, member move, member order, member set, member enable, member disable,
 member block, member unblock, call list, call show, call prune, events, history, undo,
 user add, user list, user passwd, user invite, user grant, user revoke, user enable, user disable, user remove,
+domain list, domain rename,
 token add, token list, token revoke, board add, board list, board revoke,
 dialplan, serve, web, status, config check, files, demo
 """

@@ -27,6 +27,9 @@ WARN = {
 """Functions that return sentences without raising them."""
 NOT_FOR_PEOPLE = {
     ("services/switch_checks.py", "The question"): "a mistake of the code, which no input makes",
+    ("services/domains.py", VALUE): "only the command line renames domains",
+    ("services/domains.py", "There is a domain"): "only the command line renames domains",
+    ("services/domains.py", "Extension"): "only the command line renames domains",
     ("services/switch_checks.py", "FreeSWITCH at"): "only the command line has switches load their files",
     ("services/pilot_tables.py", "The database has no id"): "only the command line writes the table of pilots",
 }
