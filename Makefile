@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo demo-web screenshots test test-faults test-load check format test-live bench clean
+.PHONY: help venv demo demo-web screenshots deb test test-faults test-load check format test-live bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ demo-web: $(STAMP) ## open the web pages of such an office, with callers until C
 
 screenshots: $(STAMP) ## take pictures of all web pages, light and dark, wide and narrow, into build/screenshots
 	$(BIN)/python -m tests.browser.screenshots build/screenshots $(ARGS)
+
+deb: ## build the Debian package into dist; on Debian 12 with dpkg-dev, debhelper and python3.11-venv
+	/usr/bin/python3.11 packaging/build_deb.py
 
 test: $(STAMP) ## run all tests except the long ones; live tests only if FSHUNT_LIVE_FREESWITCH is set
 	$(PYTEST) -m "not faults and not second_database" $(ARGS)

@@ -19,10 +19,11 @@ OTHERS = {
     "PostgreSQL's": {"psql", "pg_dump", "pg_restore", "createuser", "createdb", "dropuser", "dropdb"},
     "SQLite's": {"sqlite3"},
     "Prometheus's": {"promtool"},
-    "systemd's": {"systemctl", "journalctl", "systemd-analyze"},
+    "systemd's": {"systemctl", "journalctl", "systemd-analyze", "systemd-sysusers", "systemd-tmpfiles"},
     "the system's": {"adduser", "deluser", "chown", "chmod", "install", "editor", "ss"},
     "the shell's": {"cp", "mv", "rm", "ln", "ls", "tar"},
     "the network's": {"curl", "sipp", "ping", "nft"},
+    "Debian's": {"apt-get"},
     "the repository's": {"make", "python3", "/usr/local/lib/fshunt/bin/pip"},
     "an older version's": {"/usr/local/lib/fshunt-old/bin/pip", "/usr/local/lib/fshunt-old/bin/fshunt"},
 }  # fmt: skip

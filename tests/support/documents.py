@@ -10,8 +10,13 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def script(name: str) -> Any:
-    """Import a script from its file: the documents are no package."""
-    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    """Import a script of the documents, which are no package."""
+    return load_script(DOCS / f"{name}.py")
+
+
+def load_script(file: Path) -> Any:
+    """Import a script from its file."""
+    spec = importlib.util.spec_from_file_location(file.stem, file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -1,0 +1,260 @@
+"""The Debian package: its sources agree with the code, and it lives through all that apt does with it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fshunt.settings import ROWS
+from tests.support.documents import load_script
+
+ROOT = Path(__file__).parents[2]
+DEBIAN = ROOT / "packaging" / "debian"
+OLD_TABLES = ROOT / "tests" / "migrations" / "schema-0.1.0"
+INTERPRETER = Path("/usr/bin/python3.11")
+TOOLS = ("debootstrap", "dh", "dpkg-buildpackage", "unshare")
+DATA = "/var/lib/fshunt"
+BUILD = load_script(ROOT / "packaging" / "build_deb.py")
+
+
+def test_the_sources_of_the_package_are_there() -> None:
+    for part in BUILD.PARTS:
+        assert (ROOT / part).exists(), part
+    files = [file for file in DEBIAN.iterdir() if file.is_file()]
+    scripts = {file.name for file in files if file.read_text().startswith("#!")}
+    assert scripts == {"rules", "fshunt.postinst", "fshunt.prerm", "fshunt.postrm"}
+    assert os.access(DEBIAN / "rules", os.X_OK)
+
+
+@pytest.mark.parametrize("script", ["fshunt.postinst", "fshunt.prerm", "fshunt.postrm"])
+def test_the_shell_understands_the_scripts(script: str) -> None:
+    subprocess.run(["sh", "-n", str(DEBIAN / script)], check=True)
+    assert "\n#DEBHELPER#\n" in (DEBIAN / script).read_text()
+
+
+def test_the_folders_are_those_of_the_settings_and_the_units() -> None:
+    text = (ROOT / "packaging" / "host" / "tmpfiles.d" / "fshunt.conf").read_text()
+    modes = dict(re.findall(r"(?m)^d (\S+) (\d+) ", text))
+    unit = (ROOT / "systemd" / "fshunt.service").read_text()
+    for kind, above in (("Configuration", "/etc"), ("State", "/var/lib"), ("Logs", "/var/log")):
+        [name] = re.findall(rf"(?m)^{kind}Directory=(\S+)$", unit)
+        assert modes.pop(f"{above}/{name}") == re.findall(rf"(?m)^{kind}DirectoryMode=(\d+)$", unit)[0]
+    assert modes == {}
+    assert ROWS["outbox_dir"].default() == DATA
+    assert ROWS["database_url"].default() == f"sqlite:///{DATA}/fshunt.db"
+    for script in ("postinst", "postrm"):
+        assert DATA in (DEBIAN / f"fshunt.{script}").read_text()
+
+
+def test_the_user_is_that_of_the_units() -> None:
+    [(user, home)] = re.findall(
+        r'(?m)^u (\S+) - ".*" (\S+)$', (ROOT / "packaging" / "host" / "sysusers.d" / "fshunt.conf").read_text()
+    )
+    assert home == DATA
+    for unit in ("fshunt.service", "fshunt-web.service"):
+        assert f"\nUser={user}\nGroup={user}\n" in (ROOT / "systemd" / unit).read_text()
+
+
+def test_the_question_of_a_purge_has_no_as_its_default() -> None:
+    template = (DEBIAN / "fshunt.templates").read_text()
+    assert "Type: boolean\nDefault: false\n" in template
+    assert re.findall(r"db_input \w+ (\S+)", (DEBIAN / "fshunt.postrm").read_text()) == re.findall(
+        r"(?m)^Template: (\S+)$", template
+    )
+
+
+def test_the_changes_of_the_package_are_those_of_the_product() -> None:
+    changes = (
+        "# Changes\n\n## 0.2.0 (not released)\n\nCalls:\n\n- One\n  line.\n- Two.\n\n## 0.1.0 (2026-11-29)\n\n- Old.\n"
+    )
+    at = BUILD.datetime.fromisoformat("2026-12-01T10:00:00+00:00")
+    assert BUILD.changelog(changes, "0.2.0~dev0", at) == (
+        "fshunt (0.2.0~dev0) bookworm; urgency=medium\n\n  * One\n    line.\n  * Two.\n\n"
+        " -- fshunt developers <fshunt@localhost>  Tue, 01 Dec 2026 10:00:00 +0000\n\n"
+        "fshunt (0.1.0) bookworm; urgency=medium\n\n  * Old.\n\n"
+        " -- fshunt developers <fshunt@localhost>  Sun, 29 Nov 2026 00:00:00 +0000\n"
+    )
+
+
+@pytest.mark.skipif(shutil.which("dpkg") is None, reason="no dpkg on this machine")
+def test_a_development_version_comes_before_its_release() -> None:
+    version = BUILD.debian_version()
+    assert re.fullmatch(r"\d+\.\d+\.\d+(~dev\d+)?", version)
+    released = version.split("~")[0]
+    relation = "lt" if "~" in version else "eq"
+    subprocess.run(["dpkg", "--compare-versions", version, relation, released], check=True)
+
+
+@dataclass
+class Host:
+    """A Debian 12 in a folder, without a running systemd."""
+
+    root: Path
+
+    def run(self, *words: str, given: str = "", fails: bool = False) -> str:
+        """Run a command as root inside, and return what it printed, errors among it."""
+        inside = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
+        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+        done = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", inside, str(self.root), *words],
+            env=env | proxies(),
+            input=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert (done.returncode != 0) is fails, f"{words}: {done.returncode}\n{done.stdout}"
+        return done.stdout
+
+    def fshunt(self, *words: str) -> str:
+        """Run fshunt as its user."""
+        return self.run("runuser", "-u", "fshunt", "--", "fshunt", *words)
+
+    def install(self, package: Path) -> str:
+        """Install a package of this machine, with what it needs."""
+        shutil.copy(package, self.root / "root")
+        return self.run("apt-get", "install", "-q", "-y", "--no-install-recommends", f"/root/{package.name}")
+
+    def there(self, *paths: str) -> list[str]:
+        """Return the paths that exist."""
+        return [path for path in paths if os.path.lexists(self.root / path.lstrip("/"))]
+
+
+def proxies() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+
+
+def mirror() -> str:
+    """The mirror that this machine installs from."""
+    files = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]
+    text = "\n".join(file.read_text() for file in files if file.is_file())
+    found = re.search(r"(?m)^[^#]*?(https?://\S+/debian)/?(?=\s|$)", text)
+    return found[1] if found else "http://deb.debian.org/debian"
+
+
+def why_not() -> str | None:
+    """Why no clean Debian can be made here; None: it can."""
+    if os.geteuid() != 0:
+        return "needs root"
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    asked = 'test -x "$0" && "$0" -c "import ensurepip"'
+    if subprocess.run(["sh", "-c", asked, str(INTERPRETER)], capture_output=True).returncode:
+        missing.append("python3.11-venv")
+    if missing:
+        return f"needs {', '.join(missing)}"
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
+        return "may not make a mount namespace"
+    return None
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """The package of this checkout, quickly compressed."""
+    env = os.environ | {"DPKG_DEB_COMPRESSOR_TYPE": "gzip", "DPKG_DEB_COMPRESSOR_LEVEL": "1"}
+    command = [str(INTERPRETER), str(ROOT / "packaging" / "build_deb.py"), "--to", str(tmp_path / "dist")]
+    built = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert built.returncode == 0, built.stdout
+    [made] = (tmp_path / "dist").glob("*.deb")
+    return made
+
+
+@pytest.fixture
+def older_package(package: Path, tmp_path: Path) -> Path:
+    """The same as version 0.1.0, which apt upgrades."""
+    tree, made = tmp_path / "older", tmp_path / "fshunt_0.1.0_amd64.deb"
+    subprocess.run(["dpkg-deb", "-R", str(package), str(tree)], check=True)
+    control = tree / "DEBIAN" / "control"
+    control.write_text(re.sub(r"(?m)^Version: .*", "Version: 0.1.0", control.read_text()))
+    subprocess.run(["dpkg-deb", "-Zgzip", "-z1", "-b", str(tree), str(made)], check=True, capture_output=True)
+    shutil.rmtree(tree)
+    return made
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    """A Debian 12 of its smallest kind."""
+    root = tmp_path / "host"
+    command = ["unshare", "--mount", "debootstrap", "--variant=minbase", "bookworm", str(root), mirror()]
+    made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert made.returncode == 0, made.stdout[-2000:]
+    yield Host(root)
+    shutil.rmtree(root)
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+def test_install_a_call_upgrade_remove_and_purge(host: Host, package: Path, older_package: Path) -> None:
+    """One test, since each step needs the host as the step before has left it."""
+    first_install(host, older_package)
+    calls_go_through(host)
+    an_upgrade_keeps_settings_and_calls(host, package)
+    remove_keeps_settings_and_data(host)
+    purge_asks_for_the_data(host, package)
+
+
+def first_install(host: Host, package: Path) -> None:
+    said = host.install(package)
+    assert re.search(r"fshunt: installed\. Next: (fshunt setup|runuser -u fshunt -- fshunt db upgrade)\n", said)
+    assert host.run("stat", "-c", "%U:%G %a", DATA, "/var/log/fshunt", "/etc/fshunt").splitlines() == [
+        "fshunt:fshunt 750", "fshunt:fshunt 750", "root:root 755",
+    ]  # fmt: skip
+    assert host.run("readlink", "-f", "/usr/lib/fshunt/bin/python") == "/usr/bin/python3.11\n"
+    assert host.run("grep", "-rl", "fshunt-deb-", "/usr/lib/fshunt", fails=True) == "", "the folder of the build"
+    assert "/etc/fshunt/fshunt.toml" in host.run("dpkg-query", "-f", "${Conffiles}", "-W", "fshunt")
+    for page in ("man1/fshunt.1.gz", "man5/fshunt.toml.5.gz"):
+        assert f"/usr/share/man/{page}\n" in host.run("dpkg", "-L", "fshunt")
+    units = ["/lib/systemd/system/fshunt.service", "/lib/systemd/system/fshunt-web.service"]
+    assert "/lib/systemd/system/fshunt.socket" in host.there("/lib/systemd/system/fshunt.socket")
+    assert "ExecStart=/usr/lib/fshunt/bin/fshunt " in host.run("cat", *units)
+    host.run("systemd-analyze", "verify", "--man=no", *units)
+    assert host.there(f"{DATA}/fshunt.db") == []
+    assert "No module" not in host.run("fshunt", "web", "--help")
+
+
+def calls_go_through(host: Host) -> None:
+    if "setup" in host.run("fshunt", "--help"):
+        host.run("fshunt", "setup", "--dry-run")
+    assert "12 of 12 calls ended as they should." in host.fshunt("demo")
+
+
+def an_upgrade_keeps_settings_and_calls(host: Host, package: Path) -> None:
+    make = f"import sqlite3, sys; sqlite3.connect('{DATA}/fshunt.db').executescript(sys.stdin.read())"
+    tables = (OLD_TABLES / "sqlite.sql").read_text() + (OLD_TABLES / "rows.sql").read_text()
+    host.run("runuser", "-u", "fshunt", "--", "/usr/lib/fshunt/bin/python", "-c", make, given=tables)
+    settings = host.root / "etc/fshunt/fshunt.toml"
+    settings.write_text("keep_changes_days = 400\n" + settings.read_text())
+    said = host.install(package)
+    assert f"fshunt: kept a copy of the database as it was: {DATA}/fshunt.db.before-" in said
+    assert f"The database sqlite:///{DATA}/fshunt.db is up to date." in said
+    assert settings.read_text().startswith("keep_changes_days = 400\n")
+    listed = host.fshunt("call", "list", "--format", "csv")
+    assert {uuid for uuid in ("caller-1", "caller-2", "caller-3", "caller-4") if uuid in listed} == {
+        "caller-1", "caller-2", "caller-3", "caller-4",
+    }  # fmt: skip
+    assert host.run("stat", "-c", "%U", f"{DATA}/fshunt.db") == "fshunt\n"
+
+
+def remove_keeps_settings_and_data(host: Host) -> None:
+    kept = ["/etc/fshunt/fshunt.toml", f"{DATA}/fshunt.db", "/var/log/fshunt"]
+    host.run("apt-get", "remove", "-q", "-y", "fshunt")
+    assert host.there("/usr/lib/fshunt", "/usr/bin/fshunt", "/lib/systemd/system/fshunt.service", *kept) == kept
+
+
+def purge_asks_for_the_data(host: Host, package: Path) -> None:
+    assert f"stay in {DATA}." in host.run("apt-get", "purge", "-q", "-y", "fshunt")
+    assert host.there("/etc/fshunt", "/var/log/fshunt", f"{DATA}/fshunt.db") == [f"{DATA}/fshunt.db"]
+    host.install(package)
+    assert "caller-1" in host.fshunt("call", "list", "--format", "csv")
+    host.run("debconf-set-selections", given="fshunt fshunt/purge-data boolean true\n")
+    host.run("apt-get", "purge", "-q", "-y", "fshunt")
+    (host.root / "root" / package.name).unlink()
+    left = host.run("find", "/", "-xdev", "-name", "*fshunt*", "-not", "-path", "/root/*")
+    assert left == ""
