@@ -13,6 +13,7 @@ import click
 
 from fshunt.cli import output
 from fshunt.errors import UsageError
+from fshunt.process import run_as
 from fshunt.settings import LoadedSettings, Settings, load
 
 if TYPE_CHECKING:
@@ -33,13 +34,14 @@ def unix_user() -> str:
 
 
 class App:
-    """One run of the command line. `config`, `given_domain`, `as_json` and `format` are options of commands."""
+    """One run of the command line. `config`, `given_domain`, `as_json`, `as_user` and `format` are options."""
 
     def __init__(self) -> None:
         self.config: str | None = None
         self.format: str | None = None
         self.given_domain: str | None = None
         self.as_json = False
+        self.as_user: str | None = None
         self._warnings: list[str] = []
 
     def warn(self, sentence: str) -> None:
@@ -110,11 +112,31 @@ class App:
         return self.loaded.settings
 
     @cached_property
+    def database_url(self) -> str:
+        """The address of the database. What root has started acts from here on as the user who owns the database."""
+        self.become_owner()
+        return self.settings.database_url
+
+    def become_owner(self, *, for_good: bool = False) -> None:
+        """If root has started the program: act as the user who owns the database; ``for_good``: without a way back."""
+        if (user := self._user()) is not None:
+            run_as.become(user, for_good=for_good)
+
+    def _user(self) -> run_as.User | None:
+        if self.as_user is not None:
+            return run_as.named(self.as_user)
+        if not run_as.is_root():
+            return None
+        from fshunt.db.sqlite_file import sqlite_path
+
+        return run_as.owner_of(sqlite_path(self.settings.database_url))
+
+    @cached_property
     def store(self) -> Store:
         """The database. SQLAlchemy is imported only now: help and completion of words do not wait for it."""
         from fshunt.db.engine import open_store
 
-        made = open_store(self.settings.database_url)
+        made = open_store(self.database_url)
         context = click.get_current_context(silent=True)
         if context is not None:  # there is none while the shell completes a word
             context.find_root().call_on_close(made.close)

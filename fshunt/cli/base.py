@@ -31,6 +31,11 @@ def _keep_domain(ctx: click.Context, _param: click.Parameter, value: str | None)
     app.given_domain = value or app.given_domain
 
 
+def _keep_user(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    app = ctx.ensure_object(App)
+    app.as_user = value or app.as_user
+
+
 def _keep_json(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     app = ctx.ensure_object(App)
     app.as_json = value or app.as_json
@@ -59,6 +64,13 @@ def _common() -> list[click.Parameter]:
             expose_value=False,
             callback=_keep_config,
             help="Settings file. Without it: $FSHUNT_CONFIG, or /etc/fshunt/fshunt.toml.",
+        ),
+        click.Option(
+            ["--as"],
+            metavar="USER",
+            expose_value=False,
+            callback=_keep_user,
+            help="User to become before the database is opened, if root runs the command. Without it: its owner.",
         ),
     ]
 

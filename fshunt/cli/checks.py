@@ -36,6 +36,7 @@ def all_checks(app: App) -> list[Check]:
     """Check everything that the daemon needs."""
     from fshunt.services.switch_lines import SwitchLines
 
+    app.become_owner()  # what the daemon may not read, this program may not either
     database, groups = check_database(app.settings), AllGroups()
     found = [database]
     if database.ok:

@@ -27,7 +27,7 @@ def upgrade(app: App) -> None:
 
     An up-to-date database is left alone; existing data are kept.
     """
-    url, shown = app.settings.database_url, hide_password(app.settings.database_url)
+    url, shown = app.database_url, hide_password(app.database_url)
     done: list[str] = []
     late.migrate.upgrade(url, report=done.append if app.as_json else output.say)
     message = f"The database {shown} is up to date."
@@ -46,8 +46,8 @@ def check(app: App) -> int:
 
     It must be up to date and writable: a write is tried and rolled back. The exit code is 1 if not.
     """
+    shown = hide_password(app.database_url)
     found = late.checks.check_database(app.settings)
-    shown = hide_password(app.settings.database_url)
     identity = late.checks.database_id(app.settings)
 
     def page() -> None:

@@ -17,6 +17,7 @@ from fshunt.cli.base import NounCommand, pass_app
 from fshunt.errors import FshuntError, UsageError
 from fshunt.freeswitch.dialplan import write_dialplan, write_table_dialplan
 from fshunt.hunting.group import Group
+from fshunt.process.run_as import as_root
 from fshunt.settings import Settings, WatchedSwitch
 
 FILE_MODE = 0o644
@@ -56,7 +57,8 @@ def dialplan(app: App, out: Path | None, table: bool, reload: bool) -> None:
         _check_can_reload(app.settings, out, table)
     written = _with_table(app) if table else _with_pilots(app)
     if out is not None:
-        write_whole(out, written.text)
+        with as_root():
+            write_whole(out, written.text)
     loaded = []
     if reload:
         loaded = _load(app.settings.switch, out)

@@ -387,7 +387,7 @@ def next_(app: App, pilot: str) -> None:
         details = _details(session, late.groups.get_group(session, domain, pilot))
         queued = len(late.queue.queued_in(session, [details.group.id]).get(details.group.id, ()))
     found = details.group
-    now = late.member_states.of_group(app.store, app.settings.database_url, found, app.settings.switch, sleep)
+    now = late.member_states.of_group(app.store, app.database_url, found, app.settings.switch, sleep)
     for sentence in now.sentences:
         app.warn(sentence)
     made = late.forecast.next_caller(details, now.statuses, now.at, app.settings)

@@ -92,7 +92,7 @@ def list_(app: App, pilot: str) -> None:
     """
     with app.reading() as (session, domain):
         found = late.groups.get_group(session, domain, pilot)
-    now = late.member_states.of_group(app.store, app.settings.database_url, found, app.settings.switch, sleep)
+    now = late.member_states.of_group(app.store, app.database_url, found, app.settings.switch, sleep)
     for sentence in now.sentences:
         app.warn(sentence)
     seconds_per_ring = app.settings.seconds_per_ring

@@ -38,6 +38,8 @@ def serve(app: App, listen: Address | None) -> int:
     from fshunt.daemon.bootstrap import serve as run
     from fshunt.process.sockets import turn_away
 
+    app.become_owner(for_good=True)
+
     def read() -> Settings:
         settings = load(app.config).settings
         return settings if listen is None else settings.listening_on(listen)

@@ -29,7 +29,7 @@ def status(app: App, nagios: bool) -> int:
     if nagios and app.as_json:
         raise UsageError(f"Use only one of --json and {NAGIOS}.")
     try:
-        found = late.cluster_health.look(app.store, app.settings.database_url, sleep)
+        found = late.cluster_health.look(app.store, app.database_url, sleep)
     except DatabaseError as error:
         return _unreadable(app, error)
     found.problems.extend(late.running.on_another_database(app.loaded, found))

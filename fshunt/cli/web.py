@@ -37,6 +37,7 @@ def web(app: App, listen: Address | None) -> int:
         raise FshuntError(
             f"The web pages need the Python package {error.name}: install fshunt with `pip install '.[web]'`."
         ) from error
+    app.become_owner(for_good=True)
     settings = app.settings if listen is None else app.settings.web_listening_on(listen)
     settings.check_web()
     return serve(settings)

@@ -24,7 +24,7 @@ from fshunt.daemon.cluster.takeover import Takeover
 from fshunt.daemon.current_settings import CurrentSettings
 from fshunt.daemon.daemon import Daemon
 from fshunt.daemon.data.database import Database, open_for_calls, quiet, result_of
-from fshunt.daemon.data.database_file import DatabaseFile, sqlite_path
+from fshunt.daemon.data.database_file import DatabaseFile
 from fshunt.daemon.data.group_cache import GroupCache
 from fshunt.daemon.data.handovers import Handovers
 from fshunt.daemon.data.outbox import Outbox
@@ -44,6 +44,7 @@ from fshunt.daemon.switches.monitor import Monitor, Observers
 from fshunt.daemon.switches.phone_waits import PhoneWaits
 from fshunt.db import migrate
 from fshunt.db.pooler import SharedServer
+from fshunt.db.sqlite_file import sqlite_path
 from fshunt.errors import DatabaseError, FshuntError
 from fshunt.freeswitch.contacts import SipProfiles
 from fshunt.freeswitch.directory import KnownUsers, SlowDirectories

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -32,8 +33,10 @@ CONNECTIONS = 10
 """Connections that an engine may open: more than the native threads that the daemon gives to the database."""
 BUSY_TIMEOUT_MS = 5000
 """How long a statement waits for a lock: as long as a person at the command line waits without concern."""
-PRIVATE = 0o600
-"""Rights of a new SQLite file."""
+PRIVATE, SHARED = 0o600, 0o660
+"""Rights of a new SQLite file: SHARED in a folder that a group shares (mode 2770), whose members administer fshunt."""
+FOR_A_GROUP = stat.S_ISGID | stat.S_IWGRP
+"""Rights of a folder that is for a group: new files belong to the group, and its members may add some."""
 WAL_PAUSE_SECONDS = 0.01
 """Between two tries to switch a new SQLite file to its write-ahead log."""
 MIN_CONNECT_SECONDS = 2
@@ -139,7 +142,7 @@ def _sqlite_engine(url: URL, busy_timeout_ms: int, connections: int, create: boo
 
 
 def _open_only_what_exists(engine: Engine, create: bool) -> None:
-    """Have SQLite refuse a file that does not exist, or with ``create`` make it for its owner alone."""
+    """Have SQLite refuse a file that does not exist, or with ``create`` make it."""
     database = str(engine.url.database)
 
     @event.listens_for(engine, "do_connect")
@@ -158,17 +161,22 @@ def file_exists(database: str) -> bool:
         return Path(database).exists()
     except OSError as error:
         raise DatabaseError(
-            f"The database {database} cannot be opened: {error.strerror}. Run the command as the user of fshunt, as in "
-            "`runuser -u fshunt -- fshunt status`."
+            f"The database {database} cannot be opened: {error.strerror}. Run the command by `sudo`, or as a member of "
+            "the group that owns the file."
         ) from None
 
 
 def _make_private(path: Path) -> None:
-    """Make an empty file for its owner alone: it will say who called whom. SQLite gives its -wal and -shm
-    files the same rights.
+    """Make an empty file for its owner alone, or also for the group that its folder is for: it will say who called
+    whom. SQLite gives its -wal and -shm files the same rights.
     """
     with suppress(OSError):  # SQLite reports it when it opens the file
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, PRIVATE))
+        file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, PRIVATE)
+        try:
+            if path.parent.stat().st_mode & FOR_A_GROUP == FOR_A_GROUP and os.fstat(file).st_size == 0:
+                os.fchmod(file, SHARED)  # whatever the umask says
+        finally:
+            os.close(file)
 
 
 def _use_wal(connection: sqlite3.Connection, seconds: float) -> None:

@@ -12,6 +12,8 @@ import threading
 from collections import Counter
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 log = logging.getLogger(__name__)
 
 ASIDE = ".old"
@@ -78,3 +80,9 @@ class Companions:
 
 def _beside(path: str) -> tuple[str, str]:
     return f"{path}-wal", f"{path}-shm"
+
+
+def sqlite_path(url: str) -> str | None:
+    """Return the path of an SQLite file; None for another database."""
+    made = make_url(url)
+    return str(made.database) if made.get_backend_name() == "sqlite" else None

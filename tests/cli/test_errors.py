@@ -165,8 +165,8 @@ def test_a_user_to_whom_the_folder_of_the_database_is_closed_gets_one_sentence(c
     done = run(*words, env=env, prefix=prefix)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f"Error: The database {folder}/fshunt.db cannot be opened: Permission denied. Run the command as the user of "
-        "fshunt, as in `runuser -u fshunt -- fshunt status`.\n"
+        f"Error: The database {folder}/fshunt.db cannot be opened: Permission denied. Run the command by `sudo`, or as "
+        "a member of the group that owns the file.\n"
     )
 
 

@@ -48,7 +48,7 @@ def test_the_options_are_the_promised_ones():
     group |= {"--call-waiting", "--no-call-waiting", "--on-no-answer", "--on-busy", "--on-unreachable"}
     group |= {"--when-busy", "--auto-block", "--wrap-up", "--transfer-context", "--caller-id-number"}
     group |= {"--answer-first", "--no-answer-first", "--on-closed", "--time-zone"}
-    serving = {"--domain", "--config"}
+    serving = {"--domain", "--config", "--as"}
     common = serving | {"--json"}
     assert options(LEAVES["fshunt group add"]) == group | common | {"--force"}
     assert options(LEAVES["fshunt group set"]) >= group

@@ -7,19 +7,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 import gevent
-from sqlalchemy import make_url
 
 from fshunt.db.sqlite_file import FileId, file_id
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
-
-
-def sqlite_path(url: str) -> str | None:
-    """Return the path of an SQLite file; None for another database."""
-    made = make_url(url)
-    return str(made.database) if made.get_backend_name() == "sqlite" else None
 
 
 class DatabaseFile:
