@@ -14,7 +14,15 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from fshunt.db.queries.accounts import name_key
-from fshunt.db.queries.rows import group_named, groups_of_member, groups_where, groups_with_ids, members_of_others
+from fshunt.db.queries.pilots import groups_that_had
+from fshunt.db.queries.rows import (
+    group_named,
+    group_with_id,
+    groups_of_member,
+    groups_where,
+    groups_with_ids,
+    members_of_others,
+)
 from fshunt.errors import Forbidden, FshuntError, NotFound
 from fshunt.hunting.group import Group
 from fshunt.hunting.validation import shown
@@ -206,6 +214,12 @@ def group_for(s: Session, access: Access, domain: str, pilot: str) -> Group:
     if group is None or not _looks_after(access, group.id):
         raise NotFound(f"There is no group {pilot} in {domain}.")
     return group
+
+
+def renumbered_group(s: Session, access: Access, domain: str, pilot: str) -> Group | None:
+    """Return the group that the user looks after and that had this pilot before; None: there is none."""
+    found = (group_with_id(s, each) for each in groups_that_had(s, domain, pilot) if _looks_after(access, each))
+    return next((group for group in found if group is not None and group.pilot != pilot), None)
 
 
 def _looks_after(access: Access, group_id: int | None) -> bool:

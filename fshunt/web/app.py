@@ -11,10 +11,24 @@ from flask import Flask, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from fshunt.db.engine import Store
+from fshunt.errors import NotFound
 from fshunt.services.live_feed import LiveFeed
 from fshunt.services.questions import Questions
 from fshunt.settings import Settings
-from fshunt.web import call_words, csrf, languages, names, now, problems, security, sentences, signed_in, times, words
+from fshunt.web import (
+    call_words,
+    csrf,
+    languages,
+    names,
+    now,
+    problems,
+    renumbered,
+    security,
+    sentences,
+    signed_in,
+    times,
+    words,
+)
 from fshunt.web.api import blueprint as api
 from fshunt.web.api.rate_limit import RateLimit
 from fshunt.web.database_state import DatabaseState
@@ -106,6 +120,7 @@ def make_app(
         app.register_blueprint(each.pages)
     api.install(app, rate_limit)
     app.register_error_handler(signed_in.NotSignedIn, ask_to_sign_in)
+    app.register_error_handler(NotFound, renumbered.answer_not_found)
     return app
 
 

@@ -24,12 +24,12 @@ class KeptForm(NamedTuple):
     files: bool = False
 
 
-def kept_now() -> KeptForm | None:
-    """Return the form of this request, which came too late; None if there is none.
+def kept_now(path: str | None = None) -> KeptForm | None:
+    """Return the form of this request, which came too late, or to a wrong address; None if there is none.
 
-    That it came from our own pages has been checked before.
+    ``path`` is where it goes to; None: where it was sent. That it came from our own pages has been checked before.
     """
-    path = local_path(request.full_path.rstrip("?"))
+    path = local_path(request.full_path.rstrip("?") if path is None else path)
     if path is None or request.method != "POST":
         return None
     fields = tuple((name, value) for name, value in request.form.items(multi=True) if not NEVER_KEPT.search(name))

@@ -136,10 +136,13 @@ def install(app: Flask, database: DatabaseState) -> None:
         log.warning("%s", error)  # it has the name of the database, which is for nobody else
         return answer_problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(SENTENCES[422]), code=error.code)
 
-    @app.errorhandler(FshuntError)
-    def _ours(error: FshuntError) -> Response:
-        sentence = in_language(str(error)) if wants_json() else sentence_of(error)
-        return retry_after(answer_problem(status_of(error), sentence, code=error.code), error)
+    app.register_error_handler(FshuntError, answer_error)
+
+
+def answer_error(error: FshuntError) -> Response:
+    """Return the answer to an error of ours: its sentence, in the reader's language."""
+    sentence = in_language(str(error)) if wants_json() else sentence_of(error)
+    return retry_after(answer_problem(status_of(error), sentence, code=error.code), error)
 
 
 def status_of(error: FshuntError) -> HTTPStatus:

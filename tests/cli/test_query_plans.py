@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Engine, event, make_url
 
 from fshunt.db.engine import open_engine
-from fshunt.db.queries import call_search, changes, groups, takeover
+from fshunt.db.queries import call_search, changes, groups, pilots, takeover
 from fshunt.db.queries.live import Watched
 from fshunt.db.queries.prune import prune_some
 from fshunt.services import audit
@@ -183,6 +183,7 @@ def test_no_page_reads_all_calls(engine, store, monkeypatch):
         call_search.one_call(s, one, "hunt-0000000003")
         call_search.missed_by(s, [one, two], "1002", 20)
         call_search.report_calls(s, replace(one, until=datetime.now(UTC)))
+        pilots.groups_that_had(s, "pbx.test", "5003")
         call_search.next_report_calls(s, one, call_search.Place(since, "a"), 20)
     reading = [(statement, steps) for statement, values in said if (steps := reads_all(engine, statement, values))]
     assert reading == []

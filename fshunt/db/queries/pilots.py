@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import String, cast, select
+from sqlalchemy import String, cast, func, select
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Domain, HuntGroup
 from fshunt.db.queries.changes import CHANGES, ChangeKind, Subject
+
+MAX_EARLIER = 20
+"""Of so many groups that have had a number it is known."""
 
 _RENAMES = (
     select(CHANGES.c.at, CHANGES.c.domain, CHANGES.c.group_id, CHANGES.c.before, CHANGES.c.after)
@@ -60,6 +63,18 @@ def groups_with_pilot(s: Session, domain: str | None, pilot: str) -> list[Number
     if domain is not None:
         query = query.where(Domain.name == domain)
     return [Numbered(group_id, name, pilot) for group_id, name in s.execute(query)]
+
+
+def groups_that_had(s: Session, domain: str, pilot: str) -> list[int]:
+    """Return the ids of groups that had a pilot when they were changed, the last one first; some may be gone."""
+    query = (
+        select(CHANGES.c.group_id)
+        .where(CHANGES.c.domain == domain, CHANGES.c.pilot == pilot, CHANGES.c.group_id.is_not(None))
+        .group_by(CHANGES.c.group_id)
+        .order_by(func.max(CHANGES.c.id).desc())
+        .limit(MAX_EARLIER)
+    )
+    return list(s.scalars(query))
 
 
 def pilot_spans(s: Session, group_id: int, domain: str, pilot: str) -> tuple[Span, ...]:
