@@ -111,22 +111,16 @@ def show_group(
         "group.html",
         **stored,
         group=group,
-        now=now,
-        names=names().of(group),
-        states={each.member.extension: each for each in now.members},
+        **_of_members(mine, group, now),
         **of_forms(mine, group, form),
         **of_closing(group, datetime.now(UTC)),
         refused=refused,
         sentence=None if error is None else sentence_of(error, group),
         done=DONE in request.args,
         unchecked=UNCHECKED in request.args,
-        order=order_of(group),
         found=found,
         invited=invited,
         link=None if invited is None else link_of(invited),
-        may_invite=rights.may(mine, Action.INVITE_MEMBER),
-        member_forms={member.id: member_form(member) for member in group.members},
-        versions={member.id: version_of(columns_of(member)) for member in group.members},
     )
     return make_response(page, _status(form, refused, error))
 
@@ -142,6 +136,19 @@ def _stored(s: Session, mine: Access, group: Group) -> dict[str, Any]:
         "told": change_to_tell(s, mine, group, request.args.get(CHANGE, "")),
         "limits": limits.limits_of(s, group) if mine.role is Role.ADMIN else NO_LIMITS,
         "warnings": [in_language(each) for each in (*group.warnings(), *groups.warnings_of(s, group))],
+    }
+
+
+def _of_members(mine: Access, group: Group, now: Now) -> dict[str, Any]:
+    """Return what the page shows of the members, and the forms that change them."""
+    return {
+        "now": now,
+        "names": names().of(group),
+        "states": {each.member.extension: each for each in now.members},
+        "order": order_of(group),
+        "may_invite": rights.may(mine, Action.INVITE_MEMBER),
+        "member_forms": {member.id: member_form(member) for member in group.members},
+        "versions": {member.id: version_of(columns_of(member)) for member in group.members},
     }
 
 
