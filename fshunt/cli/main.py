@@ -9,9 +9,11 @@ import sys
 from typing import TextIO, cast
 
 import click
+from click.shell_completion import add_completion_class
 
 from fshunt import __version__
 from fshunt.cli.base import Noun, Root
+from fshunt.cli.completion import ZshWithCompinit
 
 NOUNS = {
     "db": Noun("fshunt.cli.db", "Create, upgrade and check the database."),
@@ -51,6 +53,9 @@ def cli() -> None:
 
     Changes apply from the next call; the daemon needs no restart.
     """
+
+
+add_completion_class(ZshWithCompinit)
 
 
 class _Closed(io.TextIOBase):

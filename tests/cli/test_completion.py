@@ -1,9 +1,11 @@
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from click.shell_completion import ShellComplete
+from click.shell_completion import ShellComplete, get_completion_class
 
 from fshunt.cli.main import NOUNS, cli
 
@@ -41,6 +43,25 @@ def test_without_a_database_nothing_completes_and_nothing_breaks(monkeypatch, tm
     assert complete(monkeypatch, env, "group", "show", "") == []
     assert complete(monkeypatch, {"FSHUNT_NONSENSE": "1"}, "member", "block", "") == []
     assert capfd.readouterr() == ("", "")
+
+
+ASKED = 'eval "$(_FSHUNT_COMPLETE=zsh_source fshunt)"; print -r -- $_comps[fshunt]'
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh on this machine")
+@pytest.mark.parametrize("before", ["", "autoload -Uz compinit && compinit -D; "], ids=["plain", "after compinit"])
+def test_zsh_completes_whether_compinit_has_run_or_not(before):
+    env = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "ZDOTDIR": "/nonexistent"}
+    done = subprocess.run(["zsh", "-fc", before + ASKED], env=env, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("_fshunt_completion\n", "")
+
+
+def test_the_text_for_zsh_loads_its_completion_before_it_is_used():
+    kind = get_completion_class("zsh")
+    assert kind is not None
+    lines = [line.strip() for line in kind(cli, {}, "fshunt", "_FSHUNT_COMPLETE").source().splitlines()]
+    at = lines.index("compdef _fshunt_completion fshunt")
+    assert lines[at - 1] == "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }"
 
 
 HEAVY = {"sqlalchemy", "alembic", "gevent", "flask", "psycopg", "rich"}
