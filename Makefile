@@ -10,6 +10,9 @@ WORKERS ?= $(shell expr $$(nproc) + 1)
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
+CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "fshunt needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+MAKE_VENV = $(PYTHON) -m venv $(VENV) || { echo "cannot create a virtual environment; install python3-venv: apt-get install python3-venv"; exit 1; }
+
 .DEFAULT_GOAL := help
 .PHONY: help venv demo demo-web screenshots deb test test-faults test-load check format test-live bench clean
 
@@ -19,15 +22,27 @@ help: ## show this list
 venv: $(STAMP) ## create the virtual environment .venv with fshunt and its tools
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "fshunt needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
-	$(PYTHON) -m venv $(VENV) || { echo "cannot create a virtual environment; install python3-venv: apt-get install python3-venv"; exit 1; }
+	@$(CHECK_PYTHON)
+	@$(MAKE_VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,web]'
 	@touch $@
 
-demo: $(STAMP) ## show an office with five agents on a simulated FreeSWITCH, call by call
+# What the demonstrations need, without the tools of developers.
+RUNS := $(VENV)/runs
+
+$(RUNS): setup.cfg constraints.txt
+	@echo "Installing fshunt into $(VENV), once: this takes up to a minute."
+	@$(CHECK_PYTHON)
+	@$(MAKE_VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[web]'
+	@touch $@
+
+NEEDED_TO_RUN := $(if $(wildcard $(STAMP)),$(STAMP),$(RUNS))
+
+demo: $(NEEDED_TO_RUN) ## show an office with five agents on a simulated FreeSWITCH, call by call
 	$(BIN)/fshunt demo
 
-demo-web: $(STAMP) ## open the web pages of such an office, with callers until Ctrl-C
+demo-web: $(NEEDED_TO_RUN) ## open the web pages of such an office, with callers until Ctrl-C
 	$(BIN)/fshunt demo --web $(ARGS)
 
 screenshots: $(STAMP) ## take pictures of all web pages, light and dark, wide and narrow, into build/screenshots

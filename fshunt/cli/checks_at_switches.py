@@ -88,7 +88,7 @@ class SwitchChecks:
         if not settings.switch or not groups:
             return []
         pilots = first_calls.pilot_findings(groups, settings, self._ask)
-        found, not_asked = first_calls.switch_findings(groups, settings.switch, self._lines.line)
+        found, not_asked = first_calls.switch_findings(groups, settings, self._lines.line)
         return [
             _of_findings("pilots", pilots.findings, "The loaded dialplan gives the callers of all pilots to fshunt."),
             *check_controllers(settings, pilots.controllers),

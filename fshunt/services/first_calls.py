@@ -5,7 +5,7 @@ Each finding says what is so, why it matters, and what mends it: else the first 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -19,7 +19,7 @@ from fshunt.services.destination_checks import DEFAULT_CONTEXT
 from fshunt.services.findings import Finding, named
 from fshunt.services.switch_checks import Ask, Checked, Connect, Question, QuestionKind, connected
 from fshunt.services.switch_state import state_findings
-from fshunt.settings import Settings, WatchedSwitch
+from fshunt.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +120,16 @@ def _no_users(
 
 
 def switch_findings(
-    groups: Sequence[Group], switches: Iterable[WatchedSwitch], connect: Connect = connected
+    groups: Sequence[Group], settings: Settings, connect: Connect = connected
 ) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     """Ask each switch who has a phone, and for its state; return findings, and why one was not asked."""
     phones: set[tuple[str, str]] = set()
     found, not_asked = list[Finding](), list[str]()
-    for switch in switches:
+    for switch in settings.switch:
         try:
             with connect(switch) as line:
                 phones |= registered(registration_lists(line))
-                found += state_findings(switch.name, line, groups)
+                found += state_findings(switch.name, line, groups, settings.confirm_prompt)
         except FshuntError as error:
             not_asked.append(f"Not checked at switch {switch.name}: {error}")
     if not not_asked:  # else the phones may be at that one

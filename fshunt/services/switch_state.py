@@ -18,15 +18,17 @@ AT_ONCE = "simultaneous"
 """The policy that rings all members at once."""
 
 
-def state_findings(name: str, line: CommandSender, groups: Sequence[Group]) -> list[Finding]:
+def state_findings(name: str, line: CommandSender, groups: Sequence[Group], confirm_prompt: str) -> list[Finding]:
     """Ask one switch, named in the findings, for its state. Raises what the connection raises."""
     status, version, folder, streams = line.send_all(
         [api.status(), api.version(), api.sound_folder(), api.local_streams()], ANSWER_SECONDS
     )
+    sounds = _Sounds(line, folder.reply_text.strip(), stream_names(streams.reply_text))
     return [
         *_capacity(name, status.reply_text, groups),
         *_release(name, version.reply_text),
-        *_music(name, line, _music_of(groups), folder.reply_text.strip(), stream_names(streams.reply_text)),
+        *_music(name, sounds, _music_of(groups)),
+        *_prompt(name, sounds, confirm_prompt, groups),
     ]
 
 
@@ -80,26 +82,42 @@ def _music_of(groups: Iterable[Group]) -> dict[str, list[str]]:
     return played
 
 
-def _music(
-    name: str, line: CommandSender, played: Mapping[str, Sequence[str]], folder: str, streams: set[str]
-) -> Iterator[Finding]:
+class _Sounds:
+    """What a switch can play: ``folder`` is where relative names begin, ``streams`` are its local streams."""
+
+    def __init__(self, line: CommandSender, folder: str, streams: set[str]) -> None:
+        self._line, self._folder, self._streams = line, folder, streams
+
+    def missing(self, sound: str) -> str | None:
+        """Return what the switch has not, in words; None if it can play the sound, or nobody can tell."""
+        stream = stream_of(sound)
+        if stream is not None:
+            return None if stream in self._streams else f"local stream {stream}"
+        files = files_of(sound, self._folder)
+        if not files or not files[0].startswith("/"):
+            return None
+        said = self._line.send_all([api.file_exists(file) for file in files], ANSWER_SECONDS)
+        return None if any(each.reply_text.strip() == "true" for each in said) else f"file {files[0]}"
+
+
+def _music(name: str, sounds: _Sounds, played: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
     for music, pilots in played.items():
-        stream = stream_of(music)
-        if stream is not None and stream not in streams:
-            yield _silent(name, pilots, f"has no local stream {stream}", "Add it to local_stream.conf.xml, and load it")
-        elif (files := files_of(music, folder)) and files[0].startswith("/") and not _one_exists(line, files):
-            yield _silent(name, pilots, f"has no file {files[0]}", "Put it there, readable for FreeSWITCH")
+        if (missing := sounds.missing(music)) is not None:
+            yield Finding(
+                f"Switch {name} has no {missing}, the music of {named(pilots)}.",
+                "Callers hear no music.",
+                f"Put it there, or take another by `fshunt group set {pilots[0]} --music MUSIC`.",
+            )
 
 
-def _one_exists(line: CommandSender, files: Sequence[str]) -> bool:
-    return any(
-        said.reply_text.strip() == "true" for said in line.send_all([*map(api.file_exists, files)], ANSWER_SECONDS)
-    )
-
-
-def _silent(name: str, pilots: Sequence[str], what: str, mend: str) -> Finding:
-    return Finding(
-        f"Switch {name} {what}, the music of {named(pilots)}.",
-        "Callers hear no music.",
-        f"{mend}, or take another by `fshunt group set {pilots[0]} --music MUSIC`.",
-    )
+def _prompt(name: str, sounds: _Sounds, prompt: str, groups: Sequence[Group]) -> Iterator[Finding]:
+    """The prompt for members who confirm; a tone stands for one that is not there."""
+    if not any(member.confirm for group in groups for member in group.members):
+        return
+    if (missing := sounds.missing(prompt)) is not None:
+        yield Finding(
+            f"Switch {name} has no {missing}, the prompt for members who confirm a call.",
+            "They hear only a tone.",
+            "Install FreeSWITCH's sounds, or set `confirm_prompt` to a sound that is there.",
+            is_problem=False,
+        )

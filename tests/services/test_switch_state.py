@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group, Member
 from fshunt.services.switch_state import state_findings
 
+PROMPT = "ivr/press-1.wav"
 VERSION = "FreeSWITCH Version 1.10.12-release (64bit)\n"
 
 
@@ -51,7 +53,7 @@ def group(members: int = 2, **fields: Any) -> Group:
 
 
 def findings(*groups: Group, files: Sequence[str] = (), **answers: str) -> list[str]:
-    found = state_findings("fs1", Line(answers, files), groups)
+    found = state_findings("fs1", Line(answers, files), groups, PROMPT)
     return [each.what for each in found]
 
 
@@ -92,11 +94,22 @@ def test_a_release_with_known_faults() -> None:
 )
 def test_music_that_is_not_there(music: str, missing: str | None) -> None:
     line = Line({}, ["/sounds/wait/8000/a.wav", "/else/b.wav"])
-    found = state_findings("fs1", line, [group(music=music)])
+    found = state_findings("fs1", line, [group(music=music)], PROMPT)
     assert [each.what for each in found] == ([] if missing is None else [f"Switch fs1 {missing}, the music of 5000."])
     assert all(each.is_problem for each in found)
 
 
 def test_a_relative_file_is_not_looked_for_where_no_folder_is_known() -> None:
     line = Line({"global_getvar sound_prefix": "-ERR no reply"})
-    assert state_findings("fs1", line, [group(music="wait/c.wav")]) == []
+    assert state_findings("fs1", line, [group(music="wait/c.wav")], PROMPT) == []
+
+
+def test_the_prompt_is_missed_only_where_somebody_confirms() -> None:
+    confirming = group(members=0)
+    member = Member(id=1, position=1, address=parse_member("0711@carrier"), confirm=True)
+    confirming = replace(confirming, members=(member,))
+    assert findings(confirming, files=[f"/sounds/ivr/16000/{PROMPT.removeprefix('ivr/')}"]) == []
+    assert findings(group()) == []
+    (missing,) = state_findings("fs1", Line({}), [confirming], PROMPT)
+    assert missing.what == f"Switch fs1 has no file /sounds/{PROMPT}, the prompt for members who confirm a call."
+    assert not missing.is_problem
