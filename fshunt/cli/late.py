@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fshunt.cli import nagios as nagios
     from fshunt.cli import running as running
     from fshunt.cli import status_page as status_page
+    from fshunt.cli import terminal as terminal
+    from fshunt.cli import top_screen as top_screen
     from fshunt.db import migrate as migrate
     from fshunt.db.queries import calls as calls
     from fshunt.db.queries import queue as queue
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from fshunt.services import serialize as serialize
     from fshunt.services import switch_checks as switch_checks
     from fshunt.services import switch_lines as switch_lines
+    from fshunt.services import top_view as top_view
     from fshunt.services import undo as undo
 else:
     PACKAGES = ("fshunt.services", "fshunt.db.queries", "fshunt.db", "fshunt.cli")

@@ -20,13 +20,13 @@ db upgrade, db check, group add, group list, group show, group set, group hours,
 group enable, group disable, group renumber, group next, group remove,
 holiday add, holiday list, holiday remove, holiday import,
 member add, member list, member remove, member move, member order, member set, member enable, member disable,
-member block, member unblock, call list, call show, call prune, events, history, undo,
+member block, member unblock, call list, call show, call prune, top, events, history, undo,
 user add, user list, user passwd, user invite, user grant, user revoke, user enable, user disable, user remove,
 domain list, domain rename,
 token add, token list, token revoke, board add, board list, board revoke,
 dialplan, serve, web, status, config check, files, demo
 """
-NO_JSON = ["serve", "web", "demo"]
+NO_JSON = ["serve", "web", "demo", "top"]
 
 
 def options(command: click.Command) -> set[str]:

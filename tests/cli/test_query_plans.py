@@ -54,6 +54,8 @@ COMMANDS = [
     ("group", "set", "5000", "--name", "Shop"),
     ("group", "renumber", "5000", "5001"),
     ("group", "remove", "5001", "--yes"),
+    ("top",),
+    ("top", "5003"),
     ("events",),
     ("events", "5003"),
     ("events", "--domain", OTHER_DOMAIN),
