@@ -9,7 +9,7 @@ import pytest
 from fshunt.db.queries import calls
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.states import Outcome, Result
-from fshunt.services import cluster_health
+from fshunt.services import cluster_findings
 
 from .conftest import content_of
 from .test_calls import open_call
@@ -130,7 +130,7 @@ def test_calls_of_last_month_and_of_a_removed_group_are_of_no_interest(office, c
 
 
 def test_of_many_groups_the_first_are_named_and_the_others_counted(office, called, monkeypatch):
-    monkeypatch.setattr(cluster_health, "MAX_UNREGISTERED", 2)
+    monkeypatch.setattr(cluster_findings, "MAX_UNREGISTERED", 2)
     for pilot in ("5001", "5002", "5003"):
         office.run("group", "add", pilot)
         for minutes in (9, 7, 5):
