@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from fshunt.cli import late, output, params
+from fshunt.cli import expiry, late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import ListCommand, NounGroup, pass_app
 from fshunt.cli.confirm import confirm, yes_option
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from fshunt.services.boards import Board
 
 TITLES = ("board", "group", "name", "added", "state")
-MAX_DAYS = 3650
-MAX_ID = 999_999_999
 
 
 @click.group("board", cls=NounGroup, example="fshunt board add 5000 'Sales floor'")
@@ -34,7 +32,7 @@ def board() -> None:
 @click.argument("name", type=params.BOARD_NAME)
 @click.option(
     "--days",
-    type=params.Count(1, MAX_DAYS),
+    type=expiry.DAYS,
     metavar="N",
     help="Let the board expire after N days. Without it: it holds until it is revoked.",
 )
@@ -44,7 +42,7 @@ def add(app: App, pilot: str, name: str, days: int | None) -> None:
 
     The database keeps only the hash of its secret.
     """
-    expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
+    expires_at = None if days is None else expiry.after(days)
     with app.writing() as (session, domain):
         made, secret = late.boards.add_board(session, domain, pilot, name, expires_at=expires_at)
     link = late.boards.link_of(secret, app.settings.web_address)
@@ -81,7 +79,7 @@ def list_(app: App, pilot: str | None) -> None:
 
 
 @board.command("revoke", example="fshunt board revoke 3")
-@click.argument("board_id", metavar="BOARD", type=params.Count(1, MAX_ID))
+@click.argument("board_id", metavar="BOARD", type=expiry.ID)
 @yes_option
 @pass_app
 def revoke(app: App, board_id: int, yes: bool) -> None:
@@ -99,8 +97,5 @@ def revoke(app: App, board_id: int, yes: bool) -> None:
 
 
 def _row(each: Board, now: datetime) -> tuple[str, ...]:
-    state = "holds"
-    if each.expires_at is not None:
-        state = f"{'until' if each.holds(now) else 'expired'} {output.local(each.expires_at, seconds=False)}"
-    group = f"{each.pilot}@{each.domain}"
-    return str(each.id), group, each.name, output.local(each.created_at, seconds=False), state
+    group, added = f"{each.pilot}@{each.domain}", output.local(each.created_at, seconds=False)
+    return str(each.id), group, each.name, added, expiry.state(each.expires_at, now)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import click
 
-from fshunt.cli import late, output, params
+from fshunt.cli import expiry, late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import ListCommand, NounGroup, pass_app
 from fshunt.cli.confirm import confirm, yes_option
 from fshunt.services.users import Scope, Token
 
 TITLES = ("token", "user", "name", "scopes", "state", "last used")
-DEFAULT_DAYS, MAX_DAYS = 365, 3650
-MAX_ID = 999_999_999
+DEFAULT_DAYS = 365
 
 
 @click.group("token", cls=NounGroup, example="fshunt token add ana wallboard --scope read")
@@ -40,7 +39,7 @@ def token() -> None:
 )
 @click.option(
     "--days",
-    type=params.Count(1, MAX_DAYS),
+    type=expiry.DAYS,
     default=DEFAULT_DAYS,
     show_default=True,
     metavar="N",
@@ -52,7 +51,7 @@ def add(app: App, user: str, name: str, scopes: tuple[str, ...], days: int) -> N
 
     The database keeps only its hash.
     """
-    expires_at = datetime.now(UTC) + timedelta(days=days)
+    expires_at = expiry.after(days)
     with app.writing_all() as session:
         made, secret = late.accounts.add_token(session, user, name, map(Scope, scopes), expires_at=expires_at)
 
@@ -83,7 +82,7 @@ def list_(app: App, user: str | None) -> None:
 
 
 @token.command("revoke", example="fshunt token revoke 3")
-@click.argument("token_id", metavar="TOKEN", type=params.Count(1, MAX_ID))
+@click.argument("token_id", metavar="TOKEN", type=expiry.ID)
 @yes_option
 @pass_app
 def revoke(app: App, token_id: int, yes: bool) -> None:
@@ -109,7 +108,4 @@ def _row(each: Token, now: datetime) -> tuple[str, ...]:
 def _state(each: Token, now: datetime) -> str:
     if each.revoked_at is not None:
         return f"revoked {output.local(each.revoked_at, seconds=False)}"
-    if each.expires_at is None:
-        return "holds"
-    word = "until" if each.expires_at > now else "expired"
-    return f"{word} {output.local(each.expires_at, seconds=False)}"
+    return expiry.state(each.expires_at, now)

@@ -43,7 +43,7 @@ def test_without_boards_the_list_says_so(office: Fshunt) -> None:
         (2, "is not the name of a board", ["add", "5000", "a\tb"]),
         (1, "There is no board 99: `fshunt board list` lists them.", ["revoke", "99"]),
         (1, "There is no group 5999 in pbx.test", ["list", "5999"]),
-        (2, "`fshunt board add` has no option `--name`; see", ["add", "5000", "--name", "x"]),
+        (2, "`fshunt board add` has no option `--name`", ["add", "5000", "--name", "x"]),
     ],
 )
 def test_a_board_that_cannot_be_is_one_sentence(office: Fshunt, code: int, sentence: str, words: list[str]) -> None:
