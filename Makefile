@@ -14,7 +14,7 @@ CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' |
 MAKE_VENV = $(PYTHON) -m venv $(VENV) || { echo "cannot create a virtual environment; install python3-venv: apt-get install python3-venv"; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo demo-web screenshots deb test test-faults test-load check format test-live bench clean
+.PHONY: help venv demo demo-web screenshots deb test test-faults test-load check format test-live docs bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,15 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt
 	@$(CHECK_PYTHON)
 	@$(MAKE_VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,web]'
+	@touch $@
+
+# What builds the site of the documents, without the tools of developers.
+DOCS_STAMP := $(VENV)/documents
+
+$(DOCS_STAMP): setup.cfg constraints.txt
+	@$(CHECK_PYTHON)
+	@$(MAKE_VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
 	@touch $@
 
 # What the demonstrations need, without the tools of developers.
@@ -72,6 +81,10 @@ format: $(STAMP) ## format the code and apply safe lint fixes
 
 test-live: $(STAMP) ## test on a real FreeSWITCH: make test-live FSHUNT_LIVE_FREESWITCH=/usr
 	FSHUNT_LIVE_FREESWITCH=$(FSHUNT_LIVE_FREESWITCH) $(BIN)/python -m pytest tests/live $(ARGS)
+
+docs: $(DOCS_STAMP) ## build the documents to a site with search, in build/site; a dead link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "The site is in build/site: python3 -m http.server --directory build/site"
 
 bench: $(STAMP) ## measure hunts a second, CPU and memory beside greenswitch's own server, and what the pages cost
 	$(BIN)/python -m tests.benchmarks $(ARGS)
