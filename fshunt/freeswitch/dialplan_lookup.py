@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from xml.etree import ElementTree
 
 from fshunt.freeswitch.pilot_table import REALM
@@ -59,6 +60,8 @@ _MOST_REPEATS = 4
 
 _STRANGE = re.compile(r"\[:|\\[KRhHvVQEGXCNpP]|\(\?(?:[|R&0-9#(]|P>)|\(\*")
 """What Perl's expressions have and Python's have not, or have otherwise."""
+MAX_COMPILED = 10_000
+"""Expressions that are kept: a dialplan with an extension for each pilot is asked for one pilot after the other."""
 _NAMED_GROUP = re.compile(r"\(\?<([A-Za-z_]\w*)>")
 
 
@@ -87,6 +90,8 @@ def find_number(context: Element, number: str, *, in_table: bool | None = None) 
     doubts: list[str] = []
     for extension in context.iter("extension"):
         name = extension.get("name") or "without a name"
+        if _is_of_another_number(extension, number):
+            continue
         if not _is_about_numbers(extension):
             continue  # it is about the caller, the time or the state of the call
         if reads_table(extension) and _test(extension[0], number):
@@ -120,6 +125,14 @@ def _controllers(extension: Element) -> tuple[str, ...]:
     data = [action.get("data", "") for action in extension.iter("action") if action.get("application") == "socket"]
     addresses = [address for each in data if each.split() for address in each.split()[0].split("|")]
     return tuple(dict.fromkeys(addresses))
+
+
+def _is_of_another_number(extension: Element, number: str) -> bool:
+    """Tell at the first look that an extension ends with its first condition: most do, and there may be thousands."""
+    first = extension.find("condition")
+    if first is None or first.get("field") not in NUMBER_FIELDS or first.get("break", "on-false") != "on-false":
+        return False
+    return first.find("anti-action") is None and _test(first, number) is False
 
 
 def _is_about_numbers(extension: Element) -> bool:
@@ -190,6 +203,7 @@ def _matches(test: Element, number: str) -> bool | None:
     return None if compiled is None else compiled.search(number) is not None
 
 
+@lru_cache(MAX_COMPILED)
 def compile_expression(expression: str) -> re.Pattern[str] | None:
     """Return a dialplan's expression for Python; None for one that differs there, or whose match could take long."""
     flags = re.ASCII

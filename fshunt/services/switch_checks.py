@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from fshunt.errors import BadValue, FshuntError
 from fshunt.esl import api
 from fshunt.esl.commands import Command
-from fshunt.freeswitch.dialplan_lookup import Answer, find_number, read_context
+from fshunt.esl.frames import Frame
+from fshunt.freeswitch.dialplan_lookup import Answer, Element, find_number, read_context
 from fshunt.freeswitch.directory import read_dial_string
 from fshunt.freeswitch.phones import CommandSender
 from fshunt.freeswitch.pilot_table import has_row
@@ -170,11 +171,37 @@ def reload_xml(switch: WatchedSwitch, connect: Connect = connected) -> None:
         raise FshuntError(f"FreeSWITCH at {switch.name} did not load its files: {said[:200]}")
 
 
+class _OneLook:
+    """A connection for many questions at one moment: a context of the dialplan may be megabytes, and is read once."""
+
+    def __init__(self, line: CommandSender) -> None:
+        self._line = line
+        self._contexts: dict[str, Element | None] = {}
+
+    def send(self, command: Command, timeout: float) -> Frame:
+        """Sends one command and waits for its reply."""
+        return self._line.send(command, timeout)
+
+    def send_all(self, said: Sequence[Command], timeout: float) -> list[Frame]:
+        """Sends commands in one write and waits for their replies."""
+        return self._line.send_all(said, timeout)
+
+    def context(self, name: str) -> Element | None:
+        """Return a context of the dialplan; None if the switch does not show it. Raises as ``send`` does."""
+        if name not in self._contexts:
+            self._contexts[name] = _context(self._line, name)
+        return self._contexts[name]
+
+
+def _context(switch: CommandSender, name: str) -> Element | None:
+    (said,) = _ask(switch, api.dialplan_context(validation.check_context(name)))
+    return read_context(said)
+
+
 def check_number(switch: CommandSender, number: str, context: str) -> Checked:
     """Whether the context does anything with the number but end the call (fact 60)."""
     number = validation.check_transfer_number(number)
-    (said,) = _ask(switch, api.dialplan_context(validation.check_context(context)))
-    found = read_context(said)
+    found = switch.context(context) if isinstance(switch, _OneLook) else _context(switch, context)
     if found is None:
         return Checked(Answer.UNKNOWN, f"the switch does not show context {context}")
     lookup = find_number(found, number)
@@ -229,7 +256,8 @@ def _on_one(switch: WatchedSwitch, questions: Sequence[Question], connect: Conne
     answers: list[Checked] = []
     try:
         with connect(switch) as line:
-            answers.extend(question.put(line) for question in questions)
+            look = _OneLook(line)
+            answers.extend(question.put(look) for question in questions)
     except FshuntError as error:
         why = Checked(Answer.UNKNOWN, f"switch {switch.name} did not answer: {str(error).rstrip('.')}")
         answers += [why] * (len(questions) - len(answers))

@@ -222,3 +222,18 @@ def test_the_table_is_asked_for_a_pilot_of_a_domain():
         "pilot 5001 of pbx.test is not in its table of pilots"
     )
     assert Question(QuestionKind.PILOT, ("5000", "b.test")).put(switch).is_missing
+
+
+def test_the_dialplan_is_read_once_for_all_numbers():
+    switch = TableSwitch("5000")
+
+    @contextmanager
+    def connect(_switch):
+        yield switch
+
+    asked = [Question(QuestionKind.NUMBER, (number, "default")) for number in ("5000", "5001", "1001")]
+    found = on_all([WatchedSwitch("192.0.2.1", 8021, Path("/password"))], asked, connect)
+    assert [each.answer for each in found] == [FOUND, UNKNOWN, FOUND]
+    assert [line for line in switch.asked if line.startswith("xml_locate")] == [
+        "xml_locate dialplan context name default"
+    ]
