@@ -12,6 +12,7 @@ from fshunt.db.queries.identity import database_id
 from fshunt.db.queries.overview import overview
 from fshunt.services.cluster_health import state_of
 from fshunt.services.serialize import status_json
+from fshunt.simulator.core.phones import answers
 from tests.support.rig import Rig, end_service
 
 
@@ -65,3 +66,18 @@ def test_fshunt_status_notes_a_service_that_was_restarted(light_rig: Rig, monkey
     light_rig.until(lambda: [each for each in status_of(light_rig)["notes"] if each["service"]], "the restart is noted")
     [note] = [each for each in status_of(light_rig)["notes"] if each["service"]]
     assert (note["service"], note["code"]) == ("loop lag", "service-failing"), "it has not run for long enough"
+
+
+def unregistered_groups(rig: Rig) -> list[str]:
+    """The groups of which `fshunt status` says that no member has had a phone."""
+    return [each["pilot"] for each in status_of(rig)["problems"] if each["code"] == "group-unregistered"]
+
+
+@pytest.mark.parametrize("policy", ["circular", "simultaneous"])
+def test_fshunt_status_names_a_group_whose_callers_find_no_phone_until_one_does(light_rig: Rig, policy: str) -> None:
+    light_rig.group("5000", "1001", "1002", policy=policy, voicemail="1001")
+    assert [light_rig.call().reason for _ in range(3)] == ["nobody reachable"] * 3
+    assert unregistered_groups(light_rig) == ["5000"]
+    light_rig.phones("1002", behaviour=answers(0.05, talks=0.05))
+    assert light_rig.call().result == "answered"
+    assert unregistered_groups(light_rig) == []
