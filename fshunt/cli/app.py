@@ -41,6 +41,8 @@ class App:
         self.format: str | None = None
         self.given_domain: str | None = None
         self.as_json = False
+        self.for_programs = False
+        """Whether a program reads the output, so that nothing is to stand beside it."""
         self.as_user: str | None = None
         self._warnings: list[str] = []
 
@@ -102,7 +104,7 @@ class App:
         """
         found = load(self.config)
         running = click.get_current_context(silent=True) is not None  # there is none while the shell completes a word
-        if running and not self.as_json and (sentence := found.other_database()) is not None:
+        if running and not (self.as_json or self.for_programs) and (sentence := found.other_database()) is not None:
             output.warn(sentence)
         return found
 

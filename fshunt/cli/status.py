@@ -28,6 +28,7 @@ def status(app: App, nagios: bool) -> int:
     """
     if nagios and app.as_json:
         raise UsageError(f"Use only one of --json and {NAGIOS}.")
+    app.for_programs = nagios
     try:
         found = late.cluster_health.look(app.store, app.database_url, sleep)
     except DatabaseError as error:

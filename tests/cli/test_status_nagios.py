@@ -118,6 +118,13 @@ def test_what_keeps_it_from_knowing_is_unknown_in_one_line(fshunt, words, env, s
     assert numbers == {}
 
 
+def test_nothing_stands_beside_the_line_where_the_environment_names_another_database(fshunt, tmp_path):
+    file = tmp_path / "fshunt.toml"
+    file.write_text('database_url = "sqlite:////no/such/folder/fshunt.db"')
+    assert "FSHUNT_DATABASE_URL" in fshunt.invoke("status", "--config", str(file)).stderr
+    line(fshunt, 2, "--config", str(file))
+
+
 def test_an_error_that_nobody_has_foreseen_is_unknown(fshunt, monkeypatch):
     def fail(*_: object) -> None:
         raise ZeroDivisionError("x | y")
