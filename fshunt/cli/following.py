@@ -8,7 +8,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from time import sleep
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from fshunt.db.queries.live import Watched
 
 LOOK_SECONDS = 1.0
+REST_SHARE = 2.0
+"""How many times as long as a look the rest behind it is at least: many groups shall not load the database."""
+
 GAP = "  "
 
 NARROWEST = 10
@@ -36,6 +39,7 @@ def follow(look: Callable[[], None]) -> None:
     """Look until Ctrl-C. A database that is away is told once, and so is that it is back."""
     trouble: str | None = None
     while True:
+        began = monotonic()
         try:
             look()
         except DatabaseError as error:
@@ -46,7 +50,12 @@ def follow(look: Callable[[], None]) -> None:
             if trouble is not None:
                 output.warn("The database answers again.")
             trouble = None
-        sleep(LOOK_SECONDS)
+        sleep(rest_after(monotonic() - began))
+
+
+def rest_after(took: float) -> float:
+    """Return the seconds until the next look, after one that took so many."""
+    return max(LOOK_SECONDS - took, REST_SHARE * took)
 
 
 def watched_by(app: App, pilot: str | None) -> list[Watched]:

@@ -13,7 +13,7 @@ import click
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounCommand, pass_app
-from fshunt.cli.following import watched_by
+from fshunt.cli.following import rest_after, watched_by
 from fshunt.errors import DatabaseError
 
 if TYPE_CHECKING:
@@ -22,15 +22,14 @@ if TYPE_CHECKING:
     from fshunt.cli.terminal import Terminal
     from fshunt.services.top_view import Overview, TopView
 
-LOOK_SECONDS = 1.0
-REST_SHARE = 2.0
-"""How many times as long as a look the rest behind it is at least: many groups shall not load the database."""
-
+DRAW_SECONDS = 1.0
 PLAIN_COLUMNS = 100
 """Width of one screen that goes elsewhere than to a terminal."""
 
 DAEMONS_SECONDS = 3.0
 """How long one screen alone waits for what the daemons see."""
+
+AGAIN_SECONDS = 0.2
 
 LATE_SECONDS = 5.0
 """A look that takes longer is told."""
@@ -69,7 +68,7 @@ def print_once(view: TopView) -> None:
     until = time.monotonic() + DAEMONS_SECONDS
     overview = view.look()
     while overview.awaited and time.monotonic() < until:
-        time.sleep(LOOK_SECONDS / 5)
+        time.sleep(AGAIN_SECONDS)
         overview = view.look()
     screen = late.top_screen.Screen(overview, datetime.now(UTC), keys=False)
     for line in late.top_screen.draw(screen, late.top_screen.Size(PLAIN_COLUMNS)):
@@ -84,7 +83,7 @@ def _show_until_quit(terminal: Terminal, looker: _Looker) -> None:
         first = max(0, min(first, last))
         screen = late.top_screen.Screen(overview, datetime.now(UTC), trouble, first, colour=colour)
         terminal.show(late.top_screen.draw(screen, late.top_screen.Size(*terminal.size)))
-        for key in keys_in(terminal.wait(LOOK_SECONDS)):
+        for key in keys_in(terminal.wait(DRAW_SECONDS)):
             if key in QUITS:
                 return
             first = max(0, min(first + STEPS.get(key, 0), last))
@@ -142,4 +141,4 @@ class _Looker:
             took = time.monotonic() - began
             self._began_at = None
             self._on_news()
-            self._stopped.wait(max(LOOK_SECONDS - took, REST_SHARE * took))
+            self._stopped.wait(rest_after(took))

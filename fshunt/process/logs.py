@@ -39,6 +39,10 @@ MAX_ERROR_CHARS = 500
 """Length of a remembered line: it may have text from callers, and goes into the database with every heartbeat."""
 
 
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
+"""As `json.dumps`, which would make an encoder for each line."""
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: ``at`` (UTC), ``level``, ``logger``, ``message``, and ``traceback`` if there is one.
 
@@ -57,7 +61,7 @@ class JsonFormatter(logging.Formatter):
         line |= {name: given[name] for name in FIELDS if given.get(name)}
         if record.exc_info or record.exc_text:
             line["traceback"] = record.exc_text or self.formatException(record.exc_info)  # type: ignore[arg-type]
-        return json.dumps(line, ensure_ascii=False)
+        return _as_json(line)
 
 
 class JournalFormatter(logging.Formatter):
