@@ -50,6 +50,11 @@ class _NotUnderstood(Exception):
     """An event is broken, or its series is not one of those that are counted here."""
 
 
+def too_large() -> BadValue:
+    """Return the error of a file that is larger than ``MAX_BYTES``."""
+    return BadValue(f"The file is larger than {MAX_BYTES // 1024} KB.")
+
+
 def read_holidays(content: bytes, today: date) -> HolidayFile:
     """Return the holidays of a file; raise BadValue for one that is no calendar or is too large."""
     events = _events(content)
@@ -83,7 +88,7 @@ def _events(content: bytes) -> list[Event]:
     from icalendar import Calendar
 
     if len(content) > MAX_BYTES:
-        raise BadValue(f"The file is larger than {MAX_BYTES // 1024} KB.")
+        raise too_large()
     try:
         calendars = Calendar.from_ical(content, multiple=True)
     except Exception:  # noqa: BLE001 whatever the library raises at a file that anybody may have written

@@ -112,6 +112,7 @@ class SimulatedSwitch:
         """Those of users who are not reached at their registered phones, such as ``error/user_busy``."""
         self.directory: dict[str, str] = {}
         """The users that the directory lists, and their names."""
+        self.only_listed = False
         self.kept_values: dict[tuple[str, str], str] = {}
         """What `db` keeps, by realm and key."""
         self.directory_seconds = 0.0
@@ -122,6 +123,10 @@ class SimulatedSwitch:
         self._session_ids = itertools.count(1)
 
     # The interface for tests and the demo.
+
+    def has_user(self, user: str) -> bool:
+        """Tell whether the directory has a user."""
+        return user not in self.unknown_users and (not self.only_listed or user in self.directory)
 
     def phone(
         self,

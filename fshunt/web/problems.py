@@ -107,14 +107,7 @@ class Unavailable(FshuntError):
 
 def install(app: Flask, database: DatabaseState) -> None:
     """Have an application answer each error in one way."""
-
-    @app.errorhandler(HTTPException)
-    def _http(error: HTTPException) -> Response:
-        status = HTTPStatus(error.code or 500)
-        answer = answer_problem(status, str(SENTENCES.get(status, error.description or status.phrase)))
-        if status is HTTPStatus.METHOD_NOT_ALLOWED:
-            answer.headers["Allow"] = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
-        return answer
+    app.register_error_handler(HTTPException, answer_http)
 
     @app.errorhandler(InternalServerError)
     def _internal(error: InternalServerError) -> Response:
@@ -137,6 +130,15 @@ def install(app: Flask, database: DatabaseState) -> None:
         return answer_problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(SENTENCES[422]), code=error.code)
 
     app.register_error_handler(FshuntError, answer_error)
+
+
+def answer_http(error: HTTPException) -> Response:
+    """Return the answer to an error of HTTP, such as an address that there is not."""
+    status = HTTPStatus(error.code or 500)
+    answer = answer_problem(status, str(SENTENCES.get(status, error.description or status.phrase)))
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["Allow"] = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+    return answer
 
 
 def answer_error(error: FshuntError) -> Response:

@@ -177,6 +177,7 @@ def group_refused(people: People, options: dict[str, Any]) -> Page:
     page.locator("#cycles").fill("0")
     page.locator("#wrap_up_seconds").fill("long")
     page.locator("#voicemail").fill("no box")
+    page.locator("#prefix").fill("prefix" * 20)  # a word as long as the sentence beside it
     page.get_by_role("button", name="Save settings").click()
     page.get_by_role("alert").first.wait_for()
     return page

@@ -55,6 +55,12 @@ def test_what_exists_is_found_and_what_does_not_is_not(watched: Rig) -> None:
     assert rows(watched) == [], "who has asked takes the question away"
 
 
+def test_a_switch_may_have_those_users_alone_that_it_lists(watched: Rig) -> None:
+    watched.switch.directory, watched.switch.only_listed = {"1001": "Ana"}, True
+    found = asking(watched).check([Question(QuestionKind.USER, (each, DOMAIN)) for each in ("1001", "1002")])
+    assert [each.answer for each in found] == [Answer.FOUND, Answer.NOT_FOUND]
+
+
 def test_a_destination_is_asked_for_in_the_same_words_as_at_the_command_line(watched: Rig) -> None:
     watched.switch.unknown_users.add("1009")
     findings = ask_for([box_place("1009", DOMAIN, Settings())], asking(watched).check)

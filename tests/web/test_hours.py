@@ -12,6 +12,7 @@ from fshunt.db.engine import Store
 from fshunt.hunting.group import Group
 from fshunt.hunting.hours_text import parse_week, show_week
 from fshunt.services import groups, hours
+from fshunt.services.holiday_file import MAX_BYTES
 from fshunt.services.hours import Zone
 from tests.web.group_forms import PAGE, followed, form_of
 from tests.web.people import DOMAIN, PILOT, Browser
@@ -177,6 +178,29 @@ def test_a_file_that_is_no_calendar_is_refused_beside_the_field(admin: Browser, 
     answer = admin.send(f"{HOURS}/holidays/import", {"file": (io.BytesIO(content), "a.ics")})
     assert answer.status_code == 422
     assert sentence in answer.text.split('id="holiday-file-error">')[1].split("<")[0]
+
+
+@pytest.mark.parametrize("size", [MAX_BYTES + 1, 10_000_000])
+def test_a_file_that_is_too_large_is_refused_beside_the_field_also_where_no_form_may_be_so_large(
+    admin: Browser, size: int
+) -> None:
+    admin.get(HOURS)
+    answer = admin.send(f"{HOURS}/holidays/import", {"file": (io.BytesIO(b"x" * size), "a.ics")})
+    assert answer.status_code == 413
+    assert "The file is larger than 1024 KB." in answer.text.split('id="holiday-file-error">')[1].split("<")[0]
+
+
+def test_a_form_that_is_too_large_tells_who_has_no_right_to_a_group_nothing_of_it(
+    admin: Browser, member: Browser, browser: Browser
+) -> None:
+    for each, status in ((member, 404), (browser, 413)):
+        each.get("/sign-in")
+        assert (
+            each.send(f"{HOURS}/holidays/import", {"file": (io.BytesIO(b"x" * 2_000_000), "a.ics")}).status_code
+            == status
+        )
+    admin.get(HOURS)
+    assert "one megabyte at most" in admin.send(f"{HOURS}/week", {"mon": "x" * 2_000_000}).text
 
 
 def test_an_unknown_group_is_not_there(admin: Browser) -> None:

@@ -82,6 +82,7 @@ def test_an_administrator_is_told_of_each_limit_beside_its_field(admin: Browser,
     page = admin.get(PAGE)
     assert 'value="weighted" disabled' in page.text
     assert "At most 30 s, as your provider allows." in page.text
+    assert "or an external number" not in page.text, "the provider has allowed none"
     spread = {"destinations": "each", "on_busy": "transfer", "on_busy_to": "0900"}
     answer = save(admin, policy="weighted", rings="7", cycles="0", **spread)
     assert answer.status_code == 422

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import ssl
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 
 import gevent
 import pytest
+from flask import Flask
 from gevent import socket
 from gevent.event import Event
 
@@ -38,6 +40,13 @@ def echo(environ: dict[str, Any], start: Any) -> list[bytes]:
     start("200 OK", [("Content-Type", "text/plain")])
     said = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}?{environ['QUERY_STRING']} {body.decode()}"
     return [said.encode()]
+
+
+def length(environ: dict[str, Any], start: Any) -> list[bytes]:
+    """Answer with how long the body is said to be, which is not there."""
+    assert environ["wsgi.input"].read() == b""
+    start("200 OK", [])
+    return [environ["CONTENT_LENGTH"].encode()]
 
 
 def client(environ: dict[str, Any], start: Any) -> list[bytes]:
@@ -157,22 +166,25 @@ def test_a_head_that_is_too_long_is_refused() -> None:
         assert ask(server, b"GET / HTTP/1.1\r\nX: " + b"a" * (MAX_HEAD_BYTES + 1)).status == 431
 
 
-def test_a_body_that_is_too_long_is_refused_before_it_is_read() -> None:
-    request = f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {MAX_BODY_BYTES + 1}\r\n\r\n"
-    with serving(echo) as server:
-        answer = ask(server, request)
-    assert answer.status == 413
-    assert answer.body == b"A request may have one megabyte at most.\n"
+def test_a_body_that_is_too_long_is_not_read_and_the_application_says_so(app: Flask) -> None:
+    request = f"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: {MAX_BODY_BYTES + 1}\r\n"
+    with serving(app) as server, connect(server) as sock:
+        sock.sendall(f"{request}Content-Type: application/x-www-form-urlencoded\r\n\r\n".encode())
+        answer = read_answer(sock)
+        assert is_closed(sock)
+    assert (answer.status, answer.headers["connection"]) == (413, "close")
+    assert b"A form may have one megabyte at most." in answer.body
+    assert b"</html>" in answer.body
 
 
 def test_a_client_that_sends_ten_megabytes_has_the_answer_all_the_same() -> None:
     head = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
-    with serving(echo) as server, connect(server) as sock:
+    with serving(length) as server, connect(server) as sock:
         sock.sendall(head)
         for _ in range(MAX_BODY_BYTES // 0x10000 + 1):
             sock.sendall(chunk)
-        assert read_answer(sock).status == 413
+        assert int(read_answer(sock).body) > MAX_BODY_BYTES
 
 
 @pytest.mark.parametrize(
@@ -216,6 +228,9 @@ def test_past_the_queue_a_request_is_refused_and_no_other_is_lost(held: Held) ->
         until(lambda: server._quick._inside.total() == few, "all are inside or in the queue")
         refused = get(server)
         assert (refused.status, "retry-after" in refused.headers) == (503, True)
+        told = get(server, "/api/v1/groups")
+        assert (told.status, told.headers["content-type"]) == (503, "application/problem+json")
+        assert json.loads(told.body)["detail"] == "There are too many requests right now: try again in a moment."
         held.let_go.set()
         assert [each.get().status for each in taken] == [200] * few
 

@@ -62,12 +62,14 @@ class Switch(Protocol):
     successors: dict[str, str]
     """The channels that are kept for the place of others, which still ring, by those others."""
     unknown_users: set[str]
-    """Users that the directory has not; it has all others."""
+    """Users that the directory has not; it has all others, unless ``only_listed``."""
     dial_strings: dict[str, str]
-    kept_values: dict[tuple[str, str], str]
     """Of users who are not reached at their registered phones."""
+    kept_values: dict[tuple[str, str], str]
     directory: dict[str, str]
     """The users that the directory lists, and their names."""
+    only_listed: bool
+    """Whether the directory has those alone that it lists."""
     directory_seconds: float
     """How long the directory takes for an answer, as one behind HTTP."""
     mute_boxes: set[str]
@@ -76,6 +78,9 @@ class Switch(Protocol):
     """Calls that the switch makes on its own (``originate``), by their channels."""
     pickups: Pickups
     """The places that another call may take (``pickup/KEY``)."""
+
+    def has_user(self, user: str) -> bool:
+        """Tell whether the directory has a user."""
 
     def note_connection(self, change: int) -> None:
         """One more connection to a controller, or one less."""

@@ -84,7 +84,7 @@ def _voicemail(call: SimulatedCall, argument: str) -> None:
     call.ending.become("voicemail" if controlled else "fallback-voicemail", box)
     call.switch.tell(call, "voicemail", box, argument)
     began = call.clock.now()
-    if box in call.switch.unknown_users | call.switch.mute_boxes:
+    if box in call.switch.mute_boxes or not call.switch.has_user(box):
         return
     call.variables["RECORD_DATE"] = f"{call.clock.epoch()}"
     if call.caller.message_seconds is not None:

@@ -161,7 +161,7 @@ USUAL_DIAL_STRING = (
 def _user_data(switch: Switch, argument: str) -> str:
     who, _, what = argument.partition(" ")
     user, _, domain = who.partition("@")
-    if domain != switch.domain or user in switch.unknown_users:
+    if domain != switch.domain or not switch.has_user(user):
         return NO_OUTPUT
     if what == "param dial-string":
         return switch.dial_strings.get(user, USUAL_DIAL_STRING)

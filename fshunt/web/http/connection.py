@@ -45,6 +45,14 @@ class ClientGone(Exception):
     """The client has closed the connection, or was silent or slow for too long."""
 
 
+class _TooLarge(Exception):
+    """A body has more than ``MAX_BODY_BYTES``: so many, or more."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+
 class Connection:
     """Serves the requests of one connection one after the other."""
 
@@ -61,12 +69,18 @@ class Connection:
             if head is None:
                 return None
             self._head_only = head.method == b"HEAD"
+            body, too_large = b"", 0
+            try:
+                body = self._body(head)
+            except _TooLarge as error:
+                too_large = error.size
             return Request(
                 head.method.decode("ascii"),
                 head.target.decode("ascii"),
                 head.http_version.decode("ascii"),
                 [(name.decode("ascii"), value.decode("latin-1")) for name, value in head.headers],
-                self._body(head),
+                body,
+                too_large,
             )
         except h11.RemoteProtocolError as error:
             raise Refused(HTTPStatus(error.error_status_hint)) from error
@@ -95,6 +109,10 @@ class Connection:
         if self._wire.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             return
         self.send(plain(status), close=True, date=date)
+        self.read_off()
+
+    def read_off(self) -> None:
+        """Read some of what the client still sends after the last answer, so that it has the answer."""
         with suppress(OSError), gevent.Timeout(UNREAD_SECONDS, False):
             self._socket.shutdown(socket.SHUT_WR)
             unread = MAX_UNREAD_BYTES
@@ -117,7 +135,7 @@ class Connection:
     def _body(self, head: h11.Request) -> bytes:
         announced = next((int(value) for name, value in head.headers if name == b"content-length"), 0)
         if announced > MAX_BODY_BYTES:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            raise _TooLarge(announced)
         if self._wire.they_are_waiting_for_100_continue:
             self._send_all(h11.InformationalResponse(status_code=100, headers=[]))
         parts: list[bytes] = []
@@ -126,8 +144,8 @@ class Connection:
                 if not isinstance(event, h11.Data):
                     raise ClientGone
                 parts.append(bytes(event.data))
-                if sum(map(len, parts)) > MAX_BODY_BYTES:
-                    raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+                if (size := sum(map(len, parts))) > MAX_BODY_BYTES:
+                    raise _TooLarge(size)
         return b"".join(parts)
 
     def _event_within(self, seconds: float) -> Any:

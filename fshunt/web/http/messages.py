@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
 
@@ -10,13 +11,17 @@ Headers = list[tuple[str, str]]
 
 
 class Request(NamedTuple):
-    """A whole request: nothing of it is left on the wire. Header names are in lower case."""
+    """A whole request: nothing of it is left on the wire. Header names are in lower case.
+
+    ``too_large``: how many bytes the body has at least, where it was not read since it has too many.
+    """
 
     method: str
     target: str
     version: str
     headers: Headers
     body: bytes
+    too_large: int = 0
 
     def header(self, name: str) -> str | None:
         """Return the last value of a header; None if it is not there."""
@@ -56,7 +61,6 @@ class Refused(Exception):
 
 
 SENTENCES = {
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "A request may have one megabyte at most.",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The headers of a request may have 16 KB at most.",
     HTTPStatus.SERVICE_UNAVAILABLE: "There are too many requests right now: try again in a moment.",
 }
@@ -65,10 +69,22 @@ SENTENCES = {
 
 def plain(status: HTTPStatus, *headers: tuple[str, str]) -> Response:
     """Return the answer to a request that no application has answered: one line of text."""
+    return _made(status, "text/plain; charset=utf-8", f"{SENTENCES.get(status, status.phrase)}\n", headers)
+
+
+def problem(status: HTTPStatus, *headers: tuple[str, str]) -> Response:
+    """Return the same answer for programs: problem details (RFC 9457)."""
+    code = status.name.lower().replace("_", "-")
+    sentence = SENTENCES.get(status, status.phrase)
+    details = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": sentence, "code": code}
+    return _made(status, "application/problem+json", json.dumps(details), headers)
+
+
+def _made(status: HTTPStatus, content_type: str, text: str, headers: Iterable[tuple[str, str]]) -> Response:
     fixed = [
-        ("content-type", "text/plain; charset=utf-8"),
+        ("content-type", content_type),
         ("cache-control", "no-store"),
         ("x-content-type-options", "nosniff"),
         ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
     ]
-    return Response(status.value, [*fixed, *headers], f"{SENTENCES.get(status, status.phrase)}\n".encode())
+    return Response(status.value, [*fixed, *headers], text.encode())

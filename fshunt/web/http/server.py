@@ -28,7 +28,7 @@ from fshunt.process.sockets import address_of, listen
 from fshunt.settings import Address, IpNetwork
 from fshunt.web.http.connection import ClientGone, Connection
 from fshunt.web.http.files import Files, LongFile, Sending
-from fshunt.web.http.messages import Refused, Request, Response, plain
+from fshunt.web.http.messages import Refused, Request, Response, plain, problem
 from fshunt.web.http.proxies import Client, client_of
 from fshunt.web.http.workers import Busy, Workers
 from fshunt.web.http.wsgi import Application, call, environ_of, path_for_log, path_of
@@ -48,6 +48,9 @@ SLOW_THREADS, SLOW_WAITING, SLOW_OF_ONE_CLIENT = 2, 32, 8
 
 HANDSHAKE_SECONDS = 5.0
 RETRY_AFTER_SECONDS = 2
+
+FOR_PROGRAMS = "/api/"
+"""Where the paths of programs begin, which read problem details."""
 
 access_log = logging.getLogger("fshunt.web.access")
 
@@ -133,6 +136,9 @@ class Server:
                 return
             self._idle.pop(me, None)
             self._answer(connection, request, peer)
+            if request.too_large:
+                connection.read_off()
+                return
             if self._stopping or not connection.next_cycle():
                 return
             self._idle[me] = peer
@@ -145,7 +151,8 @@ class Server:
         try:
             if response.stream is not None and not isinstance(response.stream, Sending):
                 self._streams.add(gevent.getcurrent())
-            sent = connection.send(response, close=self._stopping, date=formatdate(usegmt=True))
+            is_last = self._stopping or bool(request.too_large)
+            sent = connection.send(response, close=is_last, date=formatdate(usegmt=True))
         finally:
             if response.stream is not None:
                 response.stream.close()
@@ -162,11 +169,11 @@ class Server:
             if isinstance(response.stream, LongFile):
                 return response._replace(stream=self._files.begin(response.stream, client.address))
         except Busy:
-            return _busy()
+            return _busy(request)
         if response.stream is None or len(self._streams) < MAX_STREAMS:
             return response
         response.stream.close()
-        return _busy()
+        return _busy(request)
 
     def _make_room(self) -> None:
         """Close an idle connection if there are too many: one of the peer that has the most."""
@@ -178,8 +185,9 @@ class Server:
         oldest.kill(block=False)  # its socket is closed as it ends
 
 
-def _busy() -> Response:
-    return plain(HTTPStatus.SERVICE_UNAVAILABLE, ("retry-after", str(RETRY_AFTER_SECONDS)))
+def _busy(request: Request) -> Response:
+    status, later = HTTPStatus.SERVICE_UNAVAILABLE, ("retry-after", str(RETRY_AFTER_SECONDS))
+    return problem(status, later) if path_of(request).startswith(FOR_PROGRAMS) else plain(status, later)
 
 
 def _log_access(request: Request, client: Client, response: Response, sent: int, seconds: float) -> None:

@@ -54,7 +54,7 @@ def environ_of(request: Request, client: Client, server: tuple[str, int]) -> dic
         "SERVER_PORT": str(server[1]),
         "SERVER_PROTOCOL": f"HTTP/{request.version}",
         "REMOTE_ADDR": client.address,
-        "CONTENT_LENGTH": str(len(request.body)),
+        "CONTENT_LENGTH": str(request.too_large or len(request.body)),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": client.scheme,
         "wsgi.input": io.BytesIO(request.body),

@@ -8,8 +8,10 @@ from datetime import UTC, date, datetime, tzinfo
 from http import HTTPStatus
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from fshunt.errors import BadValue, Conflict, FshuntError, NotFound, UsageError
 from fshunt.hunting.group import Group
@@ -17,7 +19,7 @@ from fshunt.hunting.hours import Holiday, zone_named
 from fshunt.hunting.hours_text import CLOSED, parse_days, parse_intervals, show_days
 from fshunt.services import audit, hours, rights
 from fshunt.services.audit import HOLIDAY, ChangeKind, Subject
-from fshunt.services.holiday_file import MAX_BYTES, read_holidays
+from fshunt.services.holiday_file import MAX_BYTES, read_holidays, too_large
 from fshunt.services.hours import Zone
 from fshunt.services.moments import parse_until
 from fshunt.services.rights import Action
@@ -25,8 +27,9 @@ from fshunt.web.changes import change_to_tell, just_done
 from fshunt.web.days import day
 from fshunt.web.group_page import CHANGE, DONE, Refused, back_to, group_to_change, show_group
 from fshunt.web.hours_form import ZONE, WeekForm, bars, day_names, of_closing
+from fshunt.web.problems import answer_error, answer_http
 from fshunt.web.sentences import in_language
-from fshunt.web.signed_in import access, for_signed_in, reading, writing
+from fshunt.web.signed_in import access, for_signed_in, maybe_signed_in, reading, writing
 from fshunt.web.times import zone, zone_names
 
 pages = Blueprint("hours", __name__, url_prefix="/groups/<domain>/<pilot>/hours")
@@ -151,6 +154,20 @@ def import_holidays(domain: str, pilot: str) -> Response:
         return _back(imported.group, change_id)
     left_out = gettext("Left out, since their days cannot be told: %(names)s.", names=", ".join(found.left_out))
     return _page(domain, pilot, tell=change_id, more=str(left_out))
+
+
+@pages.errorhandler(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+def _too_large(error: RequestEntityTooLarge) -> ResponseReturnValue:
+    """Say of a file that is too large for any form what is said of one that is a little smaller, beside its field."""
+    known, where = maybe_signed_in(), request.view_args or {}
+    if request.endpoint != "hours.import_holidays" or known is None or known.awaits_code:
+        return answer_http(error)
+    try:
+        page = _page(**where, typed=Typed("import", {}, {"file": in_language(str(too_large()))}))
+    except FshuntError as refused:
+        return answer_error(refused)
+    page.status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return page
 
 
 def _days(first: str, last: str) -> tuple[date | None, date | None, dict[str, str]]:
