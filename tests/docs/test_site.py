@@ -39,6 +39,11 @@ def test_every_page_is_in_the_navigation_once():
     assert sorted(found) == sorted({page.name for page in DOCS.glob("*.md")} | BESIDES)
 
 
+def test_every_page_is_in_the_readme():
+    linked = re.findall(r"\]\(docs/([a-z-]+\.md)\)", (ROOT / "README.md").read_text().split("## Documents")[1])
+    assert set(linked) == {page.name for page in DOCS.glob("*.md")}
+
+
 class Loaded(HTMLParser):
     """Collects what a page loads when it is opened."""
 
