@@ -191,15 +191,16 @@ def assert_restored(terminal: OnTerminal) -> None:
     assert terminal.seen.startswith("\x1b[?1049h\x1b[?25l")
 
 
-@pytest.mark.parametrize("key", ["q", "\x03"])
-def test_q_and_ctrl_c_quit_and_the_terminal_is_as_before(started, key):
-    terminal = started()
+@pytest.mark.parametrize(("key", "no_color"), [("q", ""), ("\x03", "1")])
+def test_q_and_ctrl_c_quit_and_the_terminal_is_as_before(started, key, no_color):
+    terminal = started(NO_COLOR=no_color)
     while_drawn = terminal.modes_now
     terminal.press(key)
     terminal.until(RESTORED)
     assert terminal.modes_now == terminal.modes != while_drawn
     assert terminal.end() == 0
     assert_restored(terminal)
+    assert bool(SGR.search(terminal.seen)) is not bool(no_color)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -257,15 +258,6 @@ def test_ctrl_z_gives_the_terminal_back_until_it_goes_on(started):
     terminal.press("q")
     assert terminal.end() == 0
     assert terminal.seen.count(RESTORED) == 2
-
-
-def test_without_colours_there_are_none(started):
-    plain, coloured = started(NO_COLOR="1"), started()
-    for each in (plain, coloured):
-        each.press("q")
-        assert each.end() == 0
-    assert SGR.search(plain.seen) is None
-    assert SGR.search(coloured.seen) is not None
 
 
 def test_a_terminal_that_cannot_be_drawn_on_gets_one_screen(started):
