@@ -24,6 +24,7 @@ OTHERS = {
     "the shell's": {"cp", "mv", "rm", "ln", "ls", "tar"},
     "the network's": {"curl", "sipp", "ping", "nft"},
     "Debian's": {"apt-get"},
+    "the containers'": {"podman", "docker", "openssl", "export"},
     "the repository's": {"make", "python3", "/usr/local/lib/fshunt/bin/pip"},
     "an older version's": {"/usr/local/lib/fshunt-old/bin/pip", "/usr/local/lib/fshunt-old/bin/fshunt"},
 }  # fmt: skip
