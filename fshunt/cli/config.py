@@ -61,6 +61,11 @@ def _print(loaded: LoadedSettings, checks: list[Check]) -> None:
     rows = [(name, _shown(value), loaded.sources[name]) for name, value in _values(loaded).items()]
     output.table(("setting", "value", "from"), rows)
     output.say()
+    print_checks(checks)
+
+
+def print_checks(checks: list[Check]) -> None:
+    """Print a line for each check."""
     for each in checks:
         output.say(f"{MARKS[each.ok]:7}  {each.name}: {each.message}", fg="green" if each.ok else "red")
 

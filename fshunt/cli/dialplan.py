@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +15,7 @@ from fshunt.errors import FshuntError, UsageError
 from fshunt.freeswitch.dialplan import write_dialplan, write_table_dialplan
 from fshunt.hunting.group import Group
 from fshunt.process.run_as import as_root
+from fshunt.services import whole_files
 from fshunt.settings import Settings, WatchedSwitch
 
 FILE_MODE = 0o644
@@ -147,16 +145,4 @@ def _json(written: _Written, out: Path | None) -> dict[str, Any]:
 
 def write_whole(out: Path, text: str) -> None:
     """Write a file so that a reader sees the old one or the new one, never a part; raises FshuntError."""
-    part = ""
-    try:
-        handle, part = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fchmod(file.fileno(), FILE_MODE)
-            os.fsync(file.fileno())
-        Path(part).replace(out)
-    except OSError as error:
-        with suppress(OSError):
-            Path(part).unlink()
-        raise FshuntError(f"{out} cannot be written: {error.strerror}.") from None
+    whole_files.write_whole(out, text.encode(), FILE_MODE)

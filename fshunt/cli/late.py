@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from fshunt.cli import group_page as group_page
     from fshunt.cli import nagios as nagios
     from fshunt.cli import running as running
+    from fshunt.cli import setup_host as setup_host
+    from fshunt.cli import setup_run as setup_run
     from fshunt.cli import status_page as status_page
     from fshunt.cli import terminal as terminal
     from fshunt.cli import top_screen as top_screen
@@ -47,7 +49,9 @@ if TYPE_CHECKING:
     from fshunt.services import passwords as passwords
     from fshunt.services import pilot_tables as pilot_tables
     from fshunt.services import pruning as pruning
+    from fshunt.services import random_secrets as random_secrets
     from fshunt.services import serialize as serialize
+    from fshunt.services import setup_plan as setup_plan
     from fshunt.services import switch_checks as switch_checks
     from fshunt.services import switch_lines as switch_lines
     from fshunt.services import top_view as top_view

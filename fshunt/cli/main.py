@@ -16,6 +16,7 @@ from fshunt.cli.base import Noun, Root
 from fshunt.cli.completion import ZshWithCompinit
 
 NOUNS = {
+    "setup": Noun("fshunt.cli.setup", "Set fshunt up beside FreeSWITCH, asking before each change."),
     "db": Noun("fshunt.cli.db", "Create, upgrade and check the database."),
     "domain": Noun("fshunt.cli.domain", "Domains: what is in each, and another name for one."),
     "group": Noun("fshunt.cli.group", "Hunt groups and their settings."),

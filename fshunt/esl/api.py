@@ -8,6 +8,7 @@ caller's Call-ID.
 import re
 from collections.abc import Mapping, Sequence
 
+from fshunt.esl import commands
 from fshunt.esl.commands import Command, UnsafeText, command, one_word
 
 _VARIABLE = re.compile(r"(?:nolocal:)?[A-Za-z_][A-Za-z0-9_.-]*")
@@ -158,6 +159,23 @@ def dialplan_context(context: str) -> Command:
 def reload_xml() -> Command:
     """Have FreeSWITCH read its configuration files anew, the dialplan among them; no call is cut."""
     return _api("reloadxml")
+
+
+def reload_event_socket() -> Command:
+    """Have FreeSWITCH load its event socket anew, as its files are now: each connection ends (fact 74)."""
+    return commands.reload_event_socket()
+
+
+def count_calls() -> Command:
+    """Ask how many calls there are; two channels that talk with each other are one."""
+    return _api("show", "calls", "count")
+
+
+def global_variable(name: str) -> Command:
+    """Ask for a global variable, such as ``conf_dir``."""
+    if not is_variable(name):
+        raise UnsafeText(f"{name!r} is not the name of a variable.")
+    return _api("global_getvar", name)
 
 
 def show_channels() -> Command:

@@ -140,6 +140,11 @@ def inline_dialplan(actions: Sequence[tuple[str, str]], context: str) -> str:
     return f"'m:^:{listed}' inline {one_word(context)}"
 
 
+def reload_event_socket() -> Command:
+    """The one command that may name the event socket's module: see ``api.reload_event_socket``."""
+    return Command((f"api bgapi reload {_SPECIAL}",))
+
+
 def auth(password: str) -> Command:
     """The login to an inbound event socket. Raises UnsafeText, which does not repeat the password."""
     try:

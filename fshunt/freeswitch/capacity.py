@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _SESSIONS = re.compile(r"^(\d+) session\(s\) - peak", re.MULTILINE)
+_CALLS = re.compile(r"^(\d+) total\.", re.MULTILINE)
 _LIMIT = re.compile(r"^(\d+) session\(s\) max", re.MULTILINE)
 _RATE_LIMIT = re.compile(r"session\(s\) per Sec out of max (\d+)")
 
@@ -27,3 +28,9 @@ def rate_limit(status: str) -> int | None:
     """Return the switch's ``sessions-per-second``; None if the text does not say it."""
     limit = _RATE_LIMIT.search(status)
     return None if limit is None else int(limit[1])
+
+
+def calls_now(text: str) -> int | None:
+    """Return the number in what ``show calls count`` answers; None if the text does not say it."""
+    found = _CALLS.search(text)
+    return None if found is None else int(found[1])

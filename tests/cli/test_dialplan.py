@@ -63,7 +63,7 @@ def test_a_file_that_cannot_be_written_is_left_as_it_was(office, tmp_path, monke
     def full(_handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("fshunt.cli.dialplan.os.fsync", full)
+    monkeypatch.setattr("fshunt.services.whole_files.os.fsync", full)
     assert office.refused(1, "dialplan", "--out", str(out)) == f"{out} cannot be written: No space left on device."
     assert out.read_text() == "old"
     assert sorted(tmp_path.glob(".*")) == []

@@ -16,7 +16,7 @@ COMMANDS = dict(GENERATE.commands(cli, "fshunt"))
 LEAVES = {path: command for path, command in COMMANDS.items() if not isinstance(command, click.Group)}
 
 PROMISED = """
-db upgrade, db check, group add, group list, group show, group set, group hours, group closed, group limits,
+setup, db upgrade, db check, group add, group list, group show, group set, group hours, group closed, group limits,
 group enable, group disable, group renumber, group next, group remove,
 holiday add, holiday list, holiday remove, holiday import,
 member add, member list, member remove, member move, member order, member set, member enable, member disable,
@@ -64,6 +64,8 @@ def test_the_options_are_the_promised_ones():
     assert options(LEAVES["fshunt events"]) == follows
     assert options(LEAVES["fshunt dialplan"]) == {"--out", "--table", "--reload"} | common
     assert options(LEAVES["fshunt files"]) == {"--to", "--program"} | common
+    setup = {"--freeswitch", "--conf", "--pilot", "--member", "--yes", "-y", "--dry-run", "--test-call"}
+    assert options(LEAVES["fshunt setup"]) == setup | common
     assert options(LEAVES["fshunt serve"]) == {"--listen"} | serving
 
 

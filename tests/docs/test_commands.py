@@ -34,6 +34,7 @@ UNTRIED = {
     ("serve",): "runs until it is stopped",
     ("web",): "runs until it is stopped",
     ("demo",): "takes half a minute",
+    ("setup",): "needs FreeSWITCH's configuration on this host",
 }
 """Commands of ours that are not run here, with the reason. Their words and options are looked at all the same."""
 

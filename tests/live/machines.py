@@ -99,6 +99,8 @@ class Pbx:
     def __init__(self, installed: Installation, folder: Path, ports: Ports) -> None:
         self.installed, self.folder, self.ports = installed, folder, ports
         self.process: subprocess.Popen[bytes] | None = None
+        self.password = ESL_PASSWORD
+        """Of its event socket."""
         self._values: dict[str, object] = {}
 
     @property
@@ -135,7 +137,7 @@ class Pbx:
         with socket.create_connection(("127.0.0.1", self.ports.esl), timeout=10) as connection:
             stream = connection.makefile("rwb")
             _read_frame(stream)
-            for line in (f"auth {ESL_PASSWORD}", f"api {command}"):
+            for line in (f"auth {self.password}", f"api {command}"):
                 stream.write(f"{line}\n\n".encode())
                 stream.flush()
                 body = _read_frame(stream)

@@ -114,7 +114,8 @@ def _joined(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 def unknown_in(cli: click.Command, shown: Shown) -> str | None:
     """What fshunt does not have of a command, a noun, a verb or an option; None if it has all."""
     command, rest, path = cli, list(shown.words[1:]), "fshunt"
-    context = click.Context(cli, info_name="fshunt")
+    # With the names of its help: click keeps the first that a command was asked with.
+    context = click.Context(cli, info_name="fshunt", **cli.context_settings)
     while isinstance(command, click.Group):
         if not rest or not rest[0][0].islower():
             return None  # a noun alone, or a placeholder

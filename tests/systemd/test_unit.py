@@ -148,8 +148,8 @@ def test_the_settings_file_is_the_one_place_for_the_database(file):
 
 def test_the_web_process_cannot_read_the_password_of_an_event_socket():
     hidden = [path.removeprefix("-") for path in unit(file=WEB)["InaccessiblePaths"].split()]
-    readme = (UNIT.parents[1] / "README.md").read_text()
-    assert re.findall(r'^ +password_file = "(.*)"', readme, re.MULTILINE) == ["/etc/fshunt/event_socket"]
+    page = (UNIT.parents[1] / "docs" / "first-hour.md").read_text()
+    assert re.findall(r'^ +password_file = "(.*)"', page, re.MULTILINE) == ["/etc/fshunt/event_socket"]
     assert {"/etc/fshunt/event_socket", "/etc/freeswitch"} <= set(hidden)
 
 

@@ -32,6 +32,10 @@ NOT_FOR_PEOPLE = {
     ("services/domains.py", "Extension"): "only the command line renames domains",
     ("services/switch_checks.py", "FreeSWITCH at"): "only the command line has switches load their files",
     ("services/pilot_tables.py", "The database has no id"): "only the command line writes the table of pilots",
+    ("services/setup_files.py", ""): "only the command line sets fshunt up",
+    ("services/setup_apply.py", ""): "only the command line sets fshunt up",
+    ("services/setup_call.py", ""): "only the command line sets fshunt up",
+    ("services/whole_files.py", ""): "only the command line writes files",
 }
 """What no page shows: the module and the beginning of the sentence, and why."""
 

@@ -16,11 +16,13 @@ XML = '<?xml version="1.0" encoding="ISO-8859-1"?>\n'
 
 
 def show(switch: Switch, argument: str) -> str:
-    """``show channels as json`` and ``show registrations as json``."""
+    """``show channels as json``, ``show registrations as json`` and ``show calls count``."""
     if argument == "channels as json":
         return _json([_channel(channel, switch) for channel in switch.all_channels()])
     if argument == "registrations as json":
         return _json([_registration(phone, switch) for phone in switch.registrations.registered()])
+    if argument == "calls count":
+        return f"\n{len(switch.calls)} total.\n"
     return "-USAGE: channels|registrations as json\n"
 
 
