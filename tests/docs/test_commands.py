@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
+from click.testing import Result as Ran
 
 from fshunt.cli.main import cli
 from fshunt.db.engine import open_store
 from fshunt.db.queries import calls
-from tests.support.documented_commands import PAGES, Shown, commands_of, name_of, named, to_type, unknown_in
+from fshunt.hunting.states import Result
+from tests.support.documented_commands import PAGES, Shown, blocks, commands_of, name_of, named, to_type, unknown_in
 
 OTHERS = {
     "FreeSWITCH's": {"fs_cli"},
@@ -35,6 +38,7 @@ UNTRIED = {
     ("web",): "runs until it is stopped",
     ("demo",): "takes half a minute",
     ("setup",): "needs FreeSWITCH's configuration on this host",
+    ("top",): "runs until q",
 }
 """Commands of ours that are not run here, with the reason. Their words and options are looked at all the same."""
 
@@ -68,7 +72,9 @@ def _add_call(url: str) -> None:
     caller = {"uuid": CALL, "caller_number": "14155550100", "caller_name": None, "node": "pbx-8084"}
     store = open_store(url)
     with store.writing() as session:
-        calls.open_call(session, "h1", **caller, **group, started_at=datetime.now(UTC), policy_input=None)
+        at = datetime.now(UTC)
+        calls.open_call(session, "h1", **caller, **group, started_at=at, policy_input=None)
+        calls.close_call(session, "h1", result=Result.VOICEMAIL, reason=None, destination=None, ended_at=at)
     store.close()
 
 
@@ -81,7 +87,7 @@ def inside(folder: Path, word: str) -> str:
     return str(path)
 
 
-def tried(office: CliRunner, shown: Shown, folder: Path) -> Result | None:
+def tried(office: CliRunner, shown: Shown, folder: Path) -> Ran | None:
     """Run a command of ours; None: it is one of those that are not run."""
     words = list(shown.words[1:])
     if any(tuple(words[: len(path)]) == path for path in UNTRIED) or "--reload" in words:  # no switch to load it
@@ -105,6 +111,13 @@ def test_what_a_page_tells_to_type_works(page, office, tmp_path):
         if result is not None and result.exit_code not in may_fail_with(shown):
             assert result.exit_code == 0, f"{shown}\n{result.output}"
             assert not isinstance(result.exception, Exception)
+
+
+def test_the_shell_understands_every_block():
+    for page in PAGES:
+        for block in blocks(page):
+            done = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{name_of(page)}: {done.stderr}\n{block}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

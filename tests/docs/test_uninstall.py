@@ -23,6 +23,12 @@ def test_every_folder_of_the_units_is_removed():
             assert f"rm -rf {folder}/{name}\n" in PAGE
 
 
+def test_every_file_of_fshunt_files_is_removed():
+    for file in (ROOT / "packaging" / "host").rglob("*.*"):
+        if file.is_file():
+            assert f"/etc/{file.relative_to(ROOT / 'packaging' / 'host')}" in PAGE
+
+
 def test_every_folder_of_the_readme_is_removed():
     steps = (ROOT / "README.md").read_text().split("## On a PBX host")[1].split("\n## ")[0]
     for path in set(re.findall(r"/usr/local/(?:lib|bin)/fshunt", steps)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 SILENCE = 500
@@ -31,3 +33,22 @@ async def test_music_that_cannot_be_played_is_silence_and_the_phones_ring_all_th
     answered = await lab.until_seen("1001", "ANSWER")
     heard = caller.heard_sound(until=answered.at)
     assert max((abs(sample) for _, samples in heard for sample in samples), default=0) < SILENCE
+
+
+async def test_the_fallback_may_be_a_transfer_as_beside_fusionpbx(lab, admin, daemon, pbx, dialplan):
+    """docs/beside-fusionpbx.md has it in place of mod_voicemail."""
+    admin.group(members=("1001",))
+    voicemail = re.compile(
+        r'<action application="answer"/>\s*<action application="voicemail" [^>]*/>\s*<action [^>]*/>'
+    )
+    text, found = voicemail.subn('<action application="transfer" data="1002 XML default"/>', pbx.shipped_dialplan())
+    assert found == 1
+    dialplan(text)
+    daemon.terminate()
+    daemon.wait()
+    lab.behave("1002", answer_after=0.1)
+    caller = lab.caller("5000").dial()
+    assert await caller.result(10) == 200
+    assert lab.rang() == ["1002"]
+    caller.hang_up()
+    daemon.start()

@@ -49,6 +49,17 @@ def to_type(page: Path) -> list[Shown]:
     return [Shown(name_of(page), number, words) for number, text in _joined(lines) for words in commands_of(text)]
 
 
+def blocks(page: Path) -> list[str]:
+    """The fenced blocks of shell of the page."""
+    found: dict[int, list[str]] = {}
+    last, first = -1, -1
+    for number, text in _fenced(page.read_text(encoding="utf-8")):
+        first = number if number != last + 1 else first
+        found.setdefault(first, []).append(text)
+        last = number
+    return ["\n".join(lines) + "\n" for lines in found.values()]
+
+
 def named(page: Path) -> Iterator[Shown]:
     """Every command of fshunt's that the page names in a block or in a sentence, also with placeholders in it."""
     for number, text in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
