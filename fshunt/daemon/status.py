@@ -94,6 +94,7 @@ def switch_status(monitor: SwitchMonitor, now: datetime) -> dict[str, Any]:
         "registrations": monitor.table.registrations if watched else 0,
         "heard_at": _iso(monitor.heard_at),
         "error": monitor.error,
+        "pilot_table_error": monitor.pilot_table_error,
         "implausible": [asdict(each) for each in implausible],
     }
 

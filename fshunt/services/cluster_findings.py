@@ -140,7 +140,17 @@ def _problems_of(daemon: DaemonNow, at: datetime) -> Iterator[Finding]:
         elif heard is not None and heard > STALE_SECONDS:
             message = f"{node}: no event from switch {name} for {span(heard)}."
             yield Finding(Code.SWITCH_SILENT, message, node, name, since=moment(switch.get("heard_at")))
+        if switch.get("watched") and switch.get("pilot_table_error"):
+            yield _pilot_table(node, name, str(switch["pilot_table_error"]))
     yield from (_service_finding(daemon, each, at) for each in daemon.services if _is_problem(each))
+
+
+def _pilot_table(node: str, switch: str, error: str) -> Finding:
+    message = (
+        f"{node}: switch {switch}: {error.rstrip('.')}, so new groups are not reached through it: if this database is "
+        "the right one, run `fshunt dialplan --table --reload`."
+    )
+    return Finding(Code.PILOT_TABLE_NOT_KEPT, message, node, switch)
 
 
 def _is_problem(service: dict[str, Any]) -> bool:

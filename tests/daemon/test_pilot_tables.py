@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+import gevent
 import pytest
 
 from fshunt.daemon.switches import pilot_tables
 from fshunt.freeswitch.pilot_table import INDEX_REALM, OWNER_KEY, REALM
 from fshunt.services import groups
+from fshunt.services.cluster_health import look
+from fshunt.services.cluster_state import Code
 from fshunt.simulator.eventsocket import api
 from tests.support.rig import DOMAIN, Rig
 
@@ -60,6 +63,16 @@ def test_the_table_of_another_database_is_left_and_it_is_said_once(
     assert rows(rig) == {"5009": "else.test|1"}
     said = [each for each in caplog.messages if "its table of pilots belongs to another database" in each]
     assert 1 <= len(said) <= 2, "once by this one, and once by the one that the daemon runs"
+    rig.daemon.heartbeat.hurry()
+    rig.until(lambda: Code.PILOT_TABLE_NOT_KEPT in problems(rig), "the status tells it")
+    rig.switch.kept_values.clear()
+    expect(rig, p5000="1001", p5001="1002")
+    rig.until(lambda: Code.PILOT_TABLE_NOT_KEPT not in problems(rig), "it is over")
+
+
+def problems(rig: Rig) -> dict[Code, str]:
+    state = look(rig.store, rig.settings.database_url, gevent.sleep)
+    return {each.code: each.message for each in state.problems}
 
 
 def test_without_the_module_nothing_is_warned_of(

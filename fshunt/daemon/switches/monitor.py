@@ -93,6 +93,8 @@ class SwitchMonitor:
         """Since when it is watched, or cut off; None: it was never reached."""
         self.heard_at: datetime | None = None
         self.error: str | None = None
+        self.pilot_table_error: str | None = None
+        """Why its table of pilots is not kept, where somebody has to do something about it."""
         self._now, self._monotonic = now, monotonic
         self._observers = observers
         self.tried = Event()

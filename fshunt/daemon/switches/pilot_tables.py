@@ -16,7 +16,7 @@ from fshunt.daemon.switches.monitor import Monitor, SwitchMonitor
 from fshunt.db.queries import pilot_boxes
 from fshunt.db.queries.identity import database_id
 from fshunt.errors import DatabaseError, FshuntError
-from fshunt.freeswitch.pilot_table import NoTable, Rows, read_table, write_table
+from fshunt.freeswitch.pilot_table import NoTable, OthersTable, Rows, read_table, write_table
 from fshunt.services.pilot_tables import rows_now
 from fshunt.settings import Settings
 
@@ -27,6 +27,10 @@ LOOK_SECONDS = 1.0
 
 AGAIN_SECONDS = 300.0
 """How often a table is read back from its switch: somebody else may have changed it, or another daemon at once."""
+
+
+AGAIN_AFTER_FAILURE_SECONDS = 30.0
+"""How soon it is tried again where that was not possible."""
 
 
 class PilotTables:
@@ -77,7 +81,7 @@ class PilotTables:
                 known = read_table(line, self._owner)
                 if write_table(line, self._owner, known, self._wanted, self._wanted_now):
                     log.info("switch %s: table of pilots written", monitor.switch.name)
-            table.rows, table.failure = self._wanted, None
+            table.rows, table.failure, monitor.pilot_table_error = self._wanted, None, None
         except DatabaseError:
             raise
         except FshuntError as error:
@@ -86,6 +90,7 @@ class PilotTables:
                 level = logging.INFO if isinstance(error, NoTable) else logging.WARNING
                 log.log(level, "switch %s: table of pilots not kept: %s", monitor.switch.name, error)
             table.rows, table.failure = self._wanted, str(error)  # it is tried again when it is due
+            monitor.pilot_table_error = str(error) if isinstance(error, OthersTable) else None
         table.read_at, table.core_uuid = now, monitor.core_uuid
 
     def _wanted_now(self) -> Collection[str]:
@@ -109,4 +114,5 @@ class _Table:
         """Whether it is to be read: at first, after a restart of its switch, and now and then."""
         if not monitor.watched:
             return False
-        return self.rows is None or monitor.core_uuid != self.core_uuid or now - self.read_at >= AGAIN_SECONDS
+        again = AGAIN_SECONDS if self.failure is None else AGAIN_AFTER_FAILURE_SECONDS
+        return self.rows is None or monitor.core_uuid != self.core_uuid or now - self.read_at >= again
