@@ -440,3 +440,8 @@ STATES = (
 def everything() -> list[Shown]:
     """Return all pages and states."""
     return [of_route(*each) for each in routes()] + list(STATES)
+
+
+def in_german() -> list[Shown]:
+    """Return the pages for people who have signed in, which a browser comes to by their address alone."""
+    return [of_route(endpoint, rule) for endpoint, rule in routes() if role_of(endpoint) is not None]

@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from tests.browser.chromium import NARROW, WIDE, People
-from tests.browser.pages import Shown, everything
+from tests.browser.pages import Shown, everything, in_german
 
 pytestmark = pytest.mark.faults
 
@@ -56,3 +56,11 @@ def test_a_page_has_no_fault_that_axe_finds_and_fits_a_small_phone(people: Peopl
         assert page.evaluate(OVERPRINTED) == []
         assert page.locator("h1").count() == 1
         assert shown.on_a_wall or page.title().endswith(" · fshunt")
+
+
+@pytest.mark.parametrize("shown", in_german(), ids=lambda shown: shown.name)
+def test_the_longer_words_of_german_fit_a_small_phone_too(people: People, shown: Shown) -> None:
+    page = shown.open(people, {"viewport": NARROW, "locale": "de-DE"})
+    assert page.locator("html").get_attribute("lang") == "de"
+    assert page.evaluate(TOO_WIDE) == []
+    assert page.evaluate(OVERPRINTED) == []
