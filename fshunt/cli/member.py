@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,19 @@ def add(app: App, /, pilot: str, ext: tuple[MemberAddress, ...], at: int | None,
     for address in ext:
         if not address.external and _LOOKS_EXTERNAL.fullmatch(address.number):
             app.warn(f"{address} is taken for an extension; an external number has its gateway: {address}@GATEWAY.")
+    _warn_of_unknown(app, pilot, ext)
     _change(app, f"Added {', '.join(str(address) for address in ext)}", adding)
+
+
+def _warn_of_unknown(app: App, pilot: str, addresses: Sequence[MemberAddress]) -> None:
+    """Ask the switches that are configured for new members, before the change, which locks the domain."""
+    if not app.settings.switch:
+        return
+    with app.reading() as (session, domain):
+        late.groups.get_group(session, domain, pilot)
+    ask = partial(late.switch_checks.on_all, app.settings.switch)
+    for sentence in late.destination_checks.check_members(addresses, domain, ask):
+        app.warn(sentence)
 
 
 @member.command("list", cls=ListCommand, example="fshunt member list 5000")

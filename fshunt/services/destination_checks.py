@@ -1,4 +1,4 @@
-"""Whether the places where a group sends its callers are real: voicemail boxes, and numbers of the dialplan."""
+"""Whether the places where a group sends its callers are real: voicemail boxes, numbers of the dialplan, members."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from fshunt.errors import Conflict
 from fshunt.freeswitch.dialplan_lookup import Answer
+from fshunt.hunting.addresses import MemberAddress
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.group import Group
 from fshunt.services.switch_checks import Ask, Checked, Question, QuestionKind
@@ -68,6 +69,19 @@ def number_place(number: str, group: Group, settings: Settings) -> Place:
     """A number that callers of a group are transferred to."""
     context = group.transfer_context or settings.transfer_context or DEFAULT_CONTEXT
     return Place(f"Number {number}", Question(QuestionKind.NUMBER, (number, context)), must=False)
+
+
+def check_members(addresses: Iterable[MemberAddress], domain: str, ask: Ask) -> tuple[str, ...]:
+    """Ask the switches for the extensions of new members; return a warning for each that is not known there.
+
+    A member who is not in the directory yet is skipped by calls until then. Ask outside of a transaction.
+    """
+    places = [
+        Place(f"Extension {each} of {domain}", Question(QuestionKind.USER, (str(each), domain)), must=False)
+        for each in addresses
+        if not each.external
+    ]
+    return ask_for(places, ask).warnings
 
 
 def places_named(group: Group, fields: Collection[str], settings: Settings) -> list[Place]:

@@ -124,3 +124,13 @@ def test_config_check_tells_of_a_domain_that_the_switch_has_not(switched):
     ok, message = destinations(switched)
     assert not ok
     assert "Domain other.test: not found (domain other.test is not in the directory)." in message
+
+
+def test_a_new_member_whom_the_directory_does_not_have_is_added_with_a_warning(switched):
+    switched.run("member", "remove", "5000", "1003")
+    added = switched.run("member", "add", "5000", "1003", "1004", "+14155550123@carrier")
+    assert added.stderr == (
+        "Warning: Extension 1003 of pbx.test: not found (user 1003@pbx.test is not in the directory).\n"
+    )
+    assert switched.json("group", "show", "5000")["members"][-3]["extension"] == "1003"
+    assert "There is no group 5999" in switched.refused(1, "member", "add", "5999", "1003")

@@ -13,6 +13,8 @@ from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.group import Group
 from fshunt.hunting.group_fields import MEMBER_FIELDS, Field, FieldKind, model_values
 from fshunt.services import accounts, members, rights
+from fshunt.services.destination_checks import check_members
+from fshunt.services.questions import Questions
 from fshunt.services.rights import Access, Action
 from fshunt.services.serialize import block_json, invitation_json, member_json, member_state_json
 from fshunt.services.versions import version_of_group, version_of_member
@@ -24,6 +26,7 @@ from fshunt.web.api.groups import answer_group, locked_group
 from fshunt.web.api.now import live_group
 from fshunt.web.api.operations import Asked, address_of, check_own_or, left_out, operation
 from fshunt.web.links import own_address
+from fshunt.web.parts import parts
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -67,10 +70,18 @@ def list_members(asked: Asked, domain: str, pilot: str) -> Answer:
     return Answer(shown, warnings=sentences)
 
 
+def check_new(asked: Asked, domain: str, pilot: str) -> tuple[str, ...]:
+    """Ask the switches for the extension of a new member, before it is added; return warnings."""
+    with asked.reading() as s:
+        rights.group_for(s, asked.access, domain, pilot)
+    return check_members([parse_member(asked.values["extension"])], domain, Questions(parts().store).check)
+
+
 @operation(
     "POST",
     COLLECTION,
     action=Action.CHANGE_MEMBERS,
+    before=check_new,
     body=NEW_MEMBER,
     example={"extension": "1003", "position": 1, "rings": 4},
     kind="member",
@@ -88,7 +99,8 @@ def add_member(asked: Asked, s: Session, domain: str, pilot: str) -> Answer:
     shared = domain in asked.settings.shared_members
     at = own.get("position")
     group = members.add_members(s, domain, pilot, [address], at=at, shared=shared, **fields)
-    return _answer(asked, group, address, left_out(asked.access, asked.values, own), is_new=True)
+    warnings = [*left_out(asked.access, asked.values, own), *asked.warnings]
+    return _answer(asked, group, address, warnings, is_new=True)
 
 
 @operation(

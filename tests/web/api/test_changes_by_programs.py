@@ -262,19 +262,30 @@ def test_lists_come_in_pages(of_provider):
 
 @pytest.fixture
 def switches(monkeypatch):
-    """Switches that have the boxes 1001 and 1002 alone; what they were asked, in order."""
+    """Switches that have the users 1001, 1002 and 1004 alone; what they were asked, in order."""
     asked = []
 
     def check(_questions, wanted):
         asked.extend((each.kind.value, each.arguments[0]) for each in wanted)
         missing = Checked(ByASwitch.NOT_FOUND, "no such user")
-        known = {"1001", "1002"}
-        return [
-            missing if each.kind is QuestionKind.BOX and each.arguments[0] not in known else FOUND for each in wanted
-        ]
+        known, kinds = {"1001", "1002", "1004"}, (QuestionKind.BOX, QuestionKind.USER)
+        return [missing if each.kind in kinds and each.arguments[0] not in known else FOUND for each in wanted]
 
     monkeypatch.setattr(Questions, "check", check)
     return asked
+
+
+def test_a_new_member_whom_no_switch_has_is_added_with_a_warning(of_provider, of_admin, switches):
+    answer = of_provider.ask("POST", f"{GROUP}/members", {"extension": "1003"})
+    assert (answer.status_code, answer.json["warnings"]) == (
+        201,
+        ["Extension 1003 of pbx.test: not found (no such user)."],
+    )
+    assert of_provider.ask("POST", f"{GROUP}/members", {"extension": "1004"}).json["warnings"] == []
+    external = of_provider.ask("POST", f"{GROUP}/members", {"extension": "+14155550123@carrier"})
+    assert external.json["warnings"] == []
+    assert of_admin.ask("POST", f"{HIDDEN}/members", {"extension": "1005"}).status_code == 404
+    assert switches == [("user", "1003"), ("user", "1004")]
 
 
 NO_BOX = "Voicemail box 1009 of pbx.test: not found (no such user)."
