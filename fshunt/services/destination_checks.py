@@ -76,12 +76,34 @@ def check_members(addresses: Iterable[MemberAddress], domain: str, ask: Ask) -> 
 
     A member who is not in the directory yet is skipped by calls until then. Ask outside of a transaction.
     """
-    places = [
+    return ask_for(_member_places(addresses, domain), ask).warnings
+
+
+def missing_of_new(
+    group: Group, addresses: Iterable[MemberAddress], settings: Settings, ask: Ask
+) -> dict[str, list[str]]:
+    """Ask the switches for the box and the members of a new group; return sentences on those that are not there.
+
+    They are told by the field that names them, ``voicemail`` or ``members``. Ask outside of a transaction.
+    """
+    named = {
+        "voicemail": places_named(group, ["voicemail"], settings),
+        "members": _member_places(addresses, group.domain),
+    }
+    answers = _answers([each for places in named.values() for each in places], ask)
+    missing = {
+        name: [each.sentence(answers[each]) for each in places if answers[each].is_missing]
+        for name, places in named.items()
+    }
+    return {name: sentences for name, sentences in missing.items() if sentences}
+
+
+def _member_places(addresses: Iterable[MemberAddress], domain: str) -> list[Place]:
+    return [
         Place(f"Extension {each} of {domain}", Question(QuestionKind.USER, (str(each), domain)), must=False)
         for each in addresses
         if not each.external
     ]
-    return ask_for(places, ask).warnings
 
 
 def places_named(group: Group, fields: Collection[str], settings: Settings) -> list[Place]:

@@ -199,6 +199,7 @@ SENTENCES = (
     N_("Somebody has changed %(thing)s since change %(number)s: %(differences)s."),
     N_("%(places)s Its callers would be answered and then cut: name one that exists, or use --force to save it."),
     N_("Voicemail box %(box)s of %(domain)s: %(found)s."),
+    N_("Extension %(extension)s of %(domain)s: %(found)s."),
     N_("Number %(number)s: %(found)s."),
     N_("Domain %(domain)s: %(found)s."),
     N_("Group %(pilot)s answers callers before they queue, but does not queue them (--when-busy queue)."),

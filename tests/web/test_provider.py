@@ -9,9 +9,11 @@ from collections.abc import Sequence
 import pytest
 
 from fshunt.db.engine import Store
+from fshunt.errors import NotFound
 from fshunt.freeswitch.dialplan_lookup import Answer
 from fshunt.hunting.group import Group
 from fshunt.services import accounts, audit, groups
+from fshunt.services.questions import Questions
 from fshunt.services.switch_checks import Checked, Question, QuestionKind
 from fshunt.services.users import Role, Scope
 from fshunt.web import pilot_words
@@ -94,7 +96,7 @@ def test_every_field_of_a_new_group_may_be_wrong_at_once(provider: Browser, offi
         ({"pilot": "1001"}, "pilot", "it cannot also be a pilot"),
         ({"members": "1001"}, "members", "already a member of 5000"),
         ({"members": "1009 1009"}, "members", "listed twice"),
-        ({"rings": "0"}, "rings", "not a ring time"),
+        ({"rings": "0"}, "rings", "must be from 1 to 100, not 0"),
     ],
 )
 def test_what_a_service_refuses_is_beside_its_field(
@@ -319,6 +321,54 @@ def test_a_second_click_on_what_makes_moves_or_removes_a_group_changes_nothing_m
             assert audit.history(s, limit=1) == before
         assert provider.get(second.location).status_code == 200
     assert provider.send(f"{ADMINISTRATION}/pilot", {"pilot": "5556"}).status_code == 404
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a switch is asked that has the users 1002 and 1003 alone."""
+    found: list[str] = []
+
+    def check(_questions: object, wanted: Sequence[Question]) -> list[Checked]:
+        found.extend(each.arguments[0] for each in wanted)
+        known = ("1002", "1003")
+        return [
+            Checked(Answer.FOUND) if each.arguments[0] in known else Checked(Answer.NOT_FOUND, "no such user")
+            for each in wanted
+        ]
+
+    monkeypatch.setattr(Questions, "check", check)
+    return found
+
+
+def test_a_new_group_whose_box_or_members_no_switch_has_is_added_only_if_one_says_so(
+    provider: Browser, office: Store, asked: list[str]
+) -> None:
+    provider.get("/groups/new")
+    wrong = {**NEW, "members": "1003 1009 1008 +14155550123@carrier", "voicemail": "1007"}
+    said = provider.send("/groups/new", wrong)
+    text = html.unescape(said.text)
+    assert said.status_code == 422
+    assert "Voicemail box 1007 of pbx.test: not found (no such user)." in text
+    assert (
+        "Extension 1009 of pbx.test: not found (no such user). Extension 1008 of pbx.test: not found (no such user)."
+        in text
+    )
+    assert asked == ["1007", "1003", "1009", "1008"]
+    with office.reading() as s, pytest.raises(NotFound):
+        groups.get_group(s, DOMAIN, "7000")
+    assert provider.send("/groups/new", {**wrong, "anyway": "yes"}).status_code == 303
+    assert group(office, "7000").voicemail == "1007"
+
+
+def test_rings_that_nobody_may_have_are_refused_in_the_sentence_of_the_command_line(
+    provider: Browser, office: Store
+) -> None:
+    provider.get("/groups/new")
+    for rings, sentence in (
+        ("1000", "Rings for each member must be from 1 to 100, not 1000."),
+        ("x", "'x' is not a whole number."),
+    ):
+        assert sentence in html.unescape(provider.send("/groups/new", {**NEW, "rings": rings}).text)
 
 
 @pytest.mark.parametrize("number", ["99999999999999999999", "-1", "abc", "\u00b2"])

@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext, lazy_gettext
 from sqlalchemy.orm import Session
-from wtforms import BooleanField, SelectField, SelectMultipleField, StringField, TextAreaField
-from wtforms.validators import StopValidation
 
 from fshunt.db.queries.rows import domain_names
 from fshunt.errors import FshuntError, NotFound
-from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group
-from fshunt.hunting.group_fields import model_values
-from fshunt.hunting.limits import LIMIT_FIELDS, Limits, limit_values
-from fshunt.hunting.ringtime import RingTime
-from fshunt.hunting.validation import check_domain, check_extension, check_name, check_pilot
 from fshunt.services import accounts, groups, limits, members, rights
 from fshunt.services.accounts import Invitation
 from fshunt.services.audit import ChangeKind, Subject
+from fshunt.services.destination_checks import missing_of_new
+from fshunt.services.questions import Questions
 from fshunt.services.rights import Action
 from fshunt.services.users import Role, User
 from fshunt.web.changes import just_added
-from fshunt.web.forms import BaseForm, required, short, text_of
+from fshunt.web.forms import text_of
 from fshunt.web.links import link_of
 from fshunt.web.parts import parts
 from fshunt.web.pilot_words import Told, pilot_told
 from fshunt.web.problems import status_of
+from fshunt.web.provider_forms import LimitsForm, NewAdminForm, NewGroupForm, PilotForm
 from fshunt.web.sentences import in_language
 from fshunt.web.signed_in import access, for_signed_in, reading, writing
 from fshunt.web.twice import Last, do_once
-from fshunt.web.words import POLICIES
 
 pages = Blueprint("new_group", __name__, url_prefix="/groups")
 
@@ -43,7 +36,9 @@ DEFAULT_RINGS = "3"
 CHECK = "check"
 """The button that asks for a pilot and saves nothing."""
 
-MAX_MEMBERS_CHARS = 4_000
+ANYWAY = "anyway"
+"""The input that says: add the group although a switch does not know its box, or a member."""
+
 DONE = {
     "renumbered": lazy_gettext("The group has its new pilot. Holds for the next call."),
     "limited": lazy_gettext("The limits are saved. They bind the administrators of this group from now on."),
@@ -53,130 +48,6 @@ DONE = {
     "granted-already": lazy_gettext("The administrator was given this group already."),
     "revoked-already": lazy_gettext("The group was taken from the administrator already."),
 }
-
-
-class NewGroupForm(BaseForm):
-    """A new group with its members, in the order in which they are typed."""
-
-    domain = StringField(lazy_gettext("Domain"), [required, short])
-    pilot = StringField(lazy_gettext("Pilot"), [required, short])
-    name = StringField(lazy_gettext("Name"), [short])
-    policy = SelectField(lazy_gettext("Who rings first"))
-    rings = StringField(lazy_gettext("Rings for each member"), [required])
-    members = TextAreaField(lazy_gettext("Members"))
-    voicemail = StringField(lazy_gettext("Voicemail box"), [short])
-    admin = SelectField(lazy_gettext("Administrator"))
-
-    def __init__(self, admins: list[str], **values: Any) -> None:
-        super().__init__(**values)
-        self.policy.choices = [(name, f"{words.name}: {words.sentence}") for name, words in POLICIES.items()]
-        self.admin.choices = [("", gettext("Nobody yet")), *((name, name) for name in admins)]
-
-    def validate_domain(self, field: Any) -> None:
-        """Refuse what is no domain."""
-        _checked(check_domain, text_of(field))
-
-    def validate_pilot(self, field: Any) -> None:
-        """Refuse what is no pilot."""
-        _checked(check_pilot, text_of(field))
-
-    def validate_name(self, field: Any) -> None:
-        """Refuse a name with characters that no display shows."""
-        if text_of(field):
-            _checked(check_name, text_of(field))
-
-    def validate_voicemail(self, field: Any) -> None:
-        """Refuse what is no box."""
-        if text_of(field):
-            _checked(check_extension, text_of(field))
-
-    def validate_rings(self, field: Any) -> None:
-        """Refuse what is no number of rings that a member may have."""
-        if not re.fullmatch(r"[0-9]{1,3}", text_of(field), re.ASCII):
-            raise StopValidation(gettext("Enter a whole number of rings."))
-
-    def validate_members(self, field: Any) -> None:
-        """Refuse what is no member."""
-        if len(text_of(field)) > MAX_MEMBERS_CHARS:
-            raise StopValidation(gettext("This is too long."))
-        for word in _words(text_of(field)):
-            _checked(parse_member, word)
-
-    def fields(self) -> dict[str, Any]:
-        """Return the fields of the group, as ``groups.add_group`` takes them."""
-        return {
-            "name": text_of(self.name),
-            "policy": self.policy.data,
-            "ring_time": RingTime(rings=int(text_of(self.rings))),
-            "voicemail": text_of(self.voicemail) or None,
-        }
-
-
-class PilotForm(BaseForm):
-    """Another pilot."""
-
-    pilot = StringField(lazy_gettext("New pilot"), [required, short])
-
-
-class LimitsForm(BaseForm):
-    """How far the administrator of a group may go. An empty field is no limit, and so are all policies."""
-
-    policies = SelectMultipleField(lazy_gettext("Policies to choose from"))
-    max_ring_seconds = StringField(lazy_gettext("Longest ring time in seconds"), [short])
-    max_external_members = StringField(lazy_gettext("Most external members"), [short])
-    gateways = StringField(lazy_gettext("Gateways of external members"))
-    transfers_to_pilots = BooleanField(lazy_gettext("Callers go on to pilots of the domain only"))
-
-    def __init__(self, **values: Any) -> None:
-        super().__init__(**values)
-        self.policies.choices = [(name, words.name) for name, words in POLICIES.items()]
-
-    @classmethod
-    def of(cls, limits: Limits) -> LimitsForm:
-        """Return the form of limits as they are stored."""
-        values = limit_values(limits)
-        return cls(
-            fresh=True,
-            policies=values["policies"] or list(POLICIES),
-            max_ring_seconds="" if limits.max_ring_seconds is None else f"{limits.max_ring_seconds:g}",
-            max_external_members="" if limits.max_external_members is None else str(limits.max_external_members),
-            gateways=", ".join(limits.gateways or ()),
-            transfers_to_pilots=limits.transfers_to_pilots,
-        )
-
-    def limits(self) -> Limits | None:
-        """Return the limits; None where a field is wrong, and has a sentence beside it."""
-        said = {name: text_of(self[name]) for name in ("max_ring_seconds", "max_external_members", "gateways")}
-        said["policies"] = " ".join(self.policies.data or ())
-        read: dict[str, Any] = {"transfers_to_pilots": bool(self.transfers_to_pilots.data)}
-        for name, text in said.items():
-            try:
-                is_no_limit = text == "" and name != "policies"
-                read[name] = None if is_no_limit else LIMIT_FIELDS[name].json_of_text(text, str(self[name].label.text))
-            except FshuntError as error:
-                self.refuse(name, in_language(str(error)))
-        if self.is_refused:
-            return None
-        if len(self.policies.data) == len(POLICIES):
-            read["policies"] = None
-        return Limits(**model_values(LIMIT_FIELDS, read))
-
-
-class NewAdminForm(BaseForm):
-    """Somebody who shall look after a group, and has no account yet."""
-
-    name = StringField(lazy_gettext("Name"), [required, short])
-
-
-def _checked(check: Callable[[str], object], said: str) -> None:
-    try:
-        check(said)
-    except FshuntError as error:
-        raise StopValidation(in_language(str(error))) from None
-
-
-def _words(said: str) -> list[str]:
-    return [word for word in re.split(r"[\s,;]+", said) if word]
 
 
 @pages.get("/new")
@@ -208,16 +79,15 @@ def add() -> Response:
         return _new_page(form, pilot_told(text_of(form.domain), text_of(form.pilot)))
     if not form.is_sent_well():
         return _new_page(form)
-    step = "pilot"
     domain, pilot = text_of(form.domain), text_of(form.pilot)
+    if ANYWAY not in request.form and not _is_just_added(domain, pilot) and _refuse_missing(form):
+        return _new_page(form, is_missing=True)
+    step = "pilot"
     try:
         with writing() as s:
-            step = "rings"
-            fields = form.fields()
-            step = "pilot"
-            groups.add_group(s, domain, pilot, **fields)
+            groups.add_group(s, domain, pilot, **form.fields())
             step = "members"
-            if addresses := [parse_member(word) for word in _words(text_of(form.members))]:
+            if addresses := form.addresses():
                 shared = domain in parts().settings.shared_members
                 members.add_members(s, domain, pilot, addresses, shared=shared)
             step = "admin"
@@ -228,6 +98,15 @@ def add() -> Response:
             form.refuse(step, in_language(str(error)))
             return _new_page(form)
     return _to(url_for("groups.group", domain=domain, pilot=pilot))
+
+
+def _refuse_missing(form: NewGroupForm) -> bool:
+    """Ask the switches, by a daemon and before any transaction, for the box and the members; say what is missing."""
+    new = Group(id=0, domain=text_of(form.domain), pilot=text_of(form.pilot), voicemail=text_of(form.voicemail) or None)
+    missing = missing_of_new(new, form.addresses(), parts().settings, Questions(parts().store).check)
+    for name, sentences in missing.items():
+        form.refuse(name, " ".join(map(in_language, sentences)))
+    return bool(missing)
 
 
 @pages.get("/<domain>/<pilot>/administration")
@@ -339,10 +218,10 @@ def _new_form(**values: Any) -> NewGroupForm:
         return NewGroupForm([user.name for user in _admins(s)], **values)
 
 
-def _new_page(form: NewGroupForm, told: Told | None = None) -> Response:
+def _new_page(form: NewGroupForm, told: Told | None = None, *, is_missing: bool = False) -> Response:
     with reading() as s:
         known = domain_names(s)
-    page = render_template("new_group.html", form=form, domains=known, told=told)
+    page = render_template("new_group.html", form=form, domains=known, told=told, is_missing=is_missing)
     return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY if form.is_refused else HTTPStatus.OK)
 
 
