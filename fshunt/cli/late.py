@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from fshunt.services import pruning as pruning
     from fshunt.services import random_secrets as random_secrets
     from fshunt.services import serialize as serialize
-    from fshunt.services import setup_plan as setup_plan
+    from fshunt.services import setup_steps as setup_steps
     from fshunt.services import switch_checks as switch_checks
     from fshunt.services import switch_lines as switch_lines
     from fshunt.services import top_view as top_view

@@ -64,7 +64,7 @@ def setup(
     if not (yes or dry_run) and (app.as_json or not at_terminal()):
         raise UsageError("Nobody can be asked here: add --yes to make the changes, or --dry-run to see them.")
     host = late.setup_host.Host(app, prefix, conf)
-    wishes = late.setup_plan.Wishes(late.random_secrets.new_secret(), app.given_domain, pilot, members)
+    wishes = late.setup_steps.Wishes(late.random_secrets.new_secret(), app.given_domain, pilot, members)
     say = _nothing if app.as_json else output.say
     runner = late.setup_run.Runner(host, wishes, late.setup_run.asker(yes, test_call), say, dry_run)
     runner.run()

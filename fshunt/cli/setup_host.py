@@ -21,9 +21,9 @@ from fshunt.cli.running import health_at
 from fshunt.errors import FshuntError
 from fshunt.esl.inbound import Inbound, LoginRefused
 from fshunt.process.run_as import as_root
-from fshunt.services import setup_facts, setup_files
+from fshunt.services import setup_facts, setup_files, setup_look
 from fshunt.services.setup_apply import Hands
-from fshunt.services.setup_plan import USER
+from fshunt.services.setup_steps import USER
 from fshunt.services.switch_checks import CONNECT_SECONDS
 from fshunt.settings import Address, Settings, loading
 from fshunt.settings.values import SettingsError
@@ -58,15 +58,15 @@ class Host:
         event_socket = setup_files.read_event_socket(self.conf)
         settings = self._settings()
         known = None if settings.loaded is None else settings.loaded.settings
-        watched = None if known is None else setup_facts.watched_among(known, event_socket.address)
+        watched = None if known is None else setup_look.watched_among(known, event_socket.address)
         file = self.file.parent / setup_facts.PASSWORD_FILE if watched is None else watched.password_file
-        kept = setup_facts.kept_password(file)
-        dialplan = setup_facts.look_at_dialplan(self.conf, known.transfer_context if known else None)
+        kept = setup_look.kept_password(file)
+        dialplan = setup_look.look_at_dialplan(self.conf, known.transfer_context if known else None)
         database = setup_facts.DatabaseFacts(False, settings.problem, problem=True)
         if known is not None:
-            database = setup_facts.look_at_database(known.database_url)
-        asked = setup_facts.Questions(dialplan.context, database.groups)
-        switch, silence, refused = setup_facts.look_at_switch(event_socket, kept, asked, login, LoginRefused)
+            database = setup_look.look_at_database(known.database_url)
+        asked = setup_look.Questions(dialplan.context, database.groups)
+        switch, silence, refused = setup_look.look_at_switch(event_socket, kept, asked, login, LoginRefused)
         return setup_facts.Facts(
             conf=self.conf,
             socket=event_socket,

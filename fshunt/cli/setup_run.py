@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import time
+import shutil
+import sys
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,22 +13,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fshunt.cli import output
-from fshunt.cli.setup_host import Host, login
-from fshunt.db.queries.calls import list_calls_of_group, show_call
+from fshunt.cli.setup_host import Host
+from fshunt.cli.setup_test_call import place_test_call
 from fshunt.errors import FshuntError
 from fshunt.process.run_as import as_root
-from fshunt.services import call_story, serialize, setup_call
-from fshunt.services.setup_apply import apply, password_now
+from fshunt.services import call_story, serialize
+from fshunt.services.setup_apply import apply
 from fshunt.services.setup_facts import Facts
-from fshunt.services.setup_plan import State, Step, Wishes, called_group, plan
+from fshunt.services.setup_group_steps import called_group
+from fshunt.services.setup_plan import plan
+from fshunt.services.setup_steps import State, Step, Wishes
 
 if TYPE_CHECKING:
     from fshunt.db.models import CallRecord
 
-RECORD_SECONDS = 10.0
-"""For the daemon to write the end of the call; it takes some hundredths of a second."""
-LOOK_SECONDS = 0.2
 CALL = "test-call"
+
+
+INDENT = " " * 9
 
 
 class Outcome(StrEnum):
@@ -105,51 +109,25 @@ class Runner:
 
     def _do(self, step: Step, facts: Facts) -> Told:
         if step.name == CALL:
-            self.record = self._call(facts)
+            group = called_group(facts, self.wishes)
+            assert group is not None
+            self.record = place_test_call(self.host, facts, group, self.say)
             return Told(step, Outcome.DONE, f"The call to {self.record.pilot}: {call_story.result_words(self.record)}.")
         with as_root():
             notes = tuple(apply(step.actions, facts, self.host.hands()))
         after = plan(self.host.look(), self.wishes)[step.name]
         if after.state is State.DONE:
             return Told(step, Outcome.DONE, after.what, notes)
-        return Told(step, Outcome.PROBLEM, after.what, notes)
-
-    def _call(self, facts: Facts) -> CallRecord:
-        group = called_group(facts, self.wishes)
-        assert group is not None
-        app = self.host.app()
-        with app.store.reading() as session:
-            before = {each.uuid for each in _calls(session, group.domain, group.pilot)}
-        with login(facts.socket.address, password_now(facts)) as line:
-            placed = setup_call.place(line, group, facts.dialplan.context)
-            self.say(f"         Calling {group.pilot}. Pick up one of the phones; Ctrl-C ends the call.")
-            try:
-                over = setup_call.wait_until_over(line, placed, time.monotonic, setup_call.longest_seconds(group))
-            except BaseException:
-                setup_call.end(line, placed)
-                raise
-        if not over:
-            raise FshuntError(f"The test call to {group.pilot} has not ended.")
-        deadline = time.monotonic() + RECORD_SECONDS
-        while time.monotonic() < deadline:
-            with app.store.reading() as session:
-                found = [each for each in _calls(session, group.domain, group.pilot) if each.uuid not in before]
-                ended = [each for each in found if each.ended_at is not None]
-                if ended:
-                    return show_call(session, ended[0].uuid)[0]
-            time.sleep(LOOK_SECONDS)
-        raise FshuntError(
-            f"The test call to {group.pilot} did not get to the daemon: FreeSWITCH's log says where it went; "
-            "`fshunt config check` says what stands in its way."
-        )
+        said = after.what if after.state is State.PROBLEM else f"{after.what} It is so after the change, too."
+        return Told(step, Outcome.PROBLEM, said, notes)
 
     def _tell(self, told: Told) -> None:
         self.told.append(told)
         colour = COLOURS.get(told.outcome)
         style: dict[str, Any] = {} if colour is None else {"fg": colour}
-        self.say(f"{told.outcome.upper():7}  {told.step.name}: {told.sentence}", **style)
+        self.say(wrapped(f"{told.outcome.upper():7}  {told.step.name}: {told.sentence}"), **style)
         for note in told.notes:
-            self.say(f"         {note}")
+            self.say(wrapped(f"{INDENT}{note}"))
 
     def _print_facts(self, facts: Facts) -> None:
         switch = facts.switch
@@ -187,11 +165,6 @@ class Runner:
         }
 
 
-def _calls(session: Any, domain: str, pilot: str) -> list[CallRecord]:
-    found = list_calls_of_group(session, domain, pilot)
-    return [each for each in found if each.caller_number == setup_call.CALLER]
-
-
 def _question(step: Step) -> str:
     return " ".join(part for part in (step.what, step.why, step.change) if part)
 
@@ -209,6 +182,16 @@ def _phones(facts: Facts) -> str:
     return f"{', '.join(shown[:8])}{more}"
 
 
+def wrapped(text: str) -> str:
+    """A line as it fits on a terminal, between words; elsewhere as it is."""
+    if not sys.stdout.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(
+        text, width, subsequent_indent=INDENT, drop_whitespace=True, break_long_words=False, break_on_hyphens=False
+    )
+
+
 def asker(yes: bool, test_call: bool) -> Callable[[str, Step], bool]:
     """Return what answers for the administrator, or asks: phones ring only if that is allowed by a word of its own."""
 
@@ -219,7 +202,7 @@ def asker(yes: bool, test_call: bool) -> Callable[[str, Step], bool]:
 
         if not at_terminal():
             return False
-        output.say(f"         {question}")
-        return click.confirm("         Do it?", default=step.name != CALL, err=True)
+        output.say(wrapped(f"ASKS     {step.name}: {question}"))
+        return click.confirm(f"{INDENT}Do it?", default=step.name != CALL, err=True)
 
     return ask

@@ -88,6 +88,12 @@ def extensions_before(content: bytes, included: str) -> frozenset[str]:
     return frozenset(names)
 
 
+def includes(content: bytes, included: str) -> bool:
+    """Tell whether a file includes these files (``default/*.xml``). Raises UnreadableConf."""
+    found = (each for each in _elements(content) if each.tag == "X-PRE-PROCESS")
+    return any((each.attributes.get("cmd"), each.attributes.get("data")) == ("include", included) for each in found)
+
+
 def expanded(text: str, known: Mapping[str, str]) -> str | None:
     """Return a value with its variables, ``$${name}``, in their place; None where one is not known."""
     for _ in range(_MOST_NESTED):

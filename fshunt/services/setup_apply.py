@@ -19,7 +19,7 @@ from fshunt.freeswitch.pilot_table import OthersTable
 from fshunt.hunting.addresses import parse_member
 from fshunt.services import groups, members, pilot_tables
 from fshunt.services.setup_facts import Facts, LetInBy, Login
-from fshunt.services.setup_plan import (
+from fshunt.services.setup_steps import (
     OPEN_MODE,
     SECRET_MODE,
     SHARED_SECRET_MODE,

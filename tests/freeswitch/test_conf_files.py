@@ -9,6 +9,7 @@ from fshunt.freeswitch.conf_files import (
     UnreadableConf,
     expanded,
     extensions_before,
+    includes,
     params,
     variables,
     with_param,
@@ -78,3 +79,5 @@ def test_the_extensions_before_the_files_of_a_folder():
       <X-PRE-PROCESS cmd="include" data="default/*.xml"/><extension name="catch-all"/></context></include>"""
     assert extensions_before(text, "default/*.xml") == {"ivr_demo"}
     assert extensions_before(text, "public/*.xml") == {"ivr_demo", "catch-all"}
+    assert includes(text, "default/*.xml")
+    assert not includes(text, "public/*.xml")

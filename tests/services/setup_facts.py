@@ -20,7 +20,7 @@ from fshunt.services.setup_facts import (
     SwitchFacts,
 )
 from fshunt.services.setup_files import EventSocketFile
-from fshunt.services.setup_plan import Wishes
+from fshunt.services.setup_steps import Wishes
 from fshunt.settings import Address, LoadedSettings, Settings, WatchedSwitch
 from fshunt.settings.model import ROWS
 

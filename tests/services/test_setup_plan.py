@@ -10,7 +10,8 @@ import pytest
 
 from fshunt.freeswitch.conf_files import params
 from fshunt.services.setup_facts import DaemonFacts, DatabaseFacts, Facts, LetInBy
-from fshunt.services.setup_plan import AddGroup, Do, Run, State, Step, Wishes, WriteFile, plan
+from fshunt.services.setup_plan import plan
+from fshunt.services.setup_steps import AddGroup, Do, Run, State, Step, Wishes, WriteFile
 
 from .setup_facts import DOMAIN, NEW, OURS, WISHES, all_done, event_socket, group, switch, takes, without_switch
 
@@ -184,6 +185,29 @@ def test_the_dialplan_is_written_and_loaded(tmp_path):
 def test_a_context_without_a_folder():
     facts = all_done(Path("/nowhere"), switch=switch("1001"))
     assert problem("dialplan", facts).startswith("There is no folder /nowhere for the dialplan")
+
+
+def test_a_context_that_does_not_include_its_folder(tmp_path):
+    facts = all_done(tmp_path, switch=switch("1001"))
+    facts = replace(facts, dialplan=replace(facts.dialplan, context_file=Path("/etc/freeswitch/dialplan/default.xml")))
+    said = problem("dialplan", facts)
+    assert said.endswith('add <X-PRE-PROCESS cmd="include" data="default/*.xml"/> to the context.')
+
+
+def test_a_table_of_pilots_is_used_where_there_is_one(tmp_path):
+    facts = all_done(tmp_path, switch=switch("1001", dialplan=CATCH_ALL, has_table=True))
+    made = step("dialplan", facts)
+    (content,) = written(made).values()
+    assert b"fshunt_call_domain" in content
+    assert made.actions[1:] == (Do.RELOAD_XML, Do.FILL_TABLE)
+    text = content.decode().removeprefix("<include>").removesuffix("</include>\n")
+    loaded = replace(
+        facts, dialplan=replace(facts.dialplan, content=content), switch=switch(dialplan=text, has_table=True)
+    )
+    assert step("dialplan", loaded).actions == (Do.RELOAD_XML, Do.FILL_TABLE), "the table lacks the pilot"
+    assert loaded.switch is not None
+    filled = replace(loaded, switch=replace(loaded.switch, in_table=frozenset({(DOMAIN, "5000")})))
+    assert step("dialplan", filled).state is State.DONE
 
 
 def test_the_daemon_is_started_where_systemd_runs():

@@ -1,0 +1,97 @@
+"""The steps of `fshunt setup` at FreeSWITCH's event socket: who may log in there, and with which password."""
+
+from __future__ import annotations
+
+from fshunt.freeswitch.conf_files import UnreadableConf, with_param
+from fshunt.services.setup_facts import Facts, LetInBy
+from fshunt.services.setup_steps import (
+    AGAIN,
+    PUBLIC_PASSWORDS,
+    Do,
+    State,
+    Step,
+    Wishes,
+    WriteFile,
+    calls_up,
+    done,
+    problem,
+)
+
+
+def freeswitch(facts: Facts) -> Step:
+    """The running switch."""
+    name, where = "freeswitch", facts.socket.address
+    if facts.switch is not None:
+        told = facts.switch.conf
+        if told is not None and told.resolve() != facts.conf.resolve() and told.is_dir():
+            return problem(
+                name, f"FreeSWITCH at {where} reads its files from {told}, not from {facts.conf}: add `--conf {told}`."
+            )
+        version = f"FreeSWITCH {facts.switch.version or 'of an unknown version'}"
+        return done(name, f"{version} answers at {where}.")
+    if facts.refused:
+        return problem(
+            name,
+            f"FreeSWITCH at {where} refuses the password of {facts.socket.path}: it was started with another one. "
+            f"Restart FreeSWITCH while no call is up, and {AGAIN}.",
+        )
+    return problem(
+        name, f"{facts.silence.rstrip('.')}. Start it, for example by `systemctl start freeswitch`, and {AGAIN}."
+    )
+
+
+def password(facts: Facts, wishes: Wishes) -> Step:
+    """The password in its file."""
+    name, socket = "event-socket", facts.socket
+    if socket.password not in PUBLIC_PASSWORDS:
+        return done(name, f"The event socket has a password of its own in {socket.path}.")
+    new = facts.kept if facts.kept not in (None, *PUBLIC_PASSWORDS) else wishes.new_password
+    assert new is not None
+    try:
+        content = with_param(socket.content, "password", new)
+    except UnreadableConf as error:
+        return problem(name, f"{socket.path} {error}")
+    return Step(
+        name,
+        State.TO_DO,
+        "FreeSWITCH's event socket has the public password that it is shipped with.",
+        "Everybody who reaches its port can run anything on this host.",
+        f"Write a new password into {socket.path}.",
+        (WriteFile(socket.path, content),),
+    )
+
+
+def reload(facts: Facts) -> Step:
+    """The password that it runs with."""
+    name, needs = "event-socket-reload", ("freeswitch", "event-socket")
+    if facts.switch is None:
+        return problem(name, "FreeSWITCH does not answer.", needs)
+    if facts.switch.let_in_by is LetInBy.ITS_FILE and facts.socket.password not in PUBLIC_PASSWORDS:
+        return done(name, "FreeSWITCH takes the password of its file.")
+    return Step(
+        name,
+        State.TO_DO,
+        "FreeSWITCH does not know the new password yet.",
+        "Nobody who has the new one gets in.",
+        f"Reload FreeSWITCH's event socket: {calls_up(facts.switch)}, and none is cut (FreeSWITCH refuses it while a "
+        "daemon has one); each other program that is connected to the event socket must log in anew.",
+        (Do.RELOAD_XML, Do.RELOAD_EVENT_SOCKET),
+        needs,
+    )
+
+
+def password_file(facts: Facts) -> Step:
+    """Our copy of the password."""
+    name, file = "password-file", facts.password_file
+    if facts.kept == facts.socket.password:
+        return done(name, f"{file} has the event socket's password.")
+    what = f"{file} has another password than FreeSWITCH's file." if file.exists() else f"There is no file {file}."
+    return Step(
+        name,
+        State.TO_DO,
+        what,
+        "The daemon asks FreeSWITCH who is on a call, and logs in with it.",
+        f"Write the event socket's password into {file}, which only fshunt can read.",
+        (WriteFile(file, f"{facts.socket.password}\n".encode(), secret=True),),
+        ("user", "event-socket"),
+    )
