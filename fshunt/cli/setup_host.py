@@ -65,7 +65,7 @@ class Host:
         database = setup_facts.DatabaseFacts(False, settings.problem, problem=True)
         if known is not None:
             database = setup_look.look_at_database(known.database_url)
-        asked = setup_look.Questions(dialplan.context, database.groups)
+        asked = setup_look.Questions(self.conf, dialplan.context, database.groups)
         switch, silence, refused = setup_look.look_at_switch(event_socket, kept, asked, login, LoginRefused)
         return setup_facts.Facts(
             conf=self.conf,

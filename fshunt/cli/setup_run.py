@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fshunt.cli import output
+from fshunt.cli.confirm import at_terminal, listed
 from fshunt.cli.setup_host import Host
 from fshunt.cli.setup_test_call import place_test_call
 from fshunt.errors import FshuntError
+from fshunt.hunting.states import Result
 from fshunt.process.run_as import as_root
 from fshunt.services import call_story, serialize
 from fshunt.services.setup_apply import apply
@@ -88,7 +90,7 @@ class Runner:
     def _take(self, step: Step, facts: Facts) -> Told:
         missing = self._missing(step)
         if missing and step.state is not State.DONE:
-            return Told(step, Outcome.SKIPPED, f"Not tried: it needs {' and '.join(missing)}.")
+            return Told(step, Outcome.SKIPPED, f"Not tried: it needs {listed(missing)}.")
         if step.state is State.PROBLEM:
             return Told(step, Outcome.PROBLEM, step.what)
         if step.state is State.DONE:
@@ -112,7 +114,8 @@ class Runner:
             group = called_group(facts, self.wishes)
             assert group is not None
             self.record = place_test_call(self.host, facts, group, self.say)
-            return Told(step, Outcome.DONE, f"The call to {self.record.pilot}: {call_story.result_words(self.record)}.")
+            outcome = Outcome.PROBLEM if self.record.result == Result.FAILED else Outcome.DONE
+            return Told(step, outcome, f"The call to {self.record.pilot}: {call_story.result_words(self.record)}.")
         with as_root():
             notes = tuple(apply(step.actions, facts, self.host.hands()))
         after = plan(self.host.look(), self.wishes)[step.name]
@@ -198,8 +201,6 @@ def asker(yes: bool, test_call: bool) -> Callable[[str, Step], bool]:
     def ask(question: str, step: Step) -> bool:
         if test_call if step.name == CALL else yes:
             return True
-        from fshunt.cli.confirm import at_terminal
-
         if not at_terminal():
             return False
         output.say(wrapped(f"ASKS     {step.name}: {question}"))

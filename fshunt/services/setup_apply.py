@@ -74,7 +74,7 @@ def apply(actions: Sequence[Action], facts: Facts, hands: Hands) -> Iterator[str
             case AddGroup():
                 _add_group(action, hands)
             case Do.UPGRADE_DATABASE:
-                yield from _upgrade(facts, hands)
+                _upgrade(facts, hands)
             case Do.RELOAD_XML:
                 _reload_xml(facts, hands)
             case Do.FILL_TABLE:
@@ -117,15 +117,13 @@ def _add_group(action: AddGroup, hands: Hands) -> None:
         members.add_members(session, action.domain, action.pilot, [parse_member(each) for each in action.members])
 
 
-def _upgrade(facts: Facts, hands: Hands) -> Iterator[str]:
+def _upgrade(facts: Facts, hands: Hands) -> None:
     url = facts.set.database_url
     file = sqlite_path(url)
     if file is not None and facts.host.is_root and facts.host.is_usual:
         _make_home(Path(file).parent)
     hands.become_owner()
-    told: list[str] = []
-    migrate.upgrade(url, report=told.append)
-    yield from told[-1:]
+    migrate.upgrade(url)
 
 
 def _make_home(folder: Path) -> None:

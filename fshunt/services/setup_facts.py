@@ -51,7 +51,7 @@ class SwitchFacts:
     domain: str | None
     """The domain of its variables, where its directory has it."""
     conf: Path | None
-    """Where it says that it reads its files."""
+    """Where it says that it reads its files, if that is another folder than was found."""
     context: Element | None = field(repr=False)
     """The dialplan of the callers, as it is loaded."""
     has_table: bool

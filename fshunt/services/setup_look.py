@@ -53,8 +53,9 @@ def kept_password(file: Path) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """What the switch is asked about: the context of the callers, and the groups that there are."""
+    """What the switch is asked about: its folder, the context of the callers, and the groups that there are."""
 
+    conf: Path
     context: str
     groups: Sequence[Group]
 
@@ -97,7 +98,7 @@ def _ask(line: CommandSender, whose: LetInBy, asked: Questions) -> SwitchFacts:
         calls_now(calls),
         registered(registration_lists(line)),
         _known_domain(line, domain),
-        Path(conf) if conf.startswith("/") else None,
+        _elsewhere(conf, asked.conf),
         read_context(dialplan),
         in_table is not None,
         in_table or frozenset(),
@@ -109,6 +110,14 @@ def _table(line: CommandSender, groups: Sequence[Group]) -> frozenset[tuple[str,
         has_row(line, ANY_PILOT)
         return frozenset((each.domain, each.pilot) for each in groups if has_row(line, each.pilot, each.domain))
     except NoTable:
+        return None
+
+
+def _elsewhere(told: str, conf: Path) -> Path | None:
+    other = Path(told)
+    try:
+        return None if not told.startswith("/") or other.samefile(conf) else other
+    except OSError:  # it is not on this host's disk, as for a FreeSWITCH in a container
         return None
 
 

@@ -128,8 +128,8 @@ def _daemon(facts: Facts) -> Step:
     if daemon.running and daemon.database_id and ours and daemon.database_id != ours:
         return problem(
             name,
-            f"The daemon at {listen} uses another database than this command: give both the same `database_url`, and "
-            "run `systemctl restart fshunt`.",
+            f"The daemon whose health is at {facts.set.http_listen} uses another database than this command: give both "
+            "the same `database_url`, and run `systemctl restart fshunt`.",
             needs,
         )
     if daemon.running:

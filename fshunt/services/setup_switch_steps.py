@@ -23,7 +23,7 @@ def freeswitch(facts: Facts) -> Step:
     name, where = "freeswitch", facts.socket.address
     if facts.switch is not None:
         told = facts.switch.conf
-        if told is not None and told.resolve() != facts.conf.resolve() and told.is_dir():
+        if told is not None:
             return problem(
                 name, f"FreeSWITCH at {where} reads its files from {told}, not from {facts.conf}: add `--conf {told}`."
             )
@@ -50,7 +50,7 @@ def password(facts: Facts, wishes: Wishes) -> Step:
     try:
         content = with_param(socket.content, "password", new)
     except UnreadableConf as error:
-        return problem(name, f"{socket.path} {error}")
+        return problem(name, f"{socket.path} {error}", ("freeswitch",))
     return Step(
         name,
         State.TO_DO,
@@ -58,6 +58,7 @@ def password(facts: Facts, wishes: Wishes) -> Step:
         "Everybody who reaches its port can run anything on this host.",
         f"Write a new password into {socket.path}.",
         (WriteFile(socket.path, content),),
+        ("freeswitch",),
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fshunt.db.models import CallRecord
 from fshunt.simulator.dialplan.routing import shipped
 from fshunt.simulator.switch import SimulatedSwitch
 from tests.support.threaded_switch import PASSWORD, simulated_switch
@@ -73,8 +75,7 @@ def setting(free_port: int) -> Callable[[SimulatedSwitch], Callable[[], bool]]:
 
 
 @pytest.fixture
-def office(fshunt_on, empty_database_url, tmp_path, setting, free_port) -> Iterator[Office]:
-    fshunt = fshunt_on(empty_database_url)
+def office(fshunt, tmp_path, setting, free_port) -> Iterator[Office]:
     with simulated_switch(tmp_path, setting) as said:
         port = int(said.partition("=")[0].rpartition(":")[2])
         made = Office(fshunt, tmp_path / "host", port)
@@ -86,7 +87,8 @@ def office(fshunt_on, empty_database_url, tmp_path, setting, free_port) -> Itera
         yield made
 
 
-def test_all_is_set_up_and_the_second_time_nothing_is_left(office, neighbour):
+def test_all_is_set_up_and_the_second_time_nothing_is_left(office, neighbour, empty_database_url):
+    office.fshunt.env["FSHUNT_DATABASE_URL"] = empty_database_url
     neighbour(b"connect\n\n")
     code, found = office.setup("--yes")
     done = outcomes(found)
@@ -136,7 +138,7 @@ def test_what_is_there_is_copied_before_it_is_changed(office, neighbour):
 
 def test_what_is_refused_stays_and_what_needs_it_is_not_tried(office, monkeypatch):
     monkeypatch.setattr("fshunt.cli.setup.at_terminal", lambda: True)
-    monkeypatch.setattr("fshunt.cli.confirm.at_terminal", lambda: True)
+    monkeypatch.setattr("fshunt.cli.setup_run.at_terminal", lambda: True)
     result = office.say(given="n\n" * 20)
     assert result.exit_code == 1
     assert "LEFT     password-file: There is no file" in result.stdout
@@ -147,12 +149,25 @@ def test_what_is_refused_stays_and_what_needs_it_is_not_tried(office, monkeypatc
 def test_each_change_is_asked_for_and_done_when_the_answer_is_yes(office, monkeypatch, neighbour):
     neighbour(b"connect\n\n")
     monkeypatch.setattr("fshunt.cli.setup.at_terminal", lambda: True)
-    monkeypatch.setattr("fshunt.cli.confirm.at_terminal", lambda: True)
-    result = office.say(given="y\ny\ny\ny\nn\n")
+    monkeypatch.setattr("fshunt.cli.setup_run.at_terminal", lambda: True)
+    result = office.say(given="y\ny\ny\nn\n")
     assert result.exit_code == 0, result.output
     assert "DONE     group: There are groups: 5000 of pbx.test." in result.stdout
     assert "A test call to 5000 rings 1001, 1002. Not placed: --test-call allows it." in result.stdout
     assert PASSWORD not in result.output
+
+
+@pytest.mark.parametrize(("result", "outcome", "code"), [("answered", "done", 0), ("failed", "problem", 1)])
+def test_a_test_call_that_failed_is_a_problem(office, neighbour, monkeypatch, result, outcome, code):
+    neighbour(b"connect\n\n")
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    who = {"domain": "pbx.test", "pilot": "5000", "group_name": "", "policy": "regular", "node": "pbx-8084"}
+    record = CallRecord(id="h1", uuid="u1", started_at=at, ended_at=at, end_seen=True, result=result, **who)
+    monkeypatch.setattr("fshunt.cli.setup_run.place_test_call", lambda *_: record)
+    exit_code, found = office.setup("--yes", "--test-call")
+    assert outcomes(found)["test-call"] == outcome
+    assert found["call"]["result"] == result
+    assert exit_code == code
 
 
 def test_a_wrong_password(office):
@@ -194,7 +209,7 @@ def test_a_file_that_cannot_be_written(office):
     code, found = office.setup("--yes")
     assert code == 1
     assert message(found, "password-file") == f"The folder {office.file.parent} cannot be made: File exists."
-    assert outcomes(found)["database"] == "skipped"
+    assert outcomes(found)["settings"] == "skipped"
 
 
 def test_settings_that_cannot_be_read(office):
