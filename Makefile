@@ -14,7 +14,7 @@ CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' |
 MAKE_VENV = $(PYTHON) -m venv $(VENV) || { echo "cannot create a virtual environment; install python3-venv: apt-get install python3-venv"; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo demo-web screenshots deb test test-faults test-load check format test-live docs bench clean
+.PHONY: help venv demo demo-web screenshots deb test test-faults test-deb test-load check format test-live docs bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,7 +64,10 @@ test: $(STAMP) ## run all tests except the long ones; live tests only if FSHUNT_
 	$(PYTEST) -m "not faults and not second_database" $(ARGS)
 
 test-faults: $(STAMP) ## run the long tests: daemons killed, databases down, PostgreSQL everywhere, more examples
-	$(PYTEST) -m "(faults or second_database or hypothesis) and not load" --hypothesis-profile=thorough $(ARGS)
+	$(PYTEST) -m "(faults or second_database or hypothesis) and not load and not booted" --hypothesis-profile=thorough $(ARGS)
+
+test-deb: $(STAMP) ## test the Debian package in clean Debians, one booted by systemd-nspawn; as root, with debootstrap and debhelper
+	$(BIN)/python -m pytest tests/packaging $(ARGS)
 
 test-load: $(STAMP) ## run the tests that need all cores for themselves: restarts and two daemons at 30 hunts a second
 	$(BIN)/python -m pytest -m load $(ARGS)

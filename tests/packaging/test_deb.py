@@ -6,23 +6,17 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from fshunt.settings import ROWS
-from tests.support.documents import load_script
+from tests.support.clean_debian import BUILD, ROOT, Host, why_not
 
-ROOT = Path(__file__).parents[2]
 DEBIAN = ROOT / "packaging" / "debian"
 OLD_TABLES = ROOT / "tests" / "migrations" / "schema-0.1.0"
-INTERPRETER = Path("/usr/bin/python3.11")
 FOLDERS = ROOT / "packaging" / "host" / "tmpfiles.d" / "fshunt.conf"
-TOOLS = ("debootstrap", "dh", "dpkg-buildpackage", "unshare")
 DATA = "/var/lib/fshunt"
-BUILD = load_script(ROOT / "packaging" / "build_deb.py")
 
 
 def test_the_sources_of_the_package_are_there() -> None:
@@ -90,116 +84,6 @@ def test_a_development_version_comes_before_its_release() -> None:
     released = version.split("~")[0]
     relation = "lt" if "~" in version else "eq"
     subprocess.run(["dpkg", "--compare-versions", version, relation, released], check=True)
-
-
-@dataclass
-class Host:
-    """A Debian 12 in a folder, without a running systemd."""
-
-    root: Path
-
-    def run(self, *words: str, given: str = "", fails: bool = False) -> str:
-        """Run a command as root inside, and return what it printed, errors among it."""
-        inside = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
-        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
-        done = subprocess.run(
-            ["unshare", "--mount", "sh", "-c", inside, str(self.root), *words],
-            env=env | proxies(),
-            input=given,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert (done.returncode != 0) is fails, f"{words}: {done.returncode}\n{done.stdout}"
-        return done.stdout
-
-    def fshunt(self, *words: str) -> str:
-        """Run fshunt as its user."""
-        return self.run("runuser", "-u", "fshunt", "--", "fshunt", *words)
-
-    def install(self, package: Path | str) -> str:
-        """Install a package of this machine or of Debian, with what it needs; changed settings stay as they are."""
-        if isinstance(package, Path):
-            shutil.copy(package, self.root / "root")
-            package = f"/root/{package.name}"
-        options = ["-q", "-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold"]
-        return self.run("apt-get", "install", *options, package)
-
-    def there(self, *paths: str) -> list[str]:
-        """Return the paths that exist."""
-        return [path for path in paths if os.path.lexists(self.root / path.lstrip("/"))]
-
-
-def proxies() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
-
-
-def mirror() -> str:
-    """The mirror that this machine installs from."""
-    files = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]
-    text = "\n".join(file.read_text() for file in files if file.is_file())
-    found = re.search(r"(?m)^[^#]*?(https?://\S+/debian)/?(?=\s|$)", text)
-    return found[1] if found else "http://deb.debian.org/debian"
-
-
-def why_not() -> str | None:
-    """Why no clean Debian can be made here; None: it can."""
-    if os.geteuid() != 0:
-        return "needs root"
-    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
-    asked = 'test -x "$0" && "$0" -c "import ensurepip"'
-    if subprocess.run(["sh", "-c", asked, str(INTERPRETER)], capture_output=True).returncode:
-        missing.append("python3.11-venv")
-    if missing:
-        return f"needs {', '.join(missing)}"
-    if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
-        return "may not make a mount namespace"
-    return None
-
-
-@pytest.fixture
-def bootstrapping(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Begins to make a Debian, while the package is built."""
-    command = ["unshare", "--mount", "debootstrap", "--variant=minbase", "bookworm", str(tmp_path / "host"), mirror()]
-    with (tmp_path / "debootstrap.log").open("wb") as log:
-        begun = subprocess.Popen(command, stdout=log, stderr=log)
-    yield begun
-    if begun.poll() is None:
-        begun.kill()
-        begun.wait()
-
-
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    """The package of this checkout, quickly compressed."""
-    env = os.environ | {"DPKG_DEB_COMPRESSOR_TYPE": "gzip", "DPKG_DEB_COMPRESSOR_LEVEL": "1"}
-    command = [str(INTERPRETER), str(ROOT / "packaging" / "build_deb.py"), "--to", str(tmp_path / "dist")]
-    built = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert built.returncode == 0, built.stdout
-    [made] = (tmp_path / "dist").glob("*.deb")
-    return made
-
-
-@pytest.fixture
-def older_package(package: Path, tmp_path: Path) -> Path:
-    """The same as version 0.1.0, which apt upgrades, with a settings file that lacks a line."""
-    tree, made = tmp_path / "older", tmp_path / "fshunt_0.1.0_amd64.deb"
-    subprocess.run(["dpkg-deb", "-R", str(package), str(tree)], check=True)
-    control = tree / "DEBIAN" / "control"
-    control.write_text(re.sub(r"(?m)^Version: .*", "Version: 0.1.0", control.read_text()))
-    settings = tree / "etc" / "fshunt" / "fshunt.toml"
-    settings.write_text(settings.read_text().replace("#max_calls = 1000\n", ""))
-    subprocess.run(["dpkg-deb", "-Zgzip", "-z1", "-b", str(tree), str(made)], check=True, capture_output=True)
-    shutil.rmtree(tree)
-    return made
-
-
-@pytest.fixture
-def host(bootstrapping: subprocess.Popen[bytes], tmp_path: Path) -> Iterator[Host]:
-    """A Debian 12 of its smallest kind."""
-    assert bootstrapping.wait() == 0, (tmp_path / "debootstrap.log").read_text()[-2000:]
-    yield Host(tmp_path / "host")
-    shutil.rmtree(tmp_path / "host")
 
 
 @pytest.mark.faults
