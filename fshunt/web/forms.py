@@ -5,6 +5,7 @@ Errors of services go beside a field by `refuse`, in the service's own sentence.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import request
@@ -12,8 +13,10 @@ from flask_babel import gettext, lazy_gettext
 from wtforms import Form, HiddenField, PasswordField, SelectField, StringField
 from wtforms.validators import StopValidation
 
+from fshunt.errors import FshuntError
 from fshunt.web import languages, times
 from fshunt.web.days import day
+from fshunt.web.sentences import in_language
 
 MAX_NAME_CHARS = 200
 
@@ -67,6 +70,14 @@ def short(_form: Form, field: Any) -> None:
     """Refuse what no field of a person has: it would only fill the log."""
     if len(field.data or "") > MAX_NAME_CHARS:
         raise StopValidation(gettext("This is too long."))
+
+
+def checked(check: Callable[[str], object], said: str) -> None:
+    """Refuse what a check of ours refuses, in its sentence."""
+    try:
+        check(said)
+    except FshuntError as error:
+        raise StopValidation(in_language(str(error))) from None
 
 
 class DaysForm(QueryForm):

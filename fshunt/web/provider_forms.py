@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from flask_babel import gettext, lazy_gettext
@@ -16,7 +15,7 @@ from fshunt.hunting.group_fields import GROUP_FIELDS, model_values
 from fshunt.hunting.limits import LIMIT_FIELDS, Limits, limit_values
 from fshunt.hunting.ringtime import RingTime
 from fshunt.hunting.validation import check_domain, check_extension, check_name, check_pilot
-from fshunt.web.forms import BaseForm, required, short, text_of
+from fshunt.web.forms import BaseForm, checked, required, short, text_of
 from fshunt.web.sentences import in_language
 from fshunt.web.words import POLICIES
 
@@ -42,32 +41,32 @@ class NewGroupForm(BaseForm):
 
     def validate_domain(self, field: Any) -> None:
         """Refuse what is no domain."""
-        _checked(check_domain, text_of(field))
+        checked(check_domain, text_of(field))
 
     def validate_pilot(self, field: Any) -> None:
         """Refuse what is no pilot."""
-        _checked(check_pilot, text_of(field))
+        checked(check_pilot, text_of(field))
 
     def validate_name(self, field: Any) -> None:
         """Refuse a name with characters that no display shows."""
         if text_of(field):
-            _checked(check_name, text_of(field))
+            checked(check_name, text_of(field))
 
     def validate_voicemail(self, field: Any) -> None:
         """Refuse what is no box."""
         if text_of(field):
-            _checked(check_extension, text_of(field))
+            checked(check_extension, text_of(field))
 
     def validate_rings(self, field: Any) -> None:
         """Refuse what is no number of rings that a member may have."""
-        _checked(lambda text: GROUP_FIELDS["rings"].json_of_text(text, str(field.label.text)), text_of(field))
+        checked(lambda text: GROUP_FIELDS["rings"].json_of_text(text, str(field.label.text)), text_of(field))
 
     def validate_members(self, field: Any) -> None:
         """Refuse what is no member."""
         if len(text_of(field)) > MAX_MEMBERS_CHARS:
             raise StopValidation(gettext("This is too long."))
         for word in _words(text_of(field)):
-            _checked(parse_member, word)
+            checked(parse_member, word)
 
     def addresses(self) -> list[MemberAddress]:
         """Return the members in order."""
@@ -137,13 +136,6 @@ class NewAdminForm(BaseForm):
     """Somebody who shall look after a group, and has no account yet."""
 
     name = StringField(lazy_gettext("Name"), [required, short])
-
-
-def _checked(check: Callable[[str], object], said: str) -> None:
-    try:
-        check(said)
-    except FshuntError as error:
-        raise StopValidation(in_language(str(error))) from None
 
 
 def _words(said: str) -> list[str]:

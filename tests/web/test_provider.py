@@ -176,6 +176,9 @@ def test_a_user_is_added_invited_disabled_and_removed(provider: Browser, office:
         ({"name": ADMIN, "role": "admin"}, "already"),
         ({"name": "", "role": "admin"}, "Please fill this in."),
         ({"name": "new", "role": "member", "extension": "1001", "domain": DOMAIN}, "1001"),
+        ({"name": "new", "role": "member", "domain": DOMAIN}, 'id="extension-error">Please fill this in.'),
+        ({"name": "new", "role": "member", "extension": "1009"}, 'id="domain-error">Please fill this in.'),
+        ({"name": "new", "role": "member", "extension": "1009", "domain": "a b"}, "is not a domain"),
     ],
 )
 def test_a_user_who_cannot_be_added_is_said_beside_the_field(

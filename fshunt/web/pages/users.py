@@ -12,13 +12,14 @@ from sqlalchemy.orm import Session
 from wtforms import SelectField, StringField
 
 from fshunt.errors import FshuntError
+from fshunt.hunting.validation import check_domain, check_extension
 from fshunt.services import accounts, rights
 from fshunt.services.accounts import Invitation
 from fshunt.services.audit import ChangeKind, Subject
 from fshunt.services.rights import Action
 from fshunt.services.users import Role
 from fshunt.web.changes import just_added
-from fshunt.web.forms import BaseForm, required, short, text_of
+from fshunt.web.forms import BaseForm, checked, required, short, text_of
 from fshunt.web.links import link_of
 from fshunt.web.problems import status_of
 from fshunt.web.sentences import in_language
@@ -50,6 +51,19 @@ class NewUserForm(BaseForm):
         super().__init__(**values)
         self.role.choices = [(role.value, ROLES[role]) for role in (Role.ADMIN, Role.MEMBER, Role.PROVIDER)]
 
+    def validate_extension(self, field: Any) -> None:
+        """Refuse a member without an extension."""
+        self._check_of_member(field, check_extension)
+
+    def validate_domain(self, field: Any) -> None:
+        """Refuse a member without a domain."""
+        self._check_of_member(field, check_domain)
+
+    def _check_of_member(self, field: Any, check: Callable[[str], object]) -> None:
+        if self.role.data == Role.MEMBER.value:
+            required(self, field)
+            checked(check, text_of(field))
+
 
 @pages.get("")
 @for_signed_in
@@ -74,9 +88,8 @@ def add() -> Response:
                 accounts.add_user(s, name, role, **(of_member if role is Role.MEMBER else {}))
             invitation = accounts.invite(s, name)
     except FshuntError as error:
-        form.refuse(
-            "extension" if role is Role.MEMBER and of_member["extension"] in str(error) else "name", _said(error)
-        )
+        is_of_extension = role is Role.MEMBER and of_member["extension"] in str(error)
+        form.refuse("extension" if is_of_extension else "name", _said(error))
         return _page(form)
     return _page(NewUserForm(fresh=True, role=role.value), invitation=invitation)
 
