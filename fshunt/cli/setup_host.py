@@ -19,7 +19,7 @@ from fshunt.cli.checks import check_listen
 from fshunt.cli.checks_at_switches import GREETING, GREETING_SECONDS
 from fshunt.cli.running import health_at
 from fshunt.errors import FshuntError
-from fshunt.esl.inbound import Inbound, LoginRefused
+from fshunt.esl.inbound import Inbound
 from fshunt.process.run_as import as_root
 from fshunt.services import setup_facts, setup_files, setup_look
 from fshunt.services.setup_apply import Hands
@@ -66,13 +66,12 @@ class Host:
         if known is not None:
             database = setup_look.look_at_database(known.database_url)
         asked = setup_look.Questions(self.conf, dialplan.context, database.groups)
-        switch, silence, refused = setup_look.look_at_switch(event_socket, kept, asked, login, LoginRefused)
+        switch, silence = setup_look.look_at_switch(event_socket, kept, asked, login)
         return setup_facts.Facts(
             conf=self.conf,
             socket=event_socket,
             switch=switch,
             silence=silence,
-            refused=refused,
             settings=settings,
             watched=watched,
             password_file=file,

@@ -128,9 +128,13 @@ class Runner:
         self.told.append(told)
         colour = COLOURS.get(told.outcome)
         style: dict[str, Any] = {} if colour is None else {"fg": colour}
-        self.say(wrapped(f"{told.outcome.upper():7}  {told.step.name}: {told.sentence}"), **style)
+        self._say(f"{told.outcome.upper():7}  {told.step.name}: {told.sentence}", **style)
         for note in told.notes:
-            self.say(wrapped(f"{INDENT}{note}"))
+            self._say(f"{INDENT}{note}")
+
+    def _say(self, text: str, **style: Any) -> None:
+        for line in lines_of(text):
+            self.say(line, **style)
 
     def _print_facts(self, facts: Facts) -> None:
         switch = facts.switch
@@ -185,14 +189,12 @@ def _phones(facts: Facts) -> str:
     return f"{', '.join(shown[:8])}{more}"
 
 
-def wrapped(text: str) -> str:
-    """A line as it fits on a terminal, between words; elsewhere as it is."""
+def lines_of(text: str) -> list[str]:
+    """A line as it fits on a terminal, parted between words; elsewhere as it is."""
     if not sys.stdout.isatty():
-        return text
+        return [text]
     width = shutil.get_terminal_size().columns
-    return textwrap.fill(
-        text, width, subsequent_indent=INDENT, drop_whitespace=True, break_long_words=False, break_on_hyphens=False
-    )
+    return textwrap.wrap(text, width, subsequent_indent=INDENT, break_long_words=False, break_on_hyphens=False)
 
 
 def asker(yes: bool, test_call: bool) -> Callable[[str, Step], bool]:
@@ -203,7 +205,8 @@ def asker(yes: bool, test_call: bool) -> Callable[[str, Step], bool]:
             return True
         if not at_terminal():
             return False
-        output.say(wrapped(f"ASKS     {step.name}: {question}"))
+        for line in lines_of(f"ASKS     {step.name}: {question}"):
+            output.say(line)
         return click.confirm(f"{INDENT}Do it?", default=step.name != CALL, err=True)
 
     return ask

@@ -22,7 +22,7 @@ from fshunt.esl.jobs import Jobs
 from fshunt.esl.replies import CommandRefused
 from fshunt.esl.transport import SwitchLost, Transport
 
-__all__ = ["CommandRefused", "Inbound", "LoginRefused", "ProtocolError", "SwitchLost", "TimedOut"]
+__all__ = ["AddressRefused", "CommandRefused", "Inbound", "LoginRefused", "ProtocolError", "SwitchLost", "TimedOut"]
 
 REPLY_SECONDS = 5.0  # FreeSWITCH answers within milliseconds, a long table within some hundred
 MAX_BODY_BYTES = 64 * 1024 * 1024  # `show channels as json` takes 1.1 KB a channel, a list of phones 1 KB a phone
@@ -34,6 +34,10 @@ _RUDE_REJECTION = "text/rude-rejection"  # how FreeSWITCH sends away an address 
 
 class LoginRefused(FshuntError):
     """FreeSWITCH does not let us in: a wrong password, or an address that is not allowed."""
+
+
+class AddressRefused(LoginRefused):
+    """FreeSWITCH lets nobody in from our address, whatever the password."""
 
 
 class Inbound:
@@ -115,7 +119,9 @@ class Inbound:
         if greeting is None:
             raise TimedOut(f"FreeSWITCH at {self.name} did not ask for a password in time: is it an event socket?")
         if greeting.content_type == _RUDE_REJECTION:
-            raise LoginRefused(f"FreeSWITCH at {self.name} does not let this address in: see apply-inbound-acl there.")
+            raise AddressRefused(
+                f"FreeSWITCH at {self.name} does not let this address in: see apply-inbound-acl there."
+            )
         if greeting.content_type != _AUTH_REQUEST:
             self._transport.fail(ProtocolError(f"What listens at {self.name} is not FreeSWITCH's event socket."))
         try:

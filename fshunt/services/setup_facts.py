@@ -70,6 +70,15 @@ class SwitchFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Silence:
+    """Why the switch could not be asked: a sentence, and whether it refused our passwords, or our address."""
+
+    sentence: str
+    wrong_password: bool = False
+    wrong_address: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SettingsFacts:
     """The settings file, and what is set, as far as it can be read."""
 
@@ -138,10 +147,8 @@ class Facts:
     conf: Path
     socket: EventSocketFile
     switch: SwitchFacts | None
-    silence: str
+    silence: Silence | None
     """Why the switch could not be asked."""
-    refused: bool
-    """Whether it refuses each password that is known."""
     settings: SettingsFacts
     watched: WatchedSwitch | None
     """This FreeSWITCH among the switches of the settings."""

@@ -37,7 +37,7 @@ def first_group(facts: Facts, wishes: Wishes) -> Step:
         return problem(name, "FreeSWITCH does not answer.", needs)
     domain = _domain(facts.switch, wishes)
     members = wishes.members or tuple(phones_in(facts.switch, domain)[:MOST_MEMBERS]) if domain else ()
-    if domain is None or not members:
+    if domain is None or not members or (wishes.domain and not _is_known(facts.switch, wishes.domain)):
         where = f" in {wishes.domain}" if wishes.domain else ""
         elsewhere = sorted({each for _, each in facts.switch.phones})
         hint = f" (there are phones in {', '.join(elsewhere)})" if elsewhere else ""
@@ -70,6 +70,11 @@ def _domain(switch: SwitchFacts, wishes: Wishes) -> str | None:
         if validation.fits(validation.check_domain, domain):
             counted[domain] = counted.get(domain, 0) + 1
     return max(counted, key=lambda each: counted[each], default=switch.domain)
+
+
+def _is_known(switch: SwitchFacts, domain: str) -> bool:
+    """Whether a domain that is named is FreeSWITCH's own, or has phones: another one may be a typing mistake."""
+    return domain == switch.domain or bool(phones_in(switch, domain))
 
 
 def phones_in(switch: SwitchFacts, domain: str) -> list[str]:

@@ -10,6 +10,7 @@ from fshunt.db import migrate
 from fshunt.db.engine import open_store
 from fshunt.errors import DatabaseError, FshuntError
 from fshunt.esl import api
+from fshunt.esl.inbound import AddressRefused, LoginRefused
 from fshunt.freeswitch.capacity import calls_now
 from fshunt.freeswitch.conf_files import UnreadableConf, extensions_before, includes
 from fshunt.freeswitch.dialplan_lookup import read_context
@@ -19,7 +20,7 @@ from fshunt.freeswitch.registrations import registered
 from fshunt.freeswitch.release import read_release
 from fshunt.hunting.group import Group
 from fshunt.services.destination_checks import DEFAULT_CONTEXT
-from fshunt.services.setup_facts import DatabaseFacts, DialplanFacts, LetInBy, Login, SwitchFacts, is_ours
+from fshunt.services.setup_facts import DatabaseFacts, DialplanFacts, LetInBy, Login, Silence, SwitchFacts, is_ours
 from fshunt.services.setup_files import EventSocketFile
 from fshunt.services.switch_checks import ANSWER_SECONDS
 from fshunt.settings import Settings, WatchedSwitch
@@ -61,23 +62,25 @@ class Questions:
 
 
 def look_at_switch(
-    socket: EventSocketFile, kept: str | None, asked: Questions, login: Login, refusal: type[FshuntError]
-) -> tuple[SwitchFacts | None, str, bool]:
-    """Ask the running FreeSWITCH; return what it says, or why it could not be asked, and whether it was a password."""
+    socket: EventSocketFile, kept: str | None, asked: Questions, login: Login
+) -> tuple[SwitchFacts | None, Silence | None]:
+    """Ask the running FreeSWITCH; return what it says, or why it could not be asked."""
     passwords = {socket.password: LetInBy.ITS_FILE}
     passwords.setdefault(SHIPPED_PASSWORD, LetInBy.SHIPPED)
     if kept is not None:
         passwords.setdefault(kept, LetInBy.OUR_FILE)
-    silence = ""
+    silence = None
     for password, whose in passwords.items():
         try:
             with login(socket.address, password) as line:
-                return _ask(line, whose, asked), "", False
-        except refusal as error:
-            silence = str(error)
+                return _ask(line, whose, asked), None
+        except AddressRefused as error:
+            return None, Silence(str(error), wrong_address=True)
+        except LoginRefused as error:
+            silence = Silence(str(error), wrong_password=True)
         except FshuntError as error:
-            return None, str(error), False
-    return None, silence, "password" in silence
+            return None, Silence(str(error))
+    return None, silence
 
 
 def _ask(line: CommandSender, whose: LetInBy, asked: Questions) -> SwitchFacts:

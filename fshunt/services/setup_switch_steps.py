@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fshunt.freeswitch.conf_files import UnreadableConf, with_param
-from fshunt.services.setup_facts import Facts, LetInBy
+from fshunt.services.setup_facts import Facts, LetInBy, Silence
 from fshunt.services.setup_steps import (
     AGAIN,
     PUBLIC_PASSWORDS,
@@ -29,14 +29,17 @@ def freeswitch(facts: Facts) -> Step:
             )
         version = f"FreeSWITCH {facts.switch.version or 'of an unknown version'}"
         return done(name, f"{version} answers at {where}.")
-    if facts.refused:
+    silence = facts.silence or Silence("FreeSWITCH does not answer.")
+    if silence.wrong_address:
+        return problem(name, f"{silence.sentence} Allow it, reload FreeSWITCH's event socket, and {AGAIN}.")
+    if silence.wrong_password:
         return problem(
             name,
             f"FreeSWITCH at {where} refuses the password of {facts.socket.path}: it was started with another one. "
             f"Restart FreeSWITCH while no call is up, and {AGAIN}.",
         )
     return problem(
-        name, f"{facts.silence.rstrip('.')}. Start it, for example by `systemctl start freeswitch`, and {AGAIN}."
+        name, f"{silence.sentence.rstrip('.')}. Start it, for example by `systemctl start freeswitch`, and {AGAIN}."
     )
 
 
@@ -75,7 +78,8 @@ def reload(facts: Facts) -> Step:
         "FreeSWITCH does not know the new password yet.",
         "Nobody who has the new one gets in.",
         f"Reload FreeSWITCH's event socket: {calls_up(facts.switch)}, and none is cut (FreeSWITCH refuses it while a "
-        "daemon has one); each other program that is connected to the event socket must log in anew.",
+        "daemon has one). Each other program that uses the event socket needs the new password from then on; for "
+        f'`fs_cli`: `fs_cli -p "$(cat {facts.password_file})"`, or `password` in /etc/fs_cli.conf.',
         (Do.RELOAD_XML, Do.RELOAD_EVENT_SOCKET),
         needs,
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from os import terminal_size
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fshunt.cli.setup_run import lines_of
 from fshunt.db.models import CallRecord
 from fshunt.simulator.dialplan.routing import shipped
 from fshunt.simulator.switch import SimulatedSwitch
@@ -168,6 +170,15 @@ def test_a_test_call_that_failed_is_a_problem(office, neighbour, monkeypatch, re
     assert outcomes(found)["test-call"] == outcome
     assert found["call"]["result"] == result
     assert exit_code == code
+
+
+def test_lines_fit_on_a_terminal(monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: terminal_size((40, 24)))
+    assert lines_of("OK       freeswitch: FreeSWITCH 1.10.12 answers at 127.0.0.1:8021.") == [
+        "OK       freeswitch: FreeSWITCH 1.10.12",
+        "         answers at 127.0.0.1:8021.",
+    ]
 
 
 def test_a_wrong_password(office):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fshunt.freeswitch.conf_files import params
-from fshunt.services.setup_facts import DaemonFacts, DatabaseFacts, Facts, LetInBy
+from fshunt.services.setup_facts import DaemonFacts, DatabaseFacts, Facts, LetInBy, Silence
 from fshunt.services.setup_plan import plan
 from fshunt.services.setup_steps import AddGroup, Do, Run, State, Step, Wishes, WriteFile
 
@@ -72,13 +72,21 @@ def test_a_password_of_its_own_is_copied_into_our_file():
 
 
 def test_a_wrong_password_is_told_in_one_sentence():
-    said = problem("freeswitch", all_done(switch=None, refused=True, silence="It refuses."))
+    said = problem("freeswitch", all_done(switch=None, silence=Silence("It refuses.", wrong_password=True)))
     assert said.startswith("FreeSWITCH at 127.0.0.1:8021 refuses the password of /etc/freeswitch/event_socket.conf.xml")
 
 
 def test_a_switch_that_does_not_run():
-    said = problem("freeswitch", all_done(switch=None, silence="FreeSWITCH at 127.0.0.1:8021 cannot be reached."))
+    said = problem(
+        "freeswitch", all_done(switch=None, silence=Silence("FreeSWITCH at 127.0.0.1:8021 cannot be reached."))
+    )
     assert said.startswith("FreeSWITCH at 127.0.0.1:8021 cannot be reached. Start it")
+
+
+def test_a_switch_that_lets_nobody_in_from_here():
+    silence = Silence("FreeSWITCH at 127.0.0.1:8021 does not let this address in: see x.", wrong_address=True)
+    said = problem("freeswitch", all_done(switch=None, silence=silence))
+    assert said.endswith("see x. Allow it, reload FreeSWITCH's event socket, and run `fshunt setup` again.")
 
 
 def test_a_switch_that_reads_other_files(tmp_path):
@@ -139,6 +147,8 @@ def test_the_domain_is_that_of_most_phones_unless_one_is_named():
     assert step("group", facts).actions == (AddGroup("b.test", "5000", ("1002", "1003")),)
     named = replace(WISHES, domain="a.test", pilot="6000")
     assert step("group", facts, named).actions == (AddGroup("a.test", "6000", ("1001",)),)
+    wrong = replace(WISHES, domain="c.test", members=("1007",))
+    assert problem("group", facts, wrong).startswith("No phone is registered in c.test (there are phones in a.test, b.")
     named = replace(named, members=("1007",))
     assert step("group", facts, named).actions == (AddGroup("a.test", "6000", ("1007",)),)
 
