@@ -58,6 +58,7 @@ screenshots: $(STAMP) ## take pictures of all web pages, light and dark, wide an
 	$(BIN)/python -m tests.browser.screenshots build/screenshots $(ARGS)
 
 deb: ## build the Debian package into dist; on Debian 12 with dpkg-dev, debhelper and python3.11-venv
+	@test -x /usr/bin/python3.11 || { echo "The package is built on Debian 12; this machine lacks: apt-get install dpkg-dev debhelper python3.11-venv"; exit 1; }
 	/usr/bin/python3.11 packaging/build_deb.py
 
 test: $(STAMP) ## run all tests except the long ones; live tests only if FSHUNT_LIVE_FREESWITCH is set

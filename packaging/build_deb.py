@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PARTS = ("fshunt", "migrations", "systemd", "freeswitch-conf", "packaging", "docs")
 PARTS += ("setup.cfg", "pyproject.toml", "constraints.txt", "README.md", "LICENSE")
-NEEDED = {"dpkg-buildpackage": "dpkg-dev", "dh": "debhelper", "/usr/bin/python3.11": "python3.11"}
+NEEDED = {"dpkg-buildpackage": "dpkg-dev", "dh": "debhelper"}
 QUIET = {"DH_QUIET": "1"}
 MAINTAINER = "fshunt developers <fshunt@localhost>"
 
@@ -34,7 +34,7 @@ def main() -> None:
     refuse_without_tools()
     with tempfile.TemporaryDirectory(prefix="fshunt-deb-") as folder:
         copy_sources(Path(folder) / "fshunt")
-        command = ["dpkg-buildpackage", "--build=binary", "--no-sign"]
+        command = ["dpkg-buildpackage", "--build=binary", "--no-sign", "--no-check-builddeps"]
         done = subprocess.run(command, cwd=Path(folder) / "fshunt", env=QUIET | os.environ, check=False)
         if done.returncode:
             sys.exit(done.returncode)
@@ -75,8 +75,10 @@ def refuse_without_tools() -> None:
 
 def built_at() -> datetime:
     """Return the time of the last commit, so that the same sources make the same package; without git, now."""
-    asked = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=False)
-    stamp = os.environ.get("SOURCE_DATE_EPOCH") or asked.stdout.strip()
+    stamp = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not stamp and shutil.which("git"):
+        command = ["git", "log", "-1", "--format=%ct"]
+        stamp = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
     return datetime.fromtimestamp(int(stamp), UTC) if stamp else datetime.now(UTC)
 
 
