@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "freeswitch-conf" / "README.md")
 
 FENCE = re.compile(r"^( *)```(\w*)")
-INLINE = re.compile(r"`(fshunt [^`]+)`")
+INLINE = re.compile(r"`(fshunt [^`\n]+(?:\n[^`\n]+)?)`")
+"""A command within a sentence; the end of a line may cut it in two."""
 BETWEEN = re.compile(r"^[|&;]+$")
 REDIRECTIONS = ("<", ">", ">>")
 ASSIGNMENT = re.compile(r"^[A-Z_]+=")
@@ -62,15 +63,15 @@ def blocks(page: Path) -> list[str]:
 
 def named(page: Path) -> Iterator[Shown]:
     """Every command of fshunt's that the page names in a block or in a sentence, also with placeholders in it."""
-    for number, text in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
-        stripped = text.strip()
-        found = INLINE.findall(text)
-        if text.startswith("    ") and "fshunt " in stripped and not found:
-            found = [stripped]
-        for each in found:
-            for words in commands_of(each):
-                if words[0] == "fshunt":
-                    yield Shown(name_of(page), number, words)
+    text = page.read_text(encoding="utf-8")
+    found = [(text.count("\n", 0, each.start()) + 1, " ".join(each[1].split())) for each in INLINE.finditer(text)]
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("    ") and "fshunt " in line and not INLINE.search(line):
+            found.append((number, line.strip()))
+    for number, line in sorted(found):
+        for words in commands_of(line):
+            if words[0] == "fshunt":
+                yield Shown(name_of(page), number, words)
 
 
 def commands_of(line: str) -> list[tuple[str, ...]]:
