@@ -287,6 +287,12 @@ def accept_invitation(s: Session, secret: str, password_hash: str, *, now: datet
     return set_password(s, user.name, password_hash, now=at)
 
 
+def check_expiry(expires_at: datetime | None, now: datetime) -> None:
+    """Raise BadValue for a token that would have ended by now; None: it has no end."""
+    if expires_at is not None and expires_at <= now:
+        raise BadValue("The token would have expired already: choose a later time.")
+
+
 def add_token(
     s: Session,
     user_name: str,
@@ -300,8 +306,7 @@ def add_token(
     at = now or datetime.now(UTC)
     check_token_name(name)
     wanted = read_scopes(scopes)
-    if expires_at is not None and expires_at <= at:
-        raise BadValue("The token would have expired already: choose a later time.")
+    check_expiry(expires_at, at)
     user = _row(s, user_name, lock=True)
     held = rows.tokens(s, models.Token.user_id == user.id, models.Token.revoked_at.is_(None))
     if len(held) >= MAX_TOKENS:

@@ -50,6 +50,12 @@ def link_of(secret: str, web_address: str) -> str:
     return f"{web_address}{PATH}{secret}"
 
 
+def check_expiry(expires_at: datetime | None, now: datetime) -> None:
+    """Raise BadValue for a board that would have ended by now; None: it has no end."""
+    if expires_at is not None and expires_at <= now:
+        raise BadValue("The board would have expired already: choose a later time.")
+
+
 def add_board(
     s: Session,
     domain: str,
@@ -65,8 +71,7 @@ def add_board(
     """
     at = now or datetime.now(UTC)
     check_board_name(name)
-    if expires_at is not None and expires_at <= at:
-        raise BadValue("The board would have expired already: choose a later time.")
+    check_expiry(expires_at, at)
     group = find_group(s, find_domain_id(s, domain, lock=True), domain, pilot)
     held = list_boards(s, group_ids=[group.id])
     if len(held) >= MAX_BOARDS:

@@ -6,6 +6,7 @@ Errors of services go beside a field by `refuse`, in the service's own sentence.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import request
@@ -15,7 +16,7 @@ from wtforms.validators import StopValidation
 
 from fshunt.errors import FshuntError
 from fshunt.web import languages, times
-from fshunt.web.days import day
+from fshunt.web.days import day, midnight
 from fshunt.web.sentences import in_language
 
 MAX_NAME_CHARS = 200
@@ -78,6 +79,27 @@ def checked(check: Callable[[str], object], said: str) -> None:
         check(said)
     except FshuntError as error:
         raise StopValidation(in_language(str(error))) from None
+
+
+class ExpiringForm(BaseForm):
+    """Something that holds until the end of a day; without one it has no end."""
+
+    expires = StringField(lazy_gettext("Until the end of"))
+
+    def check_expiry(self, expires_at: datetime | None, now: datetime) -> None:
+        """Raise FshuntError for an end that is past."""
+        raise NotImplementedError
+
+    def validate_expires(self, field: Any) -> None:
+        """Refuse what is no day, or past."""
+        if field.data and day(field.data) is None:
+            raise StopValidation(gettext("Enter a day such as 2026-03-31."))
+        checked(lambda _said: self.check_expiry(self.expires_at(), datetime.now(UTC)), field.data)
+
+    def expires_at(self) -> datetime | None:
+        """Return when it ends; None: it does not."""
+        last = day(self.expires.data)
+        return None if last is None else midnight(last + timedelta(days=1), times.zone())
 
 
 class DaysForm(QueryForm):

@@ -222,6 +222,13 @@ def test_a_token_that_would_have_ended_is_refused(provider: Browser, expires: st
     assert 'id="expires-error"' in page.text
 
 
+def test_all_that_is_wrong_with_a_token_is_said_at_once(provider: Browser) -> None:
+    provider.get("/tokens")
+    page = provider.send("/tokens", {"user": ADMIN, "name": "x" * 201, "expires": "2001-01-01"})
+    for sentence in ("This is too long.", "Choose at least one.", "would have expired already: choose a later time."):
+        assert sentence in page.text
+
+
 def test_changes_are_found_and_undone(provider: Browser, office: Store) -> None:
     with office.writing() as s:
         groups.set_group(s, DOMAIN, PILOT, name="Shop")

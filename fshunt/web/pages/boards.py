@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
-from flask_babel import gettext, lazy_gettext
+from flask_babel import lazy_gettext
 from wtforms import StringField
-from wtforms.validators import StopValidation
 
 from fshunt.errors import FshuntError, NotFound
 from fshunt.services import boards, rights
@@ -20,10 +19,8 @@ from fshunt.services.boards import Board
 from fshunt.services.live_feed import LiveFeed
 from fshunt.services.rights import Action
 from fshunt.services.watchers import Credential, CredentialKind, Wish
-from fshunt.web import times
 from fshunt.web.changes import just_added
-from fshunt.web.days import day, midnight
-from fshunt.web.forms import BaseForm, required, short, text_of
+from fshunt.web.forms import ExpiringForm, required, short, text_of
 from fshunt.web.links import own_address
 from fshunt.web.live.events import BoardStream, stream_response
 from fshunt.web.live.hub import hub
@@ -66,21 +63,14 @@ DONE = {
 }
 
 
-class NewBoardForm(BaseForm):
+class NewBoardForm(ExpiringForm):
     """A new board: where it hangs, and until when it holds."""
 
     name = StringField(lazy_gettext("Where it hangs"), [required, short])
-    expires = StringField(lazy_gettext("Until the end of"))
 
-    def validate_expires(self, field: Any) -> None:
-        """Refuse what is no day."""
-        if field.data and day(field.data) is None:
-            raise StopValidation(gettext("Enter a day such as 2026-03-31."))
-
-    def expires_at(self) -> datetime | None:
-        """Return when the board ends; None: it does not."""
-        last = day(self.expires.data)
-        return None if last is None else midnight(last + timedelta(days=1), times.zone())
+    def check_expiry(self, expires_at: datetime | None, now: datetime) -> None:
+        """Raise BadValue for an end that is past."""
+        boards.check_expiry(expires_at, now)
 
 
 @pages.get(OF_GROUP)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -16,11 +16,9 @@ from fshunt.services import accounts, rights
 from fshunt.services.audit import ChangeKind, Subject
 from fshunt.services.rights import Action
 from fshunt.services.users import Scope
-from fshunt.web import times
 from fshunt.web.change_values import SCOPES
 from fshunt.web.changes import just_added
-from fshunt.web.days import day, midnight
-from fshunt.web.forms import BaseForm, required, short, text_of
+from fshunt.web.forms import ExpiringForm, required, short, text_of
 from fshunt.web.numbers import number_of
 from fshunt.web.sentences import in_language
 from fshunt.web.signed_in import access, for_signed_in, reading, writing
@@ -34,13 +32,12 @@ DONE = {
 }
 
 
-class NewTokenForm(BaseForm):
+class NewTokenForm(ExpiringForm):
     """A new token: whose rights it has, what for, and until when."""
 
     user = SelectField(lazy_gettext("User"))
     name = StringField(lazy_gettext("What it is for"), [required, short])
     scopes = SelectMultipleField(lazy_gettext("What it may do"))
-    expires = StringField(lazy_gettext("Until the end of"))
 
     def __init__(self, users: list[str], **values: Any) -> None:
         super().__init__(**values)
@@ -52,15 +49,9 @@ class NewTokenForm(BaseForm):
         if not field.data:
             raise StopValidation(gettext("Choose at least one."))
 
-    def validate_expires(self, field: Any) -> None:
-        """Refuse what is no day ahead."""
-        if field.data and day(field.data) is None:
-            raise StopValidation(gettext("Enter a day such as 2026-03-31."))
-
-    def expires_at(self) -> datetime | None:
-        """Return when the token ends; None: it does not."""
-        last = day(self.expires.data)
-        return None if last is None else midnight(last + timedelta(days=1), times.zone())
+    def check_expiry(self, expires_at: datetime | None, now: datetime) -> None:
+        """Raise BadValue for an end that is past."""
+        accounts.check_expiry(expires_at, now)
 
 
 @pages.get("")
