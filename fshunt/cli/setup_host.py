@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import grp
 import os
 import pwd
 import socket
@@ -23,6 +22,7 @@ from fshunt.esl.inbound import Inbound
 from fshunt.process.run_as import as_root
 from fshunt.services import setup_facts, setup_files, setup_look
 from fshunt.services.setup_apply import Hands
+from fshunt.services.setup_look import is_hidden, not_owned
 from fshunt.services.setup_steps import USER
 from fshunt.services.switch_checks import CONNECT_SECONDS
 from fshunt.settings import Address, Settings, loading
@@ -77,7 +77,7 @@ class Host:
             password_file=file,
             kept=kept,
             database=database,
-            host=_host(self.file == loading.DEFAULT_FILE),
+            host=_host(self.file == loading.DEFAULT_FILE, known, file),
             daemon=setup_facts.DaemonFacts(False) if known is None else look_for_daemon(known),
             dialplan=dialplan,
         )
@@ -159,29 +159,33 @@ def _greets(address: Address) -> bool:
         return False
 
 
-def _host(is_usual: bool) -> HostFacts:
+def _host(is_usual: bool, settings: Settings | None, password_file: Path) -> HostFacts:
     is_root = os.geteuid() == 0
+    daemon = _user() if is_root and is_usual else None
     return setup_facts.HostFacts(
-        user=_user_name(),
+        user=_name(),
         is_root=is_root,
-        has_user=_is_known(pwd.getpwnam),
-        group_id=grp.getgrnam(USER).gr_gid if is_root and is_usual and _is_known(grp.getgrnam) else None,
+        has_user=_user() is not None,
+        group_id=None if daemon is None else daemon.pw_gid,
         systemd=SYSTEMD_RUNS.is_dir(),
         has_unit=any((Path(folder) / "fshunt.service").exists() for folder in UNIT_FOLDERS),
+        not_ours=() if daemon is None or settings is None else not_owned(settings.database_url, daemon.pw_uid),
+        secret_is_hidden=daemon is not None and is_hidden(password_file, daemon.pw_uid, daemon.pw_gid),
         is_usual=is_usual,
     )
 
 
-def _user_name() -> str:
+def _user() -> pwd.struct_passwd | None:
+    """The user whom the daemon runs as; None: there is none."""
+    try:
+        return pwd.getpwnam(USER)
+    except KeyError:
+        return None
+
+
+def _name() -> str:
+    """The user who acts now."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         return f"uid {os.geteuid()}"
-
-
-def _is_known(look_up: object) -> bool:
-    try:
-        look_up(USER)  # type: ignore[operator]
-    except KeyError:
-        return False
-    return True

@@ -113,6 +113,10 @@ class HostFacts:
     """Of the group fshunt; None: there is none, or this user may not give files to it."""
     systemd: bool
     has_unit: bool
+    not_ours: tuple[Path, ...]
+    """Files of the database that belong to another user than fshunt, whom the daemon runs as."""
+    secret_is_hidden: bool
+    """Whether the user fshunt cannot read our password file."""
     is_usual: bool
     """Whether the settings file is the usual one, and so the installation is that of the host."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fshunt.db import migrate
 from fshunt.db.engine import open_store
+from fshunt.db.sqlite_file import sqlite_path
 from fshunt.errors import DatabaseError, FshuntError
 from fshunt.esl import api
 from fshunt.esl.inbound import AddressRefused, LoginRefused
@@ -179,6 +181,24 @@ def look_at_dialplan(conf: Path, context: str | None) -> DialplanFacts:
     except UnreadableConf:
         before, lacks = frozenset(), False
     return DialplanFacts(name, folder, ours, _content(ours), before, file if lacks else None)
+
+
+def not_owned(database_url: str, uid: int) -> tuple[Path, ...]:
+    """Return the files of an SQLite database that belong to another user."""
+    file = sqlite_path(database_url)
+    files = [] if file is None else [Path(f"{file}{suffix}") for suffix in ("", "-wal", "-shm")]
+    return tuple(each for each in files if each.exists() and each.stat().st_uid != uid)
+
+
+def is_hidden(file: Path, uid: int, gid: int) -> bool:
+    """Whether a user with one group cannot read a file, which is there."""
+    try:
+        status = file.stat()
+    except OSError:
+        return False
+    if status.st_uid == uid:
+        return not status.st_mode & stat.S_IRUSR
+    return not status.st_mode & (stat.S_IRGRP if status.st_gid == gid else stat.S_IROTH)
 
 
 def _content(file: Path) -> bytes | None:

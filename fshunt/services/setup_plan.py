@@ -110,6 +110,10 @@ def _with_switch(facts: Facts) -> bytes | None:
 
 def _database(facts: Facts) -> Step:
     name, found, needs = "database", facts.database, ("user", "settings")
+    if found.ok and facts.host.not_ours:
+        run = Run(("chown", f"{USER}:{USER}", *map(str, facts.host.not_ours)))
+        what = f"The database belongs to another user than {USER}, as whom the daemon runs."
+        return Step(name, State.TO_DO, what, "The daemon cannot write it.", f"Run `{run}`.", (run,), needs)
     if found.ok:
         return done(name, found.sentence)
     if found.problem:

@@ -7,7 +7,10 @@ from fshunt.services.setup_facts import Facts, LetInBy, Silence
 from fshunt.services.setup_steps import (
     AGAIN,
     PUBLIC_PASSWORDS,
+    SHARED_SECRET_MODE,
+    USER,
     Do,
+    Run,
     State,
     Step,
     Wishes,
@@ -88,6 +91,13 @@ def reload(facts: Facts) -> Step:
 def password_file(facts: Facts) -> Step:
     """Our copy of the password."""
     name, file = "password-file", facts.password_file
+    if facts.kept == facts.socket.password and facts.host.secret_is_hidden:
+        runs = (Run(("chown", f"root:{USER}", str(file))), Run(("chmod", f"{SHARED_SECRET_MODE:o}", str(file))))
+        what, change = (
+            f"The user {USER}, as whom the daemon runs, cannot read {file}.",
+            f"Run `{runs[0]} && {runs[1]}`.",
+        )
+        return Step(name, State.TO_DO, what, "The daemon does not know who is on a call.", change, runs, ("user",))
     if facts.kept == facts.socket.password:
         return done(name, f"{file} has the event socket's password.")
     what = f"{file} has another password than FreeSWITCH's file." if file.exists() else f"There is no file {file}."

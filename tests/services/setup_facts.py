@@ -79,7 +79,7 @@ def all_done(folder: Path = Path("/etc/fshunt"), **changed: Any) -> Facts:
         password_file=folder / "event_socket",
         kept=OURS,
         database=DatabaseFacts(True, "The database is up to date.", identity="id-1", groups=(group("1001", "1002"),)),
-        host=HostFacts("root", True, True, 990, True, True, True),
+        host=HostFacts("root", True, True, 990, True, True, (), False, True),
         daemon=DaemonFacts(True, database_id="id-1"),
         dialplan=DialplanFacts(
             "default", folder, folder / "00_fshunt.xml", None, before=frozenset({"ivr_demo", "park"})

@@ -254,6 +254,17 @@ def test_the_user_is_made_only_for_the_installation_of_the_host():
     assert step("user", replace(facts, host=replace(missing, is_root=False))).state is State.DONE
 
 
+def test_files_that_the_daemon_could_not_use_are_given_to_it():
+    facts = all_done()
+    facts = replace(facts, host=replace(facts.host, not_ours=(Path("/d/fshunt.db"), Path("/d/fshunt.db-wal"))))
+    assert step("database", facts).actions == (Run(("chown", "fshunt:fshunt", "/d/fshunt.db", "/d/fshunt.db-wal")),)
+    facts = replace(all_done(), host=replace(facts.host, secret_is_hidden=True))
+    assert step("password-file", facts).actions == (
+        Run(("chown", "root:fshunt", "/etc/fshunt/event_socket")),
+        Run(("chmod", "640", "/etc/fshunt/event_socket")),
+    )
+
+
 def test_a_database_that_can_neither_be_used_nor_made():
     facts = all_done(database=DatabaseFacts(False, "The database cannot be reached.", problem=True))
     assert problem("database", facts) == "The database cannot be reached."
