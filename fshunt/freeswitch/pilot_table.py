@@ -86,6 +86,12 @@ def has_row(line: CommandSender, pilot: str, domain: str | None = None) -> bool:
     return said is not None
 
 
+def owner_of_table(line: CommandSender) -> str | None:
+    """Return the id of the database whose table a switch has; None: it has none yet. Raises as ``read_table`` does."""
+    (owner,) = _select(line, INDEX_REALM, [OWNER_KEY])
+    return owner
+
+
 def take_table(line: CommandSender, owner: str) -> None:
     """Have the table of a switch belong to this database, whosever it was. Raises NoTable, as ``read_table`` does."""
     _send(line, [api.db_insert(INDEX_REALM, OWNER_KEY, owner)])
@@ -93,8 +99,7 @@ def take_table(line: CommandSender, owner: str) -> None:
 
 def read_table(line: CommandSender, owner: str) -> dict[str, str]:
     """Return the rows that a switch has. Raises NoTable, OthersTable, and what the connection raises."""
-    (theirs,) = _select(line, INDEX_REALM, [OWNER_KEY])
-    if theirs not in (None, owner):
+    if owner_of_table(line) not in (None, owner):
         raise OthersTable("its table of pilots belongs to another database.")
     keys = _read_index(line)
     return {key: value for key, value in zip(keys, _select(line, REALM, keys), strict=True) if value is not None}

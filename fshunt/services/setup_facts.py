@@ -58,6 +58,8 @@ class SwitchFacts:
     """Whether it can keep a table of pilots (mod_db)."""
     in_table: frozenset[tuple[str, str]]
     """The groups, (domain, pilot), that are in it."""
+    table_owner: str | None = None
+    """The id of the database whose groups these are; None: it has no rows yet."""
 
     def leads(self, group: Group) -> bool:
         """Whether the callers of a group get to fshunt."""

@@ -115,6 +115,13 @@ def dialplan(facts: Facts) -> Step:
         what = "Callers of the first group get to fshunt by FreeSWITCH's dialplan."
         return Step(name, State.TO_DO, what, "", f"Write {found.file}, and reload.", (), needs)
     good = facts.dialplans()
+    if _needs_anothers_table(facts) and found.content != good[-1]:
+        return problem(
+            name,
+            "FreeSWITCH's table of pilots belongs to another database than that of this command. If it is of no more "
+            f"use, write it anew by `fshunt dialplan --table --out {found.file} --reload`, and {AGAIN}.",
+            needs,
+        )
     led = all(facts.switch.leads(group) for group in groups)
     if led and (found.content is None or found.content in good or not is_ours(found.content)):
         return done(name, "FreeSWITCH's dialplan gives the callers of all groups to fshunt.")
@@ -139,6 +146,15 @@ def dialplan(facts: Facts) -> Step:
         actions,
         needs,
     )
+
+
+def _needs_anothers_table(facts: Facts) -> bool:
+    """Whether the switch's table of pilots is of another database, and no dialplan leads the callers without it."""
+    if facts.switch is None or None in (facts.switch.table_owner, facts.database.identity):
+        return False
+    found = [facts.switch.lookup(group.pilot) for group in facts.database.groups]
+    led_without = all(each.controlled and not each.by_table for each in found)
+    return facts.switch.table_owner != facts.database.identity and not led_without
 
 
 def _no_place(found: DialplanFacts) -> str | None:

@@ -17,7 +17,7 @@ from fshunt.freeswitch.capacity import calls_now
 from fshunt.freeswitch.conf_files import UnreadableConf, extensions_before, includes
 from fshunt.freeswitch.dialplan_lookup import read_context
 from fshunt.freeswitch.phones import CommandSender, registration_lists
-from fshunt.freeswitch.pilot_table import NoTable, has_row
+from fshunt.freeswitch.pilot_table import NoTable, has_row, owner_of_table
 from fshunt.freeswitch.registrations import registered
 from fshunt.freeswitch.release import read_release
 from fshunt.hunting.group import Group
@@ -107,6 +107,7 @@ def _ask(line: CommandSender, whose: LetInBy, asked: Questions) -> SwitchFacts:
         read_context(dialplan),
         in_table is not None,
         in_table or frozenset(),
+        owner_of_table(line) if in_table is not None else None,
     )
 
 

@@ -108,5 +108,5 @@ def password_file(facts: Facts) -> Step:
         "The daemon asks FreeSWITCH who is on a call, and logs in with it.",
         f"Write the event socket's password into {file}, which only fshunt can read.",
         (WriteFile(file, f"{facts.socket.password}\n".encode(), secret=True),),
-        ("user", "event-socket"),
+        ("user", "event-socket-reload"),
     )

@@ -220,6 +220,14 @@ def test_a_table_of_pilots_is_used_where_there_is_one(tmp_path):
     assert step("dialplan", filled).state is State.DONE
 
 
+def test_the_table_of_another_database_is_left_alone(tmp_path):
+    found = switch("1001", dialplan=CATCH_ALL, has_table=True, table_owner="id-2")
+    said = problem("dialplan", all_done(tmp_path, switch=found))
+    assert said.startswith("FreeSWITCH's table of pilots belongs to another database")
+    ours = replace(found, table_owner="id-1")
+    assert step("dialplan", all_done(tmp_path, switch=ours)).state is State.TO_DO
+
+
 def test_the_daemon_is_started_where_systemd_runs():
     facts = all_done(daemon=DaemonFacts(False))
     assert step("daemon", facts).actions == (Run(("systemctl", "enable", "--now", "fshunt.socket", "fshunt.service")),)
