@@ -77,15 +77,18 @@ def _not_in_the_dialplan(pilots: Sequence[str], context: str) -> Finding:
     return Finding(
         f"{_these_pilots(pilots)} not in the loaded dialplan, context {context}.",
         "Callers do not get to fshunt.",
-        "Write and load the dialplan by `fshunt dialplan --out FILE --reload`; FILE is in the folder of that context.",
+        "Write and load the dialplan by `fshunt dialplan --table --out FILE --reload`; FILE is in the folder of that "
+        "context. Without mod_db: leave --table out.",
     )
 
 
 def _taken(pilot: str, said: Checked) -> Finding:
     return Finding(
-        f"Calls to {pilot} are taken by {said.why}, which stands before fshunt's.",
+        f"Calls to {pilot} are taken by {said.why}, and not by fshunt.",
         "Callers do not get to fshunt.",
-        f"Take that extension out of the dialplan, or renumber the group by `fshunt group renumber {pilot} NEW`.",
+        f"Take that extension out of the dialplan, or renumber the group by `fshunt group renumber {pilot} NEW`; if "
+        "fshunt's own dialplan is not loaded, write it before that extension by `fshunt dialplan --table --out FILE "
+        "--reload`.",
     )
 
 

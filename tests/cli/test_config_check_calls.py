@@ -95,9 +95,7 @@ def test_a_demonstration_stands_before_the_pilot(checks, setting, daemon):
     setting.routes = {"5000": [("answer", ""), ("playback", "silence_stream://100")]}
     ok, said = checks()["pilots"]
     assert not ok
-    assert said.startswith(
-        "Calls to 5000 are taken by extension ^5000$, context default, which stands before fshunt's."
-    )
+    assert said.startswith("Calls to 5000 are taken by extension ^5000$, context default, and not by fshunt.")
 
 
 def test_no_daemon_runs_where_freeswitch_connects(checks, setting, free_port):
@@ -143,7 +141,7 @@ def test_a_new_pilot_that_callers_cannot_reach_is_told_at_once(office, tmp_path,
     assert "dialplan" not in reached.stderr
     assert "Warning: Calls to 5900 are taken by extension ^5900$, context default" in taken.stderr
     assert "Warning: Pilot 6000 is not in the loaded dialplan, context default." in missing.stderr
-    assert "`fshunt dialplan --out FILE --reload`" in missing.stderr
+    assert "`fshunt dialplan --table --out FILE --reload`" in missing.stderr
 
 
 def test_without_a_switch_a_new_group_says_how_it_is_reached(office):

@@ -49,7 +49,7 @@ def test_pilots_that_lead_to_fshunt_are_no_finding() -> None:
 def test_pilots_that_are_not_in_the_dialplan_are_one_finding() -> None:
     (one,) = pilots({"5001": MISSING}, "5000", "5001")
     assert one.what == "Pilot 5001 is not in the loaded dialplan, context default."
-    assert "`fshunt dialplan --out FILE --reload`" in one.mend
+    assert "`fshunt dialplan --table --out FILE --reload`" in one.mend
     (two,) = pilots({"5001": MISSING, "5000": MISSING}, "5000", "5001")
     assert two.what == "Pilots 5000, 5001 are not in the loaded dialplan, context default."
     numbers = [str(5000 + number) for number in range(MAX_NAMED + 3)]
@@ -61,7 +61,7 @@ def test_pilots_that_are_not_in_the_dialplan_are_one_finding() -> None:
 def test_what_stands_before_a_pilot_is_named() -> None:
     (one,) = pilots({"5000": Checked(Answer.FOUND, "extension ivr_demo, context default")}, "5000")
     assert one.is_problem
-    assert one.what == "Calls to 5000 are taken by extension ivr_demo, context default, which stands before fshunt's."
+    assert one.what == "Calls to 5000 are taken by extension ivr_demo, context default, and not by fshunt."
     assert "`fshunt group renumber 5000 NEW`" in one.mend
 
 
