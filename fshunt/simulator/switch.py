@@ -128,6 +128,10 @@ class SimulatedSwitch:
         """Tell whether the directory has a user."""
         return user not in self.unknown_users and (not self.only_listed or user in self.directory)
 
+    def list_all_users(self) -> None:
+        """The directory has nobody from now on whom ``directory`` does not list."""
+        self.only_listed = True
+
     def phone(
         self,
         user: str,

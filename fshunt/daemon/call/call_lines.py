@@ -28,6 +28,10 @@ class CallLines:
         self._caller = caller
         self.domain = caller.asked_domain
 
+    def is_of(self, group: Group) -> None:
+        """The group is known now."""
+        self.domain = group.domain
+
     def write(
         self, event: LogEvent, words: str, *values: object, level: int = logging.INFO, **known: str | None
     ) -> None:

@@ -66,7 +66,7 @@ class CallLog:
     def opened(self, hunt: Hunt) -> None:
         """The order of the hunt is decided."""
         group, self._hunt = hunt.group, hunt
-        self._lines.domain = group.domain
+        self._lines.is_of(group)
         self._open(group.domain, group, hunt)
         stages = (" & ".join(group.member(i).extension for i in stage) for stage in decide(hunt.policy_input))
         order = ", ".join(stages)

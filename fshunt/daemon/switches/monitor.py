@@ -100,6 +100,10 @@ class SwitchMonitor:
         self.tried = Event()
         """Set when the switch was reached, or could not be, once."""
 
+    def pilot_table_looked_at(self, error: str | None) -> None:
+        """Its table of pilots is as the groups are; ``error`` is why it is not kept."""
+        self.pilot_table_error = error
+
     def broke_down(self) -> None:
         """``run`` has raised: what the table says is true no more."""
         self._cut_off("internal error, see the log of the daemon")

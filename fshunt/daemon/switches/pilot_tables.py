@@ -81,7 +81,8 @@ class PilotTables:
                 known = read_table(line, self._owner)
                 if write_table(line, self._owner, known, self._wanted, self._wanted_now):
                     log.info("switch %s: table of pilots written", monitor.switch.name)
-            table.rows, table.failure, monitor.pilot_table_error = self._wanted, None, None
+            table.rows, table.failure = self._wanted, None
+            monitor.pilot_table_looked_at(None)
         except DatabaseError:
             raise
         except FshuntError as error:
@@ -90,7 +91,7 @@ class PilotTables:
                 level = logging.INFO if isinstance(error, NoTable) else logging.WARNING
                 log.log(level, "switch %s: table of pilots not kept: %s", monitor.switch.name, error)
             table.rows, table.failure = self._wanted, str(error)  # it is tried again when it is due
-            monitor.pilot_table_error = str(error) if isinstance(error, OthersTable) else None
+            monitor.pilot_table_looked_at(str(error) if isinstance(error, OthersTable) else None)
         table.read_at, table.core_uuid = now, monitor.core_uuid
 
     def _wanted_now(self) -> Collection[str]:

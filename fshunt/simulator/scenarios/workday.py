@@ -56,7 +56,7 @@ class Workday:
         for extension, name in PEOPLE.items():
             switch.user(extension)
             switch.directory[extension] = name
-        switch.only_listed = True
+        switch.list_all_users()
 
     def pause(self) -> float:
         """Return the seconds until the next call."""

@@ -19,6 +19,13 @@ HOME = "\x1b[H"
 
 
 @pytest.fixture
+def proxy(postgres_url: str) -> Iterator[PostgresProxy]:
+    """A fresh migrated PostgreSQL database behind a proxy."""
+    with PostgresProxy(postgres_url) as made:
+        yield made
+
+
+@pytest.fixture
 def terminal(proxy: PostgresProxy, postgres_url: str) -> Iterator[OnTerminal]:
     store = open_store(postgres_url)
     with store.writing() as s:
