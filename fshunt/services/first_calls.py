@@ -38,7 +38,7 @@ def pilot_findings(groups: Sequence[Group], settings: Settings, ask: Ask) -> Pil
     context = settings.transfer_context or DEFAULT_CONTEXT
     pilots = list(dict.fromkeys(group.pilot for group in groups))
     answers = dict(zip(pilots, ask([Question(QuestionKind.NUMBER, (each, context)) for each in pilots]), strict=True))
-    taken = {pilot: said for pilot, said in answers.items() if said.answer is Answer.FOUND and not said.controlled}
+    taken = {pilot: said for pilot, said in answers.items() if _is_taken(said)}
     missing = [pilot for pilot, said in answers.items() if said.is_missing]
     found = [_taken(pilot, said) for pilot, said in taken.items()]
     if missing:
@@ -50,8 +50,12 @@ def pilot_findings(groups: Sequence[Group], settings: Settings, ask: Ask) -> Pil
     return PilotFindings(tuple(found), tuple(dict.fromkeys(addresses)), bool(missing_rows))
 
 
+def _is_taken(said: Checked) -> bool:
+    return said.answer is Answer.FOUND and not said.controlled and not said.after_the_table
+
+
 def _depends_on_the_table(said: Checked) -> bool:
-    return said.answer is Answer.UNKNOWN and said.controlled
+    return said.after_the_table or (said.answer is Answer.UNKNOWN and said.controlled)
 
 
 def _not_in_the_table(groups: Sequence[Group], ask: Ask) -> Iterator[Finding]:

@@ -75,6 +75,8 @@ def _state(number: Checked, user: Checked) -> PilotState:
         return PilotState.LED_HERE
     if user.answer is Answer.FOUND:
         return PilotState.USER
+    if number.after_the_table:
+        return PilotState.LED_HERE
     if number.answer is Answer.FOUND:
         return PilotState.DEMONSTRATION if _is_demonstration(number.why.split()) else PilotState.OTHERWISE
     if number.controlled:  # a daemon adds it to the table of pilots as soon as a group has it

@@ -86,6 +86,7 @@ def checked_to_json(checked: Checked) -> dict[str, Any]:
         "why": checked.why,
         "everywhere": checked.everywhere,
         "controlled": checked.controlled,
+        "after_the_table": checked.after_the_table,
     }
 
 
@@ -93,7 +94,10 @@ def checked_from_json(said: Mapping[str, Any]) -> Checked:
     """Read what a daemon has written."""
     if "error" in said:
         return Checked(Answer.UNKNOWN, said["error"])
-    return Checked(Answer(said["answer"]), said["why"], said["everywhere"], said["controlled"])
+    after_the_table = said.get("after_the_table", False)  # an older daemon does not say it
+    return Checked(
+        Answer(said["answer"]), said["why"], said["everywhere"], said["controlled"], after_the_table=after_the_table
+    )
 
 
 def check_search(text: str) -> str:

@@ -48,6 +48,9 @@ class Checked:
     switch's table of pilots had the number."""
     controllers: tuple[str, ...] = ()
     """Its addresses, if this process has asked the switch itself."""
+    after_the_table: bool = False
+    """Of a number that something takes: only as long as the switch's table of pilots, which is before it, lacks the
+    number. FreeSWITCH's example configuration ends with an extension that takes every number."""
 
     @property
     def is_missing(self) -> bool:
@@ -204,14 +207,20 @@ def check_number(switch: CommandSender, number: str, context: str) -> Checked:
     found = switch.context(context) if isinstance(switch, _OneLook) else _context(switch, context)
     if found is None:
         return Checked(Answer.UNKNOWN, f"the switch does not show context {context}")
-    lookup = find_number(found, number)
+    lookup, after_the_table = find_number(found, number), False
+    addresses = lookup.controllers
     if lookup.by_table:
         if has_row(switch, number):
             lookup = find_number(found, number, in_table=True)
         elif (after := find_number(found, number, in_table=False)).answer is Answer.FOUND:
-            lookup = after
-    why = _in_context(lookup.why, context)
-    return Checked(lookup.answer, why, controlled=lookup.controlled, controllers=lookup.controllers)
+            lookup, after_the_table = after, True
+    return Checked(
+        lookup.answer,
+        _in_context(lookup.why, context),
+        controlled=lookup.controlled,
+        controllers=addresses,
+        after_the_table=after_the_table,
+    )
 
 
 def check_pilot(switch: CommandSender, pilot: str, domain: str) -> Checked:

@@ -167,6 +167,34 @@ def test_the_table_of_pilots_must_have_each_pilot(office, checks, by_table):
     assert checks()["pilots"] == (True, "The loaded dialplan gives the callers of all pilots to fshunt.")
 
 
+CATCH_ALL = (
+    '<extension name="acknowledge_call"><condition field="destination_number" expression="^(.*)$">'
+    '<action application="playback" data="tone.wav"/></condition></extension>'
+)
+
+
+@pytest.fixture
+def with_catch_all(by_table, monkeypatch):
+    """The same, where the context ends with an extension that takes all numbers, as FreeSWITCH's example has it."""
+    text = SimulatedSwitch.dialplan_xml(None, "default").replace("</context>", f"{CATCH_ALL}</context>")
+    monkeypatch.setattr(SimulatedSwitch, "dialplan_xml", lambda _switch, _context: text)
+    return by_table
+
+
+def test_what_stands_after_the_table_does_not_take_the_pilots(office, checks, with_catch_all):
+    ok, said = checks()["pilots"]
+    assert not ok
+    assert said.startswith("Pilot 5000 is not in the switch's table of pilots. Callers do not get to fshunt.")
+    assert checks()["controllers"][1].startswith("FreeSWITCH finds fshunt at ")
+
+
+def test_a_new_group_is_not_taken_by_what_stands_after_the_table(office, tmp_path, setting, with_catch_all):
+    with simulated_switch(tmp_path, setting) as said:
+        office.env["FSHUNT_SWITCH"] = said
+        assert "taken by" not in office.run("group", "add", "5001").stderr
+    assert ("fshunt", "5001@pbx.test") in with_catch_all
+
+
 def test_a_new_group_is_in_the_table_when_the_command_ends(office, tmp_path, setting, by_table):
     with simulated_switch(tmp_path, setting) as said:
         office.env["FSHUNT_SWITCH"] = said

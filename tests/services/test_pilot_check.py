@@ -38,6 +38,11 @@ def checked(number: Checked, user: Checked = NOBODY, **settings: str) -> PilotCh
         (HERE, Checked(Answer.FOUND), PilotState.LED_HERE),
         (Checked(Answer.FOUND, "extension ivr_demo, context default"), NOBODY, PilotState.DEMONSTRATION),
         (Checked(Answer.FOUND, "extension Reception, context default"), NOBODY, PilotState.OTHERWISE),
+        (
+            Checked(Answer.FOUND, "extension catch_all, context default", after_the_table=True),
+            NOBODY,
+            PilotState.LED_HERE,
+        ),
         (Checked(Answer.FOUND, "extension Local_Extension, context default"), Checked(Answer.FOUND), PilotState.USER),
         (NOBODY, NOBODY, PilotState.NOT_THERE),
         (Checked(Answer.UNKNOWN, "no daemon watches a switch"), Checked(Answer.UNKNOWN), PilotState.UNKNOWN),
