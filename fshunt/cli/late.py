@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fshunt.cli import forecast_page as forecast_page
     from fshunt.cli import group_page as group_page
     from fshunt.cli import nagios as nagios
+    from fshunt.cli import pilots_at_switches as pilots_at_switches
     from fshunt.cli import running as running
     from fshunt.cli import setup_host as setup_host
     from fshunt.cli import setup_run as setup_run

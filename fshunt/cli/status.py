@@ -20,7 +20,8 @@ def status(app: App, nagios: bool) -> int:
     """Show problems, daemons, watched switches and queued callers.
 
     Each daemon writes its status to the database every second, so this covers all daemons, from any host. Problems
-    come first. If the database is read-only, it says so, because the daemons' data are then old. The exit code is 1 if
+    come first. If the database is read-only, it says so, because the daemons' data are then old. The watched switches
+    that this command can ask say whether callers of each pilot get to fshunt (up to 100 groups). The exit code is 1 if
     no daemon is alive.
 
     With --nagios: the worst findings in one line, and performance data. The exit code is 0 for OK, 1 WARNING, 2
@@ -34,6 +35,7 @@ def status(app: App, nagios: bool) -> int:
     except DatabaseError as error:
         return _unreadable(app, error)
     found.problems.extend(late.running.on_another_database(app.loaded, found))
+    found.problems.extend(late.pilots_at_switches.not_reached(app, found))
     if nagios:
         return int(late.nagios.print_line(found))
     app.show("status", lambda: late.serialize.status_json(found), lambda: late.status_page.print_status(found))

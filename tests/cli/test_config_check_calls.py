@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from fshunt.cli import pilots_at_switches
 from fshunt.freeswitch.dialplan import write_table_dialplan
 from fshunt.simulator.dialplan.routing import shipped
 from fshunt.simulator.switch import SimulatedSwitch
@@ -213,3 +214,39 @@ def test_the_table_of_another_database_is_told(office, tmp_path, setting, by_tab
         taken = office.run("dialplan", "--table", "--reload").stdout
     assert taken.startswith("FreeSWITCH has loaded it: 127.0.0.1:")
     assert by_table["fshunt", "5001@pbx.test"] == "pbx.test|-"
+
+
+@pytest.fixture
+def status(office, tmp_path, setting, beat):
+    """What `fshunt status` finds at a switch with this setting, which a daemon watches or not."""
+
+    def run(*, watched: bool = True) -> list[str]:
+        with simulated_switch(tmp_path, setting) as said:
+            office.env["FSHUNT_SWITCH"] = said
+            name = said.partition("=")[0]
+            beat(switches=[{"name": name, "watched": watched}])
+            printed = office.invoke("status", "--json").stdout
+        problems = json.loads(printed)["status"]["problems"]
+        return [each["message"] for each in problems if each["code"] == "pilot-not-reached"]
+
+    return run
+
+
+def test_status_tells_a_pilot_that_callers_do_not_reach(status, setting, daemon):
+    (said,) = status()
+    assert said.startswith("Pilot 5000 is not in the loaded dialplan, context default. Callers do not get to fshunt.")
+    setting.controllers = [daemon]
+    assert status() == []
+
+
+def test_status_asks_no_switch_that_is_not_watched_and_not_for_very_many_groups(status, monkeypatch):
+    assert status(watched=False) == []
+    monkeypatch.setattr(pilots_at_switches, "MAX_ASKED", 0)
+    assert status() == []
+
+
+def test_status_says_nothing_of_a_switch_that_it_may_not_ask(office, tmp_path, beat):
+    office.env["FSHUNT_SWITCH"] = f"127.0.0.1:8021={tmp_path}/none"
+    beat(switches=[{"name": "127.0.0.1:8021", "watched": True}])
+    printed = json.loads(office.invoke("status", "--json").stdout)
+    assert "pilot-not-reached" not in {each["code"] for each in printed["status"]["problems"]}
