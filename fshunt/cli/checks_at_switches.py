@@ -21,6 +21,12 @@ GREETING_SECONDS = 2.0
 """How long a running daemon may take to send it: far more than it takes on a busy machine."""
 
 
+MEND = (
+    "Callers who are sent there are answered and then cut: `fshunt group set PILOT --voicemail BOX` names another box, "
+    "`fshunt domain rename OLD NEW` another domain."
+)
+
+
 class Check(NamedTuple):
     """One check and its result."""
 
@@ -59,7 +65,8 @@ class SwitchChecks:
         if not self._settings.switch:
             return Check("destinations", True, f"Not checked: {NOT_CONFIGURED}.")
         findings = ask_for(places_of(self._groups, self._settings), self._ask)
-        words = [*findings.missing, *findings.warnings] or ["All domains, boxes and numbers are found."]
+        mend = [MEND] if findings.missing else []
+        words = [*findings.missing, *mend, *findings.warnings] or ["All domains, boxes and numbers are found."]
         return Check("destinations", not findings.missing, " ".join(words))
 
     def directory(self) -> list[Check]:

@@ -75,6 +75,8 @@ def _warn_of_dialplan(app: App, changed: Group) -> None:
         return
     with late.switch_lines.SwitchLines() as lines:
         ask = partial(late.switch_checks.on_all, app.settings.switch, connect=lines.line)
+        for missing in late.first_calls.domain_findings([changed.domain], ask).values():
+            app.warn(str(missing))
         found = late.first_calls.pilot_findings([changed], app.settings, ask)
         if found.by_table:  # a daemon would add it within seconds; it is reachable when this command ends
             found = _added_to_tables(app, changed, lines, ask)

@@ -17,7 +17,7 @@ from fshunt.freeswitch.registrations import registered
 from fshunt.hunting.group import Group
 from fshunt.services.destination_checks import DEFAULT_CONTEXT
 from fshunt.services.findings import Finding, named
-from fshunt.services.switch_checks import Ask, Checked, Connect, Question, QuestionKind, connected
+from fshunt.services.switch_checks import Ask, Checked, Connect, Question, QuestionKind, check_domain, connected
 from fshunt.services.switch_state import state_findings
 from fshunt.settings import Settings
 
@@ -105,8 +105,27 @@ def member_findings(groups: Sequence[Group], ask: Ask) -> tuple[Finding, ...]:
                 groups_of.setdefault((member.address.number, group.domain), []).append(group.pilot)
     said = ask([Question(QuestionKind.USER, who) for who in groups_of])
     strangers = [who for who, checked in zip(groups_of, said, strict=True) if checked.is_missing]
-    of_domains = groupby(sorted(strangers, key=_domain_of), _domain_of)
-    return tuple(_no_users(domain, list(theirs), groups_of) for domain, theirs in of_domains)
+    of_domains = {domain: list(theirs) for domain, theirs in groupby(sorted(strangers, key=_domain_of), _domain_of)}
+    missing = domain_findings(list(of_domains), ask)
+    return tuple(
+        missing[domain] if domain in missing else _no_users(domain, theirs, groups_of)
+        for domain, theirs in of_domains.items()
+    )
+
+
+def domain_findings(domains: Sequence[str], ask: Ask) -> dict[str, Finding]:
+    """Ask whether the directory has each domain; return a finding for each that it lacks."""
+    said = ask([Question(QuestionKind.DOMAIN, (domain,)) for domain in domains]) if domains else []
+    return {domain: _no_domain(domain) for domain, each in zip(domains, said, strict=True) if each.is_missing}
+
+
+def _no_domain(domain: str) -> Finding:
+    return Finding(
+        f"The directory has no domain {domain}.",
+        "None of its members has a phone that could ring, and its callers get no voicemail.",
+        "Give it the name that FreeSWITCH has, which `fs_cli -x 'global_getvar domain'` prints, by `fshunt domain "
+        f"rename {domain} NEW`, or add it to FreeSWITCH's directory.",
+    )
 
 
 def _domain_of(who: tuple[str, str]) -> str:
@@ -131,38 +150,53 @@ def switch_findings(
 ) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     """Ask each switch who has a phone, and for its state; return findings, and why one was not asked."""
     phones: set[tuple[str, str]] = set()
+    strangers = {group.domain for group in groups}
     found, not_asked = list[Finding](), list[str]()
     for switch in settings.switch:
         try:
             with connect(switch) as line:
                 phones |= registered(registration_lists(line))
+                strangers = {each for each in strangers if check_domain(line, each).is_missing}
                 found += state_findings(switch.name, line, groups, settings.confirm_prompt)
         except FshuntError as error:
             not_asked.append(f"Not checked at switch {switch.name}: {error}")
     if not not_asked:  # else the phones may be at that one
-        found += phone_findings(groups, phones)
+        found += phone_findings(groups, phones, strangers)
     return tuple(found), tuple(not_asked)
 
 
-def phone_findings(groups: Sequence[Group], phones: Collection[tuple[str, str]]) -> Iterator[Finding]:
-    """Give the domains of which no member at all has a phone; ``phones``: who has one, (user, domain)."""
+def phone_findings(
+    groups: Sequence[Group], phones: Collection[tuple[str, str]], strangers: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Give the domains of which no member at all has a phone; ``phones``: who has one, (user, domain).
+
+    ``strangers`` are domains that no directory has: a phone at an address of the switch is none of theirs.
+    """
     members: dict[str, set[str]] = {}
     for group in groups:
         theirs = (member.address.number.lower() for member in group.members if not member.address.external)
         members.setdefault(group.domain, set()).update(theirs)
     for domain, numbers in members.items():
-        if numbers and not any(user in numbers and is_of_domain(where, domain) for user, where in phones):
-            elsewhere = sorted({where for user, where in phones if user in numbers})
-            yield _no_phones(domain, elsewhere)
+        places = {where for user, where in phones if user in numbers}
+        if numbers and not any(_is_there(where, domain, strangers) for where in places):
+            yield _no_phones(domain, sorted(places), members)
 
 
-def _no_phones(domain: str, elsewhere: Sequence[str]) -> Finding:
+def _is_there(where: str, domain: str, strangers: Collection[str]) -> bool:
+    return where == domain if domain in strangers else is_of_domain(where, domain)
+
+
+def _no_phones(domain: str, elsewhere: Sequence[str], known: Collection[str]) -> Finding:
     what, why = f"No member of {domain} has a phone that is registered", "Callers go to voicemail at once."
     if not elsewhere:
         mend = "Register the phones; `fs_cli -x 'show registrations'` lists those that are."
         return Finding(f"{what}.", why, mend)
+    theirs = elsewhere[0]
+    by_command = f"make the group in theirs: `fshunt group add PILOT --domain {theirs}`"
+    if theirs not in known:
+        by_command = f"give the domain that name: `fshunt domain rename {domain} {theirs}`"
     return Finding(
         f"{what} there; phones of these numbers are registered in {named(elsewhere)}.",
         why,
-        f"Register them in {domain}, or make the group in theirs: `fshunt group add PILOT --domain {elsewhere[0]}`.",
+        f"Register them in {domain}, or {by_command}.",
     )

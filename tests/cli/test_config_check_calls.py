@@ -145,6 +145,15 @@ def test_a_new_pilot_that_callers_cannot_reach_is_told_at_once(office, tmp_path,
     assert "`fshunt dialplan --table --out FILE --reload`" in missing.stderr
 
 
+def test_a_new_group_of_a_domain_that_the_directory_lacks_is_told_at_once(office, tmp_path, setting):
+    with simulated_switch(tmp_path, setting) as said:
+        office.env["FSHUNT_SWITCH"] = said
+        told = office.run("group", "add", "5001", "--domain", "wrong.test").stderr
+        assert "no domain" not in office.run("group", "add", "5002", "--domain", "pbx.test").stderr
+    assert "Warning: The directory has no domain wrong.test." in told
+    assert "`fshunt domain rename wrong.test NEW`" in told
+
+
 def test_without_a_switch_a_new_group_says_how_it_is_reached(office):
     assert "run `fshunt dialplan --out FILE`, then `fs_cli -x reloadxml`" in office.run("group", "add", "5001").stdout
 

@@ -82,7 +82,9 @@ def test_members_without_a_user_are_named_by_domain() -> None:
         ("1007", "other.test"),
         ("1007", DOMAIN),
         ("1008", DOMAIN),
-    ], "each once, and no external number"
+        ("other.test",),
+        (DOMAIN,),
+    ], "each once, no external number, and the domains of those who are missing"
     assert [each.what for each in found] == [
         "The directory has no user 1007 in other.test.",
         f"The directory has no users 1007, 1008 in {DOMAIN}.",
@@ -108,7 +110,22 @@ def test_members_without_a_user_are_named_by_domain() -> None:
     ids=["there", "at an address", "none", "others elsewhere", "elsewhere"],
 )
 def test_a_domain_of_which_no_member_has_a_phone(phones: set[tuple[str, str]], said: str | None) -> None:
-    found = list(phone_findings([group("5000", "1001", "1002"), group("5001")], phones))
+    groups = [group("5000", "1001", "1002"), group("5001")]
+    found = list(phone_findings(groups, phones))
     assert [each.what for each in found] == ([] if said is None else [said])
     if said is not None and "sip.test" in said:
-        assert "`fshunt group add PILOT --domain sip.test`" in found[0].mend
+        assert "`fshunt domain rename pbx.test sip.test`" in found[0].mend
+        both = [*groups, group("6000", "1009", domain="sip.test")]
+        assert "`fshunt group add PILOT --domain sip.test`" in next(phone_findings(both, phones)).mend
+
+
+def test_a_domain_that_the_directory_lacks_is_told_once_for_all_members() -> None:
+    """As where the host's address, which is the domain of FreeSWITCH's example configuration, has changed."""
+    old, new = "192.0.2.10", "198.51.100.7"
+    groups = [group("5000", "1001", "1002", domain=old)]
+    (one,) = member_findings(groups, Switches({"1001": MISSING, "1002": MISSING, old: MISSING}, FOUND))
+    assert one.what == f"The directory has no domain {old}."
+    assert f"`fshunt domain rename {old} NEW`" in one.mend
+    (other,) = phone_findings(groups, {("1001", new)}, {old})
+    assert f"`fshunt domain rename {old} {new}`" in other.mend
+    assert list(phone_findings(groups, {("1001", new)})) == [], "an address of the switch is of a domain that it knows"
