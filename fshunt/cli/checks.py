@@ -16,7 +16,7 @@ from fshunt.cli.checks_at_switches import (
     Check,
     SwitchChecks,
 )
-from fshunt.cli.running import health_at
+from fshunt.cli.running import health_at, other_database_at
 from fshunt.errors import DatabaseError, FshuntError
 from fshunt.hunting.group import Group
 from fshunt.hunting.loops import loop_warnings
@@ -41,7 +41,7 @@ def all_checks(app: App) -> list[Check]:
     found = [database]
     if database.ok:
         groups, check = check_groups(app)
-        found.append(check)
+        found += [check, *check_daemons_database(app)]
     found += [check_listen(app.settings), check_metrics(app.settings), *check_web(app.settings)]
     with SwitchLines() as lines:
         switches = SwitchChecks(app.settings, groups.groups, lines)
@@ -72,6 +72,13 @@ def check_database(settings: Settings) -> Check:
         return Check("database", False, status.sentence)
     why_not = why_not_writable(settings.database_url)
     return Check("database", why_not is None, why_not or status.sentence)
+
+
+def check_daemons_database(app: App) -> list[Check]:
+    """Whether the daemon of this host uses the same database; nothing where it does, or none answers."""
+    address = app.settings.http_listen
+    found = None if address is None else other_database_at(address, app.loaded, database_id(app.settings))
+    return [] if found is None else [Check("daemon's database", False, found.message)]
 
 
 def database_id(settings: Settings) -> str | None:

@@ -38,19 +38,26 @@ def on_another_database(loaded: LoadedSettings, state: ClusterHealth) -> Iterato
 
     Asked are the own `http_listen` and the addresses that the living daemons of this database have written.
     """
+    for address in sorted(_health_addresses(loaded.settings, state)):
+        if (found := other_database_at(address, loaded, state.database_id)) is not None:
+            yield found
+
+
+def other_database_at(address: Address, loaded: LoadedSettings, identity: str | None) -> Finding | None:
+    """Return the finding of the daemon that serves health at an address, if its database is not the one of this id."""
     from fshunt.services.cluster_health import other_database
 
+    health = health_at(address)
+    found = health and (health.get("database") or {}).get("id")
+    if not found or not identity or found == identity:
+        return None
     file = loaded.file or DEFAULT_FILE
     mend = (
         f"run `systemctl restart fshunt` on its host, once the `database_url` of its {file} is the one of this command"
     )
     if loaded.sources["database_url"] == "environment":
         mend = "run `unset FSHUNT_DATABASE_URL`, so that this command reads the settings file as the daemon does"
-    for address in sorted(_health_addresses(loaded.settings, state)):
-        health = health_at(address)
-        found = health and (health.get("database") or {}).get("id")
-        if found and state.database_id and found != state.database_id:
-            yield other_database(str(address), mend)
+    return other_database(str(address), mend)
 
 
 def _health_addresses(settings: Settings, state: ClusterHealth) -> set[Address]:

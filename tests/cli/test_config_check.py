@@ -219,3 +219,12 @@ def test_settings_with_which_the_web_pages_could_not_start_are_told(checked):
     ok, message = checks(checked, exit_code=1)["web pages"]
     assert not ok
     assert "`web_trusted_proxies`" in message
+
+
+def test_a_daemon_of_this_host_on_another_database_is_told(office, free_port, neighbour):
+    office.env["FSHUNT_HTTP_LISTEN"] = f"127.0.0.1:{free_port}"
+    neighbour(b'HTTP/1.1 200 OK\r\n\r\n{"takes_calls": true, "database": {"id": "0000000000000000"}}')
+    ok, message = checks(office, exit_code=1)["daemon's database"]
+    assert not ok
+    assert message.startswith(f"The daemon at 127.0.0.1:{free_port} uses another database than this command, so no ")
+    assert message.endswith("reads the settings file as the daemon does.")
