@@ -16,17 +16,26 @@ from fshunt.services.switch_checks import ANSWER_SECONDS
 
 AT_ONCE = "simultaneous"
 """The policy that rings all members at once."""
+SHIPPED_PHONES_PASSWORD = "1234"  # noqa: S105 (everybody knows it)
 
 
 def state_findings(name: str, line: CommandSender, groups: Sequence[Group], confirm_prompt: str) -> list[Finding]:
     """Ask one switch, named in the findings, for its state. Raises what the connection raises."""
-    status, version, folder, streams = line.send_all(
-        [api.status(), api.version(), api.sound_folder(), api.local_streams()], ANSWER_SECONDS
+    status, version, folder, streams, password = line.send_all(
+        [
+            api.status(),
+            api.version(),
+            api.sound_folder(),
+            api.local_streams(),
+            api.global_variable("default_password"),
+        ],
+        ANSWER_SECONDS,
     )
     sounds = _Sounds(line, folder.reply_text.strip(), stream_names(streams.reply_text))
     return [
         *_capacity(name, status.reply_text, groups),
         *_release(name, version.reply_text),
+        *_phones_password(name, password.reply_text),
         *_music(name, sounds, _music_of(groups)),
         *_prompt(name, sounds, confirm_prompt, groups),
     ]
@@ -69,6 +78,17 @@ def _release(name: str, said: str) -> Iterator[Finding]:
             f"Switch {name} is FreeSWITCH {release}, whose known faults are: {what}.",
             "Whoever reaches its SIP ports can use them.",
             f"Upgrade FreeSWITCH to {faults[-1].mended_in} or later.",
+            is_problem=False,
+        )
+
+
+def _phones_password(name: str, said: str) -> Iterator[Finding]:
+    if said.strip() == SHIPPED_PHONES_PASSWORD:
+        yield Finding(
+            f"Switch {name} has the public password of FreeSWITCH's example configuration for its phones "
+            f"(`default_password` is {SHIPPED_PHONES_PASSWORD}).",
+            "Everybody can call as one of its extensions, and the example dialplan keeps each caller waiting for 10 s.",
+            "Change it in vars.xml and in the phones, then run `fs_cli -x reloadxml`.",
             is_problem=False,
         )
 

@@ -113,3 +113,11 @@ def test_the_prompt_is_missed_only_where_somebody_confirms() -> None:
     (missing,) = state_findings("fs1", Line({}), [confirming], PROMPT)
     assert missing.what == f"Switch fs1 has no file /sounds/{PROMPT}, the prompt for members who confirm a call."
     assert not missing.is_problem
+
+
+def test_the_public_password_of_the_phones_is_told_with_the_wait_that_it_causes() -> None:
+    (found,) = state_findings("fs1", Line({"global_getvar default_password": "1234"}), [group()], PROMPT)
+    assert found.what.endswith("(`default_password` is 1234).")
+    assert "waiting for 10 s" in found.why
+    assert not found.is_problem, "calls go through all the same"
+    assert state_findings("fs1", Line({"global_getvar default_password": "Xk29"}), [group()], PROMPT) == []
