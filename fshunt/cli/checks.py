@@ -20,9 +20,11 @@ from fshunt.cli.running import health_at, other_database_at
 from fshunt.errors import DatabaseError, FshuntError
 from fshunt.hunting.group import Group
 from fshunt.hunting.loops import loop_warnings
+from fshunt.process import run_as
 from fshunt.process.peers import Peers
+from fshunt.process.run_as import User
 from fshunt.services.cluster_health import count
-from fshunt.settings import Address, Settings
+from fshunt.settings import DEFAULT_FILE, Address, Settings
 
 
 class AllGroups(NamedTuple):
@@ -38,7 +40,7 @@ def all_checks(app: App) -> list[Check]:
 
     app.become_owner()  # what the daemon may not read, this program may not either
     database, groups = check_database(app.settings), AllGroups()
-    found = [database]
+    found = [database, *check_owner(app.settings, _user_of_the_daemon(app))]
     if database.ok:
         groups, check = check_groups(app)
         found += [check, *check_daemons_database(app)]
@@ -79,6 +81,34 @@ def check_daemons_database(app: App) -> list[Check]:
     address = app.settings.http_listen
     found = None if address is None else other_database_at(address, app.loaded, database_id(app.settings))
     return [] if found is None else [Check("daemon's database", False, found.message)]
+
+
+def _user_of_the_daemon(app: App) -> User | None:
+    """The user whom the units run the daemon as, where root asks for the installation of this host."""
+    if not run_as.is_root() or app.loaded.file != DEFAULT_FILE:
+        return None
+    try:
+        return run_as.named(run_as.USUAL_NAME)
+    except FshuntError:
+        return None
+
+
+def check_owner(settings: Settings, user: User | None) -> list[Check]:
+    """Whether a file of the database belongs to another user than the daemon's: root can use it all the same."""
+    from fshunt.services.setup_look import not_owned
+
+    files = [] if user is None else not_owned(settings.database_url, user.uid)
+    if user is None or not files:
+        return []
+    names = " ".join(map(str, files))
+    return [
+        Check(
+            "database's owner",
+            False,
+            f"{names} {'belong' if len(files) > 1 else 'belongs'} to another user than {user.name}, as whom the daemon "
+            f"runs. It cannot use the database. Run `chown {user.name}:{user.name} {names}`.",
+        )
+    ]
 
 
 def database_id(settings: Settings) -> str | None:

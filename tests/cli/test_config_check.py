@@ -1,3 +1,4 @@
+import os
 import socket
 import threading
 from contextlib import contextmanager
@@ -5,6 +6,8 @@ from contextlib import contextmanager
 import pytest
 
 from fshunt.cli import checks as checks_module
+from fshunt.process.run_as import User
+from fshunt.settings import Settings
 
 from .conftest import content_of
 
@@ -228,3 +231,15 @@ def test_a_daemon_of_this_host_on_another_database_is_told(office, free_port, ne
     assert not ok
     assert message.startswith(f"The daemon at 127.0.0.1:{free_port} uses another database than this command, so no ")
     assert message.endswith("reads the settings file as the daemon does.")
+
+
+def test_a_file_that_the_daemons_user_does_not_own_is_told(tmp_path):
+    file = tmp_path / "fshunt.db"
+    file.touch()
+    settings, mine = Settings(database_url=f"sqlite:///{file}"), os.getuid()
+    (found,) = checks_module.check_owner(settings, User("fshunt", mine + 1, 0))
+    assert not found.ok
+    assert found.message.startswith(f"{file} belongs to another user than fshunt, as whom the daemon runs.")
+    assert found.message.endswith(f"Run `chown fshunt:fshunt {file}`.")
+    assert checks_module.check_owner(settings, User("fshunt", mine, 0)) == []
+    assert checks_module.check_owner(settings, None) == []
