@@ -49,7 +49,12 @@ def plan(facts: Facts, wishes: Wishes) -> dict[str, Step]:
 
 def _user(facts: Facts) -> Step:
     name, host = "user", facts.host
-    if not host.is_usual or not host.is_root:
+    if host.is_usual and not host.is_root:
+        return problem(
+            name,
+            f"{host.user} may not change the settings and FreeSWITCH's files: run it as root, by `sudo fshunt setup`.",
+        )
+    if not host.is_usual:
         return done(name, f"The files belong to {host.user}, who runs this command.")
     if host.has_user:
         return done(name, f"There is a user {USER}.")

@@ -259,7 +259,14 @@ def test_the_user_is_made_only_for_the_installation_of_the_host():
     assert isinstance(run, Run)
     assert run.words[0] == "useradd"
     assert step("user", replace(facts, host=replace(missing, is_usual=False))).state is State.DONE
-    assert step("user", replace(facts, host=replace(missing, is_root=False))).state is State.DONE
+
+
+def test_who_is_not_root_is_told_so_at_once():
+    facts = all_done()
+    facts = replace(facts, host=replace(facts.host, is_root=False, user="alice"))
+    assert problem("user", facts).startswith("alice may not change the settings and FreeSWITCH's files: run it as root")
+    elsewhere = replace(facts, host=replace(facts.host, is_usual=False))
+    assert step("user", elsewhere).state is State.DONE, "the files belong to alice"
 
 
 def test_files_that_the_daemon_could_not_use_are_given_to_it():
