@@ -19,7 +19,7 @@ FOCUSED = """() => {
   if (at === document.body || at === document.documentElement) return null;
   const all = [...document.querySelectorAll("*")];
   const shown = at.matches(".whole-rows a") ? getComputedStyle(at, "::after") : getComputedStyle(at);
-  const box = at.getBoundingClientRect();
+  const box = at.getClientRects()[0] ?? at.getBoundingClientRect();  // a link that goes on in the next line has two
   const top = document.elementFromPoint(box.x + box.width / 2, box.y + Math.min(box.height / 2, 20));
   return {
     order: all.indexOf(at), tabIndex: at.tabIndex, outline: parseFloat(shown.outlineWidth),
