@@ -22,6 +22,9 @@ NOT_HERE = {"systemctl", "install", "chown", "fs_cli"}
 """Programs of the page that need root or a system. Nothing runs here that they would stop."""
 
 
+pytestmark = pytest.mark.faults
+
+
 def section(kind: str, restoring: bool) -> list[Shown]:
     """The commands of one database: those that back it up, or those that restore it."""
     text = (DOCS / "backup.md").read_text()
