@@ -34,7 +34,7 @@ def test_one_phone_that_registered_twice_is_rung_once(light_rig: Rig) -> None:
 def test_a_member_whose_extension_begins_with_a_plus_is_a_member_like_any_other(watched_rig: Rig) -> None:
     watched_rig.group("5000", "+1001", voicemail="+1001")
     (phone,) = watched_rig.phones("+1001", behaviour=TALKS)
-    watched_rig.phones("1001", behaviour=TALKS)
+    watched_rig.phones("1001", behaviour=answers(0.02))  # that call goes on until we end it
     assert rang(watched_rig.call()) == [("+1001", "answered")]
     assert len(phone.rings) == 1
     made = watched_rig.switch.call_from(phone, "1001")
