@@ -15,7 +15,7 @@ from fshunt.cli.dialplan import write_whole
 from fshunt.errors import FshuntError, UsageError
 
 
-@click.command("files", cls=NounCommand, example="fshunt files --to /root/fshunt-files")
+@click.command("files", cls=NounCommand, example="fshunt files --to /var/tmp/fshunt-files")
 @click.option(
     "--to",
     type=click.Path(file_okay=False, path_type=Path),

@@ -80,7 +80,7 @@ def _add_call(url: str) -> None:
 
 def inside(folder: Path, word: str) -> str:
     """A path of the pages as a path in the folder, so that nothing of this machine is touched."""
-    if not word.startswith(("/etc/", "/var/", "/root/", "/tmp/")):
+    if not word.startswith(("/etc/", "/var/", "/tmp/")):
         return word
     path = Path(f"{folder}{word}")
     path.parent.mkdir(parents=True, exist_ok=True)
