@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -239,16 +239,7 @@ class Claims:
             may_be_queued=group.when_busy is WhenBusy.QUEUE,
         )
         stored = self._database.run(look_and_claim, write=True, deadline=deadline)
-        not_here = {member.id for member in wanted} - {member.id for member in here}
-        shared = {member.id for member in here} if group.call_waiting else set()
-        return {
-            member_id: replace(
-                status,
-                claimed=status.claimed or member_id in not_here,
-                acquired=status.acquired or (member_id in shared and status.may_ring),
-            )
-            for member_id, status in stored.items()
-        }
+        return _with_this_daemons(stored, here, wanted, shared=group.call_waiting)
 
     def _released(self, keys: Iterable[MemberKey], hunt_id: str) -> None:
         for key in keys:
@@ -272,3 +263,21 @@ class Claims:
 
 def _key(group: Group, member: Member) -> MemberKey:
     return group.domain, member.extension
+
+
+def _with_this_daemons(
+    stored: Mapping[int, MemberStatus], here: Collection[Member], wanted: Collection[Member], *, shared: bool
+) -> dict[int, MemberStatus]:
+    """What the database says of members, with what only this daemon knows: those ``wanted`` and not ``here`` are
+    claimed by other hunts of it. ``shared``: a claim is no hindrance (call waiting).
+    """
+    not_here = {member.id for member in wanted} - {member.id for member in here}
+    may_share = {member.id for member in here} if shared else set()
+    return {
+        member_id: replace(
+            status,
+            claimed=status.claimed or member_id in not_here,
+            acquired=status.acquired or (member_id in may_share and status.may_ring),
+        )
+        for member_id, status in stored.items()
+    }
