@@ -10,10 +10,10 @@ from functools import partial
 from typing import NamedTuple
 
 from fshunt.cli.app import App
+from fshunt.cli.check_result import Check, failed, passed
 from fshunt.cli.checks_at_switches import (
     GREETING,
     GREETING_SECONDS,
-    Check,
     SwitchChecks,
 )
 from fshunt.cli.running import health_at, other_database_at
@@ -57,7 +57,7 @@ def check_web(settings: Settings) -> list[Check]:
     try:
         settings.check_web()
     except FshuntError as error:
-        return [Check("web pages", False, str(error))]
+        return [failed("web pages", str(error))]
     return []
 
 
@@ -69,18 +69,18 @@ def check_database(settings: Settings) -> Check:
     try:
         status = migrate.check(settings.database_url)
     except DatabaseError as error:
-        return Check("database", False, str(error))
+        return failed("database", str(error))
     if not status.ok:
-        return Check("database", False, status.sentence)
+        return failed("database", status.sentence)
     why_not = why_not_writable(settings.database_url)
-    return Check("database", why_not is None, why_not or status.sentence)
+    return passed("database", status.sentence) if why_not is None else failed("database", why_not)
 
 
 def check_daemons_database(app: App) -> list[Check]:
     """Whether the daemon of this host uses the same database; nothing where it does, or none answers."""
     address = app.settings.http_listen
     found = None if address is None else other_database_at(address, app.loaded, database_id(app.settings))
-    return [] if found is None else [Check("daemon's database", False, found.message)]
+    return [] if found is None else [failed("daemon's database", found.message)]
 
 
 def _user_of_the_daemon(app: App) -> User | None:
@@ -102,9 +102,8 @@ def check_owner(settings: Settings, user: User | None) -> list[Check]:
         return []
     names = " ".join(map(str, files))
     return [
-        Check(
+        failed(
             "database's owner",
-            False,
             f"{names} {'belong' if len(files) > 1 else 'belongs'} to another user than {user.name}, as whom the daemon "
             f"runs. It cannot use the database. Run `chown {user.name}:{user.name} {names}`.",
         )
@@ -128,14 +127,14 @@ def check_groups(app: App) -> tuple[AllGroups, Check]:
     try:
         domains, found = _read_all(app)
     except FshuntError as error:
-        return AllGroups(), Check("groups", False, str(error))
+        return AllGroups(), failed("groups", str(error))
     now, by_pilot = datetime.now(UTC), {(group.domain, group.pilot): group for group in found}
     doubtful = []
     for group in found:
         loops = loop_warnings(group, partial(_in_domain, by_pilot, group.domain))
         doubtful += [*group.warnings(), *loops, *hours.warnings_of(group, now)]
-    words = [f"{count(len(found), 'group')} in {count(len(domains), 'domain')}.", *doubtful]
-    return AllGroups(tuple(found), read=True), Check("groups", True, " ".join(words))
+    fine = f"{count(len(found), 'group')} in {count(len(domains), 'domain')}."
+    return AllGroups(tuple(found), read=True), Check("groups", fine, notes=tuple(doubtful))
 
 
 def _read_all(app: App) -> tuple[list[str], list[Group]]:
@@ -158,30 +157,29 @@ def check_listen(settings: Settings) -> Check:
         _try_to_listen(settings.listen)
     except OSError as error:
         return _why_not(settings, error)
-    return Check("listen", True, f"{settings.listen} is free.")
+    return passed("listen", f"{settings.listen} is free.")
 
 
 def check_metrics(settings: Settings) -> Check:
     """Whether the address of the metrics is free, or in use by whatever may be a running fshunt; see `check_listen`."""
     metrics = settings.http_listen
     if metrics is None:
-        return Check("metrics", True, "Metrics and health are off (`http_listen`).")
+        return passed("metrics", "Metrics and health are off (`http_listen`).")
     try:
         _try_to_listen(metrics)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             return _who_serves_metrics(metrics)
-        return Check("metrics", False, f"cannot listen on {metrics}, see `http_listen`: {error.strerror}.")
-    return Check("metrics", True, f"{metrics} is free.")
+        return failed("metrics", f"cannot listen on {metrics}, see `http_listen`: {error.strerror}.")
+    return passed("metrics", f"{metrics} is free.")
 
 
 def _who_serves_metrics(metrics: Address) -> Check:
     """Whether it is a running fshunt: its health page shows that."""
     if health_at(metrics) is not None:
-        return Check("metrics", True, f"A running fshunt listens on {metrics}.")
-    return Check(
+        return passed("metrics", f"A running fshunt listens on {metrics}.")
+    return failed(
         "metrics",
-        False,
         f"{metrics} is in use by another program: the daemon would run without metrics; see `http_listen`.",
     )
 
@@ -200,12 +198,10 @@ def _why_not(settings: Settings, error: OSError) -> Check:
     if error.errno == errno.EADDRINUSE:
         return _who_listens(settings)
     if error.errno == errno.EADDRNOTAVAIL:
-        return Check("listen", False, f"This host has no address {listen.host}: set `listen` to one of its addresses.")
+        return failed("listen", f"This host has no address {listen.host}: set `listen` to one of its addresses.")
     if error.errno == errno.EACCES:
-        return Check(
-            "listen", False, f"No permission to listen on port {listen.port}: set `listen` to a port above 1023."
-        )
-    return Check("listen", False, f"cannot listen on {listen}: {error.strerror}.")
+        return failed("listen", f"No permission to listen on port {listen.port}: set `listen` to a port above 1023.")
+    return failed("listen", f"cannot listen on {listen}: {error.strerror}.")
 
 
 def _who_listens(settings: Settings) -> Check:
@@ -215,23 +211,21 @@ def _who_listens(settings: Settings) -> Check:
             ours = connection.getsockname()[0]
             greeted = connection.recv(len(GREETING)) == GREETING
     except TimeoutError:
-        return Check(
+        return failed(
             "listen",
-            False,
             f"{settings.listen} accepts connections and sends nothing: if it belongs to fshunt.socket, see "
             "`systemctl status fshunt`; otherwise stop the program that uses it, or set `listen` to another port.",
         )
     except OSError:
         ours, greeted = None, False
     if greeted:
-        return Check("listen", True, f"A running fshunt listens on {settings.listen}.")
+        return passed("listen", f"A running fshunt listens on {settings.listen}.")
     # Without allowed peers the daemon listens on loopback only, which is always allowed.
     if ours is not None and ours not in Peers(settings.allowed_peers):
-        return Check(
-            "listen",
-            True,
-            f"{settings.listen} is in use; cannot tell by which program, because {ours} is not in `allowed_peers`.",
+        sentence = (
+            f"{settings.listen} is in use; cannot tell by which program, because {ours} is not in `allowed_peers`."
         )
-    return Check(
-        "listen", False, f"{settings.listen} is in use by another program: stop it, or set `listen` to another port."
+        return Check("listen", notes=(sentence,))
+    return failed(
+        "listen", f"{settings.listen} is in use by another program: stop it, or set `listen` to another port."
     )

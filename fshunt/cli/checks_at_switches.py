@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
 
+from fshunt.cli.check_result import Check, failed, not_checked, passed
 from fshunt.errors import FshuntError
 from fshunt.hunting.group import Group
+from fshunt.services import first_calls
+from fshunt.services.destination_checks import ask_for, places_of
+from fshunt.services.findings import Finding
+from fshunt.services.pilot_findings import pilots_at
+from fshunt.services.switch_checks import NOT_CONFIGURED, Checked, Question, dial_strings, on_all
+from fshunt.services.switch_lines import SwitchLines
 from fshunt.settings import Settings, WatchedSwitch
-
-if TYPE_CHECKING:
-    from fshunt.services.findings import Finding
-    from fshunt.services.switch_checks import Checked, Question
-    from fshunt.services.switch_lines import SwitchLines
 
 GREETING = b"connect"
 """The first command of a daemon to FreeSWITCH, and so to any client that connects."""
@@ -22,17 +24,9 @@ GREETING_SECONDS = 2.0
 
 
 MEND = (
-    "Callers who are sent there are answered and then cut: `fshunt group set PILOT --voicemail BOX` names another box, "
-    "`fshunt domain rename OLD NEW` another domain."
+    "Callers who are sent there are answered and then cut: name another one by `fshunt group set PILOT --voicemail "
+    "BOX`."
 )
-
-
-class Check(NamedTuple):
-    """One check and its result."""
-
-    name: str
-    ok: bool
-    message: str
 
 
 class SwitchChecks:
@@ -44,35 +38,40 @@ class SwitchChecks:
     def all(self) -> list[Check]:
         """Check everything that groups need of the switches."""
         switches = [self.switch(each) for each in self._settings.switch]
-        if switches and not any(each.ok for each in switches):  # the reason stands beside each of them
-            return [*switches, Check("destinations", True, "Not checked: no switch answers.")]
-        return [*switches, self.destinations(), *self.directory(), *self.first_calls()]
+        if not switches:
+            return [not_checked("destinations", NOT_CONFIGURED)]
+        if not any(each.ok for each in switches):  # the reason stands beside each of them
+            return [*switches, not_checked("destinations", "no switch answers")]
+        domains = list(dict.fromkeys(group.domain for group in self._groups))
+        missing = first_calls.domain_findings(domains, self._ask)
+        theirs = [group for group in self._groups if group.domain not in missing]
+        return [
+            *switches,
+            *([_of_findings("domains", list(missing.values()))] if missing else []),
+            self.destinations(theirs),
+            *self.directory(),
+            *(self.first_calls(theirs) if self._groups else []),
+        ]
 
     def switch(self, switch: WatchedSwitch) -> Check:
         """Whether a switch accepts the connection."""
         name = f"switch {switch.name}"
         try:
             with self._lines.line(switch):
-                return Check(name, True, "It accepts the connection.")
+                return passed(name, "It accepts the connection.")
         except FshuntError as error:
-            return Check(name, False, str(error))
+            return failed(name, str(error))
 
-    def destinations(self) -> Check:
-        """Whether the domains, voicemail boxes and numbers that callers of all groups are sent to exist."""
-        from fshunt.services.destination_checks import ask_for, places_of
-        from fshunt.services.switch_checks import NOT_CONFIGURED
-
-        if not self._settings.switch:
-            return Check("destinations", True, f"Not checked: {NOT_CONFIGURED}.")
-        findings = ask_for(places_of(self._groups, self._settings), self._ask)
-        mend = [MEND] if findings.missing else []
-        words = [*findings.missing, *mend, *findings.warnings] or ["All domains, boxes and numbers are found."]
-        return Check("destinations", not findings.missing, " ".join(words))
+    def destinations(self, groups: Sequence[Group]) -> Check:
+        """Whether the voicemail boxes and numbers exist that callers of these groups are sent to."""
+        findings = ask_for(places_of(groups, self._settings), self._ask)
+        others = "" if len(groups) == len(self._groups) else "of the other domains "
+        fine = "" if findings.warnings else f"All boxes and numbers {others}are found."
+        problems = tuple(f"{each} {MEND}" for each in findings.missing)
+        return Check("destinations", fine, problems, findings.warnings)
 
     def directory(self) -> list[Check]:
         """What the directories say of the members, as far as hunts do not follow it; nothing if they do."""
-        from fshunt.services.switch_checks import dial_strings
-
         users = dict.fromkeys(
             (member.address.number, group.domain)
             for group in self._groups
@@ -85,27 +84,25 @@ class SwitchChecks:
                 found += dial_strings(switch, users, self._lines.line)
             except FshuntError as error:
                 found.append(f"Not checked at switch {switch.name}: {error}")
-        return [Check("directory", True, " ".join(found))] if found else []
+        return [Check("directory", notes=tuple(found))] if found else []
 
-    def first_calls(self) -> list[Check]:
-        """Whether calls to the pilots reach fshunt and ring phones; nothing where there is nothing to ask."""
-        from fshunt.services import first_calls
-
-        settings, groups = self._settings, self._groups
-        if not settings.switch or not groups:
-            return []
-        pilots = first_calls.pilot_findings(groups, settings, self._ask)
-        found, not_asked = first_calls.switch_findings(groups, settings, self._lines.line)
+    def first_calls(self, groups: Sequence[Group]) -> list[Check]:
+        """Whether calls to all pilots reach fshunt, and those to ``groups`` ring phones."""
+        settings = self._settings
+        others = "" if len(groups) == len(self._groups) else " other"
+        pilots = pilots_at(settings.switch, self._groups, settings, self._lines.line)
+        found, not_asked = first_calls.switch_findings(self._groups, settings, self._lines.line)
+        phones = _of_findings("phones", found, "" if not_asked else "There are phones in each domain.")
         return [
             _of_findings("pilots", pilots.findings, "The loaded dialplan gives the callers of all pilots to fshunt."),
             *check_controllers(settings, pilots.controllers),
-            _of_findings("members", first_calls.member_findings(groups, self._ask), "The directory has all members."),
-            _of_findings("phones", found, " ".join(not_asked) or "There are phones in each domain."),
+            _of_findings(
+                "members", first_calls.member_findings(groups, self._ask), f"The directory has all{others} members."
+            ),
+            replace(phones, notes=(*not_asked, *phones.notes)),
         ]
 
     def _ask(self, questions: Sequence[Question]) -> list[Checked]:
-        from fshunt.services.switch_checks import on_all
-
         return on_all(self._settings.switch, questions, self._lines.line)
 
 
@@ -116,22 +113,21 @@ def check_controllers(settings: Settings, controllers: Sequence[str]) -> list[Ch
     found = {each: _greets(each) for each in controllers}
     if not any(found.values()):
         return [
-            Check(
+            failed(
                 "controllers",
-                False,
                 f"FreeSWITCH takes callers to {' and '.join(found)}, where no fshunt answers. They go to the "
                 "fallback's voicemail. Start the daemon by `systemctl start fshunt`; if its addresses (`controllers`) "
                 "are others, write the dialplan anew by `fshunt dialplan --out FILE --reload`.",
             )
         ]
-    return [
-        Check("controllers", True, f"FreeSWITCH finds fshunt at {', '.join(each for each in found if found[each])}.")
-    ]
+    return [passed("controllers", f"FreeSWITCH finds fshunt at {', '.join(each for each in found if found[each])}.")]
 
 
-def _of_findings(name: str, findings: Sequence[Finding], otherwise: str) -> Check:
-    ok = not any(each.is_problem for each in findings)
-    return Check(name, ok, " ".join(map(str, findings)) or otherwise)
+def _of_findings(name: str, findings: Sequence[Finding], otherwise: str = "") -> Check:
+    """``otherwise`` is told where all is known, and in order."""
+    problems = tuple(str(each) for each in findings if each.is_problem)
+    notes = tuple(str(each) for each in findings if not each.is_problem)
+    return Check(name, otherwise, problems, notes)
 
 
 def _is_here(host: str) -> bool:

@@ -9,12 +9,11 @@ import click
 from fshunt.cli import late, output
 from fshunt.cli.app import App
 from fshunt.cli.base import NounGroup, pass_app
+from fshunt.cli.check_result import print_checks, print_count
 from fshunt.settings import DEFAULT_FILE, ROWS, LoadedSettings
 
 if TYPE_CHECKING:
-    from fshunt.cli.checks_at_switches import Check
-
-MARKS = {True: "OK", False: "PROBLEM"}
+    from fshunt.cli.check_result import Check
 
 
 @click.group("config", cls=NounGroup, example="fshunt config check")
@@ -23,20 +22,21 @@ def config() -> None:
 
 
 @config.command("check", example="fshunt config check --config /etc/fshunt/fshunt.toml")
+@click.option("--settings", "all_settings", is_flag=True, help="List all settings, not only those that were set.")
 @pass_app
-def check(app: App) -> int:
-    """Show the settings and check if the daemon can run with them.
+def check(app: App, all_settings: bool) -> int:
+    """Check the settings, and if the daemon can run with them.
 
-    Each setting is listed with its source: default, file or environment. The database password is hidden. Each
-    [[switch]] is tried: its password file, whether it accepts the connection, and whether a call to each pilot would
-    reach fshunt and ring phones. What is wrong is told with the command that mends it. The exit code is 1 if there is a
-    problem.
+    Problems come first, each with the command that mends it; the last line counts them. Each [[switch]] is tried: its
+    password file, whether it accepts the connection, and whether a call to each pilot would reach fshunt and ring
+    phones. Settings are listed with their source: file or environment, and default with --settings. The database
+    password is hidden. The exit code is 1 if there is a problem.
     """
     loaded = app.loaded
     checks = late.checks.all_checks(app)
     for warning in loaded.warnings():
         app.warn(warning)
-    app.show("config", lambda: _json(loaded, checks), lambda: _print(loaded, checks))
+    app.show("config", lambda: _json(loaded, checks), lambda: _print(loaded, checks, all_settings))
     return 0 if all(each.ok for each in checks) else 1
 
 
@@ -50,24 +50,26 @@ def _json(loaded: LoadedSettings, checks: list[Check]) -> dict[str, Any]:
         "settings": [
             {"name": name, "value": value, "source": loaded.sources[name]} for name, value in _values(loaded).items()
         ],
-        "checks": [each._asdict() for each in checks],
+        "checks": [each.json() for each in checks],
+        "problems": sum(len(each.problems) for each in checks),
         "ok": all(each.ok for each in checks),
     }
 
 
-def _print(loaded: LoadedSettings, checks: list[Check]) -> None:
-    output.say(f"Settings file: {loaded.file or f'none ({DEFAULT_FILE} does not exist)'}")
-    output.say()
-    rows = [(name, _shown(value), loaded.sources[name]) for name, value in _values(loaded).items()]
-    output.table(("setting", "value", "from"), rows)
-    output.say()
+def _print(loaded: LoadedSettings, checks: list[Check], all_settings: bool) -> None:
     print_checks(checks)
-
-
-def print_checks(checks: list[Check]) -> None:
-    """Print a line for each check."""
-    for each in checks:
-        output.say(f"{MARKS[each.ok]:7}  {each.name}: {each.message}", fg="green" if each.ok else "red")
+    output.say()
+    output.say(f"Settings file: {loaded.file or f'none ({DEFAULT_FILE} does not exist)'}")
+    rows = [
+        (name, _shown(value), loaded.sources[name])
+        for name, value in _values(loaded).items()
+        if all_settings or loaded.sources[name] != "default"
+    ]
+    if rows:
+        output.say()
+        output.table(("setting", "value", "from"), rows)
+    output.say()
+    print_count(checks)
 
 
 def _shown(value: object) -> str:

@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from fshunt.services.audit import Change
-    from fshunt.services.first_calls import PilotFindings
     from fshunt.services.groups import GroupDetails
-    from fshunt.services.switch_checks import Ask
+    from fshunt.services.pilot_findings import PilotFindings
     from fshunt.services.switch_lines import SwitchLines
 
 NO_GROUPS = "No groups yet: `fshunt group add PILOT --domain D` adds the first."
@@ -77,21 +76,21 @@ def _warn_of_dialplan(app: App, changed: Group) -> None:
         ask = partial(late.switch_checks.on_all, app.settings.switch, connect=lines.line)
         for missing in late.first_calls.domain_findings([changed.domain], ask).values():
             app.warn(str(missing))
-        found = late.first_calls.pilot_findings([changed], app.settings, ask)
+        found = late.pilot_findings.pilots_at(app.settings.switch, [changed], app.settings, lines.line)
         if found.by_table:  # a daemon would add it within seconds; it is reachable when this command ends
-            found = _added_to_tables(app, changed, lines, ask)
+            found = _added_to_tables(app, changed, lines)
         for finding in found.findings:
             app.warn(str(finding))
 
 
-def _added_to_tables(app: App, changed: Group, lines: SwitchLines, ask: Ask) -> PilotFindings:
+def _added_to_tables(app: App, changed: Group, lines: SwitchLines) -> PilotFindings:
     with app.store.reading() as session:
         owner, rows = late.pilot_tables.owner_of(session), late.pilot_tables.rows_now(session, app.settings)
     try:
         late.pilot_tables.write_all(app.settings.switch, owner, rows, lines.line)
     except FshuntError as error:
         app.warn(f"The table of pilots was not written: {error}")
-    return late.first_calls.pilot_findings([changed], app.settings, ask)
+    return late.pilot_findings.pilots_at(app.settings.switch, [changed], app.settings, lines.line)
 
 
 def _say_how_it_is_reached(app: App, pilot: str) -> None:

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -61,6 +62,20 @@ def say_lines(text: str) -> None:
     """Print lines; the line feeds between them are ours."""
     for line in text.split("\n"):
         say(line)
+
+
+def say_wrapped(text: str, indent: int, **style: Any) -> None:
+    """Print a sentence; on a terminal parted between words, with further lines indented."""
+    for line in wrapped(text, indent):
+        say(line, **style)
+
+
+def wrapped(text: str, indent: int) -> list[str]:
+    """Return the lines of a sentence as they fit on a terminal; elsewhere it is one line."""
+    if not sys.stdout.isatty():
+        return [text]
+    width, after = shutil.get_terminal_size().columns, " " * indent
+    return textwrap.wrap(visible(text), width, subsequent_indent=after, break_long_words=False, break_on_hyphens=False)
 
 
 def warn(text: str) -> None:

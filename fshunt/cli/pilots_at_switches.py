@@ -11,6 +11,7 @@ from fshunt.hunting.group import Group
 from fshunt.services import first_calls
 from fshunt.services.cluster_state import ClusterHealth, Code, Finding
 from fshunt.services.groups import list_groups
+from fshunt.services.pilot_findings import pilots_at
 from fshunt.services.switch_checks import on_all
 from fshunt.services.switch_lines import SwitchLines
 
@@ -30,8 +31,13 @@ def not_reached(app: App, state: ClusterHealth) -> Iterator[Finding]:
         return
     with SwitchLines() as lines:
         ask = partial(on_all, switches, connect=lines.line)
-        for each in first_calls.pilot_findings(_all_groups(app), app.settings, ask).findings:
-            yield Finding(Code.PILOT_NOT_REACHED, str(each))
+        groups = _all_groups(app)
+        domains = list(dict.fromkeys(group.domain for group in groups))
+        for domain, each in first_calls.domain_findings(domains, ask).items():
+            yield Finding(Code.DOMAIN_NOT_FOUND, str(each), domain=domain)
+        for each in pilots_at(switches, groups, app.settings, lines.line).findings:
+            if each.is_problem:
+                yield Finding(Code.PILOT_NOT_REACHED, str(each))
 
 
 def _all_groups(app: App) -> list[Group]:

@@ -10,13 +10,13 @@ import click
 from fshunt.cli import late, output, params
 from fshunt.cli.app import App
 from fshunt.cli.base import NounCommand, pass_app
-from fshunt.cli.config import print_checks
+from fshunt.cli.check_result import print_checks
 from fshunt.cli.confirm import at_terminal, yes_option
 from fshunt.errors import UsageError
 from fshunt.settings import SettingsError
 
 if TYPE_CHECKING:
-    from fshunt.cli.checks_at_switches import Check
+    from fshunt.cli.check_result import Check
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -88,7 +88,7 @@ def _checks(app: App) -> list[Check]:
 
 
 def _json(done: dict[str, Any], checks: list[Check], ok: bool) -> dict[str, Any]:
-    return {**done, "checks": [each._asdict() for each in checks], "ok": ok}
+    return {**done, "checks": [each.json() for each in checks], "ok": ok}
 
 
 def _print(runner: Any, checks: list[Check]) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -32,7 +29,8 @@ if TYPE_CHECKING:
 CALL = "test-call"
 
 
-INDENT = " " * 9
+INDENT_WIDTH = 9
+INDENT = " " * INDENT_WIDTH
 
 
 class Outcome(StrEnum):
@@ -133,7 +131,7 @@ class Runner:
             self._say(f"{INDENT}{note}")
 
     def _say(self, text: str, **style: Any) -> None:
-        for line in lines_of(text):
+        for line in output.wrapped(text, INDENT_WIDTH):
             self.say(line, **style)
 
     def _print_facts(self, facts: Facts) -> None:
@@ -189,14 +187,6 @@ def _phones(facts: Facts) -> str:
     return f"{', '.join(shown[:8])}{more}"
 
 
-def lines_of(text: str) -> list[str]:
-    """A line as it fits on a terminal, parted between words; elsewhere as it is."""
-    if not sys.stdout.isatty():
-        return [text]
-    width = shutil.get_terminal_size().columns
-    return textwrap.wrap(text, width, subsequent_indent=INDENT, break_long_words=False, break_on_hyphens=False)
-
-
 def asker(yes: bool, test_call: bool) -> Callable[[str, Step], bool]:
     """Return what answers for the administrator, or asks: phones ring only if that is allowed by a word of its own."""
 
@@ -205,8 +195,7 @@ def asker(yes: bool, test_call: bool) -> Callable[[str, Step], bool]:
             return True
         if not at_terminal():
             return False
-        for line in lines_of(f"ASKS     {step.name}: {question}"):
-            output.say(line)
+        output.say_wrapped(f"ASKS     {step.name}: {question}", INDENT_WIDTH)
         return click.confirm(f"{INDENT}Do it?", default=step.name != CALL, err=True)
 
     return ask

@@ -10,6 +10,9 @@ from fshunt.services.cluster_health import ClusterHealth, DaemonNow, WebProcessN
 MAX_QUEUED, MAX_ERRORS = 8, 5
 """Rows of these tables, so that all of it stays on one screen; --json has all."""
 
+MARK_WIDTH = 9
+"""Characters of the word before a sentence."""
+
 MAX_ERROR_CHARS = 160
 """Of an error's line; the log has all of it."""
 
@@ -37,11 +40,11 @@ def print_status(state: ClusterHealth) -> None:
 
 def _print_verdict(state: ClusterHealth) -> None:
     for problem in state.problems:
-        output.say(f"PROBLEM  {problem.message}", fg="red", bold=True)
+        output.say_wrapped(f"PROBLEM  {problem.message}", MARK_WIDTH, fg="red", bold=True)
     if not state.problems:
-        output.say(f"OK       {in_order(state)}", fg="green")
+        output.say_wrapped(f"OK       {in_order(state)}", MARK_WIDTH, fg="green")
     for note in state.notes:
-        output.say(f"NOTE     {note.message}", fg="yellow")
+        output.say_wrapped(f"NOTE     {note.message}", MARK_WIDTH, fg="yellow")
 
 
 def in_order(state: ClusterHealth) -> str:

@@ -34,6 +34,7 @@ class Code(StrEnum):
     SERVICE_NOT_RUNNING = "service-not-running"
     SWITCH_NOT_WATCHED = "switch-not-watched"
     SWITCH_SILENT = "switch-silent"
+    DOMAIN_NOT_FOUND = "domain-not-found"
     PILOT_NOT_REACHED = "pilot-not-reached"
     PILOT_TABLE_NOT_KEPT = "pilot-table-not-kept"
     IMPLAUSIBLE_CALL = "implausible-call"

@@ -1,12 +1,11 @@
-"""Whether calls to the pilots would reach fshunt, and ring phones, as the switches are now (design, section 5).
+"""Whether calls to the groups would ring phones, as the directories of the switches are now (design, section 5).
 
 Each finding says what is so, why it matters, and what mends it: else the first caller would find it out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from fshunt.errors import FshuntError
@@ -15,102 +14,40 @@ from fshunt.freeswitch.dialplan_lookup import Answer
 from fshunt.freeswitch.phones import registration_lists
 from fshunt.freeswitch.registrations import registered
 from fshunt.hunting.group import Group
-from fshunt.services.destination_checks import DEFAULT_CONTEXT
 from fshunt.services.findings import Finding, named
 from fshunt.services.switch_checks import Ask, Checked, Connect, Question, QuestionKind, check_domain, connected
 from fshunt.services.switch_state import state_findings
 from fshunt.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class PilotFindings:
-    """What the loaded dialplan does with the pilots, and which controllers FreeSWITCH gives their callers to."""
-
-    findings: tuple[Finding, ...]
-    controllers: tuple[str, ...]
-    """Addresses, HOST:PORT; none if no pilot was found, or the switches were not asked by this process."""
-    by_table: bool = False
-    """Whether a pilot waits for its row in a switch's table of pilots."""
-
-
-def pilot_findings(groups: Sequence[Group], settings: Settings, ask: Ask) -> PilotFindings:
-    """Ask what the dialplan does with each pilot: it must lead to a controller, and nothing may stand before it."""
-    context = settings.transfer_context or DEFAULT_CONTEXT
-    pilots = list(dict.fromkeys(group.pilot for group in groups))
-    answers = dict(zip(pilots, ask([Question(QuestionKind.NUMBER, (each, context)) for each in pilots]), strict=True))
-    taken = {pilot: said for pilot, said in answers.items() if _is_taken(said)}
-    missing = [pilot for pilot, said in answers.items() if said.is_missing]
-    found = [_taken(pilot, said) for pilot, said in taken.items()]
-    if missing:
-        found.insert(0, _not_in_the_dialplan(missing, context))
-    by_table = [group for group in groups if _depends_on_the_table(answers[group.pilot])]
-    missing_rows = list(_not_in_the_table(by_table, ask))
-    found += missing_rows
-    addresses = [address for said in answers.values() for address in said.controllers]
-    return PilotFindings(tuple(found), tuple(dict.fromkeys(addresses)), bool(missing_rows))
-
-
-def _is_taken(said: Checked) -> bool:
-    return said.answer is Answer.FOUND and not said.controlled and not said.after_the_table
-
-
-def _depends_on_the_table(said: Checked) -> bool:
-    return said.after_the_table or (said.answer is Answer.UNKNOWN and said.controlled)
-
-
-def _not_in_the_table(groups: Sequence[Group], ask: Ask) -> Iterator[Finding]:
-    """Ask for those whose call's domain decides."""
-    if not groups:
-        return
-    said = ask([Question(QuestionKind.PILOT, (group.pilot, group.domain)) for group in groups])
-    missing = [group.pilot for group, each in zip(groups, said, strict=True) if each.is_missing]
-    if missing:
-        yield Finding(
-            f"{_these_pilots(missing)} not in the switch's table of pilots.",
-            "Callers do not get to fshunt.",
-            "A running daemon that watches the switch adds them within seconds: see `fshunt status`. By hand: `fshunt "
-            "dialplan --table --reload`.",
-        )
-
-
-def _these_pilots(pilots: Sequence[str]) -> str:
-    return f"Pilots {named(pilots)} are" if len(pilots) > 1 else f"Pilot {named(pilots)} is"
-
-
-def _not_in_the_dialplan(pilots: Sequence[str], context: str) -> Finding:
-    return Finding(
-        f"{_these_pilots(pilots)} not in the loaded dialplan, context {context}.",
-        "Callers do not get to fshunt.",
-        "Write and load the dialplan by `fshunt dialplan --table --out FILE --reload`; FILE is in the folder of that "
-        "context. Without mod_db: leave --table out.",
-    )
-
-
-def _taken(pilot: str, said: Checked) -> Finding:
-    return Finding(
-        f"Calls to {pilot} are taken by {said.why}, and not by fshunt.",
-        "Callers do not get to fshunt.",
-        f"Take that extension out of the dialplan, or renumber the group by `fshunt group renumber {pilot} NEW`; if "
-        "fshunt's own dialplan is not loaded, write it before that extension by `fshunt dialplan --table --out FILE "
-        "--reload`.",
-    )
-
-
 def member_findings(groups: Sequence[Group], ask: Ask) -> tuple[Finding, ...]:
-    """Ask whether the directory has each member of each group."""
+    """Ask whether the directory has each member of each group; leave groups out whose domain it does not have."""
     groups_of: dict[tuple[str, str], list[str]] = {}
     for group in groups:
         for member in group.members:
             if not member.address.external:
                 groups_of.setdefault((member.address.number, group.domain), []).append(group.pilot)
-    said = ask([Question(QuestionKind.USER, who) for who in groups_of])
-    strangers = [who for who, checked in zip(groups_of, said, strict=True) if checked.is_missing]
-    of_domains = {domain: list(theirs) for domain, theirs in groupby(sorted(strangers, key=_domain_of), _domain_of)}
-    missing = domain_findings(list(of_domains), ask)
-    return tuple(
-        missing[domain] if domain in missing else _no_users(domain, theirs, groups_of)
-        for domain, theirs in of_domains.items()
+    said = dict(zip(groups_of, ask([Question(QuestionKind.USER, who) for who in groups_of]), strict=True))
+    strangers = sorted((who for who, checked in said.items() if checked.is_missing), key=_domain_of)
+    return (
+        *(_no_users(domain, list(theirs), groups_of) for domain, theirs in groupby(strangers, key=_domain_of)),
+        *_not_checked(said),
     )
+
+
+def _not_checked(said: Mapping[tuple[str, str], Checked]) -> Iterator[Finding]:
+    """Members of whom no switch tells."""
+    unknown: dict[str, list[str]] = {}
+    for (number, domain), checked in said.items():
+        if checked.answer is Answer.UNKNOWN:
+            unknown.setdefault(checked.why, []).append(f"{number}@{domain}")
+    for why, members in unknown.items():
+        yield Finding(
+            f"Not checked: {named(members)}: {why}.",
+            "It is not known whether the directory has them.",
+            "Run `fshunt config check` again when the switch answers.",
+            is_problem=False,
+        )
 
 
 def domain_findings(domains: Sequence[str], ask: Ask) -> dict[str, Finding]:

@@ -33,9 +33,44 @@ def test_each_setting_stands_there_with_where_it_comes_from(checked, database_ur
     assert settings["seconds_per_ring"] == (5.0, "file")
     assert settings["default_domain"] == ("pbx.test", "environment")
     assert settings["max_calls"] == (1000, "default")
-    lines = [line.split() for line in checked.run("config", "check").stdout.splitlines()]
-    assert ["seconds_per_ring", "5", "file"] in lines
-    assert ["default_domain", "pbx.test", "environment"] in lines
+    short, whole = (
+        [line.split() for line in checked.run("config", "check", *words).stdout.splitlines()]
+        for words in ((), ("--settings",))
+    )
+    for lines in (short, whole):
+        assert ["seconds_per_ring", "5", "file"] in lines
+        assert ["default_domain", "pbx.test", "environment"] in lines
+    default = ["max_calls", "1000", "default"]
+    assert default in whole
+    assert default not in short
+
+
+def test_problems_stand_first_and_are_counted_at_the_end(checked, monkeypatch):
+    checked.run("group", "add", "6000")
+    lines = checked.run("config", "check").stdout.splitlines()
+    assert lines[0].startswith("NOTE     groups: Group 6000 has no members")
+    assert lines[-1] == "No problem, 3 notes."
+    checked.env["FSHUNT_WEB_LISTEN"] = "0.0.0.0:8090"
+    lines = checked.invoke("config", "check").stdout.splitlines()
+    assert lines[0].startswith("PROBLEM  web pages: ")
+    marks = [line.split()[0] for line in lines[: lines.index("")]]
+    assert marks == sorted(marks, key=["PROBLEM", "NOTE", "OK"].index)
+    assert lines[-1] == "1 problem, 3 notes."
+    found = content_of(checked.invoke("config", "check", "--json").stdout)
+    assert found["problems"] == 1
+    (wrong,) = [each for each in found["checks"] if not each["ok"]]
+    assert wrong["problems"] == [wrong["message"]]
+    (groups,) = [each for each in found["checks"] if each["name"] == "groups"]
+    assert groups["message"].startswith("2 groups in 1 domain. Group 6000 has no members")
+    assert len(groups["notes"]) == 2
+
+
+def test_a_sentence_is_parted_between_words_on_a_narrow_terminal(checked, monkeypatch):
+    monkeypatch.setattr("fshunt.cli.output.wrapped", lambda text, indent: [text[:indent], text[indent:]])
+    checked.env["FSHUNT_WEB_LISTEN"] = "0.0.0.0:8090"
+    lines = checked.invoke("config", "check").stdout.splitlines()
+    assert lines[0] == "PROBLEM  "
+    assert lines[1].startswith("web pages: ")
 
 
 def test_all_is_well(checked, free_port):

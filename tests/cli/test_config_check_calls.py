@@ -236,7 +236,7 @@ def status(office, tmp_path, setting, beat):
             beat(switches=[{"name": name, "watched": watched}])
             printed = office.invoke("status", "--json").stdout
         problems = json.loads(printed)["status"]["problems"]
-        return [each["message"] for each in problems if each["code"] == "pilot-not-reached"]
+        return [each["message"] for each in problems if each["code"] in ("pilot-not-reached", "domain-not-found")]
 
     return run
 
@@ -246,6 +246,14 @@ def test_status_tells_a_pilot_that_callers_do_not_reach(status, setting, daemon)
     assert said.startswith("Pilot 5000 is not in the loaded dialplan, context default. Callers do not get to fshunt.")
     setting.controllers = [daemon]
     assert status() == []
+
+
+def test_status_tells_a_domain_that_the_directory_lacks_before_a_call_fails(office, status, setting, daemon):
+    setting.controllers = [daemon]
+    office.run("group", "add", "5001", "--domain", "wrong.test")
+    (said,) = status()
+    assert said.startswith("The directory has no domain wrong.test. None of its members has a phone that could ring")
+    assert "`fshunt domain rename wrong.test NEW`" in said
 
 
 def test_status_asks_no_switch_that_is_not_watched_and_not_for_very_many_groups(status, monkeypatch):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fshunt.cli.setup_run import lines_of
+from fshunt.cli.output import wrapped
 from fshunt.db.models import CallRecord
 from fshunt.simulator.dialplan.routing import shipped
 from fshunt.simulator.switch import SimulatedSwitch
@@ -175,7 +175,7 @@ def test_a_test_call_that_failed_is_a_problem(office, neighbour, monkeypatch, re
 def test_lines_fit_on_a_terminal(monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setattr("shutil.get_terminal_size", lambda: terminal_size((40, 24)))
-    assert lines_of("OK       freeswitch: FreeSWITCH 1.10.12 answers at 127.0.0.1:8021.") == [
+    assert wrapped("OK       freeswitch: FreeSWITCH 1.10.12 answers at 127.0.0.1:8021.", 9) == [
         "OK       freeswitch: FreeSWITCH 1.10.12",
         "         answers at 127.0.0.1:8021.",
     ]

@@ -9,13 +9,10 @@ import pytest
 from fshunt.freeswitch.dialplan_lookup import Answer
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group, Member
-from fshunt.services.findings import MAX_NAMED, Finding
-from fshunt.services.first_calls import member_findings, phone_findings, pilot_findings
+from fshunt.services.first_calls import domain_findings, member_findings, phone_findings
 from fshunt.services.switch_checks import FOUND, Checked, Question
-from fshunt.settings import Settings
 
 DOMAIN = "pbx.test"
-LED_HERE = Checked(Answer.FOUND, "extension fshunt-pilots", controlled=True, controllers=("127.0.0.1:8084",))
 MISSING = Checked(Answer.NOT_FOUND, "in context default")
 
 
@@ -36,39 +33,6 @@ class Switches:
         return [self.answers.get(each.arguments[0], self.otherwise) for each in questions]
 
 
-def pilots(answers: Mapping[str, Checked], *numbers: str) -> tuple[Finding, ...]:
-    return pilot_findings([group(each) for each in numbers], Settings(), Switches(answers, LED_HERE)).findings
-
-
-def test_pilots_that_lead_to_fshunt_are_no_finding() -> None:
-    found = pilot_findings([group("5000"), group("5001")], Settings(), Switches({}, LED_HERE))
-    assert found.findings == ()
-    assert found.controllers == ("127.0.0.1:8084",)
-
-
-def test_pilots_that_are_not_in_the_dialplan_are_one_finding() -> None:
-    (one,) = pilots({"5001": MISSING}, "5000", "5001")
-    assert one.what == "Pilot 5001 is not in the loaded dialplan, context default."
-    assert "`fshunt dialplan --table --out FILE --reload`" in one.mend
-    (two,) = pilots({"5001": MISSING, "5000": MISSING}, "5000", "5001")
-    assert two.what == "Pilots 5000, 5001 are not in the loaded dialplan, context default."
-    numbers = [str(5000 + number) for number in range(MAX_NAMED + 3)]
-    (many,) = pilots(dict.fromkeys(numbers, MISSING), *numbers)
-    assert f"{numbers[MAX_NAMED - 1]} and 3 more" in many.what
-    assert numbers[MAX_NAMED] not in many.what
-
-
-def test_what_stands_before_a_pilot_is_named() -> None:
-    (one,) = pilots({"5000": Checked(Answer.FOUND, "extension ivr_demo, context default")}, "5000")
-    assert one.is_problem
-    assert one.what == "Calls to 5000 are taken by extension ivr_demo, context default, and not by fshunt."
-    assert "`fshunt group renumber 5000 NEW`" in one.mend
-
-
-def test_a_pilot_that_cannot_be_looked_for_is_no_finding() -> None:
-    assert pilots({"5000": Checked(Answer.UNKNOWN, "it depends")}, "5000") == ()
-
-
 def test_members_without_a_user_are_named_by_domain() -> None:
     groups = [
         group("5000", "1001", "1007", "+14155550123@carrier"),
@@ -82,14 +46,19 @@ def test_members_without_a_user_are_named_by_domain() -> None:
         ("1007", "other.test"),
         ("1007", DOMAIN),
         ("1008", DOMAIN),
-        ("other.test",),
-        (DOMAIN,),
-    ], "each once, no external number, and the domains of those who are missing"
+    ], "each once, and no external number"
     assert [each.what for each in found] == [
         "The directory has no user 1007 in other.test.",
         f"The directory has no users 1007, 1008 in {DOMAIN}.",
     ]
     assert "`fshunt member remove 6000 1007 --domain other.test`" in found[0].mend
+
+
+def test_members_of_whom_no_switch_tells_are_a_note() -> None:
+    away = Checked(Answer.UNKNOWN, "switch b did not answer: timed out")
+    (one,) = member_findings([group("5000", "1001", "1002")], Switches({"1002": away}, FOUND))
+    assert one.what == "Not checked: 1002@pbx.test: switch b did not answer: timed out."
+    assert not one.is_problem
 
 
 @pytest.mark.parametrize(
@@ -123,7 +92,7 @@ def test_a_domain_that_the_directory_lacks_is_told_once_for_all_members() -> Non
     """As where the host's address, which is the domain of FreeSWITCH's example configuration, has changed."""
     old, new = "192.0.2.10", "198.51.100.7"
     groups = [group("5000", "1001", "1002", domain=old)]
-    (one,) = member_findings(groups, Switches({"1001": MISSING, "1002": MISSING, old: MISSING}, FOUND))
+    one = domain_findings([old, new], Switches({old: MISSING}, FOUND)).pop(old)
     assert one.what == f"The directory has no domain {old}."
     assert f"`fshunt domain rename {old} NEW`" in one.mend
     (other,) = phone_findings(groups, {("1001", new)}, {old})
