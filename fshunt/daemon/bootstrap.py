@@ -47,6 +47,7 @@ from fshunt.db.pooler import SharedServer
 from fshunt.db.sqlite_file import sqlite_path
 from fshunt.errors import DatabaseError, FshuntError
 from fshunt.freeswitch.contacts import SipProfiles
+from fshunt.freeswitch.dialplan_contexts import Lookups
 from fshunt.freeswitch.directory import KnownUsers, SlowDirectories
 from fshunt.freeswitch.phones import Change
 from fshunt.log_events import LogEvent, about
@@ -163,6 +164,7 @@ def _dependencies(
         sip_profiles=SipProfiles(),
         known_users=KnownUsers(),
         slow_directories=SlowDirectories(time.monotonic),
+        lookups=Lookups(partial(gevent.sleep, 0)),
         now=clock.now,
         wall=clock.wall,
     )

@@ -24,6 +24,7 @@ from fshunt.daemon.switches.live_phones import LivePhones
 from fshunt.daemon.switches.monitor import Monitor
 from fshunt.daemon.switches.phone_waits import PhoneWaits
 from fshunt.freeswitch.contacts import SipProfiles
+from fshunt.freeswitch.dialplan_contexts import Lookups
 from fshunt.freeswitch.directory import KnownUsers, SlowDirectories
 from fshunt.settings import Settings
 
@@ -52,6 +53,8 @@ class Dependencies:
     sip_profiles: SipProfiles
     known_users: KnownUsers
     slow_directories: SlowDirectories
+    lookups: Lookups
+    """What dialplans do with numbers that callers were transferred to."""
     now: Callable[[], datetime]
     """The wall clock that never goes back, for rows; never for timers."""
     wall: Callable[[], datetime]

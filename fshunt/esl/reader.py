@@ -7,6 +7,7 @@ from fshunt.esl.frames import API_RESPONSE, EVENT, HEAD_END, Frame, ProtocolErro
 
 MAX_HEAD_BYTES = 4 * 1024 * 1024  # the answer to `connect`, 5.4 KB as a rule, has all channel variables in its head
 MAX_BODY_BYTES = 4 * 1024 * 1024  # an event of a long hunt has 13 KB; 1 MB of variables takes up to 3 MB when encoded
+MAX_ANSWER_BYTES = 64 * 1024 * 1024  # a context of the dialplan has 3.5 KB for each pilot, a list 1 KB a phone
 
 _NEEDS_LENGTH = (EVENT, API_RESPONSE)
 _EVENT_HEAD = re.compile(rb"Content-Length: ([0-9]{1,7})\nContent-Type: text/event-plain\n\n")
@@ -15,8 +16,9 @@ _EVENT_HEAD = re.compile(rb"Content-Length: ([0-9]{1,7})\nContent-Type: text/eve
 class FrameReader:
     """Makes frames of bytes. However the bytes are sliced, the frames are the same (design, I11).
 
-    It holds at most one unfinished frame and what one ``push`` brought. After a ``ProtocolError`` it is of no more use
-    and says so again on every call.
+    ``max_body_bytes`` bounds the body of a frame; an answer to a command of ours may be longer. It holds at most one
+    unfinished frame and what one ``push`` brought. After a ``ProtocolError`` it is of no more use and says so again on
+    every call.
     """
 
     def __init__(self, max_body_bytes: int = MAX_BODY_BYTES) -> None:
@@ -112,7 +114,7 @@ class FrameReader:
             if frame.content_type in _NEEDS_LENGTH:
                 raise self._failed("A frame from FreeSWITCH that must have a Content-Length has none.")
             return 0
-        most = self._max_body_bytes
+        most = MAX_ANSWER_BYTES if frame.content_type == API_RESPONSE else self._max_body_bytes
         if not length.isdigit() or len(length) > len(str(most)) or int(length) > most:
             raise self._failed(f"A frame from FreeSWITCH has the Content-Length {length[:40]!r}.")
         return int(length)

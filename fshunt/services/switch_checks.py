@@ -16,7 +16,8 @@ from fshunt.errors import BadValue, FshuntError
 from fshunt.esl import api
 from fshunt.esl.commands import Command
 from fshunt.esl.frames import Frame
-from fshunt.freeswitch.dialplan_lookup import Answer, Element, find_number, read_context
+from fshunt.freeswitch.dialplan_contexts import Context, Lookups
+from fshunt.freeswitch.dialplan_lookup import Answer
 from fshunt.freeswitch.directory import read_dial_string
 from fshunt.freeswitch.phones import CommandSender
 from fshunt.freeswitch.pilot_table import has_row
@@ -174,12 +175,15 @@ def reload_xml(switch: WatchedSwitch, connect: Connect = connected) -> None:
         raise FshuntError(f"FreeSWITCH at {switch.name} did not load its files: {said[:200]}")
 
 
-class _OneLook:
-    """A connection for many questions at one moment: a context of the dialplan may be megabytes, and is read once."""
+class Look:
+    """A connection for one or many questions at one moment: each context of the dialplan is asked for once.
 
-    def __init__(self, line: CommandSender) -> None:
-        self._line = line
-        self._contexts: dict[str, Element | None] = {}
+    ``lookups`` keeps what was found in contexts beyond this look.
+    """
+
+    def __init__(self, line: CommandSender, lookups: Lookups | None = None) -> None:
+        self._line, self._lookups = line, lookups or Lookups()
+        self._contexts: dict[str, Context] = {}
 
     def send(self, command: Command, timeout: float) -> Frame:
         """Sends one command and waits for its reply."""
@@ -189,31 +193,27 @@ class _OneLook:
         """Sends commands in one write and waits for their replies."""
         return self._line.send_all(said, timeout)
 
-    def context(self, name: str) -> Element | None:
-        """Return a context of the dialplan; None if the switch does not show it. Raises as ``send`` does."""
+    def context(self, name: str) -> Context:
+        """Return a context of the dialplan. Raises as ``send`` does."""
         if name not in self._contexts:
-            self._contexts[name] = _context(self._line, name)
+            (said,) = _ask(self._line, api.dialplan_context(validation.check_context(name)))
+            self._contexts[name] = Context(said, self._lookups)
         return self._contexts[name]
-
-
-def _context(switch: CommandSender, name: str) -> Element | None:
-    (said,) = _ask(switch, api.dialplan_context(validation.check_context(name)))
-    return read_context(said)
 
 
 def check_number(switch: CommandSender, number: str, context: str) -> Checked:
     """Whether the context does anything with the number but end the call (fact 60)."""
     number = validation.check_transfer_number(number)
-    found = switch.context(context) if isinstance(switch, _OneLook) else _context(switch, context)
-    if found is None:
+    shown = (switch if isinstance(switch, Look) else Look(switch)).context(context)
+    lookup, after_the_table = shown.find(number), False
+    if lookup is None:
         return Checked(Answer.UNKNOWN, f"the switch does not show context {context}")
-    lookup, after_the_table = find_number(found, number), False
     addresses = lookup.controllers
     if lookup.by_table:
-        if has_row(switch, number):
-            lookup = find_number(found, number, in_table=True)
-        elif (after := find_number(found, number, in_table=False)).answer is Answer.FOUND:
-            lookup, after_the_table = after, True
+        in_table = has_row(switch, number)
+        further = shown.find(number, in_table)
+        if further is not None and (in_table or further.answer is Answer.FOUND):
+            lookup, after_the_table = further, not in_table
     return Checked(
         lookup.answer,
         _in_context(lookup.why, context),
@@ -247,25 +247,30 @@ _ARGUMENTS: dict[QuestionKind, tuple[Callable[[str], str], ...]] = {
 
 
 def on_all(
-    switches: Iterable[WatchedSwitch], questions: Sequence[Question], connect: Connect = connected
+    switches: Iterable[WatchedSwitch],
+    questions: Sequence[Question],
+    connect: Connect = connected,
+    lookups: Lookups | None = None,
 ) -> list[Checked]:
-    """Ask each switch all questions, and return what all of them together say to each.
+    """Ask each switch all questions, and return what all of them together say to each; for ``lookups`` see ``Look``.
 
     It is FOUND where one has it, with the names of those that have not; NOT_FOUND where none has it and all answered.
     """
     asked = list(switches)
     if not asked:
         return [NOT_CHECKED for _ in questions]
-    answers = [_on_one(switch, questions, connect) for switch in asked]
+    answers = [_on_one(switch, questions, connect, lookups) for switch in asked]
     names = [switch.name for switch in asked]
     return [_together(names, of_question) for of_question in zip(*answers, strict=True)]
 
 
-def _on_one(switch: WatchedSwitch, questions: Sequence[Question], connect: Connect) -> list[Checked]:
+def _on_one(
+    switch: WatchedSwitch, questions: Sequence[Question], connect: Connect, lookups: Lookups | None
+) -> list[Checked]:
     answers: list[Checked] = []
     try:
         with connect(switch) as line:
-            look = _OneLook(line)
+            look = Look(line, lookups)
             answers.extend(question.put(look) for question in questions)
     except FshuntError as error:
         why = Checked(Answer.UNKNOWN, f"switch {switch.name} did not answer: {str(error).rstrip('.')}")

@@ -6,6 +6,7 @@ import gevent
 import pytest
 
 from fshunt.daemon.call.returned import AT_ONCE_SECONDS, RETURNED
+from fshunt.esl.reader import MAX_BODY_BYTES
 from fshunt.hunting.destinations import parse_destination
 from fshunt.simulator.core.phones import answers, refuses
 from tests.support.rig import DOMAIN, WAIT_SECONDS, Rig, light
@@ -99,6 +100,17 @@ def test_a_transfer_to_a_number_that_is_not_there_leads_to_the_box(light_rig: Ri
     why = "extension ^4711$ ends the call, context default" if refuses else "in context default"
     assert (record.result, record.destination) == ("failed", "voicemail:1001")
     assert record.reason == f"transfer to 4711 not possible ({why}); the caller reached voicemail box 1001"
+
+
+def test_a_dialplan_of_megabytes_ends_no_call(light_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that was written for more than a thousand pilots."""
+    text = light_rig.switch.dialplan_xml("default").replace("<context", f"<!-- {'x' * MAX_BODY_BYTES} --><context", 1)
+    monkeypatch.setattr(light_rig.switch, "dialplan_xml", lambda _context: text)
+    light_rig.group("5000", "1001", on_unreachable=parse_destination("transfer:4711"))
+    assert light_rig.call().destination == "voicemail:1001"
+    light_rig.group("5001", "1002", on_unreachable=parse_destination("transfer:1003"))
+    light_rig.phones("1003", behaviour=answers(0.05, talks=0.05))
+    assert light_rig.call("5001").destination == "transfer:1003"
 
 
 def test_a_transfer_that_fails_at_once_brings_the_caller_back_to_the_box(light_rig: Rig) -> None:

@@ -234,6 +234,16 @@ def test_no_more_is_held_than_one_frame_and_what_one_read_brought() -> None:
     assert len(frame_reader._buffer) == 0
 
 
+def test_an_answer_to_a_command_may_be_longer_than_an_event() -> None:
+    """As a dialplan of more than a thousand pilots."""
+    long = b"x" * (reader.MAX_BODY_BYTES + 1)
+    (answer,), error = read(frames.render_api_response(long.decode()))
+    assert error is None
+    assert answer.body == long
+    assert read(b"Content-Type: log/data\nContent-Length: %d\n\n" % len(long))[1] is not None
+    assert read(b"Content-Type: api/response\nContent-Length: %d\n\n" % (reader.MAX_ANSWER_BYTES + 1))[1] is not None
+
+
 def test_memory_is_bounded_by_one_head_and_one_body() -> None:
     assert read(b"X: " + b"x" * reader.MAX_HEAD_BYTES)[1] is not None
     longest = b"Content-Type: log/data\nX: " + b"x" * (reader.MAX_HEAD_BYTES - 26)

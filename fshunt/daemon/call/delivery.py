@@ -9,9 +9,10 @@ from dataclasses import replace
 from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.call.finish import to_voicemail
 from fshunt.esl.session import Session, TimedOut
+from fshunt.freeswitch.dialplan_contexts import Lookups
 from fshunt.freeswitch.dialplan_lookup import Answer
 from fshunt.log_events import LogEvent, about
-from fshunt.services.switch_checks import Checked, check_box, check_number
+from fshunt.services.switch_checks import Checked, Look, check_box, check_number
 from fshunt.settings import Settings
 
 NO_ANSWER = Checked(Answer.UNKNOWN)
@@ -61,9 +62,9 @@ def boxes_left(boxes: Iterable[str], settings: Settings) -> list[str]:
     return [*boxes, *([] if settings.fallback_box is None else [settings.fallback_box])]
 
 
-def look_for_number(session: Session, number: str, context: str) -> Checked:
+def look_for_number(session: Session, number: str, context: str, lookups: Lookups) -> Checked:
     """Ask the switch for a number that a caller is to be transferred to; for one that is not there, say it in words."""
-    checked = _ask(session, lambda: check_number(session, number, context))
+    checked = _ask(session, lambda: check_number(Look(session, lookups), number, context))
     return replace(checked, why=f"transfer to {number} not possible ({checked.why})") if checked.is_missing else checked
 
 

@@ -68,7 +68,7 @@ class Leaving:
     def _transfer(self, number: str) -> None:
         group = self._hunt.group
         context = context_of(group, self._caller, self._deps.settings)
-        looked_for = look_for_number(self._session, number, context)
+        looked_for = look_for_number(self._session, number, context, self._deps.lookups)
         if looked_for.is_missing:
             self._to_a_box(group.boxes(), looked_for.why)
             return

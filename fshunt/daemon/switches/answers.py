@@ -24,6 +24,7 @@ from fshunt.db.queries.questions import Asked
 from fshunt.errors import BadValue, DatabaseError, FshuntError
 from fshunt.esl.inbound import Inbound
 from fshunt.freeswitch import directory_list
+from fshunt.freeswitch.dialplan_contexts import Lookups
 from fshunt.freeswitch.directory_list import DirectoryUser
 from fshunt.services.questions import (
     MAX_LISTED,
@@ -76,6 +77,7 @@ class SwitchAnswers:
         self._first_seen: dict[int, float] = {}
         """The questions that are there, and when this daemon saw each first."""
         self._lists: dict[str, tuple[float, list[DirectoryUser]]] = {}
+        self._lookups = Lookups(_breathe)
 
     def database_changed(self, changed: Collection[Changed] | None) -> None:
         """Something has changed in the database; None: nobody knows what."""
@@ -128,7 +130,7 @@ class SwitchAnswers:
             except FshuntError as error:
                 answers[each.id] = {"error": str(error)}
         switches = [each.switch for each in self._monitor.switches] if checks else []
-        found = on_all(switches, list(checks.values()), self._connected)
+        found = on_all(switches, list(checks.values()), self._connected, self._lookups)
         return answers | {each: checked_to_json(said) for each, said in zip(checks, found, strict=True)}
 
     @contextmanager
