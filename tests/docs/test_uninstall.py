@@ -29,7 +29,6 @@ def test_every_file_of_fshunt_files_is_removed():
             assert f"/etc/{file.relative_to(ROOT / 'packaging' / 'host')}" in PAGE
 
 
-def test_every_folder_of_the_readme_is_removed():
-    steps = (ROOT / "README.md").read_text().split("## On a PBX host")[1].split("\n## ")[0]
-    for path in set(re.findall(r"/usr/local/(?:lib|bin)/fshunt", steps)):
+def test_every_folder_of_the_installation_is_removed():
+    for path in set(re.findall(r"/usr/local/(?:lib|bin)/fshunt\b", (DOCS / "install.md").read_text())):
         assert re.search(rf"rm -r?f {path}\n", PAGE), path
