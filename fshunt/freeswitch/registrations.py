@@ -22,6 +22,22 @@ _VALUE = re.compile(r" {8}<(call-id|user|contact)>(.*)</\1>")
 
 _TOLD = {"sofia::register": "register", "sofia::unregister": "unregister", "sofia::expire": "expire"}
 
+
+class NoSofia(ProtocolError):
+    """The switch has not loaded its SIP module."""
+
+    WHAT = "FreeSWITCH has not loaded its SIP module, mod_sofia."
+    WHY = "No phone can register or ring."
+    MEND = (
+        "Load it by `fs_cli -x 'load mod_sofia'`. If that fails, FreeSWITCH's log says why: the example configuration "
+        "needs a STUN server that can be reached, or an address of the host as external_rtp_ip and external_sip_ip in "
+        "vars.xml."
+    )
+
+    def __init__(self) -> None:
+        super().__init__(f"{self.WHAT} {self.WHY} {self.MEND}")
+
+
 RegistrationKey = tuple[str, str, str, str]
 """User, domain, Call-ID, contact. FreeSWITCH lists a phone by one of the last two, as its profile is set."""
 
@@ -151,7 +167,9 @@ def _ends(key: RegistrationKey, said: _Said, other: RegistrationKey, one: _Said)
 
 
 def profile_names(text: str) -> list[str]:
-    """The names of the profiles in ``sofia xmlstatus``. Raises ProtocolError."""
+    """The names of the profiles in ``sofia xmlstatus``. Raises ProtocolError; NoSofia: the command is not known."""
+    if "Command not found" in text:
+        raise NoSofia
     if "<profiles>" not in text or "</profiles>" not in text:
         raise ProtocolError("FreeSWITCH's list of SIP profiles cannot be read.")
     return sorted(set(_PROFILE.findall(text)))

@@ -12,7 +12,7 @@ from fshunt.errors import FshuntError
 from fshunt.freeswitch.contacts import is_of_domain
 from fshunt.freeswitch.dialplan_lookup import Answer
 from fshunt.freeswitch.phones import registration_lists
-from fshunt.freeswitch.registrations import registered
+from fshunt.freeswitch.registrations import NoSofia, registered
 from fshunt.hunting.group import Group
 from fshunt.services.findings import Finding, named
 from fshunt.services.switch_checks import Ask, Checked, Connect, Question, QuestionKind, check_domain, connected
@@ -95,6 +95,9 @@ def switch_findings(
                 phones |= registered(registration_lists(line))
                 strangers = {each for each in strangers if check_domain(line, each).is_missing}
                 found += state_findings(switch.name, line, groups, settings.confirm_prompt)
+        except NoSofia:
+            found.append(Finding(f"Switch {switch.name}: {NoSofia.WHAT}", NoSofia.WHY, NoSofia.MEND))
+            not_asked.append(f"Not checked at switch {switch.name}: no phone can register there.")
         except FshuntError as error:
             not_asked.append(f"Not checked at switch {switch.name}: {error}")
     if not not_asked:  # else the phones may be at that one

@@ -78,6 +78,8 @@ class Silence:
     sentence: str
     wrong_password: bool = False
     wrong_address: bool = False
+    runs: bool = False
+    """Whether it answered, and lacks what is needed; the sentence has the mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,8 @@ class DialplanFacts:
     """The names of the extensions that are tried before any file of the folder."""
     context_file: Path | None = None
     """The file of the context, if it does not include those of the folder."""
+    has_folder: bool = True
+    """Whether the folder is there: a step may run as a user who cannot look into FreeSWITCH's files."""
 
 
 @dataclass(frozen=True, slots=True)

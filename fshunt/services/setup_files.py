@@ -8,12 +8,12 @@ from pathlib import Path
 
 from fshunt.errors import FshuntError
 from fshunt.freeswitch.conf_files import UnreadableConf, expanded, params, variables
+from fshunt.services.running_freeswitch import OF_PREFIX, PROCESSES, is_conf, running_confs
 from fshunt.settings.values import Address
 
 CONF_FOLDERS = ("/etc/freeswitch", "/usr/local/freeswitch/conf", "/usr/local/freeswitch/etc/freeswitch")
 """Of the packages, and of a build from source, which has one of the two."""
 
-OF_PREFIX = ("conf", "etc/freeswitch")
 EVENT_SOCKET_FILE = "autoload_configs/event_socket.conf.xml"
 WHERE_FREESWITCH_LISTENS = ("127.0.0.1", 8021, "ClueCon")
 """Address, port and password where its file says nothing (mod_event_socket)."""
@@ -32,8 +32,11 @@ class EventSocketFile:
     password: str = field(repr=False)
 
 
-def find_conf(prefix: Path | None, conf: Path | None, known: Sequence[str] = CONF_FOLDERS) -> Path:
-    """Return the folder of FreeSWITCH's configuration: the one that is named, or the only one of the known places.
+def find_conf(
+    prefix: Path | None, conf: Path | None, known: Sequence[str] = CONF_FOLDERS, processes: Path = PROCESSES
+) -> Path:
+    """Return the folder of FreeSWITCH's configuration: the one that is named, that of the FreeSWITCH that runs, or the
+    only one of the known places.
 
     Raises FshuntError where there is none, or several.
     """
@@ -41,33 +44,29 @@ def find_conf(prefix: Path | None, conf: Path | None, known: Sequence[str] = CON
         return _checked(conf, "--conf")
     if prefix is not None:
         return _of_prefix(prefix)
-    found = [Path(each) for each in known if _is_conf(Path(each))]
+    found = running_confs(processes) or [Path(each) for each in known if is_conf(Path(each))]
     if len(found) == 1:
         return found[0]
     if found:
         several = " and ".join(map(str, found))
         raise FshuntError(f"FreeSWITCH's configuration is in {several}: name the one that is in use by `--conf DIR`.")
     raise FshuntError(
-        f"No FreeSWITCH is found: there is no configuration in {' or '.join(known)}. Install FreeSWITCH, or name its "
-        "folder by `--conf DIR`, or its prefix by `--freeswitch PREFIX`."
+        f"No FreeSWITCH is found: none runs on this host, and there is no configuration in {' or '.join(known)}. Start "
+        "or install FreeSWITCH, or name its folder by `--conf DIR`, or its prefix by `--freeswitch PREFIX`."
     )
 
 
 def _of_prefix(prefix: Path) -> Path:
     for below in OF_PREFIX:
-        if _is_conf(prefix / below):
+        if is_conf(prefix / below):
             return prefix / below
     raise FshuntError(f"{prefix} has no configuration of FreeSWITCH in {' or '.join(OF_PREFIX)}: use `--conf DIR`.")
 
 
 def _checked(conf: Path, option: str) -> Path:
-    if not _is_conf(conf):
+    if not is_conf(conf):
         raise FshuntError(f"{conf}, named by {option}, has no freeswitch.xml: it is no configuration of FreeSWITCH.")
     return conf
-
-
-def _is_conf(folder: Path) -> bool:
-    return (folder / "freeswitch.xml").is_file()
 
 
 def read_event_socket(conf: Path) -> EventSocketFile:

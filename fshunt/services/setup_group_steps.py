@@ -159,7 +159,7 @@ def _needs_anothers_table(facts: Facts) -> bool:
 
 def _no_place(found: DialplanFacts) -> str | None:
     """Say why a file in the context's folder would not count; None: it would."""
-    if not found.folder.is_dir():
+    if not found.has_folder:
         return f"There is no folder {found.folder} for the dialplan: write it by `fshunt dialplan --out FILE --reload`."
     if found.context_file is not None:
         line = f'<X-PRE-PROCESS cmd="include" data="{found.context}/*.xml"/>'

@@ -18,7 +18,7 @@ from fshunt.freeswitch.conf_files import UnreadableConf, extensions_before, incl
 from fshunt.freeswitch.dialplan_lookup import read_context
 from fshunt.freeswitch.phones import CommandSender, registration_lists
 from fshunt.freeswitch.pilot_table import NoTable, has_row, owner_of_table
-from fshunt.freeswitch.registrations import registered
+from fshunt.freeswitch.registrations import NoSofia, registered
 from fshunt.freeswitch.release import read_release
 from fshunt.hunting.group import Group
 from fshunt.services.destination_checks import DEFAULT_CONTEXT
@@ -80,6 +80,8 @@ def look_at_switch(
             return None, Silence(str(error), wrong_address=True)
         except LoginRefused as error:
             silence = Silence(str(error), wrong_password=True)
+        except NoSofia as error:
+            return None, Silence(str(error), runs=True)
         except FshuntError as error:
             return None, Silence(str(error))
     return None, silence
@@ -181,7 +183,7 @@ def look_at_dialplan(conf: Path, context: str | None) -> DialplanFacts:
         lacks = content is not None and not includes(content, included)
     except UnreadableConf:
         before, lacks = frozenset(), False
-    return DialplanFacts(name, folder, ours, _content(ours), before, file if lacks else None)
+    return DialplanFacts(name, folder, ours, _content(ours), before, file if lacks else None, folder.is_dir())
 
 
 def not_owned(database_url: str, uid: int) -> tuple[Path, ...]:

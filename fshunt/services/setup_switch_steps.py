@@ -35,6 +35,8 @@ def freeswitch(facts: Facts) -> Step:
     silence = facts.silence or Silence("FreeSWITCH does not answer.")
     if silence.wrong_address:
         return problem(name, f"{silence.sentence} Allow it, reload FreeSWITCH's event socket, and {AGAIN}.")
+    if silence.runs:
+        return problem(name, f"{silence.sentence} Then {AGAIN}.")
     if silence.wrong_password:
         return problem(
             name,

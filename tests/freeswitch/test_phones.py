@@ -13,6 +13,7 @@ from fshunt.esl.commands import Command
 from fshunt.esl.frames import Frame, ProtocolError
 from fshunt.freeswitch import channels, phones, registrations
 from fshunt.freeswitch.phones import EVENTS, Change, PhoneCall, PhoneState, PhoneTable, watch
+from fshunt.freeswitch.registrations import NoSofia
 from fshunt.freeswitch.slices import SLICE
 from tests.freeswitch.world import BEGAN, DOMAIN, World, channels_json, contact, registrations_xml, take_state
 
@@ -333,10 +334,15 @@ def test_a_uuid_that_cannot_be_asked_for_is_believed() -> None:
     assert not any("uuid_exists" in each for each in answering.asked)
 
 
-@pytest.mark.parametrize("profiles", ["-ERR sofia Command not found!", "", "<profiles>"])
+@pytest.mark.parametrize("profiles", ["-ERR no reply", "", "<profiles>"])
 def test_a_switch_that_lists_no_profiles_is_not_one_without_phones(profiles: str) -> None:
     with pytest.raises(ProtocolError, match="SIP profiles"):
         watch(Answering(World(), profiles), PhoneTable())
+
+
+def test_a_switch_without_its_sip_module_says_so() -> None:
+    with pytest.raises(NoSofia, match="has not loaded its SIP module, mod_sofia"):
+        watch(Answering(World(), "-ERR sofia xmlstatus Command not found!\n"), PhoneTable())
 
 
 def test_a_profile_that_is_being_restarted_is_not_believed_to_have_no_phones() -> None:

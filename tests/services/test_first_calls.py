@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
+from fshunt.esl.commands import Command
+from fshunt.esl.frames import Frame
 from fshunt.freeswitch.dialplan_lookup import Answer
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group, Member
-from fshunt.services.first_calls import domain_findings, member_findings, phone_findings
+from fshunt.services.first_calls import domain_findings, member_findings, phone_findings, switch_findings
 from fshunt.services.switch_checks import FOUND, Checked, Question
+from fshunt.settings import Settings, WatchedSwitch
 
 DOMAIN = "pbx.test"
 MISSING = Checked(Answer.NOT_FOUND, "in context default")
@@ -98,3 +103,21 @@ def test_a_domain_that_the_directory_lacks_is_told_once_for_all_members() -> Non
     (other,) = phone_findings(groups, {("1001", new)}, {old})
     assert f"`fshunt domain rename {old} {new}`" in other.mend
     assert list(phone_findings(groups, {("1001", new)})) == [], "an address of the switch is of a domain that it knows"
+
+
+class WithoutSofia:
+    """A switch that knows no command of its SIP module."""
+
+    def send(self, command: Command, timeout: float) -> Frame:
+        return Frame(b"Content-Type: api/response", b"-ERR sofia xmlstatus Command not found!\n")
+
+    def send_all(self, said: Sequence[Command], timeout: float) -> list[Frame]:
+        return [self.send(each, timeout) for each in said]
+
+
+def test_a_switch_without_its_sip_module_is_a_problem() -> None:
+    settings = Settings(switch=(WatchedSwitch("127.0.0.1", 8021, Path("/nowhere")),))
+    (found,), (not_asked,) = switch_findings([group("5000", "1001")], settings, lambda _: nullcontext(WithoutSofia()))
+    assert found.is_problem
+    assert found.what == "Switch 127.0.0.1:8021: FreeSWITCH has not loaded its SIP module, mod_sofia."
+    assert not_asked == "Not checked at switch 127.0.0.1:8021: no phone can register there."

@@ -34,7 +34,9 @@ def test_who_can_read_a_secret(tmp_path, mode, hidden):
 
 def test_our_file_is_found_by_its_head(tmp_path):
     folder = tmp_path / "dialplan" / "default"
+    assert not look_at_dialplan(tmp_path, None).has_folder
     folder.mkdir(parents=True)
+    assert look_at_dialplan(tmp_path, None).has_folder
     (folder / "01_example.xml").write_text("<include/>")
     found = look_at_dialplan(tmp_path, None)
     assert (found.file, found.content, found.context_file) == (folder / "00_fshunt.xml", None, None)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fshunt.freeswitch.conf_files import params
+from fshunt.freeswitch.registrations import NoSofia
 from fshunt.services.setup_facts import DaemonFacts, DatabaseFacts, Facts, LetInBy, Silence
 from fshunt.services.setup_plan import plan
 from fshunt.services.setup_steps import AddGroup, Do, Run, State, Step, Wishes, WriteFile
@@ -194,6 +195,7 @@ def test_the_dialplan_is_written_and_loaded(tmp_path):
 
 def test_a_context_without_a_folder():
     facts = all_done(Path("/nowhere"), switch=switch("1001"))
+    facts = replace(facts, dialplan=replace(facts.dialplan, has_folder=False))
     assert problem("dialplan", facts).startswith("There is no folder /nowhere for the dialplan")
 
 
@@ -285,3 +287,9 @@ def test_a_database_that_can_neither_be_used_nor_made():
     assert problem("database", facts) == "The database cannot be reached."
     facts = all_done(database=DatabaseFacts(False, "There is no database yet."))
     assert step("database", facts).actions == (Do.UPGRADE_DATABASE,)
+
+
+def test_a_switch_without_its_sip_module_need_not_be_started():
+    said = problem("freeswitch", all_done(switch=None, silence=Silence(str(NoSofia()), runs=True)))
+    assert "`fs_cli -x 'load mod_sofia'`" in said
+    assert "systemctl start" not in said
