@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import sleep
 from typing import TYPE_CHECKING
 
 import click
@@ -75,6 +76,7 @@ def rename(app: App, old: str, new: str, yes: bool) -> None:
         app.warn(sentence)
     sentence = f"Renamed domain {old} to {new}, with {_contents(renamed)}."
     app.show("domain", lambda: late.serialize.domain_json(renamed), lambda: output.say(sentence))
+    late.domains.finish_rename(app.store, old, new, lambda: sleep(late.domains.LATE_SECONDS))
 
 
 def _calls(found: DomainRow) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy.orm import Session
 
+from fshunt.db.engine import Store
 from fshunt.db.queries import domains as rows
 from fshunt.db.queries.domains import MAX_COUNTED, DomainRow
 from fshunt.db.queries.rows import find_domain_id
@@ -11,7 +14,13 @@ from fshunt.errors import Conflict
 from fshunt.hunting.validation import check_domain
 from fshunt.services.audit import ChangeKind, Subject, record
 
-__all__ = ["MAX_COUNTED", "DomainRow", "check_rename", "get_domain", "list_domains", "rename_domain"]
+__all__ = ["MAX_COUNTED", "DomainRow", "check_rename", "finish_rename", "get_domain", "list_domains", "rename_domain"]
+
+LATE_SECONDS = 1.0
+"""Within so long a daemon that has the database has written a call that it began."""
+
+MAX_LOOKS = 10
+"""For records of calls that began with the old name; a daemon without the database writes them when it is back."""
 
 
 def list_domains(s: Session) -> list[DomainRow]:
@@ -34,6 +43,18 @@ def rename_domain(s: Session, old: str, new: str) -> DomainRow:
     rows.rename(s, old, new)
     record(s, Subject.DOMAIN, ChangeKind.SET, new, domain=new, before={"name": old}, after={"name": new})
     return get_domain(s, new)
+
+
+def finish_rename(store: Store, old: str, new: str, pause: Callable[[], object]) -> None:
+    """Take along the records of calls that had begun, in the old name, in the moment of the renaming.
+
+    A daemon writes a call within a second of its beginning, so it is looked after each ``pause`` until none is found.
+    """
+    for _ in range(MAX_LOOKS):
+        pause()
+        with store.writing() as s:
+            if not rows.take_along(s, old, new):
+                return
 
 
 def check_rename(s: Session, old: str, new: str, *, lock: bool = False) -> None:

@@ -11,6 +11,8 @@ from fshunt.db.models import Base, CallRecord, LiveWatch
 from fshunt.db.queries import calls, claims, domains
 from fshunt.db.statements import table
 from fshunt.hunting.states import Result
+from fshunt.services import groups
+from fshunt.services.domains import MAX_LOOKS
 
 from .test_calls import open_call
 
@@ -18,6 +20,21 @@ pytestmark = pytest.mark.sql
 
 OLD, NEW, OTHER = "pbx.test", "voice.test", "other.test"
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch):
+    """What happens, one after the other, while the command waits after a renaming; and how often it has waited."""
+    waiting: list[Callable[[], None]] = []
+    waited: list[float] = []
+
+    def pause(seconds: float) -> None:
+        waited.append(seconds)
+        if waiting:
+            waiting.pop(0)()
+
+    monkeypatch.setattr("fshunt.cli.domain.sleep", pause)
+    return waiting, waited
 
 
 @pytest.fixture
@@ -154,6 +171,49 @@ def test_what_else_has_the_old_name_is_said(full):
 def test_a_name_may_change_in_its_capitals(full, store):
     full.run("domain", "rename", OLD, "PBX.test", "--yes")
     assert places_of(store, OLD) == {}
+
+
+def test_a_call_that_began_in_the_moment_of_the_renaming_is_taken_along(full, store, pauses):
+    waiting, waited = pauses
+
+    def begins(hunt: str) -> Callable[[], None]:
+        def write() -> None:
+            with store.writing() as s:
+                call(s, hunt, at=AT.replace(hour=12), ends=False)
+
+        return write
+
+    waiting += [begins("late"), begins("later")]
+    full.run("domain", "rename", OLD, NEW, "--yes")
+    assert len(waited) == 3, "until none is found"
+    assert places_of(store, OLD) == {}
+    with store.writing() as s:
+        calls.close_call(s, "late", result=Result.ANSWERED, reason=None, destination=None, ended_at=AT)
+    assert {each["uuid"] for each in full.json("call", "list", "--domain", NEW)} >= {"u-late", "u-later"}
+
+
+def test_calls_of_a_domain_that_was_made_anew_stay_there(full, store, pauses):
+    def anew() -> None:
+        with store.writing() as s:
+            groups.add_group(s, OLD, "5000")
+            call(s, "new", at=AT.replace(hour=12))
+
+    pauses[0].append(anew)
+    full.run("domain", "rename", OLD, NEW, "--yes")
+    assert full.json("domain", "list", "--domain", OLD)[0]["calls"] == 1
+
+
+def test_a_domain_that_is_busy_without_end_keeps_the_command_for_some_seconds_only(full, store, pauses):
+    def begins(number: int) -> Callable[[], None]:
+        def write() -> None:
+            with store.writing() as s:
+                call(s, f"n{number}", at=AT.replace(hour=12))
+
+        return write
+
+    pauses[0].extend(begins(number) for number in range(50))
+    full.run("domain", "rename", OLD, NEW, "--yes")
+    assert len(pauses[1]) == MAX_LOOKS
 
 
 def test_a_claim_keeps_it_although_no_record_is_open(full, store):

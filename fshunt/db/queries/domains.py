@@ -25,6 +25,9 @@ CLAIMS, QUEUE = table(Claim), table(QueueEntry)
 OF_CALLS_IN_PROGRESS = (CLAIMS, QUEUE)
 """Tables that have rows of a domain while a hunt is in progress, and none to rename."""
 
+_WITH_MANY_ROWS = ((CALLS.c.domain, CALLS.c.started_at), (CHANGES.c.domain, CHANGES.c.id))
+"""Columns with the name, and the order in which they are renamed."""
+
 PASSING = (table(LiveWatch), table(Announcement))
 """Tables whose rows are of interest for some seconds, and are forgotten."""
 
@@ -92,15 +95,26 @@ def rename(s: Session, old: str, new: str) -> None:
     """Give a domain another name in all tables; no call of it is in progress."""
     run(s, update(DOMAINS).where(DOMAINS.c.name == old).values(name=new), {})
     run(s, update(USERS).where(USERS.c.domain == old).values(domain=new), {})
-    _rename_in_slices(s, CALLS.c.domain, CALLS.c.started_at, old, new)
-    _rename_in_slices(s, CHANGES.c.domain, CHANGES.c.id, old, new)
+    for each in _WITH_MANY_ROWS:
+        _rename_in_slices(s, *each, old, new)
     for rows in PASSING:
         run(s, delete(rows).where(rows.c.domain == old), {})
 
 
-def _rename_in_slices(s: Session, domain: Column[Any], order: Column[Any], old: str, new: str) -> None:
-    """Rename the domain of many rows, some thousands in a statement; an index has them by domain and ``order``."""
-    begin = run(s, select(order).where(domain == old).order_by(order).limit(1), {}).scalar()
+def take_along(s: Session, old: str, new: str) -> bool:
+    """Rename what was written in the old name while a domain was renamed; tell whether there was any."""
+    if old in written(s, old):  # somebody has made it anew
+        return False
+    late = [_rename_in_slices(s, *each, old, new) for each in _WITH_MANY_ROWS]
+    return any(late)
+
+
+def _rename_in_slices(s: Session, domain: Column[Any], order: Column[Any], old: str, new: str) -> bool:
+    """Rename the domain of many rows, some thousands in a statement; an index has them by domain and ``order``.
+
+    Tell whether there was any.
+    """
+    first = begin = run(s, select(order).where(domain == old).order_by(order).limit(1), {}).scalar()
     while begin is not None:
         rest = (domain == old, order >= begin)
         end = run(s, select(order).where(*rest).order_by(order).limit(1).offset(SLICE), {}).scalar()
@@ -109,3 +123,4 @@ def _rename_in_slices(s: Session, domain: Column[Any], order: Column[Any], old: 
         until = () if end is None else (order < end,)
         run(s, update(domain.table).where(*rest, *until).values({domain: new}), {})
         begin = end
+    return first is not None
