@@ -25,6 +25,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from fshunt.db.failures import as_store_errors, busy
 from fshunt.db.pipeline import BEGIN, BEGIN_READING, PipedConnection
 from fshunt.db.pooler import PoolerCheck
+from fshunt.db.sqlite_access import why_not_allowed
 from fshunt.db.sqlite_file import Companions, file_id
 from fshunt.db.statements import finish, send
 from fshunt.errors import DatabaseError
@@ -161,8 +162,8 @@ def file_exists(database: str) -> bool:
         return Path(database).exists()
     except OSError as error:
         raise DatabaseError(
-            f"The database {database} cannot be opened: {error.strerror}. Run the command by `sudo`, or as a member of "
-            "the group that owns the file."
+            why_not_allowed(database)
+            or f"The database {database} cannot be opened: {error.strerror}. Run the command by `sudo`."
         ) from None
 
 

@@ -10,18 +10,22 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from fshunt.db.sqlite_access import why_not_allowed
 from fshunt.errors import CannotStore, Conflict, DatabaseError, Locked
 
 NOT_MIGRATED = "The database is not migrated: run `fshunt db upgrade`."
 BUSY = "{where} is locked by another process: try again."
 READ_ONLY = "{where} is read-only: give the user of fshunt the right to write to it."
+CANNOT_OPEN = "{where} cannot be opened: check that its folder exists and may be written."
+_OF_RIGHTS = (CANNOT_OPEN, READ_ONLY)
+"""Where the rights of the file may be the reason, whose it is says more."""
 SECRET_QUERY_KEYS = ("password", "sslpassword")
 
 _SQLITE = {
     sqlite3.SQLITE_BUSY: BUSY,
     sqlite3.SQLITE_LOCKED: BUSY,
     sqlite3.SQLITE_READONLY: READ_ONLY,
-    sqlite3.SQLITE_CANTOPEN: "{where} cannot be opened: check that its folder exists and may be written.",
+    sqlite3.SQLITE_CANTOPEN: CANNOT_OPEN,
     sqlite3.SQLITE_NOTADB: "{where} is not a SQLite database: name another file.",
     sqlite3.SQLITE_CORRUPT: "{where} is damaged: restore it from a backup.",
     sqlite3.SQLITE_FULL: "{where} cannot grow: the disk is full.",
@@ -91,7 +95,10 @@ def where(url: URL) -> str:
 
 
 def _sentence(url: URL, error: DBAPIError) -> str:
-    template = _sqlite(error) if url.get_backend_name() == "sqlite" else _postgresql(error)
+    is_sqlite = url.get_backend_name() == "sqlite"
+    template = _sqlite(error) if is_sqlite else _postgresql(error)
+    if is_sqlite and template in _OF_RIGHTS and (why := why_not_allowed(str(url.database))) is not None:
+        return why
     if template:
         return template.format(where=_subject(url))
     return f"{_subject(url)} cannot be used: {_drivers_words(url, error)}."

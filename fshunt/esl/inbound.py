@@ -132,7 +132,10 @@ class Inbound:
             self._refused()
 
     def _refused(self) -> Never:
-        raise LoginRefused(f"FreeSWITCH at {self.name} refuses the event socket's password.") from None
+        raise LoginRefused(
+            f"FreeSWITCH at {self.name} refuses the event socket's password: on its host, `fshunt setup` writes the "
+            "one of its event_socket.conf.xml into our password file."
+        ) from None
 
 
 def _ignore(_event: Frame) -> None:

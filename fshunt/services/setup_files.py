@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,9 +51,10 @@ def find_conf(
     if found:
         several = " and ".join(map(str, found))
         raise FshuntError(f"FreeSWITCH's configuration is in {several}: name the one that is in use by `--conf DIR`.")
+    runs = "none runs on this host" if os.geteuid() == 0 else "only root, by `sudo fshunt setup`, sees whether one runs"
     raise FshuntError(
-        f"No FreeSWITCH is found: none runs on this host, and there is no configuration in {' or '.join(known)}. Start "
-        "or install FreeSWITCH, or name its folder by `--conf DIR`, or its prefix by `--freeswitch PREFIX`."
+        f"No FreeSWITCH is found: {runs}, and there is no configuration in {' or '.join(known)}. Start or install "
+        "FreeSWITCH, or name its folder by `--conf DIR`, or its prefix by `--freeswitch PREFIX`."
     )
 
 

@@ -34,15 +34,21 @@ class LoadedSettings:
     file: Path | None
     sources: Mapping[str, str]
     overridden_database: str | None = field(default=None, repr=False)
-    """The `database_url` of the file that the environment overrides; it may hold a password."""
+    """The database that the environment overrides: the `database_url` of the file, else the usual one if it is there.
+    It may hold a password.
+    """
 
     def other_database(self) -> str | None:
-        """Say which database is used where the environment names another one than the file; None: it does not."""
+        """Say which database is used where the environment names another one than the file, or than the usual one of a
+        host on which it is; None: it does not.
+        """
         if self.overridden_database in (None, self.settings.database_url):
             return None
+        usual = ROWS["database_url"].default()
+        other = f"the usual one, {usual}" if self.overridden_database == usual else f"the `database_url` of {self.file}"
         return (
             f"FSHUNT_DATABASE_URL is set: this uses the database {hide_password(self.settings.database_url)}, not "
-            f"the `database_url` of {self.file}."
+            f"{other}."
         )
 
     def warnings(self) -> list[str]:
@@ -89,8 +95,27 @@ def load(config: str | Path | None = None, environ: Mapping[str, str] = os.envir
         sources[row.name] = "environment"
     settings = Settings(**said)
     settings.check()
-    overridden = found.get("database_url") if sources["database_url"] == "environment" else None
+    overridden = _overridden(found) if sources["database_url"] == "environment" else None
     return LoadedSettings(_with_password(settings, sources), file, sources, overridden)
+
+
+def _overridden(found: Mapping[str, Any]) -> str | None:
+    """The database of the settings file, else the usual one where it is there; in a container there is none."""
+    usual: str = ROWS["database_url"].default()
+    if "database_url" in found:
+        return str(found["database_url"])
+    return usual if _is_there(Path(usual.removeprefix("sqlite:///"))) else None
+
+
+def _is_there(file: Path) -> bool:
+    """Whether a file is there, also if this user may not look into its folder."""
+    try:
+        file.stat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _with_password(settings: Settings, sources: Mapping[str, str]) -> Settings:

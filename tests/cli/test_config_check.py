@@ -190,7 +190,10 @@ def test_a_switch_that_refuses_the_password_is_wrong(checked, password_file):
         checked.env["FSHUNT_SWITCH"] = f"127.0.0.1:{port}={password_file}"
         ok, message = checks(checked, exit_code=1)[f"switch 127.0.0.1:{port}"]
     assert not ok
-    assert message == f"FreeSWITCH at 127.0.0.1:{port} refuses the event socket's password."
+    assert message == (
+        f"FreeSWITCH at 127.0.0.1:{port} refuses the event socket's password: on its host, `fshunt setup` writes the "
+        "one of its event_socket.conf.xml into our password file."
+    )
 
 
 def test_a_switch_that_is_not_there_is_wrong(checked, password_file, free_port):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import make_url
 
 from fshunt.hunting.gateways import CallerIn, Gateway
-from fshunt.settings import ROWS, Address, Settings, SettingsError, WatchedSwitch, hide_password, load
+from fshunt.settings import ROWS, Address, Settings, SettingsError, WatchedSwitch, hide_password, load, loading
 from fshunt.settings.loading import DEFAULT_FILE
 
 
@@ -410,6 +410,19 @@ def test_another_database_in_the_environment_is_told_without_its_password(write)
         "FSHUNT_DATABASE_URL is set: this uses the database postgresql://fshunt:***@other/x, not the `database_url` "
         f"of {file}."
     )
+
+
+def test_another_than_the_usual_database_is_told_where_that_is(write, monkeypatch):
+    environment = {"FSHUNT_DATABASE_URL": "sqlite:////srv/other.db"}
+    for named in (None, write("listen = '127.0.0.1:8084'")):
+        monkeypatch.setattr(loading, "_is_there", lambda _file: False)
+        assert load(named, environment).other_database() is None, "a container has no other one"
+        monkeypatch.setattr(loading, "_is_there", lambda _file: True)
+        assert load(named, environment).other_database() == (
+            "FSHUNT_DATABASE_URL is set: this uses the database sqlite:////srv/other.db, not the usual one, "
+            "sqlite:////var/lib/fshunt/fshunt.db."
+        )
+        assert load(named, {}).other_database() is None
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
