@@ -77,6 +77,6 @@ def diagram_table(diagram: str) -> str:
     if labels:
         rows = {name: [now for before, _, now in arrows if before == name] for name in labels}
         lines = [f"| {labels[name]} | {', '.join(below)} |" for name, below in rows.items()]
-        return "\n".join(["| room | imports |", "|---|---|", *lines])
+        return "\n".join(["| package | imports |", "|---|---|", *lines])
     lines = [f"| *{before}* | {event} | *{now}* |" for before, event, now in arrows]
     return "\n".join(["| state | event | next state |", "|---|---|---|", *lines])

@@ -1,4 +1,4 @@
-"""docs/architecture.md shows the rooms as they are."""
+"""docs/architecture.md shows the packages as they are."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ PAGE = (DOCS / "architecture.md").read_text(encoding="utf-8")
 
 
 def test_the_drawing_is_the_one_that_the_code_makes() -> None:
-    assert f"```mermaid\n{script('draw_rooms').draw()}\n```" in PAGE, (
-        "run `python docs/draw_rooms.py`, and put it into the page"
+    assert f"```mermaid\n{script('draw_packages').draw()}\n```" in PAGE, (
+        "run `python docs/draw_packages.py`, and put it into the page"
     )
 
 

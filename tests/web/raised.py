@@ -154,8 +154,8 @@ class Module:
                         yield node.lineno, way
 
 
-def modules(*rooms: str) -> Iterator[Module]:
-    """Yield the modules of some rooms."""
-    for room in rooms:
-        for path in sorted((ROOT / room).rglob("*.py")):
+def modules(*packages: str) -> Iterator[Module]:
+    """Yield the modules of some packages."""
+    for package in packages:
+        for path in sorted((ROOT / package).rglob("*.py")):
             yield Module(path)

@@ -1,4 +1,4 @@
-"""The way of a call, top to bottom: greet, plan, ring stage after stage, queue, talk or leave (design, section 6)."""
+"""The path of a call, top to bottom: greet, plan, ring stage after stage, queue, talk or leave (design, section 6)."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Call:
         """The result of a call that continues without us, as a talk or in voicemail; None while it needs us."""
         return self._elsewhere.result
 
-    # The way of a call.
+    # The path of a call.
 
     def run(self) -> None:
         """Take the call to its one result; if that cannot be done, the dialplan's fallback takes the caller."""
