@@ -15,7 +15,13 @@ from fshunt.cli.confirm import confirm, yes_option
 if TYPE_CHECKING:
     from fshunt.services.boards import Board
 
-TITLES = ("board", "group", "name", "added", "state")
+TITLES = (
+    output.Column("board"),
+    output.Column("group", wraps=True),
+    output.Column("name", wraps=True),
+    output.Column("added", drop=2, wraps=True),
+    output.Column("state", drop=1, wraps=True),
+)
 
 
 @click.group("board", cls=NounGroup, example="fshunt board add 5000 'Sales floor'")

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from fshunt.cli.check_result import Check
 
 
+SETTING_TITLES = (
+    output.Column("setting"),
+    output.Column("value", wraps=True),
+    output.Column("from", drop=1),
+)
+
+
 @click.group("config", cls=NounGroup, example="fshunt config check")
 def config() -> None:
     """Show the settings and check them."""
@@ -67,7 +74,7 @@ def _print(loaded: LoadedSettings, checks: list[Check], all_settings: bool) -> N
     ]
     if rows:
         output.say()
-        output.table(("setting", "value", "from"), rows)
+        output.table(SETTING_TITLES, rows)
     output.say()
     print_count(checks)
 

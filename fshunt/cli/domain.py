@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fshunt.services.domains import DomainRow
 
 TITLES = (
-    output.Column("domain"),
+    output.Column("domain", wraps=True),
     output.Column("groups"),
     output.Column("members", drop=2),
     output.Column("calls", drop=3),

@@ -36,7 +36,14 @@ if TYPE_CHECKING:
 
 NO_GROUPS = "No groups yet: `fshunt group add PILOT --domain D` adds the first."
 NONE_FIT = "No groups match: `fshunt group list` without these options lists all."
-LIST_TITLES = ("pilot", "name", "policy", "ring time", "members", "state")
+LIST_TITLES = (
+    output.Column("pilot"),
+    output.Column("name", drop=1, wraps=True),
+    output.Column("policy", drop=4),
+    output.Column("ring time", drop=5),
+    output.Column("members", drop=3, wraps=True),
+    output.Column("state", drop=2, wraps=True),
+)
 
 zone_option = click.option(
     "--time-zone", type=params.ZONE, metavar="ZONE", help="Time zone of the group, such as Europe/Rome."
@@ -210,7 +217,7 @@ def list_(app: App, member: str | None, policy: str | None, disabled: bool) -> N
     app.show_list(
         "groups",
         lambda: [late.serialize.group_json(details, seconds_per_ring) for details in found],
-        ("domain", *LIST_TITLES) if several else LIST_TITLES,
+        (output.Column("domain", wraps=True), *LIST_TITLES) if several else LIST_TITLES,
         rows,
         NONE_FIT if there else NO_GROUPS,
     )

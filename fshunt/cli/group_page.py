@@ -23,8 +23,20 @@ from fshunt.services.moments import shown_until
 from fshunt.services.serialize import pointed_at
 from fshunt.services.switch_checks import NOT_CONFIGURED
 
-HOLIDAY_TITLES = ("days", "name", "hours")
-MEMBER_TITLES = ("#", "member", "ring time", "weight", "confirm", "state", "idle since")
+HOLIDAY_TITLES = (
+    output.Column("days", wraps=True),
+    output.Column("name", drop=1, wraps=True),
+    output.Column("hours", wraps=True),
+)
+MEMBER_TITLES = (
+    output.Column("#", drop=1),
+    output.Column("member", wraps=True),
+    output.Column("ring time", drop=3, wraps=True),
+    output.Column("weight", drop=5),
+    output.Column("confirm", drop=4),
+    output.Column("state", wraps=True),
+    output.Column("idle since", drop=2, wraps=True),
+)
 
 
 def print_group(details: GroupDetails, seconds_per_ring: float, *, checked: bool) -> None:

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 10_000
-TITLES = ("change", "when", "who", "what", "values")
+TITLES = (
+    output.Column("change"),
+    output.Column("when", drop=2, wraps=True),
+    output.Column("who", drop=1, wraps=True),
+    output.Column("what", wraps=True),
+    output.Column("values", drop=3, wraps=True),
+)
 
 
 @click.command("history", cls=ListCommand, example="fshunt history 5000 --limit 50")

@@ -146,7 +146,7 @@ def table(columns: Sequence[Column | str], rows: Sequence[TableRow], *, wide: bo
         return
     width = shutil.get_terminal_size().columns
     kept = list(range(len(shown))) if wide else fitting(shown, _needs(shown, cells), width, RULED_GAP)
-    _ruled([shown[at].title for at in kept], [[row[at] for at in kept] for row in cells], None if wide else width)
+    _ruled([shown[at] for at in kept], [[row[at] for at in kept] for row in cells], None if wide else width)
 
 
 def _needs(columns: Sequence[Column], rows: Sequence[TableRow]) -> list[int]:
@@ -170,7 +170,7 @@ def _columns(rows: Sequence[TableRow]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _ruled(titles: TableRow, rows: Sequence[TableRow], width: int | None) -> None:
+def _ruled(columns: Sequence[Column], rows: Sequence[TableRow], width: int | None) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -178,8 +178,8 @@ def _ruled(titles: TableRow, rows: Sequence[TableRow], width: int | None) -> Non
 
     heads = "bold" if on_terminal(sys.stdout) else ""
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style=heads)
-    for title in titles:
-        made.add_column(Text(title), overflow="fold")
+    for column in columns:
+        made.add_column(Text(column.title), overflow="fold", no_wrap=not column.wraps)
     for row in rows:
         made.add_row(*(Text(cell) for cell in row))
     console = Console(width=width)

@@ -16,11 +16,43 @@ MARK_WIDTH = 9
 MAX_ERROR_CHARS = 160
 """Of an error's line; the log has all of it."""
 
-DAEMON_TITLES = ("daemon", "state", "hunts", "answered", "queued", "claims", "database", "version")
-SWITCH_TITLES = ("switch", "seen by", "state", "channels", "registrations", "last heard")
-WEB_TITLES = ("web pages", "listen", "state", "version")
-QUEUE_TITLES = ("#", "pilot", "waits for", "waited", "daemon")
-ERROR_TITLES = ("at", "daemon", "level", "message")
+DAEMON_TITLES = (
+    output.Column("daemon", wraps=True),
+    output.Column("state", wraps=True),
+    output.Column("hunts", drop=2),
+    output.Column("answered", drop=3),
+    output.Column("queued", drop=4),
+    output.Column("claims", drop=5),
+    output.Column("database", drop=1, wraps=True),
+    output.Column("version", drop=6),
+)
+SWITCH_TITLES = (
+    output.Column("switch", wraps=True),
+    output.Column("seen by", drop=3, wraps=True),
+    output.Column("state", wraps=True),
+    output.Column("channels", drop=2),
+    output.Column("registrations", drop=1),
+    output.Column("last heard", drop=4, wraps=True),
+)
+WEB_TITLES = (
+    output.Column("web pages", wraps=True),
+    output.Column("listen", drop=1, wraps=True),
+    output.Column("state", wraps=True),
+    output.Column("version", drop=2),
+)
+QUEUE_TITLES = (
+    output.Column("#"),
+    output.Column("pilot", wraps=True),
+    output.Column("waits for", drop=1, wraps=True),
+    output.Column("waited", wraps=True),
+    output.Column("daemon", drop=2, wraps=True),
+)
+ERROR_TITLES = (
+    output.Column("at", drop=1, wraps=True),
+    output.Column("daemon", drop=3, wraps=True),
+    output.Column("level", drop=2),
+    output.Column("message", wraps=True),
+)
 
 
 def print_status(state: ClusterHealth) -> None:

@@ -12,7 +12,14 @@ from fshunt.cli.base import ListCommand, NounGroup, pass_app
 from fshunt.cli.confirm import confirm, yes_option
 from fshunt.services.users import Scope, Token
 
-TITLES = ("token", "user", "name", "scopes", "state", "last used")
+TITLES = (
+    output.Column("token"),
+    output.Column("user", drop=1, wraps=True),
+    output.Column("name", wraps=True),
+    output.Column("scopes", drop=2, wraps=True),
+    output.Column("state", wraps=True),
+    output.Column("last used", drop=3, wraps=True),
+)
 DEFAULT_DAYS = 365
 
 

@@ -18,7 +18,13 @@ from fshunt.services.users import Role, User
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-TITLES = ("name", "role", "looks after", "state", "since")
+TITLES = (
+    output.Column("name", wraps=True),
+    output.Column("role", drop=1),
+    output.Column("looks after", drop=3, wraps=True),
+    output.Column("state", wraps=True),
+    output.Column("since", drop=2, wraps=True),
+)
 name_argument = click.argument("name", type=params.USER)
 pilot_argument = click.argument("pilot", type=params.PILOT)
 
