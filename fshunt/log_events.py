@@ -49,6 +49,8 @@ class LogEvent(StrEnum):
     SWITCH_LOST = "switch-lost"
     DIRECTORY_DOWN = "directory-down"
     DIRECTORY_UP = "directory-up"
+    NOTICE_SENT = "notice-sent"
+    NOTICE_NOT_SENT = "notice-not-sent"
 
 
 def about(event: LogEvent, **known: str | None) -> Mapping[str, str | None]:

@@ -16,6 +16,7 @@ from fshunt.cli.app import App
 from fshunt.cli.base import ListCommand, NounGroup, pass_app
 from fshunt.cli.change_words import made_in, print_differences
 from fshunt.cli.confirm import confirm, listed, yes_option
+from fshunt.cli.group_notice import notice
 from fshunt.cli.limits import limits
 from fshunt.cli.options import given_group, group_options
 from fshunt.cli.times import host_zone
@@ -340,6 +341,7 @@ def closed(app: App, pilot: str, until: str | None, length: str | None, off: boo
 
 
 group.add_command(limits)
+group.add_command(notice)
 
 
 @group.command("enable", example="fshunt group enable 5000")
@@ -413,13 +415,14 @@ def next_(app: App, pilot: str) -> None:
 def remove(app: App, pilot: str, yes: bool) -> None:
     """Remove a group and its members; the records of its calls stay.
 
-    It asks first, and says what goes. `fshunt undo` brings the group back, but not its boards, and its rotation begins
-    anew. With --json: the group as it was.
+    It asks first, and says what goes. `fshunt undo` brings the group back, but not its boards and notices, and its
+    rotation begins anew. With --json: the group as it was.
     """
     with app.reading() as (session, domain):
         found = late.groups.get_group(session, domain, pilot)
         boards = late.boards.list_boards(session, group_ids=[found.id])
-    confirm(_losses(found, len(boards)), yes)
+        notices = late.notices.list_notices(session, group_ids=[found.id])
+    confirm(_losses(found, len(boards), len(notices)), yes)
     with app.writing() as (session, domain):
         details = _details(session, late.groups.get_group(session, domain, pilot))
         late.groups.remove_group(session, domain, pilot)
@@ -431,9 +434,9 @@ def remove(app: App, pilot: str, yes: bool) -> None:
     )
 
 
-def _losses(group: Group, boards: int) -> str:
+def _losses(group: Group, boards: int, notices: int) -> str:
     count = late.cluster_health.count
-    kinds = {"member": len(group.members), "holiday": len(group.hours.holidays), "board": boards}
+    kinds = {"member": len(group.members), "holiday": len(group.hours.holidays), "board": boards, "notice": notices}
     goes = listed(["its settings", *(count(number, kind) for kind, number in kinds.items() if number)])
     name = f" {group.name}" if group.name else ""
     return f"Group {group.pilot}{name} of {group.domain} goes with {goes}; the records of its calls stay."

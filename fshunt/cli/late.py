@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from fshunt.services import live as live
     from fshunt.services import member_states as member_states
     from fshunt.services import members as members
+    from fshunt.services import notices as notices
     from fshunt.services import passwords as passwords
     from fshunt.services import pilot_findings as pilot_findings
     from fshunt.services import pilot_tables as pilot_tables

@@ -29,6 +29,7 @@ NOUNS = {
     "undo": Noun("fshunt.cli.history", "Take a change of a group, member, block, limits or hours back."),
     "user": Noun("fshunt.cli.user", "Who may sign in to the web pages, and look after which groups."),
     "token": Noun("fshunt.cli.token", "What programs use in place of a password."),
+    "notice": Noun("fshunt.cli.notice", "Notices that wait to be sent, and those that failed."),
     "board": Noun("fshunt.cli.board", "Addresses at which a wall screen shows a group."),
     "dialplan": Noun("fshunt.cli.dialplan", "Write FreeSWITCH's dialplan for the pilots of the database."),
     "serve": Noun("fshunt.cli.serve", "Run the daemon that FreeSWITCH connects to."),

@@ -44,6 +44,7 @@ LEVELS = {
     Code.GROUP_UNREGISTERED: Level.WARNING,
     Code.HUNTS_FAILED: Level.WARNING,
     Code.WEB_NO_HEARTBEAT: Level.WARNING,
+    Code.NOTICES_NOT_SENT: Level.WARNING,
     Code.OTHER_DATABASE: Level.WARNING,
     # What passes by itself, works again, or was decided so.
     Code.SERVICE_RESTARTED: Level.OK,

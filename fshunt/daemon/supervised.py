@@ -21,6 +21,8 @@ from fshunt.daemon.net.http import HttpServer
 from fshunt.daemon.net.listener import Listener
 from fshunt.daemon.net.loop_lag import LoopLag
 from fshunt.daemon.net.watchdog import Watchdog
+from fshunt.daemon.notices.worker import STOP_SECONDS as NOTICES_STOP_SECONDS
+from fshunt.daemon.notices.worker import NoticeWorker
 from fshunt.daemon.signals import Signal
 from fshunt.daemon.status import HTTP_SERVICE, StatusReport
 from fshunt.daemon.supervisor import Service, ServiceStates
@@ -109,6 +111,8 @@ def _what_watches(parts: Parts) -> Iterator[Service]:
     )
     pruner = Pruner(deps.database, lambda: deps.settings, deps.claims.rank, deps.now)
     yield Service("pruning", pruner.run)
+    worker = NoticeWorker(deps.database, lambda: deps.settings, deps.claims.rank, deps.wall, deps.monotonic)
+    yield Service("notices", worker.run, stop=worker.stop, stop_seconds=NOTICES_STOP_SECONDS + MARGIN_SECONDS)
     if deps.monitor.configured:
         yield Service("second lines", parts.calls.watch_second_lines)
     yield Service("live state", deps.live_phones.run)

@@ -33,6 +33,7 @@ NAMING_CONVENTION = {
 
 
 IS_OPEN, HAS_FAILED = "ended_at IS NULL", "result = 'failed'"
+FOR_NOTICES = "notice_group_id IS NOT NULL"
 """Conditions of indexes, word for word as queries have them."""
 
 
@@ -343,6 +344,8 @@ class CallRecord(Base):
         Index(None, "run_id", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
         Index("ix_calls_open", "started_at", sqlite_where=text(IS_OPEN), postgresql_where=text(IS_OPEN)),
         Index("ix_calls_failed", "started_at", sqlite_where=text(HAS_FAILED), postgresql_where=text(HAS_FAILED)),
+        # Calls that notices are still to be made of: a few seconds' worth, in groups that have notices.
+        Index("ix_calls_for_notices", "started_at", sqlite_where=text(FOR_NOTICES), postgresql_where=text(FOR_NOTICES)),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -366,6 +369,8 @@ class CallRecord(Base):
     node: Mapped[str]
     run_id: Mapped[str | None]
     waited_seconds: Mapped[float | None]
+    notice_group_id: Mapped[int | None]
+    """The group, if it had notices when the call began; None again when they are made."""
 
     offers: Mapped[list[OfferRecord]] = relationship(
         order_by="(OfferRecord.cycle, OfferRecord.stage, OfferRecord.position)", viewonly=True
@@ -656,6 +661,74 @@ class SwitchQuestion(Base):
     run_id: Mapped[str | None]
     answer: Mapped[dict[str, Any] | None]
     answered_at: Mapped[datetime | None]
+
+
+class Notice(Base):
+    """Of what a group tells somebody, and how (``notices.notice``). ``events`` are words with spaces between.
+
+    ``secret`` is what a webhook is signed with. ``queue_is_longer`` and ``queue_told_at``: whether the queue is longer
+    than it may be, and when that was told last.
+    """
+
+    __tablename__ = "notices"
+    __table_args__ = (
+        UniqueConstraint("group_id", "target"),
+        CheckConstraint("after_minutes IS NULL OR digest_at IS NULL", name="one_time"),
+        # An id is never reused: receivers know a repeat by it.
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"))
+    channel: Mapped[str]
+    target: Mapped[str]
+    events: Mapped[str]
+    queue_longer_than: Mapped[int | None]
+    after_minutes: Mapped[int | None]
+    digest_at: Mapped[int | None]
+    secret: Mapped[str | None]
+    created_at: Mapped[datetime]
+    last_sent_at: Mapped[datetime | None]
+    queue_is_longer: Mapped[bool] = mapped_column(server_default=false())
+    queue_told_at: Mapped[datetime | None]
+
+
+class NoticeDelivery(Base):
+    """One message that is to be sent; it is removed when it was. The receiver knows a repeat by ``id``.
+
+    ``caller`` is the number whose further misses are told in the same message, while it waits. A try counts ``tries``
+    up before it begins: who has counted sends, and nobody else until ``next_try_at``. ``dead``: it is not tried again.
+    """
+
+    __tablename__ = "notice_deliveries"
+    __table_args__ = (
+        Index(None, "dead", "next_try_at"),
+        Index(None, "notice_id", "caller"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    notice_id: Mapped[int] = mapped_column(ForeignKey("notices.id", ondelete="CASCADE"))
+    caller: Mapped[str | None] = mapped_column(SeenText)
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    next_try_at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(server_default="0")
+    dead: Mapped[bool] = mapped_column(server_default=false())
+    last_error: Mapped[str | None] = mapped_column(SeenText)
+
+
+class NoticeHappening(Base):
+    """One event that a delivery tells: of a call (its hunt), of a member who was blocked, or of ``queued`` callers."""
+
+    __tablename__ = "notice_happenings"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("notice_deliveries.id", ondelete="CASCADE"), index=True)
+    event: Mapped[str]
+    at: Mapped[datetime]
+    call_id: Mapped[str | None]
+    member: Mapped[str | None]
+    queued: Mapped[int | None]
 
 
 class Compatibility(Base):

@@ -64,6 +64,7 @@ def problems(state: ClusterHealth) -> Iterator[Finding]:
             yield Finding(Code.NO_HEARTBEAT, message, daemon.node, since=daemon.row.heartbeat_at)
     yield from _unregistered(state)
     yield from _implausible(state)
+    yield from _not_sent(state)
 
 
 def _unregistered(state: ClusterHealth) -> Iterator[Finding]:
@@ -81,6 +82,20 @@ def _unregistered(state: ClusterHealth) -> Iterator[Finding]:
             f"{count(more, 'group')} more rang no phone in the last {LAST_CALLS} calls: no member had one registered."
         )
         yield Finding(Code.GROUP_UNREGISTERED, message)
+
+
+def _not_sent(state: ClusterHealth) -> Iterator[Finding]:
+    """Notices that do not get through."""
+    found = state.undelivered
+    parts = []
+    if found.dead:
+        parts.append(f"{count(found.dead, 'notice')} could not be sent and will not be tried again")
+    if found.failing:
+        parts.append(f"{count(found.failing, 'notice')} could not be sent yet")
+    if parts:
+        why = f": {found.error.rstrip('.')}" if found.error else ""
+        message = f"{'; '.join(parts)}{why}; see `fshunt notice list`."
+        yield Finding(Code.NOTICES_NOT_SENT, message, since=found.since)
 
 
 def _implausible(state: ClusterHealth) -> Iterator[Finding]:

@@ -95,6 +95,7 @@ def state_of(
         database_id=seen.database_id,
         groups=seen.groups,
         unregistered=seen.unregistered,
+        undelivered=seen.undelivered,
     )
     state.problems.extend(problems(state))
     state.notes.extend(notes(state))

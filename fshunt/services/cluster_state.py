@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from fshunt.db.queries.daemons import DaemonRow
+from fshunt.db.queries.notice_deliveries import ALL_DELIVERED, Undelivered
 from fshunt.db.queries.overview import SeenCall
 from fshunt.db.queries.queue import QueuedHunt
 from fshunt.db.queries.unregistered_groups import UnregisteredGroup
@@ -45,6 +46,7 @@ class Code(StrEnum):
     NO_SWITCH_CONFIGURED = "no-switch-configured"
     VERSIONS_DIFFER = "versions-differ"
     WEB_NO_HEARTBEAT = "web-no-heartbeat"
+    NOTICES_NOT_SENT = "notices-not-sent"
     OTHER_DATABASE = "other-database"
 
 
@@ -139,6 +141,7 @@ class ClusterHealth:
     database_id: str | None = None
     groups: int = 0
     unregistered: tuple[UnregisteredGroup, ...] = ()
+    undelivered: Undelivered = ALL_DELIVERED
 
     @property
     def living(self) -> list[DaemonNow]:

@@ -69,6 +69,7 @@ class Action(StrEnum):
     SEE_CALLS = "see the calls of a group"
     NOTE_CALL_BACK = "note that a caller was called back"
     MANAGE_BOARDS = "make and revoke the boards of a group"
+    MANAGE_NOTICES = "look after the notices of a group"
     UNDO = "undo a change"
     ADD_GROUP = "add a group"
     REMOVE_GROUP = "remove a group"
@@ -94,6 +95,7 @@ _OF_GROUPS = frozenset(
         Action.SEE_CALLS,
         Action.NOTE_CALL_BACK,
         Action.MANAGE_BOARDS,
+        Action.MANAGE_NOTICES,
         Action.UNDO,
     }
 )

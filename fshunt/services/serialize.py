@@ -20,10 +20,13 @@ from fshunt.hunting.limits import Limits, limit_values
 from fshunt.hunting.rotation import RotationPointer
 from fshunt.services import hours
 from fshunt.services.cluster_health import ClusterHealth, DaemonNow, Finding, WebProcessNow, moment
+from fshunt.services.notices import notice_values
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
 
+    from fshunt.db.queries.notice_deliveries import Delivery
+    from fshunt.db.queries.notices import StoredNotice
     from fshunt.db.queries.queue import QueuedHunt
     from fshunt.services.accounts import Invitation
     from fshunt.services.audit import Change
@@ -236,6 +239,22 @@ def token_json(token: Token) -> dict[str, Any]:
 def board_json(board: Board, link: str | None = None) -> dict[str, Any]:
     """Return a board; its address is not known later."""
     return _picked(board, ("id", "name", "domain", "pilot", "created_at", "expires_at")) | {"link": link}
+
+
+def notice_json(notice: StoredNotice, waiting: int, secret: str | None = None) -> dict[str, Any]:
+    """Return a notice, and how many messages wait for it; the secret of a webhook is shown once."""
+    place = {"id": notice.id, "domain": notice.place.domain, "pilot": notice.place.pilot}
+    times = {"created_at": utc(notice.created_at), "last_sent_at": utc(notice.last_sent_at)}
+    return place | notice_values(notice.wish) | times | {"waiting": waiting, "secret": secret}
+
+
+DELIVERY_KEYS = ("id", "domain", "pilot", "channel", "target", "due_at", "next_try_at", "tries", "dead", "last_error")
+
+
+def delivery_json(delivery: Delivery) -> dict[str, Any]:
+    """Return a message that waits to be sent; a dead letter has no next try."""
+    picked = _picked(delivery, DELIVERY_KEYS) | {"channel": delivery.channel.value}
+    return picked | ({"next_try_at": None} if delivery.dead else {})
 
 
 def invitation_json(invitation: Invitation, web_address: str) -> dict[str, Any]:

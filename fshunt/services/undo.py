@@ -21,7 +21,7 @@ from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import GROUP_FIELDS, MEMBER_FIELDS, Field, model_values
 from fshunt.hunting.limits import limit_values, limits_of_json
-from fshunt.services import groups, hours, limits, members
+from fshunt.services import groups, hours, limits, members, notices
 from fshunt.services.audit import (
     ORDER,
     Change,
@@ -255,11 +255,25 @@ def _set_limits(s: Session, change: Change, values: Values) -> None:
     limits.set_limits(s, group.domain, group.pilot, limits_of_json(now | dict(values)))
 
 
+def _notice_now(s: Session, change: Change) -> Values | None:
+    found = _find_group(s, change)
+    return None if found is None else notices.values_now(s, found, change.key)
+
+
+def _remove_notice(s: Session, change: Change) -> None:
+    notices.remove_target(s, _group(s, change), change.key)
+
+
+def _restore_notice(s: Session, change: Change, values: Values, _shared: Collection[str] = ()) -> None:
+    notices.restore_notice(s, _group(s, change), values)
+
+
 UNDOABLE: dict[Subject, Undoable] = {
     Subject.GROUP: Undoable(_group_now, _remove_group, _restore_group, _set_group),
     Subject.MEMBER: Undoable(_member_now, _remove_member, _restore_member, _set_member, frozenset({"position"})),
     Subject.HOURS: Undoable(_hours_now, _never, _never, _set_hours),
     Subject.LIMITS: Undoable(_limits_now, _never, _never, _set_limits),
+    Subject.NOTICE: Undoable(_notice_now, _remove_notice, _restore_notice, _restore_notice),
     Subject.BLOCK: Undoable(_block_now, _unblock, _restore_block, _restore_block),
 }
 """The subjects whose changes can be undone."""

@@ -53,7 +53,7 @@ class LoadedSettings:
 
     def warnings(self) -> list[str]:
         """Return the dangers in the settings, one sentence each."""
-        said = [self._of_database(), *(_of_password_file(switch) for switch in self.settings.switch)]
+        said = [self._of_database(), *(_of_password_file(switch) for switch in self.settings.switch), self._of_mail()]
         return [sentence for sentence in said if sentence]
 
     def _of_database(self) -> str | None:
@@ -62,6 +62,12 @@ class LoadedSettings:
         if self.settings.database_password_file is not None or not _open_to_others(self.file):
             return None
         return f"{self.file} holds the database's password and is world-readable: run `chmod o-r {self.file}`."
+
+    def _of_mail(self) -> str | None:
+        file = self.settings.smtp_password_file
+        if file is None or not _open_to_others(Path(file)):
+            return None
+        return f"{file} holds the mail server's password and is world-readable: run `chmod o-r {file}`."
 
 
 def _of_password_file(switch: WatchedSwitch) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from fshunt.hunting import validation
 from fshunt.hunting.gateways import Gateway
+from fshunt.notices.targets import check_mail_address
 from fshunt.settings import values
 from fshunt.settings.gateways import gateways
 from fshunt.settings.switches import WatchedSwitch, switches
@@ -329,6 +330,57 @@ class Settings:
             web=True,
         ),
     )
+    smtp_host: str | None = field(
+        default=None,
+        metadata=_about(
+            values.optional(values.text("a host", values.mail_host)),
+            "The mail server for notices (docs/notices.md): a name, which its certificate must have, or an address. "
+            "Without it no mail is sent.",
+        ),
+    )
+    smtp_port: int | None = field(
+        default=None,
+        metadata=_about(
+            values.optional(values.whole(1, 65535)),
+            "Port of the mail server. If it is not set: 587 with `starttls`, 465 with `tls`, 25 with `none`.",
+        ),
+    )
+    smtp_tls: str = field(
+        default="starttls",
+        metadata=_about(
+            values.one_of("starttls", "tls", "none"),
+            "How the connection to the mail server is encrypted: `starttls` after a greeting in the clear, `tls` from "
+            "the first byte, `none` not at all, as for a server on this host. The certificate is verified.",
+        ),
+    )
+    smtp_user: str | None = field(
+        default=None,
+        metadata=_about(
+            values.optional(values.text("a name", values.one_line)), "User at the mail server, where it asks for one."
+        ),
+    )
+    smtp_password_file: str | None = field(
+        default=None,
+        metadata=_about(
+            values.optional(values.text("an absolute path", values.absolute_path)),
+            "File whose only line is the password of `smtp_user`. It is read for each mail, by the daemon.",
+        ),
+    )
+    smtp_from: str | None = field(
+        default=None,
+        metadata=_about(
+            values.optional(values.text("a mail address", check_mail_address)),
+            "Sender of notices by mail. If it is not set: fshunt@ and the name of this host.",
+        ),
+    )
+    webhook_allowed_networks: tuple[IpNetwork, ...] = field(
+        default=(),
+        metadata=_about(
+            values.networks(),
+            "Networks that are not public and to which webhooks may go all the same, such as 10.0.5.0/24. Whoever "
+            "looks after a group may name any address there.",
+        ),
+    )
     controllers: tuple[Address, ...] = field(
         default=(),
         metadata=_about(
@@ -382,6 +434,7 @@ class Settings:
                 f"To listen on {self.listen}, which other machines can reach, "
                 "set `allowed_peers` to the addresses of your FreeSWITCH hosts."
             )
+        self._check_smtp()
         if self.http_listen is None:
             return
         if not self.http_listen.loopback and not self.http_allowed_peers:
@@ -391,6 +444,12 @@ class Settings:
             )
         if self.http_listen == self.listen and self.http_listen.port:
             raise SettingsError(f"`listen` and `http_listen` are both {self.listen}: set one of them to another port.")
+
+    def _check_smtp(self) -> None:
+        if (self.smtp_user is None) != (self.smtp_password_file is None):
+            raise SettingsError("`smtp_user` and `smtp_password_file` go together: set both, or none of them.")
+        if self.smtp_user is not None and self.smtp_tls == "none":
+            raise SettingsError("A password is not sent in the clear: set `smtp_tls` to `starttls` or `tls`.")
 
     @property
     def web_tls(self) -> bool:

@@ -18,6 +18,7 @@ from fshunt.hunting.suggestions import did_you_mean
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _WEB_URL = re.compile(r"(https?://(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)/?")
+MAX_LINE_CHARS = 256
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
@@ -184,6 +185,20 @@ def absolute_path(said: str) -> str:
     """Return the path if it is absolute; raise WrongValueError if not."""
     if not said.startswith("/") or not said.isprintable():
         raise WrongValueError(f"must be an absolute path, not {said!r}")
+    return said
+
+
+def mail_host(said: str) -> str:
+    """Return the name or the address of a mail server; raise WrongValueError if it is none."""
+    if not re.fullmatch(r"[A-Za-z0-9.:-]{1,253}", said, re.ASCII):
+        raise WrongValueError(f"must be a host such as mail.example.com, without a port, not {said!r}")
+    return said
+
+
+def one_line(said: str) -> str:
+    """Return a text of up to 256 characters that can be printed; raise WrongValueError for any other."""
+    if not 1 <= len(said) <= MAX_LINE_CHARS or not said.isprintable():
+        raise WrongValueError(f"must be up to {MAX_LINE_CHARS} characters in one line, not {said!r}")
     return said
 
 

@@ -53,6 +53,8 @@ WHAT: dict[tuple[Subject, ChangeKind], LazyString] = {
     (Subject.LIMITS, ChangeKind.SET): lazy_gettext("Limits changed"),
     (Subject.BOARD, ChangeKind.ADD): lazy_gettext("Board %(key)s added"),
     (Subject.BOARD, ChangeKind.REMOVE): lazy_gettext("Board %(key)s revoked"),
+    (Subject.NOTICE, ChangeKind.ADD): lazy_gettext("Notices to %(key)s added"),
+    (Subject.NOTICE, ChangeKind.REMOVE): lazy_gettext("Notices to %(key)s removed"),
     (Subject.HOURS, ChangeKind.SET): lazy_gettext("Opening hours changed"),
     (Subject.CALL, ChangeKind.ADD): lazy_gettext("A caller was called back"),
     (Subject.CALL, ChangeKind.REMOVE): lazy_gettext("A note of a call back was taken back"),

@@ -18,6 +18,7 @@ LEAVES = {path: command for path, command in COMMANDS.items() if not isinstance(
 PROMISED = """
 setup, db upgrade, db check, group add, group list, group show, group set, group hours, group closed, group limits,
 group enable, group disable, group renumber, group next, group remove,
+group notice add, group notice list, group notice remove, notice list, notice retry, notice discard,
 holiday add, holiday list, holiday remove, holiday import,
 member add, member list, member remove, member move, member order, member set, member enable, member disable,
 member block, member unblock, call list, call show, call prune, top, events, history, undo,

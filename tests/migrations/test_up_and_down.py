@@ -14,6 +14,9 @@ from fshunt.db.models import (
     IdempotencyKey,
     Invitation,
     KnownBrowser,
+    Notice,
+    NoticeDelivery,
+    NoticeHappening,
     RecoveryCode,
     SignInTries,
     Token,
@@ -82,6 +85,7 @@ def fill(url):
         add_account(s, added.id)
         live.renew(s, [live.Watched("pbx.test", "5000")])
         live.publish(s, "run", {added.id: {"switches": []}}, ())
+        add_notice(s, added.id)
         questions.ask(s, "domain", ["pbx.test"], NOON)
     store.close()
 
@@ -99,6 +103,16 @@ def add_account(s, group_id):
     s.add(Board(secret_hash="h8", group_id=group_id, name="Hall", created_at=NOON, expires_at=NOON))
     s.add(SignInTries(key="account:h5", failures=1, last_at=NOON))
     s.add(IdempotencyKey(user_id=1, key_hash="h6", request_hash="h7", created_at=NOON))
+
+
+def add_notice(s, group_id):
+    """A row in every table of notices."""
+    notice = {"channel": "mail", "target": "a@b.test", "events": "missed"}
+    s.add(Notice(id=1, group_id=group_id, **notice, created_at=NOON))
+    s.flush()
+    s.add(NoticeDelivery(id="1-hunt-h1", notice_id=1, created_at=NOON, due_at=NOON, next_try_at=NOON))
+    s.flush()
+    s.add(NoticeHappening(id="1-hunt-h1", delivery_id="1-hunt-h1", event="missed", at=NOON, call_id="h1"))
 
 
 def fill_0002(url):
@@ -166,7 +180,16 @@ def test_0009_is_taken_back_without_loss_of_what_0008_had(empty_database_url):
     fill(url)
     assert all(rows(url, *ACCOUNTS).values())
     migrate.downgrade(url, "0009")
-    others = set(Base.metadata.tables) - {*ACCOUNTS, *HOURS, *WEB, *LIVE, "announcements", "compatibility", *IDENTITY}
+    others = set(Base.metadata.tables) - {
+        *ACCOUNTS,
+        *HOURS,
+        *WEB,
+        *LIVE,
+        "announcements",
+        "compatibility",
+        *IDENTITY,
+        *NOTICES,
+    }
     kept = rows(url, *others)
     migrate.downgrade(url, "0008")
     assert tables(url).isdisjoint(ACCOUNTS)
@@ -185,7 +208,8 @@ def test_0012_is_taken_back_without_loss_of_what_0011_had(empty_database_url):
     migrate.upgrade(url)
     fill(url)
     assert all(rows(url, *LIVE).values())
-    others = set(Base.metadata.tables) - {*LIVE, *LATER, "announcements", "compatibility", *IDENTITY}
+    migrate.downgrade(url, "0018")
+    others = set(Base.metadata.tables) - {*LIVE, *LATER, "announcements", "compatibility", *IDENTITY, *NOTICES}
     kept = rows(url, *others)
     migrate.downgrade(url, "0011")
     assert tables(url).isdisjoint(LIVE)
@@ -200,7 +224,7 @@ def test_0017_is_taken_back_without_loss_of_what_was_before(empty_database_url):
     fill(url)
     assert rows(url, "recovery_codes")["recovery_codes"]
     migrate.downgrade(url, "0017")
-    others = set(Base.metadata.tables) - {"recovery_codes", "announcements", "compatibility", *IDENTITY}
+    others = set(Base.metadata.tables) - {"recovery_codes", "announcements", "compatibility", *IDENTITY, *NOTICES}
     kept = rows(url, *others)
     migrate.downgrade(url, BEFORE_0017)
     assert "recovery_codes" not in tables(url)
@@ -211,7 +235,9 @@ def test_0017_is_taken_back_without_loss_of_what_was_before(empty_database_url):
 
 BEFORE_0017 = "0016"
 
+PASSING = ("announcements", "compatibility")
 IDENTITY = ("database_identity",)
+NOTICES = ("notices", "notice_deliveries", "notice_happenings")
 
 
 def test_each_database_has_a_random_id_which_0018_takes_back_alone(empty_database_url):
@@ -221,7 +247,8 @@ def test_each_database_has_a_random_id_which_0018_takes_back_alone(empty_databas
     [made] = rows(url, *IDENTITY)["database_identity"]
     assert (made["id"], len(made["database_id"])) == (1, 16)
     assert migrate.check(url).database_id == made["database_id"]
-    others = set(Base.metadata.tables) - {"announcements", "compatibility", *IDENTITY}
+    migrate.downgrade(url, "0018")
+    others = set(Base.metadata.tables) - {"announcements", "compatibility", *IDENTITY, *NOTICES}
     kept = rows(url, *others)
     migrate.downgrade(url, "0017")
     assert migrate.check(url).database_id is None
@@ -250,6 +277,7 @@ def test_0010_is_taken_back_without_loss_of_what_0009_had(empty_database_url):
         "announcements",
         "compatibility",
         *IDENTITY,
+        *NOTICES,
     }
     kept = rows(url, *others)
     migrate.downgrade(url, "0009")
@@ -270,7 +298,14 @@ def test_0016_is_taken_back_without_loss_of_what_0015_had(empty_database_url):
     migrate.upgrade(url)
     fill(url)
     assert rows(url, "group_limits")["group_limits"][0]["policies"] == "regular"
-    others = set(Base.metadata.tables) - {"group_limits", "recovery_codes", "announcements", "compatibility", *IDENTITY}
+    others = set(Base.metadata.tables) - {
+        "group_limits",
+        "recovery_codes",
+        "announcements",
+        "compatibility",
+        *IDENTITY,
+        *NOTICES,
+    }
     migrate.downgrade(url, "0016")
     kept = rows(url, *others)
     migrate.downgrade(url, "0015")
@@ -280,12 +315,27 @@ def test_0016_is_taken_back_without_loss_of_what_0015_had(empty_database_url):
     assert rows(url, *others, "group_limits") == kept | {"group_limits": []}
 
 
+def test_0019_is_taken_back_without_loss_of_what_0018_had(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url)
+    fill(url)
+    assert all(rows(url, *NOTICES).values())
+    others = set(Base.metadata.tables) - {"announcements", "compatibility", "calls", *NOTICES}
+    kept, [call] = rows(url, *others), rows(url, "calls")["calls"]
+    migrate.downgrade(url, "0018")
+    assert tables(url).isdisjoint(NOTICES)
+    assert rows(url, *others) == kept
+    assert rows(url, "calls")["calls"] == [{name: call[name] for name in call if name != "notice_group_id"}]
+    migrate.upgrade(url, "0019")
+    assert rows(url, "calls")["calls"] == [dict(call) | {"notice_group_id": None}]
+
+
 def test_what_belongs_to_a_user_or_a_group_goes_with_it(database_url):
     fill(database_url)
     store = open_store(database_url)
     with store.writing() as s:
         groups.remove_group(s, "pbx.test", "5000")
-    assert rows(database_url, "grants", *HOURS) == {"grants": [], "business_hours": [], "holidays": []}
+    assert not any(rows(database_url, "grants", *HOURS, *NOTICES).values())
     with store.writing() as s:
         s.execute(text("DELETE FROM users"))
     store.close()

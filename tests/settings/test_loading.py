@@ -116,12 +116,19 @@ EVERY_SETTING = {
     "web_tls_cert": ("/etc/ssl/hunt.pem", "/etc/ssl/hunt.pem"),
     "web_tls_key": ("/etc/ssl/private/hunt.key", "/etc/ssl/private/hunt.key"),
     "web_trusted_proxies": ("127.0.0.1", (ipaddress.ip_network("127.0.0.1"),)),
+    "smtp_host": ("mail.example.com", "mail.example.com"),
+    "smtp_port": ("2525", 2525),
+    "smtp_tls": ("tls", "tls"),
+    "smtp_user": ("fshunt@example.com", "fshunt@example.com"),
+    "smtp_password_file": ("/etc/fshunt/smtp_password", "/etc/fshunt/smtp_password"),
+    "smtp_from": ("fshunt@example.com", "fshunt@example.com"),
+    "webhook_allowed_networks": ("10.0.5.0/24", (ipaddress.ip_network("10.0.5.0/24"),)),
     "controllers": ("127.0.0.1:8084,10.0.0.2:8084", (Address("127.0.0.1", 8084), Address("10.0.0.2", 8084))),
 }
 
 
-GO_ALONE = sorted(set(EVERY_SETTING) - {"database_password_file"})
-"""Settings that need no other one; the file of the password is tried below, with a URL."""
+GO_ALONE = sorted(set(EVERY_SETTING) - {"database_password_file", "smtp_user", "smtp_password_file"})
+"""Settings that need no other one; the files of passwords are tried below, with what they go with."""
 
 
 def test_every_setting_is_tried_here():
@@ -174,6 +181,10 @@ def test_a_value_of_a_wrong_type_names_the_key_and_the_file(name, write):
             'log_level = "inf"',
             "`log_level` must be one of debug, info, warning, error, not 'inf' (did you mean `info`?).",
         ),
+        ('smtp_host = "mail:25 x"', "`smtp_host` must be a host such as mail.example.com, without a port, not "),
+        ('smtp_user = "a\\nb"', "`smtp_user` must be up to 256 characters in one line, not "),
+        ('smtp_tls = "ssl"', "`smtp_tls` must be one of starttls, tls, none, not 'ssl'"),
+        ('smtp_from = "fshunt"', "`smtp_from`: 'fshunt' is not a mail address: use one such as sales@example.com."),
         ('node_name = "a b"', "`node_name` must be up to 64 letters, digits, '_', '.' or '-', not 'a b'."),
         (
             'default_domain = "a b"',
@@ -276,6 +287,19 @@ def test_metrics_and_calls_need_a_port_each(write):
         Settings().listening_on(Address("127.0.0.1", 9084))
     any_port = {"FSHUNT_LISTEN": "127.0.0.1:0", "FSHUNT_HTTP_LISTEN": "127.0.0.1:0"}
     assert load(write(""), any_port).settings.http_listen == Address("127.0.0.1", 0)
+
+
+def test_the_user_of_the_mail_server_has_a_password_which_is_never_sent_in_the_clear(write, tmp_path):
+    (tmp_path / "password").write_text("secret")
+    user, file = 'smtp_user = "fshunt"', f'smtp_password_file = "{tmp_path / "password"}"'
+    assert "go together" in refusal(write(user))
+    assert "go together" in refusal(write(file))
+    assert "A password is not sent in the clear" in refusal(write(f'{user}\n{file}\nsmtp_tls = "none"'))
+    (tmp_path / "password").chmod(0o644)
+    loaded = load(write(f"{user}\n{file}"), {})
+    assert any("mail server's password and is world-readable" in each for each in loaded.warnings())
+    (tmp_path / "password").chmod(0o600)
+    assert not any("mail server" in each for each in loaded.warnings())
 
 
 def test_the_node_is_by_default_the_host_and_the_port(monkeypatch, write):

@@ -30,6 +30,7 @@ NOT_FOR_PEOPLE = {
     ("services/domains.py", VALUE): "only the command line renames domains",
     ("services/domains.py", "There is a domain"): "only the command line renames domains",
     ("services/domains.py", "Extension"): "only the command line renames domains",
+    ("services/notices.py", "No message"): "only the command line sends messages again",
     ("services/switch_checks.py", "FreeSWITCH at"): "only the command line has switches load their files",
     ("services/pilot_tables.py", "The database has no id"): "only the command line writes the table of pilots",
     ("services/setup_files.py", ""): "only the command line sets fshunt up",
@@ -42,7 +43,7 @@ NOT_FOR_PEOPLE = {
 
 def sentences() -> dict[str, str]:
     found: dict[str, str] = {}
-    for module in modules("services", "hunting", "db/queries", "web"):
+    for module in modules("services", "hunting", "notices", "db/queries", "web"):
         place = str(module.path.relative_to(ROOT))
         if place.startswith("web/api/"):
             continue  # programs are answered in English

@@ -14,6 +14,7 @@ from fshunt.db.models import Block, OfferRecord
 from fshunt.db.notifications import announce
 from fshunt.db.queries import changes
 from fshunt.db.queries.changes import ChangeKind, Subject
+from fshunt.db.queries.notices import make_for_block
 from fshunt.db.queries.rows import BLOCK_HOLDS, BLOCKS, DOMAINS, GROUPS, MEMBERS
 from fshunt.db.statements import Rank, at_end, dialect_of, insert_for, run, table, write
 from fshunt.hunting.states import Outcome
@@ -112,6 +113,7 @@ def _count(s: Session, *, offer_id: str, member_id: int, row: Any, at: datetime,
     change = {"at": at, "domain": row.name, "subject": Subject.BLOCK.value, "subject_key": row.extension}
     changes.add_by_daemon(s, change | {"action": ChangeKind.ADD.value, "after": changes.block_values(at, AUTO)})
     announce(s, row.name, [row.extension])
+    make_for_block(s, offer_id, member_id, row.extension, at)
 
 
 @cache

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, selectinload, undefer
 
 from fshunt.db.models import CalledBack, CallRecord, OfferRecord
+from fshunt.db.queries.notices import NO_NUMBERS
 from fshunt.db.queries.pilots import Span, pilot_spans
 from fshunt.errors import NotFound
 from fshunt.hunting.group import Group
@@ -24,9 +25,6 @@ MAX_REPORTED = 50_000
 """How many calls a report counts at most."""
 
 NO_MISS = (Outcome.ANSWERED.value, Outcome.ANSWERED_ELSEWHERE.value)
-NO_NUMBERS = ("", "anonymous", "unknown", "restricted", "unavailable", "private")
-"""What carriers send instead of a caller's number: two calls of these need not be of one caller."""
-
 _NEWEST_FIRST = (CallRecord.started_at.desc(), CallRecord.id.desc())
 
 

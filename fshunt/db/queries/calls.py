@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -33,9 +34,10 @@ from sqlalchemy.orm import Session, selectinload, undefer
 from fshunt.db.models import Base, CallRecord, OfferRecord, SkipRecord
 from fshunt.db.queries.auto_block import count_offer
 from fshunt.db.queries.claims import release_all
+from fshunt.db.queries.notices import GROUP_WITH_NOTICES
 from fshunt.db.queries.pilots import Span, groups_with_pilot, places_of
 from fshunt.db.queries.rows import domain_names, find_domain_id, pilots
-from fshunt.db.statements import dialect_of, insert_once, run, table, write
+from fshunt.db.statements import dialect_of, insert_for, insert_once, run, table, write
 from fshunt.db.types import SeenText
 from fshunt.errors import NotFound
 from fshunt.hunting.availability import SkipReason
@@ -142,7 +144,8 @@ def open_call(
         "node": node,
         "run_id": run_id,
     }
-    _add_once(s, CallRecord, row)
+    place = {"of_domain": domain, "of_pilot": pilot}
+    write(s, _opening(dialect_of(s)), row | place)
 
 
 def note_answered(s: Session, hunt_id: str, *, answered_by: str, answered_at: datetime) -> None:
@@ -450,6 +453,13 @@ def _end_open_offers(s: Session, hunt_id: str, now: datetime) -> None:
     outcome = case((OfferRecord.extension == answered_by, Outcome.ANSWERED.value), else_=Outcome.SWITCH_LOST.value)
     values = {"outcome": outcome, "ended_at": now, "detail": STOPPED_WHILE_RINGING}
     _set(s, update(OfferRecord).where(OfferRecord.call_id == hunt_id, OfferRecord.outcome.is_(None)).values(values))
+
+
+@cache
+def _opening(dialect: str) -> Executable:
+    """The INSERT of a call. It says by itself whether the group has notices: who has none pays no statement for it."""
+    insert = insert_for(dialect, CallRecord).values(notice_group_id=GROUP_WITH_NOTICES)
+    return insert.on_conflict_do_nothing(index_elements=["id"])
 
 
 def _add_once(s: Session, model: type[Base], row: dict[str, Any]) -> None:

@@ -40,6 +40,7 @@ class Subject(StrEnum):
     TOKEN = "token"  # noqa: S105 (a word)
     INVITATION = "invitation"
     BOARD = "board"
+    NOTICE = "notice"
     DOMAIN = "domain"
     CALL = "call"
     """A note that its caller was called back."""

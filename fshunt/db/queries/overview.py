@@ -10,10 +10,11 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Claim
-from fshunt.db.queries import cluster, daemons, identity, queue, web_processes
+from fshunt.db.queries import cluster, daemons, identity, notice_deliveries, queue, web_processes
 from fshunt.db.queries.calls import CALLS, HAS_FAILED
 from fshunt.db.queries.cluster import Timing
 from fshunt.db.queries.daemons import DaemonRow
+from fshunt.db.queries.notice_deliveries import ALL_DELIVERED, Undelivered
 from fshunt.db.queries.queue import QueuedHunt
 from fshunt.db.queries.rows import GROUPS
 from fshunt.db.queries.unregistered_groups import UnregisteredGroup, unregistered_groups
@@ -79,6 +80,7 @@ class Overview:
     database_id: str | None = None
     groups: int = 0
     unregistered: tuple[UnregisteredGroup, ...] = ()
+    undelivered: Undelivered = ALL_DELIVERED
 
 
 def overview(s: Session, at: datetime) -> Overview:
@@ -99,6 +101,7 @@ def overview(s: Session, at: datetime) -> Overview:
         database_id=identity.database_id(s),
         groups=run(s, _COUNT_GROUPS, {}).scalar_one(),
         unregistered=tuple(unregistered_groups(s, at)),
+        undelivered=notice_deliveries.undelivered(s, at),
     )
 
 

@@ -1,0 +1,26 @@
+"""How a try to send a message went wrong."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from fshunt.errors import FshuntError
+
+
+class Blame(Enum):
+    """What a failure is of, which says what else need not be tried for a while."""
+
+    MESSAGE = auto()
+    """This message alone; it will never be taken."""
+    TARGET = auto()
+    """The receiver of this notice."""
+    HOST = auto()
+    """The host: nothing that goes there gets through."""
+
+
+class NotSent(FshuntError):
+    """A message was not sent, or it is not known that it was."""
+
+    def __init__(self, sentence: str, blame: Blame = Blame.TARGET) -> None:
+        super().__init__(sentence)
+        self.blame = blame
