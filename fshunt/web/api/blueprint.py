@@ -8,7 +8,20 @@ from typing import Any
 from flask import Blueprint, Flask, Response, make_response
 
 from fshunt.errors import BeyondLimits
-from fshunt.web.api import boards, calls, changes, entrance, events, groups, hours, limits, members, system, users
+from fshunt.web.api import (
+    boards,
+    calls,
+    changes,
+    entrance,
+    events,
+    groups,
+    hours,
+    limits,
+    members,
+    notices,
+    system,
+    users,
+)
 from fshunt.web.api.errors import BadFields, NotAuthenticated, RateExceeded, RequestError
 from fshunt.web.api.now import WATCHES, Watches
 from fshunt.web.api.openapi import openapi
@@ -17,7 +30,7 @@ from fshunt.web.api.rate_limit import RateLimit
 from fshunt.web.csrf import FOR_PROGRAMS
 from fshunt.web.problems import answer_problem, status_of
 
-MODULES = (groups, members, hours, limits, boards, calls, events, users, changes, system)
+MODULES = (groups, members, hours, limits, boards, notices, calls, events, users, changes, system)
 """Their operations are known once they are imported."""
 
 

@@ -15,6 +15,7 @@ from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import GROUP_FIELDS, MEMBER_FIELDS, Field, FieldKind, columns_of
 from fshunt.hunting.hours import WEEKDAYS
 from fshunt.hunting.states import Outcome, Result
+from fshunt.notices.notice import Channel
 from fshunt.services.audit import ChangeKind, Entrance, Subject
 from fshunt.services.cluster_health import Code
 from fshunt.services.serialize import SCHEMA
@@ -293,6 +294,22 @@ FORMS: dict[str, Schema] = {
             "created_at": TIME,
             "expires_at": null(TIME),
             "link": null({**text("https://fshunt.example.com/board/..."), "format": "uri"}),
+        }
+    ),
+    "notice": _object(
+        {
+            "id": WHOLE,
+            "domain": text("pbx.example.com"),
+            "pilot": text("5000"),
+            "channel": one_of(Channel, Channel.MAIL),
+            "target": text("sales@example.com"),
+            "events": words("missed"),
+            "after_minutes": null(WHOLE),
+            "digest_at": null(text("18:00")),
+            "created_at": TIME,
+            "last_sent_at": null(TIME),
+            "waiting": WHOLE,
+            "secret": null(text("whsec_...")),
         }
     ),
     "change": _object(

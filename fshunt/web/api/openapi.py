@@ -38,6 +38,7 @@ TAGS = {
     "members": "Members and blocks",
     "hours": "Business hours, holidays, closed by hand",
     "boards": "Boards for wall screens",
+    "notices": "Who is told what happens",
     "calls": "Calls",
     "events": "What happens now, as it happens",
     "users": "Users and tokens",

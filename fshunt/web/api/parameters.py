@@ -26,7 +26,7 @@ class PathParameter:
 
 def _id(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= len(text) <= len(str(MAX_ID))):
-        raise BadValue(f"{validation.shown(text)} is no number of a token, a board or a change.")
+        raise BadValue(f"{validation.shown(text)} is no number of a token, a board, a notice or a change.")
     return int(text)
 
 
@@ -46,6 +46,7 @@ PATH_PARAMETERS = {
     "extension": PathParameter("Extension, or an external number with its gateway", parse_member, TEXT, "1001"),
     "user": PathParameter("Name of the user", validation.check_user_name, TEXT, "omar"),
     "token": PathParameter("Number of the token", _id, ID, 2),
+    "notice": PathParameter("Number of the notice", _id, ID, 3),
     "board": PathParameter("Number of the board", _id, ID, 3),
     "change": PathParameter("Number of the change", _id, ID, 4),
     "uuid": PathParameter("The caller's channel in FreeSWITCH", validation.check_call_uuid, TEXT, "3f2a9c41-7d1e"),

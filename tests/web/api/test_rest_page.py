@@ -68,6 +68,7 @@ def test_the_page_names_every_address() -> None:
         "change": "N",
         "token": "N",
         "board": "N",
+        "notice": "N",
         "user": "NAME",
     }
     short |= {"change": "N", "token": "N", "board": "N", "first_day": "FIRST", "last_day": "LAST"}

@@ -16,7 +16,7 @@ from schemathesis import GenerationMode
 
 from fshunt.hunting.hours import Holiday
 from fshunt.hunting.hours_text import parse_week
-from fshunt.services import accounts, audit, boards, groups, hours
+from fshunt.services import accounts, audit, boards, groups, hours, notices
 from fshunt.services.hours import Zone
 from fshunt.services.users import Scope
 from fshunt.web.api.operations import OPERATIONS
@@ -51,6 +51,8 @@ def names(office):
         change = audit.last_change_id(s)
         token, _ = accounts.add_token(s, ADMIN, "board", [Scope.READ])
         board, _ = boards.add_board(s, DOMAIN, PILOT, "wall")
+        wish = notices.wish_of(mail="a@b.test", webhook=None, events=["missed"])
+        notice, _ = notices.add_notice(s, DOMAIN, PILOT, wish)
     add_call(office, "call", at=datetime(2026, 3, 1, 12, tzinfo=UTC))
     return {
         "domain": DOMAIN,
@@ -59,6 +61,7 @@ def names(office):
         "user": ADMIN,
         "token": token.id,
         "board": board.id,
+        "notice": notice.id,
         "change": change,
         "uuid": "uuid-call",
         "first_day": FIRST.isoformat(),
