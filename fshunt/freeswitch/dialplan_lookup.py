@@ -7,7 +7,7 @@ UNKNOWN: it is never guessed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -39,6 +39,8 @@ class Lookup:
     """Its addresses, HOST:PORT, in the order in which they are tried."""
     by_table: bool = False
     """Whether the switch's table of pilots decides: then the answer is UNKNOWN here."""
+    before_ours: bool = False
+    """Of FOUND: whether an extension that gives callers to a controller stands behind this one."""
 
 
 NUMBER_FIELDS = ("destination_number", "${destination_number}")
@@ -97,7 +99,8 @@ def find_number(
     ``in_table``: whether the switch's table of pilots has the number; None: that is not known.
     """
     doubts: list[str] = []
-    for extension in in_slices(context.iter("extension"), breathe):
+    extensions = in_slices(context.iter("extension"), breathe)
+    for extension in extensions:
         name = extension.get("name") or "without a name"
         if _is_of_another_number(extension, number):
             continue
@@ -116,13 +119,19 @@ def find_number(
         if len(taking) < len(outcomes):
             doubts.append(f"extension {name} depends on more than the number")
         elif not cutting:
-            controlled = all("socket" in each.applications for each in taking)
-            return Lookup(Answer.FOUND, f"extension {name}", controlled, _controllers(extension) if controlled else ())
+            return _taken(f"extension {name}", extension, taking, extensions)
         elif not doubts:
             return Lookup(Answer.NOT_FOUND, f"extension {name} ends the call")
         else:
             break
     return Lookup(Answer.UNKNOWN, doubts[0]) if doubts else Lookup(Answer.NOT_FOUND)
+
+
+def _taken(why: str, extension: Element, taking: Iterable[_Outcome], behind: Iterable[Element]) -> Lookup:
+    """What an extension says that takes a number, whatever only a call knows."""
+    if all("socket" in each.applications for each in taking):
+        return Lookup(Answer.FOUND, why, True, _controllers(extension))
+    return Lookup(Answer.FOUND, why, before_ours=any(map(_controllers, behind)))
 
 
 def reads_table(extension: Element) -> bool:

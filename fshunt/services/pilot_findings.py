@@ -51,10 +51,9 @@ def _at_one(groups: Sequence[Group], settings: Settings, ask: Ask) -> PilotFindi
     context = settings.transfer_context or DEFAULT_CONTEXT
     pilots = list(dict.fromkeys(group.pilot for group in groups))
     answers = dict(zip(pilots, ask([Question(QuestionKind.NUMBER, (each, context)) for each in pilots]), strict=True))
-    found = [_taken(pilot, said) for pilot, said in answers.items() if _is_taken(said)]
-    missing = [pilot for pilot, said in answers.items() if said.is_missing]
-    if missing:
-        found.insert(0, _not_in_the_dialplan(missing, context))
+    missing = {pilot: said for pilot, said in answers.items() if said.is_missing or _has_all_but_ours(said)}
+    found = [_not_in_the_dialplan(missing, context)] if missing else []
+    found += [_taken(pilot, said) for pilot, said in answers.items() if _is_taken(said) and pilot not in missing]
     by_table = [group for group in groups if _depends_on_the_table(answers[group.pilot])]
     missing_rows = list(_not_in_the_table(by_table, ask))
     found += [*missing_rows, *_not_checked(answers)]
@@ -64,6 +63,11 @@ def _at_one(groups: Sequence[Group], settings: Settings, ask: Ask) -> PilotFindi
 
 def _is_taken(said: Checked) -> bool:
     return said.answer is Answer.FOUND and not said.controlled and not said.after_the_table
+
+
+def _has_all_but_ours(said: Checked) -> bool:
+    """Whether the pilot is not in the loaded dialplan, so that an extension for any number has its callers."""
+    return _is_taken(said) and not said.before_ours
 
 
 def _depends_on_the_table(said: Checked) -> bool:
@@ -104,20 +108,19 @@ def _these_pilots(pilots: Sequence[str]) -> str:
     return f"Pilots {named(pilots)} are" if len(pilots) > 1 else f"Pilot {named(pilots)} is"
 
 
-def _not_in_the_dialplan(pilots: Sequence[str], context: str) -> Finding:
+def _not_in_the_dialplan(missing: Mapping[str, Checked], context: str) -> Finding:
+    takers = sorted({said.why.removesuffix(f", context {context}") for said in missing.values() if _is_taken(said)})
     return Finding(
-        f"{_these_pilots(pilots)} not in the loaded dialplan, context {context}.",
-        "Callers do not get to fshunt.",
-        "Write and load the dialplan by `fshunt dialplan --table --out FILE --reload`; FILE is in the folder of that "
-        "context. Without mod_db: leave --table out.",
+        f"{_these_pilots(list(missing))} not in the loaded dialplan, context {context}.",
+        f"Callers do not get to fshunt{f', but to {named(takers)}' if takers else ''}.",
+        "Write and load it by `fshunt setup` on the host of FreeSWITCH, or by `fshunt dialplan --table --out FILE "
+        "--reload`; FILE is in the folder of that context. Without mod_db: leave --table out.",
     )
 
 
 def _taken(pilot: str, said: Checked) -> Finding:
     return Finding(
-        f"Calls to {pilot} are taken by {said.why}, and not by fshunt.",
+        f"Calls to {pilot} are taken by {said.why}, which stands before fshunt's.",
         "Callers do not get to fshunt.",
-        f"Take that extension out of the dialplan, or renumber the group by `fshunt group renumber {pilot} NEW`; if "
-        "fshunt's own dialplan is not loaded, write it before that extension by `fshunt dialplan --table --out FILE "
-        "--reload`.",
+        f"Renumber the group by `fshunt group renumber {pilot} NEW`, or take that extension out of the dialplan.",
     )

@@ -53,6 +53,9 @@ class Checked:
     """Of a number that something takes: only as long as the switch's table of pilots, which is before it, lacks the
     number. FreeSWITCH's example configuration ends with an extension that takes every number."""
 
+    before_ours: bool = False
+    """Of a number that something takes: whether an extension that gives callers to a controller stands behind it."""
+
     @property
     def is_missing(self) -> bool:
         """Whether the switch knows that it is not there."""
@@ -220,6 +223,7 @@ def check_number(switch: CommandSender, number: str, context: str) -> Checked:
         controlled=lookup.controlled,
         controllers=addresses,
         after_the_table=after_the_table,
+        before_ours=lookup.before_ours,
     )
 
 

@@ -96,7 +96,9 @@ def test_a_demonstration_stands_before_the_pilot(checks, setting, daemon):
     setting.routes = {"5000": [("answer", ""), ("playback", "silence_stream://100")]}
     ok, said = checks()["pilots"]
     assert not ok
-    assert said.startswith("Calls to 5000 are taken by extension ^5000$, context default, and not by fshunt.")
+    assert said.startswith(
+        "Calls to 5000 are taken by extension ^5000$, context default, which stands before fshunt's."
+    )
 
 
 def test_no_daemon_runs_where_freeswitch_connects(checks, setting, free_port):

@@ -119,3 +119,16 @@ def test_a_number_whose_calls_a_controller_takes_is_told_apart() -> None:
     context = ElementTree.fromstring(f"<context>{pilot}{OFFICE}</context>")
     assert find_number(context, "5001").controlled
     assert not find_number(context, "1001").controlled
+
+
+@pytest.mark.parametrize("number", ["5000", "6000"])
+def test_what_takes_a_number_before_ours_is_told_from_what_takes_it_behind(number: str) -> None:
+    """Behind ours, or without ours, the number is just not in our dialplan."""
+    ours = LOCAL.format('<action application="socket" data="127.0.0.1:8084 async full"/>')
+    takes_all = (
+        '<extension name="all"><condition field="destination_number" expression="^.*$">{}</condition></extension>'
+    )
+    for inside, before in ((ours + takes_all, False), (takes_all + ours, True), (takes_all, False)):
+        context = ElementTree.fromstring(f"<context name='default'>{inside.format(BRIDGE)}</context>")
+        found = find_number(context, number)
+        assert (found.answer, found.why, found.before_ours) == (FOUND, "extension all", before)

@@ -20,7 +20,8 @@ DOMAIN = "pbx.test"
 LED_HERE = Checked(Answer.FOUND, "extension fshunt-pilots", controlled=True, controllers=("127.0.0.1:8084",))
 BY_TABLE = Checked(Answer.UNKNOWN, "extension fshunt-pilots", controlled=True, controllers=("127.0.0.1:8084",))
 MISSING = Checked(Answer.NOT_FOUND, "in context default")
-TAKEN = Checked(Answer.FOUND, "extension ivr_demo, context default")
+TAKEN = Checked(Answer.FOUND, "extension ivr_demo, context default", before_ours=True)
+CATCH_ALL = Checked(Answer.FOUND, "extension acknowledge_call, context default")
 A, B = (WatchedSwitch(host, 8021, Path("/password")) for host in ("192.0.2.1", "192.0.2.2"))
 
 Answers = Mapping[str, Checked]
@@ -72,10 +73,17 @@ def test_pilots_that_are_not_in_the_dialplan_are_one_finding(look) -> None:
     assert numbers[MAX_NAMED] not in many
 
 
+def test_where_our_dialplan_is_not_loaded_this_is_told_and_not_what_takes_every_number(look) -> None:
+    (one,) = look(["5000", "5001"], {"5000": CATCH_ALL, "5001": CATCH_ALL}).findings
+    assert one.what == "Pilots 5000, 5001 are not in the loaded dialplan, context default."
+    assert one.why == "Callers do not get to fshunt, but to extension acknowledge_call."
+    assert one.mend.startswith("Write and load it by `fshunt setup`")
+
+
 def test_what_stands_before_a_pilot_is_named(look) -> None:
     (one,) = look(["5000"], {"5000": TAKEN}).findings
     assert one.is_problem
-    assert one.what == "Calls to 5000 are taken by extension ivr_demo, context default, and not by fshunt."
+    assert one.what == "Calls to 5000 are taken by extension ivr_demo, context default, which stands before fshunt's."
     assert "`fshunt group renumber 5000 NEW`" in one.mend
 
 
@@ -92,7 +100,7 @@ def test_each_switch_has_a_dialplan_of_its_own(look) -> None:
         f"Switch {B.name}: pilot 5000 is not in the loaded dialplan, context default."
     ]
     assert whats(look(["5000"], {"5000": TAKEN}, {})) == [
-        f"Switch {A.name}: calls to 5000 are taken by extension ivr_demo, context default, and not by fshunt."
+        f"Switch {A.name}: {whats(look(['5000'], {'5000': TAKEN}))[0].replace('Calls', 'calls')}"
     ]
     one_table = look(["5000"], {}, {"5000": BY_TABLE})
     assert whats(one_table) == [f"Switch {B.name}: pilot 5000 is not in the switch's table of pilots."]
