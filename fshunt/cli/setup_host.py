@@ -65,6 +65,7 @@ class Host:
         database = setup_facts.DatabaseFacts(False, settings.problem, problem=True)
         if known is not None:
             database = setup_look.look_at_database(known.database_url)
+        is_usual = self.file == loading.DEFAULT_FILE
         asked = setup_look.Questions(self.conf, dialplan.context, database.groups)
         switch, silence = setup_look.look_at_switch(event_socket, kept, asked, login)
         return setup_facts.Facts(
@@ -77,9 +78,10 @@ class Host:
             password_file=file,
             kept=kept,
             database=database,
-            host=_host(self.file == loading.DEFAULT_FILE, known, file),
+            host=_host(is_usual, known, file),
             daemon=setup_facts.DaemonFacts(False) if known is None else look_for_daemon(known),
             dialplan=dialplan,
+            fs_cli=setup_look.look_at_fs_cli(os.environ.get("HOME")) if is_usual and os.geteuid() == 0 else None,
         )
 
     def app(self) -> App:

@@ -151,6 +151,15 @@ class DialplanFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class FsCliFacts:
+    """The file of `fs_cli`, from which it has host, port and password of the event socket."""
+
+    file: Path
+    content: bytes | None = field(repr=False)
+    """None: there is no file."""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that was found."""
 
@@ -169,6 +178,8 @@ class Facts:
     host: HostFacts
     daemon: DaemonFacts
     dialplan: DialplanFacts
+    fs_cli: FsCliFacts | None = None
+    """None: this run has nothing to do with it, since its settings are not those of the host."""
 
     @property
     def set(self) -> Settings:

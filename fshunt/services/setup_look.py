@@ -22,7 +22,16 @@ from fshunt.freeswitch.registrations import NoSofia, registered
 from fshunt.freeswitch.release import read_release
 from fshunt.hunting.group import Group
 from fshunt.services.destination_checks import DEFAULT_CONTEXT
-from fshunt.services.setup_facts import DatabaseFacts, DialplanFacts, LetInBy, Login, Silence, SwitchFacts, is_ours
+from fshunt.services.setup_facts import (
+    DatabaseFacts,
+    DialplanFacts,
+    FsCliFacts,
+    LetInBy,
+    Login,
+    Silence,
+    SwitchFacts,
+    is_ours,
+)
 from fshunt.services.setup_files import EventSocketFile
 from fshunt.services.switch_checks import ANSWER_SECONDS
 from fshunt.settings import Settings, WatchedSwitch
@@ -33,6 +42,9 @@ from fshunt.settings.values import Address, SettingsError
 ANY_PILOT = "5000"
 """A number to see whether there is a table at all."""
 OWN_DIALPLAN = "00_fshunt.xml"
+FS_CLI_FILE = Path("/etc/fs_cli.conf")
+OWN_FS_CLI_FILE = ".fs_cli_conf"
+"""In the home folder of a user; where it is there, that of the host is not read."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -184,6 +196,13 @@ def look_at_dialplan(conf: Path, context: str | None) -> DialplanFacts:
     except UnreadableConf:
         before, lacks = frozenset(), False
     return DialplanFacts(name, folder, ours, _content(ours), before, file if lacks else None, folder.is_dir())
+
+
+def look_at_fs_cli(home: str | None, of_host: Path = FS_CLI_FILE) -> FsCliFacts:
+    """Find the file that `fs_cli` of the user with this home folder reads: its own one, else that of the host."""
+    own = None if home is None else Path(home) / OWN_FS_CLI_FILE
+    file = of_host if own is None or not own.exists() else own
+    return FsCliFacts(file, _content(file))
 
 
 def not_owned(database_url: str, uid: int) -> tuple[Path, ...]:

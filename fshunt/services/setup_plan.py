@@ -37,6 +37,7 @@ def plan(facts: Facts, wishes: Wishes) -> dict[str, Step]:
         setup_switch_steps.password(facts, wishes),
         setup_switch_steps.reload(facts),
         setup_switch_steps.password_file(facts),
+        *setup_switch_steps.fs_cli(facts),
         _settings(facts),
         _database(facts),
         setup_group_steps.first_group(facts, wishes),

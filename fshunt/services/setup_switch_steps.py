@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fshunt.freeswitch import fs_cli_conf
 from fshunt.freeswitch.conf_files import UnreadableConf, with_param
 from fshunt.services.setup_facts import Facts, LetInBy, Silence
 from fshunt.services.setup_steps import (
@@ -83,8 +84,7 @@ def reload(facts: Facts) -> Step:
         "FreeSWITCH does not know the new password yet.",
         "Nobody who has the new one gets in.",
         f"Reload FreeSWITCH's event socket: {calls_up(facts.switch)}, and none is cut (FreeSWITCH refuses it while a "
-        "daemon has one). Each other program that uses the event socket needs the new password from then on; for "
-        f'`fs_cli`: `fs_cli -p "$(cat {facts.password_file})"`, or `password` in /etc/fs_cli.conf.',
+        "daemon has one). Each other program that uses the event socket needs the new password from then on.",
         (Do.RELOAD_XML, Do.RELOAD_EVENT_SOCKET),
         needs,
     )
@@ -112,3 +112,31 @@ def password_file(facts: Facts) -> Step:
         (WriteFile(file, f"{facts.socket.password}\n".encode(), secret=True),),
         ("user", "event-socket-reload"),
     )
+
+
+def fs_cli(facts: Facts) -> tuple[Step, ...]:
+    """What `fs_cli`, which documents and sentences name, logs in with. No step where its file is not ours to write."""
+    name, found = "fs-cli", facts.fs_cli
+    if found is None:
+        return ()
+    by_hand = f'`fs_cli -p "$(cat {facts.password_file})"`'
+    address, password = facts.socket.address, facts.socket.password
+    try:
+        text = (found.content or b"").decode()
+    except UnicodeDecodeError:
+        return (done(name, f"{found.file} is not in UTF-8, and stays as it is: use {by_hand}."),)
+    if not fs_cli_conf.can_say(password):
+        return (done(name, f"The event socket's password cannot stand in {found.file}: use {by_hand}."),)
+    wanted = {"host": address.host, "port": str(address.port), "password": password}
+    if fs_cli_conf.values_of(text) == wanted:
+        return (done(name, f"`fs_cli` logs in by {found.file}."),)
+    step = Step(
+        name,
+        State.TO_DO,
+        f"`fs_cli` does not know the event socket's password; {by_hand} does.",
+        "`fs_cli -x status` and the like, as documents show them, are refused.",
+        f"Write it into {found.file}, which only root and members of the group {USER} can read.",
+        (WriteFile(found.file, fs_cli_conf.with_values(text, wanted).encode(), secret=True),),
+        ("user", "event-socket-reload"),
+    )
+    return (step,)

@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from fshunt.services.setup_look import is_hidden, look_at_dialplan, not_owned
+from fshunt.services.setup_facts import FsCliFacts
+from fshunt.services.setup_look import is_hidden, look_at_dialplan, look_at_fs_cli, not_owned
 
 
 def test_files_of_another_user(tmp_path):
@@ -46,3 +47,12 @@ def test_our_file_is_found_by_its_head(tmp_path):
     assert found.file == folder / "10_hunt.xml"
     assert found.before == {"ivr_demo"}
     assert found.context_file == tmp_path / "dialplan" / "default.xml"
+
+
+def test_fs_cli_reads_the_own_file_of_a_user_before_that_of_the_host(tmp_path):
+    of_host = tmp_path / "fs_cli.conf"
+    assert look_at_fs_cli(str(tmp_path), of_host) == FsCliFacts(of_host, None)
+    of_host.write_text("[default]\n")
+    assert look_at_fs_cli(None, of_host) == FsCliFacts(of_host, b"[default]\n")
+    (tmp_path / ".fs_cli_conf").write_text("[own]\n")
+    assert look_at_fs_cli(str(tmp_path), of_host) == FsCliFacts(tmp_path / ".fs_cli_conf", b"[own]\n")

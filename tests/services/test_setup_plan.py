@@ -5,12 +5,14 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fshunt.freeswitch.conf_files import params
+from fshunt.freeswitch.fs_cli_conf import values_of
 from fshunt.freeswitch.registrations import NoSofia
-from fshunt.services.setup_facts import DaemonFacts, DatabaseFacts, Facts, LetInBy, Silence
+from fshunt.services.setup_facts import DaemonFacts, DatabaseFacts, Facts, FsCliFacts, LetInBy, Silence
 from fshunt.services.setup_plan import plan
 from fshunt.services.setup_steps import AddGroup, Do, Run, State, Step, Wishes, WriteFile
 
@@ -293,3 +295,25 @@ def test_a_switch_without_its_sip_module_need_not_be_started():
     said = problem("freeswitch", all_done(switch=None, silence=Silence(str(NoSofia()), runs=True)))
     assert "`fs_cli -x 'load mod_sofia'`" in said
     assert "systemctl start" not in said
+
+
+def with_fs_cli(content: bytes | None, **changed: Any) -> Facts:
+    return all_done(fs_cli=FsCliFacts(Path("/etc/fs_cli.conf"), content), **changed)
+
+
+@pytest.mark.parametrize("content", [None, b"[pbx]\npassword => ClueCon\nloglevel => 3\n"])
+def test_fs_cli_gets_the_password_in_a_file_that_others_cannot_read(content):
+    made = step("fs-cli", with_fs_cli(content))
+    (action,) = made.actions
+    assert isinstance(action, WriteFile)
+    assert action.secret
+    assert values_of(action.content.decode())["password"] == OURS
+    assert OURS not in repr(made)
+    assert step("fs-cli", with_fs_cli(action.content)).state is State.DONE
+
+
+def test_fs_cli_is_left_alone_where_it_cannot_be_helped():
+    assert step("fs-cli", with_fs_cli(b"\xff")).what.startswith("/etc/fs_cli.conf is not in UTF-8")
+    strange = with_fs_cli(None, socket=event_socket("a;;b"))
+    assert step("fs-cli", strange).what.startswith("The event socket's password cannot stand in /etc/fs_cli.conf")
+    assert "fs-cli" not in plan(all_done(), WISHES), "these settings are not those of the host"
