@@ -66,7 +66,7 @@ def _facts(details: GroupDetails, seconds_per_ring: float) -> list[tuple[str, st
         ("hunt timeout", "" if group.hunt_timeout is None else f"{group.hunt_timeout:g} s"),
         ("call waiting", "yes: members on a call ring, too" if group.call_waiting else "no"),
         ("wrap-up", f"{group.wrap_up_seconds:g} s after a call" if group.wrap_up_seconds else ""),
-        ("when busy", "queue: first come, first served" if group.when_busy is WhenBusy.QUEUE else ""),
+        ("when busy", _queue_words(group) if group.when_busy is WhenBusy.QUEUE else ""),
         ("auto-block", _auto_block_words(group)),
         ("prefix", group.prefix or ""),
         ("caller ID", f"{group.caller_id_number} on external legs" if group.caller_id_number else ""),
@@ -132,6 +132,18 @@ def _holiday_words(group: Group, now: datetime) -> str:
         return ""
     following = min(ahead, key=lambda each: (each.first, each.last))
     return f"{count(len(ahead), 'holiday')} ahead, next {following.name} {show_days(following)}"
+
+
+def _queue_words(group: Group) -> str:
+    announced = "" if group.announce_seconds is None else f"position and wait told every {group.announce_seconds:g} s"
+    parts = (
+        "queue: first come, first served",
+        "callers are answered first" if group.answer_first else "",
+        "" if group.queue_limit is None else f"at most {group.queue_limit} callers",
+        announced,
+        "1 leads to voicemail" if group.voicemail_key else "",
+    )
+    return "; ".join(part for part in parts if part)
 
 
 def _auto_block_words(group: Group) -> str:

@@ -101,6 +101,9 @@ class HuntGroup(Base):
     time_zone: Mapped[str | None]
     closed_since: Mapped[datetime | None]
     closed_until: Mapped[datetime | None]
+    queue_limit: Mapped[int | None]
+    announce_seconds: Mapped[float | None]
+    voicemail_key: Mapped[bool] = mapped_column(server_default=false())
 
 
 class BusinessHours(Base):

@@ -18,6 +18,7 @@ _PLAIN = re.compile(r"[0-9a-z]+")
 _CAUSE = re.compile(r"[A-Z][A-Z0-9_]*")
 _PATH = re.compile(r"/[A-Za-z0-9_./-]+")
 _PLAIN_UUID = re.compile(r"[A-Za-z0-9-]+")
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
 _DB_WORD = re.compile(r"[A-Za-z0-9*#+@_.|-]+")
 
 
@@ -277,6 +278,13 @@ def file_exists(path: str) -> Command:
 def local_streams() -> Command:
     """Ask for the local streams, a line ``NAME,FOLDER`` for each; an error where mod_local_stream is not loaded."""
     return _api("local_stream", "show")
+
+
+def say_number(language: str, number: int) -> Command:
+    """Ask for the files that say a number in a language; raise UnsafeText for what is no language's name."""
+    if not _LANGUAGE.fullmatch(language):
+        raise UnsafeText(f"{language!r} is not the name of a language that FreeSWITCH says.")
+    return _api("say_string", f"{language}.wav", language, "number", "pronounced", str(int(number)))
 
 
 def db_select(realm: str, key: str) -> Command:

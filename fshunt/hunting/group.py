@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +19,9 @@ MAX_WAIT_SECONDS = MAX_HUNT_TIMEOUT_SECONDS
 """The longest wait of a queued caller if the group has no ``hunt_timeout``."""
 MIN_AUTO_BLOCK, MAX_AUTO_BLOCK = 1, 100
 """Unanswered calls in a row before a member is auto-blocked."""
+MAX_QUEUE_LIMIT = 1000
+MIN_ANNOUNCE_SECONDS = 10.0
+"""An announcement takes some six seconds, and there should be time for music between two."""
 
 
 class WhenBusy(StrEnum):
@@ -92,6 +96,12 @@ class Group:
     enabled: bool = True
     answer_first: bool = False
     """Whether a caller is answered before waiting in the call queue."""
+    queue_limit: int | None = None
+    """How many callers wait in the call queue at most; None: any number."""
+    announce_seconds: float | None = None
+    """How often a queued caller is told position and expected wait; None: never."""
+    voicemail_key: bool = False
+    """Whether a queued caller leaves the call queue for the voicemail box by pressing 1."""
     transfer_context: str | None = None
     """The dialplan context of this group's transfers; None: the setting ``transfer_context``, else the caller's."""
     caller_id_number: str | None = None
@@ -152,13 +162,36 @@ class Group:
             found.append(
                 f"Group {self.pilot} answers callers before they queue, but does not queue them (--when-busy queue)."
             )
+        found += self._queue_warnings()
         if self.when_busy is WhenBusy.QUEUE and self.hunt_timeout is None:
             found.append(
                 f"Group {self.pilot} queues callers without a hunt timeout: they wait up to {MAX_WAIT_SECONDS:g} s."
             )
         return found
 
+    def _queue_warnings(self) -> list[str]:
+        """Return what does nothing as the group is: options of a queue without one, and keys nobody can press."""
+        for_queue = {"--queue-limit": self.queue_limit is not None} | self._for_answered()
+        given = [option for option, is_given in for_queue.items() if is_given]
+        if not given:
+            return []
+        if self.when_busy is not WhenBusy.QUEUE:
+            return [f"Group {self.pilot} has no queue for {_listed(given)}: set --when-busy queue."]
+        unheard = [option for option in given if option != "--queue-limit"]
+        if unheard and not self.answer_first:
+            why = "keys come only from a caller who was answered, and only such a caller hears announcements"
+            return [f"Group {self.pilot} needs --answer-first for {_listed(unheard)}: {why}."]
+        return []
+
+    def _for_answered(self) -> dict[str, bool]:
+        return {"--announce-every": self.announce_seconds is not None, "--voicemail-key": self.voicemail_key}
+
     def _box_is_the_only_members(self) -> bool:
         boxes = {self.box() if d.value is None else str(d) for d in self.destinations}
         own = self.members[0].address.number
         return boxes <= {own, f"voicemail:{own}", None}
+
+
+def _listed(options: Sequence[str]) -> str:
+    *others, last = options
+    return f"{', '.join(others)} and {last}" if others else last

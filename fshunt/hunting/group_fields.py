@@ -22,8 +22,10 @@ from fshunt.hunting.group import (
     MAX_AUTO_BLOCK,
     MAX_CYCLES,
     MAX_HUNT_TIMEOUT_SECONDS,
+    MAX_QUEUE_LIMIT,
     MAX_WAIT_SECONDS,
     MAX_WEIGHT,
+    MIN_ANNOUNCE_SECONDS,
     MIN_AUTO_BLOCK,
     MIN_WEIGHT,
     Group,
@@ -435,6 +437,42 @@ _GROUP_FIELDS = (
             "unanswered for some minutes."
         ),
         option="--answer-first",
+    ),
+    Field(
+        name="queue_limit",
+        kind=FieldKind.WHOLE,
+        label="Queue limit",
+        help="How many callers wait in the queue at most; the next one goes to the 'busy' destination.",
+        option="--queue-limit",
+        metavar="N",
+        low=1,
+        high=MAX_QUEUE_LIMIT,
+        optional=True,
+        clearable=True,
+        cleared_help=_TAKES_AWAY,
+    ),
+    Field(
+        name="announce_seconds",
+        kind=FieldKind.SECONDS,
+        label="Announce every",
+        help=(
+            "Tell a queued caller the position and the expected wait, so often. It needs --answer-first, and the sound "
+            "files on FreeSWITCH."
+        ),
+        option="--announce-every",
+        metavar="SECONDS",
+        low=MIN_ANNOUNCE_SECONDS,
+        high=MAX_WAIT_SECONDS,
+        optional=True,
+        clearable=True,
+        cleared_help=_TAKES_AWAY,
+    ),
+    Field(
+        name="voicemail_key",
+        kind=FieldKind.FLAG,
+        label="Voicemail key",
+        help="Whether a queued caller who presses 1 leaves the queue for the voicemail box. It needs --answer-first.",
+        option="--voicemail-key",
     ),
     _caller_id_number("The group's number that external members see. Without one: the gateway's."),
     Field(

@@ -25,6 +25,8 @@ class Case(StrEnum):
     UNREACHABLE = "nobody reachable"
     CLOSED = "closed"
     """The group was closed when the caller arrived; nobody is rung."""
+    BY_KEY = "left the queue by key"
+    """The caller has pressed the key that leads from the call queue to voicemail."""
     LOOP = "loop"
     """The caller has overflowed into the group once too often; nobody is rung."""
 
@@ -47,6 +49,8 @@ _NOT_NOW = {
     *(SkipReason.DISABLED, SkipReason.BLOCKED),
     *(SkipReason.UNREGISTERED, SkipReason.NOT_DIALABLE, SkipReason.OTHER_SWITCH),
 }
+
+QUEUE_FULL = "queue full"
 
 NO_BOX = Destination(DestinationKind.HANGUP, "NO_ANSWER")
 """The destination of a group that has no box at all: every path ends (design, section 5)."""
@@ -92,6 +96,10 @@ class Hunt:
     """The groups that the caller has overflowed from until now."""
     closed: Closed | None = None
     """What had closed the group when the caller arrived."""
+    left_by_key: bool = False
+    """Whether the caller has left the call queue for the voicemail box."""
+    queue_full: bool = False
+    """Whether there was no room in the call queue (``queue_limit``)."""
     offer_ids: set[str] = field(default_factory=set)
     """The ids of all offers of this hunt."""
     _resumes_at: tuple[int, int] = (0, 0)
@@ -152,7 +160,7 @@ class Hunt:
 
     def waits(self) -> bool:
         """Tell whether the caller waits for a member who is busy now (``when_busy``, design, section 4)."""
-        if self.rings_nobody or self.group.when_busy is not WhenBusy.QUEUE:
+        if self.rings_nobody or self.group.when_busy is not WhenBusy.QUEUE or self.left_by_key or self.queue_full:
             return False
         return any(self._is_busy(member) for member in self.queued_for())
 
@@ -283,13 +291,19 @@ class Hunt:
             return Case.LOOP
         if self.closed is not None:
             return Case.CLOSED
+        if self.left_by_key:
+            return Case.BY_KEY
+        if self.queue_full:
+            return Case.BUSY
         if self._ends & _NOBODY_ANSWERED:
             return Case.NO_ANSWER
         return Case.BUSY if self._ends & _BUSY else Case.UNREACHABLE
 
     def why(self) -> str:
-        """Return the case in words; of a closed group with what has closed it."""
+        """Return the case in words; of a closed group with what has closed it, and of a full queue that it was."""
         case = self.case()
+        if case is Case.BUSY and self.queue_full:
+            return f"{case}: {QUEUE_FULL}"
         return f"{case}: {self.closed}" if case is Case.CLOSED else case.value
 
     def destination(self) -> Destination:
@@ -300,6 +314,7 @@ class Hunt:
             Case.BUSY: group.on_busy,
             Case.UNREACHABLE: group.on_unreachable,
             Case.CLOSED: group.on_closed,
+            Case.BY_KEY: GROUP_BOX,
             Case.LOOP: GROUP_BOX,
         }[self.case()]
         if chosen.kind is DestinationKind.VOICEMAIL and chosen.value is None:

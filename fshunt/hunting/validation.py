@@ -102,6 +102,8 @@ check_prompt = _pattern_kind(
     rf"(?:tone_stream://[A-Za-z0-9%(),;=._-]+|(?:silence_stream|local_stream)://[A-Za-z0-9_./-]+|{_SOUND_FILE})",
     "a sound file, or a tone_stream, silence_stream or local_stream, without spaces",
 )
+check_sound_file = _pattern_kind("a sound file", _SOUND_FILE, "letters, digits, '_', '.', '-' and '/'")
+check_language = _pattern_kind("a language", r"[a-z]{2,3}", "two or three small letters, such as en")
 check_context = _pattern_kind(
     "a dialplan context", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "letters, digits, '_', '.', '-'"
 )

@@ -139,6 +139,9 @@ ADMIN_FIELDS = frozenset(
         "on_closed",
         "time_zone",
         "answer_first",
+        "queue_limit",
+        "announce_seconds",
+        "voicemail_key",
         "enabled",
     }
 )

@@ -181,6 +181,36 @@ class Settings:
         default=10.0,
         metadata=_about(values.seconds(1, 120), "How long a member may take to confirm after picking up, in seconds."),
     )
+    position_prompt: str = field(
+        default="ivr/ivr-you_are_number.wav",
+        metadata=_about(
+            values.text("a sound file", validation.check_sound_file),
+            "What FreeSWITCH plays before the position of a queued caller (`--announce-every` of a group). Without the "
+            "file nothing is announced.",
+        ),
+    )
+    wait_prompt: str = field(
+        default="ivr/ivr-estimated_hold_time.wav",
+        metadata=_about(
+            values.text("a sound file", validation.check_sound_file),
+            "What FreeSWITCH plays before the minutes that a queued caller will wait.",
+        ),
+    )
+    keys_prompt: str | None = field(
+        default=None,
+        metadata=_about(
+            values.optional(values.text("a sound file", validation.check_sound_file)),
+            "What FreeSWITCH plays to tell a queued caller which keys there are, as your own recording says it: after "
+            "the position, or alone. Without it the keys count, and nobody tells of them.",
+        ),
+    )
+    say_language: str = field(
+        default="en",
+        metadata=_about(
+            values.text("a language", validation.check_language),
+            "The language in which FreeSWITCH says numbers; it needs the module `mod_say_LANGUAGE`.",
+        ),
+    )
     wait_for_phone_seconds: float = field(
         default=0.0,
         metadata=_about(

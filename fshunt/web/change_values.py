@@ -167,6 +167,7 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "max_ring_seconds": _seconds,
     "hunt_timeout": _seconds,
     "wrap_up_seconds": _seconds,
+    "announce_seconds": _seconds,
     "when_busy": lambda value: str(gettext("wait in the queue") if value == "queue" else gettext("go on")),
     "members": _members,
     "hours": _hours,

@@ -60,6 +60,17 @@ FIELDS: dict[str, FieldWords] = {
         lazy_gettext("Answer the call before it waits in the queue"),
         lazy_gettext("Carriers give up on a call that nobody answers for minutes."),
     ),
+    "queue_limit": FieldWords(
+        lazy_gettext("Longest queue"),
+        lazy_gettext("Callers who wait at most; the next one counts as finding everybody busy. Empty: any number."),
+    ),
+    "announce_seconds": FieldWords(
+        lazy_gettext("Tell position and waiting time"),
+        lazy_gettext("Every so many seconds, to callers who were answered. Empty: never."),
+    ),
+    "voicemail_key": FieldWords(
+        lazy_gettext("Key 1 leads from the queue to voicemail"), lazy_gettext("For callers who were answered.")
+    ),
     "caller_id_number": FieldWords(
         lazy_gettext("Number that external members see"), lazy_gettext("Empty: the gateway's.")
     ),

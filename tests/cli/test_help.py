@@ -49,6 +49,7 @@ def test_the_options_are_the_promised_ones():
     group |= {"--call-waiting", "--no-call-waiting", "--on-no-answer", "--on-busy", "--on-unreachable"}
     group |= {"--when-busy", "--auto-block", "--wrap-up", "--transfer-context", "--caller-id-number"}
     group |= {"--answer-first", "--no-answer-first", "--on-closed", "--time-zone"}
+    group |= {"--queue-limit", "--announce-every", "--voicemail-key", "--no-voicemail-key"}
     serving = {"--domain", "--config", "--as"}
     common = serving | {"--json"}
     assert options(LEAVES["fshunt group add"]) == group | common | {"--force"}

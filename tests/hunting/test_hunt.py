@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -215,6 +216,25 @@ def test_a_group_of_one_without_another_box_is_warned_of() -> None:
     assert group("1001", voicemail="1009").warnings() == []
     assert group("1001", on_no_answer=parse_destination("transfer:5001")).warnings() == []
     assert group("1001", "1002").warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "needs"),
+    [
+        ({"queue_limit": 3}, "has no queue for --queue-limit"),
+        ({"voicemail_key": True, "announce_seconds": 30.0}, "has no queue for --announce-every and --voicemail-key"),
+        ({"voicemail_key": True, "when_busy": WhenBusy.QUEUE, "hunt_timeout": 60.0}, "needs --answer-first for"),
+        ({"announce_seconds": 30.0, "when_busy": WhenBusy.QUEUE, "hunt_timeout": 60.0}, "needs --answer-first for"),
+    ],
+)
+def test_what_a_queue_offers_needs_the_queue_and_callers_who_are_answered(fields: dict[str, Any], needs: str) -> None:
+    (warning,) = group("1001", "1002", **fields).warnings()
+    assert needs in warning
+    assert group("1001", "1002", **fields | ANSWERED_QUEUE).warnings() == []
+
+
+ANSWERED_QUEUE: dict[str, Any] = {"when_busy": WhenBusy.QUEUE, "hunt_timeout": 60.0, "answer_first": True}
+"""A group that offers all that a queue can."""
 
 
 def test_a_hunt_goes_on_for_another_caller_from_the_stage_it_had_reached() -> None:

@@ -6,6 +6,7 @@ import itertools
 import math
 import struct
 import wave
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.live.keys import HEAD, PCMU
@@ -35,6 +36,18 @@ def write_rising_tone(path: Path) -> Path:
     return path
 
 
+def write_steady_tone(path: Path, hertz: float, seconds: float = 0.8) -> Path:
+    """Write a sound file of one tone; missing folders are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        waves = (math.sin(2 * math.pi * hertz * n / RATE) for n in range(int(RATE * seconds)))
+        file.writeframes(b"".join(struct.pack("<h", round(LOUDNESS * each)) for each in waves))
+    return path
+
+
 def _rising(seconds: float) -> float:
     return 2 * math.pi * (FIRST_HERTZ * seconds + HERTZ_PER_SECOND * seconds * seconds / 2)
 
@@ -48,6 +61,13 @@ def music_heard(stretches: list[Stretch]) -> list[tuple[float, float]]:
 def member_heard(stretches: list[Stretch]) -> list[float]:
     """When a member's tone was heard."""
     return [at for at, samples in stretches if abs(_pitch(samples) - MEMBER_HERTZ) < 2]
+
+
+def tones_heard(stretches: list[Stretch], tones: Mapping[str, float]) -> list[str]:
+    """Which of these tones were heard, by their names and in order; one that lasts counts once."""
+    pitches = (_pitch(samples) for _, samples in stretches)
+    names = (next((name for name, hertz in tones.items() if abs(pitch - hertz) < 8), None) for pitch in pitches)
+    return [name for name, _ in itertools.groupby(names) if name is not None]
 
 
 def _pitch(samples: list[int]) -> float:

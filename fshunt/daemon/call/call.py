@@ -259,12 +259,8 @@ class Call:
         if not hunt.waits() or self.deps.monotonic() >= self.gives_up_at:
             return False
         self._began = 0.0  # the time in the queue is no delay of ours
-        if hunt.group.answer_first and not self.caller.answered:
-            self.caller = answer_first(self.session, self.caller, hunt.group)
-            self.call_log.note(LogEvent.CALLER_ANSWERED, "answered before waiting, as the group says")
-        with Queueing(
-            self.session, hunt, self._hold_music(hunt), self.deps, self.call_log, self.gives_up_at, self._place
-        ) as queueing:
+        begin = partial(self._begin_to_wait, hunt)
+        with Queueing(self.session, hunt, begin, self.deps, self.call_log, self.gives_up_at, self._place) as queueing:
             try:
                 while (found := queueing.until_free()) is not None:
                     stage, chosen = found
@@ -274,6 +270,12 @@ class Call:
             finally:
                 self._place = queueing.place
         return False
+
+    def _begin_to_wait(self, hunt: Hunt) -> tuple[HoldMusic, bool]:
+        if hunt.group.answer_first and not self.caller.answered:
+            self.caller = answer_first(self.session, self.caller, hunt.group)
+            self.call_log.note(LogEvent.CALLER_ANSWERED, "answered before waiting, as the group says")
+        return self._hold_music(hunt), self.caller.answered
 
     def _ring_offers(
         self, hunt: Hunt, stage: Stage, chosen: list[Chosen], on_refused: Callable[[Member], None]

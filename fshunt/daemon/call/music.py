@@ -99,6 +99,7 @@ class HoldMusic:
         elif caller.answered:
             self._source = f"tone_stream://{RINGBACK_TONE};loops=-1"
         self._playing = ""
+        self._announces = False
         self._began = 0.0
         self._not_before = 0.0
 
@@ -113,13 +114,20 @@ class HoldMusic:
             self._continuous.begin()
             self._playing, self._began = self._session.execute("playback", self._source), self._session.clock()
 
+    def announce(self, sound: str) -> None:
+        """Play a sound once in the place of the music, which begins again after it."""
+        self.stop()
+        self._continuous.end()
+        self._playing, self._began = self._session.execute("playback", sound), self._session.clock()
+        self._announces = True
+
     def stop(self) -> None:
         """Play no more, and wait until it is quiet: what is to ring would wait behind the music.
 
         FreeSWITCH forgets a break that comes before the sound begins (switch_core_session.c), so the break is sent when
         the sound surely plays, and again if it goes on.
         """
-        playing, self._playing = self._playing, ""
+        playing, self._playing, self._announces = self._playing, "", False
         if not playing:
             return
         gevent.sleep(max(0.0, self._began + SURELY_PLAYS_SECONDS - self._session.clock()))
@@ -129,12 +137,17 @@ class HoldMusic:
                 self._session.wait_completion(playing, self._session.clock() + BREAK_SECONDS)
                 return
 
-    def on_event(self, event: Frame) -> None:
-        """A sound that has come to its end begins again; one that cannot be played is left."""
+    def on_event(self, event: Frame) -> bool:
+        """Music that has come to its end begins again; what cannot be played is left.
+
+        Tell whether this was the end of an announcement that FreeSWITCH could not play.
+        """
         ended = event.get("Event-Name") == "CHANNEL_EXECUTE_COMPLETE"
-        if self._playing and ended and event.get("Application-UUID") == self._playing:
-            self._playing = ""
-            now = self._session.clock()
-            is_there = now - self._began > SHORTEST_MUSIC_SECONDS
-            # Not at once: it also ends when somebody else takes the caller, who would hear it there.
-            self._not_before = now + TAKEN_SECONDS if is_there else float("inf")
+        if not self._playing or not ended or event.get("Application-UUID") != self._playing:
+            return False
+        announced, self._playing, self._announces = self._announces, "", False
+        now = self._session.clock()
+        is_there = now - self._began > SHORTEST_MUSIC_SECONDS
+        # Not at once: it also ends when somebody else takes the caller, who would hear it there.
+        self._not_before = now + TAKEN_SECONDS if is_there or announced else float("inf")
+        return announced and not is_there

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from types import TracebackType
@@ -13,6 +13,8 @@ import gevent
 from fshunt.daemon.call.call_log import CallLog
 from fshunt.daemon.call.finish import Stopped
 from fshunt.daemon.call.music import HoldMusic
+from fshunt.daemon.call.queue_announcements import QueueAnnouncements
+from fshunt.daemon.call.ringing import KEY
 from fshunt.daemon.call.selection import Chosen, choose
 from fshunt.daemon.call.waves import PAUSE_SECONDS
 from fshunt.daemon.cluster.queue import MemberKey, QueuedCaller
@@ -21,7 +23,10 @@ from fshunt.daemon.data.events import QueueLeft
 from fshunt.daemon.data.handovers import Place
 from fshunt.daemon.deps import Dependencies
 from fshunt.db.queries import member_status, queue
+from fshunt.db.queries.queue import QueueFull
 from fshunt.errors import DatabaseError
+from fshunt.esl import commands
+from fshunt.esl.frames import Frame
 from fshunt.esl.session import CallerReplaced, Session
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.group import MAX_WAIT_SECONDS, Member
@@ -35,18 +40,24 @@ LONGEST_PAUSE_SECONDS = 2.0
 PLACE_KEPT_SECONDS = 2.0
 """Somebody who is put in the place of a queued caller comes within some 100 ms, or not at all."""
 
+VOICEMAIL_KEY = "1"
+"""It leads from the queue to voicemail (``voicemail_key`` of a group)."""
+
 BUSY_AGAIN_SECONDS = 5.0
 """A phone that answered "busy" is not tried again for so long, whatever the monitor says of it."""
 
 
 class Queueing(AbstractContextManager["Queueing"]):
-    """One caller in the call queue, from the end of the stages until ``gives_up_at`` (of the monotonic clock)."""
+    """One caller in the call queue, from the end of the stages until ``gives_up_at`` (of the monotonic clock).
+
+    ``begin`` is called once the caller is in the queue. It returns what they hear there, and whether they are answered.
+    """
 
     def __init__(
         self,
         session: Session,
         hunt: Hunt,
-        music: HoldMusic,
+        begin: Callable[[], tuple[HoldMusic, bool]],
         deps: Dependencies,
         call_log: CallLog,
         gives_up_at: float,
@@ -56,7 +67,9 @@ class Queueing(AbstractContextManager["Queueing"]):
         clock = deps.monotonic
         self._began = clock()
         self._until = min(gives_up_at, self._began + MAX_WAIT_SECONDS)
-        self._music = music
+        self._begin = begin
+        self._music: HoldMusic | None = None
+        self._is_answered = self._hears_keys = False
         self._before, self._keeps_place = place, False
         self._queued = QueuedCaller(hunt.id, hunt.group.id, session.wake, place.number, place.ticket)
         self._deadline = Deadline(deps.settings.database_timeout, clock)
@@ -64,6 +77,7 @@ class Queueing(AbstractContextManager["Queueing"]):
         self._announced = False
         self._attempt = 0
         self._not_before: dict[int, float] = {}
+        self._announcements = QueueAnnouncements(session, hunt, deps, lambda: self._queued.ticket)
         self.spare_the_busy()
 
     def __exit__(
@@ -93,17 +107,37 @@ class Queueing(AbstractContextManager["Queueing"]):
         """
         while self.hunt.waits() and self.deps.monotonic() < self._until:
             self._join()
+            if self.hunt.queue_full:
+                break
+            music = self._begun()
             found = self._attempt_stages()
             if found is not None:
                 self._leave_queue(keep_ticket=not self.hunt.group.call_waiting)
                 self.hunt.move(HuntEvent.MEMBER_FREE)
-                self._music.stop()
+                self._end_waiting(music)
                 return found
             if not self.hunt.waits():
                 break
-            self._pause()
-        self._music.stop()
+            self._pause(music)
+        if self._music is not None:
+            self._end_waiting(self._music)
         return None
+
+    def _begun(self) -> HoldMusic:
+        """Have the caller wait: answered where the group says so, and heard where keys count."""
+        if self._music is None:
+            self._music, self._is_answered = self._begin()
+        if self._is_answered and self.hunt.group.voicemail_key and not self._hears_keys:
+            self.session.post(commands.subscribe(KEY))
+            self._hears_keys = True
+        return self._music
+
+    def _end_waiting(self, music: HoldMusic) -> None:
+        """A phone rings, or the caller leaves: no sound, and no key, is of the queue any more."""
+        music.stop()
+        if self._hears_keys:
+            self.session.post(commands.unsubscribe(KEY))
+            self._hears_keys = False
 
     def spare_the_busy(self) -> None:
         """Do not try again at once the members whose phones have just answered "busy", or whom the switch refused."""
@@ -175,15 +209,27 @@ class Queueing(AbstractContextManager["Queueing"]):
                 run_id=self.deps.run_id,
                 ticket=self._queued.ticket,
                 at=self.deps.now(),
+                limit=self._limit,
             )
             ticket = self.deps.database.run(join, write=True, deadline=self._deadline)
             self.deps.queue.give_ticket(self._queued, ticket)
+        except QueueFull:
+            self.hunt.queue_full = True
+            return
         except DatabaseError as error:
+            if self._limit is not None and self.deps.queue.length(self.hunt.group.id) > self._limit:
+                self.hunt.queue_full = True
+                return
             if not self._announced:
                 self.call_log.note(LogEvent.QUEUED, f"queued at this daemon only: {error}")
         if not self._announced:
             self.call_log.waits(self._queue_length(extensions))
         self._announced = True
+
+    @property
+    def _limit(self) -> int | None:
+        """How many may wait before this caller; whoever waits already, or has the place of such a one, stays."""
+        return None if self._announced or self._queued.ticket is not None else self.hunt.group.queue_limit
 
     def _queue_length(self, extensions: Sequence[str]) -> int:
         """Count the callers who wait for these members, this one included, at all daemons the database knows of."""
@@ -221,16 +267,30 @@ class Queueing(AbstractContextManager["Queueing"]):
             self.deps.outbox.hurry()
         self._entered = frozenset()
 
-    def _pause(self) -> None:
-        """Wait for a notice that a member is free, the end of the caller, or the time of the next attempt."""
-        self._music.start()
+    def _pause(self, music: HoldMusic) -> None:
+        """Wait for a notice that a member is free, a key, the end of the caller, or the time of the next attempt."""
+        self._announce(music)
+        music.start()
         now = self.deps.monotonic()
         in_wrap_up = self.deps.wrap_ups.next_end(
             [m.id for m in self.hunt.queued_for()], self.hunt.group.wrap_up_seconds
         )
         again = [at for at in (*self._not_before.values(), *in_wrap_up) if at > now]
-        next_attempt = min([self._until, now + LONGEST_PAUSE_SECONDS, self._music.next_start, *again])
+        next_attempt = min([self._until, now + LONGEST_PAUSE_SECONDS, music.next_start, *again])
+        if self._is_answered:
+            next_attempt = min(next_attempt, self._announcements.next_at)
         event = self.session.next_event(next_attempt, wakeable=True)
         self.session.check_caller()
-        if event is not None:
-            self._music.on_event(event.event)
+        if event is not None and music.on_event(event.event):
+            self.call_log.note(LogEvent.QUEUED, "the announcement cannot be played: FreeSWITCH has no such files")
+            self._announcements.stop()
+        if event is not None and self._hears_keys and self._is_key(event.event, VOICEMAIL_KEY):
+            self.hunt.left_by_key = True
+
+    def _announce(self, music: HoldMusic) -> None:
+        if self._is_answered and self._announcements.is_due() and (sound := self._announcements.sound()) is not None:
+            music.announce(sound)
+
+    def _is_key(self, event: Frame, key: str) -> bool:
+        pressed = event.get("Event-Name") == KEY and self.session.is_callers(event)
+        return pressed and event.get("DTMF-Digit") == key and self.hunt.group.box() is not None

@@ -96,6 +96,10 @@ class CallQueue:
         """Return how many wait here for any of these members."""
         return len({caller.hunt_id for key in keys for caller in self._kept.all(key)})
 
+    def length(self, group_id: int) -> int:
+        """Return how many callers of a group wait here; the database says it of all daemons."""
+        return sum(caller.group_id == group_id for caller in self._waiting.values())
+
     def join(self, caller: QueuedCaller, keys: Collection[MemberKey], others: Collection[MemberKey] = ()) -> None:
         """Wait for these members; whoever was queued before has the same ticket again."""
         if caller.hunt_id in self._waiting and (caller.keys, caller.others) == (frozenset(keys), frozenset(others)):

@@ -55,6 +55,18 @@ HAS_FAILED = CALLS.c.result == literal_column(f"'{Result.FAILED.value}'")
 """Not as a parameter: there is an index of these calls alone."""
 _NOTE_RESULT = update(CALLS).where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.result.is_(None))
 _GUESSED = and_(CALLS.c.result == Result.FAILED.value, CALLS.c.end_seen == false())
+_LAST_TALKS = (
+    select(CALLS.c.answered_at, CALLS.c.ended_at)
+    .where(
+        CALLS.c.domain == bindparam("in_domain"),
+        CALLS.c.pilot == bindparam("of_pilot"),
+        CALLS.c.started_at >= bindparam("since"),
+        CALLS.c.result == Result.ANSWERED.value,
+        CALLS.c.ended_at.is_not(None),
+    )
+    .order_by(CALLS.c.started_at.desc())
+    .limit(50)
+)
 _NOTE_ANSWERED = (
     update(CALLS)
     .where(CALLS.c.id == bindparam("hunt_id"), or_(CALLS.c.result.is_(None), _GUESSED))
@@ -468,3 +480,9 @@ def _add_once(s: Session, model: type[Base], row: dict[str, Any]) -> None:
 
 def _set(s: Session, statement: Any) -> None:
     s.execute(statement.execution_options(synchronize_session=False))
+
+
+def last_talks(s: Session, domain: str, pilot: str, since: datetime) -> list[float]:
+    """Return how long the last talks of a pilot took, in seconds: at most 50, of calls that began after a moment."""
+    rows = run(s, _LAST_TALKS, {"in_domain": domain, "of_pilot": pilot, "since": since})
+    return [(row.ended_at - row.answered_at).total_seconds() for row in rows if row.answered_at is not None]

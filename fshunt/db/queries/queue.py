@@ -31,6 +31,7 @@ from fshunt.db.models import Domain, HuntGroup, QueueEntry
 from fshunt.db.notifications import QUEUE, QUEUED_BEHIND, delete_and_announce, deletion
 from fshunt.db.queries.cluster import CLUSTER, THE_ONE, ensure
 from fshunt.db.statements import dialect_of, in_parts, insert_for, run, table, write
+from fshunt.errors import FshuntError
 
 GROUPS, DOMAINS = table(HuntGroup), table(Domain)
 KEY = (QUEUE.c.hunt_id, QUEUE.c.extension)
@@ -62,7 +63,13 @@ _OF_GROUPS = (
     .order_by(QUEUE.c.ticket)
 )
 _IS_QUEUED = select(exists().where(QUEUE.c.call_uuid == bindparam("call"), QUEUE.c.group_id == bindparam("in_group")))
+_LENGTH = select(func.count(QUEUE.c.hunt_id.distinct())).where(QUEUE.c.group_id == bindparam("in_group"))
+_BEFORE = _LENGTH.where(QUEUE.c.ticket < bindparam("than"))
 _HUNTS_OF_RUN = select(QUEUE.c.hunt_id).distinct().where(QUEUE.c.run_id == bindparam("by"))
+
+
+class QueueFull(FshuntError):
+    """As many callers wait as the group lets wait (``queue_limit``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +97,15 @@ def join(
     run_id: str,
     ticket: int | None,
     at: datetime,
+    limit: int | None = None,
 ) -> int:
     """Have a hunt wait for these members, and for no others, and return its ticket.
 
     ``ticket`` None: the hunt joins at the end, unless it is queued already; else it keeps the ticket it was given. A
-    caller whose daemon has died, or stopped, has the ticket of the hunt before, which waits no more.
+    caller whose daemon has died, or stopped, has the ticket of the hunt before, which waits no more. Raises QueueFull
+    for who would join a group in whose queue ``limit`` callers wait; joins are one after the other, so it holds.
     """
-    given = _give_ticket(s, hunt_id, call_uuid) if ticket is None else ticket
+    given = _give_ticket(s, hunt_id, call_uuid, group_id, limit) if ticket is None else ticket
     write(s, _END_BEFORE, {"hunt": hunt_id, "call": call_uuid})
     who = {"domain": domain, "group_id": group_id, "call_uuid": call_uuid, "run_id": run_id, "ticket": given}
     wanted = sorted(set(extensions))
@@ -142,6 +151,16 @@ def count(s: Session, domain: str, extensions: Collection[str]) -> int:
     return int(run(s, _COUNT, {"in_domain": domain, "extensions": sorted(set(extensions))}).scalar_one())
 
 
+def length(s: Session, group_id: int) -> int:
+    """Return how many callers wait in the queue of a group, at all daemons."""
+    return int(run(s, _LENGTH, {"in_group": group_id}).scalar_one())
+
+
+def position(s: Session, group_id: int, ticket: int) -> int:
+    """Return the position in the queue of a group, from 1, of the caller with a ticket."""
+    return 1 + int(run(s, _BEFORE, {"in_group": group_id, "than": ticket}).scalar_one())
+
+
 class QueuedCaller(NamedTuple):
     """A caller in the queue of a group: the run that has the hunt, and since when."""
 
@@ -184,11 +203,13 @@ def _hunt_of(rows: list[Any]) -> QueuedHunt:
     )
 
 
-def _give_ticket(s: Session, hunt_id: str, call_uuid: str) -> int:
+def _give_ticket(s: Session, hunt_id: str, call_uuid: str, group_id: int, limit: int | None) -> int:
     """Return the call's ticket, a new one unless it has one. The counter's row is locked until the transaction ends."""
     whose = {"hunt": hunt_id, "call": call_uuid}
     while True:
         ticket = run(s, _NEXT_TICKET, whose).scalar()
+        if ticket is not None and limit is not None and length(s, group_id) >= limit:
+            raise QueueFull(f"{limit} callers wait already.")
         if ticket is None:
             ticket = run(s, _TICKET_OF_CALL, whose).scalar()
         if ticket is not None:

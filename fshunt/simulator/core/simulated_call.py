@@ -238,6 +238,11 @@ class SimulatedCall:
         self.switch.tell(self, "stuck", "", "reset after a transfer")
         self.wait_until(lambda: False)
 
+    def press(self, digit: str) -> None:
+        """The caller presses a key, which travels in the sound: before the answer there is none."""
+        if self.channel.answered:
+            self.channel.fire("DTMF", [("DTMF-Digit", digit), ("DTMF-Duration", "2000"), ("DTMF-Source", "RTP")])
+
     def hang_up(self) -> None:
         """The caller hangs up: CANCEL before the answer, BYE after it. FreeSWITCH notices at its next tick."""
         if not self.channel.up:

@@ -201,6 +201,14 @@ def _db(switch: Switch, argument: str) -> str:
     return "!err!"
 
 
+def _say_string(_switch: Switch, argument: str) -> str:
+    """Names the digits one by one; of the modules for languages there is that for English."""
+    match argument.split():
+        case ["en.wav", "en", "number", "pronounced", number] if number.isdecimal():
+            return "file_string://" + "!".join(f"digits/{digit}.wav" for digit in number)
+    return "-ERR Usage: <module_name>[.<ext>] <lang>[.<ext>] <say_type> <say_method> [<say_gender>] <text>\n"
+
+
 def _uptime(switch: Switch, _argument: str) -> str:
     return f"{int(switch.clock.now())}\n"
 
@@ -226,6 +234,7 @@ _TABLE: dict[str, Callable[[Switch, str], str]] = {
     "list_users": _list_users,
     "originate": _originate,
     "reloadxml": _reloadxml,
+    "say_string": _say_string,
     "show": show,
     "sofia": sofia,
     "sofia_contact": _sofia_contact,
