@@ -51,14 +51,15 @@ def list_(app: App) -> None:
 @all_option
 @pass_app
 def retry(app: App, message: str | None, every: bool) -> None:
-    """Send a MESSAGE now, or all dead letters.
+    """Send a MESSAGE again, or all dead letters.
 
-    MESSAGE is its name in `fshunt notice list`. A receiver that has it already knows it by this name.
+    MESSAGE is its name in `fshunt notice list`. A receiver that has it already knows it by this name. A host that has
+    just failed is left alone for five minutes at most.
     """
     chosen = _chosen(app, message, every)
     with app.writing_all() as session:
         number = late.notices.retry(session, chosen, datetime.now(UTC))
-    sentence = f"{late.cluster_health.count(number, 'message')} to be sent now by a daemon."
+    sentence = f"{late.cluster_health.count(number, 'message')} to be sent again by a daemon."
     app.show("retried", lambda: [each.id for each in chosen], lambda: output.say(sentence))
 
 

@@ -74,11 +74,11 @@ def test_a_dead_letter_is_sent_again_or_discarded(office: Fshunt) -> None:
     assert "dead letter" in shown
     assert "no such user" in shown
     assert office.json("notice", "list")[0]["next_try_at"] is None
-    assert office.run("notice", "retry", "--all").stdout == "1 message to be sent now by a daemon.\n"
+    assert office.run("notice", "retry", "--all").stdout == "1 message to be sent again by a daemon.\n"
     again = office.json("notice", "list")[0]
     assert (again["dead"], again["tries"]) == (False, 0)
     assert again["next_try_at"] is not None
-    assert office.run("notice", "retry", "--all").stdout == "0 messages to be sent now by a daemon.\n"
+    assert office.run("notice", "retry", "--all").stdout == "0 messages to be sent again by a daemon.\n"
     assert office.run("notice", "discard", "1-hunt-a", "--yes").stdout == "1 message discarded.\n"
     assert office.json("notice", "list") == []
 

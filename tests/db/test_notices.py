@@ -122,6 +122,16 @@ def test_calls_of_groups_without_notices_are_never_looked_at(office: Store) -> N
         assert rows.calls_to_tell(s) == []
 
 
+def test_a_call_from_before_the_notice_is_not_told(office: Store) -> None:
+    first = notify(office, "missed")
+    called(office, "h1", at=NOON - MINUTE)
+    in_db(office, lambda s: notices.remove_notice(s, DOMAIN, "5000", first))
+    notify(office, "missed")
+    assert made(office) == []
+    with office.reading() as s:
+        assert rows.calls_to_tell(s) == []
+
+
 def test_an_open_call_is_told_when_a_takeover_closes_it(office: Store) -> None:
     notify(office, "missed")
     called(office, "h1", None)

@@ -79,7 +79,7 @@ class Office:
         allowed = self.settings.webhook_allowed_networks
         wish = notices.wish_of(mail=mail, webhook=webhook, events=["missed"], allowed=allowed, **how)
         with self.store.writing() as s:
-            notices.add_notice(s, DOMAIN, "5000", wish)
+            notices.add_notice(s, DOMAIN, "5000", wish, now=self.now)
 
     def misses(self, number: str = "5551", result: Result = Result.VOICEMAIL) -> str:
         """Somebody calls, and nobody answers."""

@@ -11,7 +11,7 @@ from fshunt.errors import BadValue
 from fshunt.notices.notice import Channel
 from fshunt.notices.targets import parse_webhook_url
 
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 10.0, 600.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 10.0, 300.0
 """Pauses of a host, or of a receiver, that fails. Each message has pauses of its own besides."""
 
 MAIL = "mail"

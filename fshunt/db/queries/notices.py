@@ -225,7 +225,8 @@ class _Happened:
 def _tell(s: Session, found: Iterable[StoredNotice], what: _Happened, now: datetime) -> None:
     for notice in found:
         event = notice.wish.event_for(what.event)
-        if event is not None:
+        # Calls that were on their way when the last notice was removed may be found when there is a new one.
+        if event is not None and what.at >= notice.created_at:
             _add_happening(s, notice, event, what, now)
 
 
