@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fshunt.cli import terminal as terminal
     from fshunt.cli import top_screen as top_screen
     from fshunt.db import migrate as migrate
+    from fshunt.db import words as words
     from fshunt.db.queries import calls as calls
     from fshunt.db.queries import queue as queue
     from fshunt.db.queries import rows as rows

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
+from fshunt.cli import late
 from fshunt.cli.app import App
 from fshunt.errors import BadValue, FshuntError
 from fshunt.hunting import validation
@@ -18,12 +19,14 @@ from fshunt.hunting.suggestions import did_you_mean
 from fshunt.settings import listen_address
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
     AnyType = click.ParamType[Any]
 else:
     # Only the newest click can be asked for ParamType[...] when the program runs.
     AnyType = click.ParamType
+
+
+Known = tuple[str, str]
+"""A word, and what it is."""
 
 
 class Word(AnyType):
@@ -77,13 +80,10 @@ class Count(click.IntRange):
 
 
 class FromDatabase(Word):
-    """A word that the shell completes from the database."""
+    """A word that the shell completes from the database: ``known`` gets its address, the domain and the options."""
 
     def __init__(
-        self,
-        name: str,
-        read: Callable[[str], Any],
-        known: Callable[[Session, str, dict[str, Any]], list[CompletionItem]],
+        self, name: str, read: Callable[[str], Any], known: Callable[[str, str, dict[str, Any]], Iterable[Known]]
     ) -> None:
         super().__init__(name, read)
         self.known = known
@@ -91,9 +91,13 @@ class FromDatabase(Word):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The known words; without settings or a database there are none, and the shell shows no error."""
         del param
-        with suppress(FshuntError), ctx.ensure_object(App).reading() as (session, domain):
-            items = self.known(session, domain, ctx.params)
-            return [item for item in items if item.value.startswith(incomplete)]
+        app = ctx.ensure_object(App)
+        with suppress(FshuntError):
+            url, domain = app.database_url, app.given_domain or app.settings.default_domain
+            if domain is None and len(domains := late.words.domains(url)) == 1:
+                domain = domains[0]
+            known = () if domain is None else self.known(url, domain, ctx.params)
+            return [CompletionItem(word, help=about) for word, about in known if word.startswith(incomplete)]
         return []
 
 
@@ -102,26 +106,19 @@ class KnownDomain(Word):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The domains; without settings or a database there are none."""
-        from fshunt.db.queries.rows import domain_names
-
         del param
-        with suppress(FshuntError), ctx.ensure_object(App).store.reading() as session:
-            return [CompletionItem(name) for name in domain_names(session) if name.startswith(incomplete)]
+        with suppress(FshuntError):
+            found = late.words.domains(ctx.ensure_object(App).database_url)
+            return [CompletionItem(name) for name in found if name.startswith(incomplete)]
         return []
 
 
-def _pilots(session: Session, domain: str, _params: dict[str, Any]) -> list[CompletionItem]:
-    from fshunt.services.groups import list_groups
-
-    return [CompletionItem(group.pilot, help=group.name) for group in list_groups(session, domain)]
+def _pilots(url: str, domain: str, _params: dict[str, Any]) -> Iterable[Known]:
+    return late.words.pilots(url, domain)
 
 
-def _members(session: Session, domain: str, params: dict[str, Any]) -> list[CompletionItem]:
-    from fshunt.services.groups import list_groups
-
-    wanted = params.get("pilot")
-    groups = [group for group in list_groups(session, domain) if wanted in (None, group.pilot)]
-    return [CompletionItem(member.extension, help=group.pilot) for group in groups for member in group.members]
+def _members(url: str, domain: str, params: dict[str, Any]) -> Iterable[Known]:
+    return late.words.members(url, domain, params.get("pilot"))
 
 
 def _extension_or_external(word: str) -> str:

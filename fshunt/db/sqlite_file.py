@@ -12,8 +12,6 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-from sqlalchemy import make_url
-
 log = logging.getLogger(__name__)
 
 ASIDE = ".old"
@@ -84,5 +82,5 @@ def _beside(path: str) -> tuple[str, str]:
 
 def sqlite_path(url: str) -> str | None:
     """Return the path of an SQLite file; None for another database."""
-    made = make_url(url)
-    return str(made.database) if made.get_backend_name() == "sqlite" else None
+    scheme, _, path = url.partition(":///")
+    return path.partition("?")[0] if scheme.partition("+")[0] == "sqlite" else None

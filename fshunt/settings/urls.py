@@ -1,11 +1,19 @@
 """Database URLs, which may hold a password: checked and shown without ever printing it.
 
-SQLAlchemy is imported only where it is needed, because importing it would slow `fshunt --help` down.
+SQLAlchemy is imported only where it is needed, because importing it would slow help and TAB down: not for the usual
+URLs.
 """
 
 from __future__ import annotations
 
+import re
+
 from fshunt.settings.values import WrongValueError
+
+_PLAIN = re.compile(
+    r"sqlite:///[A-Za-z0-9_./-]+|postgresql://(?:[a-z0-9_]+@)?[a-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9_]+"
+)
+"""URLs that need no SQLAlchemy to be read: without a password or options."""
 
 SECRET_PARTS = ("password", "sslpassword", "passfile")
 HIDDEN = "***"
@@ -13,14 +21,16 @@ HIDDEN = "***"
 
 def check_database_url(value: object) -> str:
     """Return the URL if SQLAlchemy can read it; raise WrongValueError, without the value in its text, if not."""
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-
     wrong = (
         "must be a SQLAlchemy URL such as sqlite:////var/lib/fshunt/fshunt.db or postgresql://fshunt@localhost/fshunt"
     )
     if not isinstance(value, str):
         raise WrongValueError(wrong)
+    if _PLAIN.fullmatch(value):
+        return value
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
     try:
         make_url(value).get_backend_name()
         make_url(value).get_dialect()
@@ -33,6 +43,8 @@ def check_database_url(value: object) -> str:
 
 def hide_password(value: str) -> str:
     """Return the URL with *** in place of the password, wherever it is in the URL."""
+    if _PLAIN.fullmatch(value):
+        return value
     from sqlalchemy.engine import make_url
 
     url = make_url(value)
@@ -42,6 +54,8 @@ def hide_password(value: str) -> str:
 
 def has_password(value: str) -> bool:
     """Tell whether the URL holds a password."""
+    if _PLAIN.fullmatch(value):
+        return False
     from sqlalchemy.engine import make_url
 
     url = make_url(value)
@@ -50,6 +64,8 @@ def has_password(value: str) -> bool:
 
 def takes_password(value: str) -> bool:
     """Tell whether the URL is of a server and holds no password yet."""
+    if _PLAIN.fullmatch(value):
+        return not value.startswith("sqlite:")
     from sqlalchemy.engine import make_url
 
     return make_url(value).get_backend_name() != "sqlite" and not has_password(value)

@@ -83,7 +83,7 @@ def imported(words: list[str], env: dict[str, str] | None = None) -> list[str]:
     """The modules that a run of the command line has imported, of those that it should not."""
     here = [sys.executable, "-c", IMPORTED, *words]
     ran = subprocess.run(here, env=os.environ | (env or {}), capture_output=True, text=True, check=True)
-    assert ran.stdout
+    assert ran.stdout, ran.stderr
     return [name for name in ran.stderr.split() if name in HEAVY or name.startswith(WORKING)]
 
 
@@ -96,3 +96,29 @@ def test_help_waits_for_no_database(noun):
 def test_completion_of_words_waits_for_no_database(words):
     asked = {"_FSHUNT_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
     assert imported([], asked) == []
+
+
+@pytest.mark.parametrize("words", ["fshunt group show 5", "fshunt member set 5000 10", "fshunt domain rename pbx"])
+def test_completion_from_the_database_waits_for_its_driver_alone(office, words, database_url):
+    asked = {"_FSHUNT_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    found = set(imported([], office.env | asked)) - {"fshunt.db.words", "fshunt.db.sqlite_file", "fshunt.db.queries"}
+    assert found - ({"sqlalchemy"} if "?" in database_url else set()) <= (
+        {"psycopg"} if database_url.startswith("postgresql") else set()
+    )
+    assert not any(name.startswith("fshunt.db.engine") for name in found)
+
+
+def test_domains_complete_and_without_one_named_the_only_one_counts(monkeypatch, office):
+    del office.env["FSHUNT_DEFAULT_DOMAIN"]
+    assert complete(monkeypatch, office.env, "domain", "rename", "p") == ["pbx.test"]
+    assert complete(monkeypatch, office.env, "group", "show", "") == ["5000"]
+    office.run("group", "add", "5200", "--domain", "b.test")
+    assert complete(monkeypatch, office.env, "group", "show", "") == [], "two domains, and none is named"
+    assert complete(monkeypatch, office.env, "domain", "rename", "") == ["b.test", "pbx.test"]
+
+
+def test_a_database_without_tables_completes_nothing(monkeypatch, empty_database_url, capfd):
+    env = {"FSHUNT_DATABASE_URL": empty_database_url, "FSHUNT_DEFAULT_DOMAIN": "pbx.test"}
+    assert complete(monkeypatch, env, "group", "show", "") == []
+    assert complete(monkeypatch, env, "domain", "rename", "") == []
+    assert capfd.readouterr() == ("", "")
