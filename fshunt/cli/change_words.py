@@ -41,7 +41,7 @@ def differences(change: Change) -> list[tuple[str, str, str]]:
 
 
 def field_words(name: str) -> str:
-    """The name of a field; a holiday has its own in it."""
+    """The name of a field; a holiday, or the block of one group, has its own in it."""
     return name if name.startswith(late.audit.HOLIDAY) else name.replace("_", " ")
 
 
@@ -51,9 +51,17 @@ def value_words(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return block_words(value)
     if isinstance(value, list):
         return " ".join(each["extension"] if isinstance(each, Mapping) else str(each) for each in value) or "none"
     return _moment(value) if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def block_words(value: Mapping[str, Any]) -> str:
+    """The block of one group."""
+    until = value.get("until")
+    return f"blocked until {_moment(until)}" if until else "blocked"
 
 
 def _moment(text: str) -> str:

@@ -205,7 +205,7 @@ def _member_row(member: Member, group: Group, seconds_per_ring: float, state: st
 
 def state_words(member: Member, state: StateOfMember) -> str:
     """A member's state; for one that is blocked, by how many unanswered calls."""
-    blocked = "blocked"
+    blocked = "blocked in this group" if member.blocked_in_group else "blocked"
     if member.blocked_until is not None:
         blocked += f" until {shown_until(member.blocked_until, datetime.now(UTC))}"
     if member.auto_blocked:

@@ -18,7 +18,7 @@ from fshunt.cli.change_words import made_in, print_differences
 from fshunt.cli.options import given_member, member_options
 from fshunt.errors import UsageError
 from fshunt.hunting.addresses import MemberAddress
-from fshunt.hunting.availability import MemberState
+from fshunt.hunting.availability import DIRECTORY, MemberState
 from fshunt.hunting.group import Group, Member
 from fshunt.services.moments import parse_length, parse_until, shown_until
 
@@ -129,7 +129,7 @@ def _state_words(each: Member, state: StateOfMember, now: datetime) -> str:
     shown = late.group_page.state_words(each, state)
     if state.other:
         shown += f" with {state.other}" if state.word is MemberState.ON_CALL else f" for {state.other}"
-    if state.word is MemberState.BLOCKED and state.detail:
+    if state.word is MemberState.BLOCKED and state.detail == DIRECTORY:
         shown = "do not disturb, by the switch's directory"
     if state.word is MemberState.OTHER_SWITCH:
         shown = f"at {state.detail} only"
@@ -240,10 +240,10 @@ def block(app: App, ext: str, until: str | None, length: str | None) -> None:
     now = datetime.now(UTC)
     end = parse_until(until, now) if until else parse_length(length, now) if length else None
     with app.writing() as (session, domain):
-        pilots = late.members.block(session, domain, ext, True, until=end, now=now)
+        state = late.members.block(session, domain, ext, True, until=end, now=now)
     when = f" until {shown_until(end, now)}" if end else ""
     sentence = f"{ext} is blocked in all groups of {domain}{when}."
-    app.show("block", lambda: late.serialize.block_json(domain, ext, True, pilots, end), lambda: output.say(sentence))
+    app.show("block", lambda: late.serialize.block_json(domain, ext, state), lambda: output.say(sentence))
 
 
 @member.command("unblock", example="fshunt member unblock 1003")
@@ -252,6 +252,6 @@ def block(app: App, ext: str, until: str | None, length: str | None) -> None:
 def unblock(app: App, ext: str) -> None:
     """Ring EXT again in all groups."""
     with app.writing() as (session, domain):
-        pilots = late.members.block(session, domain, ext, False)
+        state = late.members.block(session, domain, ext, False)
     sentence = f"{ext} is no longer blocked in {domain}."
-    app.show("block", lambda: late.serialize.block_json(domain, ext, False, pilots), lambda: output.say(sentence))
+    app.show("block", lambda: late.serialize.block_json(domain, ext, state), lambda: output.say(sentence))

@@ -155,7 +155,8 @@ class GroupLimits(Base):
 class HuntMember(Base):
     """A member at its position. ``extension`` is ``1001``, or ``number@gateway`` for an external number.
 
-    ``unanswered_in_a_row`` counts for ``auto_block``.
+    ``unanswered_in_a_row`` counts for ``auto_block``. ``blocked_since`` None: the member is not blocked in this group
+    alone; else until ``blocked_until`` (None: until it is unblocked). A block whose end is past counts for nothing.
     """
 
     __tablename__ = "members"
@@ -180,6 +181,8 @@ class HuntMember(Base):
     idle_since: Mapped[datetime | None]
     unanswered_in_a_row: Mapped[int] = mapped_column(server_default="0")
     caller_id_number: Mapped[str | None]
+    blocked_since: Mapped[datetime | None]
+    blocked_until: Mapped[datetime | None]
 
 
 class GroupRotation(Base):

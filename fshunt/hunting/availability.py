@@ -44,6 +44,8 @@ SKIP_WORDS = {
 AUTO_BLOCKED = "after too many unanswered calls"
 """The detail of a skip whose member is blocked by itself (``auto_block`` of a group)."""
 
+IN_GROUP = "group"
+"""The detail of a skip whose member is blocked in this group alone."""
 
 DIRECTORY = "directory"
 """The detail of a skip whose member is not to be disturbed, as the switch's directory says."""
@@ -53,6 +55,8 @@ def words_of(reason: SkipReason, detail: str | None = None) -> str:
     """Return a reason and its detail in the words of a report; an auto-block is not the member's."""
     if reason is SkipReason.BLOCKED and detail == DIRECTORY:
         return "do not disturb, by the switch's directory"
+    if reason is SkipReason.BLOCKED and detail == IN_GROUP:
+        return f"{SKIP_WORDS[reason]} in this group"
     words = "blocked" if reason is SkipReason.BLOCKED and detail == AUTO_BLOCKED else SKIP_WORDS[reason]
     return f"{words}, {detail}" if detail else words
 
@@ -69,6 +73,8 @@ class MemberStatus:
     blocked: bool = False
     auto_blocked: bool = False
     """Blocked, and not by the member's own wish."""
+    blocked_in_group: bool = False
+    """Blocked in this group alone."""
     do_not_disturb: bool = False
     """The directory of the switch says so."""
     registered: bool | None = None
@@ -100,6 +106,7 @@ class MemberStatus:
             enabled=member.enabled,
             blocked=member.blocked,
             auto_blocked=member.auto_blocked,
+            blocked_in_group=member.blocked_in_group,
             claimed=claimed,
             acquired=acquired,
             idle_since=member.idle_since,
@@ -119,6 +126,7 @@ class MemberStatus:
             enabled=stored.enabled,
             blocked=stored.blocked,
             auto_blocked=stored.auto_blocked,
+            blocked_in_group=stored.blocked_in_group,
             claimed=stored.claimed,
             acquired=stored.acquired,
             idle_since=stored.idle_since,

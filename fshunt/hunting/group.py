@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from fshunt.hunting.addresses import MemberAddress
+from fshunt.hunting.blocks import Block
 from fshunt.hunting.destinations import GROUP_BOX, Destination
 from fshunt.hunting.hours import ALWAYS_OPEN, Closed, Hours, State, closed_at, state_at
 from fshunt.hunting.ringtime import DEFAULT_RING_TIME, RingTime
@@ -36,8 +37,8 @@ class Member:
     """An extension or external number in a group, at a position from 1.
 
     ``ring_time`` None means the group's; ``idle_since`` is when the member's last call through this group's pilot
-    ended (None: never called). ``unanswered_in_a_row`` counts calls; ``auto_blocked`` says that the block is due to
-    them, and not set by the member. ``blocked_until`` None: until the member is unblocked.
+    ended (None: never called). ``unanswered_in_a_row`` counts calls. ``blocks``: that of all groups of the domain
+    before that of this group alone; they may have ended (``at``).
     """
 
     id: int
@@ -47,11 +48,9 @@ class Member:
     weight: int = 1
     confirm: bool = False
     enabled: bool = True
-    blocked: bool = False
     idle_since: datetime | None = None
     unanswered_in_a_row: int = 0
-    auto_blocked: bool = False
-    blocked_until: datetime | None = None
+    blocks: tuple[Block, ...] = ()
     caller_id_number: str | None = None
     """For an external member: the number that the leg shows, instead of the group's or the gateway's."""
 
@@ -60,11 +59,35 @@ class Member:
         """The text that is shown and recorded: ``1001`` or ``+14155550123@carrier``."""
         return str(self.address)
 
+    @property
+    def block(self) -> Block | None:
+        """The block that counts before the other; None: the member is not blocked."""
+        return next(iter(self.blocks), None)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the member is blocked, in this group or in all."""
+        return bool(self.blocks)
+
+    @property
+    def blocked_in_group(self) -> bool:
+        """Whether the member is blocked in this group alone."""
+        return self.block is not None and self.block.in_group
+
+    @property
+    def auto_blocked(self) -> bool:
+        """Whether the block is due to unanswered calls, and not set by the member."""
+        return self.block is not None and self.block.automatic
+
+    @property
+    def blocked_until(self) -> datetime | None:
+        """When the block ends; None: when the member is unblocked, or there is no block."""
+        return None if self.block is None else self.block.until
+
     def at(self, now: datetime) -> Member:
         """Return the member as it is at a moment: a block may have ended since it was read."""
-        if not self.blocked or self.blocked_until is None or now < self.blocked_until:
-            return self
-        return replace(self, blocked=False, auto_blocked=False, blocked_until=None)
+        holding = tuple(each for each in self.blocks if each.holds(now))
+        return self if len(holding) == len(self.blocks) else replace(self, blocks=holding)
 
 
 @dataclass(frozen=True, slots=True)

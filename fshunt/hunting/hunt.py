@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from fshunt.hunting.availability import AUTO_BLOCKED, DIRECTORY, MemberStatus, SkipReason
+from fshunt.hunting.availability import AUTO_BLOCKED, DIRECTORY, IN_GROUP, MemberStatus, SkipReason
 from fshunt.hunting.destinations import GROUP_BOX, Destination, DestinationKind
 from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.hours import Closed
@@ -111,6 +111,7 @@ class Hunt:
     _was_busy: set[int] = field(default_factory=set)
     """Members who had a phone and were busy at some time of this hunt."""
     _auto_blocked: set[int] = field(default_factory=set)
+    _blocked_in_group: set[int] = field(default_factory=set)
     _do_not_disturb: set[int] = field(default_factory=set)
     _no_way: dict[int, str] = field(default_factory=dict)
     """Why no phone of a member could be dialled at the latest check, or the switch where it is."""
@@ -232,6 +233,7 @@ class Hunt:
         for members, holds in (
             (self._talking, status.on_call),
             (self._auto_blocked, status.auto_blocked),
+            (self._blocked_in_group, status.blocked_in_group),
             (self._do_not_disturb, by_directory),
         ):
             (members.add if holds else members.discard)(member.id)
@@ -244,10 +246,14 @@ class Hunt:
         """Return the detail of a skip, if there is one."""
         if reason in (SkipReason.NOT_DIALABLE, SkipReason.OTHER_SWITCH):
             return self._no_way.get(member.id)
-        if reason is SkipReason.BLOCKED and member.id in self._do_not_disturb:
-            return DIRECTORY
-        blocked_by_itself = reason is SkipReason.BLOCKED and member.id in self._auto_blocked
-        return AUTO_BLOCKED if blocked_by_itself else None
+        if reason is not SkipReason.BLOCKED:
+            return None
+        why = (
+            (DIRECTORY, self._do_not_disturb),
+            (AUTO_BLOCKED, self._auto_blocked),
+            (IN_GROUP, self._blocked_in_group),
+        )
+        return next((detail for detail, members in why if member.id in members), None)
 
     def _is_busy(self, member: Member) -> bool:
         """Tell whether a member may be free soon.

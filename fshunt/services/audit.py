@@ -51,6 +51,9 @@ ORDER = "order"
 HOLIDAY = "holiday "
 """Before the days and the name of a holiday, in the values of a change."""
 
+GROUP_BLOCK = "group "
+"""Before the pilot, in the values of a change of blocks: what is of a block of this group alone."""
+
 ACTOR, SILENT, UNDOES, LAST = "fshunt_actor", "fshunt_audit_silent", "fshunt_undoes", "fshunt_last_change"
 """Keys in a session's ``info``."""
 

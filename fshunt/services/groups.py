@@ -39,7 +39,8 @@ from fshunt.hunting.policies import POLICIES, Remembers
 from fshunt.hunting.rotation import RotationPointer, next_index
 from fshunt.services import hours, limits
 from fshunt.services.audit import ChangeKind, Subject, as_one_change, group_values, record_of_group
-from fshunt.services.members import add_members, forget_stray_blocks
+from fshunt.services.blocks import forget_stray_blocks, record_dropped
+from fshunt.services.members import add_members
 
 ADMINISTRATORS = "administrators"
 """In the change of a removed group: the names of its administrators."""
@@ -162,6 +163,7 @@ def remove_group(s: Session, domain: str, pilot: str) -> Group:
         before |= {LIMITS: limit_values(held)}
     s.execute(delete(HuntGroup).where(HuntGroup.id == group.id))
     forget_stray_blocks(s, domain_id, domain)
+    record_dropped(s, group, group.members)
     record_of_group(s, group, Subject.GROUP, ChangeKind.REMOVE, pilot, before=before)
     # A domain without groups would count as a second domain.
     none_left = ~exists().where(HuntGroup.domain_id == domain_id)

@@ -23,7 +23,6 @@ from fshunt.db.queries.claimed_members import ClaimedMember, claimed_members
 from fshunt.db.queries.groups import load_groups
 from fshunt.db.queries.hunts import LoadedGroup
 from fshunt.db.queries.live import Beat, LiveRow, Watched, group_places
-from fshunt.db.queries.member_status import blocked_since
 from fshunt.db.queries.queue import QueuedCaller, queued_in
 from fshunt.hunting.availability import MemberState
 from fshunt.services.cluster_health import AHEAD_SECONDS, FRESH_SECONDS
@@ -144,7 +143,6 @@ class _Read:
     loaded: Sequence[LoadedGroup]
     rows: Sequence[LiveRow]
     claimed: Mapping[str, Mapping[str, ClaimedMember]]
-    blocked: Mapping[str, Mapping[str, datetime]]
     queued: Mapping[int, Sequence[QueuedCaller]]
     calls: Mapping[int, Sequence[CallRecord]]
     has_begun: bool
@@ -172,7 +170,7 @@ class LiveView:
         """
         at = self._now()
         with self._store.reading() as session:
-            read = _read(session, watched, calls, at)
+            read = _read(session, watched, calls)
         ages = self._pulses.ages(read.beats, at)
         by_group: dict[int, dict[str, LiveRow]] = {}
         for row in read.rows:
@@ -212,18 +210,16 @@ class _Pulses:
         return beat.counter, now - max(0.0, age) if -AHEAD_SECONDS <= age < FRESH_SECONDS else -GONE_SECONDS
 
 
-def _read(s: Session, watched: Collection[Watched], calls: int, at: datetime) -> _Read:
+def _read(s: Session, watched: Collection[Watched], calls: int) -> _Read:
     loaded = load_groups(s, live.group_ids(s, watched))
     groups = [each.group for each in loaded]
     ids = [group.id for group in groups]
     published = live.published(s, ids)
-    of_domain = {each.domain: [g.id for g in groups if g.domain == each.domain] for each in groups}
     return _Read(
         live.heartbeats(s),
         sorted(loaded, key=lambda each: each.group.id),
         published,
-        {domain: claimed_members(s, domain) for domain in of_domain},
-        {domain: blocked_since(s, in_domain, at) for domain, in_domain in of_domain.items()},
+        {domain: claimed_members(s, domain) for domain in {group.domain for group in groups}},
         queued_in(s, ids),
         {group.id: list_calls(s, group.domain, group.pilot, limit=calls) for group in groups} if calls else {},
         not published and _has_begun(live.watches(s), watched),
@@ -240,7 +236,7 @@ def _live_group(
 ) -> LiveGroup:
     group = loaded.group
     phones, sentences = _phones(rows, ages)
-    known = Known(phones, read.claimed[group.domain], ages.keys(), read.blocked[group.domain])
+    known = Known(phones, read.claimed[group.domain], ages.keys())
     states, statuses = together(group, known, at)
     return LiveGroup(
         GroupDetails(group, loaded.answerer, loaded.first),

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fshunt.db.queries.claimed_members import ClaimedMember, claimed_members
-from fshunt.db.queries.member_status import blocked_since
 from fshunt.errors import FshuntError
-from fshunt.hunting.availability import DIRECTORY, MemberState, MemberStatus, member_state
+from fshunt.hunting.availability import DIRECTORY, IN_GROUP, MemberState, MemberStatus, member_state
 from fshunt.services import cluster_health
 from fshunt.services.switch_checks import not_honoured
 from fshunt.services.switch_phones import SeenSwitch, SwitchPhones, seen_phones
@@ -110,11 +109,11 @@ def of_group(
     if not group.members:
         return GroupStates(at)
     with store.reading() as session:
-        claimed, blocked = claimed_members(session, group.domain), blocked_since(session, [group.id], at)
+        claimed = claimed_members(session, group.domain)
     answers, sentences = ask(switches, group)
     living = _living(store, url, pause) if claimed else set()
     phones = SwitchPhones([each.seen(group.domain) for each in answers], complete=bool(answers) and not sentences)
-    known = Known(phones, claimed, living, blocked)
+    known = Known(phones, claimed, living)
     return GroupStates(at, *together(group, known, at), (*sentences, *_remarks(group, answers)))
 
 
@@ -171,14 +170,12 @@ def stored_state(member: Member) -> StateOfMember:
 class Known:
     """What the states of a group's members are made of, whoever delivered it.
 
-    ``claimed``: the members that hunts have claimed, by extension; ``living``: the runs of daemons that are alive;
-    ``blocked_since``: when the members who are blocked were, by extension.
+    ``claimed``: the members that hunts have claimed, by extension; ``living``: the runs of daemons that are alive.
     """
 
     phones: SwitchPhones
     claimed: Mapping[str, ClaimedMember] = field(default_factory=dict)
     living: Collection[str] = ()
-    blocked_since: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def together(group: Group, known: Known, now: datetime) -> tuple[dict[int, StateOfMember], dict[int, MemberStatus]]:
@@ -207,16 +204,19 @@ def _state(member: Member, group: Group, known: Known, now: datetime) -> tuple[S
     word = member_state(status, wrap_up_seconds=group.wrap_up_seconds, now=now)
     if word in (MemberState.ON_CALL, MemberState.RINGING, MemberState.CLAIMED):
         return _in_a_call(word, calls, claim, left), status
-    return _in_detail(word, member, known, status), status
+    return _in_detail(word, member, known, status, now), status
 
 
-def _in_detail(word: MemberState, member: Member, known: Known, status: MemberStatus) -> StateOfMember:
+def _in_detail(word: MemberState, member: Member, known: Known, status: MemberStatus, now: datetime) -> StateOfMember:
     """Add since when, and why or where, for a member who is in no call."""
     match word:
         case MemberState.BLOCKED if not status.blocked:
             return StateOfMember(word, detail=DIRECTORY)
         case MemberState.BLOCKED:
-            return StateOfMember(word, known.blocked_since.get(member.extension))
+            block = member.at(now).block
+            return StateOfMember(
+                word, None if block is None else block.since, detail=IN_GROUP if status.blocked_in_group else None
+            )
         case MemberState.NOT_DIALABLE:
             return StateOfMember(word, detail=status.undialable)
         case MemberState.OTHER_SWITCH:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
 
-from sqlalchemy import and_, case, delete, or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from fshunt.db.models import Block, HuntGroup, HuntMember
-from fshunt.db.notifications import announce
-from fshunt.db.queries.changes import block_values
-from fshunt.db.queries.rows import BLOCK_HOLDS, BLOCKS, find_domain_id
-from fshunt.db.statements import insert_into
+from fshunt.db.models import HuntGroup, HuntMember
 from fshunt.errors import Conflict, NotFound, UsageError
 from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.group import Group, Member
@@ -23,11 +18,21 @@ from fshunt.hunting.group_fields import check_stored, columns_of
 from fshunt.hunting.rotation import RotationPointer
 from fshunt.hunting.suggestions import MAX_LISTED, what_there_is
 from fshunt.services import locked_group
-from fshunt.services.audit import ORDER, ChangeKind, Subject, as_one_change, member_values, record, record_of_group
+from fshunt.services.audit import ORDER, ChangeKind, Subject, member_values, record_of_group
+from fshunt.services.blocks import block, block_state, forget_stray_blocks, record_dropped
 from fshunt.services.locked_group import LockedGroup
 
-KEY = ("domain_id", "extension")
-"""Of a block."""
+__all__ = [
+    "add_members",
+    "block",
+    "block_state",
+    "enable_member",
+    "member_of",
+    "move_member",
+    "order_members",
+    "remove_member",
+    "set_member",
+]
 
 
 def member_of(group: Group, address: MemberAddress) -> Member:
@@ -80,7 +85,10 @@ def add_members(
 
 
 def remove_member(s: Session, domain: str, pilot: str, address: MemberAddress) -> Group:
-    """Take a member out; those behind move up. With an extension's last membership its block goes. Raises NotFound."""
+    """Take a member out; those behind move up. Raises NotFound.
+
+    Its block of this group alone goes with it, and with an extension's last membership that of all groups.
+    """
     locked = locked_group.lock(s, domain, pilot)
     gone = member_of(locked.group, address)
     s.execute(delete(HuntMember).where(HuntMember.id == gone.id))
@@ -88,6 +96,7 @@ def remove_member(s: Session, domain: str, pilot: str, address: MemberAddress) -
     locked_group.renumber(s, locked.group, behind)
     locked.rotation_follows(lambda pointer: pointer.removed(gone.id, gone.position))
     forget_stray_blocks(s, locked.domain_id, domain)
+    record_dropped(s, locked.group, [gone])
     locked_group.record_member(s, locked, ChangeKind.REMOVE, gone.extension, before=member_values(gone))
     return locked_group.changed(s, locked)
 
@@ -157,98 +166,6 @@ def set_member(s: Session, domain: str, pilot: str, address: MemberAddress, **fi
 def enable_member(s: Session, domain: str, pilot: str, address: MemberAddress, enabled: bool) -> Group:
     """Let the member be rung in this group, or not."""
     return set_member(s, domain, pilot, address, enabled=enabled)
-
-
-def block(
-    s: Session,
-    domain: str,
-    extension: str,
-    blocked: bool,
-    *,
-    until: datetime | None = None,
-    now: datetime | None = None,
-) -> list[str]:
-    """Take the extension (or ``number@gateway``) out of all groups of the domain for now, or put it back.
-
-    A block ends by itself at ``until`` (None: it does not). Put back by this, an extension may let as many calls ring
-    out as if it never had (``auto_block``). Returns the pilots of its groups. Raises BadValue, UsageError for an end
-    that is past, or NotFound if it is in no group of the domain.
-    """
-    address = parse_member(extension)
-    key = str(address)
-    domain_id = find_domain_id(s, domain, lock=True)
-    pilots = [pilot for pilot, member in _memberships(s, domain_id, address) if member == address]
-    if not pilots:
-        raise NotFound(f"{key} is in no group of {domain}: only a member can be blocked.")
-    now = now or datetime.now(UTC)
-    before, after = block_of(s, domain_id, key, now), None
-    if blocked:
-        if until is not None and until <= now:
-            raise UsageError(f"The time until which {key} is blocked is past.")
-        _block(s, {"domain_id": domain_id, "extension": key, "since": now, "until": until})
-        after = block_of(s, domain_id, key, now)
-    else:
-        s.execute(delete(Block).where(Block.domain_id == domain_id, Block.extension == key))
-        in_domain = select(HuntGroup.id).where(HuntGroup.domain_id == domain_id)
-        theirs = locked_group.lock_members(s, HuntMember.extension == key, HuntMember.group_id.in_(in_domain))
-        counts = update(HuntMember).where(HuntMember.id.in_(theirs))
-        s.execute(counts.values(unanswered_in_a_row=0).execution_options(synchronize_session=False))
-    _record_block(s, domain, key, before, after)
-    announce(s, domain, [key])
-    return pilots
-
-
-def restore_block(s: Session, domain: str, extension: str, values: Mapping[str, Any]) -> None:
-    """Block an extension as a change has it, or give its block these values; raise NotFound as ``block`` does.
-
-    Raises Conflict if the block would have ended by now.
-    """
-    domain_id, now = find_domain_id(s, domain, lock=True), datetime.now(UTC)
-    before = block_of(s, domain_id, extension, now)
-    wanted = (before or {}) | dict(values)
-    until = None if wanted.get("until") is None else datetime.fromisoformat(wanted["until"])
-    if until is not None and until <= now:
-        raise Conflict(f"The block of {extension} has ended by now.")
-    with as_one_change(s):
-        block(s, domain, extension, True, until=until, now=now)
-    row = {"reason": wanted["reason"], "since": datetime.fromisoformat(wanted["since"])}
-    s.execute(update(Block).where(Block.domain_id == domain_id, Block.extension == extension).values(row))
-    _record_block(s, domain, extension, before, block_of(s, domain_id, extension, now))
-
-
-def block_of(s: Session, domain_id: int, extension: str, now: datetime | None = None) -> dict[str, Any] | None:
-    """Return a block that holds as a change has it; None: the extension is not blocked."""
-    which = select(BLOCKS).where(BLOCKS.c.domain_id == domain_id, BLOCKS.c.extension == extension, BLOCK_HOLDS)
-    row = s.execute(which, {"now": now or datetime.now(UTC)}).first()
-    return None if row is None else block_values(row.since, row.reason, row.until)
-
-
-def _block(s: Session, row: dict[str, Any]) -> None:
-    """Write a member's own block; one that holds already goes on, with a new end."""
-    ended = and_(BLOCKS.c.until.is_not(None), BLOCKS.c.until <= row["since"])
-    changed = {"reason": None, "until": row["until"], "since": case((ended, row["since"]), else_=BLOCKS.c.since)}
-    s.execute(insert_into(s, Block).values(row).on_conflict_do_update(index_elements=KEY, set_=changed))
-
-
-def forget_stray_blocks(s: Session, domain_id: int, domain: str) -> None:
-    """Drop the blocks of extensions that are in no group of the domain any more."""
-    members = (
-        select(HuntMember.extension)
-        .join(HuntGroup, HuntGroup.id == HuntMember.group_id)
-        .where(HuntGroup.domain_id == domain_id)
-    )
-    stray = delete(BLOCKS).where(BLOCKS.c.domain_id == domain_id, BLOCKS.c.extension.not_in(members))
-    for row in s.execute(stray.returning(*BLOCKS.c)).all():
-        _record_block(s, domain, row.extension, block_values(row.since, row.reason, row.until), None)
-
-
-def _record_block(
-    s: Session, domain: str, extension: str, before: dict[str, Any] | None, after: dict[str, Any] | None
-) -> None:
-    if before is None and after is None:
-        return
-    action = ChangeKind.ADD if before is None else ChangeKind.REMOVE if after is None else ChangeKind.SET
-    record(s, Subject.BLOCK, action, extension, domain=domain, before=before, after=after)
 
 
 def _check_caller_id(member: Member) -> None:

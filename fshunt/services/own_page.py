@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from fshunt.db.models import CallRecord
 from fshunt.db.queries.call_search import missed_by, question_of
-from fshunt.db.queries.member_status import blocked_since
 from fshunt.hunting.availability import MemberStatus
+from fshunt.hunting.blocks import Block
 from fshunt.hunting.group import Group, Member
 from fshunt.services.forecast import next_caller
 from fshunt.services.groups import GroupDetails, details_of
@@ -39,15 +39,13 @@ class OwnTurn:
 
 @dataclass(frozen=True, slots=True)
 class OwnPage:
-    """A member's groups. ``blocked_since`` None: the member takes calls; ``until`` None: until it is switched back.
+    """A member's groups. ``block`` is that of all groups; those of single groups are in ``turns``.
 
-    ``automatic``: fshunt has blocked the member after unanswered calls; ``blocking`` are the groups that do so.
+    ``blocking`` are the groups that block a member after unanswered calls.
     """
 
     turns: tuple[OwnTurn, ...]
-    blocked_since: datetime | None = None
-    until: datetime | None = None
-    automatic: bool = False
+    block: Block | None = None
     missed: tuple[CallRecord, ...] = ()
 
     @property
@@ -63,9 +61,8 @@ def own_page(s: Session, found: Sequence[Group], extension: str, settings: Setti
     turns = tuple(_turn(details, extension, settings, now) for details in details_of(s, found))
     asked = [question_of(s, group, since=now - MISSED_FOR) for group in found]
     missed = missed_by(s, asked, extension, MAX_MISSED)
-    me = turns[0].member
-    since = blocked_since(s, [turns[0].group.id], now).get(extension) if me.blocked else None
-    return OwnPage(turns, since, me.blocked_until, me.auto_blocked, tuple(missed))
+    everywhere = (block for block in turns[0].member.blocks if not block.in_group)
+    return OwnPage(turns, next(everywhere, None), tuple(missed))
 
 
 def _turn(details: GroupDetails, extension: str, settings: Settings, now: datetime) -> OwnTurn:

@@ -233,10 +233,15 @@ def _looks_after(access: Access, group_id: int | None) -> bool:
     return access.role is Role.ADMIN and group_id in access.group_ids
 
 
-def check_member(s: Session, access: Access, domain: str, extension: str) -> None:
-    """Raise NotFound unless the user may see and block this extension: one's own, or a member of one's groups."""
+def check_member(s: Session, access: Access, domain: str, extension: str, pilot: str | None = None) -> None:
+    """Raise NotFound unless the user may see and block this extension: one's own, or a member of one's groups.
+
+    With ``pilot`` in this group alone, which must be one's own, too.
+    """
     if not _sees_member(s, access, domain, extension):
         raise NotFound(f"{extension} is in no group of {domain}.")
+    if pilot is not None and access.role is not Role.MEMBER:
+        group_for(s, access, domain, pilot)
 
 
 def _sees_member(s: Session, access: Access, domain: str | None, extension: str) -> bool:
@@ -277,7 +282,7 @@ def change_for(s: Session, access: Access, change_id: int) -> Change:
     """Return a change that the user may see: of the own groups, their members and their blocks; raise NotFound."""
     change = get_change(s, change_id)
     seen = access.role is Role.PROVIDER or (change.group_id is not None and _looks_after(access, change.group_id))
-    if not seen and change.subject is Subject.BLOCK:
+    if not seen and change.subject is Subject.BLOCK and (change.group_id is None or access.role is Role.MEMBER):
         seen = _sees_member(s, access, change.domain, change.key)
     if not seen:
         raise NotFound(f"There is no change {change_id}: `fshunt history` lists them.")

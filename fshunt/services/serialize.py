@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fshunt.db.models import CallRecord, OfferRecord, SkipRecord
+from fshunt.hunting.blocks import Block, BlockState
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import columns_of
 from fshunt.hunting.hours import WEEKDAYS, Holiday
@@ -159,6 +160,7 @@ def member_json(member: Member, group: Group, seconds_per_ring: float) -> dict[s
         **columns_of(member),
         "effective_ring_seconds": (member.ring_time or group.ring_time).in_seconds(seconds_per_ring),
         "blocked": member.blocked,
+        "blocked_in_group": member.blocked_in_group,
         "auto_blocked": member.auto_blocked,
         "blocked_until": utc(member.blocked_until),
         "unanswered_in_a_row": member.unanswered_in_a_row,
@@ -193,17 +195,23 @@ def limits_json(group: Group, limits: Limits) -> dict[str, Any]:
     return {"domain": group.domain, "pilot": group.pilot, **limit_values(limits)}
 
 
-def block_json(
-    domain: str, extension: str, blocked: bool, pilots: Sequence[str], until: datetime | None = None
-) -> dict[str, Any]:
-    """Return whether an extension is blocked, until when, and in which groups."""
+def block_json(domain: str, extension: str, state: BlockState) -> dict[str, Any]:
+    """Return whether an extension is blocked in all groups, until when, and what holds in each of them."""
+    everywhere = state.everywhere
     return {
         "domain": domain,
         "extension": extension,
-        "blocked": blocked,
-        "blocked_until": utc(until),
-        "pilots": list(pilots),
+        "blocked": everywhere is not None,
+        "blocked_until": None if everywhere is None else utc(everywhere.until),
+        "pilots": list(state.pilots),
+        "groups": [_block_in_group_json(pilot, state.block_in(pilot)) for pilot in state.pilots],
     }
+
+
+def _block_in_group_json(pilot: str, block: Block | None) -> dict[str, Any]:
+    until = None if block is None else utc(block.until)
+    alone = block is not None and block.in_group
+    return {"pilot": pilot, "blocked": block is not None, "blocked_in_group": alone, "blocked_until": until}
 
 
 def change_json(change: Change) -> dict[str, Any]:

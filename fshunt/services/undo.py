@@ -16,12 +16,12 @@ from sqlalchemy.orm import Session
 from fshunt.db.models import Domain
 from fshunt.db.queries.changes import mark_undone
 from fshunt.db.queries.rows import find_domain_id, group_with_id
-from fshunt.errors import ChangedSince, Conflict, NotFound, UsageError
+from fshunt.errors import ChangedSince, Conflict, UsageError
 from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import GROUP_FIELDS, MEMBER_FIELDS, Field, model_values
 from fshunt.hunting.limits import limit_values, limits_of_json
-from fshunt.services import groups, hours, limits, members, notices
+from fshunt.services import blocks, groups, hours, limits, members, notices
 from fshunt.services.audit import (
     ORDER,
     Change,
@@ -126,7 +126,8 @@ def _shown(value: object) -> str:
         said = (str(each["extension"]) if isinstance(each, dict) else str(each) for each in value)
         return ", ".join(said) or "empty"
     if isinstance(value, dict):
-        given = (f"{name.replace('_', ' ')} {_shown(each)}" for name, each in value.items() if each is not None)
+        known = {name: each for name, each in value.items() if each is not None and name != "group_id"}
+        given = (f"{name.replace('_', ' ')} {_shown(each)}" for name, each in known.items())
         return ", ".join(given) or "not set"
     return "not set" if value is None else f"'{value}'" if isinstance(value, str) else str(value)
 
@@ -215,18 +216,15 @@ def _attributes(fields: Mapping[str, Field], values: Values) -> dict[str, Any]:
 
 
 def _block_now(s: Session, change: Change) -> Values | None:
-    try:
-        return members.block_of(s, find_domain_id(s, str(change.domain)), change.key)
-    except NotFound:
-        return None
+    return blocks.values_now(s, change)
 
 
 def _unblock(s: Session, change: Change) -> None:
-    members.block(s, str(change.domain), change.key, False)
+    blocks.restore_block(s, change, dict.fromkeys(change.after or ()))
 
 
 def _restore_block(s: Session, change: Change, values: Values, _shared: Collection[str] = ()) -> None:
-    members.restore_block(s, str(change.domain), change.key, values)
+    blocks.restore_block(s, change, values)
 
 
 def _hours_now(s: Session, change: Change) -> Values | None:

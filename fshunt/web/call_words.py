@@ -10,7 +10,7 @@ from flask_babel import gettext, lazy_gettext
 
 from fshunt.db.models import CallRecord, OfferRecord, SkipRecord
 from fshunt.db.queries.call_search import Kind
-from fshunt.hunting.availability import AUTO_BLOCKED, SkipReason
+from fshunt.hunting.availability import AUTO_BLOCKED, IN_GROUP, SkipReason
 from fshunt.hunting.states import Outcome, Result
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ def step_words(step: OfferRecord | SkipRecord) -> str:
         return str(gettext("rings") if step.outcome is None else OUTCOMES.get(step.outcome, step.outcome))
     if step.detail == AUTO_BLOCKED:
         return str(gettext("passed over: blocked after unanswered calls"))
+    if step.reason == SkipReason.BLOCKED and step.detail == IN_GROUP:
+        return str(gettext("passed over: takes no calls of this group"))
     return str(gettext("passed over: %(why)s", why=str(SKIPS.get(step.reason, step.reason))))
 
 

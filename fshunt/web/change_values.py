@@ -16,7 +16,7 @@ from fshunt.hunting.group_fields import GROUP_FIELDS
 from fshunt.hunting.hours import WEEKDAYS
 from fshunt.hunting.hours_text import CLOSED, parse_days
 from fshunt.hunting.ringtime import RingTime
-from fshunt.services.audit import HOLIDAY, Change, Subject
+from fshunt.services.audit import GROUP_BLOCK, HOLIDAY, Change, Subject
 from fshunt.services.users import Role
 from fshunt.web import words
 from fshunt.web.column_form import is_destination
@@ -89,9 +89,11 @@ def sentence_of(error: FshuntError, group: Group | None = None) -> str:
 
 
 def label_words(name: str, subject: Subject | None = None) -> str:
-    """Return the label of a value of a change; a holiday has its days and its name."""
+    """Return the label of a value of a change; a holiday has its days and its name, a block of one group its pilot."""
     if subject is not None and (subject, name) in LABELS:
         return str(LABELS[subject, name])
+    if name.startswith(GROUP_BLOCK):
+        return str(gettext("Group %(pilot)s", pilot=name.removeprefix(GROUP_BLOCK)))
     if not name.startswith(HOLIDAY):
         return str(label(name))
     days, _, called = name.removeprefix(HOLIDAY).partition(" ")
@@ -148,6 +150,12 @@ def _moment(text: str) -> str:
         return text
 
 
+def _block(value: Mapping[str, Any]) -> str:
+    if value.get("until") is None:
+        return str(gettext("blocked"))
+    return str(gettext("%(state)s until %(time)s", state=gettext("blocked"), time=_moment(value["until"])))
+
+
 def _policy(name: str) -> str:
     return str(words.POLICIES[name].name) if name in words.POLICIES else name
 
@@ -172,6 +180,7 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "members": _members,
     "hours": _hours,
     HOLIDAY: _hours,
+    GROUP_BLOCK: _block,
     "until": _moment,
     "since": _moment,
     "closed_since": _moment,

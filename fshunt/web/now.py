@@ -136,8 +136,12 @@ def _members(
 def _member(member: Member, state: StateOfMember, at: datetime, name: str) -> MemberNow:
     kind, word = STATES[state.word]
     text: str = str(word)
-    if state.word is MemberState.BLOCKED and member.auto_blocked:
-        text = str(gettext("blocked after unanswered calls"))
+    if state.word is MemberState.BLOCKED:
+        member = member.at(at)
+        if member.auto_blocked:
+            text = str(gettext("blocked after unanswered calls"))
+        elif member.blocked_in_group:
+            text = str(gettext("blocked in this group"))
     if state.word is MemberState.BLOCKED and member.blocked_until is not None:
         text = str(gettext("%(state)s until %(time)s", state=text, time=short_when(member.blocked_until)))
     elif state.since is not None and state.word in (MemberState.ON_CALL, MemberState.RINGING, MemberState.FREE):

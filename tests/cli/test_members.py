@@ -24,6 +24,7 @@ def test_a_member_is_added_with_all_its_options(office):
         "caller_id_number": None,
         "enabled": True,
         "blocked": False,
+        "blocked_in_group": False,
         "auto_blocked": False,
         "blocked_until": None,
         "unanswered_in_a_row": 0,

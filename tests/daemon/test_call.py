@@ -10,6 +10,7 @@ from sqlalchemy import event, func, select, update
 
 from fshunt.db.models import Claim, HuntMember
 from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.availability import IN_GROUP
 from fshunt.hunting.destinations import parse_destination
 from fshunt.hunting.gateways import Gateway
 from fshunt.hunting.group import WhenBusy
@@ -165,6 +166,19 @@ def test_disabled_and_blocked_members_are_skipped_from_the_next_call_on(rig: Rig
     record = rig.call()
     assert passed(record) == [("1001", "disabled"), ("1002", "blocked")]
     assert record.answered_by == "1003"
+
+
+def test_a_member_is_skipped_in_the_group_where_they_are_blocked_and_no_other(rig: Rig) -> None:
+    rig.group("5000", "1001", "1002")
+    rig.phones("1001", "1002", behaviour=TALKS)
+    with rig.store.writing() as s:
+        groups.add_group(s, DOMAIN, "5001")
+        members.add_members(s, DOMAIN, "5001", [parse_member("1001")], shared=True)
+        members.block(s, DOMAIN, "1001", True, pilot="5000")
+    record = rig.call()
+    assert (passed(record), record.answered_by) == ([("1001", "blocked")], "1002")
+    assert record.skips[0].detail == IN_GROUP
+    assert rig.call("5001").answered_by == "1001"
 
 
 def test_a_member_blocked_during_the_hunt_is_skipped(light_rig: Rig) -> None:

@@ -254,9 +254,9 @@ def test_a_group_whose_time_zone_does_not_exist_is_open(
 # Blocks that end by themselves.
 
 
-def block(rig: Rig, extension: str, until: datetime) -> None:
+def block(rig: Rig, extension: str, until: datetime, pilot: str | None = None) -> None:
     with rig.store.writing() as s:
-        members.block(s, DOMAIN, extension, True, until=until, now=OPEN)
+        members.block(s, DOMAIN, extension, True, pilot=pilot, until=until, now=OPEN)
 
 
 def test_a_block_ends_by_itself(office: Rig, wall: Wall) -> None:
@@ -270,10 +270,13 @@ def test_a_block_ends_by_itself(office: Rig, wall: Wall) -> None:
     assert (passed(record), record.answered_by) == ([], "1001")
 
 
-def test_a_block_ends_without_the_database_too(light_office: Rig, wall: Wall, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("pilot", [None, "5000"])
+def test_a_block_ends_without_the_database_too(
+    light_office: Rig, wall: Wall, monkeypatch: pytest.MonkeyPatch, pilot: str | None
+) -> None:
     light_office.group("5000", "1001", "1002")
     light_office.phones("1001", "1002", behaviour=TALKS)
-    block(light_office, "1001", OPEN + timedelta(hours=1))
+    block(light_office, "1001", OPEN + timedelta(hours=1), pilot)
     assert light_office.call().answered_by == "1002"
     monkeypatch.setattr(hunts, "load", no_database)
     monkeypatch.setattr(hunts, "look_and_claim", no_database)

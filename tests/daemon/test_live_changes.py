@@ -77,6 +77,16 @@ def test_a_phone_stops_ringing_when_its_member_blocks(rig: Rig) -> None:
     assert not phone.rings[0].missed, "no missed call is shown"
 
 
+def test_a_phone_stops_ringing_when_its_member_blocks_in_this_group_alone(rig: Rig) -> None:
+    phone, call = ringing(rig, cycles=2)
+    with rig.store.writing() as s:
+        members.block(s, DOMAIN, "1001", True, pilot="5000")
+    record = rig.closed(call)
+    assert rang(record) == [("1001", "declined"), ("1002", "answered")]
+    assert not phone.rings[0].missed
+    assert record.offers[0].detail == "the member blocked calls while it rang"
+
+
 def test_a_phone_stops_ringing_when_its_member_is_disabled(rig: Rig) -> None:
     _, call = ringing(rig)
     with rig.store.writing() as s:

@@ -21,6 +21,7 @@ from fshunt.simulator.core.phones import Behaviour, Phone, answers, refuses
 from fshunt.simulator.core.simulated_call import SimulatedCall
 from tests.support.clock import CLOCK
 from tests.support.rig import DOMAIN, WAIT_SECONDS, Rig, cut, passed, rang
+from tests.support.small_office import addresses
 
 STAYS = answers(0.02)
 TALKS = answers(0.02, talks=0.1)
@@ -160,6 +161,23 @@ def test_a_member_who_unblocks_or_registers_is_offered_to_the_queue(rig: Rig) ->
     are_queued(rig, 1)
     with rig.store.writing() as s:
         members.block(s, DOMAIN, "1002", False)
+    assert rig.closed(second).answered_by == "1002"
+    first.hang_up()
+
+
+def test_a_member_who_unblocks_in_this_group_is_offered_to_the_queue(rig: Rig) -> None:
+    waits(rig, "1001", "1002")
+    with rig.store.writing() as s:
+        groups.add_group(s, DOMAIN, "5001")
+        members.add_members(s, DOMAIN, "5001", addresses("1002"), shared=True)
+        members.block(s, DOMAIN, "1002", True)
+    first = busy_with_a_caller(rig)
+    rig.phones("1002", behaviour=TALKS)
+    second = rig.started()
+    are_queued(rig, 1)
+    with rig.store.writing() as s:
+        state = members.block(s, DOMAIN, "1002", False, pilot="5000")
+    assert state.blocked_in == ("5001",)
     assert rig.closed(second).answered_by == "1002"
     first.hang_up()
 

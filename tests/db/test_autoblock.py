@@ -61,9 +61,9 @@ def state(store, extension):
     return member.unanswered_in_a_row, member.blocked, member.auto_blocked
 
 
-def block(store, extension, blocked=True):
+def block(store, extension, blocked=True, pilot=None):
     with store.writing() as s:
-        members.block(s, DOMAIN, extension, blocked)
+        members.block(s, DOMAIN, extension, blocked, pilot=pilot)
 
 
 def test_after_so_many_calls_in_a_row_a_member_is_blocked(store, desk):
@@ -118,6 +118,37 @@ def test_the_last_available_member_is_never_blocked(store, desk):
     block(store, "1002", False)
     desk.ring_out("1001")
     assert state(store, "1001") == (2 * N + 1, True, True)
+
+
+def test_who_is_blocked_in_this_group_alone_is_not_available_in_it(store, desk):
+    block(store, "1002", pilot=PILOT)
+    block(store, "1003", pilot=PILOT)
+    desk.ring_out("1001", 2 * N)
+    assert state(store, "1001") == (2 * N, False, False)
+    block(store, "1003", False, pilot=PILOT)
+    desk.ring_out("1001")
+    assert state(store, "1001") == (2 * N + 1, True, True)
+
+
+def test_who_is_blocked_in_another_group_is_available_in_this_one(store, desk):
+    with store.writing() as s:
+        groups.add_group(s, DOMAIN, "5001", auto_block=N)
+        members.add_members(s, DOMAIN, "5001", [parse_member("1002")], shared=True)
+    for pilot, extension in (("5001", "1002"), (PILOT, "1003")):
+        block(store, extension, pilot=pilot)
+    desk.ring_out("1001", N)
+    assert state(store, "1001") == (N, True, True), "1002 can be rung in this group"
+
+
+def test_a_group_in_which_the_member_is_blocked_anyway_does_not_need_them(store, desk):
+    with store.writing() as s:
+        groups.add_group(s, DOMAIN, "5001")
+        members.add_members(s, DOMAIN, "5001", [parse_member("1001")], shared=True)
+    desk.ring_out("1001", N)
+    assert state(store, "1001") == (N, False, False), "the last of 5001"
+    block(store, "1001", pilot="5001")
+    desk.ring_out("1001")
+    assert state(store, "1001") == (N + 1, True, True)
 
 
 def test_a_block_that_has_ended_is_none_and_gives_way(store, desk):

@@ -2,6 +2,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import event, select, text
@@ -10,7 +11,7 @@ from fshunt.db.engine import Store, open_store
 from fshunt.db.models import Claim
 from fshunt.db.queries import claims, hunts
 from fshunt.hunting.availability import MemberStatus
-from fshunt.services import members
+from fshunt.services import groups, members
 from tests.support.small_office import DOMAIN, NOON, PILOT, addresses, after, make_office, waits_or_ends
 
 ALL = ["1001", "1002", "1003", "1004"]
@@ -213,6 +214,25 @@ def test_looking_sees_what_was_changed_since_the_hunt_began(store, group):
     assert "1003" not in seen
     assert seen["1004"].idle_since == NOON
     assert claim(store, "b", ALL) == {"1001", "1002", "1003"}
+
+
+def test_looking_sees_a_block_of_this_group_alone_until_it_ends(store, group):
+    later = NOON + timedelta(hours=1)
+    with store.writing() as s:
+        groups.add_group(s, DOMAIN, "5009")
+        members.add_members(s, DOMAIN, "5009", addresses("1002"), shared=True)
+        members.block(s, DOMAIN, "1001", True, pilot=PILOT, now=NOON, until=later)
+        members.block(s, DOMAIN, "1002", True, pilot="5009", now=NOON)
+        members.block(s, DOMAIN, "1003", True, now=NOON)
+    seen = look_and_claim(store, group, "a", *ALL)
+    assert [(seen[each].blocked, seen[each].blocked_in_group) for each in ALL] == [
+        (True, True),
+        (False, False),
+        (True, False),
+        (False, False),
+    ]
+    assert [seen[each].acquired for each in ALL] == [False, True, False, True]
+    assert look_and_claim(store, group, "a", "1001", at=later)["1001"].acquired
 
 
 def test_looking_tells_who_is_claimed_by_another_hunt_wanted_or_not(store, group):

@@ -10,19 +10,22 @@ from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import GROUP_FIELDS, MEMBER_FIELDS, columns_of, model_values
 from fshunt.hunting.ringtime import RingTime
 
+BLOCK = ("blocked_since", "blocked_until")
+"""Of a member: the block of this group alone."""
+
 
 @pytest.mark.parametrize(
     ("table", "row", "others"),
     [
         (GROUP_FIELDS, HuntGroup, {"id", "domain_id", "closed_since", "closed_until"}),
-        (MEMBER_FIELDS, HuntMember, {"id", "group_id", "position", "idle_since", "unanswered_in_a_row"}),
+        (MEMBER_FIELDS, HuntMember, {"id", "group_id", "position", "idle_since", "unanswered_in_a_row", *BLOCK}),
     ],
 )
 def test_the_fields_are_the_columns(table, row, others):
     assert set(table) == {column.name for column in row.__table__.columns} - others
 
 
-OF_MEMBER = {"id", "position", "blocked", "auto_blocked", "blocked_until", "idle_since", "unanswered_in_a_row"}
+OF_MEMBER = {"id", "position", "blocks", "idle_since", "unanswered_in_a_row"}
 
 
 @pytest.mark.parametrize(

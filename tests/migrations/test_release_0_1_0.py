@@ -24,6 +24,7 @@ from fshunt.db.queries.cluster import Timing
 from fshunt.db.queries.daemons import DaemonRow
 from fshunt.db.queries.queue import QueuedHunt
 from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.blocks import Block as MemberBlock
 from fshunt.hunting.destinations import parse_destination
 from fshunt.hunting.group import Group, Member, WhenBusy
 from fshunt.hunting.policy_input import PolicyInput
@@ -115,10 +116,9 @@ def test_groups_and_members_are_as_written(upgraded: Any) -> None:
                 1,
                 1,
                 parse_member("1001"),
-                blocked=True,
                 idle_since=NOON,
                 unanswered_in_a_row=2,
-                auto_blocked=True,
+                blocks=(MemberBlock(after(-3600), automatic=True),),
             ),
             Member(2, 2, parse_member("1002"), RingTime(rings=5), enabled=False),
             Member(3, 3, parse_member("+4930123@carrier"), RingTime(seconds=20.0), confirm=True),
@@ -136,7 +136,7 @@ def test_groups_and_members_are_as_written(upgraded: Any) -> None:
         when_busy=WhenBusy.QUEUE,
         members=(
             Member(4, 1, parse_member("1003"), idle_since=after(1.25)),
-            Member(5, 2, parse_member("1004"), blocked=True),
+            Member(5, 2, parse_member("1004"), blocks=(MemberBlock(after(-1800)),)),
         ),
     )
     elsewhere = Group(

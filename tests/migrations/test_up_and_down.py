@@ -39,6 +39,7 @@ from fshunt.services import groups, hours, limits, members
 from fshunt.services.hours import Zone
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+IN_TWO_DAYS = datetime.now(UTC) + timedelta(days=2)
 
 
 def tables(url):
@@ -62,6 +63,7 @@ def fill(url):
         groups.add_group(s, "pbx.test", "5000", name="Sales", policy="circular")
         added = members.add_members(s, "pbx.test", "5000", [parse_member("1001"), parse_member("+4930123@carrier")])
         members.block(s, "pbx.test", "1001", True, until=datetime.now(UTC) + timedelta(days=1))
+        members.block(s, "pbx.test", "+4930123@carrier", True, pilot="5000", until=IN_TWO_DAYS)
         hours.set_hours(s, "pbx.test", "5000", parse_week(["daily", "8-17"]), Zone("Europe/Rome"))
         hours.add_holiday(s, "pbx.test", "5000", Holiday("Christmas", *[date(2026, 12, 25)] * 2))
         hours.close_group(s, "pbx.test", "5000")
@@ -208,7 +210,7 @@ def test_0012_is_taken_back_without_loss_of_what_0011_had(empty_database_url):
     migrate.upgrade(url)
     fill(url)
     assert all(rows(url, *LIVE).values())
-    migrate.downgrade(url, "0018")
+    migrate.downgrade(url, "0012")
     others = set(Base.metadata.tables) - {*LIVE, *LATER, "announcements", "compatibility", *IDENTITY, *NOTICES}
     kept = rows(url, *others)
     migrate.downgrade(url, "0011")
@@ -285,6 +287,7 @@ def test_0010_is_taken_back_without_loss_of_what_0009_had(empty_database_url):
     assert rows(url, *others) == kept
     migrate.upgrade(url, "0010")
     assert rows(url, *others) == kept
+    migrate.upgrade(url)
     store = open_store(url)
     with store.reading() as s:
         group = groups.get_group(s, "pbx.test", "5000")
@@ -320,6 +323,7 @@ def test_0019_is_taken_back_without_loss_of_what_0018_had(empty_database_url):
     migrate.upgrade(url)
     fill(url)
     assert all(rows(url, *NOTICES).values())
+    migrate.downgrade(url, "0019")
     others = set(Base.metadata.tables) - {"announcements", "compatibility", "calls", *NOTICES}
     kept, [call] = rows(url, *others), rows(url, "calls")["calls"]
     migrate.downgrade(url, "0018")
@@ -328,6 +332,27 @@ def test_0019_is_taken_back_without_loss_of_what_0018_had(empty_database_url):
     assert rows(url, "calls")["calls"] == [{name: call[name] for name in call if name != "notice_group_id"}]
     migrate.upgrade(url, "0019")
     assert rows(url, "calls")["calls"] == [dict(call) | {"notice_group_id": None}]
+
+
+def test_0021_is_taken_back_with_the_blocks_of_one_group_alone(empty_database_url):
+    url = empty_database_url
+    migrate.upgrade(url)
+    fill(url)
+    migrate.downgrade(url, "0021")
+    before = rows(url, "members", "blocks")
+    assert {row["extension"]: row["blocked_until"] is None for row in before["members"]} == {
+        "1001": True,
+        "+4930123@carrier": False,
+    }
+    migrate.downgrade(url, "0020")
+    without = [{name: value for name, value in row.items() if name not in BLOCK} for row in before["members"]]
+    assert rows(url, "members", "blocks") == {"members": without, "blocks": before["blocks"]}
+    migrate.upgrade(url, "0021")
+    again = [row | dict.fromkeys(BLOCK) for row in without]
+    assert rows(url, "members", "blocks") == {"members": again, "blocks": before["blocks"]}
+
+
+BLOCK = ("blocked_since", "blocked_until")
 
 
 def test_what_belongs_to_a_user_or_a_group_goes_with_it(database_url):

@@ -107,3 +107,12 @@ def test_the_page_of_changes_has_no_name_of_a_column(provider: Browser, office: 
     assert "Wrap-up time: <del>0 s</del>" in page
     assert "wrap_up_seconds" not in page
     assert "{'" not in page
+
+
+def test_a_block_of_one_group_has_the_group_and_its_end(browser: Browser, office: Store) -> None:
+    with office.writing() as s:
+        members.block(s, DOMAIN, "1001", True, pilot=PILOT)
+    assert shown(browser, office) == [(f"Group {PILOT}", "none", "blocked")]
+    with office.writing() as s:
+        members.block(s, DOMAIN, "1001", True, pilot=PILOT, until=datetime(2099, 1, 1, 12, tzinfo=UTC))
+    assert shown(browser, office, "de") == [(f"Gruppe {PILOT}", "gesperrt", "gesperrt bis 01.01.99, 12:00")]

@@ -15,7 +15,7 @@ from fshunt.db.notifications import announce
 from fshunt.db.queries import changes
 from fshunt.db.queries.changes import ChangeKind, Subject
 from fshunt.db.queries.notices import make_for_block
-from fshunt.db.queries.rows import BLOCK_HOLDS, BLOCKS, DOMAINS, GROUPS, MEMBERS
+from fshunt.db.queries.rows import BLOCK_HOLDS, BLOCKS, DOMAINS, GROUPS, MEMBERS, group_block_holds
 from fshunt.db.statements import Rank, at_end, dialect_of, insert_for, run, table, write
 from fshunt.hunting.states import Outcome
 
@@ -53,6 +53,7 @@ _SOMEBODY_ELSE = (
     exists()
     .where(_OTHERS.c.group_id == GROUPS.c.id, _OTHERS.c.id != MEMBERS.c.id, _OTHERS.c.enabled)
     .where(_OTHERS.c.extension.not_in(bindparam("missing", expanding=True)))
+    .where(~group_block_holds(_OTHERS))
     .where(
         ~exists().where(
             BLOCKS.c.domain_id == GROUPS.c.domain_id, BLOCKS.c.extension == _OTHERS.c.extension, BLOCK_HOLDS
@@ -63,10 +64,10 @@ _LAST_ONE = (
     select(GROUPS.c.id)
     .join(MEMBERS, MEMBERS.c.group_id == GROUPS.c.id)
     .where(GROUPS.c.domain_id == bindparam("domain"), MEMBERS.c.extension == bindparam("who"), MEMBERS.c.enabled)
-    .where(~_SOMEBODY_ELSE)
+    .where(~group_block_holds(), ~_SOMEBODY_ELSE)
     .limit(1)
 )
-"""A group in which all members but this extension are disabled, blocked or without a phone."""
+"""A group that rings this extension, and in which all other members are disabled, blocked or without a phone."""
 _BLOCKED_AT = (
     select(BLOCKS.c.since)
     .join(DOMAINS, DOMAINS.c.id == BLOCKS.c.domain_id)

@@ -78,7 +78,8 @@ _REMOVE = delete(CHANGES).where(CHANGES.c.id.in_(bindparam("ids", expanding=True
 class Filter:
     """Which changes are meant; None: any.
 
-    ``group_ids``: changes of these groups and of their members, and blocks of extensions that are members of them now.
+    ``group_ids``: changes of these groups and of their members, and blocks in all groups
+    of extensions that are members of them now.
     ``pilot``: changes under this number of the domain, and as above those of ``group_id``, which has it now.
     """
 
@@ -150,7 +151,8 @@ def _of_groups(group_ids: Collection[int]) -> list[ColumnElement[bool]]:
         .where(MEMBERS.c.group_id.in_(ids))
     )
     whose = tuple_(CHANGES.c.domain, CHANGES.c.subject_key).in_(members)
-    return [CHANGES.c.group_id.in_(ids), and_(CHANGES.c.subject == Subject.BLOCK.value, whose)]
+    of_all_groups = and_(CHANGES.c.subject == Subject.BLOCK.value, CHANGES.c.group_id.is_(None), whose)
+    return [CHANGES.c.group_id.in_(ids), of_all_groups]
 
 
 def prune_some(s: Session, before: datetime, many: int) -> int:

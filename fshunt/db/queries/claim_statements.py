@@ -25,7 +25,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from fshunt.db.models import Claim
 from fshunt.db.notifications import CHANNEL, QUEUE, payload_of
 from fshunt.db.queries.queue import OF_CALL
-from fshunt.db.queries.rows import BLOCK_HOLDS, BLOCK_OF_MEMBER, BLOCKS, GROUPS, MEMBERS
+from fshunt.db.queries.rows import BLOCK_HOLDS, BLOCK_OF_MEMBER, BLOCKS, GROUPS, MEMBERS, group_block_holds
 from fshunt.db.statements import insert_for, table
 from fshunt.db.types import UtcDateTime
 
@@ -58,8 +58,9 @@ LOOK = (
         MEMBERS.c.extension,
         and_(MEMBERS.c.enabled, GROUPS.c.enabled).label("enabled"),
         MEMBERS.c.idle_since,
-        BLOCKS.c.extension.is_not(None).label("blocked"),
+        or_(BLOCKS.c.extension.is_not(None), group_block_holds()).label("blocked"),
         BLOCKS.c.reason.is_not(None).label("auto_blocked"),
+        and_(BLOCKS.c.extension.is_(None), group_block_holds()).label("blocked_in_group"),
         _IN_WRAP_UP.label("in_wrap_up"),
         _CLAIMED.label("claimed"),
         _QUEUED_BEFORE.label("queued_before"),

@@ -177,6 +177,7 @@ def _status(row: Any, wanted: bool, acquired: bool, call_waiting: bool) -> Membe
         enabled=row.enabled,
         blocked=row.blocked,
         auto_blocked=row.auto_blocked,
+        blocked_in_group=row.blocked_in_group,
         acquired=acquired,
         idle_since=row.idle_since,
         in_wrap_up=row.in_wrap_up,

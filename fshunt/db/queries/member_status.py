@@ -1,39 +1,64 @@
-"""Disabled and blocked members, and since when."""
+"""Disabled and blocked members, and where an extension is blocked."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from fshunt.db.queries.rows import BLOCK_HOLDS, BLOCK_OF_MEMBER, BLOCKS, GROUPS, MEMBERS
+from fshunt.db.queries.rows import (
+    BLOCK_HOLDS,
+    BLOCK_OF_MEMBER,
+    BLOCKS,
+    DOMAINS,
+    GROUPS,
+    MEMBER_COLUMNS,
+    MEMBERS,
+    blocks_of,
+    group_block_holds,
+)
 from fshunt.db.statements import run
 from fshunt.hunting.availability import MemberStatus, SkipReason, skip_reason
+from fshunt.hunting.blocks import Block
 
 _STATUS = (
     select(
         MEMBERS.c.id,
         and_(MEMBERS.c.enabled, GROUPS.c.enabled).label("enabled"),
-        BLOCKS.c.extension.is_not(None).label("blocked"),
+        or_(BLOCKS.c.extension.is_not(None), group_block_holds()).label("blocked"),
     )
     .join(GROUPS, GROUPS.c.id == MEMBERS.c.group_id)
     .outerjoin(BLOCKS, and_(BLOCK_OF_MEMBER, BLOCK_HOLDS))
     .where(MEMBERS.c.id.in_(bindparam("ids", expanding=True)))
 )
 
-_BLOCKED = (
-    select(BLOCKS.c.extension, BLOCKS.c.since)
-    .join(GROUPS, GROUPS.c.domain_id == BLOCKS.c.domain_id)
-    .join(MEMBERS, and_(MEMBERS.c.group_id == GROUPS.c.id, BLOCK_OF_MEMBER))
-    .where(GROUPS.c.id.in_(bindparam("group_ids", expanding=True)), BLOCK_HOLDS)
+_MEMBERSHIPS = (
+    select(*MEMBER_COLUMNS, GROUPS.c.pilot)
+    .join(GROUPS, GROUPS.c.id == MEMBERS.c.group_id)
+    .join(DOMAINS, DOMAINS.c.id == GROUPS.c.domain_id)
+    .outerjoin(BLOCKS, BLOCK_OF_MEMBER)
+    .where(DOMAINS.c.name == bindparam("domain"), MEMBERS.c.extension == bindparam("who"))
+    .order_by(GROUPS.c.pilot)
 )
 
 
-def blocked_since(s: Session, group_ids: Collection[int], now: datetime) -> dict[str, datetime]:
-    """Return since when members of groups of one domain are blocked at a moment, by extension."""
-    return {row.extension: row.since for row in run(s, _BLOCKED, {"group_ids": sorted(group_ids), "now": now})}
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """An extension in one group, and its blocks, which may have ended."""
+
+    member_id: int
+    group_id: int
+    pilot: str
+    blocks: tuple[Block, ...]
+
+
+def memberships(s: Session, domain: str, extension: str) -> list[Membership]:
+    """Return the groups of a domain that the extension is in, in order of pilot."""
+    rows = run(s, _MEMBERSHIPS, {"domain": domain, "who": extension})
+    return [Membership(row.member_id, row.member_group_id, row.pilot, blocks_of(row)) for row in rows]
 
 
 def may_not_ring(s: Session, member_ids: Collection[int], now: datetime) -> dict[int, SkipReason]:

@@ -7,13 +7,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Block, Domain, GroupRotation, HuntGroup, HuntMember
 from fshunt.db.queries.hours import read_hours
 from fshunt.db.statements import run, table
 from fshunt.errors import NotFound
+from fshunt.hunting.blocks import Block as MemberBlock
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import GROUP_FIELDS, MEMBER_FIELDS, stored_values
 from fshunt.hunting.hours import Hours
@@ -23,15 +24,23 @@ from fshunt.hunting.suggestions import what_there_is
 DOMAINS, GROUPS, MEMBERS, BLOCKS = table(Domain), table(HuntGroup), table(HuntMember), table(Block)
 MEMBER_COLUMNS = (
     *(column.label(f"member_{column.name}") for column in MEMBERS.c),
-    BLOCKS.c.extension.is_not(None).label("member_blocked"),
-    BLOCKS.c.reason.label("member_block_reason"),
-    BLOCKS.c.until.label("member_blocked_until"),
+    BLOCKS.c.since.label("domain_block_since"),
+    BLOCKS.c.reason.label("domain_block_reason"),
+    BLOCKS.c.until.label("domain_block_until"),
 )
 """What ``member_of`` reads, under names that no column of a group has."""
 BLOCK_OF_MEMBER = and_(BLOCKS.c.domain_id == GROUPS.c.domain_id, BLOCKS.c.extension == MEMBERS.c.extension)
 """It may have an end that is past: for who reads it together with its end."""
 BLOCK_HOLDS = or_(BLOCKS.c.until.is_(None), BLOCKS.c.until > bindparam("now", type_=BLOCKS.c.until.type))
 """Of a block, at the moment ``now``."""
+
+
+def group_block_holds(members: FromClause = MEMBERS) -> ColumnElement[bool]:
+    """Whether a member is blocked in the group alone, at the moment ``now``."""
+    until = members.c.blocked_until
+    return and_(members.c.blocked_since.is_not(None), or_(until.is_(None), until > bindparam("now", type_=until.type)))
+
+
 _MEMBERS_OF_GROUPS = (
     select(*MEMBER_COLUMNS)
     .join(GROUPS, GROUPS.c.id == MEMBERS.c.group_id)
@@ -174,10 +183,19 @@ def member_of(row: Any) -> Member:
     return Member(
         id=row.member_id,
         position=row.member_position,
-        blocked=row.member_blocked,
         idle_since=row.member_idle_since,
         unanswered_in_a_row=row.member_unanswered_in_a_row,
-        auto_blocked=row.member_block_reason is not None,
-        blocked_until=row.member_blocked_until,
+        blocks=blocks_of(row),
         **stored_values(MEMBER_FIELDS, row, "member_"),
     )
+
+
+def blocks_of(row: Any) -> tuple[MemberBlock, ...]:
+    """Return the blocks of a row of ``MEMBER_COLUMNS``, which may have ended: that of all groups comes first."""
+    found = []
+    if row.domain_block_since is not None:
+        automatic = row.domain_block_reason is not None
+        found.append(MemberBlock(row.domain_block_since, row.domain_block_until, automatic=automatic))
+    if row.member_blocked_since is not None:
+        found.append(MemberBlock(row.member_blocked_since, row.member_blocked_until, in_group=True))
+    return tuple(found)

@@ -68,7 +68,7 @@ def past_calls(
     """
     memory = _Memory()
     for began in _begins(now, days, a_day, random):
-        members = tuple(replace(m, blocked=False, idle_since=memory.idle_since.get(m.id)) for m in group.members)
+        members = tuple(replace(m, blocks=(), idle_since=memory.idle_since.get(m.id)) for m in group.members)
         decided_on = policy_input_of(replace(group, members=members), memory.answerer, None, random.randrange(2**31))
         number, name = random.choice(callers)
         call = _call(group, decided_on, began, (number, name), random)

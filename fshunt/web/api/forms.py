@@ -133,6 +133,7 @@ _MEMBER = {
     **_of_fields(MEMBER_FIELDS, Member(id=0, position=1, address=parse_member("1001"))),
     "effective_ring_seconds": SECONDS,
     "blocked": FLAG,
+    "blocked_in_group": FLAG,
     "auto_blocked": FLAG,
     "blocked_until": null(TIME),
     "unanswered_in_a_row": WHOLE,
@@ -220,7 +221,11 @@ FORMS: dict[str, Schema] = {
             "blocked": FLAG,
             "blocked_until": null(TIME),
             "pilots": words("5000"),
+            "groups": many("block_in_group"),
         }
+    ),
+    "block_in_group": _object(
+        {"pilot": text("5000"), "blocked": FLAG, "blocked_in_group": FLAG, "blocked_until": null(TIME)}
     ),
     "call": _object(_CALL),
     "hunt": _object(_CALL | _CALL_STEPS),

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from fshunt.db.queries.rows import groups_of_member
 from fshunt.errors import NotFound, UsageError
 from fshunt.hunting.addresses import MemberAddress, parse_member
 from fshunt.hunting.group import Group
@@ -185,12 +184,10 @@ def show_block(asked: Asked, s: Session, domain: str, extension: MemberAddress) 
     """Show whether a member is blocked, until when, and in which groups."""
     check_own_or(asked.access, Action.SEE_OWN, Action.SEE_GROUP)
     rights.check_member(s, asked.access, domain, str(extension))
-    theirs = groups_of_member(s, domain, str(extension))
-    if not theirs:
+    state = members.block_state(s, domain, str(extension), datetime.now(UTC))
+    if not state.pilots:
         raise NotFound(f"{extension} is in no group of {domain}.")
-    member = members.member_of(theirs[0], extension).at(datetime.now(UTC))
-    pilots = [group.pilot for group in theirs]
-    return Answer(block_json(domain, str(extension), member.blocked, pilots, member.blocked_until))
+    return Answer(block_json(domain, str(extension), state))
 
 
 @operation("PUT", BLOCK, body=NEW_BLOCK, example={"until": None}, kind="block", form="block")
@@ -210,8 +207,7 @@ def unblock_member(asked: Asked, s: Session, domain: str, extension: MemberAddre
 def _blocked(asked: Asked, s: Session, domain: str, extension: str, *, blocked: bool, until: Any = None) -> Answer:
     check_own_or(asked.access, Action.BLOCK_SELF, Action.BLOCK_MEMBER)
     rights.check_member(s, asked.access, domain, extension)
-    pilots = members.block(s, domain, extension, blocked, until=until)
-    return Answer(block_json(domain, extension, blocked, pilots, until))
+    return Answer(block_json(domain, extension, members.block(s, domain, extension, blocked, until=until)))
 
 
 def _own(access: Access, values: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ HEADINGS = {
     "next_skip": "next skip",
     "web_process": "web process",
     "queued_caller": "queued caller",
+    "block_in_group": "block in a group",
 }
 MADE_OF_OTHERS = {"member_now", "hunt", "whole_call", "problem"}
 
