@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fshunt.cli import block_page as block_page
     from fshunt.cli import call_page as call_page
     from fshunt.cli import checks as checks
     from fshunt.cli import forecast_page as forecast_page

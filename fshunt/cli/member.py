@@ -20,7 +20,7 @@ from fshunt.errors import UsageError
 from fshunt.hunting.addresses import MemberAddress
 from fshunt.hunting.availability import DIRECTORY, MemberState
 from fshunt.hunting.group import Group, Member
-from fshunt.services.moments import parse_length, parse_until, shown_until
+from fshunt.services.moments import parse_length, parse_until
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -225,33 +225,52 @@ def disable(app: App, pilot: str, ext: MemberAddress) -> None:
     _change(app, f"Disabled {ext}", lambda s, domain: late.members.enable_member(s, domain, pilot, ext, False))
 
 
-@member.command("block", example="fshunt member block 1003 --until 13:00")
+block_group = click.option(
+    "--group", "pilot", type=params.PILOT, metavar="PILOT", help="In this group alone. Without it: in all groups."
+)
+
+
+@member.command("block", example="fshunt member block 1003 --group 5000 --until 13:00")
 @click.argument("ext", type=params.BLOCKABLE)
+@block_group
 @click.option("--until", metavar="TIME", help="Until this time: 13:00, `today` (its end), 2026-12-24 12:00.")
 @click.option("--for", "length", metavar="AGE", help="For 30m, 2h or 7d.")
 @pass_app
-def block(app: App, ext: str, until: str | None, length: str | None) -> None:
-    """Skip EXT in all groups until it is unblocked, or until a time.
+def block(app: App, ext: str, pilot: str | None, until: str | None, length: str | None) -> None:
+    """Skip EXT in its groups until it is unblocked, or until a time.
 
-    Times are those of this host. This is the member's own choice; `disable` is the administrator's.
+    Without --group in all of them. Times are those of this host. This is the member's own choice; `disable` is the
+    administrator's.
     """
     if until is not None and length is not None:
         raise UsageError("Use only one of --until and --for.")
     now = datetime.now(UTC)
     end = parse_until(until, now) if until else parse_length(length, now) if length else None
     with app.writing() as (session, domain):
-        state = late.members.block(session, domain, ext, True, until=end, now=now)
-    when = f" until {shown_until(end, now)}" if end else ""
-    sentence = f"{ext} is blocked in all groups of {domain}{when}."
-    app.show("block", lambda: late.serialize.block_json(domain, ext, state), lambda: output.say(sentence))
+        before = late.members.block_state(session, domain, ext, now)
+        after = late.members.block(session, domain, ext, True, pilot=pilot, until=end, now=now)
+    app.show(
+        "block",
+        lambda: late.serialize.block_json(domain, ext, after),
+        lambda: late.block_page.print_blocked(ext, domain, pilot, before, after, now),
+    )
 
 
 @member.command("unblock", example="fshunt member unblock 1003")
 @click.argument("ext", type=params.BLOCKABLE)
+@block_group
 @pass_app
-def unblock(app: App, ext: str) -> None:
-    """Ring EXT again in all groups."""
+def unblock(app: App, ext: str, pilot: str | None) -> None:
+    """Ring EXT again in all groups, or in one.
+
+    With --group, a member who is blocked in all groups stays blocked in the others.
+    """
+    now = datetime.now(UTC)
     with app.writing() as (session, domain):
-        state = late.members.block(session, domain, ext, False)
-    sentence = f"{ext} is no longer blocked in {domain}."
-    app.show("block", lambda: late.serialize.block_json(domain, ext, state), lambda: output.say(sentence))
+        before = late.members.block_state(session, domain, ext, now)
+        after = late.members.block(session, domain, ext, False, pilot=pilot, now=now)
+    app.show(
+        "block",
+        lambda: late.serialize.block_json(domain, ext, after),
+        lambda: late.block_page.print_unblocked(ext, domain, pilot, before, after, now),
+    )

@@ -57,7 +57,8 @@ def test_the_options_are_the_promised_ones():
     member = ring | {"--weight", "--confirm", "--no-confirm", "--caller-id-number"}
     assert options(LEAVES["fshunt member add"]) == member | {"--at"} | common
     assert options(LEAVES["fshunt member set"]) >= member
-    assert options(LEAVES["fshunt member block"]) == {"--until", "--for"} | common
+    assert options(LEAVES["fshunt member block"]) == {"--group", "--until", "--for"} | common
+    assert options(LEAVES["fshunt member unblock"]) == {"--group"} | common
     assert options(LEAVES["fshunt group closed"]) == {"--until", "--for", "--off"} | common
     assert options(LEAVES["fshunt group hours"]) == {"--clear", "--time-zone"} | common
     assert options(LEAVES["fshunt holiday add"]) == {"--hours", "--time-zone"} | common
