@@ -40,7 +40,7 @@ def all_checks(app: App) -> list[Check]:
 
     app.become_owner()  # what the daemon may not read, this program may not either
     database, groups = check_database(app.settings), AllGroups()
-    found = [database, *check_owner(app.settings, _user_of_the_daemon(app))]
+    found = [database, *check_owner(app.settings, user_of_the_daemon(app))]
     if database.ok:
         groups, check = check_groups(app)
         found += [check, *check_daemons_database(app)]
@@ -83,7 +83,7 @@ def check_daemons_database(app: App) -> list[Check]:
     return [] if found is None else [failed("daemon's database", found.message)]
 
 
-def _user_of_the_daemon(app: App) -> User | None:
+def user_of_the_daemon(app: App) -> User | None:
     """The user whom the units run the daemon as, where root asks for the installation of this host."""
     if not run_as.is_root() or app.loaded.file != DEFAULT_FILE:
         return None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fshunt.cli import forecast_page as forecast_page
     from fshunt.cli import group_page as group_page
     from fshunt.cli import nagios as nagios
+    from fshunt.cli import none_runs as none_runs
     from fshunt.cli import pilots_at_switches as pilots_at_switches
     from fshunt.cli import running as running
     from fshunt.cli import setup_host as setup_host
