@@ -16,6 +16,7 @@ from fshunt.services.switch_checks import ANSWER_SECONDS
 
 AT_ONCE = "simultaneous"
 """The policy that rings all members at once."""
+VOICEMAIL_BEGINS = "voicemail/vm-person.wav"
 SHIPPED_PHONES_PASSWORD = "1234"  # noqa: S105 (everybody knows it)
 
 
@@ -38,6 +39,7 @@ def state_findings(name: str, line: CommandSender, groups: Sequence[Group], conf
         *_phones_password(name, password.reply_text),
         *_music(name, sounds, _music_of(groups)),
         *_prompt(name, sounds, confirm_prompt, groups),
+        *(_voicemail(name, sounds) if groups else ()),
     ]
 
 
@@ -139,5 +141,17 @@ def _prompt(name: str, sounds: _Sounds, prompt: str, groups: Sequence[Group]) ->
             f"Switch {name} has no {missing}, the prompt for members who confirm a call.",
             "They hear only a tone.",
             "Install FreeSWITCH's sounds, or set `confirm_prompt` to a sound that is there.",
+            is_problem=False,
+        )
+
+
+def _voicemail(name: str, sounds: _Sounds) -> Iterator[Finding]:
+    """What a box plays first that has no greeting of its own; a FreeSWITCH from source is installed without sounds."""
+    if (missing := sounds.missing(VOICEMAIL_BEGINS)) is not None:
+        yield Finding(
+            f"Switch {name} has no {missing}, with which a voicemail box without a greeting of its own begins.",
+            "Such a box ends at once, and its callers are cut.",
+            "Install FreeSWITCH's sounds, by `apt-get install freeswitch-sounds-en-us-callie`, or by `make "
+            "cd-sounds-install` in its source.",
             is_problem=False,
         )

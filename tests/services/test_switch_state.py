@@ -14,6 +14,7 @@ from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group, Member
 from fshunt.services.switch_state import state_findings
 
+VOICEMAIL = "/sounds/voicemail/vm-person.wav"
 PROMPT = "ivr/press-1.wav"
 VERSION = "FreeSWITCH Version 1.10.12-release (64bit)\n"
 
@@ -35,6 +36,7 @@ class Line:
             "version": VERSION,
             "global_getvar sound_prefix": "/sounds",
             "local_stream show": "moh,/music\n",
+            f"file_exists {VOICEMAIL}": "true",
             **{f"file_exists {file}": "true" for file in files},
             **answers,
         }
@@ -121,3 +123,11 @@ def test_the_public_password_of_the_phones_is_told_with_the_wait_that_it_causes(
     assert "waiting for 10 s" in found.why
     assert not found.is_problem, "calls go through all the same"
     assert state_findings("fs1", Line({"global_getvar default_password": "Xk29"}), [group()], PROMPT) == []
+
+
+def test_voicemail_without_its_sounds() -> None:
+    (said,) = findings(group(), **{f"file_exists {VOICEMAIL}": "false"})
+    assert said.startswith(f"Switch fs1 has no file {VOICEMAIL}, with which a voicemail box")
+    at_a_rate = "/sounds/voicemail/16000/vm-person.wav"
+    assert findings(group(), files=[at_a_rate], **{f"file_exists {VOICEMAIL}": "false"}) == []
+    assert findings(**{f"file_exists {VOICEMAIL}": "false"}) == []
