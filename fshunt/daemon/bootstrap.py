@@ -39,9 +39,13 @@ from fshunt.daemon.status import StatusReport
 from fshunt.daemon.supervised import Parts, services
 from fshunt.daemon.supervisor import ServiceStates, Supervisor
 from fshunt.daemon.switches.answers import SwitchAnswers
+from fshunt.daemon.switches.lamp_book import LampBook
+from fshunt.daemon.switches.lamp_leader import LampLeader
+from fshunt.daemon.switches.lamps import Lamps
 from fshunt.daemon.switches.live_phones import LivePhones
 from fshunt.daemon.switches.monitor import Monitor, Observers
 from fshunt.daemon.switches.phone_waits import PhoneWaits
+from fshunt.daemon.switches.switch_lamps import Counters, SwitchLamps
 from fshunt.db import migrate
 from fshunt.db.pooler import SharedServer
 from fshunt.db.sqlite_file import sqlite_path
@@ -140,10 +144,15 @@ def _dependencies(
     monitor = Monitor(settings.switch, clock.now, time.monotonic, signals.observers)
     takeover = Takeover(monitor, outbox, claims, clock.now, on_closed=metrics.hunt_ended)
     live = LivePhones(run_id, database, monitor, clock.now, time.monotonic)
+    wrap_ups, known_users = WrapUps(time.monotonic), KnownUsers()
+    book = LampBook(monitor, clock.wall, wrap_ups.in_wrap_up, known_users.is_by_contacts)
+    lamps = _lamps(run_id, settings.node_name, database, book, metrics)
     woken = partial(_wake_for_phones, queue)
-    signals.phones_changed.connect(takeover.changed, woken, phone_waits.changed, live.phones_changed)
-    signals.state_taken.connect(takeover.review, queue.something_changed, live.state_taken)
-    signals.lost.connect(metrics.switch_error, live.switch_lost)
+    signals.phones_changed.connect(
+        takeover.changed, woken, phone_waits.changed, live.phones_changed, lamps.phones_changed
+    )
+    signals.state_taken.connect(takeover.review, queue.something_changed, live.state_taken, lamps.state_taken)
+    signals.lost.connect(metrics.switch_error, live.switch_lost, lamps.switch_lost)
     return Dependencies(
         current=current,
         run_id=run_id,
@@ -153,21 +162,29 @@ def _dependencies(
         group_cache=GroupCache(),
         claims=claims,
         queue=queue,
-        wrap_ups=WrapUps(time.monotonic),
+        wrap_ups=wrap_ups,
         handovers=Handovers(time.monotonic),
         monitor=monitor,
         phone_waits=phone_waits,
         live_phones=live,
+        lamps=lamps,
         switch_answers=SwitchAnswers(run_id, database, monitor, clock.now, time.monotonic),
         takeover=takeover,
         metrics=metrics,
         sip_profiles=SipProfiles(),
-        known_users=KnownUsers(),
+        known_users=known_users,
         slow_directories=SlowDirectories(time.monotonic),
         lookups=Lookups(partial(gevent.sleep, 0)),
         now=clock.now,
         wall=clock.wall,
     )
+
+
+def _lamps(run_id: str, node: str, database: Database, book: LampBook, metrics: Metrics) -> Lamps:
+    """What keeps the lamps of pilots and blocks."""
+    counters = Counters(metrics.lamps_told, metrics.lamp_watched)
+    switches = [SwitchLamps(each, book, time.monotonic, counters) for each in book.switches]
+    return Lamps(database, book, LampLeader(run_id, node, time.monotonic), switches, time.monotonic)
 
 
 def _database(settings: Settings, metrics: Metrics, database_changed: Signal[[]]) -> Database:

@@ -20,6 +20,7 @@ from fshunt.daemon.data.outbox import Outbox
 from fshunt.daemon.data.wrap_up import WrapUps
 from fshunt.daemon.net.metrics import Metrics
 from fshunt.daemon.switches.answers import SwitchAnswers
+from fshunt.daemon.switches.lamps import Lamps
 from fshunt.daemon.switches.live_phones import LivePhones
 from fshunt.daemon.switches.monitor import Monitor
 from fshunt.daemon.switches.phone_waits import PhoneWaits
@@ -47,6 +48,7 @@ class Dependencies:
     monitor: Monitor
     phone_waits: PhoneWaits
     live_phones: LivePhones
+    lamps: Lamps
     switch_answers: SwitchAnswers
     takeover: Takeover
     metrics: Metrics

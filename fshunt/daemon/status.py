@@ -88,6 +88,7 @@ def switch_status(monitor: SwitchMonitor, now: datetime) -> dict[str, Any]:
     implausible = monitor.table.implausible(now.timestamp()) if watched else []
     return {
         "name": monitor.switch.name,
+        "core_uuid": monitor.core_uuid,
         "watched": watched,
         "since": _iso(monitor.since),
         "channels": monitor.table.channels if watched else 0,

@@ -99,7 +99,7 @@ def _what_watches(parts: Parts) -> Iterator[Service]:
         yield Service(f"switch {each.switch.name}", each.run, on_error=each.broke_down)
     groups = GroupReader(deps.database, deps.group_cache, parts.clock, settings.node_name)
     heard: Signal[[Collection[Changed] | None]] = Signal()
-    heard.connect(deps.live_phones.database_changed, deps.switch_answers.database_changed)
+    heard.connect(deps.live_phones.database_changed, deps.switch_answers.database_changed, deps.lamps.database_changed)
     changes = LiveChanges(deps.database, settings.database_url, deps.queue, lambda: parts.calls, deps.wall, heard.send)
     yield Service("group reader", groups.run, start=partial(deps.monitor.wait_until_tried, START_STATE_SECONDS))
     yield Service(
@@ -121,9 +121,18 @@ def _what_watches(parts: Parts) -> Iterator[Service]:
         yield Service("answers of switches", deps.switch_answers.run)
         tables = PilotTables(deps.database, deps.monitor, lambda: deps.settings, deps.monotonic)
         yield Service("tables of pilots", tables.run)
+        if settings.lamps == "on":
+            yield from _lamps(deps)
     yield Service("live changes", changes.run, start=changes.start)
     yield Service("notifications", changes.listen, stop=changes.stop)
     yield Service("first state", start=partial(_wait_for_the_first, deps, groups, parts.heartbeat))
+
+
+def _lamps(deps: Dependencies) -> Iterator[Service]:
+    yield Service("lamps", deps.lamps.run)
+    for each in deps.lamps.switches:
+        yield Service(f"lamps at {each.monitor.switch.name}", each.publish)
+        yield Service(f"subscriptions at {each.monitor.switch.name}", each.listen)
 
 
 def _wait_for_the_first(deps: Dependencies, groups: GroupReader, heartbeat: Heartbeat) -> None:

@@ -7,12 +7,13 @@ header or a new command; so text with a control character is refused, never repa
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fshunt.errors import FshuntError
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HEADER = re.compile(r"[A-Za-z_-]+")
 _APPLICATION = re.compile(r"[A-Za-z0-9_]+")
 _DIALS = "bridge"
 _EXPANDS = re.compile(
@@ -96,6 +97,19 @@ def add_filter_of_successor(uuid: str) -> Command:
 def add_filter_of_job(job: str) -> Command:
     """Ask for the ends of the background jobs of this Job-UUID, besides the events of other filters."""
     return command(f"filter Job-UUID {_filtered(one_word(job))}")
+
+
+def add_filter_of_header(name: str, value: str) -> Command:
+    """Ask for the events that have a header with this value, besides those of other filters."""
+    return command(f"filter {one_word(name)} {_filtered(one_word(value))}")
+
+
+def send_event(name: str, headers: Mapping[str, str]) -> Command:
+    """Have FreeSWITCH deliver an event to its own modules, and to all who listen. Raises UnsafeText."""
+    for header in headers:
+        if not _HEADER.fullmatch(header):
+            raise UnsafeText(f"{header!r} is not the name of a header.")
+    return command(f"sendevent {one_word(name)}", *(f"{header}: {value}" for header, value in headers.items()))
 
 
 def delete_filter_of_job(job: str) -> Command:

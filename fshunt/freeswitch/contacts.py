@@ -289,10 +289,11 @@ def is_of_domain(registered: str, domain: str) -> bool:
 
     An IP address is no tenant's name, so the switch decides alone whose phone it is (fact 41).
     """
-    return registered.lower() == domain.lower() or _is_ip_address(registered)
+    return registered.lower() == domain.lower() or is_ip_address(registered)
 
 
-def _is_ip_address(text: str) -> bool:
+def is_ip_address(text: str) -> bool:
+    """Tell whether the host of an address is an IP address, in brackets or not."""
     try:
         ipaddress.ip_address(text.strip("[]"))
     except ValueError:

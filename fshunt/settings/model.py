@@ -228,6 +228,15 @@ class Settings:
             "`max-sessions`. `next-stage`: when its member is rung next, as where no switch is watched.",
         ),
     )
+    lamps: str = field(
+        default="on",
+        metadata=_about(
+            values.one_of("on", "off"),
+            "Whether phones are told the lamps of pilots and blocks that their keys watch (BLF), by the switches of "
+            "`switch`, whose SIP profiles need `manage-presence`. See docs/lamps.md.",
+            restart=True,
+        ),
+    )
     transfer_context: str | None = field(
         default=None,
         metadata=_about(

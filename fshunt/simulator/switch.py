@@ -21,6 +21,7 @@ from fshunt.simulator.core.clock import Clock, RealClock
 from fshunt.simulator.core.faults import Fault
 from fshunt.simulator.core.headers import SWITCH_NAME, Profile, Times, caller_variables, leg_variables
 from fshunt.simulator.core.headers_end import registration_headers
+from fshunt.simulator.core.lamps import Keys
 from fshunt.simulator.core.legs import SimulatedLeg
 from fshunt.simulator.core.phones import GONE, RINGS, Behaviour, Gateway, Phone, Registrations, refuses
 from fshunt.simulator.core.pickup import KIND as PICKUP
@@ -96,6 +97,7 @@ class SimulatedSwitch:
         self.calls: dict[str, SimulatedCall] = {}
         self.messages: list[VoiceMessage] = []
         self.bus = Bus(self.clock)
+        self.keys = Keys(self.bus)
         self.inbound: InboundSocket | None = None
         self.successors: dict[str, str] = {}
         self.inbound_faults: list[Fault] = []

@@ -11,12 +11,14 @@ import json
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from tests.live.keys import PACKET_SECONDS, is_loud, steady_tone, telephone_event, tone
 from tests.live.sip_callers import Caller
+from tests.live.sip_watchers import Watcher
 from tests.live.sipmessage import Message, media_of, request, sdp, sequence, token
 
 if TYPE_CHECKING:
@@ -95,6 +97,7 @@ class Lab(asyncio.DatagramProtocol):
         self.phones: dict[str, Behaviour] = {}
         self.legs: dict[str, Leg] = {}
         self.callers: dict[str, Caller] = {}
+        self.watchers: dict[str, Watcher] = {}
         self.started = time.monotonic()
         self.changed = asyncio.Event()
         self.sound = 0
@@ -122,6 +125,9 @@ class Lab(asyncio.DatagramProtocol):
     async def stop(self) -> None:
         for caller in self.callers.values():
             caller.leave()
+        for watcher in self.watchers.values():
+            with suppress(TimeoutError):
+                await watcher.subscribe(expires=0)
         for extension, phone in self._registered:
             await self._register(extension, phone, expires=0)
         for how in self._registered_at:
@@ -179,6 +185,12 @@ class Lab(asyncio.DatagramProtocol):
     ) -> Caller:
         """A caller who can dial; ``more`` are further headers of the requests."""
         return Caller(self, number, name, number_shown, display, more, call_id)
+
+    async def watch(
+        self, watched: str, *, by: str = "1003", domain: str = "", event: str = "dialog", to: Address | None = None
+    ) -> Watcher:
+        """Have a key of a phone watch an address of its domain."""
+        return await Watcher(self, watched, by, domain or self.domain, event, to).subscribe()
 
     def hang_up(self, phone: str) -> None:
         for call_id, leg in list(self.legs.items()):
@@ -306,12 +318,18 @@ class Lab(asyncio.DatagramProtocol):
                 answered.set_result(message)
         elif call_id in self.callers:
             self.callers[call_id].responded(message)
+        elif call_id in self.watchers:
+            self.watchers[call_id].responded(message)
         elif (leg := self.legs.get(call_id)) is not None and "UPDATE" in message.get("cseq"):
             self.note(leg.phone, "UPDATED")
 
     def _requested(self, message: Message, call_id: str, sender: Address) -> None:
         leg, caller = self.legs.get(call_id), self.callers.get(call_id)
         if message.method == "ACK":
+            return
+        if message.method == "NOTIFY" and call_id in self.watchers:
+            self.send(message.response(200, f"sip:lab@127.0.0.1:{self.port}"), sender)
+            self.watchers[call_id].notified(message)
             return
         if message.method == "INVITE" and leg is None and caller is None:
             self._invited(message, call_id, sender)

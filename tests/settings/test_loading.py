@@ -106,6 +106,7 @@ EVERY_SETTING = {
     "say_language": ("de", "de"),
     "wait_for_phone_seconds": ("8", 8.0),
     "late_phones": ("next-stage", "next-stage"),
+    "lamps": ("off", "off"),
     "confirm_timeout": ("7.5", 7.5),
     "transfer_context": ("public", "public"),
     "log_level": ("debug", "debug"),

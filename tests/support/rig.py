@@ -233,6 +233,7 @@ def running(
             "stop_timeout": 0.0,
             "http_listen": None,
             "outbox_dir": None,
+            "lamps": "off",
             **settings,
         },
     )

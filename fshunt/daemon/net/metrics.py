@@ -52,6 +52,12 @@ class Metrics:
         self._switch_errors = self._counter(
             "fshunt_switch_errors", "Times a watched switch could not be reached or was lost.", "switch"
         )
+        self._lamps_told = self._counter(
+            "fshunt_lamp_events", "Events by which a switch was told what lamps show.", "switch"
+        )
+        self._lamps_watched = self._counter(
+            "fshunt_lamp_subscriptions", "Subscriptions to lamps that were heard of, begun or renewed.", "switch"
+        )
         self._setup_delay = Histogram(
             "fshunt_setup_delay_seconds",
             "From the moment a call is taken to its first command to ring.",
@@ -85,6 +91,14 @@ class Metrics:
         """Count a loss of a watched switch; ``switch`` is its name in the configuration."""
         self._switch_errors.labels(switch).inc()
 
+    def lamps_told(self, switch: str, events: int) -> None:
+        """Count events to a switch about lamps."""
+        self._lamps_told.labels(switch).inc(events)
+
+    def lamp_watched(self, switch: str) -> None:
+        """Count a subscription to a lamp at a switch."""
+        self._lamps_watched.labels(switch).inc()
+
     def loop_lag(self, seconds: float) -> None:
         """Note how late the loop was."""
         self._loop_lag.observe(seconds)
@@ -102,7 +116,8 @@ class Metrics:
     ) -> None:
         """Show how things are whenever somebody asks; once. ``switches`` tells of each whether it is watched."""
         for name in switches():
-            self._switch_errors.labels(name)
+            for counter in (self._switch_errors, self._lamps_told, self._lamps_watched):
+                counter.labels(name)
         self._gauge("fshunt_hunts_in_progress", "Callers who are being hunted for now.", hunts)
         self._gauge(
             "fshunt_answered_calls", "Answered calls, and callers in voicemail, that the daemon still follows.", talks

@@ -40,6 +40,8 @@ SOURCES = {
     "sofia::unregister": ("sofia_reg.c", "sofia_reg_handle_register_token", 2213),
     "sofia::expire": ("sofia_reg.c", "sofia_reg_del_callback", 726),
     "BACKGROUND_JOB": ("mod_commands.c", "bgapi_exec", 5391),
+    "PRESENCE_PROBE": ("sofia_presence.c", "sofia_presence_handle_sip_i_subscribe", 4335),
+    "PRESENCE_IN": ("sofia_presence.c", "do_normal_probe", 812),
     "CHANNEL_STATE": ("switch_channel.c", "switch_channel_perform_set_running_state", 2408),
 }
 """The line of FreeSWITCH's source that sent the event."""

@@ -16,6 +16,7 @@ from fshunt.simulator.core.callers import Ending, SimulatedCaller
 from fshunt.simulator.core.channel import SimulatedChannel, set_variable
 from fshunt.simulator.core.clock import Clock, Timer
 from fshunt.simulator.core.faults import Fault
+from fshunt.simulator.core.lamps import Keys
 from fshunt.simulator.core.legs import NETWORK_SECONDS, SimulatedLeg
 from fshunt.simulator.core.phones import Phone, Registrations
 from fshunt.simulator.core.pickup import PickupLeg, Pickups
@@ -76,6 +77,8 @@ class Switch(Protocol):
     """Users whose voicemail ends at once."""
     originated: dict[str, SimulatedLeg]
     """Calls that the switch makes on its own (``originate``), by their channels."""
+    keys: Keys
+    """Keys of phones that watch an address."""
     pickups: Pickups
     """The places that another call may take (``pickup/KEY``)."""
 

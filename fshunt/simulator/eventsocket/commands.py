@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from fshunt.esl.frames import render_api_response, render_reply
 from fshunt.simulator.core.headers import SOURCES
+from fshunt.simulator.core.lamps import PRESENCE
 from fshunt.simulator.eventsocket import api
 from fshunt.simulator.eventsocket.socket import EventSocket, Outbound
 
@@ -38,6 +39,10 @@ def handle(listener: EventSocket, text: str) -> bytes:
         return render_api_response(api.run(listener.switch, rest))
     if verb == "sendmsg":
         return render_reply(_sendmsg(listener, rest.strip(), _headers(lines), body))
+    if verb == "sendevent":
+        if rest.strip() == PRESENCE:
+            listener.switch.keys.take(_headers(lines))
+        return render_reply(f"+OK {uuids.uuid4()}")
     reply = NOT_FOUND
     if command := _COMMANDS.get(verb):
         reply = command(listener, rest.strip())

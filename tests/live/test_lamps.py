@@ -1,0 +1,188 @@
+"""Keys of phones that watch a pilot, or whether an extension is blocked, are told by NOTIFY what to show."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+
+OFF, BLINKS, ON = "terminated", "early", "confirmed"
+OTHER = "other.test"
+
+
+async def test_a_pilots_lamp_shows_free_ringing_and_free_again(lab, admin, watching):
+    admin.group(members=("1001", "1002"))
+    lamp = await lab.watch("5000")
+    await lamp.shows(OFF)
+    caller = lab.caller("5000").dial()
+    await lab.until_seen("1001", "INVITE")
+    await lamp.shows(BLINKS)
+    lab.behave("1001", answer_after=0.1)
+    caller.hang_up()
+    await lamp.shows(OFF)
+    caller = lab.caller("5000").dial()
+    assert await caller.result(10) == 200
+    await lamp.shows(OFF)  # 1002 is free
+    assert BLINKS in [told.state for told in lamp.told[-3:]]
+    caller.hang_up()
+
+
+async def test_a_pilots_lamp_is_on_while_no_member_could_be_rung(lab, admin, watching):
+    admin.group(members=("1001", "1002"))
+    lamp = await lab.watch("5000")
+    note = await lab.watch("5000", event="presence")
+    await note.shows("Free")
+    admin("member", "block", "1001")
+    await lab.unregister("1002")
+    await lamp.shows(ON)
+    await note.shows("Nobody available")
+    admin("member", "unblock", "1001")
+    await lamp.shows(OFF)
+    lab.behave("1001", answer_after=0.1)
+    direct = lab.caller("1001").dial()
+    assert await direct.result(10) == 200
+    await lamp.shows(ON)
+    direct.hang_up()
+    await lamp.shows(OFF)
+    await note.shows("Free")
+
+
+async def test_a_pilots_lamp_is_on_while_the_group_is_closed_or_disabled(lab, admin, watching):
+    admin.group(members=("1001",))
+    lamp, note = await lab.watch("5000"), await lab.watch("5000", event="presence")
+    await note.shows("Free")
+    admin("group", "closed", "5000")
+    await lamp.shows(ON)
+    await note.shows("Closed")
+    admin("group", "closed", "5000", "--off")
+    await lamp.shows(OFF)
+    admin("group", "disable", "5000")
+    await lamp.shows(ON)
+    await note.shows("Nobody available")
+
+
+async def test_the_lamp_of_a_block_follows_it(lab, admin, watching):
+    admin.group(members=("1001", "1002"))
+    lamp, note = await lab.watch("block+1001"), await lab.watch("block+1001", event="presence")
+    in_group = await lab.watch("block+1001+5000")
+    of_other = await lab.watch("block+1002")
+    for each in (lamp, in_group, of_other):
+        await each.shows(OFF)
+    admin("member", "block", "1001")
+    await lamp.shows(ON, 1.5)
+    await in_group.shows(ON)
+    await note.shows("Blocked")
+    admin("member", "unblock", "1001")
+    await lamp.shows(OFF, 1.5)
+    await in_group.shows(OFF)
+    await note.shows("Not blocked")
+    assert {told.state for told in of_other.told} == {OFF}
+
+
+async def test_the_body_of_a_notify(lab, admin, watching):
+    admin.group(members=("1001",))
+    lamp = await lab.watch("5000")
+    await lamp.shows(OFF)
+    lab.caller("5000").dial()
+    await lamp.shows(BLINKS)
+    body = lamp.told[-1].body
+    assert 'state="full" entity="sip:5000@pbx.test"' in body
+    assert re.search(r'<dialog id="fshunt:5000@pbx\.test" direction="recipient">\s*<state>early</state>', body)
+    versions = [told.version for told in lamp.told]
+    assert versions == sorted(set(versions)), "each NOTIFY has a greater version than the one before"
+
+
+async def test_a_subscription_that_comes_later_or_is_renewed_is_told_at_once(lab, admin, watching):
+    admin.group(members=("1001", "1002"))
+    admin("member", "block", "1001")
+    admin("group", "closed", "5000")
+    lamps = [await lab.watch(each, by="1002") for each in ("5000", "block+1001", "block+1001+5000")]
+    for lamp in lamps:
+        await lamp.shows(ON, 1.0)
+    for lamp in lamps:
+        before = len(lamp.told)
+        await lamp.subscribe()
+        await lab.until(lambda lamp=lamp, before=before: len(lamp.told) > before)
+        await lamp.shows(ON, 1.0)
+
+
+async def test_a_phone_that_watches_presence_does_not_darken_the_lamps_of_others(lab, admin, watching):
+    admin.group(members=("1001",))
+    admin("group", "closed", "5000")
+    lamp = await lab.watch("5000")
+    await lamp.shows(ON)
+    before = len(lamp.told)
+    note = await lab.watch("5000", event="presence", by="1002")
+    await note.shows("Closed")
+    await lab.until(lambda: len(lamp.told) > before + 1)
+    await lamp.shows(ON, 1.0)
+
+
+async def test_after_a_restart_of_freeswitch_the_lamps_are_told_anew(lab, admin, watching, pbx):
+    admin.group(members=("1001",))
+    admin("member", "block", "1001")
+    lamps = [await lab.watch(each, by="1002") for each in ("5000", "block+1001", "block+1001+5000")]
+    for lamp in lamps:
+        await lamp.shows(ON)
+    pbx.stop()
+    admin("member", "unblock", "1001")
+    await asyncio.to_thread(pbx.start)
+    await lab.register("1001")
+    for lamp in lamps:
+        await lamp.shows(OFF, 20)
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+async def test_after_a_restart_of_the_daemon_the_lamps_are_as_the_groups_are(lab, admin, watching, how):
+    admin.group(members=("1001",))
+    lamp, block = await lab.watch("5000"), await lab.watch("block+1001")
+    await block.shows(OFF)
+    getattr(watching, how)()
+    admin("member", "block", "1001")
+    in_group = await lab.watch("block+1001+5000")  # nobody hears of this one
+    assert lamp.state == block.state == OFF
+    await asyncio.to_thread(watching.start)
+    for each in (lamp, block, in_group):
+        await each.shows(ON)
+
+
+async def test_of_two_daemons_the_other_one_tells_when_one_is_killed(lab, admin, watching, second_daemon, pbx):
+    admin.group(members=("1001",))
+    second_daemon.watch(pbx)
+    await asyncio.to_thread(second_daemon.start)
+    lamp = await lab.watch("block+1001")
+    await lamp.shows(OFF)
+    admin("member", "block", "1001")
+    await lamp.shows(ON)
+    watching.kill()
+    admin("member", "unblock", "1001")
+    await lamp.shows(OFF, 15)
+    admin("member", "block", "1001")
+    await lamp.shows(ON)
+
+
+async def test_a_lamp_of_another_domain_is_not_shown(lab, admin, watching, pbx):
+    admin.group(members=("1001",))
+    admin("--domain", OTHER, "group", "add", "5000")
+    admin("--domain", OTHER, "member", "add", "5000", "1001")
+    ours = [await lab.watch(each) for each in ("5000", "block+1001", "block+1001+5000")]
+    theirs = [await lab.watch(each, domain=OTHER) for each in ("block+1001", "block+1001+5000")]
+    for lamp in (*ours, *theirs):
+        await lamp.shows(OFF)
+    admin("--domain", OTHER, "member", "block", "1001")
+    for lamp in theirs:
+        await lamp.shows(ON)
+    assert {told.state for lamp in ours for told in lamp.told} == {OFF}
+    admin("member", "block", "1001")
+    for lamp in ours:
+        await lamp.shows(ON)
+
+
+async def test_nobody_is_told_of_a_number_that_is_no_lamp(lab, admin, watching):
+    admin.group(members=("1001",))
+    strange = [await lab.watch(each) for each in ("block+1009", "block+1001+5009", "block+", "block+1001+5000+1")]
+    lamp, encoded = await lab.watch("block+1001"), await lab.watch("block%2B1001")
+    await lamp.shows(OFF)
+    await encoded.shows(OFF)
+    assert not any(each.told for each in strange)
