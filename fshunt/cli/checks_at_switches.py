@@ -34,10 +34,12 @@ class SwitchChecks:
 
     def __init__(self, settings: Settings, groups: Sequence[Group], lines: SwitchLines) -> None:
         self._settings, self._groups, self._lines = settings, groups, lines
+        self._answering: Sequence[WatchedSwitch] = ()
 
     def all(self) -> list[Check]:
         """Check everything that groups need of the switches."""
         switches = [self.switch(each) for each in self._settings.switch]
+        self._answering = [each for each, said in zip(self._settings.switch, switches, strict=True) if said.ok]
         if not switches:
             return [not_checked("destinations", NOT_CONFIGURED)]
         if not any(each.ok for each in switches):  # the reason stands beside each of them
@@ -79,7 +81,7 @@ class SwitchChecks:
             if not member.address.external
         )
         found: list[str] = []
-        for switch in self._settings.switch:
+        for switch in self._answering:
             try:
                 found += dial_strings(switch, users, self._lines.line)
             except FshuntError as error:
@@ -90,7 +92,7 @@ class SwitchChecks:
         """Whether calls to all pilots reach fshunt, and those to ``groups`` ring phones."""
         settings = self._settings
         others = "" if len(groups) == len(self._groups) else " other"
-        pilots = pilots_at(settings.switch, self._groups, settings, self._lines.line)
+        pilots = pilots_at(self._answering, self._groups, settings, self._lines.line)
         found, not_asked = first_calls.switch_findings(self._groups, settings, self._lines.line)
         phones = _of_findings("phones", found, "" if not_asked else "There are phones in each domain.")
         return [
@@ -99,11 +101,13 @@ class SwitchChecks:
             _of_findings(
                 "members", first_calls.member_findings(groups, self._ask), f"The directory has all{others} members."
             ),
-            replace(phones, notes=(*not_asked, *phones.notes)),
+            replace(phones, notes=(*(f"{_without_reason(each, ': ')}." for each in not_asked), *phones.notes)),
         ]
 
     def _ask(self, questions: Sequence[Question]) -> list[Checked]:
-        return on_all(self._settings.switch, questions, self._lines.line)
+        """Ask all switches; why one does not answer is told once, by its own check."""
+        answers = on_all(self._settings.switch, questions, self._lines.line)
+        return [replace(each, why=_without_reason(each.why, " did not answer: ")) for each in answers]
 
 
 def check_controllers(settings: Settings, controllers: Sequence[str]) -> list[Check]:
@@ -128,6 +132,12 @@ def _of_findings(name: str, findings: Sequence[Finding], otherwise: str = "") ->
     problems = tuple(str(each) for each in findings if each.is_problem)
     notes = tuple(str(each) for each in findings if not each.is_problem)
     return Check(name, otherwise, problems, notes)
+
+
+def _without_reason(sentence: str, mark: str) -> str:
+    """Leave out why a switch does not answer, which stands behind ``mark``: its own check tells it."""
+    what, found, _ = sentence.partition(mark)
+    return what + mark.rstrip(": ") if found else sentence
 
 
 def _is_here(host: str) -> bool:

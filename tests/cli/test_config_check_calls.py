@@ -121,6 +121,20 @@ def test_nobody_has_a_phone(checks):
     assert said.startswith("No member of pbx.test has a phone that is registered. Callers go to voicemail at once.")
 
 
+def test_why_one_of_two_switches_does_not_answer_is_told_once(office, tmp_path, setting, daemon, free_port):
+    setting.controllers, setting.unknown = [daemon], ["1003"]
+    with simulated_switch(tmp_path, setting) as said:
+        office.env["FSHUNT_SWITCH"] = f"{said},localhost:{free_port}={tmp_path / 'password'}"
+        printed = office.invoke("config", "check").stdout
+    reason = f"FreeSWITCH at localhost:{free_port} cannot be reached"
+    assert printed.count(reason) == 1
+    assert f"PROBLEM  switch localhost:{free_port}: {reason}" in printed
+    away = f"switch localhost:{free_port} did not answer."
+    assert f"NOTE     members: Not checked: 1003@pbx.test: {away} It is not known whether" in printed
+    assert f"NOTE     phones: Not checked at switch localhost:{free_port}." in printed
+    assert "OK       pilots: The loaded dialplan gives" in printed
+
+
 def test_a_group_that_is_larger_than_the_switch(office, checks, setting):
     office.run("group", "set", "5000", "--policy", "simultaneous")
     setting.phones, setting.sessions = ["1001"], 3
