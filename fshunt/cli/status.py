@@ -35,7 +35,7 @@ def status(app: App, nagios: bool) -> int:
     except DatabaseError as error:
         return _unreadable(app, error)
     found.problems.extend(late.running.on_another_database(app.loaded, found))
-    found.problems.extend(late.none_runs.why_none_runs(app, found))
+    found.problems[:0] = late.none_runs.why_none_runs(app, found)  # first: without that no daemon can be started
     found.problems.extend(late.pilots_at_switches.not_reached(app, found))
     if nagios:
         return int(late.nagios.print_line(found))
