@@ -34,6 +34,7 @@ class LogEvent(StrEnum):
     CALL_REFUSED = "call-refused"
     CALL_WITHOUT_DATABASE = "call-without-database"
     CALL_WARNING = "call-warning"
+    FEATURE_CODE = "feature-code"
     VARIABLES_CLEARED = "variables-cleared"
     STATE = "state"
     INTERNAL_ERROR = "internal-error"

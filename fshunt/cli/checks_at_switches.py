@@ -11,6 +11,7 @@ from fshunt.errors import FshuntError
 from fshunt.hunting.group import Group
 from fshunt.services import first_calls
 from fshunt.services.destination_checks import ask_for, places_of
+from fshunt.services.feature_checks import features_at
 from fshunt.services.findings import Finding
 from fshunt.services.pilot_findings import pilots_at
 from fshunt.services.switch_checks import NOT_CONFIGURED, Checked, Question, dial_strings, on_all
@@ -93,10 +94,13 @@ class SwitchChecks:
         settings = self._settings
         others = "" if len(groups) == len(self._groups) else " other"
         pilots = pilots_at(self._answering, self._groups, settings, self._lines.line)
+        codes = features_at(self._answering, self._groups, settings, self._lines.line)
+        codes_fine = "" if codes else "The loaded dialplan gives the feature codes to fshunt."
         found, not_asked = first_calls.switch_findings(self._groups, settings, self._lines.line)
         phones = _of_findings("phones", found, "" if not_asked else "There are phones in each domain.")
         return [
             _of_findings("pilots", pilots.findings, "The loaded dialplan gives the callers of all pilots to fshunt."),
+            _of_findings("feature codes", codes, codes_fine),
             *check_controllers(settings, pilots.controllers),
             _of_findings(
                 "members", first_calls.member_findings(groups, self._ask), f"The directory has all{others} members."

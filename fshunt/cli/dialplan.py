@@ -47,9 +47,12 @@ def dialplan(app: App, out: Path | None, table: bool, reload: bool) -> None:
     and renamed: there is never a part of it. Without --domain and the setting `default_domain`: the pilots of all
     domains.
 
+    The feature codes of the settings, and `block+EXT`, lead to the controllers, too: write it again when a code is
+    changed.
+
     Without --table, write it again when groups are added, renumbered or removed, or their boxes change. With --table it
-    need not be written again, and --reload also brings the table up to date, as a daemon that watches the switch does
-    by itself.
+    need not be written again for them, and --reload also brings the table up to date, as a daemon that watches the
+    switch does by itself.
     """
     if reload:
         _check_can_reload(app.settings, out, table)
@@ -94,6 +97,7 @@ def _with_pilots(app: App) -> _Written:
         controllers=[str(address) for address in settings.controllers],
         voicemail_profile=settings.voicemail_profile,
         fallback_box=settings.fallback_box,
+        codes=settings.codes,
         several_domains=len(known) > 1,
     )
     if not groups:
@@ -106,7 +110,9 @@ def _with_table(app: App) -> _Written:
     if app.given_domain is not None:
         raise UsageError("--table is for the pilots of all domains: leave --domain out.")
     text = write_table_dialplan(
-        controllers=[str(address) for address in settings.controllers], voicemail_profile=settings.voicemail_profile
+        controllers=[str(address) for address in settings.controllers],
+        voicemail_profile=settings.voicemail_profile,
+        codes=settings.codes,
     )
 
     def fill() -> None:

@@ -143,10 +143,15 @@ def _member_of_domain(word: str) -> tuple[str, str]:
     return str(parse_member(extension)), validation.check_domain(domain)
 
 
+def _member_of_domain_or_none(word: str) -> tuple[str | None, str | None]:
+    return (None, None) if word == "none" else _member_of_domain(word)
+
+
 USER = Word("name", validation.check_user_name)
 TOKEN_NAME = Word("name", validation.check_token_name)
 BOARD_NAME = Word("name", validation.check_board_name)
 MEMBER_OF_DOMAIN = Word("ext@domain", _member_of_domain)
+MEMBER_OR_NONE = Word("ext@domain", _member_of_domain_or_none)
 CHANGE = Word("change", lambda word: int(validation.check_change(word)))
 POSITION = Word("position", lambda word: int(validation.check_position(word)))
 MEMBER = FromDatabase("ext", _address, _members)

@@ -49,26 +49,45 @@ def user() -> None:
 )
 @click.option(
     "--member",
+    "--extension",
+    "extension",
     type=params.MEMBER_OF_DOMAIN,
     metavar="EXT@DOMAIN",
-    help="The extension of a member; it need not be in a group yet.",
+    help="The extension of a member, which need not be in a group yet; of others, from where they dial feature codes.",
 )
 @click.option("--no-password", is_flag=True, help="Set none: `fshunt user invite` makes a link for it.")
 @pass_app
-def add(app: App, name: str, role: str, member: tuple[str, str] | None, no_password: bool) -> None:
+def add(app: App, name: str, role: str, extension: tuple[str, str] | None, no_password: bool) -> None:
     """Add a user.
 
     The password has 12 characters or more; a few words are good.
     """
-    extension, domain = member or (None, None)
+    number, domain = extension or (None, None)
     with app.store.reading() as session:
-        late.accounts.check_new_user(session, name, Role(role), domain=domain, extension=extension)
+        late.accounts.check_new_user(session, name, Role(role), domain=domain, extension=number)
     password_hash = None if no_password else _new_hash(name)
     with app.writing_all() as session:
         added = late.accounts.add_user(
-            session, name, Role(role), domain=domain, extension=extension, password_hash=password_hash
+            session, name, Role(role), domain=domain, extension=number, password_hash=password_hash
         )
     _show(app, added, f"Added {added.name}, {added.role.value}.")
+
+
+@user.command("extension", example="fshunt user extension ben 1001@pbx.example.com")
+@name_argument
+@click.argument("extension", type=params.MEMBER_OR_NONE, metavar="EXT@DOMAIN|none")
+@pass_app
+def extension_(app: App, name: str, extension: tuple[str | None, str | None]) -> None:
+    """Say from which extension a user dials feature codes.
+
+    Whoever has logged in to FreeSWITCH with it acts with the rights of this user by the codes of the settings. A member
+    always has one.
+    """
+    number, domain = extension
+    with app.writing_all() as session:
+        changed = late.accounts.set_extension(session, name, domain, number)
+    has = "no extension" if number is None else f"the extension {number}@{domain}"
+    _show(app, changed, f"{changed.name} has {has} now.")
 
 
 @user.command("list", cls=ListCommand, example="fshunt user list")
@@ -222,8 +241,10 @@ def _row(each: User) -> tuple[str, ...]:
     looks_after = {
         Role.PROVIDER: "all groups",
         Role.ADMIN: granted or "no group yet",
-        Role.MEMBER: f"{each.extension}@{each.domain}",
+        Role.MEMBER: "",
     }[each.role]
+    extension = "" if each.extension is None else f"{each.extension}@{each.domain}"
+    looks_after = " · ".join(filter(None, (looks_after, extension)))
     return each.name, each.role.value, looks_after, _state(each), output.local(each.created_at, seconds=False)
 
 

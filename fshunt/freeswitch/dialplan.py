@@ -11,7 +11,9 @@ from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree
 
 from fshunt.errors import BadValue
+from fshunt.freeswitch.feature_tones import REFUSED_TONE, TONE
 from fshunt.freeswitch.pilot_table import NO_BOX, REALM
+from fshunt.hunting.features import Codes
 from fshunt.hunting.group import Group
 from fshunt.hunting.validation import check_domain, check_extension, check_pilot, check_profile
 
@@ -25,6 +27,10 @@ context would do too, but each ``continue="true"`` before it would run again, wi
 OPEN_GATE = "fshunt_gate_false"
 """The variable with the inline dialplan that the gate runs for a caller whom nobody has answered. A daemon may have it
 end what the caller should hear only while it is there."""
+
+FEATURE = "fshunt_feature"
+"""The channel variable with the number that was dialled for a feature, by which the daemon tells such a call from a
+hunt. Only a dialplan can set it."""
 
 NOTHING = "eval"
 """The application that does nothing."""
@@ -71,6 +77,8 @@ def recipe(controllers: str, fallback: Sequence[Action]) -> list[Action]:
         ("fshunt_round_true", f"set:fshunt_served=false,set:socket_resume=true,socket:{controllers} async full"),
         # FreeSWITCH looks at it once, where `socket` begins: what a dialplan left there would end the hunt.
         ("park_timeout", ""),
+        # A caller whom somebody sends on from a feature code is hunted for.
+        (FEATURE, ""),
         ("socket_resume", "true"),
         *ENDS,
     ]
@@ -101,15 +109,40 @@ NO_BOX_COMMENT = " This pilot has no voicemail box: its fallback hangs up. "
 NO_BOX_FALLBACK: list[Action] = [("hangup", "NO_ANSWER")]
 
 
+FEATURES_EXTENSION = "fshunt-features"
+
+MEDIA_MS = 400
+"""From the answer to the tone: what a phone takes to hear sound."""
+
+
+def feature_recipe(controllers: str) -> list[Action]:
+    """Return the actions for a feature code, in order: a daemon says what is heard in the end.
+
+    Until one does it is the tone of refusal. So a daemon need not be there while it sounds, and a stop cuts nothing.
+    """
+    return [
+        ("set", f"{FEATURE}=$1"),
+        ("set", f"{TONE}={REFUSED_TONE}"),
+        ("set", "park_timeout="),
+        ("set", "socket_resume=true"),
+        ("socket", f"{controllers} async full"),
+        ("answer", ""),
+        ("sleep", str(MEDIA_MS)),
+        ("playback", f"${{{TONE}}}"),
+        ("hangup", "NORMAL_CLEARING"),
+    ]
+
+
 def write_dialplan(
     groups: Sequence[Group],
     *,
     controllers: Sequence[str],
     voicemail_profile: str,
     fallback_box: str | None,
+    codes: Codes,
     several_domains: bool = False,
 ) -> str:
-    """Return a dialplan file for these groups' pilots, each with its own group's box as the fallback.
+    """Return a dialplan file for the feature codes and these groups' pilots, each with its group's box as the fallback.
 
     A group without any box falls back on ``fallback_box``, and is hung up where there is none. Where there are several
     domains, also such as have no group here, the call's own decides. Raises BadValue for a value that does not fit its
@@ -125,6 +158,7 @@ def write_dialplan(
         if box is None:
             root.append(ElementTree.Comment(NO_BOX_COMMENT))
         root.append(_pilot_extension(group, addresses, voicemail_profile, box, several))
+    root.append(_features_extension(codes, addresses))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
@@ -144,8 +178,9 @@ _TABLE_FIELD = (
 _ROW = r"^,?([A-Za-z0-9.-]+)\|([A-Za-z0-9+_.-]+)(?:,|\z)"
 
 
-def write_table_dialplan(*, controllers: Sequence[str], voicemail_profile: str) -> str:
-    """Return a dialplan file with one extension for all pilots: those of the table that the switch keeps.
+def write_table_dialplan(*, controllers: Sequence[str], voicemail_profile: str, codes: Codes) -> str:
+    """Return a dialplan file with one extension for all pilots, those of the table that the switch keeps, and one for
+    the feature codes.
 
     It need not be written again when pilots or boxes change. Raises BadValue for an address or a profile that is none.
     """
@@ -167,6 +202,7 @@ def write_table_dialplan(*, controllers: Sequence[str], voicemail_profile: str) 
     fallback = voicemail_fallback(profile, "${fshunt_domain}", "${fshunt_box}")
     _add_inline(box, "anti-action", f"fshunt_fallback={_inline(fallback)}")
     _add_actions(ElementTree.SubElement(extension, "condition"), recipe(addresses, [FALLBACK]))
+    root.append(_features_extension(codes, addresses))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
@@ -210,6 +246,13 @@ def _pilot_extension(
         told = {"field": DOMAIN_FIELD, "expression": _domain_expression(domain)}
         condition = ElementTree.SubElement(extension, "condition", told)
     _add_actions(condition, [("set", f"fshunt_domain={domain}"), *recipe(controllers, fallback)])
+    return extension
+
+
+def _features_extension(codes: Codes, controllers: str) -> ElementTree.Element:
+    """The extension of the feature codes; it is the last one, so that a pilot that begins like a code stays a pilot."""
+    extension = ElementTree.Element("extension", name=FEATURES_EXTENSION)
+    _add_actions(_condition(extension, "destination_number", codes.expression()), feature_recipe(controllers))
     return extension
 
 

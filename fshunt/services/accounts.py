@@ -58,6 +58,7 @@ __all__ = [
     "remove_user",
     "revoke",
     "revoke_token",
+    "set_extension",
     "set_password",
     "set_user",
     "totp_uri",
@@ -99,8 +100,8 @@ def add_user(
 ) -> User:
     """Add a user; without a password hash there is no way in until an invitation is accepted.
 
-    A member has an extension of a domain, which need not be in a group yet; others have none. Raises BadValue,
-    UsageError, or Conflict if the name or the extension has a user already.
+    A member has an extension of a domain, which need not be in a group yet; others may have one, from which they dial
+    feature codes. Raises BadValue, UsageError, or Conflict if the name or the extension has a user already.
     """
     check_new_user(s, name, role, domain=domain, extension=extension)
     at = now or datetime.now(UTC)
@@ -176,6 +177,19 @@ def remove_user(s: Session, name: str) -> User:
     s.flush()
     _record_user(s, row, ChangeKind.REMOVE, before=before)
     return user
+
+
+def set_extension(s: Session, name: str, domain: str | None, extension: str | None) -> User:
+    """Give a user another extension, or none (None): a member always has one. Raises as ``add_user`` does."""
+    row = _row(s, name, lock=True)
+    _check_extension(Role(row.role), domain, extension)
+    if (row.domain, row.extension) != (domain, extension):
+        _check_is_free(s, None, domain, extension)
+    before = _values(row)
+    row.domain, row.extension = domain, extension
+    s.flush()
+    _record_user(s, row, ChangeKind.SET, before=before, after=_values(row))
+    return _whole(s, row)
 
 
 def set_user(s: Session, name: str, *, time_zone: str | None = None, language: str | None = None) -> User:
@@ -411,18 +425,16 @@ def _whole(s: Session, row: Any) -> User:
 
 
 def _check_extension(role: Role, domain: str | None, extension: str | None) -> None:
-    if role is not Role.MEMBER:
-        if domain is not None or extension is not None:
-            raise UsageError(f"A user of the role {role.value} has no extension: only a member has one.")
-        return
     if domain is None or extension is None:
-        raise UsageError("A member needs an extension: --member EXT@DOMAIN.")
+        if role is Role.MEMBER:
+            raise UsageError("A member needs an extension: --member EXT@DOMAIN.")
+        return
     check_domain(domain)
     parse_member(extension)
 
 
-def _check_is_free(s: Session, name: str, domain: str | None, extension: str | None) -> None:
-    found = rows.find_user(s, name)
+def _check_is_free(s: Session, name: str | None, domain: str | None, extension: str | None) -> None:
+    found = None if name is None else rows.find_user(s, name)
     if found is not None:
         raise Conflict(f"There is a user {found.name} already: choose another name.")
     if extension is None:

@@ -30,15 +30,20 @@ def pilots_at(
 ) -> PilotFindings:
     """Ask each switch what it does with the pilots; what only some of them say is told with their names."""
     looked = {each.name: _at_one(groups, settings, partial(on_all, [each], connect=connect)) for each in switches}
-    said_by: dict[Finding, list[str]] = {}
-    for name, found in looked.items():
-        for finding in found.findings:
-            said_by.setdefault(finding, []).append(name)
     return PilotFindings(
-        tuple(each if len(names) == len(looked) else _of_some(each, names) for each, names in said_by.items()),
+        of_switches({name: found.findings for name, found in looked.items()}),
         tuple(dict.fromkeys(address for found in looked.values() for address in found.controllers)),
         any(found.by_table for found in looked.values()),
     )
+
+
+def of_switches(found: Mapping[str, Sequence[Finding]]) -> tuple[Finding, ...]:
+    """Return the findings of all switches, by their names, each once; of what only some say these are named."""
+    said_by: dict[Finding, list[str]] = {}
+    for name, findings in found.items():
+        for finding in findings:
+            said_by.setdefault(finding, []).append(name)
+    return tuple(each if len(names) == len(found) else _of_some(each, names) for each, names in said_by.items())
 
 
 def _of_some(finding: Finding, names: Sequence[str]) -> Finding:

@@ -45,6 +45,7 @@ __all__ = [
     "check_member",
     "check_undo",
     "group_for",
+    "looks_after",
     "may",
     "own_fields",
     "own_groups",
@@ -216,18 +217,19 @@ def own_groups(s: Session, access: Access) -> list[Group]:
 def group_for(s: Session, access: Access, domain: str, pilot: str) -> Group:
     """Return a group that the user looks after; raise NotFound for any other, whether it exists or not."""
     group = None if access.role is Role.MEMBER else group_named(s, domain, pilot)
-    if group is None or not _looks_after(access, group.id):
+    if group is None or not looks_after(access, group.id):
         raise NotFound(f"There is no group {pilot} in {domain}.")
     return group
 
 
 def renumbered_group(s: Session, access: Access, domain: str, pilot: str) -> Group | None:
     """Return the group that the user looks after and that had this pilot before; None: there is none."""
-    found = (group_with_id(s, each) for each in groups_that_had(s, domain, pilot) if _looks_after(access, each))
+    found = (group_with_id(s, each) for each in groups_that_had(s, domain, pilot) if looks_after(access, each))
     return next((group for group in found if group is not None and group.pilot != pilot), None)
 
 
-def _looks_after(access: Access, group_id: int | None) -> bool:
+def looks_after(access: Access, group_id: int | None) -> bool:
+    """Tell whether the user looks after a group: a provider after all, an administrator after those granted."""
     if access.role is Role.PROVIDER:
         return True
     return access.role is Role.ADMIN and group_id in access.group_ids
@@ -249,7 +251,7 @@ def _sees_member(s: Session, access: Access, domain: str | None, extension: str)
         return access.role is Role.PROVIDER
     if access.role is Role.MEMBER:
         return (access.domain, access.extension) == (domain, extension)
-    return any(_looks_after(access, group.id) for group in groups_of_member(s, domain, extension))
+    return any(looks_after(access, group.id) for group in groups_of_member(s, domain, extension))
 
 
 def check_invite(s: Session, access: Access, domain: str, extension: str) -> None:
@@ -270,8 +272,23 @@ def refused_invitations(s: Session, access: Access, domain: str, extensions: Col
     if access.role is not Role.PROVIDER:
         of_others = members_of_others(s, domain, extensions, access.group_ids)
     users = users_of_extensions(s, domain, extensions)
-    disabled = {extension: is_disabled(user.name) for extension, user in users.items() if user.disabled}
-    return disabled | {extension: _is_of_others(extension) for extension in of_others}
+    refused: dict[str, FshuntError] = {
+        extension: is_disabled(user.name) for extension, user in users.items() if user.disabled
+    }
+    refused |= {extension: _is_of_others(extension) for extension in of_others}
+    if access.role is not Role.PROVIDER:  # the link would let them in with the rights of that user
+        refused |= {
+            extension: _is_administrator(user.name) for extension, user in users.items() if not _is_member(user)
+        }
+    return refused
+
+
+def _is_member(user: User) -> bool:
+    return user.role is Role.MEMBER
+
+
+def _is_administrator(name: str) -> Forbidden:
+    return Forbidden(f"The user {name} looks after groups: only a provider can make this invitation.")
 
 
 def _is_of_others(extension: str) -> Forbidden:
@@ -281,7 +298,7 @@ def _is_of_others(extension: str) -> Forbidden:
 def change_for(s: Session, access: Access, change_id: int) -> Change:
     """Return a change that the user may see: of the own groups, their members and their blocks; raise NotFound."""
     change = get_change(s, change_id)
-    seen = access.role is Role.PROVIDER or (change.group_id is not None and _looks_after(access, change.group_id))
+    seen = access.role is Role.PROVIDER or (change.group_id is not None and looks_after(access, change.group_id))
     if not seen and change.subject is Subject.BLOCK and (change.group_id is None or access.role is Role.MEMBER):
         seen = _sees_member(s, access, change.domain, change.key)
     if not seen:

@@ -195,11 +195,13 @@ class Facts:
             controllers=controllers,
             voicemail_profile=profile,
             fallback_box=self.set.fallback_box,
+            codes=self.set.codes,
             several_domains=self.database.several_domains,
         ).encode()
         if self.switch is None or not self.switch.has_table:
             return (of_groups,)
-        return write_table_dialplan(controllers=controllers, voicemail_profile=profile).encode(), of_groups
+        of_table = write_table_dialplan(controllers=controllers, voicemail_profile=profile, codes=self.set.codes)
+        return of_table.encode(), of_groups
 
 
 def is_ours(content: bytes) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any
 
 from fshunt.hunting import validation
+from fshunt.hunting.features import Codes, check_code, check_sound_folder
 from fshunt.hunting.gateways import Gateway
 from fshunt.notices.targets import check_mail_address
 from fshunt.settings import values
@@ -40,6 +41,7 @@ def _check_node(value: str) -> str:
     return value
 
 
+_CODE = values.or_none(values.text("a feature code", check_code))
 _URL = ValueKind("a SQLAlchemy URL", str, check_database_url, hide_password)
 
 
@@ -120,7 +122,7 @@ class Settings:
     http_listen: Address | None = field(
         default=Address("127.0.0.1", 9084),
         metadata=_about(
-            values.no_address(values.address()),
+            values.or_none(values.address()),
             "Address for metrics and health over HTTP. Other than on loopback, `http_allowed_peers` is required.",
             restart=True,
         ),
@@ -226,6 +228,52 @@ class Settings:
             "When a phone rings that registers while its member is being rung. `at-once`: within a second, where the "
             "switch is watched (`switch`), by one channel more in FreeSWITCH for each stage, which counts for its "
             "`max-sessions`. `next-stage`: when its member is rung next, as where no switch is watched.",
+        ),
+    )
+    block_code: str | None = field(
+        default="*13",
+        metadata=_about(
+            _CODE,
+            "Feature code by which members block themselves in all their groups, or, followed by a pilot, in that one "
+            "(docs/feature-codes.md). After a change of a code, write and load the dialplan again.",
+        ),
+    )
+    unblock_code: str | None = field(
+        default="*14",
+        metadata=_about(
+            _CODE,
+            "Feature code by which members lift their block, in all their groups or in that of the pilot behind it.",
+        ),
+    )
+    state_code: str | None = field(
+        default="*15",
+        metadata=_about(
+            _CODE,
+            "Feature code that tells members whether they are blocked: in their groups, or in that of the pilot behind "
+            "it.",
+        ),
+    )
+    close_code: str | None = field(
+        default="*48",
+        metadata=_about(
+            _CODE,
+            "Feature code that, followed by a pilot, closes the group: for its administrators.",
+        ),
+    )
+    open_code: str | None = field(
+        default="*49",
+        metadata=_about(
+            _CODE,
+            "Feature code that, followed by a pilot, opens the group again.",
+        ),
+    )
+    feature_sounds: str | None = field(
+        default=None,
+        metadata=_about(
+            values.optional(values.text("a folder of sound files", check_sound_folder)),
+            "Folder at FreeSWITCH with `done.wav`, `refused.wav`, `in-turn.wav`, `blocked.wav` and "
+            "`blocked-in-some.wav`, which are played before the tones of the feature codes. Where a file is missing, "
+            "its tone is played alone.",
         ),
     )
     lamps: str = field(
@@ -466,8 +514,20 @@ class Settings:
             node_name="" if self.node_name == default_node_name(self.listen) else self.node_name,
         )
 
+    @property
+    def codes(self) -> Codes:
+        """The feature codes."""
+        return Codes(self.block_code, self.unblock_code, self.state_code, self.close_code, self.open_code)
+
     def check(self) -> None:
         """Refuse settings that are valid alone but not together (design, section 9)."""
+        clash = self.codes.clash()
+        if clash is not None:
+            shorter, longer = (f"{feature.value}_code" for feature in clash)
+            raise SettingsError(
+                f"`{longer}` is `{shorter}`, or begins with it: a pilot may follow a code, so nobody could tell which "
+                "of the two is dialled."
+            )
         if not self.listen.loopback and not self.allowed_peers:
             raise SettingsError(
                 f"To listen on {self.listen}, which other machines can reach, "

@@ -171,7 +171,7 @@ def address() -> ValueKind:
     return ValueKind("ADDRESS:PORT", str, lambda value: parse_address(text_of(value)), str)
 
 
-def no_address(kind: ValueKind) -> ValueKind:
+def or_none(kind: ValueKind) -> ValueKind:
     """Return the kind that also allows `none` or, in the file only, an empty text: an empty variable sets nothing."""
     return ValueKind(
         f"{kind.words}, or `none`",

@@ -19,7 +19,7 @@ from fshunt.simulator.core.callers import SimulatedCaller
 from fshunt.simulator.core.channel import SimulatedChannel
 from fshunt.simulator.core.clock import Clock, RealClock
 from fshunt.simulator.core.faults import Fault
-from fshunt.simulator.core.headers import SWITCH_NAME, Profile, Times, caller_variables, leg_variables
+from fshunt.simulator.core.headers import SWITCH_NAME, Profile, Times, caller_variables, leg_variables, login_variables
 from fshunt.simulator.core.headers_end import registration_headers
 from fshunt.simulator.core.lamps import Keys
 from fshunt.simulator.core.legs import SimulatedLeg
@@ -39,7 +39,7 @@ from fshunt.simulator.core.throttle import NO_LIMITS, Limits, Throttle
 from fshunt.simulator.dialplan import applications
 from fshunt.simulator.dialplan.bridging import CALLEE_NAME
 from fshunt.simulator.dialplan.dialstring import DialError
-from fshunt.simulator.dialplan.routing import context_xml, is_routed, route, shipped
+from fshunt.simulator.dialplan.routing import context_xml, features, is_routed, route, shipped
 from fshunt.simulator.eventsocket import api
 from fshunt.simulator.eventsocket.inbound import InboundSocket
 from fshunt.simulator.eventsocket.outbound import socket_application
@@ -107,6 +107,7 @@ class SimulatedSwitch:
         self.bytes_in = 0
         self.bytes_out = 0
         self.pilot_actions = list(pilot_actions or shipped(controllers, domain, fallback_box))
+        self.feature_actions = features(controllers)
         self.routes: dict[str, list[Action]] = {}
         """Numbers with a dialplan of their own, which overrides pilots and extensions."""
         self.unknown_users: set[str] = set()
@@ -164,6 +165,7 @@ class SimulatedSwitch:
     def use_controllers(self, controllers: Sequence[tuple[str, int]], *, fallback_box: str) -> None:
         """Lead the pilots to other controllers, from the next call on."""
         self.pilot_actions = shipped(controllers, self.domain, fallback_box)
+        self.feature_actions = features(controllers)
 
     def drop_inbound(self) -> None:
         """Cuts the connections of all monitors; they may reconnect."""
@@ -189,10 +191,14 @@ class SimulatedSwitch:
         variables: dict[str, str] | None = None,
         faults: Sequence[Fault] = (),
         uuid: str | None = None,
+        login: str | None = None,
     ) -> SimulatedCall:
-        """A caller dials a number. The call runs in the background; ``join`` waits for its end."""
+        """A caller dials a number. The call runs in the background; ``join`` waits for its end.
+
+        ``login``: the user who has proven the password to make this call (fact 80).
+        """
         channel = self._caller_channel(number, caller_number, caller_name, uuid or str(uuids.uuid4()))
-        channel.variables.update(variables or {})
+        channel.variables.update((login_variables(login, self.domain) if login else {}) | (variables or {}))
         call = SimulatedCall(self, channel, self.route(number), caller or SimulatedCaller(), faults)
         self.calls[call.uuid] = call
         channel.announce()
@@ -226,7 +232,7 @@ class SimulatedSwitch:
         """The dialplan of a number: its own, the pilots', an extension's, or none."""
         if number in self.routes:
             return list(self.routes[number])
-        return route(number, self.domain, self.pilot_actions)
+        return route(number, self.domain, self.pilot_actions, self.feature_actions)
 
     def has_route(self, number: str) -> bool:
         """Whether the dialplan has an extension for a number."""
@@ -374,7 +380,7 @@ class SimulatedSwitch:
 
     def dialplan_xml(self, context: str) -> str:
         """The dialplan as XML, which is the same in every context."""
-        return context_xml(context, self.pilot_actions, self.routes)
+        return context_xml(context, self.pilot_actions, self.routes, self.feature_actions)
 
     def take_message(self, call: SimulatedCall, box: str, seconds: float) -> None:
         """Keeps a voicemail message."""

@@ -94,7 +94,7 @@ SENTENCES = (
     N_("%(user)s is disabled: only a provider can enable this user."),
     N_("%(user)s is the last provider who is enabled: nobody could add users any more."),
     N_("%(extension)s of %(domain)s is the extension of the user %(user)s already."),
-    N_("A user of the role %(role)s has no extension: only a member has one."),
+    N_("The user %(user)s looks after groups: only a provider can make this invitation."),
     N_("A member needs an extension: --member EXT@DOMAIN."),
     N_("%(value)s is not a language: use one such as en or de."),
     N_("%(value)s is not a time zone: use one such as Europe/Berlin."),

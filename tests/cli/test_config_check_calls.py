@@ -12,7 +12,8 @@ import pytest
 
 from fshunt.cli import pilots_at_switches
 from fshunt.freeswitch.dialplan import write_table_dialplan
-from fshunt.simulator.dialplan.routing import shipped
+from fshunt.settings import Settings
+from fshunt.simulator.dialplan.routing import features, shipped
 from fshunt.simulator.switch import SimulatedSwitch
 from tests.support.threaded_switch import simulated_switch
 
@@ -26,12 +27,14 @@ class Setting:
         self.controllers: list[tuple[str, int]] = []
         self.sessions = 1000
         self.routes: dict[str, list[tuple[str, str]]] = {}
+        self.has_codes = True
 
     def __call__(self, switch: SimulatedSwitch):  # type: ignore[no-untyped-def]
         switch.unknown_users.update(self.unknown)
         switch.routes.update(self.routes)
         switch.throttle.limit(replace(switch.throttle.limits, sessions=self.sessions))
         switch.pilot_actions = list(shipped(self.controllers, "pbx.test", "1001")) if self.controllers else []
+        switch.feature_actions = features(self.controllers) if self.has_codes and self.controllers else []
         for extension in self.phones:
             switch.phone(extension)
         return lambda: True
@@ -179,7 +182,9 @@ def by_table(setting, daemon, monkeypatch):
     """A switch whose dialplan reads the table of pilots, which outlasts each connection."""
     setting.controllers, setting.phones, kept = [daemon], ["1001"], {}
     address = f"{daemon[0]}:{daemon[1]}"
-    text = write_table_dialplan(controllers=[address], voicemail_profile="default").replace("include>", "context>")
+    text = write_table_dialplan(controllers=[address], voicemail_profile="default", codes=Settings().codes).replace(
+        "include>", "context>"
+    )
     monkeypatch.setattr(SimulatedSwitch, "dialplan_xml", lambda _switch, _context: text)
     monkeypatch.setattr(SimulatedSwitch, "kept_values", property(lambda _: kept, lambda *_: None), raising=False)
     return kept
@@ -283,3 +288,56 @@ def test_status_says_nothing_of_a_switch_that_it_may_not_ask(office, tmp_path, b
     beat(switches=[{"name": "127.0.0.1:8021", "watched": True}])
     printed = json.loads(office.invoke("status", "--json").stdout)
     assert "pilot-not-reached" not in {each["code"] for each in printed["status"]["problems"]}
+
+
+CODES_THERE = (True, "The loaded dialplan gives the feature codes to fshunt.")
+
+
+def test_feature_codes_in_the_dialplan_are_nothing_to_tell(checks, setting, daemon):
+    setting.controllers = [daemon]
+    assert checks()["feature codes"] == CODES_THERE
+
+
+def test_a_dialplan_of_the_table_has_them_too(checks, by_table, with_catch_all):
+    assert checks()["feature codes"] == CODES_THERE
+
+
+def test_a_feature_code_that_something_else_takes_is_named(checks, setting, daemon):
+    setting.controllers = [daemon]
+    setting.routes = {"*13": [("playback", "x")], "*485000": [("playback", "x")]}
+    ok, said = checks()["feature codes"]
+    assert not ok
+    assert "Calls to *13 (`block_code`) are taken by extension ^\\*13$, context default, and not by fshunt." in said
+    assert "Calls to *485000 (`close_code`) are taken by extension" in said
+    assert "Set `block_code` to a code that is free" in said
+
+
+def test_a_dialplan_without_the_codes_of_the_settings_is_told_and_what_to_run(office, checks, setting, daemon):
+    setting.controllers, setting.has_codes = [daemon], False
+    ok, said = checks()["feature codes"]
+    assert ok, "callers notice nothing"
+    assert said.startswith("The feature codes *13, *14, *15, *48, *49 are not in the loaded dialplan, context default.")
+    assert "`fshunt dialplan --table --out FILE --reload`" in said
+    setting.has_codes = True
+    office.env["FSHUNT_OPEN_CODE"] = "*77"
+    assert checks()["feature codes"][1].startswith("The feature code *77 is not in the loaded dialplan")
+    office.env["FSHUNT_OPEN_CODE"] = "none"
+    assert checks()["feature codes"] == CODES_THERE
+
+
+def test_what_takes_all_numbers_takes_no_code_of_its_own(checks, by_table, monkeypatch):
+    text = SimulatedSwitch.dialplan_xml(None, "default")
+    begins, ends = text.index('<extension name="fshunt-features">'), text.rindex("</context>")
+    for end in ("</context>", f"{CATCH_ALL}</context>"):
+        without = text[:begins] + end
+        monkeypatch.setattr(SimulatedSwitch, "dialplan_xml", lambda _switch, _context, without=without: without)
+        assert text[ends:].strip() == "</context>"
+        ok, said = checks()["feature codes"]
+        assert (ok, "are not in the loaded dialplan" in said, "taken by" in said) == (True, True, False)
+
+
+def test_a_pilot_that_begins_with_a_code_is_told(office, checks, setting, daemon):
+    setting.controllers = [daemon]
+    office.run("group", "add", "*1355")
+    said = checks()["feature codes"][1]
+    assert said.startswith("Pilot *1355 begins with the feature code *13 (`block_code`).")

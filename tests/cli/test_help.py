@@ -22,7 +22,8 @@ group notice add, group notice list, group notice remove, notice list, notice re
 holiday add, holiday list, holiday remove, holiday import,
 member add, member list, member remove, member move, member order, member set, member enable, member disable,
 member block, member unblock, call list, call show, call prune, top, events, history, undo,
-user add, user list, user passwd, user invite, user grant, user revoke, user enable, user disable, user remove,
+user add, user list, user extension, user passwd, user invite, user grant, user revoke, user enable, user disable,
+user remove,
 domain list, domain rename,
 token add, token list, token revoke, board add, board list, board revoke,
 dialplan, serve, web, status, config check, files, demo

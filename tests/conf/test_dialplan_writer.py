@@ -15,6 +15,7 @@ from fshunt.freeswitch.dialplan import (
 )
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.group import Group, Member
+from fshunt.settings import Settings
 
 CONTROLLERS = ("10.0.0.1:8084", "10.0.0.2:8084")
 
@@ -25,7 +26,9 @@ def group(pilot: str = "5000", domain: str = "pbx.test", box: str | None = None,
 
 
 def written(*groups: Group, fallback_box: str | None = None) -> ElementTree.Element:
-    text = write_dialplan(groups, controllers=CONTROLLERS, voicemail_profile="default", fallback_box=fallback_box)
+    text = write_dialplan(
+        groups, controllers=CONTROLLERS, voicemail_profile="default", codes=Settings().codes, fallback_box=fallback_box
+    )
     return ElementTree.fromstring(text)
 
 
@@ -62,7 +65,9 @@ def test_a_group_without_any_box_falls_back_on_the_box_of_the_setting():
 
 
 def test_a_group_without_any_box_at_all_is_hung_up_and_the_file_says_so():
-    text = write_dialplan([group()], controllers=CONTROLLERS, voicemail_profile="default", fallback_box=None)
+    text = write_dialplan(
+        [group()], controllers=CONTROLLERS, voicemail_profile="default", codes=Settings().codes, fallback_box=None
+    )
     assert last_actions(ElementTree.fromstring(text))[-1] == ("hangup", "NO_ANSWER")
     assert "voicemail " not in text.replace("no voicemail box", "")
     assert "This pilot has no voicemail box" in text
@@ -72,9 +77,14 @@ def test_a_group_without_any_box_at_all_is_hung_up_and_the_file_says_so():
 def test_a_pilot_with_hyphens_does_not_spoil_the_file(pilot):
     """Two hyphens end a comment of XML, whatever they belong to."""
     text = write_dialplan(
-        [replace(group(), pilot=pilot)], controllers=CONTROLLERS, voicemail_profile="default", fallback_box=None
+        [replace(group(), pilot=pilot)],
+        controllers=CONTROLLERS,
+        voicemail_profile="default",
+        codes=Settings().codes,
+        fallback_box=None,
     )
-    assert [each.get("name") for each in ElementTree.fromstring(text)] == [f"fshunt-pbx.test-{pilot}"]
+    names = [each.get("name") for each in ElementTree.fromstring(text)]
+    assert names == [f"fshunt-pbx.test-{pilot}", "fshunt-features"]
 
 
 def test_both_controllers_stand_in_one_socket_action_and_there_are_two_of_these():
@@ -140,9 +150,11 @@ def test_nothing_that_a_caller_writes_is_expanded():
         [group("5000", "a.test"), group("5000", "b.test")],
         controllers=CONTROLLERS,
         voicemail_profile="default",
+        codes=Settings().codes,
         fallback_box=None,
     )
     assert set(re.findall(r"\$\{[^{}]*(?:\$\{[^{}]*\}[^{}]*)*\}", text)) == {
+        "${fshunt_tone}",
         "${fshunt_domain}",
         "${domain_name}",
         "${uuid_getvar(${uuid} sip_req_host)}",
@@ -170,22 +182,28 @@ def test_a_value_of_the_database_that_does_not_fit_its_kind_is_refused(bad):
 )
 def test_an_address_that_is_none_is_refused(address):
     with pytest.raises(BadValue, match="HOST:PORT"):
-        write_dialplan([group()], controllers=[address], voicemail_profile="default", fallback_box=None)
+        write_dialplan(
+            [group()], controllers=[address], voicemail_profile="default", codes=Settings().codes, fallback_box=None
+        )
 
 
 def test_no_address_at_all_is_refused():
     with pytest.raises(BadValue, match="at least one controller"):
-        write_dialplan([group()], controllers=[], voicemail_profile="default", fallback_box=None)
+        write_dialplan(
+            [group()], controllers=[], voicemail_profile="default", codes=Settings().codes, fallback_box=None
+        )
 
 
 def test_include_tags_have_a_line_of_their_own():
-    text = write_dialplan([group()], controllers=CONTROLLERS, voicemail_profile="default", fallback_box=None)
+    text = write_dialplan(
+        [group()], controllers=CONTROLLERS, voicemail_profile="default", codes=Settings().codes, fallback_box=None
+    )
     assert [line.strip() for line in text.splitlines() if "include>" in line] == ["<include>", "</include>"]
 
 
 def table_conditions() -> list[ElementTree.Element]:
-    text = write_table_dialplan(controllers=CONTROLLERS, voicemail_profile="office")
-    (extension,) = ElementTree.fromstring(text).findall("extension")
+    text = write_table_dialplan(controllers=CONTROLLERS, voicemail_profile="office", codes=Settings().codes)
+    extension, _features = ElementTree.fromstring(text).findall("extension")
     return extension.findall("condition")
 
 
@@ -243,3 +261,35 @@ def test_the_first_domain_that_the_call_names_is_looked_up_if_it_is_plain(field,
 def test_the_row_of_the_calls_domain_comes_first(field, row):
     found = re.search(table_conditions()[2].get("expression").replace(r"\z", r"\Z"), field)
     assert (found.groups() if found else None) == row
+
+
+def writers() -> list[str]:
+    given = {"controllers": CONTROLLERS, "voicemail_profile": "default", "codes": Settings().codes}
+    return [write_dialplan([group()], fallback_box=None, **given), write_table_dialplan(**given)]
+
+
+@pytest.mark.parametrize("number", ["*13", "*135000", "*48*9", "block+1001", "block++49.1+5000", "*48", "block+"])
+def test_each_dialplan_ends_with_the_feature_codes(number):
+    for text in writers():
+        last = ElementTree.fromstring(text)[-1]
+        assert last.get("name") == "fshunt-features"
+        assert re.search(last[0].get("expression").replace(r"\z", r"\Z"), number)[1] == number
+
+
+@pytest.mark.parametrize("number", ["*1", "*12", "13", "x*13", "*13\n", "*13 5000", "*13${x}", "*13'", "block1001", ""])
+def test_other_numbers_are_no_feature_codes(number):
+    for text in writers():
+        expression = ElementTree.fromstring(text)[-1][0].get("expression")
+        assert re.search(expression.replace(r"\z", r"\Z"), number) is None
+
+
+def test_without_a_daemon_the_caller_of_a_feature_code_hears_the_tone_of_refusal_and_the_call_ends():
+    done = actions(ElementTree.fromstring(writers()[0]), "fshunt-features")
+    assert ("set", "fshunt_tone=tone_stream://%(250,250,480,620);loops=3") in done
+    after = done[done.index(("socket", "10.0.0.1:8084|10.0.0.2:8084 async full")) + 1 :]
+    assert after == [
+        ("answer", ""),
+        ("sleep", "400"),
+        ("playback", "${fshunt_tone}"),
+        ("hangup", "NORMAL_CLEARING"),
+    ]

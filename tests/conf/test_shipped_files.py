@@ -4,7 +4,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from fshunt.freeswitch.dialplan import FURTHER_ROUND, FURTHER_ROUNDS, GATE, recipe, voicemail_fallback
+from fshunt.freeswitch.dialplan import (
+    FURTHER_ROUND,
+    FURTHER_ROUNDS,
+    GATE,
+    feature_recipe,
+    recipe,
+    voicemail_fallback,
+)
+from fshunt.settings import Settings
 
 CONF = Path(__file__).parents[2] / "freeswitch-conf"
 DIALPLAN = CONF / "dialplan" / "fshunt.xml"
@@ -49,6 +57,12 @@ def test_the_shipped_dialplan_is_the_recipe_of_the_writer():
         said["fshunt_voicemail_profile"], "${fshunt_fallback_domain}", said["fshunt_fallback_box"]
     )
     assert actions(pilots()[-1]) == recipe(said["fshunt_controllers"], fallback)
+
+
+def test_the_shipped_feature_codes_are_those_of_the_settings_and_of_the_writer():
+    (condition,) = loaded().findall("extension[@name='fshunt-features']/condition")
+    assert condition.get("expression") == Settings().codes.expression()
+    assert actions(condition) == feature_recipe(head(DIALPLAN.read_text())["fshunt_controllers"])
 
 
 @pytest.mark.parametrize("number", ["5000", "5999", "5123"])

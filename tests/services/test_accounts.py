@@ -83,12 +83,28 @@ def test_a_user_is_added_with_what_the_role_needs(store):
         ("eva", Role.MEMBER, {"domain": DOMAIN, "extension": "10 03"}, BadValue, "is not an extension"),
         ("eva", Role.MEMBER, {"domain": "pbx test", "extension": "1003"}, BadValue, "is not a domain"),
         ("eva", Role.MEMBER, {"domain": DOMAIN, "extension": "1001"}, Conflict, "is the extension of the user Ana"),
-        ("eva", Role.ADMIN, {"domain": DOMAIN, "extension": "1003"}, UsageError, "only a member has one"),
+        ("eva", Role.ADMIN, {"domain": DOMAIN, "extension": "1001"}, Conflict, "is the extension of the user Ana"),
     ],
 )
 def test_a_user_who_cannot_be_is_one_sentence(store, name, role, place, error, sentence):
     add_user(store, "Ana", Role.MEMBER, at="1001@pbx.test")
     assert sentence in refused(store, error, lambda s: accounts.add_user(s, name, role, **place))
+
+
+def test_an_admin_and_a_provider_may_have_an_extension_and_lose_it_and_a_member_has_one(store):
+    add_user(store, "ben", Role.ADMIN)
+    add_user(store, "eva", Role.MEMBER, at="1003@pbx.test")
+    with store.writing() as s:
+        assert accounts.set_extension(s, "ben", DOMAIN, "1001").extension == "1001"
+        assert accounts.users_of_extensions(s, DOMAIN, ["1001"])["1001"].name == "ben"
+        assert accounts.set_extension(s, "Ben", DOMAIN, "1001").name == "ben", "said again it is no other"
+        assert accounts.set_extension(s, "ben", None, None).extension is None
+    taken = refused(store, Conflict, lambda s: accounts.set_extension(s, "ben", DOMAIN, "1003"))
+    assert "1003 of pbx.test is the extension of the user eva" in taken
+    refused(store, UsageError, lambda s: accounts.set_extension(s, "eva", None, None))
+    refused(store, NotFound, lambda s: accounts.set_extension(s, "leo", DOMAIN, "1004"))
+    given = [change[4]["extension"] for change in changes(store) if change[1] == "set"]
+    assert given == [None, "1001"]
 
 
 @pytest.mark.sql

@@ -119,6 +119,15 @@ def test_an_administrator_invites_members_of_the_own_groups_alone(office):
     invite("ben")
 
 
+def test_nobody_but_a_provider_invites_a_member_whose_extension_is_that_of_a_user_with_more_rights(office):
+    with office.writing() as s:
+        accounts.set_extension(s, "root", DOMAIN, "1002")
+    with office.reading() as s:
+        rights.check_invite(s, access(office, "root"), DOMAIN, "1002")
+        with pytest.raises(Forbidden, match=r"^The user root looks after groups: only a provider can"):
+            rights.check_invite(s, access(office, "ben"), DOMAIN, "1002")
+
+
 def test_users_are_the_providers_and_everybody_has_oneself(office):
     with office.reading() as s:
         assert rights.user_for(s, access(office, "root"), "ben").name == "ben"
@@ -318,5 +327,5 @@ def test_the_fields_of_an_administrator_are_fields_and_not_those_of_the_provider
     role=st.sampled_from([Role.ADMIN, Role.MEMBER]), granted=st.frozensets(st.integers(1, 9)), group=st.integers(1, 9)
 )
 def test_nobody_but_the_provider_looks_after_a_group_that_was_not_granted(role, granted, group):
-    looks_after = rights._looks_after(someone(role, group_ids=granted), group)
+    looks_after = rights.looks_after(someone(role, group_ids=granted), group)
     assert looks_after == (role is Role.ADMIN and group in granted)

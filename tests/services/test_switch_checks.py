@@ -186,7 +186,7 @@ class TableSwitch(FakeSwitch):
     """One whose dialplan reads the table of pilots, and has an extension for 1001 after it."""
 
     def __init__(self, *rows: str) -> None:
-        text = write_table_dialplan(controllers=["127.0.0.1:8084"], voicemail_profile="default")
+        text = write_table_dialplan(controllers=["127.0.0.1:8084"], voicemail_profile="default", codes=Settings().codes)
         context = ElementTree.fromstring(text)
         context.tag = "context"
         user = ElementTree.SubElement(context, "extension", name="user")

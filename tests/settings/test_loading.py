@@ -108,6 +108,12 @@ EVERY_SETTING = {
     "late_phones": ("next-stage", "next-stage"),
     "lamps": ("off", "off"),
     "confirm_timeout": ("7.5", 7.5),
+    "block_code": ("*99", "*99"),
+    "unblock_code": ("#99", "#99"),
+    "state_code": ("*0*", "*0*"),
+    "close_code": ("none", None),
+    "open_code": ("*77", "*77"),
+    "feature_sounds": ("/var/lib/sounds/codes", "/var/lib/sounds/codes"),
     "transfer_context": ("public", "public"),
     "log_level": ("debug", "debug"),
     "log_format": ("json", "json"),
@@ -494,3 +500,19 @@ def test_the_address_of_the_pages_has_a_host_and_no_path(said, is_now):
 )
 def test_what_is_no_address_of_pages_is_refused(said):
     assert "https://fshunt.example.com" in refusal(None, {"FSHUNT_WEB_URL": said})
+
+
+@pytest.mark.parametrize("said", ["13", "*", "*13a", "*123456789", "block+"])
+def test_a_code_that_no_phone_can_dial_is_refused(said):
+    assert "is not a feature code" in refusal(None, {"FSHUNT_BLOCK_CODE": said})
+
+
+def test_codes_of_which_one_begins_with_the_other_are_refused():
+    said = refusal(None, {"FSHUNT_OPEN_CODE": "*135"})
+    assert said.startswith("`open_code` is `block_code`, or begins with it")
+    assert refusal(None, {"FSHUNT_STATE_CODE": "*14"}).startswith("`state_code` is `unblock_code`, or begins with it")
+
+
+@pytest.mark.parametrize("said", ["a b", "${x}", "/a!b", "tone_stream://x"])
+def test_what_is_no_folder_of_sounds_is_refused(said):
+    assert "is not a folder of sounds" in refusal(None, {"FSHUNT_FEATURE_SOUNDS": said})

@@ -33,6 +33,8 @@ NOT_FOR_PEOPLE = {
     ("services/notices.py", "No message"): "only the command line sends messages again",
     ("services/switch_checks.py", "FreeSWITCH at"): "only the command line has switches load their files",
     ("services/pilot_tables.py", "The database has no id"): "only the command line writes the table of pilots",
+    ("services/phone_features.py", ""): "only feature codes ask for it, and the log says it",
+    ("hunting/features.py", ""): "only settings have feature codes",
     ("services/setup_files.py", ""): "only the command line sets fshunt up",
     ("services/setup_apply.py", ""): "only the command line sets fshunt up",
     ("services/setup_call.py", ""): "only the command line sets fshunt up",

@@ -10,6 +10,7 @@ from gevent import getcurrent
 from fshunt.daemon.call.call import Call
 from fshunt.daemon.call.finish import Detach
 from fshunt.daemon.deps import Dependencies
+from fshunt.daemon.features import feature_call
 from fshunt.esl.session import Session
 
 LOOK_SECONDS = 0.1
@@ -26,6 +27,7 @@ class LiveCalls:
     def __init__(self, deps: Dependencies) -> None:
         self._deps = deps
         self._calls: dict[gevent.Greenlet, Call] = {}
+        self._feature_calls: set[gevent.Greenlet] = set()
         self._closed = False
 
     def __len__(self) -> int:
@@ -54,12 +56,24 @@ class LiveCalls:
         """Take a call whose switch has answered the greeting, and stay with it to its end."""
         if self._closed:  # greeted too late: the caller goes on, as one does whose hunt is stopped
             return
+        if feature_call.is_feature_call(session):
+            self._serve_feature(session)
+            return
         greenlet, call = getcurrent(), Call(session, self._deps)
         self._calls[greenlet] = call
         try:
             call.run()
         finally:
             del self._calls[greenlet]
+
+    def _serve_feature(self, session: Session) -> None:
+        """Serve a call to a feature code, which is no hunt: it has no record, and ends when the change is made."""
+        greenlet = getcurrent()
+        self._feature_calls.add(greenlet)
+        try:
+            feature_call.serve(session, self._deps)
+        finally:
+            self._feature_calls.discard(greenlet)
 
     def watch_second_lines(self) -> None:
         """Look who has taken another call while we ring them, until killed."""
@@ -75,6 +89,7 @@ class LiveCalls:
         for call in self:
             call.stop()
         self._wait_for_hunts(farewell_seconds)
+        gevent.joinall(list(self._feature_calls), timeout=farewell_seconds)  # each waits for one step of the database
 
     def _wait_for_hunts(self, seconds: float) -> None:
         until = self._deps.monotonic() + seconds

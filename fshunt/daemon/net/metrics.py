@@ -22,6 +22,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from fshunt import __version__
+from fshunt.hunting.features import FeatureResult
 from fshunt.hunting.states import Outcome, Result
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -46,6 +47,9 @@ class Metrics:
         ).set(1)
         self._hunts = self._counter("fshunt_hunts", "Hunts whose records were closed, by result.", "result", Result)
         self._offers = self._counter("fshunt_offers", "Offers to members that ended, by outcome.", "outcome", Outcome)
+        self._features = self._counter(
+            "fshunt_feature_calls", "Calls to feature codes, by what became of them.", "result", FeatureResult
+        )
         self._database_errors = self._counter(
             "fshunt_database_errors", "Steps of calls that went on without the database: it failed, or was too slow."
         )
@@ -78,6 +82,10 @@ class Metrics:
     def offer_ended(self, outcome: Outcome) -> None:
         """Count an offer."""
         self._offers.labels(outcome).inc()
+
+    def feature_call(self, result: FeatureResult) -> None:
+        """Count a call to a feature code."""
+        self._features.labels(result).inc()
 
     def setup_delay(self, seconds: float) -> None:
         """Note how long a call took from its being taken to its first command to ring."""

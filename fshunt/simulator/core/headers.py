@@ -327,6 +327,22 @@ def caller_variables(profile: Profile, domain: str, session_id: int) -> dict[str
     )
 
 
+def login_variables(user: str, domain: str) -> dict[str, str]:
+    """The variables of a caller's channel who has logged in (fact 80)."""
+    return {
+        "sip_authorized": "true",
+        "sip_network_ip": LOCAL_IP,
+        "sip_number_alias": user,
+        "sip_auth_username": user,
+        "sip_auth_realm": domain,
+        "number_alias": user,
+        "requested_user_name": user,
+        "requested_domain_name": domain,
+        "user_name": user,
+        "domain_name": domain,
+    }
+
+
 def leg_variables(profile: Profile, caller: Profile, contact: str, session_id: int) -> dict[str, str]:
     """The variables of an outgoing leg when its phone first answers with anything."""
     user, _, address = contact.removeprefix("sip:").partition("@")

@@ -172,6 +172,8 @@ class SimulatedCall:
         self.broken_off = False
         self.displaced: set[str] = set()
         """The sound files that the caller hears instead of what plays (fact 70)."""
+        self.played: list[str] = []
+        """What ``playback`` has played, in order."""
         self.expanded: list[str] = []
         """What was expanded in a controller's arguments: a caller's text may never be in here (design, section 9)."""
         self.private: deque[Message] = deque()

@@ -58,6 +58,7 @@ def _sleep(call: SimulatedCall, argument: str) -> None:
 
 
 def _playback(call: SimulatedCall, argument: str) -> None:
+    call.played.append(argument)
     call.wait_until(lambda: call.broken_off, _playback_seconds(argument, call.switch.playback_seconds))
     call.variables.update({"playback_seconds": "0", "current_application_response": "FILE PLAYED"})
 
