@@ -23,6 +23,8 @@ ESL_PASSWORD = "live-test-only"
 USERS = range(1001, 1021)
 NAMES = {"1018": "Ana Müller", "1019": "A|B"}
 """The names that the directory has of users, who make no calls."""
+MORE_OF_USERS = {"1016": ' cidr="127.0.0.1/32"', "1017": ' number-alias="2017"'}
+"""A user who is known by the address, and one who has a further number."""
 FALLBACK_BOX = "1020"
 """No member's box, so that a message in it came by the dialplan's fallback."""
 OWN_PORTS = (10000, 20000)
@@ -78,6 +80,10 @@ class Ports:
     sip: int
     shared: int
     """A second SIP profile, which two tenants share."""
+    secure: int
+    """A third one, which asks for a login."""
+    trusting: int
+    """A fourth one, which asks for a login where it does not know the address."""
     esl: int
     lab: int
     controllers: tuple[int, int]
@@ -85,7 +91,8 @@ class Ports:
     @classmethod
     def choose(cls) -> Ports:
         tcp, udp = socket.SOCK_STREAM, socket.SOCK_DGRAM
-        return cls(free_port(udp), free_port(udp), free_port(tcp), free_port(udp), (free_port(tcp), free_port(tcp)))
+        sip = [free_port(udp) for _ in range(4)]
+        return cls(*sip, free_port(tcp), free_port(udp), (free_port(tcp), free_port(tcp)))
 
     @property
     def addresses(self) -> tuple[str, str]:
@@ -110,6 +117,14 @@ class Pbx:
     @property
     def shared(self) -> tuple[str, int]:
         return ("127.0.0.1", self.ports.shared)
+
+    @property
+    def secure(self) -> tuple[str, int]:
+        return ("127.0.0.1", self.ports.secure)
+
+    @property
+    def trusting(self) -> tuple[str, int]:
+        return ("127.0.0.1", self.ports.trusting)
 
     def start(self) -> None:
         self._configure()
@@ -198,6 +213,7 @@ class Pbx:
         shutil.copytree(HERE / "pbx", conf, dirs_exist_ok=True)
         values = {
             "domain": DOMAIN, "live_sip_port": self.ports.sip, "live_shared_port": self.ports.shared,
+            "live_secure_port": self.ports.secure, "live_trusting_port": self.ports.trusting,
             "live_esl_port": self.ports.esl,
             "live_esl_password": ESL_PASSWORD, "live_lab_port": self.ports.lab, "live_rtp_first": self._rtp_first(),
             "live_rtp_last": self._rtp_first() + RTP_PORTS,
@@ -267,12 +283,19 @@ def _dial_string(said: str | None) -> str:
     return "" if said is None else f'<param name="dial-string" value="{said}"/>'
 
 
+def password_of(user: str) -> str:
+    """The password of a user's phones, where one is asked for."""
+    return f"password-of-{user}"
+
+
 def _user(extension: str, dial_string: str | None = None) -> str:
     password = f'<param name="vm-password" value="{extension}"/>'
+    password += f'<param name="password" value="{password_of(extension)}"/>'
     name = NAMES.get(extension)
     shown = "" if name is None else f'<variable name="effective_caller_id_name" value="{name}"/>'
+    more = MORE_OF_USERS.get(extension, "")
     return (
-        f'<user id="{extension}"><params>{password}{_dial_string(dial_string)}</params>'
+        f'<user id="{extension}"{more}><params>{password}{_dial_string(dial_string)}</params>'
         f'<variables><variable name="user_context" value="default"/>{shown}</variables></user>'
     )
 

@@ -38,6 +38,8 @@ class Caller:
         self.to, self.target = f"<{self.dialled}>", self.dialled
         self.final: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.ended = asyncio.Event()
+        self.invites = 1
+        """How many there were: each has a number of its own."""
         self.heard: list[int] = []
         self.shown: list[str] = []
         """Who answers, as the switch says it in each of its answers."""
@@ -79,20 +81,20 @@ class Caller:
         self.lab.note(self.name, "REFER", to=number)
         target = f"<sip:{number}@{self.lab.domain}?Replaces={replaces.replaces()}>"
         more = {"Refer-To": target, "Referred-By": f"<sip:{self.number_shown}@{self.lab.domain}>"}
-        self._request("REFER", 3, self.to, token(), target=self.target, more=more)
+        self._request("REFER", self.invites + 2, self.to, token(), target=self.target, more=more)
 
     def cancel(self) -> None:
         self.lab.note(self.name, "CANCELS")
-        self._request("CANCEL", 1, f"<{self.dialled}>", self.branch)
+        self._request("CANCEL", self.invites, f"<{self.dialled}>", self.branch)
 
     def hang_up(self) -> None:
         self.lab.note(self.name, "HANGS UP")
-        self._request("BYE", 2, self.to, token(), target=self.target)
+        self._request("BYE", self.invites + 1, self.to, token(), target=self.target)
         self.ended.set()
 
     async def updates(self, headers: dict[str, str]) -> None:
         """Say anew who calls, as a trunk does (RFC 3311)."""
-        self._request("UPDATE", 3, self.to, token(), target=self.target, more=headers)
+        self._request("UPDATE", self.invites + 2, self.to, token(), target=self.target, more=headers)
         await self.lab.until_seen(self.name, "UPDATED")
 
     async def press(self, digit: str) -> None:
@@ -131,7 +133,11 @@ class Caller:
     def _finally(self, code: int, message: Message) -> None:
         answered = code < 300
         self._request(
-            "ACK", 1, self.to, token() if answered else self.branch, target=self.target if answered else self.dialled
+            "ACK",
+            self.invites,
+            self.to,
+            token() if answered else self.branch,
+            target=self.target if answered else self.dialled,
         )
         if not self.final.done():
             self.final.set_result(code)
@@ -155,4 +161,7 @@ class Caller:
         if body:
             headers |= {"Content-Type": "application/sdp", "Allow": "INVITE, ACK, BYE, CANCEL, INFO, UPDATE"}
             headers |= {"User-Agent": SHOWS_UPDATES}
-        self.lab.send(request(method, target or self.dialled, headers | (more or {}), body))
+        self._send(request(method, target or self.dialled, headers | (more or {}), body))
+
+    def _send(self, text: str) -> None:
+        self.lab.send(text)

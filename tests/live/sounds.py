@@ -25,9 +25,9 @@ Stretch = tuple[float, list[int]]
 """A piece of sound, and when it began to be heard."""
 
 
-def write_rising_tone(path: Path) -> Path:
+def write_rising_tone(path: Path, seconds: float = MUSIC_SECONDS) -> Path:
     """Write a sound file of a tone that rises all the time."""
-    phases = (_rising(n / RATE) for n in range(RATE * MUSIC_SECONDS))
+    phases = (_rising(n / RATE) for n in range(round(RATE * seconds)))
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -103,3 +103,12 @@ def _linear(code: int) -> int:
 
 
 _LINEAR = [_linear(code) for code in range(256)]
+
+
+AUDIBLE = 500
+"""A sample of a sound that can be heard is beyond this."""
+
+
+def is_heard(stretches: list[Stretch]) -> bool:
+    """Whether there is any sound but silence."""
+    return any(max(map(abs, samples)) > AUDIBLE for _, samples in stretches)

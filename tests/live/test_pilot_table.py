@@ -7,6 +7,7 @@ import json
 import pytest
 
 from fshunt.freeswitch.dialplan import write_table_dialplan
+from fshunt.settings import Settings
 from tests.live.test_destinations import leave_a_message
 
 NOT_FOUND, NO_ANSWER = 404, 480
@@ -15,7 +16,7 @@ NOT_FOUND, NO_ANSWER = 404, 480
 @pytest.fixture
 def by_table(pbx):
     """The dialplan of the table, loaded."""
-    text = write_table_dialplan(controllers=[*pbx.ports.addresses], voicemail_profile="default")
+    text = write_table_dialplan(controllers=[*pbx.ports.addresses], voicemail_profile="default", codes=Settings().codes)
     pbx.load_dialplan(text)
     yield
     for realm in ("fshunt", "fshunt_index"):
@@ -47,7 +48,9 @@ async def test_after_a_restart_of_freeswitch_without_a_daemon_the_caller_gets_th
     daemon.stop()
     pbx.stop()
     pbx.start()
-    pbx.load_dialplan(write_table_dialplan(controllers=[*pbx.ports.addresses], voicemail_profile="default"))
+    pbx.load_dialplan(
+        write_table_dialplan(controllers=[*pbx.ports.addresses], voicemail_profile="default", codes=Settings().codes)
+    )
     before = len(pbx.messages("1012"))
     caller = lab.caller("5000").dial()
     await leave_a_message(caller)
