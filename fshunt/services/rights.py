@@ -242,8 +242,12 @@ def check_member(s: Session, access: Access, domain: str, extension: str, pilot:
     """
     if not _sees_member(s, access, domain, extension):
         raise NotFound(f"{extension} is in no group of {domain}.")
-    if pilot is not None and access.role is not Role.MEMBER:
+    if pilot is None:
+        return
+    if access.role is not Role.MEMBER:
         group_for(s, access, domain, pilot)
+    elif all(group.pilot != pilot for group in own_groups(s, access)):
+        raise NotFound(f"There is no group {pilot} in {domain}.")
 
 
 def _sees_member(s: Session, access: Access, domain: str | None, extension: str) -> bool:

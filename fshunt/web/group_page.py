@@ -146,6 +146,7 @@ def _of_members(mine: Access, group: Group, now: Now) -> dict[str, Any]:
         "names": names().of(group),
         "states": {each.member.extension: each for each in now.members},
         "order": order_of(group),
+        "is_shared": group.domain in parts().settings.shared_members,
         "may_invite": rights.may(mine, Action.INVITE_MEMBER),
         "member_forms": {member.id: member_form(member) for member in group.members},
         "versions": {member.id: version_of(columns_of(member)) for member in group.members},

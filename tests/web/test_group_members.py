@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from fshunt.hunting.group import Group, Member
 from fshunt.hunting.limits import NO_LIMITS
 from fshunt.hunting.ringtime import RingTime
 from fshunt.services import accounts, groups, limits, members
+from fshunt.web.parts import EXTENSION
 from tests.web.group_forms import PAGE, followed, form_of
 from tests.web.people import DOMAIN, OTHER_PILOT, PILOT, Browser
 
@@ -218,6 +220,44 @@ def test_a_member_is_blocked_until_a_time_in_the_readers_zone(admin: Browser, of
     assert "blocked until" in followed(admin).text
     do(admin, "unblock")
     assert not member_of(office, "1001").blocked
+
+
+def test_a_member_is_blocked_in_this_group_alone_and_back_in_it_alone(admin: Browser, office: Store) -> None:
+    with office.writing() as s:
+        members.add_members(s, DOMAIN, OTHER_PILOT, [parse_member("1001")], shared=True)
+    assert do(admin, "block", until="", where="group").status_code == 303
+    assert blocked_in(office) == (PILOT,)
+    told = followed(admin).text
+    assert "blocked in this group" in told
+    assert 'aria-label="Undo: 1001 blocked"' in told
+    do(admin, "unblock", where="group")
+    assert blocked_in(office) == ()
+    do(admin, "block", until="", where="all")
+    do(admin, "unblock", where="group")
+    assert blocked_in(office) == (OTHER_PILOT,)
+    do(admin, "block", until="", where="all")
+    do(admin, "unblock", where="all")
+    assert blocked_in(office) == ()
+
+
+def blocked_in(store: Store) -> tuple[str, ...]:
+    with store.reading() as s:
+        return members.block_state(s, DOMAIN, "1001", datetime.now(UTC)).blocked_in
+
+
+def test_where_a_member_may_be_in_several_groups_the_page_asks_for_which(
+    admin: Browser, office: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Block in this group" not in admin.get(PAGE).text
+    known = admin.client.application.extensions
+    shared = replace(known[EXTENSION].settings, shared_members=(DOMAIN,))
+    monkeypatch.setitem(known, EXTENSION, replace(known[EXTENSION], settings=shared))
+    assert "Block in this group" in admin.get(PAGE).text
+    with office.writing() as s:
+        members.block(s, DOMAIN, "1001", True)
+    page = admin.get(PAGE).text
+    assert "Unblock in this group" in page
+    assert "Unblock in all groups" in page
 
 
 @pytest.mark.parametrize(

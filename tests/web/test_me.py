@@ -10,6 +10,7 @@ import pytest
 
 from fshunt.db.engine import Store
 from fshunt.db.models import Block
+from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.states import Outcome, Result
 from fshunt.services import audit, groups, members
 from tests.web.calls import Rang, add_call
@@ -87,6 +88,54 @@ def test_who_was_blocked_automatically_reads_why(member: Browser, office: Store)
     page = member.get("/me").text
     assert "it happened by itself" in page
     assert "Sales does so after 3 calls in a row that ring out." in page
+
+
+SECOND = "5050"
+
+
+@pytest.fixture
+def second(office: Store) -> Store:
+    """The member is in a second group, too."""
+    with office.writing() as s:
+        groups.add_group(s, DOMAIN, SECOND, name="Night")
+        members.add_members(s, DOMAIN, SECOND, [parse_member("1001")], shared=True)
+    return office
+
+
+def blocked_in(store: Store) -> tuple[str, ...]:
+    with store.reading() as s:
+        return members.block_state(s, DOMAIN, "1001", datetime.now(UTC)).blocked_in
+
+
+def test_a_member_of_one_group_has_one_switch(member: Browser) -> None:
+    assert member.get("/me").text.count('role="switch"') == 1
+
+
+def test_a_member_switches_one_group_off_and_on(member: Browser, second: Store) -> None:
+    assert member.get("/me").text.count('role="switch" aria-checked="true"') == 3
+    assert member.send("/me", {"takes": "off", "pilot": SECOND}).headers["Location"].endswith("/me?done=group")
+    assert blocked_in(second) == (SECOND,)
+    page = member.get("/me?done=group").text
+    assert (page.count('aria-checked="true"'), page.count('aria-checked="false"')) == (2, 1)
+    assert "Saved. Holds for the next call." in page
+    assert "No call of this group rings you until you switch it back." in page
+    assert "rings for the calls of the groups that are switched on below." in page
+    assert member.send("/me", {"takes": "on", "pilot": SECOND}).status_code == 303
+    assert blocked_in(second) == ()
+
+
+def test_back_in_one_group_of_all_the_others_stay_off(member: Browser, second: Store) -> None:
+    member.get("/me")
+    member.send("/me", {"takes": "off", "until": "open"})
+    member.send("/me", {"takes": "on", "pilot": SECOND})
+    assert (blocked_in(second), blocks(second)) == ((PILOT,), [])
+
+
+@pytest.mark.parametrize("pilot", [OTHER_PILOT, "5999", "", "x' OR 1"])
+def test_a_group_that_is_not_the_members_own_is_not_there(member: Browser, second: Store, pilot: str) -> None:
+    member.get("/me")
+    assert member.send("/me", {"takes": "off", "pilot": pilot}).status_code == 404
+    assert (blocked_in(second), blocks(second)) == ((), [])
 
 
 def test_missed_calls_are_those_that_rang_the_member_and_nobody_took(member: Browser, office: Store) -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 COLLECTION = f"{GROUP}/members"
 ONE = f"{COLLECTION}/{{extension}}"
 BLOCK = "/domains/{domain}/blocks/{extension}"
+BLOCK_IN_GROUP = f"{ONE}/block"
 MAX_POSITION = 100_000
 NOT_EMPTY = r"\S+"
 
@@ -182,20 +183,13 @@ def invite_member(asked: Asked, s: Session, domain: str, pilot: str, extension: 
 @operation("GET", BLOCK, kind="block", form="block")
 def show_block(asked: Asked, s: Session, domain: str, extension: MemberAddress) -> Answer:
     """Show whether a member is blocked, until when, and in which groups."""
-    check_own_or(asked.access, Action.SEE_OWN, Action.SEE_GROUP)
-    rights.check_member(s, asked.access, domain, str(extension))
-    state = members.block_state(s, domain, str(extension), datetime.now(UTC))
-    if not state.pilots:
-        raise NotFound(f"{extension} is in no group of {domain}.")
-    return Answer(block_json(domain, str(extension), state))
+    return _shown(asked, s, domain, str(extension))
 
 
 @operation("PUT", BLOCK, body=NEW_BLOCK, example={"until": None}, kind="block", form="block")
 def block_member(asked: Asked, s: Session, domain: str, extension: MemberAddress) -> Answer:
     """Block a member in all groups of the domain."""
-    until = asked.values.get("until")
-    end = None if until is None else read_moment(until)
-    return _blocked(asked, s, domain, str(extension), blocked=True, until=end)
+    return _blocked(asked, s, domain, str(extension), blocked=True)
 
 
 @operation("DELETE", BLOCK, kind="block", form="block")
@@ -204,10 +198,43 @@ def unblock_member(asked: Asked, s: Session, domain: str, extension: MemberAddre
     return _blocked(asked, s, domain, str(extension), blocked=False)
 
 
-def _blocked(asked: Asked, s: Session, domain: str, extension: str, *, blocked: bool, until: Any = None) -> Answer:
+@operation("GET", BLOCK_IN_GROUP, kind="block", form="block")
+def show_block_in_group(asked: Asked, s: Session, domain: str, pilot: str, extension: MemberAddress) -> Answer:
+    """Show whether a member of a group is blocked, until when, and in which groups."""
+    return _shown(asked, s, domain, str(extension), pilot)
+
+
+@operation("PUT", BLOCK_IN_GROUP, body=NEW_BLOCK, example={"until": None}, kind="block", form="block")
+def block_in_group(asked: Asked, s: Session, domain: str, pilot: str, extension: MemberAddress) -> Answer:
+    """Block a member in this group alone."""
+    return _blocked(asked, s, domain, str(extension), pilot, blocked=True)
+
+
+@operation("DELETE", BLOCK_IN_GROUP, kind="block", form="block")
+def unblock_in_group(asked: Asked, s: Session, domain: str, pilot: str, extension: MemberAddress) -> Answer:
+    """Ring a member again in this group; a member who is blocked in all groups stays blocked in the others."""
+    return _blocked(asked, s, domain, str(extension), pilot, blocked=False)
+
+
+def _shown(asked: Asked, s: Session, domain: str, extension: str, pilot: str | None = None) -> Answer:
+    check_own_or(asked.access, Action.SEE_OWN, Action.SEE_GROUP)
+    rights.check_member(s, asked.access, domain, extension, pilot)
+    state = members.block_state(s, domain, extension, datetime.now(UTC))
+    if not state.pilots:
+        raise NotFound(f"{extension} is in no group of {domain}.")
+    if pilot is not None and pilot not in state.groups:
+        raise NotFound(f"{extension} is not a member of {pilot}.")
+    return Answer(block_json(domain, extension, state))
+
+
+def _blocked(
+    asked: Asked, s: Session, domain: str, extension: str, pilot: str | None = None, *, blocked: bool
+) -> Answer:
     check_own_or(asked.access, Action.BLOCK_SELF, Action.BLOCK_MEMBER)
-    rights.check_member(s, asked.access, domain, extension)
-    return Answer(block_json(domain, extension, members.block(s, domain, extension, blocked, until=until)))
+    rights.check_member(s, asked.access, domain, extension, pilot)
+    until = asked.values.get("until") if blocked else None
+    end = None if until is None else read_moment(until)
+    return Answer(block_json(domain, extension, members.block(s, domain, extension, blocked, pilot=pilot, until=end)))
 
 
 def _own(access: Access, values: dict[str, Any]) -> dict[str, Any]:

@@ -194,12 +194,12 @@ def remove(domain: str, pilot: str) -> Response:
 @pages.post("/block")
 @for_signed_in
 def block(domain: str, pilot: str) -> Response:
-    """Block a member in all groups, until a moment or until unblocked."""
+    """Block a member in this group or in all, until a moment or until unblocked."""
     written = request.form.get("until", "").strip()
 
     def work(s: Session, group: Group) -> None:
         until = parse_until(written, datetime.now(UTC), zone()) if written else None
-        members.block(s, group.domain, _member(group).extension, True, until=until)
+        members.block(s, group.domain, _member(group).extension, True, pilot=_where(group), until=until)
 
     return _do(domain, pilot, work, "block", "until", _key(), (Subject.BLOCK, ChangeKind.ADD), Action.BLOCK_MEMBER)
 
@@ -207,10 +207,10 @@ def block(domain: str, pilot: str) -> Response:
 @pages.post("/unblock")
 @for_signed_in
 def unblock(domain: str, pilot: str) -> Response:
-    """Have a blocked member ring again in all groups."""
+    """Have a blocked member ring again in this group or in all."""
 
     def work(s: Session, group: Group) -> None:
-        members.block(s, group.domain, _member(group).extension, False)
+        members.block(s, group.domain, _member(group).extension, False, pilot=_where(group))
 
     return _do(domain, pilot, work, "block", "", _key(), (Subject.BLOCK, ChangeKind.REMOVE), Action.BLOCK_MEMBER)
 
@@ -297,6 +297,11 @@ def _left_empty(domain: str, pilot: str, action: str, name: str, key: str) -> Re
 
 def _key() -> str:
     return request.form.get("extension", "")
+
+
+def _where(group: Group) -> str | None:
+    """Return the pilot of this group if the form means it alone; None: all groups of the member."""
+    return group.pilot if request.form.get("where") == "group" else None
 
 
 def _member(group: Group) -> Member:

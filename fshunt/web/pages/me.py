@@ -65,6 +65,8 @@ def show() -> Response:
 @for_signed_in
 def switch() -> Response:
     """Take calls, or none until some time. Said twice, it is the same: a second click changes nothing."""
+    if (pilot := request.form.get("pilot")) is not None:
+        return _switch_in_group(pilot)
     mine, now = access(), datetime.now(UTC)
     rights.check(mine, Action.BLOCK_SELF)
     blocked = request.form.get("takes") != "on"
@@ -81,6 +83,17 @@ def switch() -> Response:
     if form.is_refused:
         return _page(form)
     return make_response(redirect(url_for("me.show", done="off" if blocked else "on"), HTTPStatus.SEE_OTHER))
+
+
+def _switch_in_group(pilot: str) -> Response:
+    """Take the calls of one group, or none of them until it is switched back."""
+    mine, blocked = access(), request.form.get("takes") != "on"
+    domain, extension = mine.domain or "", mine.extension or ""
+    rights.check(mine, Action.BLOCK_SELF)
+    with writing() as s:
+        rights.check_member(s, mine, domain, extension, pilot)
+        members.block(s, domain, extension, blocked, pilot=pilot)
+    return make_response(redirect(url_for("me.show", done="group"), HTTPStatus.SEE_OTHER))
 
 
 def _page(form: TakeCallsForm) -> Response:

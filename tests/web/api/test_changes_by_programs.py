@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fshunt.freeswitch.dialplan_lookup import Answer as ByASwitch
-from fshunt.services import groups
+from fshunt.hunting.addresses import parse_member
+from fshunt.services import accounts, audit, groups, members
 from fshunt.services.live import NOBODY_WATCHES
 from fshunt.services.questions import NO_DAEMON, Questions
 from fshunt.services.switch_checks import FOUND, Checked, QuestionKind
@@ -165,6 +166,63 @@ def test_a_block_has_an_end_if_it_is_given_one(of_admin):
     assert of_admin.get(f"{BLOCK}/1001").json == answer.json
     past = of_admin.ask("PUT", f"{BLOCK}/1001", {"until": "2020-01-01T13:00:00Z"})
     assert (past.status_code, past.json["detail"]) == (422, "The time until which 1001 is blocked is past.")
+
+
+IN_GROUP = f"{GROUP}/members/1001/block"
+
+
+def test_a_block_of_one_group_alone(of_admin, office):
+    with office.writing() as s:
+        members.add_members(s, "pbx.test", "6000", [parse_member("1001")], shared=True)
+    block = of_admin.ask("PUT", IN_GROUP, {"until": "2099-01-01T13:00:00+01:00"}).json["block"]
+    assert (block["blocked"], block["blocked_until"], block["pilots"]) == (False, None, ["5000", "6000"])
+    there = {"blocked": True, "blocked_in_group": True, "blocked_until": "2099-01-01T12:00:00.000Z"}
+    assert block["groups"][0] == {"pilot": "5000", **there}
+    assert of_admin.get(IN_GROUP).json["block"] == block
+    member = of_admin.get(f"{GROUP}/members/1001").json["member"]
+    assert {name: member[name] for name in there} == there
+    [change] = of_admin.get("/changes?limit=1").json["changes"]
+    assert (change["subject"], change["pilot"], change["before"]) == ("block", "5000", {"group 5000": None})
+    undone = of_admin.ask("POST", f"/changes/{change['id']}/undo").json["change"]
+    assert undone["undoes"] == change["id"]
+    of_admin.ask("PUT", f"{BLOCK}/1001", {})
+    block = of_admin.ask("DELETE", IN_GROUP).json["block"]
+    assert [each["blocked_in_group"] for each in block["groups"]] == [False, True]
+    assert block["blocked"] is False
+
+
+def test_a_block_in_a_group_is_of_a_member_of_it_and_a_group_of_ones_own(of_admin, of_member, office):
+    def refused(program, method, path):
+        answer = program.ask(method, path, {} if method == "PUT" else None)
+        return answer.status_code, answer.json["detail"]
+
+    hidden = "There is no group 6000 in pbx.test."
+    for method in ("GET", "PUT", "DELETE"):
+        assert refused(of_admin, method, f"{HIDDEN}/members/1001/block") == (404, hidden)
+        assert refused(of_member, method, f"{HIDDEN}/members/1001/block") == (404, hidden)
+        status, sentence = refused(of_admin, method, f"{GROUP}/members/1009/block")
+        assert (status, sentence.partition(":")[0]) == (404, "1009 is in no group of pbx.test.")
+        assert refused(of_member, method, f"{GROUP}/members/1002/block")[0] == 404
+    with office.writing() as s:
+        groups.add_group(s, "pbx.test", "5900")
+        members.add_members(s, "pbx.test", "5900", [parse_member("1001")], shared=True)
+        accounts.grant(s, ADMIN, "pbx.test", "5900")
+    for method in ("GET", "PUT", "DELETE"):
+        status, sentence = refused(of_admin, method, "/domains/pbx.test/groups/5900/members/1002/block")
+        assert (status, sentence.partition(":")[0].rstrip(".")) == (404, "1002 is not a member of 5900")
+    assert of_member.ask("PUT", IN_GROUP, {}).json["block"]["groups"][0]["blocked_in_group"] is True
+    assert of_member.ask("DELETE", IN_GROUP).json["block"]["groups"][0]["blocked"] is False
+
+
+def test_an_administrator_neither_sees_nor_undoes_the_block_of_anothers_group(of_admin, of_provider, office):
+    with office.writing() as s:
+        members.add_members(s, "pbx.test", "6000", [parse_member("1001")], shared=True)
+        members.block(s, "pbx.test", "1001", True, pilot="6000")
+        [change] = audit.history(s, limit=1)
+    assert change.id not in [each["id"] for each in of_admin.get("/changes").json["changes"]]
+    assert of_admin.get(f"/changes/{change.id}").status_code == 404
+    assert of_admin.ask("POST", f"/changes/{change.id}/undo").status_code == 404
+    assert of_provider.ask("POST", f"/changes/{change.id}/undo").status_code == 200
 
 
 def test_hours_holidays_and_closed_by_hand(of_admin):
