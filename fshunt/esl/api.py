@@ -157,6 +157,11 @@ def dialplan_context(context: str) -> Command:
     return _api("xml_locate", "dialplan", "context", "name", one_word(context))
 
 
+def sip_configuration() -> Command:
+    """Ask for the XML of the SIP profiles."""
+    return _api("xml_locate", "configuration", "configuration", "name", "sofia.conf")
+
+
 def reload_xml() -> Command:
     """Have FreeSWITCH read its configuration files anew, the dialplan among them; no call is cut."""
     return _api("reloadxml")

@@ -67,7 +67,6 @@ def changes_at(group: Group, now: datetime) -> datetime | None:
 
 
 def _ends(member: Member, wrap_up_seconds: float) -> Iterable[datetime]:
-    if member.blocked_until is not None:
-        yield member.blocked_until
+    yield from (block.until for block in member.blocks if block.until is not None)
     if wrap_up_seconds and member.idle_since is not None:
         yield member.idle_since + timedelta(seconds=wrap_up_seconds)

@@ -9,6 +9,7 @@ from fshunt.freeswitch.capacity import rate_limit, session_limit
 from fshunt.freeswitch.dialstring import FEW_LEGS
 from fshunt.freeswitch.phones import CommandSender
 from fshunt.freeswitch.release import faults_of, read_release
+from fshunt.freeswitch.sip_profiles import PresenceProfile, read_profiles
 from fshunt.freeswitch.sounds import files_of, stream_names, stream_of
 from fshunt.hunting.group import Group
 from fshunt.services.findings import Finding, named
@@ -22,13 +23,14 @@ SHIPPED_PHONES_PASSWORD = "1234"  # noqa: S105 (everybody knows it)
 
 def state_findings(name: str, line: CommandSender, groups: Sequence[Group], confirm_prompt: str) -> list[Finding]:
     """Ask one switch, named in the findings, for its state. Raises what the connection raises."""
-    status, version, folder, streams, password = line.send_all(
+    status, version, folder, streams, password, profiles = line.send_all(
         [
             api.status(),
             api.version(),
             api.sound_folder(),
             api.local_streams(),
             api.global_variable("default_password"),
+            api.sip_configuration(),
         ],
         ANSWER_SECONDS,
     )
@@ -37,6 +39,7 @@ def state_findings(name: str, line: CommandSender, groups: Sequence[Group], conf
         *_capacity(name, status.reply_text, groups),
         *_release(name, version.reply_text),
         *_phones_password(name, password.reply_text),
+        *_lamps(name, read_profiles(profiles.reply_text), groups),
         *_music(name, sounds, _music_of(groups)),
         *_prompt(name, sounds, confirm_prompt, groups),
         *(_voicemail(name, sounds) if groups else ()),
@@ -93,6 +96,28 @@ def _phones_password(name: str, said: str) -> Iterator[Finding]:
             "Change it in vars.xml and in the phones, then run `fs_cli -x reloadxml`.",
             is_problem=False,
         )
+
+
+def _lamps(name: str, profiles: list[PresenceProfile] | None, groups: Sequence[Group]) -> Iterator[Finding]:
+    if profiles is None:
+        return
+    if groups and not any(profile.manages for profile in profiles):
+        yield Finding(
+            f"No SIP profile of switch {name} has `manage-presence`.",
+            "Keys of phones that watch a pilot or a block show nothing.",
+            'Add `<param name="manage-presence" value="true"/>` to the profile of the phones, and restart the profile.',
+            is_problem=False,
+        )
+    domains = {group.domain for group in groups}
+    for profile in profiles:
+        mixed = sorted(each for each in domains if any(each in host for host in profile.hosts))
+        if profile.manages and len(mixed) > 1:
+            yield Finding(
+                f"SIP profile {profile.name} of switch {name} has {' and '.join(mixed)} in `presence-hosts`.",
+                "The lamp of a number in one of these domains is shown for the same number in the others.",
+                "Leave `presence-hosts` empty, or give each domain a SIP profile of its own.",
+                is_problem=False,
+            )
 
 
 def _music_of(groups: Iterable[Group]) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Engine, event, make_url
 
 from fshunt.db.engine import open_engine
-from fshunt.db.queries import call_search, changes, groups, notice_deliveries, notices, pilots, takeover
+from fshunt.db.queries import call_search, changes, groups, lamps, notice_deliveries, notices, pilots, takeover
 from fshunt.db.queries.live import Watched
 from fshunt.db.queries.prune import prune_some
 from fshunt.services import audit
@@ -164,6 +164,10 @@ def test_no_command_and_no_daemon_reads_all_calls(office, engine, store, monkeyp
             notice_deliveries.was_served(s, ["hunt-0000000003"], [("pbx.test", "5003")])
             changes.prune_some(s, now - timedelta(days=5), 20)
         with store.reading() as s:
+            now_lit = lamps.look(s)
+            lamps.changed_groups(s, now_lit.last_change - 20)
+            lamps.groups_of(s, [("pbx.test", "1001"), ("pbx.test", None)])
+            lamps.heartbeats(s)
             audit.history(s, group_ids={1, 2, 3})
             for watched in (Watched(), Watched(OTHER_DOMAIN), Watched(OTHER_DOMAIN, "5003")):
                 feed = EventFeed([watched])

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,11 +57,9 @@ def expect(rig: Rig, lamp: Key, state: str, note: str | None = None) -> None:
         raise AssertionError(f"{lamp.user} was told {[*zip(lamp.told, lamp.notes, strict=True)]}") from error
 
 
-def block(
-    rig: Rig, extension: str, blocked: bool = True, *, domain: str = DOMAIN, until: datetime | None = None
-) -> None:
+def block(rig: Rig, extension: str, blocked: bool = True, *, domain: str = DOMAIN, **how: Any) -> None:
     with rig.store.writing() as s:
-        members.block(s, domain, extension, blocked, until=until)
+        members.block(s, domain, extension, blocked, **how)
 
 
 def other_group(rig: Rig, pilot: str, extension: str) -> None:
@@ -171,6 +170,27 @@ def test_a_closing_and_a_block_end_by_the_clock(lit: Rig) -> None:
         hours.close_group(s, DOMAIN, "5000", until=datetime.now(UTC) + timedelta(seconds=0.5))
     expect(lit, pilot, ON, "Closed")
     expect(lit, pilot, OFF, "Free")
+
+
+def test_a_block_in_one_group_lights_that_lamp_alone_and_in_all_the_others(
+    database_url: str, store: Store, tmp_path: Path
+) -> None:
+    with watching(str(database_url), store, tmp_path, lamps="on", shared_members=(DOMAIN,)) as rig:
+        rig.group("5000", "1001")
+        rig.group("5001", "1002")
+        with rig.store.writing() as s:
+            members.add_members(s, DOMAIN, "5001", [parse_member("1001")], shared=True)
+        everywhere, here, there = (key(rig, f"block+1001{each}") for each in ("", "+5000", "+5001"))
+        for lamp in (everywhere, here, there):
+            expect(rig, lamp, OFF)
+        block(rig, "1001", pilot="5000")
+        expect(rig, here, ON)
+        block(rig, "1001", pilot="5001", until=datetime.now(UTC) + timedelta(seconds=0.7))
+        expect(rig, there, ON)
+        expect(rig, everywhere, ON)
+        expect(rig, there, OFF)
+        expect(rig, everywhere, OFF)
+        assert here.shows == ON
 
 
 def test_a_later_subscription_is_told_at_once_whatever_it_watches(lit: Rig) -> None:
@@ -297,11 +317,10 @@ def test_many_lamps_are_told_in_slices(lit: Rig, monkeypatch: pytest.MonkeyPatch
 def test_it_counts_what_it_hears_and_tells(lit: Rig) -> None:
     lit.group("5000", "1001")
     expect(lit, key(lit, "block+1001"), OFF)
-    page = lit.daemon.deps.metrics.page().decode()
-    found = {
-        line.split("{")[0]: float(line.rsplit(" ", 1)[1])
-        for line in page.splitlines()
-        if line.startswith("fshunt_lamp")
-    }
-    assert found["fshunt_lamp_subscriptions_total"] == 1
-    assert found["fshunt_lamp_events_total"] >= 3
+
+    def counted(name: str) -> float:
+        lines = lit.daemon.deps.metrics.page().decode().splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"{name}_total{{"))
+
+    lit.until(lambda: counted("fshunt_lamp_subscriptions") >= 1, "the subscription is counted")
+    lit.until(lambda: counted("fshunt_lamp_events") >= 3, "the events are counted")

@@ -9,6 +9,7 @@ import pytest
 
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.availability import MemberStatus
+from fshunt.hunting.blocks import Block
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hours import ALL_DAY, ClosedByHand, Hours
 from fshunt.hunting.lamps import PilotState, changes_at, has_hours, pilot_state
@@ -44,6 +45,10 @@ def test_when_a_lamp_changes_by_itself() -> None:
     assert changes_at(GROUP, NOW) is None
     assert not has_hours(GROUP)
     assert has_hours(replace(GROUP, hours=Hours(week=(ALL_DAY,) * 7)))
+    soon, later = NOW + timedelta(minutes=5), NOW + timedelta(minutes=9)
+    blocked = replace(GROUP.members[0], blocks=(Block(NOW, later), Block(NOW, soon, in_group=True)))
+    assert changes_at(replace(GROUP, members=(blocked,)), NOW) == soon
+    assert changes_at(replace(GROUP, members=(blocked,)), soon) == later
     closed = replace(GROUP, hours=CLOSED)
     assert changes_at(closed, NOW) == NOW + timedelta(hours=1)
     called = replace(GROUP.members[0], idle_since=NOW - timedelta(seconds=10))

@@ -80,6 +80,22 @@ async def test_the_lamp_of_a_block_follows_it(lab, admin, watching):
     assert {told.state for told in of_other.told} == {OFF}
 
 
+async def test_a_block_in_one_group_alone(lab, admin, watching):
+    watching.restart(FSHUNT_SHARED_MEMBERS="pbx.test")
+    admin.group(members=("1001",))
+    admin("group", "add", "5001")
+    admin("member", "add", "5001", "1001")
+    everywhere, here, there = [await lab.watch(f"block+1001{each}") for each in ("", "+5000", "+5001")]
+    for lamp in (everywhere, here, there):
+        await lamp.shows(OFF)
+    admin("member", "block", "1001", "--group", "5000")
+    await here.shows(ON)
+    assert (everywhere.state, there.state) == (OFF, OFF)
+    admin("member", "block", "1001", "--group", "5001")
+    for lamp in (everywhere, here, there):
+        await lamp.shows(ON)
+
+
 async def test_the_body_of_a_notify(lab, admin, watching):
     admin.group(members=("1001",))
     lamp = await lab.watch("5000")

@@ -131,3 +131,29 @@ def test_voicemail_without_its_sounds() -> None:
     at_a_rate = "/sounds/voicemail/16000/vm-person.wav"
     assert findings(group(), files=[at_a_rate], **{f"file_exists {VOICEMAIL}": "false"}) == []
     assert findings(**{f"file_exists {VOICEMAIL}": "false"}) == []
+
+
+def sip_profiles(*profiles: tuple[str, str, str]) -> dict[str, str]:
+    listed = "".join(
+        f'<profile name="{name}"><gateways/><settings><param name="manage-presence" value="{manages}"/>'
+        f'<param name="presence-hosts" value="{hosts}"/></settings></profile>'
+        for name, manages, hosts in profiles
+    )
+    xml = f'<configuration name="sofia.conf"><global_settings/><profiles>{listed}</profiles></configuration>'
+    return {"xml_locate configuration configuration name sofia.conf": xml}
+
+
+def test_a_switch_whose_profiles_do_not_manage_presence_shows_no_lamps() -> None:
+    (found,) = findings(group(), **sip_profiles(("external", "false", ""), ("internal", "passive", "")))
+    assert found == "No SIP profile of switch fs1 has `manage-presence`."
+    assert findings(group(), **sip_profiles(("external", "false", ""), ("internal", "true", ""))) == []
+    assert findings(**sip_profiles(("external", "false", ""))) == []
+    assert findings(group(), **{"xml_locate configuration configuration name sofia.conf": "<broken"}) == []
+
+
+def test_presence_hosts_that_mix_tenants_are_told() -> None:
+    groups = [group(), replace(group(), domain="other.test")]
+    said = sip_profiles(("internal", "true", ""), ("shared", "yes", "pbx.test, other.test,192.0.2.1"))
+    (found,) = findings(*groups, **said)
+    assert found == "SIP profile shared of switch fs1 has other.test and pbx.test in `presence-hosts`."
+    assert findings(groups[0], **said) == []

@@ -100,10 +100,16 @@ class LampBook:
         return set(lamps_of(group))
 
     def all_lamps(self) -> Iterator[Lamp]:
-        """Yield all lamps, those of pilots first, then those of extensions; none twice."""
-        groups = list(self._groups.values())
-        seen = {lamp: None for group in groups for lamp in lamps_of(group)}
-        yield from sorted(seen, key=lambda lamp: lamp.extension is not None)
+        """Yield all lamps, those of pilots first; that of an extension once for each of its groups.
+
+        Groups may come and go meanwhile.
+        """
+        ids = list(self._groups)
+        for only_pilots in (True, False):
+            for group_id in ids:
+                group = self._groups.get(group_id)
+                if group is not None:
+                    yield from (lamp for lamp in lamps_of(group) if (lamp.extension is None) is only_pilots)
 
     def pilots_of(self, numbers: Iterable[str]) -> set[Lamp]:
         """Return the lamps of the pilots whose members have one of these numbers, in any domain."""

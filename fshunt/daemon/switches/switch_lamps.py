@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
@@ -69,10 +68,11 @@ class _Due:
     anew: dict[Lamp, None] = field(default_factory=dict)
     """These are told again, whether they are otherwise or not."""
     subscriptions: dict[str, Lamp] = field(default_factory=dict)
-    rest: deque[Lamp] = field(default_factory=deque)
+    rest: Iterator[Lamp] | None = None
+    """All others, one by one; None: there are none."""
 
     def __bool__(self) -> bool:
-        return bool(self.changed or self.anew or self.subscriptions or self.rest)
+        return bool(self.changed or self.anew or self.subscriptions or self.rest is not None)
 
 
 class SwitchLamps:
@@ -112,7 +112,7 @@ class SwitchLamps:
         """Tell all lamps anew: nobody knows what the phones show."""
         if self.leads:
             self._told = {}
-            self._due.rest = deque(self._book.all_lamps())
+            self._due.rest = self._book.all_lamps()
             self._wake.set()
 
     def touch(self, lamps: Collection[Lamp]) -> None:
@@ -228,15 +228,19 @@ class SwitchLamps:
         if due.changed:
             yield from self._if_otherwise(_take_first(due.changed))
         elif due.anew:
-            lamp = _take_first(due.anew)
-            self._told.pop(lamp, None)
-            yield from self._if_otherwise(lamp)
+            again = _take_first(due.anew)
+            self._told.pop(again, None)
+            yield from self._if_otherwise(again)
         elif due.subscriptions:
             subscription = next(iter(due.subscriptions))
-            lamp = due.subscriptions.pop(subscription)
-            yield from _event(lamp, self._book.state(lamp, self.monitor) or lamp.off, subscription)
-        else:
-            yield from self._if_otherwise(due.rest.popleft())
+            watched = due.subscriptions.pop(subscription)
+            yield from _event(watched, self._book.state(watched, self.monitor) or watched.off, subscription)
+        elif due.rest is not None:
+            lamp = next(due.rest, None)
+            if lamp is None:
+                due.rest = None
+            else:
+                yield from self._if_otherwise(lamp)
 
     def _if_otherwise(self, lamp: Lamp) -> Iterator[Command]:
         state = self._book.state(lamp, self.monitor)
