@@ -44,7 +44,7 @@ async def test_a_demonstration_stands_before_the_pilot(lab, admin, watching, dia
     dialplan(pbx.shipped_dialplan().replace('<extension name="fshunt-pilots">', before))
     ok, said = checks(watching)["pilots"]
     assert not ok
-    assert said.startswith("Calls to 5000 are taken by extension ivr_demo, context default, and not by fshunt.")
+    assert said.startswith("Calls to 5000 are taken by extension ivr_demo, context default, which stands before")
 
 
 async def test_the_daemon_does_not_run(lab, admin, watching):
