@@ -27,6 +27,11 @@ def uuid_break(uuid: str) -> Command:
     return _api("uuid_break", one_word(uuid), "all")
 
 
+def flush_keys(uuid: str) -> Command:
+    """Have the switch forget the keys that were pressed on a channel, and that nothing has read yet."""
+    return _api("uuid_flush_dtmf", one_word(uuid))
+
+
 def displace(uuid: str, path: str) -> Command:
     """Have a channel hear a sound file, again and again, instead of what plays on it from now on (fact 70)."""
     return _api("uuid_displace", _plain_uuid(uuid), "start", _path(path), "0", "l")

@@ -223,6 +223,9 @@ class Pbx:
         _write_include(conf / "phrases.xml", [_phrase(name) for name in PHRASES])
         (conf / "dialplan").mkdir(exist_ok=True)
         (conf / "dialplan" / "fshunt.xml").write_text(self.shipped_dialplan())
+        for name in ("dialplan", "ivr_menus"):
+            (conf / name).mkdir(exist_ok=True)
+            shutil.copy(ROOT / "freeswitch-conf" / name / "fshunt-attendant.xml", conf / name)
 
     def _set(self, values: Mapping[str, object]) -> None:
         """Give these values to the configuration, besides those that it has."""

@@ -25,7 +25,7 @@ from fshunt.daemon.deps import Dependencies
 from fshunt.db.queries import member_status, queue
 from fshunt.db.queries.queue import QueueFull
 from fshunt.errors import DatabaseError
-from fshunt.esl import commands
+from fshunt.esl import api, commands
 from fshunt.esl.frames import Frame
 from fshunt.esl.session import CallerReplaced, Session
 from fshunt.hunting.availability import SkipReason
@@ -42,6 +42,9 @@ PLACE_KEPT_SECONDS = 2.0
 
 VOICEMAIL_KEY = "1"
 """It leads from the queue to voicemail (``voicemail_key`` of a group)."""
+
+KEYS_AFTER_SECONDS = 1.0
+"""A key that is pressed sooner after the wait began was meant for a menu before it, and pressed twice."""
 
 BUSY_AGAIN_SECONDS = 5.0
 """A phone that answered "busy" is not tried again for so long, whatever the monitor says of it."""
@@ -128,7 +131,8 @@ class Queueing(AbstractContextManager["Queueing"]):
         if self._music is None:
             self._music, self._is_answered = self._begin()
         if self._is_answered and self.hunt.group.voicemail_key and not self._hears_keys:
-            self.session.post(commands.subscribe(KEY))
+            # A key that was pressed before, as in an attendant's menu, is no answer to what the queue offers.
+            self.session.post(api.flush_keys(self.session.uuid), commands.subscribe(KEY))
             self._hears_keys = True
         return self._music
 
@@ -293,4 +297,6 @@ class Queueing(AbstractContextManager["Queueing"]):
 
     def _is_key(self, event: Frame, key: str) -> bool:
         pressed = event.get("Event-Name") == KEY and self.session.is_callers(event)
+        if self.deps.monotonic() - self._began < KEYS_AFTER_SECONDS:
+            return False
         return pressed and event.get("DTMF-Digit") == key and self.hunt.group.box() is not None
