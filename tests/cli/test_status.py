@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from fshunt.cli import status, status_page
 from fshunt.db.engine import open_store
-from fshunt.db.models import Cluster
+from fshunt.db.models import Cluster, NoticeDelivery
 from fshunt.db.queries import calls, claims, cluster, daemons, queue, web_processes
 from fshunt.db.queries.web_processes import WebProcessRow
 from fshunt.hunting.states import Result
@@ -470,6 +470,26 @@ def test_failed_hunts_of_the_last_day_are_counted_with_the_reason_of_the_last(fs
     listed = fshunt.json("call", "list", "--failed")
     assert [call["reason"] for call in listed] == ["There is no group 5999.", "first", "too old"]
     assert "failed: There is no group 5999" in fshunt.run("call", "list").stdout
+
+
+def test_notices_that_do_not_get_through_are_told(office, beat, store):
+    beat("pbx1")
+    office.run("group", "notice", "add", "5000", "--mail", "a@b.test", "--on", "missed")
+    now = datetime.now(UTC)
+
+    def letter(name: str, **more: Any) -> None:
+        row = {"id": name, "notice_id": 1, "created_at": now, "due_at": now - timedelta(hours=1), "next_try_at": now}
+        with store.writing() as s:
+            s.add(NoticeDelivery(**row, **more))
+
+    letter("waits", tries=0, dead=False)
+    assert wrong(office) == []
+    letter("failing", tries=3, dead=False, last_error="answered 500")
+    letter("dead", tries=30, dead=True, last_error="answered 500")
+    [sentence] = wrong(office)
+    assert sentence.startswith("1 notice could not be sent and will not be tried again; 1 notice could not be sent yet")
+    assert sentence.endswith(": answered 500; see `fshunt notice list`.")
+    assert [each["code"] for each in as_json(office)["problems"]] == ["notices-not-sent"]
 
 
 def test_on_a_terminal_what_is_wrong_is_red(fshunt, beat, monkeypatch):

@@ -251,3 +251,13 @@ def test_a_name_that_is_not_found_is_told() -> None:
 
     told, blame = failure(hooks(resolve=no_name).send, replace(MAIL, target="https://none.example.com/"))
     assert (told, blame) == ("none.example.com not found: Name or service not known", Blame.HOST)
+
+
+def test_what_the_unit_forbids_is_told_with_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: Any, **__: Any) -> socket.socket:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(socket, "create_connection", forbidden)
+    for send, message in ((mails(MailServer(port=25)).send, MAIL), (hooks().send, to(WebServer(port=8080)))):
+        told, _ = failure(send, message)
+        assert told.endswith("Operation not permitted (`IPAddressAllow` of the unit, docs/notices.md)")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
 from fshunt.db.engine import Store
@@ -275,3 +275,23 @@ def test_a_caller_who_was_served_is_known_by_an_answer_or_a_note(office: Store) 
     called(office, "h6", Result.ANSWERED, at=NOON + 2 * MINUTE, pilot="4999")
     assert served("h2"), "the number that the group had before"
     assert not served("h99"), "its record is gone"
+
+
+def test_a_hunt_costs_no_statement_more_whether_its_group_has_notices_or_not(office: Store) -> None:
+    said: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        said.append(statement)
+
+    def hunt(name: str) -> list[str]:
+        said.clear()
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            called(office, name)
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+        return [each.split()[0] for each in said if each.split()[0] in ("SELECT", "INSERT", "UPDATE", "DELETE")]
+
+    without = hunt("h1")
+    notify(office, "missed")
+    assert hunt("h2") == without == ["INSERT", "UPDATE"]

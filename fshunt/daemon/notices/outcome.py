@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from enum import Enum, auto
 
 from fshunt.errors import FshuntError
@@ -24,3 +25,14 @@ class NotSent(FshuntError):
     def __init__(self, sentence: str, blame: Blame = Blame.TARGET) -> None:
         super().__init__(sentence)
         self.blame = blame
+
+
+def why(error: Exception) -> str:
+    """Return why a connection has failed, in words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate not valid: {error.verify_message}"
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    if isinstance(error, PermissionError):
+        return f"{error.strerror} (`IPAddressAllow` of the unit, docs/notices.md)"
+    return str(getattr(error, "strerror", None) or error) or type(error).__name__

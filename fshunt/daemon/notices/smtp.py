@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fshunt.daemon.notices.cutoff import Cutoff
-from fshunt.daemon.notices.outcome import Blame, NotSent
+from fshunt.daemon.notices.outcome import Blame, NotSent, why
 from fshunt.errors import FshuntError
 from fshunt.notices.message import Message, mail_of
 from fshunt.settings import Settings
@@ -132,10 +132,6 @@ def _reply(code: int, words: bytes | str) -> str:
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate not valid: {error.verify_message}"
     if isinstance(error, smtplib.SMTPResponseException):
         return _reply(error.smtp_code, error.smtp_error)
-    if isinstance(error, TimeoutError):
-        return "timed out"
-    return str(getattr(error, "strerror", None) or error) or type(error).__name__
+    return why(error)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from fshunt import __version__
 from fshunt.daemon.notices.cutoff import Cutoff
-from fshunt.daemon.notices.outcome import Blame, NotSent
+from fshunt.daemon.notices.outcome import Blame, NotSent, why
 from fshunt.errors import BadValue
 from fshunt.notices import signing
 from fshunt.notices.message import Message, body_of
@@ -66,7 +66,7 @@ class Webhooks:
             except (OSError, http.client.HTTPException, ValueError) as error:
                 if cutoff.is_over:
                     raise NotSent(f"no answer within {self.seconds:g} s", Blame.HOST) from None
-                raise NotSent(f"connection to {url.host} failed: {_why(error)}", Blame.HOST) from None
+                raise NotSent(f"connection to {url.host} failed: {why(error)}", Blame.HOST) from None
         if status == http.client.GONE:
             raise NotSent("answered 410: the receiver wants no more", Blame.MESSAGE)
         if 300 <= status < 400:
@@ -78,7 +78,7 @@ class Webhooks:
         try:
             found = self.resolve(url.host, url.port)[:MAX_ADDRESSES]
         except (OSError, UnicodeError) as error:
-            raise NotSent(f"{url.host} not found: {_why(error)}", Blame.HOST) from None
+            raise NotSent(f"{url.host} not found: {why(error)}", Blame.HOST) from None
         allowed = [each for each in found if is_allowed(ipaddress.ip_address(each), self.allowed)]
         if not allowed:
             raise NotSent(f"{url.host} leads to no public address ({', '.join(found) or 'none'})")
@@ -88,7 +88,7 @@ class Webhooks:
             try:
                 return socket.create_connection((each, url.port), timeout=share)
             except OSError as error:
-                failure = _why(error)
+                failure = why(error)
         raise NotSent(f"no connection to {url.host}: {failure}", Blame.HOST)
 
     def _exchange(self, sock: socket.socket, url: WebhookUrl, message: Message) -> int:
@@ -118,12 +118,3 @@ class Webhooks:
         } | signing.headers(message.secret or "", message.id, int(self.now()), body)
         lines = [f"POST {url.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + body
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
-    if isinstance(error, TimeoutError):
-        return "timed out"
-    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(words)
