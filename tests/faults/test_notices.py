@@ -13,6 +13,7 @@ from typing import Any
 
 import gevent
 import pytest
+from sqlalchemy import update
 
 from fshunt.daemon.data.database import Database
 from fshunt.daemon.notices.outcome import NotSent
@@ -20,7 +21,9 @@ from fshunt.daemon.notices.smtp import Mails
 from fshunt.daemon.notices.webhook import Webhooks
 from fshunt.daemon.notices.worker import NoticeWorker, Send
 from fshunt.db.engine import Store
+from fshunt.db.models import NoticeHappening
 from fshunt.db.queries import calls, notice_deliveries
+from fshunt.db.queries import notices as rows
 from fshunt.db.queries.notice_deliveries import LEASE, Delivery
 from fshunt.errors import DatabaseError
 from fshunt.hunting.states import Result
@@ -290,6 +293,29 @@ def test_the_database_goes_away_when_a_notice_was_sent(office: Office, monkeypat
         office.look()
         assert len(server.requests) == 1, "this daemon knows that it was sent"
     assert office.waiting() == []
+
+
+def test_a_notice_that_cannot_be_made_holds_up_no_other(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = rows._tell
+
+    def tell(s: Any, found: Any, what: Any, now: datetime) -> None:
+        if what.call == "h2":
+            raise ValueError("a mistake of ours")
+        real(s, found, what, now)
+
+    monkeypatch.setattr(rows, "_tell", tell)
+    with web_server() as server:
+        office.tell(None, server.url(), after_minutes=1)
+        for number in range(4):
+            office.misses(str(number))
+        office.look()
+        with office.store.writing() as s:
+            newer = update(NoticeHappening).where(NoticeHappening.call_id == "h1")
+            s.execute(newer.values(event="of a newer fshunt"))
+        office.pass_time(2 * MINUTE)
+        assert sorted(server.ids) == ["1-hunt-h3", "1-hunt-h4"]
+    [dead] = office.waiting()
+    assert (dead.id, dead.dead) == ("1-hunt-h1", True)
 
 
 def test_a_daemon_is_restarted_while_notices_wait(office: Office) -> None:

@@ -28,7 +28,7 @@ from fshunt.daemon.notices.smtp import Mails
 from fshunt.daemon.notices.webhook import Webhooks
 from fshunt.db.queries import notice_deliveries, notices
 from fshunt.db.queries.notice_deliveries import Delivery
-from fshunt.errors import DatabaseError
+from fshunt.errors import DatabaseError, FshuntError
 from fshunt.log_events import LogEvent, about
 from fshunt.notices.message import Message
 from fshunt.notices.notice import Channel, is_given_up, pause_seconds
@@ -116,10 +116,23 @@ class NoticeWorker:
         if work is None:
             return
         if work.calls:
-            self._database.run(lambda s: notices.make_for_calls(s, work.calls, now), write=True)
+            self._make(work.calls, now)
         if work.queues:
             self._database.run(lambda s: notices.make_for_queues(s, now), write=True)
         self._begin(self._database.run(lambda s: notice_deliveries.due(s, now, but=self._pauses.notices)))
+
+    def _make(self, calls: list[str], now: datetime) -> None:
+        """Make the deliveries of calls; one of which they cannot be made holds up no other."""
+        try:
+            self._database.run(lambda s: notices.make_for_calls(s, calls, now), write=True)
+        except DatabaseError:
+            raise
+        except FshuntError as error:
+            for call in calls if len(calls) > 1 else ():
+                self._make([call], now)
+            if len(calls) == 1:
+                log.warning("no notice of hunt %s: %s", calls[0], error)
+                self._database.run(lambda s: notices.forget_calls(s, calls), write=True)
 
     def _begin(self, due: list[Delivery]) -> None:
         """Begin to send, one after the other in each lane."""
@@ -144,12 +157,23 @@ class NoticeWorker:
     def _try(self, lane: str, delivery: Delivery) -> None:
         with self._free[delivery.channel]:
             settings, now = self._settings(), self._now()
-            message = self._database.run(lambda s: begin_try(s, delivery, now, settings.web_url), write=True)
+            message = self._begin_try(lane, delivery, now, settings.web_url)
             if message is None:
                 return
             send = self._senders(settings)[delivery.channel]
             error = self._pools[delivery.channel].spawn(partial(_quietly, send, message)).get()
         self._note(lane, Tried(delivery, self._now(), error))
+
+    def _begin_try(self, lane: str, delivery: Delivery, now: datetime, web_url: str | None) -> Message | None:
+        """Return the message to send; one that cannot be made is a dead letter, and holds up no other."""
+        try:
+            return self._database.run(lambda s: begin_try(s, delivery, now, web_url), write=True)
+        except DatabaseError:
+            raise
+        except FshuntError as error:
+            if self._database.run(lambda s: notice_deliveries.take(s, delivery, now), write=True):
+                self._note(lane, Tried(delivery, now, NotSent(f"internal error: {error}", Blame.MESSAGE)))
+            return None
 
     def _note(self, lane: str, tried: Tried) -> None:
         """Remember how a try went, and write it; without the database it is written later."""

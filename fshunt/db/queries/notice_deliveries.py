@@ -35,6 +35,7 @@ _PLACED = (
     .join(NOTICES, NOTICES.c.id == DELIVERIES.c.notice_id)
     .join(GROUPS, GROUPS.c.id == NOTICES.c.group_id)
     .join(DOMAINS, DOMAINS.c.id == GROUPS.c.domain_id)
+    .where(NOTICES.c.channel.in_([each.value for each in Channel]))
 )
 _ONE = (DELIVERIES.c.id == bindparam("delivery"), DELIVERIES.c.tries == bindparam("so_many"))
 _HAPPENED = (

@@ -55,6 +55,7 @@ _WITH_PLACE = (
     select(*NOTICES.c, DOMAINS.c.name.label("domain"), GROUPS.c.pilot, GROUPS.c.time_zone)
     .join(GROUPS, GROUPS.c.id == NOTICES.c.group_id)
     .join(DOMAINS, DOMAINS.c.id == GROUPS.c.domain_id)
+    .where(NOTICES.c.channel.in_([each.value for each in Channel]))  # others are of a newer fshunt
 )
 _WAIT_FOR_NOTICES = (
     select(CALLS.c.id)
@@ -176,6 +177,11 @@ def make_for_calls(s: Session, ids: Collection[str], now: datetime) -> None:
             now,
         )
     run(s, _TAKE, {"ids": [row.id for row in rows]})
+
+
+def forget_calls(s: Session, ids: Collection[str]) -> None:
+    """Make no deliveries of calls."""
+    run(s, _TAKE, {"ids": sorted(ids)})
 
 
 def make_for_block(s: Session, offer_id: str, member_id: int, extension: str, at: datetime) -> None:
