@@ -289,6 +289,26 @@ def board_refused(people: People, options: dict[str, Any]) -> Page:
     return page
 
 
+def notices_made(people: People, options: dict[str, Any]) -> Page:
+    """The secret of a new webhook, shown once, above a notice by mail."""
+    page = of_tab(people, options, "notices", pilot=people.office.group("1001"))
+    for to in ("receivables.of.the.whole.company@example.com", f"https://example.com/{'long-' * 20}hook"):
+        page.get_by_label("Mail address").fill(to)
+        page.get_by_role("button", name="Add", exact=True).click()
+        page.locator("strong.long").get_by_text(to, exact=True).wait_for()
+    return page
+
+
+def notices_refused(people: People, options: dict[str, Any]) -> Page:
+    page = of_tab(people, options, "notices", pilot=people.office.group("1001"))
+    page.get_by_label("Mail address").fill("nobody")
+    page.get_by_label("Too many callers").check()
+    page.get_by_label("When").select_option("digest")
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.locator(".field-error").first.wait_for()
+    return page
+
+
 def boards_none(people: People, options: dict[str, Any]) -> Page:
     return of_tab(people, options, "boards", pilot=people.office.group("1001"))
 
@@ -422,6 +442,8 @@ STATES = (
     Shown("hours-of-the-week", hours_of_the_week),
     Shown("hours-refused", hours_refused),
     Shown("limits-refused", limits_refused),
+    Shown("notices-made", notices_made),
+    Shown("notices-refused", notices_refused),
     Shown("boards-made", board_made),
     Shown("boards-refused", board_refused),
     Shown("boards-none", boards_none),
