@@ -111,7 +111,14 @@ def _what_watches(parts: Parts) -> Iterator[Service]:
     )
     pruner = Pruner(deps.database, lambda: deps.settings, deps.claims.rank, deps.now)
     yield Service("pruning", pruner.run)
-    worker = NoticeWorker(deps.database, lambda: deps.settings, deps.claims.rank, deps.wall, deps.monotonic)
+    worker = NoticeWorker(
+        deps.database,
+        lambda: deps.settings,
+        deps.claims.rank,
+        deps.wall,
+        deps.monotonic,
+        on_tried=deps.metrics.notice_tried,
+    )
     yield Service("notices", worker.run, stop=worker.stop, stop_seconds=NOTICES_STOP_SECONDS + MARGIN_SECONDS)
     if deps.monitor.configured:
         yield Service("second lines", parts.calls.watch_second_lines)

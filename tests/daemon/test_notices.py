@@ -8,6 +8,7 @@ from fshunt.simulator.core.phones import RINGS, answers
 from tests.support.receivers import free_port, mail_server
 from tests.support.rig import DOMAIN, RINGS_OUT, Rig, running
 
+SENT_ONCE = b'fshunt_notices_total{result="sent"} 1.0'
 TALKS = answers(0.01, talks=0.01)
 
 
@@ -29,6 +30,7 @@ def test_a_missed_call_is_told_with_its_story(database_url: str, store: Store) -
         rig.phones("1001", behaviour=RINGS)
         call = rig.call_that_takes_time()
         rig.pass_time_until(lambda: server.mails, "the mail is there")
+        rig.until(lambda: SENT_ONCE in rig.daemon.deps.metrics.page(), "it is counted")
     [mail] = server.mails
     assert mail["Subject"] == f"Missed call from {call.caller_name} <{call.caller_number}>: Sales (5000)"
     text = mail.get_body(("plain",))

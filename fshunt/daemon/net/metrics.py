@@ -50,6 +50,9 @@ class Metrics:
         self._features = self._counter(
             "fshunt_feature_calls", "Calls to feature codes, by what became of them.", "result", FeatureResult
         )
+        self._notices = self._counter(
+            "fshunt_notices", "Tries to send a notice, by whether it was taken.", "result", ("sent", "not-sent")
+        )
         self._database_errors = self._counter(
             "fshunt_database_errors", "Steps of calls that went on without the database: it failed, or was too slow."
         )
@@ -86,6 +89,10 @@ class Metrics:
     def feature_call(self, result: FeatureResult) -> None:
         """Count a call to a feature code."""
         self._features.labels(result).inc()
+
+    def notice_tried(self, sent: bool) -> None:
+        """Count a try to send a notice."""
+        self._notices.labels("sent" if sent else "not-sent").inc()
 
     def setup_delay(self, seconds: float) -> None:
         """Note how long a call took from its being taken to its first command to ring."""

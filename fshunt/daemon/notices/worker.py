@@ -64,7 +64,8 @@ class Tried:
 class NoticeWorker:
     """A service. ``settings`` are those of now, ``rank`` is 0 for the daemon that does it.
 
-    ``senders`` returns what sends a message of each channel, by the settings as they are then.
+    ``senders`` returns what sends a message of each channel, by the settings as they are then; ``on_tried`` is told of
+    each try whether it was sent.
     """
 
     def __init__(
@@ -75,9 +76,10 @@ class NoticeWorker:
         now: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
         senders: Callable[[Settings], dict[Channel, Send]] | None = None,
+        on_tried: Callable[[bool], object] = lambda _sent: None,
     ) -> None:
         self._database, self._settings, self._rank, self._now = database, settings, rank, now
-        self._senders = senders or self._real_senders
+        self._senders, self._on_tried = senders or self._real_senders, on_tried
         self._pauses = Pauses(monotonic)
         self._greenlets = Group()
         self._busy: dict[str, gevent.Greenlet] = {}
@@ -178,6 +180,7 @@ class NoticeWorker:
     def _note(self, lane: str, tried: Tried) -> None:
         """Remember how a try went, and write it; without the database it is written later."""
         delivery, error = tried.delivery, tried.error
+        self._on_tried(error is None)
         if error is None:
             self._pauses.succeeded(lane, delivery.notice_id)
             log.info("notice %s sent", delivery.id, extra=_about(LogEvent.NOTICE_SENT, delivery))
