@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from ipaddress import IPv4Address
 from secrets import token_bytes
 from typing import Any
 
@@ -23,6 +24,9 @@ from fshunt.services.audit import ChangeKind, Subject, record_of_group
 
 MAX_NOTICES = 20
 """Notices of one group."""
+
+LOOPBACK = IPv4Address("127.0.0.1")
+"""What each host leads to whose name is, or ends in, `localhost`."""
 
 MAIL_NEEDS_HOST = "No mail is sent until the setting `smtp_host` names a mail server."
 """What is said of a notice by mail where the settings name no mail server."""
@@ -57,7 +61,8 @@ def wish_of(
 
 def _checked_url(url: str, allowed: Collection[IpNetwork]) -> str:
     host = parse_webhook_url(url)
-    if (literal := host.literal) is not None and not is_allowed(literal, allowed):
+    literal = LOOPBACK if host.host.rstrip(".").rpartition(".")[2] == "localhost" else host.literal
+    if literal is not None and not is_allowed(literal, allowed):
         raise BadValue(
             f"{shown(host.host)} is no public address: a webhook goes there only if `webhook_allowed_networks` has it."
         )

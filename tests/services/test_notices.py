@@ -108,6 +108,8 @@ def test_a_notice_goes_with_its_group_and_stays_with_a_new_number_or_domain(offi
         ({"mail": "nobody"}, "'nobody' is not a mail address"),
         ({"mail": None, "webhook": "nowhere"}, "'nowhere' is not the URL of a webhook"),
         ({"mail": None, "webhook": "http://10.0.0.1/"}, "'10.0.0.1' is no public address"),
+        ({"mail": None, "webhook": "http://localhost:8080/"}, "'localhost' is no public address"),
+        ({"mail": None, "webhook": "http://a.localhost./"}, "'a.localhost.' is no public address"),
         ({"events": []}, "A notice needs an event"),
         ({"events": ["rang"]}, "'rang' is not an event"),
         ({"after_minutes": 5, "digest": "18:00"}, "not both"),
