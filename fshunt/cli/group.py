@@ -78,6 +78,8 @@ def _checked(app: App, pilot: str, fields: dict[str, Any], *, force: bool, new: 
 
 def _warn_of_dialplan(app: App, changed: Group) -> None:
     """Say what keeps callers of a new pilot from fshunt, as far as the switches can be asked."""
+    for finding in late.feature_checks.pilots_like_codes([changed], app.settings):
+        app.warn(str(finding))
     if not app.settings.switch:
         return
     with late.switch_lines.SwitchLines() as lines:

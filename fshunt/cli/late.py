@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from fshunt.services import domains as domains
     from fshunt.services import event_feed as event_feed
     from fshunt.services import events as events
+    from fshunt.services import feature_checks as feature_checks
     from fshunt.services import first_calls as first_calls
     from fshunt.services import forecast as forecast
     from fshunt.services import groups as groups

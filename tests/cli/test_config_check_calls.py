@@ -338,6 +338,7 @@ def test_what_takes_all_numbers_takes_no_code_of_its_own(checks, by_table, monke
 
 def test_a_pilot_that_begins_with_a_code_is_told(office, checks, setting, daemon):
     setting.controllers = [daemon]
-    office.run("group", "add", "*1355")
+    assert "Warning: Pilot *1355 begins with the feature code *13" in office.run("group", "add", "*1355").stderr
+    assert "begins with" not in office.run("group", "add", "*1255").stderr
     said = checks()["feature codes"][1]
     assert said.startswith("Pilot *1355 begins with the feature code *13 (`block_code`).")

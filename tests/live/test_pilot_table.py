@@ -13,15 +13,21 @@ from tests.live.test_destinations import leave_a_message
 NOT_FOUND, NO_ANSWER = 404, 480
 
 
-@pytest.fixture
-def by_table(pbx):
-    """The dialplan of the table, loaded."""
-    text = write_table_dialplan(controllers=[*pbx.ports.addresses], voicemail_profile="default", codes=Settings().codes)
-    pbx.load_dialplan(text)
-    yield
+def clear_table(pbx):
+    """Empty the table: a daemon of another test, on another database, may have written it."""
     for realm in ("fshunt", "fshunt_index"):
         for key in pbx.api(f"db list/{realm}").split(","):
             pbx.api(f"db delete/{realm}/{key}")
+
+
+@pytest.fixture
+def by_table(pbx):
+    """The dialplan of the table, loaded."""
+    clear_table(pbx)
+    text = write_table_dialplan(controllers=[*pbx.ports.addresses], voicemail_profile="default", codes=Settings().codes)
+    pbx.load_dialplan(text)
+    yield
+    clear_table(pbx)
     pbx.load_dialplan(pbx.shipped_dialplan())
 
 
