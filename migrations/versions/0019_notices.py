@@ -1,7 +1,8 @@
 """notices: what is told of a group by mail or webhook, and what waits to be sent.
 
 Revision 0019, after 0018. It adds three tables, and a column of calls that is empty for all that are there. Calls that
-older code writes after it make no notices. Taken back, the notices are lost, with what waits.
+older code writes after it make no notices. On PostgreSQL the making of the index reads all calls once, and holds up the
+writing of calls, not hunts. Taken back, the notices are lost, with what waits.
 """
 
 from __future__ import annotations

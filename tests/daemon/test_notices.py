@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fshunt.db.engine import Store
+from fshunt.errors import DatabaseError
 from fshunt.services import notices
 from fshunt.simulator.core.phones import RINGS, answers
 from tests.support.receivers import free_port, mail_server
@@ -50,6 +53,29 @@ def test_an_answer_is_told_while_they_talk(database_url: str, store: Store) -> N
         assert not call.ended.is_set()
         call.hang_up()
     assert str(server.mails[0]["Subject"]).startswith("Answered call from ")
+
+
+def test_a_call_without_the_database_is_told_when_the_database_is_back(
+    database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mail_server() as server, running(database_url, store, **smtp(server.port)) as rig:
+        rig.group("5000", "1001", voicemail="1001")
+        tell(rig, "answered")
+        rig.phones("1001", behaviour=TALKS)
+        rig.call()
+        rig.pass_time_until(lambda: server.mails, "the first is told, and the group is cached")
+        database = rig.daemon.deps.database
+
+        def away(*_: object, **__: object) -> object:
+            raise DatabaseError("the database is away")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(database, "run", away)
+            call = rig.started()
+            rig.pass_time_until(call.ended.is_set, "the call has ended")
+            rig.pass_time_until(lambda: rig.daemon.deps.outbox.error, "its record waits")
+        rig.pass_time_until(lambda: len(server.mails) == 2, "the second is told")
+    assert len(set(server.ids)) == 2
 
 
 def test_what_was_not_sent_is_sent_after_a_restart(database_url: str, store: Store) -> None:
