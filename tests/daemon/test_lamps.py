@@ -302,7 +302,8 @@ def test_of_two_daemons_one_tells_and_the_other_one_when_it_is_gone(
 
 def test_many_lamps_are_told_in_slices(lit: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(switch_lamps, "TOLD_AT_ONCE", 3)
-    monkeypatch.setattr(switch_lamps, "PAUSE_SECONDS", 0.001)
+    for name in ("PAUSE_SECONDS", "REST_PAUSE_SECONDS"):
+        monkeypatch.setattr(switch_lamps, name, 0.001)
     lit.group("5000", *(str(number) for number in range(1001, 1021)))
     keys = [key(lit, f"block+{number}") for number in range(1001, 1021)]
     for each in keys:

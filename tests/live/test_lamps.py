@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from tests.live.logins import PhoneCall
+
 OFF, BLINKS, ON = "terminated", "early", "confirmed"
 OTHER = "other.test"
 
@@ -94,6 +96,39 @@ async def test_a_block_in_one_group_alone(lab, admin, watching):
     admin("member", "block", "1001", "--group", "5001")
     for lamp in (everywhere, here, there):
         await lamp.shows(ON)
+
+
+async def test_dialling_what_a_key_watches_toggles_its_lamp(lab, admin, watching, pbx):
+    admin.group(members=("1001", "1002"))
+    everywhere, here = await lab.watch("block+1001"), await lab.watch("block+1001+5000")
+
+    async def dial(number, user="1001"):
+        call = PhoneCall(lab, number, user, pbx.secure).dial()
+        assert await call.result(10) == 200
+        await call.until_end(10)
+
+    for number in ("block+1001", "block+1001+5000"):
+        for state in (ON, OFF):
+            await dial(number)
+            await everywhere.shows(state)
+            await here.shows(state)
+    told = len(everywhere.told)
+    await dial("block+1001", "1002")  # who may not is refused
+    await everywhere.subscribe()
+    await lab.until(lambda: len(everywhere.told) > told)
+    assert everywhere.state == OFF
+
+
+async def test_a_code_that_closes_the_group_lights_its_pilot(lab, admin, watching, pbx):
+    admin.group(members=("1001",))
+    lamp = await lab.watch("5000")
+    admin("user", "add", "ben", "--role", "admin", "--extension", "1002@pbx.test", "--no-password")
+    admin("user", "grant", "ben", "5000")
+    for code, state in (("*48", ON), ("*49", OFF)):
+        call = PhoneCall(lab, f"{code}5000", "1002", pbx.secure).dial()
+        assert await call.result(10) == 200
+        await lamp.shows(state)
+        await call.until_end(10)
 
 
 async def test_the_body_of_a_notify(lab, admin, watching):

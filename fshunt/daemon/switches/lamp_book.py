@@ -93,7 +93,7 @@ class LampBook:
             groups.discard(group_id)
             if not groups:
                 _remove(self._of_extension, member.extension, group.domain)
-            number = member.extension.lower()
+        for number in {member.extension.lower() for member in group.members}:  # two may differ in large letters alone
             self._of_number[number].discard(group_id)
             if not self._of_number[number]:
                 del self._of_number[number]
