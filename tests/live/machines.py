@@ -84,6 +84,8 @@ class Ports:
     """A third one, which asks for a login."""
     trusting: int
     """A fourth one, which asks for a login where it does not know the address."""
+    believing: int
+    """A fifth one, which takes the From for a login."""
     esl: int
     lab: int
     controllers: tuple[int, int]
@@ -91,7 +93,7 @@ class Ports:
     @classmethod
     def choose(cls) -> Ports:
         tcp, udp = socket.SOCK_STREAM, socket.SOCK_DGRAM
-        sip = [free_port(udp) for _ in range(4)]
+        sip = [free_port(udp) for _ in range(5)]
         return cls(*sip, free_port(tcp), free_port(udp), (free_port(tcp), free_port(tcp)))
 
     @property
@@ -121,6 +123,10 @@ class Pbx:
     @property
     def secure(self) -> tuple[str, int]:
         return ("127.0.0.1", self.ports.secure)
+
+    @property
+    def believing(self) -> tuple[str, int]:
+        return ("127.0.0.1", self.ports.believing)
 
     @property
     def trusting(self) -> tuple[str, int]:
@@ -214,6 +220,7 @@ class Pbx:
         values = {
             "domain": DOMAIN, "live_sip_port": self.ports.sip, "live_shared_port": self.ports.shared,
             "live_secure_port": self.ports.secure, "live_trusting_port": self.ports.trusting,
+            "live_believing_port": self.ports.believing,
             "live_esl_port": self.ports.esl,
             "live_esl_password": ESL_PASSWORD, "live_lab_port": self.ports.lab, "live_rtp_first": self._rtp_first(),
             "live_rtp_last": self._rtp_first() + RTP_PORTS,

@@ -120,7 +120,8 @@ async def test_who_has_not_logged_in_changes_nothing_whatever_the_call_says(lab,
         "X-FS-Channel-Name": "sofia/secure/1001@pbx.test",
     }
     at_the_trunk = AtProfile(lab, "*13", "1001", pbx.sip, spoofed)
-    assert await heard(at_the_trunk) == "refused", "a profile that believes what the From says"
+    assert await heard(at_the_trunk) == "refused", "a profile that asks nobody"
+    assert await heard(AtProfile(lab, "*13", "1001", pbx.believing)) == "refused", "a profile that believes the From"
     by_address = AtProfile(lab, "*13", "1016", pbx.trusting)
     assert await heard(by_address) == "refused", "a user who is known by the address"
     assert await PhoneCall(lab, "*13", "1001", pbx.secure, password="guessed").dial().result(10) == 403
