@@ -37,11 +37,12 @@ _WATCHABLE = re.compile(r"\+?[A-Za-z0-9_.*#-]+")
 class LampState(Enum):
     """What a lamp shows: the state of a dialog (RFC 4235), and a word for phones that watch presence."""
 
-    FREE = "terminated", "Free"
+    OFF = "terminated", "Available"
+    """A member could be rung; the extension is not blocked. With this very word, and no other, mod_sofia does not add
+    that the extension is on the phone (fact 78)."""
     RINGING = "early", "Ringing"
     NOBODY = "confirmed", "Nobody available"
     CLOSED = "confirmed", "Closed"
-    NOT_BLOCKED = "terminated", "Not blocked"
     BLOCKED = "confirmed", "Blocked"
 
     @property
@@ -66,11 +67,6 @@ class Lamp(NamedTuple):
     domain: str
     pilot: str | None
     extension: str | None = None
-
-    @property
-    def off(self) -> LampState:
-        """What it shows where there is nothing to show."""
-        return LampState.FREE if self.extension is None else LampState.NOT_BLOCKED
 
     @property
     def may_be_shared(self) -> bool:
@@ -156,12 +152,11 @@ def told(lamp: Lamp, state: LampState, subscription: str | None = None) -> dict[
         "alt_event_type": "dialog",
         "rpid": "unknown",
         "force-status": state.word,
-        # The id of the dialog. One with a "-" would have mod_sofia look for it among the calls.
-        "unique-id": "fshunt:" + address.replace("-", "_"),
         "answer-state": state.dialog,
-        "channel-state": "CS_HANGUP" if state.is_off else "CS_ROUTING",
         "presence-call-direction": "outbound",
-        # Without it `presence-disable-early` holds the end back, as that of a call that was never answered.
-        "variable_answer_epoch": "1",
     }
+    if not state.is_off:
+        # Without an id there is no dialog. The end of one would be told as a call that goes on, while the extension
+        # is in any call (fact 78). An id with a "-" would be looked for among the calls.
+        headers["unique-id"] = "fshunt:" + address.replace("-", "_")
     return headers if subscription is None else headers | {"call-id": subscription}

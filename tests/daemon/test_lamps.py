@@ -72,7 +72,7 @@ def test_a_pilot_is_free_rings_and_has_nobody(lit: Rig) -> None:
     lit.group("5000", "1001")
     lit.phones("1001")
     lamp = key(lit, "5000")
-    expect(lit, lamp, OFF, "Free")
+    expect(lit, lamp, OFF, "Available")
     rings = lit.happens("rings", "1001")
     call = lit.started()
     expect(lit, lamp, BLINKS, "Ringing")
@@ -80,7 +80,7 @@ def test_a_pilot_is_free_rings_and_has_nobody(lit: Rig) -> None:
     lit.pick_up(call, "1001")
     expect(lit, lamp, ON, "Nobody available")
     call.hang_up()
-    expect(lit, lamp, OFF, "Free")
+    expect(lit, lamp, OFF, "Available")
     lit.record(call)
 
 
@@ -140,7 +140,7 @@ def test_closed_disabled_renumbered_and_removed(lit: Rig) -> None:
     expect(lit, lamp, ON, "Closed")
     with lit.store.writing() as s:
         hours.open_group(s, DOMAIN, "5000")
-    expect(lit, lamp, OFF, "Free")
+    expect(lit, lamp, OFF, "Available")
     with lit.store.writing() as s:
         groups.set_group(s, DOMAIN, "5000", enabled=False)
     expect(lit, lamp, ON, "Nobody available")
@@ -158,7 +158,7 @@ def test_a_closing_and_a_block_end_by_the_clock(lit: Rig) -> None:
     lit.group("5000", "1001")
     lit.phones("1001")
     pilot, lamp, in_group = key(lit, "5000"), key(lit, "block+1001"), key(lit, "block+1001+5000")
-    expect(lit, lamp, OFF, "Not blocked")
+    expect(lit, lamp, OFF, "Available")
     soon = datetime.now(UTC) + timedelta(seconds=1)
     block(lit, "1001", until=soon)
     expect(lit, lamp, ON, "Blocked")
@@ -169,7 +169,7 @@ def test_a_closing_and_a_block_end_by_the_clock(lit: Rig) -> None:
     with lit.store.writing() as s:
         hours.close_group(s, DOMAIN, "5000", until=datetime.now(UTC) + timedelta(seconds=0.5))
     expect(lit, pilot, ON, "Closed")
-    expect(lit, pilot, OFF, "Free")
+    expect(lit, pilot, OFF, "Available")
 
 
 def test_a_block_in_one_group_lights_that_lamp_alone_and_in_all_the_others(

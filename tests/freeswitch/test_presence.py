@@ -29,7 +29,8 @@ def test_where_those_are_who_watch_a_lamp(lamp: Lamp, address: str) -> None:
     assert headers["force-status"] == "Closed"
     assert "-" not in headers["unique-id"], "FreeSWITCH would look for a call of this id"
     assert "call-id" not in headers
-    assert told(lamp, LampState.FREE, "abc")["call-id"] == "abc"
+    assert "unique-id" not in told(lamp, LampState.OFF), "off is no dialog, and not the end of one"
+    assert told(lamp, LampState.OFF, "abc")["call-id"] == "abc"
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ async def test_a_pilots_lamp_is_on_while_no_member_could_be_rung(lab, admin, wat
     admin.group(members=("1001", "1002"))
     lamp = await lab.watch("5000")
     note = await lab.watch("5000", event="presence")
-    await note.shows("Free")
+    await note.shows("Available")
     admin("member", "block", "1001")
     await lab.unregister("1002")
     await lamp.shows(ON)
@@ -47,13 +47,13 @@ async def test_a_pilots_lamp_is_on_while_no_member_could_be_rung(lab, admin, wat
     await lamp.shows(ON)
     direct.hang_up()
     await lamp.shows(OFF)
-    await note.shows("Free")
+    await note.shows("Available")
 
 
 async def test_a_pilots_lamp_is_on_while_the_group_is_closed_or_disabled(lab, admin, watching):
     admin.group(members=("1001",))
     lamp, note = await lab.watch("5000"), await lab.watch("5000", event="presence")
-    await note.shows("Free")
+    await note.shows("Available")
     admin("group", "closed", "5000")
     await lamp.shows(ON)
     await note.shows("Closed")
@@ -78,7 +78,7 @@ async def test_the_lamp_of_a_block_follows_it(lab, admin, watching):
     admin("member", "unblock", "1001")
     await lamp.shows(OFF, 1.5)
     await in_group.shows(OFF)
-    await note.shows("Not blocked")
+    await note.shows("Available")
     assert {told.state for told in of_other.told} == {OFF}
 
 
@@ -117,6 +117,35 @@ async def test_dialling_what_a_key_watches_toggles_its_lamp(lab, admin, watching
     await everywhere.subscribe()
     await lab.until(lambda: len(everywhere.told) > told)
     assert everywhere.state == OFF
+
+
+async def test_a_lamp_of_a_block_says_nothing_of_calls(lab, admin, watching):
+    admin.group(members=("1001", "1002"))
+    lamp, note = await lab.watch("block+1001"), await lab.watch("block+1001", event="presence")
+    await lamp.shows(OFF)
+    call = lab.caller("1002", number_shown="1001").dial()  # early, and answered
+    await lab.until_seen("1002", "INVITE")
+    for blocked in (True, False):
+        admin("member", "block" if blocked else "unblock", "1001")
+        await note.shows("Blocked" if blocked else "Available")
+        if not blocked:
+            await lamp.shows(OFF)
+    admin("member", "block", "1001")
+    await note.shows("Blocked")
+    call.cancel()
+    await lamp.shows(ON)
+    lab.behave("1002", answer_after=0.1)
+    call = lab.caller("1002", number_shown="1001").dial()
+    assert await call.result(10) == 200
+    admin("member", "unblock", "1001")
+    await lamp.shows(OFF)
+    await note.shows("Available")
+    assert "on-the-phone" not in note.told[-1].body
+    told = len(lamp.told)
+    await lamp.subscribe()
+    await lab.until(lambda: len(lamp.told) > told)
+    assert lamp.state == OFF
+    call.hang_up()
 
 
 async def test_a_code_that_closes_the_group_lights_its_pilot(lab, admin, watching, pbx):

@@ -22,7 +22,7 @@ Place = tuple[str, str]
 """A domain, and a pilot or an extension."""
 
 _SHOWN = {
-    PilotState.FREE: LampState.FREE,
+    PilotState.FREE: LampState.OFF,
     PilotState.RINGING: LampState.RINGING,
     PilotState.NOBODY: LampState.NOBODY,
     PilotState.CLOSED: LampState.CLOSED,
@@ -116,6 +116,12 @@ class LampBook:
         ids = {each for number in numbers for each in self._of_number.get(number.lower(), ())}
         return {_pilot(self._groups[each]) for each in ids}
 
+    def blocks_of(self, numbers: Collection[str]) -> set[Lamp]:
+        """Return the lamps of these extensions in all their groups."""
+        wanted = {number.lower() for number in numbers}
+        groups = [self._groups[each] for number in wanted for each in self._of_number.get(number, ())]
+        return {lamp for group in groups for lamp in lamps_of(group) if _is_block_of(lamp, wanted)}
+
     def with_wrap_up(self, numbers: Iterable[str]) -> set[int]:
         """Return the ids of the groups with a wrap-up whose members have one of these numbers."""
         ids = {each for number in numbers for each in self._of_number.get(number.lower(), ())}
@@ -159,7 +165,7 @@ class LampBook:
         now, found = self.now(), list(self._members(lamp))
         if not found:
             return None
-        return LampState.BLOCKED if all(member.at(now).blocked for member in found) else LampState.NOT_BLOCKED
+        return LampState.BLOCKED if all(member.at(now).blocked for member in found) else LampState.OFF
 
     def find(self, watching: Watching) -> Lamp | None:
         """Return the lamp that somebody watches; None: it is none of ours, or it could be of several domains.
@@ -252,6 +258,10 @@ def lamps_of(group: Group) -> Iterator[Lamp]:
             for lamp in (Lamp(group.domain, None, member.extension), Lamp(group.domain, group.pilot, member.extension)):
                 if lamp.can_be_watched:
                     yield lamp
+
+
+def _is_block_of(lamp: Lamp, numbers: Collection[str]) -> bool:
+    return lamp.pilot is None and (lamp.extension or "").lower() in numbers
 
 
 def _pilot(group: Group) -> Lamp:

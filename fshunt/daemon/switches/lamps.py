@@ -88,7 +88,12 @@ class Lamps:
 
     def phones_changed(self, change: Change) -> None:
         """Phones have registered, have gone, or are called."""
-        self._members_changed([each.partition("@")[0] for each in change.presence_ids])
+        numbers = [each.partition("@")[0] for each in change.presence_ids]
+        self._members_changed(numbers)
+        if any(each.leads for each in self.switches):
+            blocks = self._book.blocks_of(numbers)
+            for switch in self.switches:
+                switch.tell_blocks_again(blocks)
 
     def state_taken(self) -> None:
         """A switch is watched now: all may be otherwise."""

@@ -129,6 +129,13 @@ class SwitchLamps:
             self._due.changed.update(dict.fromkeys(lamps))
             self._wake.set()
 
+    def tell_blocks_again(self, lamps: Collection[Lamp]) -> None:
+        """Extensions with these lamps have begun or ended a call: told meanwhile, a lamp that is on may blink."""
+        again = [lamp for lamp in lamps if self._told.get(lamp) is LampState.BLOCKED]
+        if self.leads and again:
+            self._due.anew.update(dict.fromkeys(again))
+            self._wake.set()
+
     def groups_read(self, lamps: Collection[Lamp]) -> None:
         """Groups with these lamps were read: tell them, and look who watches them of whom that was not known."""
         self.touch(lamps)
@@ -243,7 +250,7 @@ class SwitchLamps:
         elif due.subscriptions:
             subscription = next(iter(due.subscriptions))
             watched = due.subscriptions.pop(subscription)
-            yield from _event(watched, self._book.state(watched, self.monitor) or watched.off, subscription)
+            yield from _event(watched, self._book.state(watched, self.monitor) or LampState.OFF, subscription)
         elif due.rest is not None:
             lamp = next(due.rest, None)
             if lamp is None:
@@ -259,7 +266,7 @@ class SwitchLamps:
             return
         else:
             self._told[lamp] = state
-        shown = state or lamp.off
+        shown = state or LampState.OFF
         is_shared = self._book.is_shared(lamp)
         if not is_shared:
             yield from _event(lamp, shown)
