@@ -286,6 +286,14 @@ class Hunt:
         if outcome is Outcome.ANSWERED:
             self.answered_by = member
 
+    def leaves_by_key(self) -> None:
+        """Note that the caller has left the call queue for the voicemail box."""
+        self.left_by_key = True
+
+    def finds_queue_full(self) -> None:
+        """Note that there was no room in the call queue."""
+        self.queue_full = True
+
     def finish(self, event: HuntEvent, result: Result, reason: str | None = None) -> None:
         """Move to the end with the one result of this hunt."""
         self.move(event)

@@ -218,11 +218,11 @@ class Queueing(AbstractContextManager["Queueing"]):
             ticket = self.deps.database.run(join, write=True, deadline=self._deadline)
             self.deps.queue.give_ticket(self._queued, ticket)
         except QueueFull:
-            self.hunt.queue_full = True
+            self.hunt.finds_queue_full()
             return
         except DatabaseError as error:
             if self._limit is not None and self.deps.queue.length(self.hunt.group.id) > self._limit:
-                self.hunt.queue_full = True
+                self.hunt.finds_queue_full()
                 return
             if not self._announced:
                 self.call_log.note(LogEvent.QUEUED, f"queued at this daemon only: {error}")
@@ -289,7 +289,7 @@ class Queueing(AbstractContextManager["Queueing"]):
             self.call_log.note(LogEvent.QUEUED, "the announcement cannot be played: FreeSWITCH has no such files")
             self._announcements.stop()
         if event is not None and self._hears_keys and self._is_key(event.event, VOICEMAIL_KEY):
-            self.hunt.left_by_key = True
+            self.hunt.leaves_by_key()
 
     def _announce(self, music: HoldMusic) -> None:
         if self._is_answered and self._announcements.is_due() and (sound := self._announcements.sound()) is not None:
