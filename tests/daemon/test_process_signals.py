@@ -51,7 +51,7 @@ def test_what_a_daemon_opens_once_needs_a_restart() -> None:
     names = {name for name, row in ROWS.items() if row.restart}
     assert names == {
         *("database_url", "database_password_file", "database_timeout", "listen", "http_listen", "switch", "node_name"),
-        *("outbox_dir", "claim_audit_file"),
+        *("outbox_dir", "claim_audit_file", "lamps"),
     }
 
 

@@ -220,6 +220,7 @@ def test_the_daemon_stops_what_makes_records_before_what_writes_them(light_rig: 
         "group reader",
         "heartbeat",
         "pruning",
+        "notices",
         "live state",
         "phones of watched members",
         "live changes",
