@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from fshunt.daemon.call import music, queueing
 from fshunt.db.queries import queue
 from fshunt.hunting.destinations import parse_destination
 from fshunt.hunting.hunt import QUEUE_FULL
 from fshunt.services import groups
 from fshunt.simulator.core.phones import refuses
 from fshunt.simulator.core.simulated_call import SimulatedCall
-from tests.daemon.test_queueing import are_queued, busy_with_a_caller, waits
+from tests.daemon.test_queueing import STAYS, are_queued, busy_with_a_caller, waits
 from tests.support.rig import DOMAIN, Rig
 
 FULL = f"everybody busy: {QUEUE_FULL}"
@@ -37,7 +38,7 @@ def test_a_caller_who_finds_the_queue_full_goes_to_the_destination_of_busy(rig: 
         on_no_answer=parse_destination("hangup:NO_ANSWER"),
         answer_first=True,
     )
-    first = busy_with_a_caller(rig)
+    first = busy_with_a_caller(rig, then=STAYS)
     second = rig.started()
     are_queued(rig, 1)
     third = rig.started()
@@ -97,7 +98,8 @@ def test_without_the_database_the_limit_is_that_of_this_daemon(light_rig: Rig) -
         call.hang_up()
 
 
-def test_the_key_1_leads_from_the_queue_to_voicemail(rig: Rig) -> None:
+def test_the_key_1_leads_from_the_queue_to_voicemail(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queueing, "KEYS_AFTER_SECONDS", 0.0)
     waits(
         rig,
         "1001",
@@ -111,9 +113,6 @@ def test_the_key_1_leads_from_the_queue_to_voicemail(rig: Rig) -> None:
     are_queued(rig, 1)
     rig.until(lambda: second.channel.answered, "the second caller is answered")
     rig.until(lambda: any("event plain DTMF" in each for each in second.listener.received), "keys are listened for")
-    now = rig.daemon.deps.monotonic()
-    second.press("1")  # too soon: meant for a menu before
-    rig.pass_time_until(lambda: rig.daemon.deps.monotonic() > now + 1.5, "the wait has begun")
     for key in "5*#":
         second.press(key)
     are_queued(rig, 1)
@@ -131,6 +130,18 @@ def test_without_the_key_or_the_answer_1_does_nothing(light_rig: Rig, fields: di
     first = busy_with_a_caller(light_rig)
     second = light_rig.started()
     are_queued(light_rig, 1)
+    second.press("1")
+    first.hang_up()
+    assert light_rig.closed(second).answered_by == "1001"
+
+
+def test_a_key_of_the_first_moment_was_meant_for_a_menu_before(light_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queueing, "KEYS_AFTER_SECONDS", 1000.0)
+    waits(light_rig, "1001", answer_first=True, voicemail_key=True, voicemail="1009")
+    first = busy_with_a_caller(light_rig)
+    second = light_rig.started()
+    are_queued(light_rig, 1)
+    light_rig.until(lambda: second.channel.answered, "the second caller is answered")
     second.press("1")
     first.hang_up()
     assert light_rig.closed(second).answered_by == "1001"
@@ -163,7 +174,8 @@ def test_a_member_who_becomes_free_ends_an_announcement(rig: Rig) -> None:
     assert rig.closed(second).answered_by == "1001"
 
 
-def test_what_cannot_be_played_is_not_tried_again(rig: Rig) -> None:
+def test_what_cannot_be_played_is_not_tried_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(music, "SHORTEST_MUSIC_SECONDS", 1000.0)  # a busy machine tells late of an end
     rig.switch.playback_seconds = 0.0
     waits(rig, "1001", answer_first=True, announce_seconds=10)
     first = busy_with_a_caller(rig)
