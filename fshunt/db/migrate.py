@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -91,6 +92,14 @@ def _config() -> Config:
     return config
 
 
+@cache
+def _known_migrations() -> ScriptDirectory:
+    """The migrations of the running fshunt. A web server asks for the state again and again: it reads them once."""
+    script = ScriptDirectory.from_config(_config())
+    script.get_current_head()  # alembic reads the files at the first question; done here, no two threads do it at once
+    return script
+
+
 def _run(url: str | URL, run: Callable[[Config], None], report: Report, *, create: bool) -> None:
     engine = open_engine(url, create=create)
     config = _config()
@@ -105,7 +114,7 @@ def _run(url: str | URL, run: Callable[[Config], None], report: Report, *, creat
 
 
 def _status(engine: Engine) -> Status:
-    script = ScriptDirectory.from_config(_config())
+    script = _known_migrations()
     head = script.get_current_head() or ""
     with as_store_errors(engine.url), engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
