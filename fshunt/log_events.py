@@ -50,6 +50,7 @@ class LogEvent(StrEnum):
     SWITCH_LOST = "switch-lost"
     DIRECTORY_DOWN = "directory-down"
     DIRECTORY_UP = "directory-up"
+    CALLBACK = "callback"
     NOTICE_SENT = "notice-sent"
     NOTICE_NOT_SENT = "notice-not-sent"
 

@@ -142,6 +142,7 @@ def _queue_words(group: Group) -> str:
         "" if group.queue_limit is None else f"at most {group.queue_limit} callers",
         announced,
         "1 leads to voicemail" if group.voicemail_key else "",
+        "2 asks to be called back" if group.callback else "",
     )
     return "; ".join(part for part in parts if part)
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from fshunt.services import boards as boards
     from fshunt.services import call_feed as call_feed
     from fshunt.services import call_story as call_story
+    from fshunt.services import callbacks as callbacks
     from fshunt.services import cluster_health as cluster_health
     from fshunt.services import destination_checks as destination_checks
     from fshunt.services import domains as domains

@@ -23,6 +23,7 @@ NOUNS = {
     "member": Noun("fshunt.cli.member", "The members of a group, their order and ring time."),
     "holiday": Noun("fshunt.cli.holiday", "The holidays of a group."),
     "call": Noun("fshunt.cli.call", "Calls to hunt groups: which phones rang or not, and why."),
+    "callback": Noun("fshunt.cli.callback", "Callers who asked to be called back."),
     "top": Noun("fshunt.cli.top", "Show all groups live: callers, members and the last calls."),
     "events": Noun("fshunt.cli.events", "Show what happens: calls, ringing phones, blocks and changes."),
     "history": Noun("fshunt.cli.history", "Show who changed what, the newest change first."),

@@ -81,9 +81,10 @@ def _print_verdict(state: ClusterHealth) -> None:
 
 def in_order(state: ClusterHealth) -> str:
     """Return the sentence of a cluster without problems."""
+    back = f"{count(state.callbacks, 'caller')} to be called back, " if state.callbacks else ""
     return (
         f"{count(len(state.living), 'daemon')} alive, {count(state.total('hunts'), 'hunt')} in progress, "
-        f"{count(len(state.queued), 'caller')} queued, {count(state.claims, 'claim')}."
+        f"{count(len(state.queued), 'caller')} queued, {back}{count(state.claims, 'claim')}."
     )
 
 

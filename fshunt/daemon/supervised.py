@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from fshunt.daemon.call.live_calls import LiveCalls
+from fshunt.daemon.callbacks.service import CallbackService
 from fshunt.daemon.clock import SteadyClock
 from fshunt.daemon.cluster.heartbeat import Heartbeat
 from fshunt.daemon.cluster.live_changes import LiveChanges
@@ -130,6 +131,7 @@ def _what_watches(parts: Parts) -> Iterator[Service]:
         yield Service("tables of pilots", tables.run)
         if settings.lamps == "on":
             yield from _lamps(deps)
+        yield Service("callbacks", CallbackService(deps).run)
     yield Service("live changes", changes.run, start=changes.start)
     yield Service("notifications", changes.listen, stop=changes.stop)
     yield Service("first state", start=partial(_wait_for_the_first, deps, groups, parts.heartbeat))

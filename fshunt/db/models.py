@@ -104,6 +104,7 @@ class HuntGroup(Base):
     queue_limit: Mapped[int | None]
     announce_seconds: Mapped[float | None]
     voicemail_key: Mapped[bool] = mapped_column(server_default=false())
+    callback: Mapped[bool] = mapped_column(server_default=false())
 
 
 class BusinessHours(Base):
@@ -735,6 +736,52 @@ class NoticeHappening(Base):
     call_id: Mapped[str | None]
     member: Mapped[str | None]
     queued: Mapped[int | None]
+
+
+OPEN_CALLBACK = "ended_at IS NULL"
+
+
+class CallbackRequest(Base):
+    """A caller who has left the call queue to be called back, with the ticket (design, section 20).
+
+    ``number`` is an extension of the domain if ``internal``, else a number of the dialplan context ``dial_context``;
+    ``context`` is the one in which the pilot was called. ``attempt`` is the uuid of the channel that serves the
+    request, at ``switch``; ``run_id`` has chosen it before it asked for the channel. ``tries``: how often the caller's
+    phone was called. ``ended_at`` None: the request is open.
+    """
+
+    __tablename__ = "callbacks"
+    __table_args__ = (
+        Index(
+            "ix_callbacks_open",
+            "group_id",
+            "number",
+            unique=True,
+            sqlite_where=text(OPEN_CALLBACK),
+            postgresql_where=text(OPEN_CALLBACK),
+        ),
+        Index(None, "ended_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"))
+    number: Mapped[str]
+    name: Mapped[str] = mapped_column(SeenText)
+    internal: Mapped[bool]
+    context: Mapped[str]
+    dial_context: Mapped[str]
+    switch: Mapped[str]
+    hunt_id: Mapped[str]
+    ticket: Mapped[int]
+    requested_at: Mapped[datetime]
+    state: Mapped[str]
+    tries: Mapped[int] = mapped_column(server_default="0")
+    attempt: Mapped[str | None]
+    run_id: Mapped[str | None]
+    not_before: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None]
 
 
 class Compatibility(Base):

@@ -203,6 +203,21 @@ def originate(dial_string: str, applications: str) -> Command:
     return command(f"api bgapi originate {_quoted(dial_string)} {one_word(applications)} inline")
 
 
+def originate_to(dial_string: str, applications: str) -> Command:
+    """Do as ``originate``, with applications whose arguments have spaces. Raises UnsafeText."""
+    return command(f"api bgapi originate {_quoted(dial_string)} {_quoted(applications)} inline")
+
+
+def uuid_getvar(uuid: str, name: str) -> Command:
+    """Ask for a variable of a channel; one that is not set is ``_undef_``. Raises UnsafeText."""
+    return _api("uuid_getvar", _plain_uuid(uuid), _variable(name))
+
+
+def switch_name() -> Command:
+    """Ask for the name of the switch, which stays over its restart and which its events have, too."""
+    return _api("switchname")
+
+
 def words_of(asked: Command) -> str:
     """Return an API command and its arguments without the ``api`` before them."""
     return asked.lines[0].removeprefix("api ")

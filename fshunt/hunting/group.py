@@ -125,6 +125,8 @@ class Group:
     """How often a queued caller is told position and expected wait; None: never."""
     voicemail_key: bool = False
     """Whether a queued caller leaves the call queue for the voicemail box by pressing 1."""
+    callback: bool = False
+    """Whether a queued caller who presses 2 is called back, and keeps the place meanwhile."""
     transfer_context: str | None = None
     """The dialplan context of this group's transfers; None: the setting ``transfer_context``, else the caller's."""
     caller_id_number: str | None = None
@@ -207,7 +209,11 @@ class Group:
         return []
 
     def _for_answered(self) -> dict[str, bool]:
-        return {"--announce-every": self.announce_seconds is not None, "--voicemail-key": self.voicemail_key}
+        return {
+            "--announce-every": self.announce_seconds is not None,
+            "--voicemail-key": self.voicemail_key,
+            "--callback": self.callback,
+        }
 
     def _box_is_the_only_members(self) -> bool:
         boxes = {self.box() if d.value is None else str(d) for d in self.destinations}

@@ -474,6 +474,16 @@ _GROUP_FIELDS = (
         help="Whether a queued caller who presses 1 leaves the queue for the voicemail box. It needs --answer-first.",
         option="--voicemail-key",
     ),
+    Field(
+        name="callback",
+        kind=FieldKind.FLAG,
+        label="Call back",
+        help=(
+            "Whether a queued caller who presses 2 is called back and keeps the place: extensions that have logged in, "
+            "and the numbers of the setting callback_allowed. It needs --answer-first, and a [[switch]]."
+        ),
+        option="--callback",
+    ),
     _caller_id_number("The group's number that external members see. Without one: the gateway's."),
     Field(
         name="time_zone",

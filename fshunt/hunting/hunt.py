@@ -98,6 +98,8 @@ class Hunt:
     """What had closed the group when the caller arrived."""
     left_by_key: bool = False
     """Whether the caller has left the call queue for the voicemail box."""
+    left_for_callback: bool = False
+    """Whether the caller has left the call queue to be called back."""
     queue_full: bool = False
     """Whether there was no room in the call queue (``queue_limit``)."""
     offer_ids: set[str] = field(default_factory=set)
@@ -161,7 +163,9 @@ class Hunt:
 
     def waits(self) -> bool:
         """Tell whether the caller waits for a member who is busy now (``when_busy``, design, section 4)."""
-        if self.rings_nobody or self.group.when_busy is not WhenBusy.QUEUE or self.left_by_key or self.queue_full:
+        if self.rings_nobody or self.group.when_busy is not WhenBusy.QUEUE:
+            return False
+        if self.left_by_key or self.left_for_callback or self.queue_full:
             return False
         return any(self._is_busy(member) for member in self.queued_for())
 
@@ -289,6 +293,10 @@ class Hunt:
     def leaves_by_key(self) -> None:
         """Note that the caller has left the call queue for the voicemail box."""
         self.left_by_key = True
+
+    def leaves_for_callback(self) -> None:
+        """Note that the caller has left the call queue to be called back."""
+        self.left_for_callback = True
 
     def finds_queue_full(self) -> None:
         """Note that there was no room in the call queue."""

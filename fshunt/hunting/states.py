@@ -33,6 +33,8 @@ class Result(StrEnum):
     TRANSFERRED = "transferred"
     ABANDONED = "abandoned"
     REJECTED = "rejected"
+    CALLBACK = "callback"
+    """The caller has asked to be called back, or a call back found no member; it is no missed call."""
     FAILED = "failed"
 
 

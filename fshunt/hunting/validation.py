@@ -103,6 +103,9 @@ check_prompt = _pattern_kind(
     "a sound file, or a tone_stream, silence_stream or local_stream, without spaces",
 )
 check_sound_file = _pattern_kind("a sound file", _SOUND_FILE, "letters, digits, '_', '.', '-' and '/'")
+check_callback_pattern = _pattern_kind(
+    "the numbers that may be called back", r"\+?[0-9]{1,20}\*?", "digits, with a '+' before or a '*' behind them or not"
+)
 check_language = _pattern_kind("a language", r"[a-z]{2,3}", "two or three small letters, such as en")
 check_context = _pattern_kind(
     "a dialplan context", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "letters, digits, '_', '.', '-'"

@@ -46,6 +46,7 @@ RESULT_WORDS = {
     Result.TRANSFERRED: "transferred, {to}",
     Result.ABANDONED: "caller hung up",
     Result.REJECTED: "rejected, {to}",
+    Result.CALLBACK: "{why}",
     Result.FAILED: "failed: {why}",
 }
 

@@ -96,6 +96,7 @@ def state_of(
         groups=seen.groups,
         unregistered=seen.unregistered,
         undelivered=seen.undelivered,
+        callbacks=seen.callbacks,
     )
     state.problems.extend(problems(state))
     state.notes.extend(notes(state))

@@ -142,6 +142,8 @@ class ClusterHealth:
     groups: int = 0
     unregistered: tuple[UnregisteredGroup, ...] = ()
     undelivered: Undelivered = ALL_DELIVERED
+    callbacks: int = 0
+    """Callers who are to be called back."""
 
     @property
     def living(self) -> list[DaemonNow]:

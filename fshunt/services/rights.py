@@ -143,6 +143,7 @@ ADMIN_FIELDS = frozenset(
         "queue_limit",
         "announce_seconds",
         "voicemail_key",
+        "callback",
         "enabled",
     }
 )

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fshunt.db.models import CallRecord, OfferRecord, SkipRecord
+from fshunt.db.queries.callbacks import Request
 from fshunt.hunting.blocks import Block, BlockState
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import columns_of
@@ -256,6 +257,16 @@ def notice_json(notice: StoredNotice, waiting: int, secret: str | None = None) -
     return place | notice_values(notice.wish) | times | {"waiting": waiting, "secret": secret}
 
 
+CALLBACK_KEYS = ("id", "domain", "pilot", "number", "name", "internal", "hunt_id", "ticket", "requested_at", "tries")
+
+
+def callback_json(request: Request) -> dict[str, Any]:
+    """Return an open request to be called back; ``call`` is the id of the caller's call, for `fshunt call show`."""
+    picked = _picked(request, CALLBACK_KEYS)
+    picked["call"] = picked.pop("hunt_id")
+    return picked | {"state": request.state.value, "not_before": utc(request.not_before)}
+
+
 DELIVERY_KEYS = ("id", "domain", "pilot", "channel", "target", "due_at", "next_try_at", "tries", "dead", "last_error")
 
 
@@ -334,6 +345,7 @@ def status_json(state: ClusterHealth) -> dict[str, Any]:
         "hunts": state.total("hunts"),
         "answered_calls": state.total("answered_calls"),
         "queued": len(state.queued),
+        "callbacks": state.callbacks,
         "claims": state.claims,
         "left_queued": len(state.left_queued),
         "left_claims": state.left_claims,
@@ -355,7 +367,17 @@ def status_json(state: ClusterHealth) -> dict[str, Any]:
 def nothing_known_json(problem: Finding) -> dict[str, Any]:
     """Return the same where the database cannot be read: nothing is known but why."""
     counts = dict.fromkeys(
-        ("hunts", "answered_calls", "queued", "claims", "left_queued", "left_claims", "failed_hunts", "groups")
+        (
+            "hunts",
+            "answered_calls",
+            "queued",
+            "callbacks",
+            "claims",
+            "left_queued",
+            "left_claims",
+            "failed_hunts",
+            "groups",
+        )
     )
     counts["database_id"] = None
     names = ("daemons", "switches", "queued_callers", "left_callers", "web_processes", "errors")

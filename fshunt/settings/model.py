@@ -206,6 +206,24 @@ class Settings:
             "the position, or alone. Without it the keys count, and nobody tells of them.",
         ),
     )
+    callback_allowed: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            values.texts("a list of numbers", validation.check_callback_pattern),
+            "Numbers outside that may ask to be called back (`--callback` of a group): `+4930123456`, or the beginning "
+            "of numbers and a star, `+4930*`. FreeSWITCH calls them by your dialplan, at your cost, and a caller may "
+            "show any number (toll fraud): name no more than you would call. Empty: only extensions that have logged "
+            "in.",
+        ),
+    )
+    callback_prompt: str = field(
+        default="ivr/ivr-we_will_return_your_call_at_this_number.wav",
+        metadata=_about(
+            values.text("a sound file", validation.check_sound_file),
+            "What FreeSWITCH plays to a caller who will be called back. A tone follows it, and stands for it if "
+            "FreeSWITCH does not have the file.",
+        ),
+    )
     say_language: str = field(
         default="en",
         metadata=_about(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import gevent
+from gevent.event import Event
 
 from fshunt.simulator.core.actions import Action
 from fshunt.simulator.core.bus import Bus
@@ -32,6 +33,7 @@ from fshunt.simulator.core.sip_causes import (
     GATEWAY_DOWN,
     INVALID_GATEWAY,
     INVALID_PROFILE,
+    NORMAL_CLEARING,
     SUBSCRIBER_ABSENT,
     USER_NOT_REGISTERED,
 )
@@ -91,7 +93,11 @@ class SimulatedSwitch:
         self.domain = domain
         self.voicemail_seconds = voicemail_seconds
         self.playback_seconds = 1.0
-        self.applications: Mapping[str, Application] = {**applications.TABLE, "socket": socket_application}
+        self.applications: Mapping[str, Application] = {
+            **applications.TABLE,
+            "socket": socket_application,
+            "loopback": self._wait_for_far_side,
+        }
         self.registrations = Registrations(self._tell_registration)
         self.gateways: dict[str, Gateway] = {}
         self.calls: dict[str, SimulatedCall] = {}
@@ -205,6 +211,29 @@ class SimulatedSwitch:
         self.tell(call, "dials", number, caller_name)
         gevent.spawn(self._run, call)
         return call
+
+    def call_over_loopback(self, number: str, actions: Sequence[Action], variables: dict[str, str]) -> None:
+        """A call of the switch's own to a number; its near side does these actions once a member talks at the far side.
+
+        The dialplan's fallback, which answers the far side as well, is no answer here.
+        """
+        shown = variables["origination_caller_id_number"]
+        far = self.call(number, shown, shown, variables=variables)
+        channel = self._caller_channel("", shown, shown, variables["origination_uuid"])
+        channel.variables.update(variables | {"other_loopback_leg_uuid": far.uuid})
+        near = SimulatedCall(self, channel, [("loopback", far.uuid), *actions], SimulatedCaller())
+        self.calls[near.uuid] = near
+        channel.announce()
+        near.at_end(lambda: far.hangup(NORMAL_CLEARING))
+        far.at_end(lambda: near.hangup(NORMAL_CLEARING))
+        gevent.spawn(self._run, near)
+
+    def _wait_for_far_side(self, near: SimulatedCall, uuid: str) -> None:
+        far = self.calls[uuid]
+        gevent.spawn(_wake_when, [far.talking, far.ended], near)
+        near.wait_until(lambda: far.talking.is_set() or far.ended.is_set())
+        if far.talking.is_set():
+            near.answer()
 
     def call_from(self, phone: Phone, number: str, *, caller: SimulatedCaller | None = None) -> SimulatedCall:
         """A phone of the switch dials a number and is busy meanwhile."""
@@ -412,3 +441,8 @@ def _shown_name(call: SimulatedCall, variables: dict[str, str]) -> str:
         "effective_caller_id_name", caller.profile.caller_name
     )
     return name.rpartition(":")[2]
+
+
+def _wake_when(events: list[Event], call: SimulatedCall) -> None:
+    gevent.wait(events, count=1)
+    call.wake()

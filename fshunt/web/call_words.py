@@ -24,6 +24,7 @@ KINDS: dict[Kind, LazyString] = {
     Kind.TRANSFERRED: lazy_gettext("Transferred"),
     Kind.ABANDONED: lazy_gettext("Caller hung up"),
     Kind.REJECTED: lazy_gettext("Rejected"),
+    Kind.CALLBACK: lazy_gettext("To be called back"),
     Kind.FAILED: lazy_gettext("Failed"),
 }
 """The choices of a search; what waits for a call back has a page of its own."""
@@ -34,6 +35,7 @@ RESULTS: dict[str, LazyString] = {
     Result.TRANSFERRED: lazy_gettext("Transferred"),
     Result.ABANDONED: lazy_gettext("Caller hung up"),
     Result.REJECTED: lazy_gettext("Rejected"),
+    Result.CALLBACK: lazy_gettext("To be called back"),
     Result.FAILED: lazy_gettext("Failed"),
 }
 TONES = {Result.ANSWERED: "good", Result.FAILED: "bad", Result.REJECTED: "bad"}

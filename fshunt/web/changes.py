@@ -54,6 +54,7 @@ WHAT: dict[tuple[Subject, ChangeKind], LazyString] = {
     (Subject.BOARD, ChangeKind.ADD): lazy_gettext("Board %(key)s added"),
     (Subject.BOARD, ChangeKind.REMOVE): lazy_gettext("Board %(key)s revoked"),
     (Subject.NOTICE, ChangeKind.ADD): lazy_gettext("Notices to %(key)s added"),
+    (Subject.CALLBACK, ChangeKind.REMOVE): lazy_gettext("Call back %(key)s cancelled"),
     (Subject.NOTICE, ChangeKind.REMOVE): lazy_gettext("Notices to %(key)s removed"),
     (Subject.HOURS, ChangeKind.SET): lazy_gettext("Opening hours changed"),
     (Subject.CALL, ChangeKind.ADD): lazy_gettext("A caller was called back"),

@@ -71,6 +71,10 @@ FIELDS: dict[str, FieldWords] = {
     "voicemail_key": FieldWords(
         lazy_gettext("Key 1 leads from the queue to voicemail"), lazy_gettext("For callers who were answered.")
     ),
+    "callback": FieldWords(
+        lazy_gettext("Key 2 in the queue asks for a call back"),
+        lazy_gettext("For callers who were answered, from extensions and the numbers that the system allows."),
+    ),
     "caller_id_number": FieldWords(
         lazy_gettext("Number that external members see"), lazy_gettext("Empty: the gateway's.")
     ),

@@ -30,6 +30,7 @@ HOW_IT_RINGS = (
     "queue_limit",
     "announce_seconds",
     "voicemail_key",
+    "callback",
     "wrap_up_seconds",
     "auto_block",
     "prefix",

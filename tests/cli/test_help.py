@@ -21,7 +21,8 @@ group enable, group disable, group renumber, group next, group remove,
 group notice add, group notice list, group notice remove, notice list, notice retry, notice discard,
 holiday add, holiday list, holiday remove, holiday import,
 member add, member list, member remove, member move, member order, member set, member enable, member disable,
-member block, member unblock, call list, call show, call prune, top, events, history, undo,
+member block, member unblock, call list, call show, call prune, callback list, callback remove,
+top, events, history, undo,
 user add, user list, user extension, user passwd, user invite, user grant, user revoke, user enable, user disable,
 user remove,
 domain list, domain rename,
@@ -51,6 +52,7 @@ def test_the_options_are_the_promised_ones():
     group |= {"--when-busy", "--auto-block", "--wrap-up", "--transfer-context", "--caller-id-number"}
     group |= {"--answer-first", "--no-answer-first", "--on-closed", "--time-zone"}
     group |= {"--queue-limit", "--announce-every", "--voicemail-key", "--no-voicemail-key"}
+    group |= {"--callback", "--no-callback"}
     serving = {"--domain", "--config", "--as"}
     common = serving | {"--json"}
     assert options(LEAVES["fshunt group add"]) == group | common | {"--force"}

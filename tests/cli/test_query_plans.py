@@ -61,6 +61,8 @@ COMMANDS = [
     ("events", "--domain", OTHER_DOMAIN),
     ("group", "notice", "add", "5000", "--mail", "a@b.test", "--on", "missed"),
     ("group", "notice", "list"),
+    ("callback", "list"),
+    ("callback", "list", "5003"),
     ("notice", "list"),
     ("notice", "retry", "--all"),
     ("history",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fshunt.daemon.call import music, queueing
+from fshunt.daemon.call import music, queue_keys
 from fshunt.db.queries import queue
 from fshunt.hunting.destinations import parse_destination
 from fshunt.hunting.hunt import QUEUE_FULL
@@ -99,7 +99,7 @@ def test_without_the_database_the_limit_is_that_of_this_daemon(light_rig: Rig) -
 
 
 def test_the_key_1_leads_from_the_queue_to_voicemail(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queueing, "KEYS_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(queue_keys, "KEYS_AFTER_SECONDS", 0.0)
     waits(
         rig,
         "1001",
@@ -136,7 +136,7 @@ def test_without_the_key_or_the_answer_1_does_nothing(light_rig: Rig, fields: di
 
 
 def test_a_key_of_the_first_moment_was_meant_for_a_menu_before(light_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queueing, "KEYS_AFTER_SECONDS", 1000.0)
+    monkeypatch.setattr(queue_keys, "KEYS_AFTER_SECONDS", 1000.0)
     waits(light_rig, "1001", answer_first=True, voicemail_key=True, voicemail="1009")
     first = busy_with_a_caller(light_rig)
     second = light_rig.started()

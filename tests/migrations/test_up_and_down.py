@@ -10,6 +10,7 @@ from fshunt.db.engine import open_engine, open_store
 from fshunt.db.models import (
     Base,
     Board,
+    CallbackRequest,
     Grant,
     IdempotencyKey,
     Invitation,
@@ -88,6 +89,7 @@ def fill(url):
         live.renew(s, [live.Watched("pbx.test", "5000")])
         live.publish(s, "run", {added.id: {"switches": []}}, ())
         add_notice(s, added.id)
+        add_callback(s, added.id)
         questions.ask(s, "domain", ["pbx.test"], NOON)
     store.close()
 
@@ -115,6 +117,13 @@ def add_notice(s, group_id):
     s.add(NoticeDelivery(id="1-hunt-h1", notice_id=1, created_at=NOON, due_at=NOON, next_try_at=NOON))
     s.flush()
     s.add(NoticeHappening(id="1-hunt-h1", delivery_id="1-hunt-h1", event="missed", at=NOON, call_id="h1"))
+
+
+def add_callback(s, group_id):
+    """A request to be called back."""
+    who = {"group_id": group_id, "number": "1005", "name": "Ada", "internal": True, "hunt_id": "h1", "ticket": 1}
+    where = {"context": "default", "dial_context": "default", "switch": "pbx"}
+    s.add(CallbackRequest(id=1, **who, **where, requested_at=NOON, state="waiting"))
 
 
 def fill_0002(url):
@@ -191,6 +200,7 @@ def test_0009_is_taken_back_without_loss_of_what_0008_had(empty_database_url):
         "compatibility",
         *IDENTITY,
         *NOTICES,
+        *CALLBACKS,
     }
     kept = rows(url, *others)
     migrate.downgrade(url, "0008")
@@ -211,7 +221,15 @@ def test_0012_is_taken_back_without_loss_of_what_0011_had(empty_database_url):
     fill(url)
     assert all(rows(url, *LIVE).values())
     migrate.downgrade(url, "0012")
-    others = set(Base.metadata.tables) - {*LIVE, *LATER, "announcements", "compatibility", *IDENTITY, *NOTICES}
+    others = set(Base.metadata.tables) - {
+        *LIVE,
+        *LATER,
+        "announcements",
+        "compatibility",
+        *IDENTITY,
+        *NOTICES,
+        *CALLBACKS,
+    }
     kept = rows(url, *others)
     migrate.downgrade(url, "0011")
     assert tables(url).isdisjoint(LIVE)
@@ -226,7 +244,14 @@ def test_0017_is_taken_back_without_loss_of_what_was_before(empty_database_url):
     fill(url)
     assert rows(url, "recovery_codes")["recovery_codes"]
     migrate.downgrade(url, "0017")
-    others = set(Base.metadata.tables) - {"recovery_codes", "announcements", "compatibility", *IDENTITY, *NOTICES}
+    others = set(Base.metadata.tables) - {
+        "recovery_codes",
+        "announcements",
+        "compatibility",
+        *IDENTITY,
+        *NOTICES,
+        *CALLBACKS,
+    }
     kept = rows(url, *others)
     migrate.downgrade(url, BEFORE_0017)
     assert "recovery_codes" not in tables(url)
@@ -240,6 +265,8 @@ BEFORE_0017 = "0016"
 PASSING = ("announcements", "compatibility")
 IDENTITY = ("database_identity",)
 NOTICES = ("notices", "notice_deliveries", "notice_happenings")
+CALLBACKS = ("callbacks",)
+NEWEST = (*IDENTITY, *NOTICES, *CALLBACKS)
 
 
 def test_each_database_has_a_random_id_which_0018_takes_back_alone(empty_database_url):
@@ -250,7 +277,7 @@ def test_each_database_has_a_random_id_which_0018_takes_back_alone(empty_databas
     assert (made["id"], len(made["database_id"])) == (1, 16)
     assert migrate.check(url).database_id == made["database_id"]
     migrate.downgrade(url, "0018")
-    others = set(Base.metadata.tables) - {"announcements", "compatibility", *IDENTITY, *NOTICES}
+    others = set(Base.metadata.tables) - {"announcements", "compatibility", *NEWEST}
     kept = rows(url, *others)
     migrate.downgrade(url, "0017")
     assert migrate.check(url).database_id is None
@@ -280,6 +307,7 @@ def test_0010_is_taken_back_without_loss_of_what_0009_had(empty_database_url):
         "compatibility",
         *IDENTITY,
         *NOTICES,
+        *CALLBACKS,
     }
     kept = rows(url, *others)
     migrate.downgrade(url, "0009")
@@ -308,6 +336,7 @@ def test_0016_is_taken_back_without_loss_of_what_0015_had(empty_database_url):
         "compatibility",
         *IDENTITY,
         *NOTICES,
+        *CALLBACKS,
     }
     migrate.downgrade(url, "0016")
     kept = rows(url, *others)
@@ -324,7 +353,7 @@ def test_0019_is_taken_back_without_loss_of_what_0018_had(empty_database_url):
     fill(url)
     assert all(rows(url, *NOTICES).values())
     migrate.downgrade(url, "0019")
-    others = set(Base.metadata.tables) - {"announcements", "compatibility", "calls", *NOTICES}
+    others = set(Base.metadata.tables) - {"announcements", "compatibility", "calls", *NOTICES, *CALLBACKS}
     kept, [call] = rows(url, *others), rows(url, "calls")["calls"]
     migrate.downgrade(url, "0018")
     assert tables(url).isdisjoint(NOTICES)
@@ -360,7 +389,7 @@ def test_what_belongs_to_a_user_or_a_group_goes_with_it(database_url):
     store = open_store(database_url)
     with store.writing() as s:
         groups.remove_group(s, "pbx.test", "5000")
-    assert not any(rows(database_url, "grants", *HOURS, *NOTICES).values())
+    assert not any(rows(database_url, "grants", *HOURS, *NOTICES, *CALLBACKS).values())
     with store.writing() as s:
         s.execute(text("DELETE FROM users"))
     store.close()

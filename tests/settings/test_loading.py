@@ -103,6 +103,8 @@ EVERY_SETTING = {
     "position_prompt": ("queue/position.wav", "queue/position.wav"),
     "wait_prompt": ("queue/wait.wav", "queue/wait.wav"),
     "keys_prompt": ("queue/keys.wav", "queue/keys.wav"),
+    "callback_allowed": ("+4930*, 5551234", ("+4930*", "5551234")),
+    "callback_prompt": ("queue/back.wav", "queue/back.wav"),
     "say_language": ("de", "de"),
     "wait_for_phone_seconds": ("8", 8.0),
     "late_phones": ("next-stage", "next-stage"),

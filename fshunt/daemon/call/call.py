@@ -13,6 +13,14 @@ from gevent import getcurrent
 
 from fshunt.daemon.call.call_lines import about_call
 from fshunt.daemon.call.call_log import CallLog
+from fshunt.daemon.call.callback_request import CallbackOffer
+from fshunt.daemon.call.callback_served import (
+    CallerCall,
+    Served,
+    end_unless_served,
+    find_request,
+    member_talks_on,
+)
 from fshunt.daemon.call.caller import caller_of
 from fshunt.daemon.call.finish import (
     CALLER_HUNG_UP,
@@ -45,11 +53,14 @@ from fshunt.daemon.data.database import Deadline
 from fshunt.daemon.data.handovers import Handover, Place
 from fshunt.daemon.deps import Dependencies
 from fshunt.errors import BadValue, FshuntError
+from fshunt.esl import api
 from fshunt.esl.caller_state import HUNG_UP
 from fshunt.esl.commands import UnsafeText
 from fshunt.esl.session import CallerGone, CallerReplaced, CallerTaken, CommandRefused, Session, SwitchLost
+from fshunt.freeswitch.callbacks import SERVES, Serving, serving_of
 from fshunt.freeswitch.offers import Offer, StageLegs
 from fshunt.hunting.availability import SkipReason
+from fshunt.hunting.callbacks import as_served
 from fshunt.hunting.group import Member
 from fshunt.hunting.hunt import Hunt, Stage
 from fshunt.hunting.states import TRANSITIONS, HuntEvent, HuntState, Outcome, Result
@@ -98,6 +109,8 @@ class Call:
         self._music = ContinuousMusic(session, None)
         self._place = Place()
         """In the call queue: that of the caller in whose place this one was put, then the own."""
+        self._served: Served | None = None
+        """What a call serves that is in the place of a caller who is to be called back."""
 
     @property
     def detached_result(self) -> Result | None:
@@ -108,12 +121,7 @@ class Call:
 
     def run(self) -> None:
         """Take the call to its one result; if that cannot be done, the dialplan's fallback takes the caller."""
-        if self.caller.undelivered:
-            give_up(self.session, self.caller)
-            return
-        returned = returned_of(self.session.channel)
-        if returned is not None:
-            self._take_back(returned)
+        if not self._is_hunt():
             return
         self.deps.handovers.begin(self.caller.uuid)
         try:
@@ -141,6 +149,20 @@ class Call:
                 self._end(HuntEvent.FAILED, Result.FAILED, INTERNAL_ERROR.format(_named(sys.exception())))
                 give_up(self.session, self.caller)
             self.deps.handovers.end(self.caller.uuid)
+
+    def _is_hunt(self) -> bool:
+        """Whether a hunt is to begin; all else is done when this returns."""
+        if self.caller.undelivered:
+            give_up(self.session, self.caller)
+        elif (member_talks := member_talks_on(self.session)) is not None:
+            self._call_back(member_talks)
+        elif not self._is_served():
+            end_unless_served(self.session)
+        elif (returned := returned_of(self.session.channel)) is not None:
+            self._take_back(returned)
+        else:
+            return True
+        return False
 
     def _hunt_until_taken(self) -> None:
         try:
@@ -180,6 +202,8 @@ class Call:
 
     def _begun(self) -> Hunt:
         hunt = plan(self.caller, self.call_log.hunt_id, self.deps, self._deadline)
+        if self._served is not None:
+            hunt.group = as_served(hunt.group)
         if hunt.group.hunt_timeout is not None:
             self.gives_up_at = self.deps.monotonic() + hunt.group.hunt_timeout
         return hunt
@@ -260,7 +284,9 @@ class Call:
             return False
         self._began = 0.0  # the time in the queue is no delay of ours
         begin = partial(self._begin_to_wait, hunt)
-        with Queueing(self.session, hunt, begin, self.deps, self.call_log, self.gives_up_at, self._place) as queueing:
+        offer = CallbackOffer(self.session.channel, self.caller, hunt, self.deps) if hunt.group.callback else None
+        waiting = Queueing(self.session, hunt, begin, self.deps, self.call_log, self.gives_up_at, self._place, offer)
+        with waiting as queueing:
             try:
                 while (found := queueing.until_free()) is not None:
                     stage, chosen = found
@@ -342,6 +368,8 @@ class Call:
         with suppress(SwitchLost):  # it is met again at once by the wait for the end of the talk
             protect_talk(self.session, self.caller)
             self._music.end()
+            if self._served is not None:  # wherever the member transfers the call, it is one like any other there
+                self.session.post(api.uuid_setvar(self.caller.uuid, SERVES))
         if hunt.answered_by is not None:
             self.call_log.answered(hunt.group, hunt.answered_by)
 
@@ -363,6 +391,30 @@ class Call:
         forget_replacement(self.session, self.caller)
         end = partial(self._end, HuntEvent.DELIVERED)
         Leaving(self.session, self.caller, hunt, self.call_log, self.deps, self._elsewhere, end).leave()
+
+    def _is_served(self) -> bool:
+        """Whether the call goes on: one in the place of a caller who is called back does while the request needs it."""
+        serving = serving_of(self.session.channel)
+        if serving is None:
+            return True
+        request = find_request(self.session, serving, self.deps)
+        if request is None:
+            return False
+        self._served, self._place = Served(request), Place(request.ticket)
+        self.caller = self._served.as_caller(self.caller)
+        return True
+
+    def _call_back(self, serving: Serving) -> None:
+        """A member talks on the far side of this channel: call whoever is to be called back, and connect them."""
+        self._elsewhere.goes_on(Result.CALLBACK)  # as of a call that can do without us
+        try:
+            CallerCall(self.session, self.deps).run(serving)
+        except Detach:
+            pass
+        except FshuntError as error:
+            log.info("callback %d: not followed any more: %s", serving.request_id, error)
+        finally:
+            self.session.close()
 
     def _take_back(self, returned: Returned) -> None:
         """Go on with a caller whom a transfer has left at once; the record is that of the hunt before it."""
@@ -409,9 +461,12 @@ class Call:
         """Give the hunt its one result, and close its record; once that is done, nothing."""
         if self.call_log.is_closed:
             return
+        if self._served is not None:
+            result, reason = self._served.as_ended(result, reason)
         if self.hunt is not None and (self.hunt.state, event) in TRANSITIONS:
             self.hunt.finish(event, result, reason)
-        self.call_log.closed(result, reason, self._elsewhere.destination, end_seen=end_seen)
+        destination = self._elsewhere.destination if self._served is None else None
+        self.call_log.closed(result, reason, destination, end_seen=end_seen)
 
     def _detach(self, *, stopping: bool = False) -> None:
         """The call continues without us. Its record is closed when its end is seen, where a switch is watched."""

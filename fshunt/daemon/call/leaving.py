@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from fshunt.daemon.call.call_log import CallLog
@@ -12,10 +13,17 @@ from fshunt.daemon.call.finish import context_of, hang_up, leave_undelivered, no
 from fshunt.daemon.call.returned import Returned, transfer_target
 from fshunt.daemon.call.setup import clear_presentation
 from fshunt.daemon.deps import Dependencies
-from fshunt.esl.session import Session
+from fshunt.esl.session import CallerGone, Session
+from fshunt.hunting import validation
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.hunt import Hunt
 from fshunt.hunting.states import Result
+
+ASKED_FOR_CALLBACK = "asked to be called back"
+WILL_CALL_BACK = "tone_stream://%(150,50,500);%(150,50,630);%(300,0,800)"
+"""What a caller hears behind the prompt, or in its place: they will be called back."""
+PROMPT_SECONDS = 20.0
+"""How long the prompt may take."""
 
 
 @dataclass(slots=True)
@@ -54,6 +62,9 @@ class Leaving:
 
     def leave(self) -> None:
         """Take the caller there; what the switch says on the way is raised as its session raises it."""
+        if self._hunt.left_for_callback:
+            self._to_be_called_back()
+            return
         self._elsewhere.destination = destination = self._hunt.destination().check()
         value = destination.value or ""
         match destination.kind:
@@ -64,6 +75,16 @@ class Leaving:
             case DestinationKind.HANGUP:
                 reject(self._session, self._caller, value)
                 self._end(Result.REJECTED, self._hunt.why())
+
+    def _to_be_called_back(self) -> None:
+        """Tell the caller so, and hang up; the record is closed before, as it holds whether they hear it or not."""
+        self._end(Result.CALLBACK, ASKED_FOR_CALLBACK)
+        session = self._session
+        prompt = validation.check_sound_file(self._deps.settings.callback_prompt)
+        with suppress(CallerGone):
+            for sound in (prompt, WILL_CALL_BACK):
+                session.wait_completion(session.execute("playback", sound), session.clock() + PROMPT_SECONDS)
+            hang_up(session, "NORMAL_CLEARING")
 
     def _transfer(self, number: str) -> None:
         group = self._hunt.group

@@ -25,7 +25,7 @@ class QueueAnnouncements:
     def __init__(self, session: Session, hunt: Hunt, deps: Dependencies, ticket: Callable[[], int | None]) -> None:
         self._session, self._hunt, self._deps, self._ticket = session, hunt, deps, ticket
         self._every = hunt.group.announce_seconds
-        self._keys_prompt = deps.settings.keys_prompt if hunt.group.voicemail_key else None
+        self._keys_prompt = deps.settings.keys_prompt if hunt.group.voicemail_key or hunt.group.callback else None
         says_something = self._every is not None or self._keys_prompt is not None
         self._next = deps.monotonic() if says_something else float("inf")
         self._talk_seconds: float | None = None

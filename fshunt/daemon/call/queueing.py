@@ -11,10 +11,11 @@ from typing import Self
 import gevent
 
 from fshunt.daemon.call.call_log import CallLog
+from fshunt.daemon.call.callback_request import CallbackOffer
 from fshunt.daemon.call.finish import Stopped
 from fshunt.daemon.call.music import HoldMusic
 from fshunt.daemon.call.queue_announcements import QueueAnnouncements
-from fshunt.daemon.call.ringing import KEY
+from fshunt.daemon.call.queue_keys import QueueKeys
 from fshunt.daemon.call.selection import Chosen, choose
 from fshunt.daemon.call.waves import PAUSE_SECONDS
 from fshunt.daemon.cluster.queue import MemberKey, QueuedCaller
@@ -25,8 +26,6 @@ from fshunt.daemon.deps import Dependencies
 from fshunt.db.queries import member_status, queue
 from fshunt.db.queries.queue import QueueFull
 from fshunt.errors import DatabaseError
-from fshunt.esl import api, commands
-from fshunt.esl.frames import Frame
 from fshunt.esl.session import CallerReplaced, Session
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.group import MAX_WAIT_SECONDS, Member
@@ -38,13 +37,8 @@ LONGEST_PAUSE_SECONDS = 2.0
 """Between two attempts without a notice that a member is free: a notice may be lost."""
 
 PLACE_KEPT_SECONDS = 2.0
-"""Somebody who is put in the place of a queued caller comes within some 100 ms, or not at all."""
-
-VOICEMAIL_KEY = "1"
-"""It leads from the queue to voicemail (``voicemail_key`` of a group)."""
-
-KEYS_AFTER_SECONDS = 1.0
-"""A key that is pressed sooner after the wait began was meant for a menu before it, and pressed twice."""
+"""Somebody who is put in the place of a queued caller comes within some 100 ms, or not at all; a call that is made in
+the place of one who is to be called back, within a second and a half."""
 
 BUSY_AGAIN_SECONDS = 5.0
 """A phone that answered "busy" is not tried again for so long, whatever the monitor says of it."""
@@ -65,6 +59,7 @@ class Queueing(AbstractContextManager["Queueing"]):
         call_log: CallLog,
         gives_up_at: float,
         place: Place,
+        callback: CallbackOffer | None = None,
     ) -> None:
         self.session, self.hunt, self.deps, self.call_log = session, hunt, deps, call_log
         clock = deps.monotonic
@@ -72,7 +67,8 @@ class Queueing(AbstractContextManager["Queueing"]):
         self._until = min(gives_up_at, self._began + MAX_WAIT_SECONDS)
         self._begin = begin
         self._music: HoldMusic | None = None
-        self._is_answered = self._hears_keys = False
+        self._is_answered = False
+        self._keys = QueueKeys(session, hunt, callback, clock)
         self._before, self._keeps_place = place, False
         self._queued = QueuedCaller(hunt.id, hunt.group.id, session.wake, place.number, place.ticket)
         self._deadline = Deadline(deps.settings.database_timeout, clock)
@@ -88,7 +84,7 @@ class Queueing(AbstractContextManager["Queueing"]):
     ) -> None:
         """Leave the queue at once; a daemon that stops keeps the ticket, with which the caller goes to another one."""
         self._before.leave()
-        if kind is CallerReplaced:
+        if kind is CallerReplaced or (kind is None and self.hunt.left_for_callback):
             self._keep_place()
         else:
             self._leave_queue(keep_ticket=kind is Stopped)
@@ -130,18 +126,14 @@ class Queueing(AbstractContextManager["Queueing"]):
         """Have the caller wait: answered where the group says so, and heard where keys count."""
         if self._music is None:
             self._music, self._is_answered = self._begin()
-        if self._is_answered and self.hunt.group.voicemail_key and not self._hears_keys:
-            # A key that was pressed before, as in an attendant's menu, is no answer to what the queue offers.
-            self.session.post(api.flush_keys(self.session.uuid), commands.subscribe(KEY))
-            self._hears_keys = True
+        if self._is_answered:
+            self._keys.listen()
         return self._music
 
     def _end_waiting(self, music: HoldMusic) -> None:
         """A phone rings, or the caller leaves: no sound, and no key, is of the queue any more."""
         music.stop()
-        if self._hears_keys:
-            self.session.post(commands.unsubscribe(KEY))
-            self._hears_keys = False
+        self._keys.stop()
 
     def spare_the_busy(self) -> None:
         """Do not try again at once the members whose phones have just answered "busy", or whom the switch refused."""
@@ -288,15 +280,9 @@ class Queueing(AbstractContextManager["Queueing"]):
         if event is not None and music.on_event(event.event):
             self.call_log.note(LogEvent.QUEUED, "the announcement cannot be played: FreeSWITCH has no such files")
             self._announcements.stop()
-        if event is not None and self._hears_keys and self._is_key(event.event, VOICEMAIL_KEY):
-            self.hunt.leaves_by_key()
+        if event is not None and (sound := self._keys.on_event(event.event, self._queued.ticket)) is not None:
+            music.announce(sound)
 
     def _announce(self, music: HoldMusic) -> None:
         if self._is_answered and self._announcements.is_due() and (sound := self._announcements.sound()) is not None:
             music.announce(sound)
-
-    def _is_key(self, event: Frame, key: str) -> bool:
-        pressed = event.get("Event-Name") == KEY and self.session.is_callers(event)
-        if self.deps.monotonic() - self._began < KEYS_AFTER_SECONDS:
-            return False
-        return pressed and event.get("DTMF-Digit") == key and self.hunt.group.box() is not None

@@ -12,7 +12,7 @@ import gevent
 from sqlalchemy.orm import Session
 
 from fshunt.daemon.data.database import Database
-from fshunt.db.queries import accounts, changes, notice_deliveries, prune, sign_in
+from fshunt.db.queries import accounts, callbacks, changes, notice_deliveries, prune, sign_in
 from fshunt.db.queries.prune import Pace
 from fshunt.errors import DatabaseError
 from fshunt.settings import Settings
@@ -55,6 +55,7 @@ KINDS = (
     Kind("invitations", lambda _settings: timedelta(), accounts.remove_invitations),
     Kind("failed sign-ins", lambda _settings: sign_in.TRIES_COUNT_FOR, sign_in.remove_tries),
     Kind("dead letters", lambda _settings: notice_deliveries.DEAD_LETTERS_ARE_KEPT_FOR, notice_deliveries.remove_dead),
+    Kind("callbacks", lambda settings: _days(settings.keep_calls_days), callbacks.prune_some),
     Kind("known browsers", lambda _settings: sign_in.BROWSERS_ARE_KNOWN_FOR, sign_in.remove_browsers),
 )
 

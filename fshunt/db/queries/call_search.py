@@ -24,6 +24,8 @@ WINDOW = 2_000
 MAX_REPORTED = 50_000
 """How many calls a report counts at most."""
 
+NOT_MISSED = (Result.ANSWERED.value, Result.CALLBACK.value)
+"""Results of calls that nobody has missed: of who will be called back there is a record when that is done."""
 NO_MISS = (Outcome.ANSWERED.value, Outcome.ANSWERED_ELSEWHERE.value)
 _NEWEST_FIRST = (CallRecord.started_at.desc(), CallRecord.id.desc())
 
@@ -39,6 +41,7 @@ class Kind(StrEnum):
     TRANSFERRED = "transferred"
     ABANDONED = "abandoned"
     REJECTED = "rejected"
+    CALLBACK = "callback"
     FAILED = "failed"
 
 
@@ -94,6 +97,8 @@ class ReportCall(NamedTuple):
     answered_by: str | None
 
 
+_COUNTS = or_(CallRecord.result.is_(None), CallRecord.result != Result.CALLBACK.value)
+"""A caller who is called back counts once: with the call by which that is done."""
 _REPORTED = (
     CallRecord.id,
     CallRecord.started_at,
@@ -189,7 +194,7 @@ def next_report_calls(s: Session, part: Question, after: Place | None, limit: in
 
 
 def _of_group(asked: Question) -> list[ColumnElement[bool]]:
-    conditions = [CallRecord.domain == asked.domain, CallRecord.pilot == asked.pilot]
+    conditions = [CallRecord.domain == asked.domain, CallRecord.pilot == asked.pilot, _COUNTS]
     if asked.since is not None:
         conditions.append(CallRecord.started_at >= asked.since)
     if asked.until is not None:
@@ -237,7 +242,7 @@ def _fits(asked: Question) -> Iterator[ColumnElement[bool]]:
 
 
 def _missed() -> tuple[ColumnElement[bool], ...]:
-    return CallRecord.ended_at.is_not(None), CallRecord.result != Result.ANSWERED.value
+    return CallRecord.ended_at.is_not(None), CallRecord.result.not_in(NOT_MISSED)
 
 
 def _rang(extension: str, but: Sequence[str] = ()) -> ColumnElement[bool]:

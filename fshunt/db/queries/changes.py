@@ -41,6 +41,8 @@ class Subject(StrEnum):
     INVITATION = "invitation"
     BOARD = "board"
     NOTICE = "notice"
+    CALLBACK = "callback"
+    """The request of a caller to be called back."""
     DOMAIN = "domain"
     CALL = "call"
     """A note that its caller was called back."""

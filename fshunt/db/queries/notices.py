@@ -20,6 +20,7 @@ from fshunt.db.models import CallRecord, Domain, HuntGroup, HuntMember, Notice, 
 from fshunt.db.notifications import QUEUE
 from fshunt.db.statements import dialect_of, insert_once, run, table
 from fshunt.db.types import SeenText
+from fshunt.hunting.states import Result
 from fshunt.notices.notice import (
     MISSES,
     QUEUE_TOLD_AGAIN_AFTER,
@@ -169,6 +170,8 @@ def make_for_calls(s: Session, ids: Collection[str], now: datetime) -> None:
     for each in notices(s, NOTICES.c.group_id.in_({row.notice_group_id for row in rows})):
         of_group[each.place.group_id].append(each)
     for row in rows:
+        if row.answered_at is None and row.result == Result.CALLBACK.value:
+            continue  # the call back has a record of its own
         event = NoticeEvent.ANSWERED if row.answered_at is not None else event_of_hunt(row.result, row.reason)
         _tell(
             s,

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Claim
-from fshunt.db.queries import cluster, daemons, identity, notice_deliveries, queue, web_processes
+from fshunt.db.queries import callbacks, cluster, daemons, identity, notice_deliveries, queue, web_processes
 from fshunt.db.queries.calls import CALLS, HAS_FAILED
 from fshunt.db.queries.cluster import Timing
 from fshunt.db.queries.daemons import DaemonRow
@@ -81,6 +81,7 @@ class Overview:
     groups: int = 0
     unregistered: tuple[UnregisteredGroup, ...] = ()
     undelivered: Undelivered = ALL_DELIVERED
+    callbacks: int = 0
 
 
 def overview(s: Session, at: datetime) -> Overview:
@@ -102,6 +103,7 @@ def overview(s: Session, at: datetime) -> Overview:
         groups=run(s, _COUNT_GROUPS, {}).scalar_one(),
         unregistered=tuple(unregistered_groups(s, at)),
         undelivered=notice_deliveries.undelivered(s, at),
+        callbacks=callbacks.count_open(s),
     )
 
 

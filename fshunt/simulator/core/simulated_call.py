@@ -109,6 +109,9 @@ class Switch(Protocol):
     def new_originated_channel(self, phone: Phone, variables: dict[str, str]) -> SimulatedChannel:
         """The channel of a call that the switch makes on its own."""
 
+    def call_over_loopback(self, number: str, actions: Sequence[Action], variables: dict[str, str]) -> None:
+        """A call of the switch's own to a number; its near side does these actions once a member talks there."""
+
     def find_leg(self, uuid: str) -> SimulatedLeg | None:
         """The leg with this uuid, while it exists."""
 

@@ -233,6 +233,9 @@ def _connect(call: SimulatedCall, leg: SimulatedLeg) -> None:
 def _talk(call: SimulatedCall, leg: SimulatedLeg) -> None:
     caller, other = call.channel, leg.channel
     _leave(call, SUCCESS)
+    application, _, argument = other.variables.get("execute_on_answer", "").partition(" ")
+    if application == "db":
+        call.switch.run_api(f"db {argument}")
     call.variables.pop("originate_signal_bond", None)
     call.variables["signal_bond"] = other.uuid
     caller.face(other)

@@ -25,6 +25,12 @@ def originate(switch: Switch, text: str) -> None:
         raise DialError(DESTINATION_OUT_OF_ORDER, f"The simulator originates to no dialplan {dialplan!r}.")
     dial = parse(dial_string)
     target = dial.groups[0][0]
+    endpoint, _, number = target.endpoint.partition("/")
+    if endpoint == "loopback":
+        actions = [each.partition(":") for each in applications.split(",")]
+        done = [(name, argument) for name, _, argument in actions]
+        switch.call_over_loopback(number.partition("/")[0], done, target.variables)
+        return
     phones = switch.find_phones(target.endpoint, alone=True)
     if switch.throttle.admits(unlimited=dial.variables.get("no_throttle_limits") == "true"):
         actions = [each.partition(":") for each in applications.split(",")]

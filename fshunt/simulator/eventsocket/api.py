@@ -7,6 +7,7 @@ import uuid as uuids
 from collections.abc import Callable
 
 from fshunt.simulator.core.channel import set_variable
+from fshunt.simulator.core.headers import SWITCH_NAME
 from fshunt.simulator.core.simulated_call import Switch
 from fshunt.simulator.core.sip_causes import NORMAL_CLEARING
 from fshunt.simulator.dialplan.dialstring import DialError
@@ -186,6 +187,10 @@ def _global_getvar(switch: Switch, argument: str) -> str:
     return switch.bus.core_uuid if argument == "core_uuid" else ""
 
 
+def _switchname(_switch: Switch, _argument: str) -> str:
+    return SWITCH_NAME
+
+
 def _db(switch: Switch, argument: str) -> str:
     """``mod_db``, as far as it keeps values: a slash ends a word, and it gives 255 characters of a value."""
     words = argument.split("/")
@@ -245,6 +250,7 @@ _TABLE: dict[str, Callable[[Switch, str], str]] = {
     "sofia_contact": _sofia_contact,
     "status": _status,
     "global_getvar": _global_getvar,
+    "switchname": _switchname,
     "uptime": _uptime,
     "user_data": _user_data,
     "uuid_break": _uuid_break,

@@ -42,6 +42,7 @@ SUBJECTS = {
     Subject.TOKEN: lazy_gettext("token"),
     Subject.INVITATION: lazy_gettext("invitation"),
     Subject.BOARD: lazy_gettext("board"),
+    Subject.CALLBACK: lazy_gettext("call backs"),
     Subject.NOTICE: lazy_gettext("notices"),
     Subject.DOMAIN: lazy_gettext("domain"),
     Subject.CALL: lazy_gettext("call back"),

@@ -1,0 +1,1 @@
+"""Callers who are called back: the service that looks after their requests."""
