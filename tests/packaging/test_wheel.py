@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.faults
+"""A wheel is built for these, which takes long; what it is made of is looked at by the tests of `fshunt files`."""
+
 ROOT = Path(__file__).parents[2]
 PARTS = ("fshunt", "migrations", "packaging", "systemd", "freeswitch-conf")
 PARTS += ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")

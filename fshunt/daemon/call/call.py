@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import takewhile
 
@@ -203,7 +204,7 @@ class Call:
     def _begun(self) -> Hunt:
         hunt = plan(self.caller, self.call_log.hunt_id, self.deps, self._deadline)
         if self._served is not None:
-            hunt.group = as_served(hunt.group)
+            hunt = replace(hunt, group=as_served(hunt.group))
         if hunt.group.hunt_timeout is not None:
             self.gives_up_at = self.deps.monotonic() + hunt.group.hunt_timeout
         return hunt

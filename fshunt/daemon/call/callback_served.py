@@ -71,7 +71,8 @@ def find_request(session: Session, serving: Serving, deps: Dependencies) -> Requ
     try:
         found = deps.database.run(lambda s: callbacks.find(s, serving.request_id), deadline=deps.database.deadline())
     except DatabaseError as error:
-        log.warning("call %s: callback %d not read: %s", session.uuid, serving.request_id, error)
+        extra = about(LogEvent.CALL_WITHOUT_DATABASE, call=session.uuid)
+        log.warning("call %s: callback %d not read: %s", session.uuid, serving.request_id, error, extra=extra)
         return None
     if found is None or found.attempt != serving.attempt or found.state is not CallbackState.CALLING_MEMBER:
         return None

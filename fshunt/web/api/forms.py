@@ -341,7 +341,9 @@ FORMS: dict[str, Schema] = {
             "ok": FLAG,
             "problems": many("finding"),
             "notes": many("finding"),
-            **dict.fromkeys(("hunts", "answered_calls", "queued", "claims", "left_queued", "left_claims"), WHOLE),
+            **dict.fromkeys(
+                ("hunts", "answered_calls", "queued", "callbacks", "claims", "left_queued", "left_claims"), WHOLE
+            ),
             "failed_hunts": WHOLE,
             "groups": WHOLE,
             "database_id": maybe(text("5f0c1e9a72d4b386")),
