@@ -93,9 +93,9 @@ def _config() -> Config:
 
 
 @cache
-def _known_migrations() -> ScriptDirectory:
-    """The migrations of the running fshunt. A web server asks for the state again and again: it reads them once."""
-    script = ScriptDirectory.from_config(_config())
+def _known_migrations(folder: Path) -> ScriptDirectory:
+    """The migrations in a folder. A web server asks for the state again and again: it reads them once."""
+    script = ScriptDirectory(str(folder))
     script.get_current_head()  # alembic reads the files at the first question; done here, no two threads do it at once
     return script
 
@@ -114,7 +114,7 @@ def _run(url: str | URL, run: Callable[[Config], None], report: Report, *, creat
 
 
 def _status(engine: Engine) -> Status:
-    script = _known_migrations()
+    script = _known_migrations(migrations_folder())
     head = script.get_current_head() or ""
     with as_store_errors(engine.url), engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()

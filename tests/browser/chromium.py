@@ -78,7 +78,7 @@ class People:
 
 def take_calls(page: Page) -> None:
     """Have the member whose page this is take calls, whatever another test has left."""
-    switch = page.get_by_role("switch")
+    switch = page.get_by_role("switch", name="I take calls", exact=True)
     if switch.get_attribute("aria-checked") == "false":
         switch.click()
         expect(switch).to_have_attribute("aria-checked", "true")

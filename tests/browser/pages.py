@@ -338,8 +338,8 @@ def board_revoked(people: People, options: dict[str, Any]) -> Page:
 def member_off(people: People, options: dict[str, Any]) -> Page:
     page = people.page("member", **options)
     page.goto("/me")
-    if page.get_by_role("switch").get_attribute("aria-checked") == "true":
-        page.get_by_role("switch").click()
+    if page.get_by_role("switch", name="I take calls", exact=True).get_attribute("aria-checked") == "true":
+        page.get_by_role("switch", name="I take calls", exact=True).click()
         page.locator(".switch-panel.off").wait_for()
     return page
 

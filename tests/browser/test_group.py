@@ -60,8 +60,8 @@ def test_a_member_who_takes_no_calls_is_skipped_and_the_story_says_why(people: P
     pilot = office.group("1002", "1005")
     mine = people.page("member")
     mine.goto("/me")
-    mine.get_by_role("switch", name="I take calls").click()
-    expect(mine.get_by_role("switch")).to_have_attribute("aria-checked", "false")
+    mine.get_by_role("switch", name="I take calls", exact=True).click()
+    expect(mine.get_by_role("switch", name="I take calls", exact=True)).to_have_attribute("aria-checked", "false")
     try:
         assert office.call(pilot, x1005="answers")["rang"] == ["1005"]
         page = of_group(people, f"{pilot}/calls")
@@ -69,8 +69,8 @@ def test_a_member_who_takes_no_calls_is_skipped_and_the_story_says_why(people: P
         row = page.get_by_role("row").filter(has_text="1002")
         expect(row).to_contain_text("takes no calls")
     finally:
-        mine.get_by_role("switch").click()
-        expect(mine.get_by_role("switch")).to_have_attribute("aria-checked", "true")
+        mine.get_by_role("switch", name="I take calls", exact=True).click()
+        expect(mine.get_by_role("switch", name="I take calls", exact=True)).to_have_attribute("aria-checked", "true")
     assert office.call(pilot, x1002="answers")["rang"] == ["1002"]
 
 

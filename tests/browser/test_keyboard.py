@@ -103,7 +103,7 @@ def test_a_member_switches_calls_off_and_on(people: People) -> None:
     for state in ("false", "true"):
         tab_to(page, "switch", "I take calls")
         page.keyboard.press("Space")
-        expect(page.get_by_role("switch")).to_have_attribute("aria-checked", state)
+        expect(page.get_by_role("switch", name="I take calls", exact=True)).to_have_attribute("aria-checked", state)
 
 
 def test_a_member_is_chosen_from_the_suggestions(people: People, office: Office) -> None:

@@ -74,10 +74,10 @@ def test_a_member_switches_calls_off_and_on(people: People) -> None:
     page.goto("/me")
     take_calls(page)
     page.get_by_label("for today").check()
-    page.get_by_role("switch").click()
-    expect(page.get_by_role("switch")).to_have_attribute("aria-checked", "false")
-    page.get_by_role("switch").click()
-    expect(page.get_by_role("switch")).to_have_attribute("aria-checked", "true")
+    page.get_by_role("switch", name="I take calls", exact=True).click()
+    expect(page.get_by_role("switch", name="I take calls", exact=True)).to_have_attribute("aria-checked", "false")
+    page.get_by_role("switch", name="I take calls", exact=True).click()
+    expect(page.get_by_role("switch", name="I take calls", exact=True)).to_have_attribute("aria-checked", "true")
 
 
 def test_a_provider_makes_a_group_and_invites_its_administrator(people: People, office: Office) -> None:

@@ -16,7 +16,7 @@ from fshunt.services import groups
 from fshunt.simulator.core.headers import SWITCH_NAME
 from fshunt.simulator.core.simulated_call import SimulatedCall
 from tests.daemon.test_kind_queue import hears, sounds
-from tests.daemon.test_queueing import are_queued, busy_with_a_caller, waits
+from tests.daemon.test_queueing import STAYS, are_queued, busy_with_a_caller, waits
 from tests.support.rig import DOMAIN, Rig, end_service
 
 PROMPT = "ivr/ivr-we_will_return_your_call_at_this_number.wav"
@@ -121,7 +121,7 @@ def test_a_second_request_of_a_number_has_the_place_of_the_first(office: Rig) ->
 
 
 def test_the_call_in_the_place_goes_before_those_who_came_later(office: Rig) -> None:
-    first = busy_with_a_caller(office)
+    first = busy_with_a_caller(office, then=STAYS)
     asks = queued(office)
     third = queued(office, 2, login=None)
     press_2(office, asks)
