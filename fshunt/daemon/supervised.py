@@ -110,6 +110,15 @@ def _what_watches(parts: Parts) -> Iterator[Service]:
         grace_seconds=LAST_HEARTBEAT_SECONDS,
         essential=True,
     )
+    yield from _what_the_lead_does(deps)
+    yield from _what_asks_switches(parts)
+    yield Service("live changes", changes.run, start=changes.start)
+    yield Service("notifications", changes.listen, stop=changes.stop)
+    yield Service("first state", start=partial(_wait_for_the_first, deps, groups, parts.heartbeat))
+
+
+def _what_the_lead_does(deps: Dependencies) -> Iterator[Service]:
+    """What one of the daemons does for all: the one of the lowest rank."""
     pruner = Pruner(deps.database, lambda: deps.settings, deps.claims.rank, deps.now)
     yield Service("pruning", pruner.run)
     worker = NoticeWorker(
@@ -121,6 +130,11 @@ def _what_watches(parts: Parts) -> Iterator[Service]:
         on_tried=deps.metrics.notice_tried,
     )
     yield Service("notices", worker.run, stop=worker.stop, stop_seconds=NOTICES_STOP_SECONDS + MARGIN_SECONDS)
+
+
+def _what_asks_switches(parts: Parts) -> Iterator[Service]:
+    """What is known of phones, and what is kept at the switches that are watched."""
+    deps = parts.deps
     if deps.monitor.configured:
         yield Service("second lines", parts.calls.watch_second_lines)
     yield Service("live state", deps.live_phones.run)
@@ -129,12 +143,9 @@ def _what_watches(parts: Parts) -> Iterator[Service]:
         yield Service("answers of switches", deps.switch_answers.run)
         tables = PilotTables(deps.database, deps.monitor, lambda: deps.settings, deps.monotonic)
         yield Service("tables of pilots", tables.run)
-        if settings.lamps == "on":
+        if deps.settings.lamps == "on":
             yield from _lamps(deps)
         yield Service("callbacks", CallbackService(deps).run)
-    yield Service("live changes", changes.run, start=changes.start)
-    yield Service("notifications", changes.listen, stop=changes.stop)
-    yield Service("first state", start=partial(_wait_for_the_first, deps, groups, parts.heartbeat))
 
 
 def _lamps(deps: Dependencies) -> Iterator[Service]:

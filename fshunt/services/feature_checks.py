@@ -11,7 +11,7 @@ from fshunt.hunting.group import Group
 from fshunt.services.destination_checks import DEFAULT_CONTEXT
 from fshunt.services.findings import Finding, named
 from fshunt.services.pilot_findings import of_switches
-from fshunt.services.switch_checks import Ask, Checked, Connect, Question, QuestionKind, connected, on_all
+from fshunt.services.switch_checks import Ask, Checked, Connect, Question, QuestionKind, connected, on_all, untold
 from fshunt.settings import Settings, WatchedSwitch
 
 ANY_PILOT = "5000"
@@ -43,11 +43,7 @@ def _at_one(groups: Sequence[Group], settings: Settings, ask: Ask) -> list[Findi
 
 def _not_checked(answers: Mapping[str, Checked]) -> Iterator[Finding]:
     """Numbers of which the switch, or its dialplan, does not tell."""
-    unknown: dict[str, list[str]] = {}
-    for number, said in answers.items():
-        if said.answer is Answer.UNKNOWN and not said.controlled:
-            unknown.setdefault(said.why, []).append(number)
-    for why, numbers in unknown.items():
+    for why, numbers in untold(answers).items():
         yield Finding(
             f"Feature codes are not checked, as {named(numbers)}: {why}.",
             "It is not known whether who dials them gets to fshunt.",

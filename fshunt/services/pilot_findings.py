@@ -10,7 +10,7 @@ from fshunt.freeswitch.dialplan_lookup import Answer
 from fshunt.hunting.group import Group
 from fshunt.services.destination_checks import DEFAULT_CONTEXT
 from fshunt.services.findings import Finding, named
-from fshunt.services.switch_checks import Ask, Checked, Connect, Question, QuestionKind, connected, on_all
+from fshunt.services.switch_checks import Ask, Checked, Connect, Question, QuestionKind, connected, on_all, untold
 from fshunt.settings import Settings, WatchedSwitch
 
 
@@ -96,11 +96,7 @@ def _not_in_the_table(groups: Sequence[Group], ask: Ask) -> Iterator[Finding]:
 
 def _not_checked(answers: Mapping[str, Checked]) -> Iterator[Finding]:
     """Pilots of which the switch, or its dialplan, does not tell."""
-    unknown: dict[str, list[str]] = {}
-    for pilot, said in answers.items():
-        if said.answer is Answer.UNKNOWN and not said.controlled:
-            unknown.setdefault(said.why, []).append(pilot)
-    for why, pilots in unknown.items():
+    for why, pilots in untold(answers).items():
         yield Finding(
             f"{_these_pilots(pilots)} not checked: {why}.",
             "It is not known whether callers get to fshunt.",

@@ -6,7 +6,7 @@ commands to one switch, and returns one of three answers. Errors of the connecti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -60,6 +60,15 @@ class Checked:
     def is_missing(self) -> bool:
         """Whether the switch knows that it is not there."""
         return self.answer is Answer.NOT_FOUND
+
+
+def untold(answers: Mapping[str, Checked]) -> dict[str, list[str]]:
+    """Return the numbers of which the switch, or its dialplan, does not tell where they lead, by the reason."""
+    found: dict[str, list[str]] = {}
+    for number, said in answers.items():
+        if said.answer is Answer.UNKNOWN and not said.controlled:
+            found.setdefault(said.why, []).append(number)
+    return found
 
 
 FOUND = Checked(Answer.FOUND)

@@ -20,7 +20,8 @@ from tests.support.waiting import WAIT_SECONDS
 def dial(rig: Rig, number: str, login: str | None = "1001", **more: object) -> str:
     """Dial a number as a phone that has logged in, and return what is heard in the end."""
     call = rig.switch.call(number, login=login, **more)
-    assert call.join(WAIT_SECONDS), "the call has ended"
+    rig.until(lambda: call.played, "a sound begins")
+    rig.pass_time_until(call.ended.is_set, "the call has ended")
     assert call.ending.cause == "NORMAL_CLEARING"
     (played,) = call.played
     return next((heard.value for heard in Heard if TONES[heard] == played), played)

@@ -166,6 +166,6 @@ def purge_asks_for_the_data(host: Host, package: Path) -> None:
     assert "caller-1" in host.fshunt("call", "list", "--format", "csv")
     host.run("debconf-set-selections", given="fshunt fshunt/purge-data boolean true\n")
     host.run("apt-get", "purge", "-q", "-y", "fshunt")
-    (host.root / "root" / package.name).unlink()
-    left = host.run("find", "/", "-xdev", "-name", "*fshunt*", "-not", "-path", "/root/*")
+    (host.root / "srv" / package.name).unlink()
+    left = host.run("find", "/", "-xdev", "-name", "*fshunt*", "-not", "-path", "/srv/*")
     assert left == ""

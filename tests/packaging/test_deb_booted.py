@@ -16,7 +16,7 @@ AUDIT = "/var/log/fshunt/claims.jsonl"
 CONNECT = """
 import os, socket
 ok = refused = 0
-while not os.path.exists("/root/stop"):
+while not os.path.exists("/srv/stop"):
     try:
         socket.create_connection((HOST, PORT), 60).close()
         ok += 1
@@ -28,7 +28,7 @@ print("refused", refused)
 """Callers who come one after the other until the upgrade is over."""
 
 SCRIPT = f"""#!/bin/sh
-exec > /root/said 2> /root/errors
+exec > /srv/said 2> /srv/errors
 set -e
 units="fshunt.service fshunt.socket fshunt-web.service"
 run() {{ systemctl show --property MainPID --value fshunt; }}
@@ -39,13 +39,13 @@ systemctl enable --now fshunt fshunt-web
 states started
 echo audit $(stat -c %U:%a {AUDIT})
 before=$(run)
-python3.11 /root/connect.py > /root/callers & callers=$!
-dpkg -i --force-confold /root/new.deb > /dev/null
+python3.11 /srv/connect.py > /srv/callers & callers=$!
+dpkg -i --force-confold /srv/new.deb > /dev/null
 states upgraded
 [ $(run) = $before ] && echo the same daemon || echo another daemon
-touch /root/stop
+touch /srv/stop
 wait $callers
-cat /root/callers
+cat /srv/callers
 dpkg -r fshunt > /dev/null
 states removed
 DEBIAN_FRONTEND=noninteractive dpkg -P fshunt > /dev/null 2>&1
@@ -56,7 +56,7 @@ UNIT = """
 [Service]
 Type=oneshot
 Environment=LC_ALL=C.UTF-8
-ExecStart=/root/steps
+ExecStart=/srv/steps
 ExecStopPost=/bin/systemctl poweroff --no-block
 """
 
@@ -71,21 +71,21 @@ def test_an_upgrade_restarts_the_daemon_and_refuses_no_caller(
 ) -> None:
     root = host.root
     host.install(older_package)
-    shutil.copy(package, root / "root" / "new.deb")
+    shutil.copy(package, root / "srv" / "new.deb")
     settings = root / "etc" / "fshunt" / "fshunt.toml"
     settings.write_text(f'claim_audit_file = "{AUDIT}"\n' + settings.read_text())
     address = ROWS["listen"].default()
-    (root / "root" / "connect.py").write_text(
+    (root / "srv" / "connect.py").write_text(
         CONNECT.replace("HOST", repr(address.host)).replace("PORT", str(address.port))
     )
-    (root / "root" / "steps").write_text(SCRIPT)
-    (root / "root" / "steps").chmod(0o755)
+    (root / "srv" / "steps").write_text(SCRIPT)
+    (root / "srv" / "steps").chmod(0o755)
     system = root / "etc" / "systemd" / "system"
     (system / "steps.service").write_text(UNIT)
     (system / "multi-user.target.wants" / "steps.service").symlink_to("../steps.service")
     container = ["systemd-nspawn", "--register=no", "--keep-unit", "--private-network", "--boot", "-D", str(root)]
     booted = subprocess.run(container, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
-    said = root / "root" / "said"
+    said = root / "srv" / "said"
     assert said.exists(), booted.stdout[-2000:]
     assert said.read_text().splitlines() == [
         "installed inactive inactive inactive",
@@ -97,4 +97,4 @@ def test_an_upgrade_restarts_the_daemon_and_refuses_no_caller(
         "refused 0",
         "removed inactive inactive inactive",
         "links 0",
-    ], (root / "root" / "errors").read_text()
+    ], (root / "srv" / "errors").read_text()

@@ -45,8 +45,8 @@ class Host:
     def install(self, package: Path | str) -> str:
         """Install a package of this machine or of Debian, with what it needs; changed settings stay as they are."""
         if isinstance(package, Path):
-            shutil.copy(package, self.root / "root")
-            package = f"/root/{package.name}"
+            shutil.copy(package, self.root / "srv")
+            package = f"/srv/{package.name}"
         options = ["-q", "-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold"]
         return self.run("apt-get", "install", *options, package)
 
