@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 # Test processes side by side; each has databases, ports and folders of its own.
-# Many tests wait for a process, so two more than there are cores keep all cores at work.
-WORKERS ?= $(shell expr $$(nproc) + 2)
+# Many tests wait for a process, so three more than there are cores keep all cores at work.
+WORKERS ?= $(shell expr $$(nproc) + 3)
 # Where an environment forbids the compiled files, each process would compile all modules and rewrite all tests anew.
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal

@@ -16,7 +16,7 @@ from fshunt.services import groups
 from fshunt.simulator.core.headers import SWITCH_NAME
 from fshunt.simulator.core.simulated_call import SimulatedCall
 from tests.daemon.test_kind_queue import hears, sounds
-from tests.daemon.test_queueing import STAYS, are_queued, busy_with_a_caller, waits
+from tests.daemon.test_queueing import STAYS, are_queued, busy_with_a_caller, hunts_of, waits
 from tests.support.rig import DOMAIN, Rig, end_service
 
 PROMPT = "ivr/ivr-we_will_return_your_call_at_this_number.wav"
@@ -170,6 +170,22 @@ def test_a_call_in_the_place_that_finds_nobody_is_no_missed_call(office: Rig) ->
     record = office.closed(served)
     assert record.result == "callback"
     assert served.ending.kind == "rejected"
+
+
+def test_a_stop_while_the_call_in_the_place_waits_leaves_no_missed_call(office: Rig) -> None:
+    first = busy_with_a_caller(office, then=STAYS)
+    asks = queued(office)
+    press_2(office, asks)
+    office.closed(asks)
+    (request,) = requests(office)
+    office.until(lambda: len(office.daemon.deps.queue) == 0, "the place is in the request alone")
+    served = place(office, request, "a-1")
+    are_queued(office, 1)
+    office.daemon.stop()
+    served.hang_up()
+    (record,) = hunts_of(office, served)
+    assert (record.result, record.reason) == ("callback", f"callback of call {request.hunt_id}: fshunt was stopped")
+    first.hang_up()
 
 
 @pytest.fixture

@@ -141,7 +141,8 @@ class Call:
             self._detach(stopping=True)
             leave_ringing(self.session, self.caller)
         except Stopped:
-            self._end(HuntEvent.FAILED, Result.FAILED, DAEMON_STOPPED)
+            # A caller who is called back has missed nothing: the request stays in its place.
+            self._end(HuntEvent.FAILED, Result.FAILED if self._served is None else Result.CALLBACK, DAEMON_STOPPED)
             self.session.hand_back()
         except FshuntError as error:
             self._failed(error)
