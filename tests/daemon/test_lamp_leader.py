@@ -54,6 +54,21 @@ def test_one_that_stands_still_leads_no_more_and_one_that_counts_again_does() ->
     assert not leader.leads("fs")
 
 
+def test_one_that_cannot_read_the_database_leaves_to_others_what_they_watch() -> None:
+    clock = Clock()
+    leader = LampLeader("a", "a", clock)
+    leader.read([beat("a", 1, "fs1", "fs2"), beat("b", 1, "fs1")])
+    leader.looked()
+    clock.now += GONE_SECONDS - 0.1
+    assert leader.leads("fs1")
+    clock.now += 0.1
+    assert not leader.leads("fs1")
+    assert leader.leads("fs2"), "nobody else tells the lamps of this one"
+    leader.read([beat("a", 2, "fs1", "fs2"), beat("b", 6, "fs1")])
+    leader.looked()
+    assert leader.leads("fs1")
+
+
 def test_an_earlier_run_of_the_same_node_is_not_waited_for() -> None:
     leader = LampLeader("b", "node", Clock())
     leader.read([beat("a", 7, "fs", node="node"), beat("b", 1, "fs", node="node")])

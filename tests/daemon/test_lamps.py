@@ -13,6 +13,7 @@ import pytest
 from fshunt.daemon.switches import lamp_leader, lamps, switch_lamps
 from fshunt.daemon.switches.switch_lamps import SwitchLamps
 from fshunt.db.engine import Store
+from fshunt.errors import DatabaseError
 from fshunt.hunting.addresses import parse_member
 from fshunt.services import groups, hours, members
 from fshunt.simulator.core.lamps import Key
@@ -60,6 +61,10 @@ def expect(rig: Rig, lamp: Key, state: str, note: str | None = None) -> None:
 def block(rig: Rig, extension: str, blocked: bool = True, *, domain: str = DOMAIN, **how: Any) -> None:
     with rig.store.writing() as s:
         members.block(s, domain, extension, blocked, **how)
+
+
+def unreachable(*_arguments: object, **_how: object) -> None:
+    raise DatabaseError("The database cannot be reached.")
 
 
 def other_group(rig: Rig, pilot: str, extension: str) -> None:
@@ -275,7 +280,7 @@ def test_a_switch_that_was_cut_off_or_started_anew_is_told_all(lit: Rig) -> None
     assert monitor.watched
 
 
-def test_of_two_daemons_one_tells_and_the_other_one_when_it_is_gone(
+def test_of_two_daemons_one_tells_and_the_other_one_when_the_first_has_lost_the_database(
     database_url: str, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lamp_leader, "GONE_SECONDS", 2.0)
@@ -288,16 +293,19 @@ def test_of_two_daemons_one_tells_and_the_other_one_when_it_is_gone(
         def led() -> list[bool]:
             return [all(each.leads for each in switches_of(rig)) for rig in (first, second)]
 
+        for rig in (first, second):
+            first.until(lambda rig=rig: rig.daemon.deps.lamps._leader._of_others, "it knows that the other one watches")
         first.until(lambda: sorted(led()) == [False, True], "one of them leads")
         lamp = key(first, "block+1001")
         expect(first, lamp, OFF)
-        gone, stays = (first, second) if led()[0] else (second, first)
-        for each in gone.daemon._supervisor._services:  # as a crash does it, without a word
-            if each._greenlet is not None:
-                each._greenlet.kill()
-        block(first, "1001")
-        expect(first, lamp, ON)
-        assert all(each.leads for each in switches_of(stays))
+        before = led()
+        gone, stays = (first, second) if before[0] else (second, first)
+        with monkeypatch.context() as cut_off:  # its heartbeats stand still, as those of one that is killed
+            cut_off.setattr(gone.daemon.deps.database, "run", unreachable)
+            block(first, "1001")
+            expect(first, lamp, ON)
+            assert all(each.leads for each in switches_of(stays))
+            first.until(lambda: led() == before[::-1], "the other one tells nothing that is old")
 
 
 def test_many_lamps_are_told_in_slices(lit: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
 """Which of several daemons tells the lamps of a switch: of those that live and watch it, the first by run id.
 
 All daemons know the same rows, so they agree within moments; meanwhile two may tell the same, which does no harm. Only
-the own clock counts: a daemon lives as long as its counter moves.
+the own clock counts: a daemon lives as long as its counter moves. One that cannot read the database would tell what is
+old, so it leaves its switches to the others, which take it for gone by then.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ class LampLeader:
         self._moved: dict[str, tuple[int, float]] = {}
         """By run: its counter, and when it was seen to move."""
         self._first_of: dict[str, str] = {}
+        self._of_others: frozenset[str] = frozenset()
+        """The switches that other runs watch, too."""
+        self._looked_at = monotonic()
         self.living: frozenset[str] = frozenset({run_id})
         """The runs that live."""
 
@@ -35,9 +39,17 @@ class LampLeader:
         for each in sorted(living, key=lambda beat: beat.run_id, reverse=True):
             for core_uuid in each.watches:
                 self._first_of[core_uuid] = each.run_id
+        others = [each.watches for each in living if each.run_id != self._run_id]
+        self._of_others = frozenset().union(*others)
+
+    def looked(self) -> None:
+        """The database was read: what this daemon would tell is not old."""
+        self._looked_at = self._monotonic()
 
     def leads(self, core_uuid: str) -> bool:
         """Whether this daemon, which watches a switch, is the one for it; alone it is before its first heartbeat."""
+        if core_uuid in self._of_others and self._monotonic() - self._looked_at >= GONE_SECONDS:
+            return False
         return min(self._first_of.get(core_uuid, self._run_id), self._run_id) == self._run_id
 
     def _seen(self, beat: Beat, now: float) -> tuple[int, float]:

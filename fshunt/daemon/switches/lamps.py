@@ -1,7 +1,7 @@
 """Keeps the lamps of pilots and blocks as the groups are, for phones that watch them (design, section 18).
 
 No hunt waits for this. What changes in the database is read some times a second, what phones do comes from the monitor,
-and the clock does the rest. Without the database the lamps stay as they are.
+and the clock does the rest. Without the database the lamps stay as they are, but for what phones and the clock change.
 """
 
 from __future__ import annotations
@@ -88,6 +88,7 @@ class Lamps:
 
     def phones_changed(self, change: Change) -> None:
         """Phones have registered, have gone, or are called."""
+        self._share()  # not by what this daemon knew before a database that hangs
         numbers = [each.partition("@")[0] for each in change.presence_ids]
         self._members_changed(numbers)
         if any(each.leads for each in self.switches):
@@ -128,6 +129,7 @@ class Lamps:
         self._read_what_has_changed(now)
         self._last_change = now.last_change
         self._take(now)
+        self._leader.looked()
 
     def _read_what_has_changed(self, now: Now) -> None:
         last, heard = self._last_change, self._heard
