@@ -197,6 +197,13 @@ class Lab(asyncio.DatagramProtocol):
             if leg.phone == phone and leg.state == "answered":
                 self._hang_up(call_id, leg)
 
+    def pick_up(self, phone: str) -> None:
+        """Have a phone that rings answer, by hand."""
+        leg = next(leg for leg in self.legs.values() if leg.phone == phone and leg.state == "ringing")
+        leg.stop("answered")
+        self.note(phone, "ANSWER")
+        self._answer(leg, 200, sdp(self.port))
+
     async def speak(self, phone: str, hertz: float, seconds: float) -> None:
         """Have a phone in a call send a tone of this pitch."""
         leg = next(leg for leg in self.legs.values() if leg.phone == phone and leg.state == "answered")

@@ -31,6 +31,7 @@ class Watcher:
         self.lab, self.watched, self.event, self.to = lab, watched, event, to
         self.call_id, self.tag = token(16), token()
         self.told: list[Told] = []
+        self._last = 0
         self.accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._from = f"<sip:{extension}@{domain}>;tag={self.tag}"
         self._target = f"sip:{watched}@{domain}"
@@ -66,8 +67,11 @@ class Watcher:
             self.accepted.set_result(message.code)
 
     def notified(self, message: Message) -> None:
-        """Take in a NOTIFY."""
-        body = message.body
+        """Take in a NOTIFY; one that comes again, since we were slow to answer it, is passed over."""
+        count = int(message.get("cseq").split()[0])
+        if count <= self._last:
+            return
+        self._last, body = count, message.body
         version = re.search(r'version="(-?\d+)"', body)
         self.told.append(Told(self.lab.now(), _state_of(self.event, body), int(version[1]) if version else 0, body))
         self.lab.note(self.watched, "LAMP", state=self.told[-1].state)

@@ -160,6 +160,73 @@ async def test_a_code_that_closes_the_group_lights_its_pilot(lab, admin, watchin
         await call.until_end(10)
 
 
+async def test_several_callers_ring_and_the_lamp_blinks_until_the_last_one_is_answered(lab, admin, watching):
+    admin.group("--policy", "circular", members=("1001", "1002", "1003"))
+    lamp = await lab.watch("5000")
+    await lamp.shows(OFF)
+    callers = [lab.caller("5000", name=f"caller {number}").dial() for number in range(3)]
+    await lab.until(lambda: set(lab.rang()) == {"1001", "1002", "1003"})
+    await lamp.shows(BLINKS)
+    told = len(lamp.told)
+    for phone in ("1001", "1002", "1003"):
+        lab.pick_up(phone)
+        await lab.until_seen(phone, "ANSWER")
+    await lamp.shows(ON)
+    assert [each.state for each in lamp.told[told:]] == [ON], "it does not stop to blink before"
+    for caller in callers:
+        caller.hang_up()
+    await lamp.shows(OFF)
+
+
+async def test_the_last_free_member_blocks_themselves_by_a_code_or_makes_a_call(lab, admin, watching, pbx):
+    admin.group(members=("1001", "1002"))
+    admin("member", "block", "1002")
+    lamp = await lab.watch("5000")
+    await lamp.shows(OFF)
+    for code, state in (("*13", ON), ("*14", OFF)):
+        call = PhoneCall(lab, code, "1001", pbx.secure).dial()
+        await call.until_end(10)
+        await lamp.shows(state, 1.5)
+    lab.behave("1003", answer_after=0.1)
+    call = PhoneCall(lab, "1003", "1001", pbx.secure).dial()
+    await lamp.shows(ON)
+    call.leave()
+    await lamp.shows(OFF)
+
+
+async def test_a_key_that_is_there_before_the_group_and_after_it(lab, admin, watching):
+    lamp, later, in_group = [await lab.watch(each) for each in ("5005", "5006", "block+1001+5005")]
+    admin("group", "add", "5005")
+    admin("member", "add", "5005", "1001")
+    admin("group", "closed", "5005")
+    await lamp.shows(ON)
+    admin("member", "block", "1001")
+    await in_group.shows(ON)
+    admin("group", "renumber", "5005", "5006")
+    await later.shows(ON)
+    await lamp.shows(OFF)
+    await in_group.shows(OFF)
+    admin("group", "remove", "5006", "--yes")
+    await later.shows(OFF)
+
+
+async def test_a_domain_gets_another_name(lab, admin, watching):
+    admin.group(members=("1001",))
+    admin("group", "closed", "5000")
+    admin("member", "block", "1001")
+    addresses = ("5000", "block+1001", "block+1001+5000")
+    before = [await lab.watch(each) for each in addresses]
+    after = [await lab.watch(each, domain=OTHER) for each in addresses]
+    for lamp in before:
+        await lamp.shows(ON)
+    assert ON not in {lamp.state for lamp in after}
+    admin("domain", "rename", "pbx.test", OTHER, "--yes")
+    for lamp in after:
+        await lamp.shows(ON)
+    for lamp in before[:2]:  # the address of the third has no domain
+        await lamp.shows(OFF)
+
+
 async def test_the_body_of_a_notify(lab, admin, watching):
     admin.group(members=("1001",))
     lamp = await lab.watch("5000")
