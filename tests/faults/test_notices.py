@@ -222,6 +222,22 @@ def test_a_receiver_that_is_silent_holds_up_no_other(office: Office) -> None:
         office.worker._greenlets.join()
 
 
+def test_a_pile_of_mails_for_a_dead_server_hides_no_webhook(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notice_deliveries, "MAX_DUE", 3)
+    office.settings = replace(office.settings, smtp_port=free_port(mail_server))
+    office.tell()
+    office.tell("c@d.test")
+    for _ in range(4):
+        office.misses()
+    office.look()
+    with web_server() as server:
+        office.tell(None, server.url())
+        hunt = office.misses()
+        office.look()
+        assert told(server.requests) == [[hunt]]
+    assert len(office.waiting()) == 10
+
+
 def test_a_daemon_dies_while_it_sends_a_notice(office: Office) -> None:
     with web_server() as server:
         office.tell(None, server.url())

@@ -121,7 +121,7 @@ class NoticeWorker:
             self._make(work.calls, now)
         if work.queues:
             self._database.run(lambda s: notices.make_for_queues(s, now), write=True)
-        self._begin(self._database.run(lambda s: notice_deliveries.due(s, now, but=self._pauses.notices)))
+        self._begin(self._due(now))
 
     def _make(self, calls: list[str], now: datetime) -> None:
         """Make the deliveries of calls; one of which they cannot be made holds up no other."""
@@ -136,6 +136,19 @@ class NoticeWorker:
                 log.warning("no notice of hunt %s: %s", calls[0], error)
                 self._database.run(lambda s: notices.forget_calls(s, calls), write=True)
 
+    def _due(self, now: datetime) -> list[Delivery]:
+        """Return what may be sent now; however much waits for a lane that is not free, it hides nothing behind it."""
+        held = set(self._pauses.notices)
+        while True:
+            found = self._database.run(partial(notice_deliveries.due, now=now, but=frozenset(held)))
+            back = {each.notice_id for each in found if not self._is_free(lane_of(each))}
+            if not back or len(found) < notice_deliveries.MAX_DUE:
+                return [each for each in found if each.notice_id not in back]
+            held |= back
+
+    def _is_free(self, lane: str) -> bool:
+        return not self._pauses.holds(lane) and (lane not in self._busy or self._busy[lane].dead)
+
     def _begin(self, due: list[Delivery]) -> None:
         """Begin to send, one after the other in each lane."""
         lanes = defaultdict[str, list[Delivery]](list)
@@ -143,8 +156,7 @@ class NoticeWorker:
             if delivery.id not in self._tried:
                 lanes[lane_of(delivery)].append(delivery)
         for lane, deliveries in lanes.items():
-            if not self._pauses.holds(lane) and (lane not in self._busy or self._busy[lane].dead):
-                self._busy[lane] = self._greenlets.spawn(self._send_all, lane, deliveries)
+            self._busy[lane] = self._greenlets.spawn(self._send_all, lane, deliveries)
 
     def _send_all(self, lane: str, deliveries: list[Delivery]) -> None:
         try:
