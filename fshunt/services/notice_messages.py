@@ -79,8 +79,8 @@ def _is_settled(s: Session, notice: StoredNotice, group: Group, happened: Sequen
     if notice.wish.after_minutes is None:
         return False
     missed = [row.call_id for row in happened if row.event in MISSES and row.call_id is not None]
-    numbers = [(group.domain, span.pilot) for span in pilot_spans(s, group.id, group.domain, group.pilot)]
-    return bool(missed) and notice_deliveries.was_served(s, missed, numbers)
+    places = [(group.domain, span) for span in pilot_spans(s, group.id, group.domain, group.pilot)]
+    return bool(missed) and notice_deliveries.was_served(s, missed, places)
 
 
 def _calls(s: Session, ids: Sequence[str]) -> dict[str, CallRecord]:

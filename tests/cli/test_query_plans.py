@@ -16,6 +16,7 @@ from sqlalchemy import Engine, event, make_url
 from fshunt.db.engine import open_engine
 from fshunt.db.queries import call_search, changes, groups, lamps, notice_deliveries, notices, pilots, takeover
 from fshunt.db.queries.live import Watched
+from fshunt.db.queries.pilots import Span
 from fshunt.db.queries.prune import prune_some
 from fshunt.services import audit
 from fshunt.services.event_feed import EventFeed
@@ -163,7 +164,7 @@ def test_no_command_and_no_daemon_reads_all_calls(office, engine, store, monkeyp
             groups.last_written(s, "pbx1")
             prune_some(s, now - timedelta(days=5), 20)
             notices.make_for_calls(s, [*notices.calls_to_tell(s), "hunt-0000000003"], now)
-            notice_deliveries.was_served(s, ["hunt-0000000003"], [("pbx.test", "5003")])
+            notice_deliveries.was_served(s, ["hunt-0000000003"], [("pbx.test", Span("5003", now, now))])
             changes.prune_some(s, now - timedelta(days=5), 20)
         with store.reading() as s:
             now_lit = lamps.look(s)

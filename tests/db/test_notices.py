@@ -11,10 +11,11 @@ from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
 from fshunt.db.engine import Store
-from fshunt.db.models import CallRecord, NoticeHappening
+from fshunt.db.models import CalledBack, CallRecord, NoticeHappening
 from fshunt.db.queries import calls, notice_deliveries, queue
 from fshunt.db.queries import notices as rows
 from fshunt.db.queries.notice_deliveries import FAILING_FOR, LEASE, Delivery
+from fshunt.db.queries.pilots import Span
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.states import Outcome, Result
 from fshunt.services import groups, members, notices
@@ -255,26 +256,47 @@ def test_a_dead_letter_waits_until_somebody_has_it_sent_or_discards_it(office: S
     assert told(office) == []
 
 
-def test_a_caller_who_was_served_is_known_by_an_answer_or_a_note(office: Store) -> None:
-    places = [(DOMAIN, "5000"), (DOMAIN, "4999")]
-    for hunt, at in (("h1", NOON), ("h2", NOON + MINUTE)):
+def served(store: Store, *hunts: str) -> bool:
+    """Whether the caller of these missed calls was served; until a minute past noon the group had another number."""
+    places = [(DOMAIN, Span("5000")), (DOMAIN, Span("4999", until=NOON + MINUTE))]
+    with store.reading() as s:
+        return notice_deliveries.was_served(s, hunts, places)
+
+
+def test_a_caller_who_was_served_is_known_by_an_answer(office: Store) -> None:
+    for hunt, at in (("h1", NOON), ("h2", NOON + MINUTE / 2)):
         called(office, hunt, at=at)
-
-    def served(*hunts: str) -> bool:
-        with office.reading() as s:
-            return notice_deliveries.was_served(s, hunts, places)
-
-    assert not served("h1", "h2")
-    called(office, "h3", Result.ANSWERED, at=NOON + MINUTE / 2)
-    assert served("h1")
-    assert not served("h1", "h2"), "missed again after that"
+    assert not served(office, "h1", "h2")
+    called(office, "h3", Result.ANSWERED, at=NOON + MINUTE / 4)
+    assert served(office, "h1")
+    assert not served(office, "h1", "h2"), "missed again after that"
     called(office, "h4", Result.ANSWERED, at=NOON + 2 * MINUTE, number="5552")
-    assert not served("h2"), "another caller"
+    assert not served(office, "h2"), "another caller"
     called(office, "h5", Result.ANSWERED, at=NOON + 2 * MINUTE, pilot="6000")
-    assert not served("h2"), "another group"
+    assert not served(office, "h2"), "another group"
     called(office, "h6", Result.ANSWERED, at=NOON + 2 * MINUTE, pilot="4999")
-    assert served("h2"), "the number that the group had before"
-    assert not served("h99"), "its record is gone"
+    assert not served(office, "h2"), "another group, which has the earlier number now"
+    called(office, "h7", Result.ANSWERED, at=NOON + MINUTE * 3 / 4, pilot="4999")
+    assert served(office, "h2"), "the number that the group had before"
+    assert not served(office, "h99"), "its record is gone"
+
+
+def test_a_caller_whose_earlier_call_is_answered_after_the_missed_one_was_served(office: Store) -> None:
+    called(office, "h1", None, at=NOON - MINUTE)
+    called(office, "h2")
+    assert not served(office, "h2")
+    in_db(office, lambda s: calls.note_answered(s, "h1", answered_by="1001", answered_at=NOON + MINUTE))
+    assert served(office, "h2")
+
+
+def test_who_noted_a_call_back_before_the_last_miss_has_not_served_that_one(office: Store) -> None:
+    called(office, "h1")
+    in_db(office, lambda s: s.add(CalledBack(call_id="h1", at=NOON + MINUTE, said_by="ann")))
+    assert served(office, "h1")
+    called(office, "h2", at=NOON + 2 * MINUTE)
+    assert not served(office, "h1", "h2")
+    in_db(office, lambda s: s.add(CalledBack(call_id="h2", at=NOON + 3 * MINUTE, said_by="ann")))
+    assert served(office, "h1", "h2")
 
 
 def test_a_hunt_costs_no_statement_more_whether_its_group_has_notices_or_not(office: Store) -> None:

@@ -442,11 +442,12 @@ def _within(places: Collection[tuple[str, Span]]) -> ColumnElement[bool]:
     always = sorted((domain, span.pilot) for domain, span in places if span == Span(span.pilot))
     return or_(
         tuple_(CallRecord.domain, CallRecord.pilot).in_(always),
-        *(_in_span(domain, span) for domain, span in places if span != Span(span.pilot)),
+        *(in_span(domain, span) for domain, span in places if span != Span(span.pilot)),
     )
 
 
-def _in_span(domain: str, span: Span) -> ColumnElement[bool]:
+def in_span(domain: str, span: Span) -> ColumnElement[bool]:
+    """Return the condition that a call is to a number of a domain, in the time in which it was the group's."""
     conditions = [CallRecord.domain == domain, CallRecord.pilot == span.pilot]
     if span.since is not None:
         conditions.append(CallRecord.started_at >= span.since)

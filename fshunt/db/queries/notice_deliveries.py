@@ -15,8 +15,11 @@ from sqlalchemy import Row, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import CalledBack, CallRecord
+from fshunt.db.queries.calls import in_span
 from fshunt.db.queries.notices import DELIVERIES, DOMAINS, GROUPS, HAPPENINGS, NO_NUMBERS, NOTICES
+from fshunt.db.queries.pilots import Span
 from fshunt.db.statements import run
+from fshunt.hunting.group import MAX_HUNT_TIMEOUT_SECONDS
 from fshunt.notices.notice import Channel
 
 LEASE = timedelta(minutes=5)
@@ -29,6 +32,9 @@ DEAD_LETTERS_ARE_KEPT_FOR = timedelta(days=30)
 
 FAILING_FOR = timedelta(minutes=15)
 """A delivery that has not got through for so long is worth a word before it is a dead letter."""
+
+LONGEST_WAIT = timedelta(seconds=MAX_HUNT_TIMEOUT_SECONDS)
+"""From the begin of a call to its answer, at most."""
 
 _PLACED = (
     select(*DELIVERIES.c, NOTICES.c.channel, NOTICES.c.target, DOMAINS.c.name.label("domain"), GROUPS.c.pilot)
@@ -181,36 +187,37 @@ def undelivered(s: Session, now: datetime) -> Undelivered:
     return Undelivered(numbers.get(True, 0), numbers.get(False, 0), since, why)
 
 
-def was_served(s: Session, calls: Collection[str], numbers: Collection[tuple[str, str]]) -> bool:
-    """Tell whether the caller of missed calls was served since: by a member of the group, or called back.
+def was_served(s: Session, calls: Collection[str], places: Collection[tuple[str, Span]]) -> bool:
+    """Tell whether the caller of missed calls was served since the last: by a member of the group, or called back.
 
-    ``numbers`` are the domains and pilots of the group. Calls whose records are gone count as missed.
+    ``places`` are the numbers of the group with their domains. Calls whose records are gone count as missed.
     """
-    missed = s.execute(
-        select(CallRecord.caller_number, CallRecord.started_at, CallRecord.answered_at, CallRecord.ended_at)
+    last = s.execute(
+        select(CallRecord.id, CallRecord.caller_number, CallRecord.started_at, CallRecord.answered_at)
         .where(CallRecord.id.in_(sorted(calls)))
         .order_by(CallRecord.started_at.desc())
-    ).all()
-    if not missed:
+        .limit(1)
+    ).first()
+    if last is None:
         return False
-    if s.scalar(select(CalledBack.call_id).where(CalledBack.call_id.in_(sorted(calls))).limit(1)) is not None:
-        return True
-    last = missed[0]
     if last.answered_at is not None:  # a takeover had closed it as failed; the answer was known later
+        return True
+    # Who noted it before the last call was missed has not called back for that one.
+    noted = or_(CalledBack.call_id == last.id, CalledBack.at >= last.started_at)
+    if s.scalar(select(CalledBack.call_id).where(CalledBack.call_id.in_(sorted(calls)), noted).limit(1)) is not None:
         return True
     number = last.caller_number
     if number is None or number.lower() in NO_NUMBERS:
         return False
-    return any(_answered_since(s, domain, pilot, number, last.started_at) for domain, pilot in sorted(numbers))
+    return any(_answered_since(s, domain, span, number, last.started_at) for domain, span in places)
 
 
-def _answered_since(s: Session, domain: str, pilot: str, number: str, since: datetime) -> bool:
+def _answered_since(s: Session, domain: str, span: Span, number: str, since: datetime) -> bool:
     query = select(CallRecord.id).where(
-        CallRecord.domain == domain,
-        CallRecord.pilot == pilot,
+        in_span(domain, span),
         CallRecord.caller_number == number,
-        CallRecord.started_at >= since,
-        CallRecord.answered_at.is_not(None),
+        CallRecord.started_at >= since - LONGEST_WAIT,  # a call of before may have been answered after
+        CallRecord.answered_at >= since,
     )
     return s.execute(query.limit(1)).first() is not None
 
