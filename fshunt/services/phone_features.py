@@ -63,14 +63,16 @@ def _person(s: Session, login: Login) -> _Person:
     return _Person(login, None if user is None else rights.access_of(user))
 
 
-def _own_extension(s: Session, person: _Person, pilot: str | None) -> str:
-    """Return the name of the person that is a member; raise NotFound if none is, or not in the group."""
-    domain = person.login.domain
-    for name in person.login.names:
-        pilots = [group.pilot for group in groups_of_member(s, domain, name)]
-        if pilot in pilots or (pilot is None and pilots):
-            return name
-    raise _no_member(person.login.names[0], domain, pilot)
+def _own_extensions(s: Session, person: _Person, pilot: str | None) -> list[str]:
+    """Return the names of the person that are members; raise NotFound if none is, or not in the group."""
+    found = [name for name in person.login.names if _is_member(s, person.login.domain, name, pilot)]
+    if not found:
+        raise _no_member(person.login.names[0], person.login.domain, pilot)
+    return found
+
+
+def _is_member(s: Session, domain: str, extension: str, pilot: str | None) -> bool:
+    return any(pilot in (None, group.pilot) for group in groups_of_member(s, domain, extension))
 
 
 def _no_member(extension: str, domain: str, pilot: str | None) -> NotFound:
@@ -78,19 +80,22 @@ def _no_member(extension: str, domain: str, pilot: str | None) -> NotFound:
 
 
 def _tell_state(s: Session, person: _Person, pilot: str | None, now: datetime) -> Done:
-    extension = _own_extension(s, person, pilot)
-    state = members.block_state(s, person.login.domain, extension, now)
-    pilots = state.pilots if pilot is None else (pilot,)
-    blocked = [each for each in pilots if each in state.blocked_in]
+    domain, extensions = person.login.domain, _own_extensions(s, person, pilot)
+    states = {each: members.block_state(s, domain, each, now) for each in extensions}
+    blocked: list[str] = []
+    in_turn: list[str] = []
+    for each, state in states.items():
+        for place in state.pilots if pilot is None else (pilot,):
+            (blocked if place in state.blocked_in else in_turn).append(f"{each} in {place}")
     if not blocked:
-        return Done(Heard.IN_TURN, f"{extension} is not blocked")
-    heard = Heard.BLOCKED if len(blocked) == len(pilots) else Heard.BLOCKED_IN_SOME
-    return Done(heard, f"{extension} is blocked in {', '.join(blocked)}")
+        return Done(Heard.IN_TURN, f"not blocked: {', '.join(in_turn)}")
+    heard = Heard.BLOCKED_IN_SOME if in_turn else Heard.BLOCKED
+    return Done(heard, f"blocked: {', '.join(blocked)}")
 
 
 def _block_oneself(s: Session, person: _Person, blocked: bool, pilot: str | None, now: datetime) -> Done:
-    extension = _own_extension(s, person, pilot)
-    return _block(s, person, extension, blocked, [pilot], now)
+    done = [_block(s, person, each, blocked, [pilot], now) for each in _own_extensions(s, person, pilot)]
+    return Done(Heard.DONE, ", ".join(each.words for each in done))
 
 
 def _block(
@@ -122,17 +127,15 @@ def _administrator(person: _Person, action: Action) -> Access:
 
 
 def _toggle(s: Session, person: _Person, extension: str, pilot: str | None, now: datetime) -> Done:
-    if extension in person.login.names:
-        pilots: list[str | None] = [pilot]
-        _own_extension(s, _Person(_only(person.login, extension), None), pilot)
-    else:
+    domain = person.login.domain
+    if extension not in person.login.names:
         pilots = _pilots_for(s, person, extension, pilot)
-    state = members.block_state(s, person.login.domain, extension, now)
+    elif _is_member(s, domain, extension, pilot):
+        pilots = [pilot]
+    else:
+        raise _no_member(extension, domain, pilot)
+    state = members.block_state(s, domain, extension, now)
     return _block(s, person, extension, not _is_blocked(state, pilots), pilots, now)
-
-
-def _only(login: Login, name: str) -> Login:
-    return Login((name,), login.domain, login.address)
 
 
 def _pilots_for(s: Session, person: _Person, extension: str, pilot: str | None) -> list[str | None]:

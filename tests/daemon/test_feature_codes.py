@@ -146,6 +146,19 @@ def test_a_further_number_of_the_user_may_be_the_member(light_rig: Rig) -> None:
     assert blocked_in(light_rig, "2017") == ("5000",)
 
 
+def test_a_user_who_is_a_member_by_both_names_blocks_both(light_rig: Rig) -> None:
+    light_rig.group("5000", "2017")
+    light_rig.group("5001", "1001")
+    both = {"sip_number_alias": "2017"}
+    assert dial(light_rig, "*13", variables=both) == "done"
+    assert (blocked_in(light_rig, "2017"), blocked_in(light_rig, "1001")) == (("5000",), ("5001",))
+    assert dial(light_rig, "*145001", variables=both) == "done"
+    assert dial(light_rig, "*15", variables=both) == "blocked-in-some"
+    assert dial(light_rig, "*155000", variables=both) == "blocked"
+    assert dial(light_rig, "*14", variables=both) == "done"
+    assert dial(light_rig, "*15", variables=both) == "in-turn"
+
+
 def test_an_administrator_closes_and_opens_the_own_groups(rig: Rig) -> None:
     rig.group("5000", "1002")
     rig.group("5001", "1003")
