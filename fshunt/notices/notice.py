@@ -157,7 +157,9 @@ def parse_events(words: Collection[str]) -> tuple[frozenset[NoticeEvent], int | 
             raise BadValue(f"{shown(word)} is not an event{hint}: use {', '.join(EVENT_FORMS)}.")
         event = NoticeEvent(name)
         if event is NoticeEvent.QUEUE_LONGER:
-            longer_than = _queue_length(number, word)
+            if longer_than not in (None, length := _queue_length(number, word)):
+                raise BadValue(f"A notice names one length of the queue, not {longer_than} and {length}.")
+            longer_than = length
         elif colon:
             raise BadValue(f"{shown(word)} is not an event: only {NoticeEvent.QUEUE_LONGER.value} has a number.")
         events.add(event)

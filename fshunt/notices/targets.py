@@ -33,6 +33,8 @@ _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]+", re.ASCII)
 
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 _COMPATIBLE = IPv6Network("::/96")
+_NOT_PUBLIC = (IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"), IPv6Network("3fff::/20"))
+"""Of protocols, where a cloud has its metadata, and for examples: not each version of Python knows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +116,25 @@ def is_allowed(address: IpAddress, allowed: Collection[IpNetwork]) -> bool:
 
     An address that leads to another one (mapped, NAT64, 6to4) is judged by that one, too.
     """
-    inner = _embedded(address)
-    if any(each in network for each in (address, *inner) for network in allowed):
+    if _is_in(address, allowed):
         return True
-    return _is_public(address) and all(_is_public(each) for each in inner)
+    return all(_is_public(each) or _is_in(each, allowed) for each in (address, *_embedded(address)))
+
+
+def _is_in(address: IpAddress, networks: Collection[IpNetwork]) -> bool:
+    return any(address in network for network in networks)
 
 
 def _is_public(address: IpAddress) -> bool:
     if isinstance(address, IPv6Address) and (address.is_site_local or address in _COMPATIBLE):
         return False
-    special = address.is_multicast or address.is_reserved or address.is_loopback or address.is_link_local
+    special = (
+        _is_in(address, _NOT_PUBLIC)
+        or address.is_multicast
+        or address.is_reserved
+        or address.is_loopback
+        or address.is_link_local
+    )
     # A mapped address is not public in itself; the one that it leads to counts.
     mapped = isinstance(address, IPv6Address) and address.ipv4_mapped is not None
     nat64 = isinstance(address, IPv6Address) and address in _NAT64[0]
@@ -135,6 +146,6 @@ def _embedded(address: IpAddress) -> list[IPv4Address]:
     if not isinstance(address, IPv6Address):
         return []
     found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if any(address in network for network in _NAT64):
+    if _is_in(address, _NAT64):
         found.append(IPv4Address(int(address) & 0xFFFFFFFF))
     return [each for each in found if each is not None]

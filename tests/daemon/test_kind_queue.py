@@ -45,6 +45,7 @@ def test_a_caller_who_finds_the_queue_full_goes_to_the_destination_of_busy(rig: 
     record = rig.closed(third)
     assert (record.result, record.reason, record.destination) == ("rejected", FULL, "hangup:USER_BUSY")
     assert not third.channel.answered, "who cannot wait is not answered for it"
+    assert record.waited_seconds is None, "nor counted among those who waited"
     are_queued(rig, 1)
     first.hang_up()
     assert second.talking.wait(10)

@@ -108,6 +108,12 @@ def test_an_event_that_is_none_is_one_sentence(word: str, sentence: str) -> None
         parse_events([word])
 
 
+def test_a_notice_names_one_length_of_the_queue() -> None:
+    assert parse_events(["queue-longer-than:3", "queue-longer-than:3"])[1] == 3
+    with pytest.raises(BadValue, match="names one length of the queue, not 3 and 5"):
+        parse_events(["queue-longer-than:3", "queue-longer-than:5"])
+
+
 @pytest.mark.parametrize("word", ["24:00", "6", "18:60", "18.00", "", "1\uff18:00"])
 def test_a_time_that_is_none_is_refused(word: str) -> None:
     with pytest.raises(BadValue, match="is not a time of the day"):

@@ -103,6 +103,9 @@ PRIVATE = [
     "169.254.169.254",
     "100.64.0.1",
     "192.0.0.1",
+    "192.0.0.192",
+    "192.88.99.1",
+    "3fff::1",
     "198.18.0.1",
     "224.0.0.1",
     "239.1.1.1",
@@ -144,3 +147,9 @@ def test_any_other_address_is_not(address: str) -> None:
 def test_a_network_that_is_allowed_is_connected_to(address: str) -> None:
     assert is_allowed(ip_address(address), [ip_network("10.0.5.0/24"), ip_network("fd00::/8")])
     assert not is_allowed(ip_address("10.0.6.7"), [ip_network("10.0.5.0/24"), ip_network("fd00::/8")])
+
+
+def test_an_address_that_leads_to_two_needs_both_allowed() -> None:
+    teredo = ip_address("2001:0:a00:507::80ff:fffe")
+    assert not is_allowed(teredo, [ip_network("10.0.5.7")]), "its client is 127.0.0.1"
+    assert is_allowed(teredo, [ip_network("2001::/32")])

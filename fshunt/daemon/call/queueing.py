@@ -73,7 +73,8 @@ class Queueing(AbstractContextManager["Queueing"]):
         self._queued = QueuedCaller(hunt.id, hunt.group.id, session.wake, place.number, place.ticket)
         self._deadline = Deadline(deps.settings.database_timeout, clock)
         self._entered: frozenset[MemberKey] = frozenset()
-        self._announced = False
+        self._has_joined = False
+        """Whether the caller was in the queue: not if it was full."""
         self._attempt = 0
         self._not_before: dict[int, float] = {}
         self._announcements = QueueAnnouncements(session, hunt, deps, lambda: self._queued.ticket)
@@ -88,7 +89,8 @@ class Queueing(AbstractContextManager["Queueing"]):
             self._keep_place()
         else:
             self._leave_queue(keep_ticket=kind is Stopped)
-        self.call_log.waited(self.deps.monotonic() - self._began)
+        if self._has_joined:
+            self.call_log.waited(self.deps.monotonic() - self._began)
 
     @property
     def place(self) -> Place:
@@ -216,16 +218,16 @@ class Queueing(AbstractContextManager["Queueing"]):
             if self._limit is not None and self.deps.queue.length(self.hunt.group.id) > self._limit:
                 self.hunt.finds_queue_full()
                 return
-            if not self._announced:
+            if not self._has_joined:
                 self.call_log.note(LogEvent.QUEUED, f"queued at this daemon only: {error}")
-        if not self._announced:
+        if not self._has_joined:
             self.call_log.waits(self._queue_length(extensions))
-        self._announced = True
+        self._has_joined = True
 
     @property
     def _limit(self) -> int | None:
         """How many may wait before this caller; whoever waits already, or has the place of such a one, stays."""
-        return None if self._announced or self._queued.ticket is not None else self.hunt.group.queue_limit
+        return None if self._has_joined or self._queued.ticket is not None else self.hunt.group.queue_limit
 
     def _queue_length(self, extensions: Sequence[str]) -> int:
         """Count the callers who wait for these members, this one included, at all daemons the database knows of."""
