@@ -82,6 +82,16 @@ async def test_a_wrong_key_asks_again_and_no_key_leads_to_the_last_group(lab, tw
     silent.hang_up()
 
 
+async def test_the_third_wrong_key_leads_to_the_last_group(lab, two_groups):
+    caller = await chooses(lab, "7")
+    for _ in range(2):
+        heard = len(caller.heard_sound())
+        await lab.until(lambda heard=heard: len(caller.heard_sound()) > heard + 10)  # the low tone, and the greeting
+        await caller.press("8")
+    await lab.until_seen("1001", "INVITE", seconds=20)
+    caller.hang_up()
+
+
 async def test_the_daemon_is_gone_and_the_caller_gets_the_box_of_the_dialplan(lab, admin, daemon, pbx):
     admin.group(members=("1001",))
     stored = len(pbx.messages(FALLBACK_BOX))

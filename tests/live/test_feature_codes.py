@@ -22,6 +22,15 @@ SOUNDS = {
 """What is heard of those tones; refusal is another sound."""
 
 
+class Unasked(PhoneCall):
+    """A call that brings a proof of the right password with it, for a question of its own."""
+
+    def dial(self):
+        question = 'Digest realm="pbx.test", nonce="of-its-own", algorithm=MD5, qop="auth"'
+        self.more = self.more | {"Proxy-Authorization": self._proof(question)}
+        return super().dial()
+
+
 class AtProfile(Caller):
     """A caller without a login at another SIP profile."""
 
@@ -128,6 +137,13 @@ async def test_who_has_not_logged_in_changes_nothing_whatever_the_call_says(lab,
     assert blocked(admin) == []
 
 
+@pytest.mark.parametrize("profile", ["sip", "shared", "believing", "trusting"])
+async def test_a_proof_that_the_switch_has_not_asked_for_counts_for_nothing(lab, admin, pbx, profile):
+    admin.group()
+    assert await heard(Unasked(lab, "*13", "1001", getattr(pbx, profile))) == "refused"
+    assert blocked(admin) == []
+
+
 async def test_the_one_who_logged_in_acts_and_not_the_one_whom_the_call_names(lab, admin, phone):
     admin.group()
     assert await phone("*13", "1001", says="1002", more={"P-Asserted-Identity": "<sip:1002@pbx.test>"}) == "done"
@@ -188,6 +204,10 @@ async def test_an_administrator_closes_opens_and_blocks_from_the_own_phone(lab, 
     assert blocked(admin) == ["1002"]
     assert await phone("block+1002") == "done"
     assert blocked(admin) == []
+    admin("group", "add", "5001")
+    admin("member", "add", "5001", "1016")
+    for number in ("block+1016", "block+1016+5001", "*485001"):
+        assert await phone(number) == "refused", f"{number}: a group of others"
     assert {who for who, _, _ in by_phone(admin)} == {"ben"}
 
 
@@ -231,6 +251,26 @@ async def test_without_a_daemon_or_without_the_database_it_is_refused_and_nothin
     daemon.kill()
     assert await phone("*13") == "refused"
     assert blocked(admin) == []
+
+
+async def test_codes_of_a_member_who_talks_count_for_all_phones_of_theirs(lab, admin, watching, pbx, phone):
+    admin.group(members=("1001", "1002"))
+    await lab.register("1001/soft")
+    lab.behave("1002", answer_after=0.1)
+    talk = PhoneCall(lab, "1002", "1001", pbx.secure).dial()
+    assert await talk.result(10) == 200
+    assert await phone("*13") == "done"
+    assert blocked(admin) == ["1001"]
+    assert await phone("block%2B1001") == "done", "as some phones write it"
+    assert not talk.ended.is_set(), "the talk goes on"
+    talk.hang_up()
+    caller = lab.caller("5000").dial()
+    for ringing in ("1001", "1001/soft"):
+        await lab.until_seen(ringing, "INVITE")
+    assert await phone("%2A135000") == "done"
+    for stopped in ("1001", "1001/soft"):
+        await lab.until_seen(stopped, "CANCEL", seconds=1)
+    caller.cancel()
 
 
 async def test_a_daemon_that_is_stopped_cuts_no_sound(lab, admin, daemon, pbx):
