@@ -130,30 +130,31 @@ class _SwitchSignals(NamedTuple):
         """What the monitor calls."""
         return Observers(self.phones_changed.send, self.state_taken.send, self.lost.send)
 
+    def connect(self, deps: Dependencies) -> None:
+        """Have those who look at phones hear it."""
+        takeover, queue, live, lamps = deps.takeover, deps.queue, deps.live_phones, deps.lamps
+        woken = partial(_wake_for_phones, queue)
+        self.phones_changed.connect(
+            takeover.changed, woken, deps.phone_waits.changed, live.phones_changed, lamps.phones_changed
+        )
+        self.state_taken.connect(takeover.review, queue.something_changed, live.state_taken, lamps.state_taken)
+        self.lost.connect(deps.metrics.switch_error, live.switch_lost, lamps.switch_lost)
+
 
 def _dependencies(
     current: CurrentSettings, clock: SteadyClock, metrics: Metrics, database_changed: Signal[[]]
 ) -> Dependencies:
     """Build what every call needs."""
     settings, run_id = current.now, uuid4().hex
-    database, queue, phone_waits = _database(settings, metrics, database_changed), CallQueue(), PhoneWaits()
+    database, queue = _database(settings, metrics, database_changed), CallQueue()
     outbox = Outbox(database, OutboxFile(settings.outbox_dir, settings.node_name))
     audit = ClaimAudit(settings.claim_audit_file, run_id)
     claims = Claims(database, outbox, queue, run_id=run_id, audit=audit, wall=clock.wall)
     signals = _SwitchSignals.new()
     monitor = Monitor(settings.switch, clock.now, time.monotonic, signals.observers)
-    takeover = Takeover(monitor, outbox, claims, clock.now, on_closed=metrics.hunt_ended)
-    live = LivePhones(run_id, database, monitor, clock.now, time.monotonic)
     wrap_ups, known_users = WrapUps(time.monotonic), KnownUsers()
     book = LampBook(monitor, clock.wall, wrap_ups.in_wrap_up, known_users.is_by_contacts)
-    lamps = _lamps(run_id, settings.node_name, database, book, metrics)
-    woken = partial(_wake_for_phones, queue)
-    signals.phones_changed.connect(
-        takeover.changed, woken, phone_waits.changed, live.phones_changed, lamps.phones_changed
-    )
-    signals.state_taken.connect(takeover.review, queue.something_changed, live.state_taken, lamps.state_taken)
-    signals.lost.connect(metrics.switch_error, live.switch_lost, lamps.switch_lost)
-    return Dependencies(
+    deps = Dependencies(
         current=current,
         run_id=run_id,
         database=database,
@@ -165,11 +166,11 @@ def _dependencies(
         wrap_ups=wrap_ups,
         handovers=Handovers(time.monotonic),
         monitor=monitor,
-        phone_waits=phone_waits,
-        live_phones=live,
-        lamps=lamps,
+        phone_waits=PhoneWaits(),
+        live_phones=LivePhones(run_id, database, monitor, clock.now, time.monotonic),
+        lamps=_lamps(run_id, settings.node_name, database, book, metrics),
         switch_answers=SwitchAnswers(run_id, database, monitor, clock.now, time.monotonic),
-        takeover=takeover,
+        takeover=Takeover(monitor, outbox, claims, clock.now, on_closed=metrics.hunt_ended),
         metrics=metrics,
         sip_profiles=SipProfiles(),
         known_users=known_users,
@@ -178,6 +179,8 @@ def _dependencies(
         now=clock.now,
         wall=clock.wall,
     )
+    signals.connect(deps)
+    return deps
 
 
 def _lamps(run_id: str, node: str, database: Database, book: LampBook, metrics: Metrics) -> Lamps:
