@@ -9,6 +9,9 @@ from enum import StrEnum
 from fshunt.hunting.destinations import Destination, DestinationKind
 from fshunt.hunting.group import Group, WhenBusy
 
+IN_PLACE = "callback of call "
+"""What the reason in the record of a call in a caller's place begins with; the hunt that is called back follows."""
+
 MAX_TRIES = 2
 """How often the phone of a caller is called in all, whether it rings or not."""
 
@@ -34,11 +37,18 @@ class CallbackOutcome(StrEnum):
     NOT_SEEN = "not-seen"
     """Nobody knows whether the caller answered: they are not called once more."""
     REMOVED = "removed"
+    SERVED = "served"
+    """The caller has called again, and reached a member: they are not called back."""
 
 
 def may_be_called(number: str, allowed: Collection[str]) -> bool:
     """Tell whether one of the patterns has the number; a star at the end of a pattern stands for any digits."""
     return any(number.startswith(each[:-1]) if each.endswith("*") else number == each for each in allowed)
+
+
+def is_in_place(reason: str | None) -> bool:
+    """Tell by the reason in a call's record whether the call is in the place of a caller who is called back."""
+    return reason is not None and reason.startswith(IN_PLACE)
 
 
 def as_served(group: Group) -> Group:

@@ -124,6 +124,7 @@ class SimulatedSwitch:
         self.only_listed = False
         self.kept_values: dict[tuple[str, str], str] = {}
         """What `db` keeps, by realm and key."""
+        self.has_mod_db = True
         self.directory_seconds = 0.0
         self.mute_boxes: set[str] = set()
         self.originated: dict[str, SimulatedLeg] = {}

@@ -10,6 +10,7 @@ from fshunt.hunting.callbacks import CallbackOutcome, CallbackState
 from fshunt.services import groups
 from tests.support.small_office import DOMAIN, NOON, PILOT, after, make_office
 
+LONG_AGO = NOON - timedelta(days=1)
 LATER = NOON + timedelta(minutes=2)
 
 
@@ -115,6 +116,32 @@ def test_the_channel_of_a_request_that_was_removed_is_to_end(store, group):
     assert done(store, callbacks.not_removed, [(request_id, "a1")]) == {"a1"}
     assert done(store, callbacks.remove, request_id, NOON)
     assert done(store, callbacks.not_removed, [(request_id, "a1")]) == set()
+
+
+def test_a_caller_who_was_served_is_called_back_no_more(store, group):
+    ask(store, group)
+    (found,) = requests(store)
+    for other in ({"group_id": group.id + 1}, {"number": "1006"}, {"internal": not found.internal}, {"at": LONG_AGO}):
+        served(store, found, **other)
+    assert requests(store) == [found], "that was another one, or before it"
+    request_id = begun(store, "a1")
+    served(store, found)
+    assert requests(store) == []
+    assert done(store, callbacks.dial, request_id, "a1") is None
+    assert done(store, callbacks.not_removed, [(request_id, "a1")]) == set(), "the channel is to end"
+
+
+def test_a_caller_who_is_being_called_when_served_is_called_to_the_end_and_not_again(store, group):
+    ask(store, group)
+    request_id = begun(store, "a1")
+    served(store, done(store, callbacks.dial, request_id, "a1"))
+    assert done(store, callbacks.not_removed, [(request_id, "a1")]) == {"a1"}
+    assert not done(store, callbacks.put_back, request_id, "a1", CallbackState.CALLING_CALLER, None)
+
+
+def served(store, found, **more):
+    asked = {"group_id": found.group_id, "number": found.number, "internal": found.internal, "at": LATER} | more
+    done(store, callbacks.end_as_served, **asked)
 
 
 def test_requests_go_with_their_group_and_old_ones_in_time(store, group):

@@ -301,6 +301,48 @@ def test_an_answer_that_is_written_late_opens_a_record_that_others_closed(store)
     assert (call.result, call.answered_by, call.ended_at, call.end_seen) == ("answered", "1002", after(90), True)
 
 
+def in_place(store):
+    """A call in the place of a caller who is called back, whose daemon has rung nobody yet."""
+    with store.writing() as s:
+        opened(s)
+        calls.note_in_place(s, "h", reason="callback of call g")
+
+
+def test_a_call_in_the_place_of_a_caller_that_is_cut_off_is_no_failed_one(store):
+    in_place(store)
+    close_unfinished(store, at=after(60))
+    (call,) = shown(store)
+    assert (call.result, call.end_seen) == ("callback", False)
+    assert call.reason == "callback of call g: The daemon stopped during this hunt."
+    with store.writing() as s:
+        calls.note_answered(s, "h", answered_by="1002", answered_at=after(3))
+    (call,) = shown(store)
+    assert (call.result, call.answered_by, call.ended_at) == ("answered", "1002", None), "its daemon lived after all"
+
+
+def test_a_call_in_the_place_of_a_caller_says_so_when_it_was_answered(store):
+    in_place(store)
+    with store.writing() as s:
+        calls.note_answered(s, "h", answered_by="1002", answered_at=after(3))
+        calls.finish_call(s, "h", result=Result.ANSWERED, reason=None, ended_at=after(9), end_seen=True)
+        calls.remove_unrung(s, "h")
+    (call,) = shown(store)
+    assert (call.result, call.reason) == ("answered", "callback of call g")
+
+
+@pytest.mark.parametrize("rings", [False, True])
+def test_a_call_in_the_place_of_a_caller_leaves_a_record_if_it_rang_somebody(store, rings):
+    in_place(store)
+    with store.writing() as s:
+        if rings:
+            offered(s, "o1")
+        end = {"reason": "callback of call g", "destination": None, "ended_at": after(9)}
+        calls.close_call(s, "h", result=Result.CALLBACK, **end)
+        calls.remove_unrung(s, "h")
+    with store.reading() as s:
+        assert [each.id for each in calls.list_calls(s)] == ["h"] * rings
+
+
 @pytest.mark.parametrize("result", [each for each in Result if each is not Result.FAILED])
 def test_no_other_result_gives_way_to_a_late_answer(store, result):
     with store.writing() as s:

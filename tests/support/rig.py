@@ -91,9 +91,9 @@ class Rig:
         with self.store.reading() as s:
             return calls.show_call(s, call.uuid)[0]
 
-    def until(self, done: Callable[[], object], what: str) -> None:
-        """Wait until something holds."""
-        waiting.until(done, what)
+    def until(self, done: Callable[[], object], what: str) -> Any:
+        """Wait until something holds, and return it."""
+        return waiting.until(done, what)
 
     def pass_time_until(self, done: Callable[[], object], what: str) -> None:
         """Let time pass, quicker than it does, until something holds."""
@@ -223,11 +223,11 @@ def running(
     """A daemon that takes calls, stopped at the end; ``wall`` is the clock of its machine."""
     made = replace(
         Settings(database_url=database_url),
-        listen=Address("127.0.0.1", 0),
-        controllers=(),
         seconds_per_ring=RING_CYCLE,
         confirm_prompt="silence_stream://100",
         **{
+            "listen": Address("127.0.0.1", 0),
+            "controllers": (),
             "confirm_timeout": WAIT_SECONDS,
             "database_timeout": 10.0,
             "stop_timeout": 0.0,

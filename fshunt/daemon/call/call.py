@@ -141,8 +141,7 @@ class Call:
             self._detach(stopping=True)
             leave_ringing(self.session, self.caller)
         except Stopped:
-            # A caller who is called back has missed nothing: the request stays in its place.
-            self._end(HuntEvent.FAILED, Result.FAILED if self._served is None else Result.CALLBACK, DAEMON_STOPPED)
+            self._end(HuntEvent.FAILED, Result.FAILED, DAEMON_STOPPED)
             self.session.hand_back()
         except FshuntError as error:
             self._failed(error)
@@ -183,7 +182,7 @@ class Call:
 
     def _plan(self) -> Hunt:
         hunt = self.hunt = self._resumed() or self._begun()
-        self.call_log.opened(hunt)
+        self.call_log.opened(hunt, None if self._served is None else self._served.words)
         present(self.session, self.caller, hunt.group)
         self._music = ContinuousMusic(self.session, hunt.group.music)
         let_be_replaced(self.session, self.caller, hunt.group)
@@ -286,7 +285,7 @@ class Call:
             return False
         self._began = 0.0  # the time in the queue is no delay of ours
         begin = partial(self._begin_to_wait, hunt)
-        offer = CallbackOffer(self.session.channel, self.caller, hunt, self.deps) if hunt.group.callback else None
+        offer = self._callback_offer(hunt) if hunt.group.callback else None
         waiting = Queueing(self.session, hunt, begin, self.deps, self.call_log, self.gives_up_at, self._place, offer)
         with waiting as queueing:
             try:
@@ -298,6 +297,9 @@ class Call:
             finally:
                 self._place = queueing.place
         return False
+
+    def _callback_offer(self, hunt: Hunt) -> CallbackOffer:
+        return CallbackOffer(self.session.channel, self.caller, hunt, self.deps)
 
     def _begin_to_wait(self, hunt: Hunt) -> tuple[HoldMusic, bool]:
         if hunt.group.answer_first and not self.caller.answered:
@@ -374,6 +376,8 @@ class Call:
                 self.session.post(api.uuid_setvar(self.caller.uuid, SERVES))
         if hunt.answered_by is not None:
             self.call_log.answered(hunt.group, hunt.answered_by)
+        if hunt.group.callback and self._served is None:
+            self._callback_offer(hunt).withdraw()
 
     def _talk(self, hunt: Hunt) -> None:
         ringing = self._ringing

@@ -17,6 +17,7 @@ from fshunt.daemon.call.selection import without_phone
 from fshunt.daemon.data.events import (
     CallAnswered,
     CallClosed,
+    CallInPlace,
     CallLeaving,
     CallOpened,
     CallWaited,
@@ -27,6 +28,7 @@ from fshunt.daemon.data.events import (
     OfferRefused,
     OfferStarted,
     TalkEnded,
+    UnrungCallRemoved,
 )
 from fshunt.daemon.deps import Dependencies
 from fshunt.db.queries import auto_block
@@ -53,6 +55,7 @@ class CallLog:
     is_closed: bool = False
     _hunt: Hunt | None = None
     _opened: bool = False
+    _in_place: bool = False
     _answered_by: Member | None = None
     _answered_at: float = 0.0
     _waited_seconds: float | None = None
@@ -63,11 +66,14 @@ class CallLog:
     def __post_init__(self) -> None:
         self._lines = CallLines(self.caller)
 
-    def opened(self, hunt: Hunt) -> None:
-        """The order of the hunt is decided."""
+    def opened(self, hunt: Hunt, in_place_of: str | None = None) -> None:
+        """The order of the hunt is decided; ``in_place_of`` says in the place of which caller it is, if of any."""
         group, self._hunt = hunt.group, hunt
         self._lines.is_of(group)
         self._open(group.domain, group, hunt)
+        if in_place_of is not None:
+            self._in_place = True
+            self.deps.outbox.put(CallInPlace(hunt_id=self.hunt_id, reason=in_place_of))
         stages = (" & ".join(group.member(i).extension for i in stage) for stage in decide(hunt.policy_input))
         order = ", ".join(stages)
         words = "from %s to %s: %s, order %s"
@@ -237,6 +243,8 @@ class CallLog:
             waited_seconds=self._waited_seconds,
         )
         self.deps.outbox.put(closed)
+        if self._in_place and result is Result.CALLBACK:
+            self.deps.outbox.put(UnrungCallRemoved(hunt_id=self.hunt_id))
         if self._hunt is not None:  # else it never had a group, and so no claim
             self._give_up_claims(end_seen)
         self.is_closed = True

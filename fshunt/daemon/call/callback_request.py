@@ -1,4 +1,4 @@
-"""A queued caller asks to be called back (design, section 20)."""
+"""A queued caller asks to be called back, or does not need it any more (design, section 20)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from fshunt.daemon.call.call_lines import about_call
 from fshunt.daemon.call.caller import Caller
 from fshunt.daemon.call.finish import context_of
 from fshunt.daemon.data.database import Deadline
+from fshunt.daemon.data.events import CallbackServed
 from fshunt.daemon.deps import Dependencies
 from fshunt.db.queries import callbacks
 from fshunt.db.queries.callbacks import Wanted
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class CallbackOffer:
-    """What one queued caller may ask for: ``ask`` writes it down."""
+    """What one caller may ask for: ``ask`` writes it down, ``withdraw`` that it is not needed any more."""
 
     def __init__(self, channel: Frame, caller: Caller, hunt: Hunt, deps: Dependencies) -> None:
         self._channel, self._caller, self._hunt, self._deps = channel, caller, hunt, deps
@@ -58,6 +59,17 @@ class CallbackOffer:
             return False
         return True
 
+    def withdraw(self) -> None:
+        """The caller has reached a member: if there is an open request of the same number in the group, it is done."""
+        number = self._extension() or self._shown_number()
+        if number is None:
+            return
+        group_id, internal = self._hunt.group.id, self._extension() is not None
+        served = CallbackServed(
+            hunt_id=self._hunt.id, group_id=group_id, number=number, internal=internal, at=self._deps.now()
+        )
+        self._deps.outbox.put(served)
+
     def _extension(self) -> str | None:
         """Return the extension of the group's domain whose password the caller's phone has proven; None: none has."""
         login = login_of(self._channel)
@@ -67,10 +79,13 @@ class CallbackOffer:
 
     def _outside_number(self) -> str | None:
         """Return the number that the caller shows, where the settings allow it to be called."""
-        number = self._caller.shown_number
-        if number is None or self._caller.withheld:
+        number = self._shown_number()
+        if number is None:
             return None
         return number if may_be_called(number, self._deps.settings.callback_allowed) else None
+
+    def _shown_number(self) -> str | None:
+        return None if self._caller.withheld else self._caller.shown_number
 
 
 def _is_number(name: str) -> bool:

@@ -25,7 +25,7 @@ from fshunt.freeswitch.callbacks import (
     ringing_values,
     serving_of,
 )
-from fshunt.hunting.callbacks import MAX_TRIES, CallbackOutcome, CallbackState
+from fshunt.hunting.callbacks import IN_PLACE, MAX_TRIES, CallbackOutcome, CallbackState
 from fshunt.hunting.states import Result
 from fshunt.log_events import LogEvent, about
 
@@ -51,7 +51,7 @@ class Served:
     @property
     def words(self) -> str:
         """What the record says of it."""
-        return f"callback of call {self.request.hunt_id}"
+        return f"{IN_PLACE}{self.request.hunt_id}"
 
     def as_caller(self, caller: Caller) -> Caller:
         """Return the caller as the one in whose place the call is: a member is not called for the own request."""
@@ -59,11 +59,10 @@ class Served:
         return replace(caller, presence_ids=frozenset({own}) if self.request.internal else caller.presence_ids)
 
     def as_ended(self, result: Result, reason: str | None) -> tuple[Result, str]:
-        """Return the result and the reason of the hunt: nobody has missed it while the request is open."""
+        """Return the result and the reason of the hunt: nobody has missed it, as the request goes on."""
         if result is Result.ANSWERED:
             return result, self.words
-        shown = result if result is Result.FAILED else Result.CALLBACK
-        return shown, self.words if reason is None else f"{self.words}: {reason}"
+        return Result.CALLBACK, self.words if reason is None else f"{self.words}: {reason}"
 
 
 def find_request(session: Session, serving: Serving, deps: Dependencies) -> Request | None:

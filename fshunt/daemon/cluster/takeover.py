@@ -298,9 +298,10 @@ class Takeover:
         self._outbox.put(UnfinishedCallClosed(hunt_id=unfinished.hunt_id, ended_at=self._now()))
         if unfinished.result is not None:
             self._claims.expire(unfinished.hunt_id, foreign=True)
+        result = unfinished.result or (Result.CALLBACK if unfinished.in_place else Result.FAILED)
         with suppress(ValueError):  # of a daemon that knows results which we do not
-            self._on_closed(Result(unfinished.result or Result.FAILED))
-        extra = about(LogEvent.ENDED, call=unfinished.uuid, outcome=unfinished.result or Result.FAILED)
+            self._on_closed(Result(result))
+        extra = about(LogEvent.ENDED, call=unfinished.uuid, outcome=result)
         log.warning("call %s: left unfinished by a dead daemon; call record closed", unfinished.uuid, extra=extra)
 
     def _finish(self, call: DetachedCall, *, end_seen: bool) -> None:

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, cast, get_args, get_origi
 
 from sqlalchemy.orm import Session
 
-from fshunt.db.queries import calls, hunts, queue
+from fshunt.db.queries import callbacks, calls, hunts, queue
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.states import Outcome, Result
 
@@ -148,6 +148,19 @@ class CallOpened(HuntRecordEvent):
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallInPlace(HuntRecordEvent):
+    """A hunt that has begun is in the place of a caller who is to be called back."""
+
+    kind: ClassVar[str] = "call-in-place"
+    reason: str
+
+    def apply(self, s: Session) -> None:
+        """Write whose."""
+        calls.note_in_place(s, **_values(self))
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallAnswered(HuntRecordEvent):
     """A member talks with the caller."""
 
@@ -260,6 +273,34 @@ class UnfinishedCallClosed(HuntRecordEvent):
     def apply(self, s: Session) -> None:
         """Close the record."""
         calls.close_unfinished(s, self.hunt_id, self.ended_at)
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnrungCallRemoved(HuntRecordEvent):
+    """A call in the place of a caller who is called back has ended: unless it rang a member, nothing happened."""
+
+    kind: ClassVar[str] = "unrung-call-removed"
+
+    def apply(self, s: Session) -> None:
+        """Remove its record, if it has no offer."""
+        calls.remove_unrung(s, self.hunt_id)
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackServed(HuntRecordEvent):
+    """A caller has reached a member, and needs no call back any more."""
+
+    kind: ClassVar[str] = "callback-served"
+    group_id: int
+    number: str
+    internal: bool
+    at: datetime
+
+    def apply(self, s: Session) -> None:
+        """End the open request of the number in the group, if there is one."""
+        callbacks.end_as_served(s, self.group_id, self.number, internal=self.internal, at=self.at)
 
 
 @register

@@ -16,7 +16,7 @@ from sqlalchemy import Executable, Row, bindparam, delete, func, null, select, u
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import CallbackRequest, Domain, HuntGroup
-from fshunt.db.statements import dialect_of, insert_for, run, table
+from fshunt.db.statements import dialect_of, insert_for, run, table, write
 from fshunt.hunting.callbacks import CallbackOutcome, CallbackState
 
 CALLBACKS, GROUPS, DOMAINS = table(CallbackRequest), table(HuntGroup), table(Domain)
@@ -122,10 +122,26 @@ _REMOVE = (
     )
     .returning(CALLBACKS.c.id)
 )
+_SERVED = (
+    update(CALLBACKS)
+    .where(
+        CALLBACKS.c.group_id == bindparam("of_group"),
+        CALLBACKS.c.number == bindparam("of_number"),
+        CALLBACKS.c.internal == bindparam("is_internal"),
+        CALLBACKS.c.requested_at <= bindparam("at", type_=CALLBACKS.c.ended_at.type),
+        _IS_OPEN,
+    )
+    .values(
+        ended_at=bindparam("at", type_=CALLBACKS.c.ended_at.type),
+        outcome=CallbackOutcome.SERVED.value,
+    )
+)
 _TO_END = select(CALLBACKS.c.attempt).where(
     CALLBACKS.c.attempt.in_(bindparam("attempts", expanding=True)),
     CALLBACKS.c.id.in_(bindparam("requests", expanding=True)),
-    (CALLBACKS.c.outcome.is_(None)) | (CALLBACKS.c.outcome != CallbackOutcome.REMOVED.value),
+    CALLBACKS.c.outcome.is_(None)
+    | CALLBACKS.c.outcome.not_in([CallbackOutcome.REMOVED.value, CallbackOutcome.SERVED.value])
+    | (CALLBACKS.c.state == CallbackState.CALLING_CALLER.value),
 )
 _OLD = (
     select(CALLBACKS.c.id)
@@ -211,8 +227,17 @@ def remove(s: Session, request_id: int, at: datetime) -> bool:
     return run(s, _REMOVE, {"request": request_id, "at": at}).scalar() is not None
 
 
+def end_as_served(s: Session, group_id: int, number: str, *, internal: bool, at: datetime) -> None:
+    """End the open request of a caller who has reached a member, if it was made before that.
+
+    Whose phone is called already is called to the end, and not once more.
+    """
+    values = {"of_group": group_id, "of_number": number, "is_internal": internal, "at": at}
+    write(s, _SERVED, values)
+
+
 def not_removed(s: Session, attempts: Collection[tuple[int, str]]) -> set[str]:
-    """Return which of these channels, each with its request, were not taken away by the removal of the request."""
+    """Return which of these channels, each with its request, go on: of an ended request, if the caller was called."""
     values = {"requests": sorted(each for each, _ in attempts), "attempts": sorted(each for _, each in attempts)}
     return set(run(s, _TO_END, values).scalars())
 

@@ -2,7 +2,8 @@
 
 The ids come from outside, and each function may be run twice with the same values: the first time counts. Rows only
 move forward: a result, an outcome or an end is never overwritten, with one exception. A takeover closes the row of a
-dead daemon's hunt as failed, which is a guess; an answer that the daemon knew of, and writes late, replaces it.
+dead daemon's hunt as failed, or as ``callback`` if it was in the place of a caller who is called back, which is a
+guess; an answer that the daemon knew of, and writes late, replaces it.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from fshunt.db.statements import dialect_of, insert_for, insert_once, run, table
 from fshunt.db.types import SeenText
 from fshunt.errors import NotFound
 from fshunt.hunting.availability import SkipReason
+from fshunt.hunting.callbacks import IN_PLACE, is_in_place
 from fshunt.hunting.states import Outcome, Result
 from fshunt.hunting.suggestions import what_there_is
 
@@ -54,7 +56,8 @@ CALLS, OFFERS = table(CallRecord), table(OfferRecord)
 HAS_FAILED = CALLS.c.result == literal_column(f"'{Result.FAILED.value}'")
 """Not as a parameter: there is an index of these calls alone."""
 _NOTE_RESULT = update(CALLS).where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.result.is_(None))
-_GUESSED = and_(CALLS.c.result == Result.FAILED.value, CALLS.c.end_seen == false())
+_IN_PLACE = and_(CALLS.c.result == Result.CALLBACK.value, CALLS.c.reason.startswith(IN_PLACE))
+_GUESSED = and_(or_(CALLS.c.result == Result.FAILED.value, _IN_PLACE), CALLS.c.end_seen == false())
 _LAST_TALKS = (
     select(CALLS.c.answered_at, CALLS.c.ended_at)
     .where(
@@ -70,7 +73,7 @@ _LAST_TALKS = (
 _NOTE_ANSWERED = (
     update(CALLS)
     .where(CALLS.c.id == bindparam("hunt_id"), or_(CALLS.c.result.is_(None), _GUESSED))
-    .values(reason=None, ended_at=None)
+    .values(reason=case((CALLS.c.result.is_(None), CALLS.c.reason)), ended_at=None)
 )
 _NOTE_WAITED = update(CALLS).where(CALLS.c.id == bindparam("hunt_id"))
 _NOTE_FAILED = (
@@ -96,6 +99,11 @@ _CLOSE_CALL = (
 )
 _END_OFFER = update(OFFERS).where(OFFERS.c.id == bindparam("offer_id"), OFFERS.c.outcome.is_(None))
 _REMOVE_OFFER = delete(OFFERS).where(OFFERS.c.id == bindparam("offer_id"), OFFERS.c.outcome.is_(None))
+_REMOVE_UNRUNG = delete(CALLS).where(
+    CALLS.c.id == bindparam("hunt_id"),
+    CALLS.c.answered_at.is_(None),
+    ~select(OFFERS.c.id).where(OFFERS.c.call_id == CALLS.c.id).exists(),
+)
 _ANSWER_OFFER = update(OFFERS).where(
     OFFERS.c.id == bindparam("offer_id"),
     or_(
@@ -167,6 +175,11 @@ def note_answered(s: Session, hunt_id: str, *, answered_by: str, answered_at: da
     """
     values = {"result": Result.ANSWERED.value, "answered_by": answered_by, "answered_at": answered_at}
     write(s, _NOTE_ANSWERED, {"hunt_id": hunt_id, **values})
+
+
+def note_in_place(s: Session, hunt_id: str, *, reason: str) -> None:
+    """Write of an open call in whose place it is: of a caller who is to be called back (``IN_PLACE``)."""
+    write(s, _NOTE_RESULT, {"hunt_id": hunt_id, "reason": reason})
 
 
 def note_leaving(s: Session, hunt_id: str, *, result: Result, reason: str, destination: str) -> None:
@@ -297,23 +310,33 @@ def add_skip(
 def close_unfinished(s: Session, hunt_id: str, now: datetime) -> None:
     """Close a call that a dead daemon left open; one that has ended is left as it is.
 
-    A call that was answered stays answered, and its end was not seen. Any other has failed. An offer without an
-    outcome was answered if its member has the call, else it was lost with the switch. Members whose phones rang are
-    free at once; whether an answered call continues nobody knows, so its claims stay until they expire.
+    A call that was answered stays answered, and its end was not seen. Any other has failed, unless it was in the place
+    of a caller who is called back: the request goes on, and nobody has missed it. An offer without an outcome was
+    answered if its member has the call, else it was lost with the switch. Members whose phones rang are free at once;
+    whether an answered call continues nobody knows, so its claims stay until they expire.
     """
-    found = s.execute(select(CallRecord.result).where(*_unfinished(hunt_id)).with_for_update()).first()
+    columns = CallRecord.result, CallRecord.reason
+    found = s.execute(select(*columns).where(*_unfinished(hunt_id)).with_for_update()).first()
     if found is None:
         return
+    in_place = found.result is None and is_in_place(found.reason)
     _end_open_offers(s, hunt_id, now)
     if found.result is None:
         release_all(s, [hunt_id])
+    stopped = f"{found.reason}: {DAEMON_STOPPED}" if in_place else DAEMON_STOPPED
+    unless_known = Result.CALLBACK if in_place else Result.FAILED
     values = {
-        "reason": DAEMON_STOPPED if found.result is None else END_NOT_SEEN,
-        "result": func.coalesce(CallRecord.result, Result.FAILED.value),
+        "reason": stopped if found.result is None else END_NOT_SEEN,
+        "result": func.coalesce(CallRecord.result, unless_known.value),
         "ended_at": now,
         "end_seen": False,
     }
     _set(s, update(CallRecord).where(*_unfinished(hunt_id)).values(values))
+
+
+def remove_unrung(s: Session, hunt_id: str) -> None:
+    """Remove the record of a call that nobody answered, and that rang nobody."""
+    write(s, _REMOVE_UNRUNG, {"hunt_id": hunt_id})
 
 
 def list_calls(

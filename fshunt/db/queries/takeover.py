@@ -17,6 +17,7 @@ from fshunt.db.notifications import QUEUE
 from fshunt.db.queries.calls import CALLS, OFFERS
 from fshunt.db.queries.claim_statements import CLAIMS
 from fshunt.db.statements import in_parts, run, table, write
+from fshunt.hunting.callbacks import is_in_place
 from fshunt.log_events import LogEvent, about
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ _COLUMNS = (
     CALLS.c.uuid,
     CALLS.c.policy,
     CALLS.c.result,
+    CALLS.c.reason,
     CALLS.c.answered_by,
     CALLS.c.policy_input,
 )
@@ -99,6 +101,8 @@ class UnfinishedCall:
     answered_by: str | None
     member_id: int | None
     offers: tuple[OpenOffer, ...]
+    in_place: bool = False
+    """Whether it is in the place of a caller who is to be called back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +188,7 @@ def _unfinished_call(
             OpenOffer(each.id, each.extension, members.get(each.extension), each.outcome, each.phones)
             for each in offers
         ),
+        in_place=is_in_place(row.reason),
     )
 
 

@@ -67,6 +67,8 @@ class Switch(Protocol):
     dial_strings: dict[str, str]
     """Of users who are not reached at their registered phones."""
     kept_values: dict[tuple[str, str], str]
+    has_mod_db: bool
+    """Whether it keeps values at all."""
     directory: dict[str, str]
     """The users that the directory lists, and their names."""
     only_listed: bool

@@ -194,6 +194,8 @@ def _switchname(_switch: Switch, _argument: str) -> str:
 def _db(switch: Switch, argument: str) -> str:
     """``mod_db``, as far as it keeps values: a slash ends a word, and it gives 255 characters of a value."""
     words = argument.split("/")
+    if not switch.has_mod_db:
+        return "-ERR db Command not found!\n"
     match words:
         case ["insert", realm, key, value, *_]:
             switch.kept_values[realm, key] = value
