@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, select
+from sqlalchemy import Engine, event, select, text
 from sqlalchemy.orm import Session
 
 from fshunt.db.engine import Store
@@ -16,6 +16,7 @@ from fshunt.db.queries import calls, notice_deliveries, queue
 from fshunt.db.queries import notices as rows
 from fshunt.db.queries.notice_deliveries import FAILING_FOR, LEASE, Delivery
 from fshunt.db.queries.pilots import Span
+from fshunt.errors import DatabaseError
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.states import Outcome, Result
 from fshunt.services import groups, members, notices
@@ -162,6 +163,27 @@ def test_a_caller_who_misses_again_meanwhile_is_told_in_one_message(office: Stor
         assert notice_deliveries.take(s, waiting[0], NOON + 15 * MINUTE)
     called(office, "h4", at=NOON + 15 * MINUTE)
     assert len(made(office, NOON + 15 * MINUTE)) == 3, "the first is on its way already"
+
+
+def test_nobody_sends_a_message_while_one_more_call_is_put_into_it(office: Store) -> None:
+    if office.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    notify(office, "missed", after_minutes=15)
+    called(office, "h1")
+    [waiting] = made(office)
+    called(office, "h2")
+
+    def take() -> int:
+        with office.writing() as s:
+            s.execute(text("SET LOCAL lock_timeout = '20ms'"))
+            assert notice_deliveries.take(s, waiting, NOON + 15 * MINUTE)
+            return notice_deliveries.count_happenings(s, waiting.id)
+
+    with office.writing() as s:
+        rows.make_for_calls(s, ["h2"], NOON)
+        with pytest.raises(DatabaseError):
+            take()
+    assert take() == 2
 
 
 @pytest.mark.parametrize("number", ["anonymous", "Unknown", ""])

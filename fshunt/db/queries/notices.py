@@ -267,14 +267,14 @@ def _delivery_for(s: Session, notice: StoredNotice, event: NoticeEvent, what: _H
 
 
 def _waiting(s: Session, notice_id: int, caller: str) -> str | None:
-    """Return the delivery of a caller that was not tried yet."""
+    """Return the delivery of a caller that was not tried yet, locked: it is not sent before one more call is in it."""
     query = select(DELIVERIES.c.id).where(
         DELIVERIES.c.notice_id == notice_id,
         DELIVERIES.c.caller == bindparam("number", type_=DELIVERIES.c.caller.type),
         DELIVERIES.c.tries == 0,
         DELIVERIES.c.dead.is_(False),
     )
-    found: str | None = run(s, query.limit(1), {"number": caller}).scalar()
+    found: str | None = run(s, query.limit(1).with_for_update(), {"number": caller}).scalar()
     return found
 
 
