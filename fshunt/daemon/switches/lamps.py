@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable
+from typing import TypeVar
 
 import gevent
 from gevent.event import Event
@@ -26,6 +27,8 @@ from fshunt.freeswitch.phones import Change
 from fshunt.freeswitch.presence import Lamp
 
 log = logging.getLogger(__name__)
+
+R = TypeVar("R")
 
 LOOK_SECONDS = 0.4
 """How often the database is looked at: a lamp shows a change within a second."""
@@ -122,14 +125,19 @@ class Lamps:
             gevent.sleep(PAUSE_SECONDS)
 
     def _look(self) -> None:
-        now = self._database.run(store.look)
+        now = self._ask(store.look)
         if self._monotonic() >= self._heartbeats_at:
-            self._leader.read(self._database.run(store.heartbeats))
+            self._leader.read(self._ask(store.heartbeats))
             self._heartbeats_at = self._monotonic() + HEARTBEATS_SECONDS
         self._read_what_has_changed(now)
         self._last_change = now.last_change
         self._take(now)
+
+    def _ask(self, function: Callable[[Session], R]) -> R:
+        """Return what the database says; all groups may take many questions, and none of them is too old meanwhile."""
+        found = self._database.run(function)
         self._leader.looked()
+        return found
 
     def _read_what_has_changed(self, now: Now) -> None:
         last, heard = self._last_change, self._heard
@@ -137,7 +145,7 @@ class Lamps:
         try:
             concerned = None
             if last is not None and not self._all_due and now.last_change >= last:
-                concerned = self._database.run(lambda s: _concerned(s, last, now, heard))
+                concerned = self._ask(lambda s: _concerned(s, last, now, heard))
             if concerned is None:
                 self._all_due = False
                 self._read_all()
@@ -168,7 +176,7 @@ class Lamps:
         self._members_changed(numbers)
 
     def _read_all(self) -> None:
-        there = [each.id for each in self._database.run(all_groups)]
+        there = [each.id for each in self._ask(all_groups)]
         self._read({*there, *self._book.ids})
 
     def _read(self, group_ids: Iterable[int]) -> None:
@@ -179,7 +187,7 @@ class Lamps:
     def _read_some(self, ids: list[int]) -> None:
         """Read some groups; one that cannot be read, since its row was written by hand, has no lamp."""
         try:
-            found = {each.group.id: each.group for each in self._database.run(lambda s: load_groups(s, ids))}
+            found = {each.group.id: each.group for each in self._ask(lambda s: load_groups(s, ids))}
         except DatabaseError:
             raise
         except FshuntError:
