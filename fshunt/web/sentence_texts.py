@@ -125,6 +125,7 @@ SENTENCES = (
     N_("%(value)s is not an event (did you mean %(name)s?): use %(names)s."),
     N_("%(value)s is not an event: only %(name)s has a number."),
     N_("%(value)s is not an event: name the callers, %(low)s to %(high)s, as in %(name)s:5."),
+    N_("A notice names one length of the queue, not %(one)s and %(other)s."),
     N_("%(value)s is not a time of the day: use HH:MM, such as 18:00."),
     N_("%(value)s is not a mail address: use one such as sales@example.com."),
     N_("%(value)s is not the URL of a webhook: use one such as https://example.com/hook."),
