@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from fshunt.daemon.notices import webhook
-from fshunt.daemon.notices.outcome import Blame, NotSent
+from fshunt.daemon.notices.outcome import MAX_SENTENCE_CHARS, Blame, NotSent
 from fshunt.daemon.notices.smtp import Mails
 from fshunt.daemon.notices.webhook import Webhooks
 from fshunt.notices.message import Message, Told
@@ -149,6 +149,13 @@ def test_what_a_mail_server_says_is_told(said: dict[str, str], sentence: str, bl
     assert whose is blame
 
 
+def test_the_words_of_a_server_are_one_short_line() -> None:
+    with mail_server(on_recipient=f"450 \x1b[31mred\x07 {'x' * 400}") as server:
+        told, _ = failure(mails(server).send)
+    assert told.startswith("refused: 450 \ufffd[31mred\ufffd xxx")
+    assert len(told) == MAX_SENTENCE_CHARS
+
+
 def test_without_a_mail_server_no_mail_is_sent() -> None:
     server = MailServer(port=free_port(mail_server))
     assert failure(mails(server).send) == ("no connection to 127.0.0.1: Connection refused", Blame.HOST)
@@ -181,7 +188,7 @@ def test_a_request_is_signed_and_has_the_call(https: bool) -> None:
         (302, "answered 302: a webhook follows no redirect", Blame.TARGET),
         (410, "answered 410: the receiver wants no more", Blame.MESSAGE),
         (CUT, "connection to 127.0.0.1 failed", Blame.HOST),
-        (b"SSH-2.0-OpenSSH\r\n", "connection to 127.0.0.1 failed", Blame.HOST),
+        (b"SSH-2.0-OpenSSH\r\n", "connection to 127.0.0.1 failed: the answer is no HTTP", Blame.HOST),
         (SILENT, "no answer within 0.3 s", Blame.HOST),
         (b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "no answer within 0.3 s", Blame.HOST),
     ],

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import ssl
 from enum import Enum, auto
+from http.client import HTTPException
 
 from fshunt.errors import FshuntError
+from fshunt.notices.message import one_line
+
+MAX_SENTENCE_CHARS = 300
 
 
 class Blame(Enum):
@@ -20,10 +24,13 @@ class Blame(Enum):
 
 
 class NotSent(FshuntError):
-    """A message was not sent, or it is not known that it was."""
+    """A message was not sent, or it is not known that it was.
+
+    The sentence may have words of the receiver, so it is one line of some length: it is stored, logged and shown.
+    """
 
     def __init__(self, sentence: str, blame: Blame = Blame.TARGET) -> None:
-        super().__init__(sentence)
+        super().__init__(one_line(sentence)[:MAX_SENTENCE_CHARS])
         self.blame = blame
 
 
@@ -35,4 +42,6 @@ def why(error: Exception) -> str:
         return "timed out"
     if isinstance(error, PermissionError):
         return f"{error.strerror} (`IPAddressAllow` of the unit, docs/notices.md)"
+    if isinstance(error, HTTPException) and not isinstance(error, OSError):
+        return "the answer is no HTTP"  # the words would be those of the receiver
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
