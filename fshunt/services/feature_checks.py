@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from fshunt.freeswitch.dialplan_lookup import Answer
-from fshunt.hunting.features import NEED_PILOT
+from fshunt.hunting.features import NEED_PILOT, TOGGLE_MARK
 from fshunt.hunting.group import Group
 from fshunt.services.destination_checks import DEFAULT_CONTEXT
 from fshunt.services.findings import Finding, named
@@ -16,6 +16,10 @@ from fshunt.settings import Settings, WatchedSwitch
 
 ANY_PILOT = "5000"
 """Stands behind the codes where there is no group yet."""
+
+ANY_EXTENSION = "1001"
+TOGGLES = f"{TOGGLE_MARK}EXT"
+"""What keys dial that block. It is no setting."""
 
 
 def features_at(
@@ -66,14 +70,14 @@ def pilots_like_codes(groups: Sequence[Group], settings: Settings) -> Iterator[F
 
 
 def _numbers(settings: Settings, pilot: str) -> dict[str, tuple[str, str]]:
-    """Return the numbers to ask for, each with its setting and its code."""
+    """Return the numbers to ask for, each with its setting (empty: none) and its code."""
     numbers = {}
     for feature, code in settings.codes.given():
         of = (f"{feature.value}_code", code)
         if feature not in NEED_PILOT:
             numbers[code] = of
         numbers[f"{code}{pilot}"] = of
-    return numbers
+    return numbers | {f"{TOGGLE_MARK}{ANY_EXTENSION}": ("", TOGGLES)}
 
 
 def _taken(answers: Mapping[str, Checked]) -> dict[str, str]:
@@ -93,11 +97,17 @@ def _is_missing(said: Checked) -> bool:
 
 def _taken_by_another(number: str, of: tuple[str, str], why: str) -> Finding:
     setting, code = of
+    shown, mend = number, "Take that extension out of the dialplan."
+    if setting:
+        shown = f"{number} (`{setting}`)"
+        mend = (
+            f"Set `{setting}` to a code that is free, then write and load the dialplan by `fshunt dialplan --table "
+            "--out FILE --reload`; or take that extension out of the dialplan."
+        )
     return Finding(
-        f"Calls to {number} (`{setting}`) are taken by {why}, and not by fshunt.",
+        f"Calls to {shown} are taken by {why}, and not by fshunt.",
         f"The feature code {code} does nothing of fshunt.",
-        f"Set `{setting}` to a code that is free, then write and load the dialplan by `fshunt dialplan --table --out "
-        "FILE --reload`; or take that extension out of the dialplan.",
+        mend,
     )
 
 
@@ -108,6 +118,6 @@ def _not_in_the_dialplan(codes: Sequence[str], context: str) -> Finding:
         f"dialplan, context {context}.",
         "Who dials them does not get to fshunt.",
         "Write and load the dialplan by `fshunt dialplan --table --out FILE --reload` (without mod_db: leave --table "
-        "out), or switch the codes off by `none` in the settings.",
+        "out), or switch codes off by `none` in the settings.",
         is_problem=False,
     )

@@ -22,6 +22,7 @@ from fshunt.freeswitch.directory import read_dial_string
 from fshunt.freeswitch.phones import CommandSender
 from fshunt.freeswitch.pilot_table import has_row
 from fshunt.hunting import validation
+from fshunt.hunting.features import TOGGLE_MARK
 from fshunt.settings import WatchedSwitch
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ class Look:
 
 def check_number(switch: CommandSender, number: str, context: str) -> Checked:
     """Whether the context does anything with the number but end the call (fact 60)."""
-    number = validation.check_transfer_number(number)
+    number = _check_dialled(number)
     shown = (switch if isinstance(switch, Look) else Look(switch)).context(context)
     lookup, after_the_table = shown.find(number), False
     if lookup is None:
@@ -236,6 +237,12 @@ def check_number(switch: CommandSender, number: str, context: str) -> Checked:
     )
 
 
+def _check_dialled(number: str) -> str:
+    """Return a number to which calls may be transferred, or which keys dial that block; raise BadValue for others."""
+    validation.check_transfer_number(number.removeprefix(TOGGLE_MARK))
+    return number
+
+
 def check_pilot(switch: CommandSender, pilot: str, domain: str) -> Checked:
     """Whether the switch's table of pilots has the pilot of the domain."""
     if has_row(switch, validation.check_pilot(pilot), validation.check_domain(domain)):
@@ -254,7 +261,7 @@ _ARGUMENTS: dict[QuestionKind, tuple[Callable[[str], str], ...]] = {
     QuestionKind.DOMAIN: (validation.check_domain,),
     QuestionKind.USER: (validation.check_extension, validation.check_domain),
     QuestionKind.BOX: (validation.check_extension, validation.check_domain, validation.check_profile),
-    QuestionKind.NUMBER: (validation.check_transfer_number, validation.check_context),
+    QuestionKind.NUMBER: (_check_dialled, validation.check_context),
     QuestionKind.PILOT: (validation.check_pilot, validation.check_domain),
 }
 

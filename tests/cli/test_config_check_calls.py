@@ -304,19 +304,22 @@ def test_a_dialplan_of_the_table_has_them_too(checks, by_table, with_catch_all):
 
 def test_a_feature_code_that_something_else_takes_is_named(checks, setting, daemon):
     setting.controllers = [daemon]
-    setting.routes = {"*13": [("playback", "x")], "*485000": [("playback", "x")]}
+    setting.routes = {number: [("playback", "x")] for number in ("*13", "*485000", "block+1001")}
     ok, said = checks()["feature codes"]
     assert not ok
     assert "Calls to *13 (`block_code`) are taken by extension ^\\*13$, context default, and not by fshunt." in said
     assert "Calls to *485000 (`close_code`) are taken by extension" in said
     assert "Set `block_code` to a code that is free" in said
+    assert "Calls to block+1001 are taken by extension" in said
+    assert "The feature code block+EXT does nothing of fshunt. Take that extension out of the dialplan." in said
 
 
 def test_a_dialplan_without_the_codes_of_the_settings_is_told_and_what_to_run(office, checks, setting, daemon):
     setting.controllers, setting.has_codes = [daemon], False
     ok, said = checks()["feature codes"]
     assert ok, "callers notice nothing"
-    assert said.startswith("The feature codes *13, *14, *15, *48, *49 are not in the loaded dialplan, context default.")
+    codes = "*13, *14, *15, *48, *49, block+EXT"
+    assert said.startswith(f"The feature codes {codes} are not in the loaded dialplan, context default.")
     assert "`fshunt dialplan --table --out FILE --reload`" in said
     setting.has_codes = True
     office.env["FSHUNT_OPEN_CODE"] = "*77"

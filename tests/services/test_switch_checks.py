@@ -170,6 +170,14 @@ def test_a_question_with_other_arguments_reaches_no_switch(arguments):
     assert switch.asked == []
 
 
+def test_a_number_may_be_one_that_keys_dial_and_else_has_no_plus_inside():
+    switch = FakeSwitch(xml_locate=CONTEXT)
+    assert Question(QuestionKind.NUMBER, ("block+1001", "default")).put(switch).answer is not FOUND
+    for number in ("1001+5000", "block+", "block+1001+5000", "block+1001;shutdown", "block+block+1001"):
+        with pytest.raises(BadValue):
+            Question(QuestionKind.NUMBER, (number, "default")).check()
+
+
 def test_an_error_in_a_file_is_no_success():
     @contextmanager
     def connect(_switch):
