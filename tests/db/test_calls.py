@@ -320,14 +320,25 @@ def test_a_call_in_the_place_of_a_caller_that_is_cut_off_is_no_failed_one(store)
     assert (call.result, call.answered_by, call.ended_at) == ("answered", "1002", None), "its daemon lived after all"
 
 
-def test_a_call_in_the_place_of_a_caller_says_so_when_it_was_answered(store):
+@pytest.mark.parametrize(
+    ("reason", "shows"), [(None, "callback of call g"), ("not seen", "callback of call g: not seen")]
+)
+def test_a_call_in_the_place_of_a_caller_says_so_when_it_was_answered(store, reason, shows):
     in_place(store)
     with store.writing() as s:
         calls.note_answered(s, "h", answered_by="1002", answered_at=after(3))
-        calls.finish_call(s, "h", result=Result.ANSWERED, reason=None, ended_at=after(9), end_seen=True)
+        calls.finish_call(s, "h", result=Result.ANSWERED, reason=reason, ended_at=after(9), end_seen=True)
         calls.remove_unrung(s, "h")
     (call,) = shown(store)
-    assert (call.result, call.reason) == ("answered", "callback of call g")
+    assert (call.result, call.reason) == ("answered", shows)
+
+
+def test_an_answered_call_in_the_place_of_a_caller_that_is_cut_off_says_both(store):
+    in_place(store)
+    with store.writing() as s:
+        calls.note_answered(s, "h", answered_by="1002", answered_at=after(3))
+    close_unfinished(store)
+    assert shown(store)[0].reason == f"callback of call g: {calls.END_NOT_SEEN}"
 
 
 @pytest.mark.parametrize("rings", [False, True])

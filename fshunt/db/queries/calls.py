@@ -97,6 +97,12 @@ _CLOSE_CALL = (
     .where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.ended_at.is_(None))
     .values(result=func.coalesce(CALLS.c.result, bindparam("unless_answered")))
 )
+_FINISH_UNSEEN = _CLOSE_CALL.values(
+    reason=case(
+        (CALLS.c.reason.startswith(IN_PLACE), CALLS.c.reason.concat(": ").concat(bindparam("why", type_=SeenText))),
+        else_=bindparam("why", type_=SeenText),
+    )
+)
 _END_OFFER = update(OFFERS).where(OFFERS.c.id == bindparam("offer_id"), OFFERS.c.outcome.is_(None))
 _REMOVE_OFFER = delete(OFFERS).where(OFFERS.c.id == bindparam("offer_id"), OFFERS.c.outcome.is_(None))
 _REMOVE_UNRUNG = delete(CALLS).where(
@@ -224,11 +230,16 @@ def close_call(
 def finish_call(
     s: Session, hunt_id: str, *, result: Result, reason: str | None, ended_at: datetime, end_seen: bool
 ) -> None:
-    """Close the row of a call that was taken over; what its first daemon has written stays."""
-    values: dict[str, Any] = {"ended_at": ended_at, "end_seen": end_seen, "unless_answered": result.value}
-    if reason is not None:
-        values["reason"] = reason
-    write(s, _CLOSE_CALL, {"hunt_id": hunt_id, **values})
+    """Close the row of a call that was taken over; what its first daemon has written stays.
+
+    ``reason`` follows the one that says in whose place the call was, if there is one.
+    """
+    values: dict[str, Any] = {"hunt_id": hunt_id, "ended_at": ended_at, "end_seen": end_seen}
+    values["unless_answered"] = result.value
+    if reason is None:
+        write(s, _CLOSE_CALL, values)
+    else:
+        write(s, _FINISH_UNSEEN, values | {"why": reason})
 
 
 def note_waited(s: Session, hunt_id: str, *, seconds: float) -> None:
@@ -319,14 +330,13 @@ def close_unfinished(s: Session, hunt_id: str, now: datetime) -> None:
     found = s.execute(select(*columns).where(*_unfinished(hunt_id)).with_for_update()).first()
     if found is None:
         return
-    in_place = found.result is None and is_in_place(found.reason)
+    in_place, why = is_in_place(found.reason), DAEMON_STOPPED if found.result is None else END_NOT_SEEN
     _end_open_offers(s, hunt_id, now)
     if found.result is None:
         release_all(s, [hunt_id])
-    stopped = f"{found.reason}: {DAEMON_STOPPED}" if in_place else DAEMON_STOPPED
     unless_known = Result.CALLBACK if in_place else Result.FAILED
     values = {
-        "reason": stopped if found.result is None else END_NOT_SEEN,
+        "reason": f"{found.reason}: {why}" if in_place else why,
         "result": func.coalesce(CallRecord.result, unless_known.value),
         "ended_at": now,
         "end_seen": False,
