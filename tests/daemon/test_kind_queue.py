@@ -126,7 +126,10 @@ def test_the_key_1_leads_from_the_queue_to_voicemail(rig: Rig, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("fields", [{"voicemail_key": False, "voicemail": "1009"}, {"answer_first": False}])
-def test_without_the_key_or_the_answer_1_does_nothing(light_rig: Rig, fields: dict[str, object]) -> None:
+def test_without_the_key_or_the_answer_1_does_nothing(
+    light_rig: Rig, monkeypatch: pytest.MonkeyPatch, fields: dict[str, object]
+) -> None:
+    monkeypatch.setattr(queue_keys, "KEYS_AFTER_SECONDS", 0.0)
     waits(light_rig, "1001", **{"answer_first": True, "voicemail_key": True, **fields})
     first = busy_with_a_caller(light_rig)
     second = light_rig.started()
@@ -173,6 +176,28 @@ def test_a_member_who_becomes_free_ends_an_announcement(rig: Rig) -> None:
     hears(rig, second, f"{POSITION}1.wav")
     first.hang_up()
     assert rig.closed(second).answered_by == "1001"
+
+
+@pytest.mark.parametrize("key", ["1", None])
+def test_a_caller_leaves_in_the_middle_of_an_announcement(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    monkeypatch.setattr(queue_keys, "KEYS_AFTER_SECONDS", 0.0)
+    rig.switch.playback_seconds = 1000.0
+    waits(rig, "1001", answer_first=True, announce_seconds=10, voicemail_key=True, voicemail="1009")
+    first = busy_with_a_caller(rig)
+    second = rig.started()
+    are_queued(rig, 1)
+    hears(rig, second, f"{POSITION}1.wav")
+    rig.until(lambda: second.channel.answered, "the second caller is answered")
+    if key is None:
+        second.hang_up()
+    else:
+        second.press(key)
+    record = rig.closed(second)
+    assert record.result == ("voicemail" if key else "abandoned")
+    are_queued(rig, 0)
+    first.hang_up()
 
 
 def test_what_cannot_be_played_is_not_tried_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

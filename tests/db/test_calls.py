@@ -1,4 +1,5 @@
 import re
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -428,3 +429,25 @@ def _do(s, step, hunt, new):
         calls.note_answered(s, hunt, answered_by="1001", answered_at=after(2))
     else:
         closed(s, hunt, at=after(3))
+
+
+def test_the_expected_wait_is_of_the_last_talks_of_this_pilot(store):
+    def talked(hunt, seconds, at=NOON, **changed):
+        opened(s, hunt, at, **changed)
+        calls.note_answered(s, hunt, answered_by="1001", answered_at=at)
+        closed(s, hunt, Result.ANSWERED, at + timedelta(seconds=seconds))
+
+    with store.writing() as s:
+        for number in range(51):
+            talked(f"h{number}", 60 + number, after(number))
+        talked("old", 900, after(-1))
+        talked("another group's", 900, after(60), pilot="6000")
+        talked("another domain's", 900, after(60), domain="other.test")
+        opened(s, "not answered", after(60))
+        closed(s, "not answered", at=after(90))
+        opened(s, "they talk", after(60))
+        calls.note_answered(s, "they talk", answered_by="1001", answered_at=after(60))
+    with store.reading() as s:
+        assert calls.last_talks(s, DOMAIN, PILOT, NOON) == [60.0 + number for number in range(50, 0, -1)]
+        assert calls.last_talks(s, DOMAIN, PILOT, after(50)) == [110.0]
+        assert calls.last_talks(s, DOMAIN, PILOT, after(100)) == []
