@@ -14,7 +14,7 @@ CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' |
 MAKE_VENV = $(PYTHON) -m venv $(VENV) || { echo "cannot create a virtual environment; install python3-venv: apt-get install python3-venv"; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo demo-web screenshots deb test test-faults test-deb test-load check format test-live docs bench clean
+.PHONY: help venv demo demo-web screenshots deb test test-faults test-deb test-load check format test-live docs bench bench-live bench-scale bench-pages clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,8 +90,17 @@ docs: $(DOCS_STAMP) ## build the documents to a site with search, in build/site;
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "The site is in build/site: python3 -m http.server --directory build/site"
 
-bench: $(STAMP) ## measure hunts a second, CPU and memory beside greenswitch's own server, and what the pages cost
+bench: $(STAMP) ## measure what a hunt costs: fshunt on both databases, greenswitch, and a bare loop, in one run
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+bench-scale: $(STAMP) ## measure what size costs: members, groups, records, phones at once
+	$(BIN)/python -m tests.benchmarks.scale $(ARGS)
+
+bench-live: $(STAMP) ## measure a hunt on a real FreeSWITCH: make bench-live FSHUNT_LIVE_FREESWITCH=/usr
+	FSHUNT_LIVE_FREESWITCH=$(FSHUNT_LIVE_FREESWITCH) $(BIN)/python -m tests.benchmarks.live_speed $(ARGS)
+
+bench-pages: $(STAMP) ## measure what a busy web process costs the hunts
+	$(BIN)/python -m tests.benchmarks.beside_pages $(ARGS)
 
 clean: ## remove the virtual environment and the caches
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -33,7 +33,7 @@ from fshunt.simulator.core.phones import answers
 from fshunt.simulator.dialplan.routing import shipped
 from fshunt.simulator.scenarios.load import add_phones, run_load
 from fshunt.simulator.switch import SimulatedSwitch
-from tests.benchmarks.hunt_speed import (
+from tests.benchmarks.contenders import (
     ANSWER_SECONDS,
     DOMAIN,
     MS,

@@ -31,7 +31,7 @@ from fshunt.simulator.dialplan.routing import shipped
 from fshunt.simulator.scenarios.load import add_phones, run_load
 from fshunt.simulator.switch import SimulatedSwitch
 from fshunt.web.live.hub import MAX_OF_ACCOUNT
-from tests.benchmarks.hunt_speed import ANSWER_SECONDS, DOMAIN, PILOTS, TALK_SECONDS, Contender, add_groups
+from tests.benchmarks.contenders import ANSWER_SECONDS, DOMAIN, PILOTS, TALK_SECONDS, Contender, add_groups
 from tests.benchmarks.live_state import EXTENSION, PASSWORD, ages, daemon
 from tests.benchmarks.web_speed import SERVES, Address
 

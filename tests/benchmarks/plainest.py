@@ -22,12 +22,13 @@ class PlainestHunt:
         self.session = session
 
     def run(self) -> None:
-        """Ring the phone named on the command line."""
+        """Ring the phone of the pilot, 1000 for 5000, in the domain named on the command line."""
         try:
             self.session.myevents()
             self.session.linger(5)
             self.session.call_command("set", "hangup_after_bridge=true")
-            self.session.bridge(f"[leg_timeout=20]user/{sys.argv[1]}", block=True, response_timeout=600)
+            extension = f"1{self.session.session_data['Caller-Destination-Number'][1:]}"
+            self.session.bridge(f"[leg_timeout=20]user/{extension}@{sys.argv[1]}", block=True, response_timeout=600)
             self.session.hangup()
         except OutboundSessionHasGoneAway:
             return
