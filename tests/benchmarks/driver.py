@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import tape
-from tests.benchmarks.contenders import MS, PILOTS, TALK_SECONDS, Contender
+from tests.benchmarks.contenders import MS, PILOTS, TALK_SECONDS, Contender, cpu_seconds
 
 PROCESSES = 2
 HOLD_RATE = 50.0
@@ -28,6 +29,10 @@ class Loaded:
     """Hunts that ended in a second."""
     cpu_ms: float
     """Of the controller, for each hunt."""
+    cores: float
+    """Of the controller: CPU seconds in a second. At 1 a controller of one thread can do no more."""
+    load_cores: float
+    """Of the busiest process of the load: below 1 the load was no limit."""
     p50: float | None
     """Milliseconds from the connection to the first command that rings, for half of the hunts."""
     p99: float | None
@@ -61,9 +66,12 @@ class Driver:
         return grown / calls
 
     def _loaded(self, order: dict[str, Any]) -> Loaded:
-        before = self.contender.cpu_seconds()
+        own = [each.pid for each in self._processes]
+        before, own_before = self.contender.cpu_seconds(), [cpu_seconds(pid) for pid in own]
         reports = self._order(order)
         used = self.contender.cpu_seconds() - before
+        seconds = max(report["seconds"] for report in reports) or math.inf  # nothing finished
+        busiest = max(cpu_seconds(pid) - was for pid, was in zip(own, own_before, strict=True))
         delays = sorted(delay for report in reports for delay in report["delays"])
         hunts, finished = (sum(report[name] for report in reports) for name in ("placed", "finished"))
         unknown: dict[str, int] = {}
@@ -72,8 +80,10 @@ class Driver:
         return Loaded(
             hunts,
             finished,
-            finished / max(report["seconds"] for report in reports),
+            finished / seconds,
             used * MS / max(1, hunts),
+            used / seconds,
+            busiest / seconds,
             _part(delays, 0.5),
             _part(delays, 0.99),
             unknown,

@@ -24,6 +24,7 @@ from tests.support.postgres import find_binaries, start_or_explain
 SQLITE, POSTGRES, GREENSWITCH, FLOOR = "fshunt SQLite", "fshunt PostgreSQL", "greenswitch", "floor loop"
 Figures = dict[str, dict[str, list[float]]]
 """By row and by controller: the figure of each round."""
+ASTRAY = "hunts not finished and commands not on the tape"
 
 
 @contextmanager
@@ -65,11 +66,13 @@ def measure(drivers: Sequence[Driver], options: argparse.Namespace) -> Figures:
 
 def note(figures: Figures, name: str, what: str, loaded: Loaded) -> None:
     """Put one load into the table, with the hunts that went otherwise than on the tape: there should be none."""
-    astray = loaded.hunts - loaded.finished + len(loaded.unknown)
+    astray = loaded.hunts - loaded.finished + sum(loaded.unknown.values())
     if astray:
         print(f"{name}, {what}: {loaded.finished} of {loaded.hunts} hunts finished; {loaded.unknown}", file=sys.stderr)
+        figures[f"{ASTRAY}, {what}"][name].append(astray)
     rows = {"CPU ms a hunt": loaded.cpu_ms, "hunts/s": loaded.rate}
     rows |= {"to ring, p50 ms": loaded.p50, "to ring, p99 ms": loaded.p99}
+    rows |= {"cores of the controller": loaded.cores, "cores of the load's busiest process": loaded.load_cores}
     for row, value in rows.items():
         if value is not None:
             figures[f"{row}, {what}"][name].append(value)
@@ -92,9 +95,9 @@ def with_ratios(figures: Figures) -> Figures:
 
 def show(figures: Figures, names: Sequence[str]) -> None:
     """Print the table: the median of the rounds, and their range."""
-    print(f"{'':42}" + "".join(f"{name:>26}" for name in names))
+    print(f"{'':50}" + "".join(f"{name:>26}" for name in names))
     for row, by_name in figures.items():
-        print(f"{row:42}" + "".join(f"{cell(by_name.get(name, [])):>26}" for name in names))
+        print(f"{row:50}" + "".join(f"{cell(by_name.get(name, [])):>26}" for name in names))
 
 
 def cell(values: Sequence[float]) -> str:
@@ -129,7 +132,7 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, and print the table."""
+    """Measure, and print the table. Ends with status 1 if a hunt went otherwise than on the tape."""
     options = options_of(arguments)
     with (
         tempfile.TemporaryDirectory(prefix="fshunt-bench-") as folder,
@@ -140,6 +143,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(as_json(figures))
     else:
         show(figures, [driver.contender.name for driver in drivers])
+    if any(row.startswith(ASTRAY) for row in figures):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

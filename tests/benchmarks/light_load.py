@@ -46,8 +46,9 @@ class Report:
     placed: int = 0
     finished: int = 0
     """Calls to which all events of the tape were sent, the end of the call among them."""
+    began: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
-    """From the first call to the end of the last."""
+    """From the beginning to the last event of the last call that finished."""
     delays: list[float] = field(default_factory=list)
     """From the connection to the first command that rings."""
     unknown: dict[str, int] = field(default_factory=dict)
@@ -139,6 +140,7 @@ class PlayedCall:
                 done = self._happen()
                 self.done.set()
                 if done:
+                    self._report.seconds = time.monotonic() - self._report.began
                     if self._tape.switch_closes:
                         self._socket.shutdown(socket.SHUT_WR)
                     reader.join(END_SECONDS)
@@ -218,40 +220,37 @@ class Player:
 
     def load(self, rate: float, seconds: float, talk_for: float) -> Report:
         """So many calls a second for so long; wait for the last to end."""
-        report, began = Report(), time.monotonic()
+        report = Report()
         calls = []
         for number in range(int(rate * seconds)):
             # Against the clock and not the last call: a slow controller does not slow the callers.
-            gevent.sleep(max(0.0, began + number / rate - time.monotonic()))
+            gevent.sleep(max(0.0, report.began + number / rate - time.monotonic()))
             calls.append(self.call(number, talk_for, report)[1])
         gevent.joinall(calls, timeout=CALL_SECONDS)
-        report.seconds = time.monotonic() - began
         return report
 
     def saturate(self, at_once: int, seconds: float, talk_for: float) -> Report:
         """So many calls at a time for so long, each followed by the next at once."""
-        report, began, calls = Report(), time.monotonic(), list[gevent.Greenlet]()
+        report, calls = Report(), list[gevent.Greenlet]()
         numbers = itertools.count()  # so that the claims of a pilot's call are long released when it is called again
 
         def call_again() -> None:
-            while time.monotonic() - began < seconds:
+            while time.monotonic() - report.began < seconds:
                 call, greenlet = self.call(next(numbers), talk_for, report)
                 calls.append(greenlet)
                 call.done.wait(CALL_SECONDS)  # and not for the controller, which may linger
 
         gevent.joinall([gevent.spawn(call_again) for _ in range(at_once)], timeout=CALL_SECONDS + seconds)
-        report.seconds = time.monotonic() - began
         gevent.joinall(calls, timeout=END_SECONDS)
         return report
 
     def hold(self, count: int, rate: float) -> Report:
         """So many calls that talk until ``release``; wait until all do."""
-        report, began = Report(), time.monotonic()
+        report = Report()
         for number in range(count):
-            gevent.sleep(max(0.0, began + number / rate - time.monotonic()))
+            gevent.sleep(max(0.0, report.began + number / rate - time.monotonic()))
             self._held.append(self.call(number, CALL_SECONDS * 10, report))
         report.finished = sum(call.talks.wait(CALL_SECONDS) or False for call, _ in self._held)
-        report.seconds = time.monotonic() - began
         return report
 
     def release(self) -> Report:

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.faults
 
 LEAST = {
     "tests.benchmarks": ("--rates", "10", "--seconds", "0.5", "--rounds", "1", "--saturated", "0.5", "--held", "10"),
-    "tests.benchmarks.scale": ("--seconds", "0.5", "--rounds", "1", "--large", "100"),
+    "tests.benchmarks.scale": ("--seconds", "0.5", "--rounds", "1", "--large", "150", "--rest", "0.5"),
 }
 
 
