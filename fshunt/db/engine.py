@@ -23,9 +23,11 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from fshunt.db.failures import as_store_errors, busy
-from fshunt.db.pipeline import BEGIN, BEGIN_READING, PipedConnection
+from fshunt.db.lean import LeanTransaction, driver_error
+from fshunt.db.pipeline import PipedConnection
 from fshunt.db.pooler import PoolerCheck
 from fshunt.db.sqlite_access import why_not_allowed
+from fshunt.db.sqlite_connection import SqliteConnection
 from fshunt.db.sqlite_file import Companions, file_id
 from fshunt.db.statements import finish, send
 from fshunt.errors import DatabaseError
@@ -108,7 +110,7 @@ def _check_url(url: str | URL) -> URL:
 def _sqlite_engine(url: URL, busy_timeout_ms: int, connections: int, create: bool) -> Engine:
     engine = create_engine(
         url,
-        connect_args={"timeout": busy_timeout_ms / 1000},
+        connect_args={"timeout": busy_timeout_ms / 1000, "factory": SqliteConnection},
         pool_size=connections,
         max_overflow=0,
         pool_timeout=busy_timeout_ms / 1000,
@@ -132,12 +134,10 @@ def _sqlite_engine(url: URL, busy_timeout_ms: int, connections: int, create: boo
     def _begin(connection: Connection) -> None:
         options = connection.get_execution_options()
         driver: Any = connection.connection.driver_connection  # past SQLAlchemy, which takes ten times as long
-        begin = "BEGIN IMMEDIATE" if options.get(IMMEDIATE) else "BEGIN"
         try:
-            driver.execute(f"PRAGMA query_only={int(bool(options.get(READING)))}")
-            driver.execute(begin)
+            driver.begin(reading=bool(options.get(READING)), immediate=bool(options.get(IMMEDIATE)))
         except sqlite3.Error as error:
-            raise DBAPIError.instance(begin, None, error, sqlite3.Error) from error
+            raise DBAPIError.instance("BEGIN", None, error, sqlite3.Error) from error
 
     return engine
 
@@ -239,7 +239,7 @@ def _postgresql_engine(url: URL, busy_timeout_ms: int, lock_timeout_ms: int, con
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
-        driver.begin(BEGIN_READING if connection.get_execution_options().get(READING) else BEGIN)
+        driver.begin(reading=bool(connection.get_execution_options().get(READING)))
 
     _ping_if_idle(engine)
     return engine
@@ -318,6 +318,43 @@ class Store:
         with self._as_only_writer(), as_store_errors(self._engine.url), self._write.begin() as session:
             yield session
             finish(session)
+
+    @contextmanager
+    def lean_reading(self) -> Iterator[LeanTransaction]:
+        """The same as ``reading`` on the driver's connection: for what each hunt does."""
+        with as_store_errors(self._engine.url), self._lean(reading=True) as transaction:
+            yield transaction
+
+    @contextmanager
+    def lean_writing(self) -> Iterator[LeanTransaction]:
+        """The same as ``writing`` on the driver's connection: for what each hunt does."""
+        with (
+            self._as_only_writer(),
+            as_store_errors(self._engine.url),
+            self._lean(reading=False) as transaction,
+        ):
+            yield transaction
+            finish(transaction)
+
+    @contextmanager
+    def _lean(self, *, reading: bool) -> Iterator[LeanTransaction]:
+        """One transaction, which is rolled back unless the block ends well."""
+        dialect = self._engine.dialect
+        try:
+            pooled = self._engine.raw_connection()
+        except dialect.loaded_dbapi.Error as error:
+            raise driver_error(dialect, "", error) from error
+        try:
+            transaction = LeanTransaction(pooled.driver_connection, dialect, pooled.invalidate)
+            transaction.begin(reading=reading)
+            try:
+                yield transaction
+                transaction.commit()
+            except BaseException:
+                transaction.rollback()
+                raise
+        finally:
+            pooled.close()
 
     @property
     def is_sqlite(self) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 from psycopg.pq.abc import PGconn
-from sqlalchemy import URL, ColumnElement, Executable, FromClause, Table, bindparam, delete, exists, func, insert
+from sqlalchemy import URL, ColumnElement, FromClause, Table, bindparam, delete, exists, func, insert
 from sqlalchemy import select as select_
 from sqlalchemy.orm import Session
 
@@ -24,8 +24,9 @@ from fshunt.backoff import Backoff
 from fshunt.db.engine import open_engine
 from fshunt.db.failures import as_store_errors
 from fshunt.db.models import Announcement, QueueEntry
+from fshunt.db.prepared import Prepared
 from fshunt.db.sqlite_file import file_id
-from fshunt.db.statements import dialect_of, table, write
+from fshunt.db.statements import Transaction, dialect_of, table, write
 from fshunt.errors import DatabaseError, FshuntError
 
 log = logging.getLogger(__name__)
@@ -55,16 +56,16 @@ KEPT_ANNOUNCEMENTS = 1000
 QUEUE, ANNOUNCEMENTS = table(QueueEntry), table(Announcement)
 QUEUED_BEHIND = QUEUE.alias("queued_behind")
 """The queue entries of whoever is to be told."""
-_NOTIFY = select_(func.pg_notify(CHANNEL, bindparam("payload")))
-_ANNOUNCE = insert(ANNOUNCEMENTS)
+_NOTIFY = Prepared(select_(func.pg_notify(CHANNEL, bindparam("payload"))))
+_ANNOUNCE = Prepared(insert(ANNOUNCEMENTS).inline())
 _LAST = select_(func.coalesce(func.max(ANNOUNCEMENTS.c.id), 0)).scalar_subquery()
-_FORGET = delete(ANNOUNCEMENTS).where(ANNOUNCEMENTS.c.id <= _LAST - KEPT_ANNOUNCEMENTS)
+_FORGET = Prepared(delete(ANNOUNCEMENTS).where(ANNOUNCEMENTS.c.id <= _LAST - KEPT_ANNOUNCEMENTS))
 
 Changed = tuple[str, str | None]
 """What has changed: a domain and an extension; None: any of the domain."""
 
 
-def announce(s: Session, domain: str, extensions: Collection[str]) -> None:
+def announce(s: Transaction, domain: str, extensions: Collection[str]) -> None:
     """Tell all daemons, when the transaction ends well, that something has changed for these members of a domain."""
     if dialect_of(s) == "postgresql":
         payload = SEPARATOR.join((domain, *sorted(extensions)))
@@ -87,7 +88,7 @@ def payload_of(domain: ColumnElement[str], extension: ColumnElement[str]) -> Col
 
 def deletion(
     rows: Table, which: ColumnElement[bool], *who_waits: ColumnElement[bool]
-) -> dict[str, tuple[Executable, ...]]:
+) -> dict[str, tuple[Prepared, ...]]:
     """Return the statements, by dialect, that delete rows of a member each and tell those who wait for the member.
 
     ``who_waits`` says which of QUEUED_BEHIND count; all parts of a statement see the tables as they were before it.
@@ -101,13 +102,16 @@ def deletion(
     told = select_(rows.c.domain, rows.c.extension).where(which, waits(rows)).distinct()
     return {
         "postgresql": (
-            select_(func.pg_notify(CHANNEL, payload_of(gone.c.domain, gone.c.extension))).where(waits(gone)),
+            Prepared(select_(func.pg_notify(CHANNEL, payload_of(gone.c.domain, gone.c.extension))).where(waits(gone))),
         ),
-        "sqlite": (insert(ANNOUNCEMENTS).from_select(["domain", "extension"], told), delete(rows).where(which)),
+        "sqlite": (
+            Prepared(insert(ANNOUNCEMENTS).from_select(["domain", "extension"], told)),
+            Prepared(delete(rows).where(which)),
+        ),
     }
 
 
-def delete_and_announce(s: Session, statements: dict[str, tuple[Executable, ...]], values: dict[str, Any]) -> None:
+def delete_and_announce(s: Transaction, statements: dict[str, tuple[Prepared, ...]], values: dict[str, Any]) -> None:
     """Do a ``deletion``."""
     for statement in statements[dialect_of(s)]:
         write(s, statement, values)

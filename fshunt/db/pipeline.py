@@ -91,9 +91,9 @@ class PipedConnection(psycopg.Connection[Any]):
             result: R = done.value
             return result
 
-    def begin(self, statement: bytes) -> None:
-        """Begin a transaction by this statement, which is sent together with the next one."""
-        self.begin_with = statement
+    def begin(self, *, reading: bool, immediate: bool = False, guarded: bool = True) -> None:  # noqa: ARG002 (SQLite's)
+        """Begin a transaction, for ``reading`` one that sees one moment; it is sent with the next statement."""
+        self.begin_with = BEGIN_READING if reading else BEGIN
 
     def hold_answers(self, statements: int, *, until_commit: bool) -> None:
         """Send so many statements together, and the COMMIT with them if it is to follow."""

@@ -6,16 +6,23 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from functools import cache
 from operator import itemgetter
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 from sqlalchemy import CursorResult, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from fshunt.db.lean import LeanTransaction
 from fshunt.db.models import Base
+from fshunt.db.prepared import Prepared, Rows
 
 T = TypeVar("T")
 
+Transaction = Session | LeanTransaction
+"""What functions of ``db.queries`` take that hunts use, and commands too."""
+
+LEAN = "fshunt_lean"
+"""Key in a session's ``info``: its transaction on the driver's connection."""
 AT_END = "fshunt_at_end"
 """Key in a session's ``info``: jobs for its end."""
 UNSENT = "fshunt_unsent"
@@ -29,13 +36,23 @@ def table(model: type[Base]) -> Table:
     return cast("Table", model.__table__)
 
 
-def run(s: Session, statement: Executable, values: dict[str, Any]) -> CursorResult[Any]:
-    """Execute a statement in the session's transaction, without the ORM: it sees only flushed changes."""
+@overload
+def run(s: Transaction, statement: Prepared, values: dict[str, Any]) -> Rows: ...
+@overload
+def run(s: Session, statement: Executable, values: dict[str, Any]) -> CursorResult[Any]: ...
+@overload
+def run(s: Transaction, statement: Executable, values: dict[str, Any]) -> Rows | CursorResult[Any]: ...
+def run(s: Transaction, statement: Prepared | Executable, values: dict[str, Any]) -> Rows | CursorResult[Any]:
+    """Execute a statement in the transaction, without the ORM: it sees only flushed changes."""
     send(s)
+    if isinstance(statement, Prepared):
+        return lean_of(s).execute(statement, values)
+    if isinstance(s, LeanTransaction):  # rare there, so that nothing is lost by compiling it each time
+        return s.execute(Prepared(statement), values)
     return s.connection().execute(statement, values)
 
 
-def write(s: Session, statement: Executable, values: dict[str, Any]) -> None:
+def write(s: Transaction, statement: Prepared, values: dict[str, Any]) -> None:
     """Execute a statement whose answer is not needed, before the next ``run`` or the end of the transaction.
 
     PostgreSQL then gets several at once, and only the last answer is waited for.
@@ -46,16 +63,27 @@ def write(s: Session, statement: Executable, values: dict[str, Any]) -> None:
         run(s, statement, values)
 
 
-def send(s: Session, *, until_commit: bool = False) -> None:
+def send(s: Transaction, *, until_commit: bool = False) -> None:
     """Send the unsent statements and wait for the answers; with ``until_commit`` the COMMIT may bring them."""
     unsent = s.info.pop(UNSENT, ())
     if not unsent:
         return
-    connection = s.connection()
-    driver: Any = connection.connection.driver_connection
-    driver.hold_answers(len(unsent), until_commit=until_commit)
+    lean = lean_of(s)
+    lean.hold_answers(len(unsent), until_commit=until_commit)
     for statement, values in unsent:
-        connection.execute(statement, values)
+        lean.post(statement, values)
+
+
+def lean_of(s: Transaction) -> LeanTransaction:
+    """Return the transaction on the driver's connection that a session has begun."""
+    if isinstance(s, LeanTransaction):
+        return s
+    lean = s.info.get(LEAN)
+    if lean is None:
+        connection = s.connection()
+        driver = connection.connection.driver_connection
+        lean = s.info[LEAN] = LeanTransaction(driver, connection.dialect, connection.invalidate)
+    return cast("LeanTransaction", lean)
 
 
 class Rank(IntEnum):
@@ -66,7 +94,7 @@ class Rank(IntEnum):
     MEMBER = 3
 
 
-def at_end(s: Session, rank: Rank, number: int, job: Callable[[Session], object]) -> None:
+def at_end(s: Transaction, rank: Rank, number: int, job: Callable[[Transaction], object]) -> None:
     """Do ``job`` at the end of the transaction, with others of its rank in order of ``number``.
 
     A transaction of the outbox writes many records in the order in which they happened. All transactions lock shared
@@ -75,7 +103,7 @@ def at_end(s: Session, rank: Rank, number: int, job: Callable[[Session], object]
     s.info.setdefault(AT_END, []).append(((rank, number), job))
 
 
-def finish(s: Session) -> None:
+def finish(s: Transaction) -> None:
     """Do the remaining jobs before the COMMIT."""
     jobs = sorted(s.info.pop(AT_END, ()), key=itemgetter(0))
     for _, job in jobs:
@@ -83,12 +111,12 @@ def finish(s: Session) -> None:
     send(s, until_commit=True)
 
 
-def dialect_of(s: Session) -> str:
+def dialect_of(s: Transaction) -> str:
     """Return the name of the SQL dialect."""
-    return s.connection().dialect.name
+    return lean_of(s).dialect.name
 
 
-def insert_into(s: Session, model: type[Base]) -> postgresql.Insert | sqlite.Insert:
+def insert_into(s: Transaction, model: type[Base]) -> postgresql.Insert | sqlite.Insert:
     """Return an INSERT that supports ON CONFLICT, for the session's database."""
     return insert_for(dialect_of(s), model)
 
@@ -99,9 +127,9 @@ def insert_for(dialect: str, model: type[Base]) -> postgresql.Insert | sqlite.In
 
 
 @cache
-def insert_once(dialect: str, model: type[Base]) -> Executable:
+def insert_once(dialect: str, model: type[Base]) -> Prepared:
     """Return the INSERT of a row that does nothing if the id exists."""
-    return insert_for(dialect, model).on_conflict_do_nothing(index_elements=["id"])
+    return Prepared(insert_for(dialect, model).on_conflict_do_nothing(index_elements=["id"]))
 
 
 def in_parts(named: Iterable[T], size: int = NAMES_A_STATEMENT) -> Iterator[list[T]]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, event, make_url
+from sqlalchemy import Engine, make_url
 
 from fshunt.db.engine import open_engine
 from fshunt.db.queries import call_search, changes, groups, lamps, notice_deliveries, notices, pilots, takeover
@@ -21,6 +20,7 @@ from fshunt.db.queries.prune import prune_some
 from fshunt.services import audit
 from fshunt.services.event_feed import EventFeed
 from tests.support.many_calls import OTHER_DOMAIN, fill
+from tests.support.statements import noted
 
 RECORDS = ("calls", "offers", "skips", "changes")
 COUNT = 30_000
@@ -76,22 +76,6 @@ COMMANDS = [
     ("db", "check"),
     ("config", "check"),
 ]
-Statement = tuple[str, Any]
-
-
-@contextmanager
-def statements() -> Iterator[list[Statement]]:
-    """What is said to the database, by whatever engine."""
-    said: list[Statement] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        said.append((statement, parameters))
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield said
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
 
 
 def reads_all(engine: Engine, statement: str, parameters: Any) -> list[str]:
@@ -147,14 +131,14 @@ def test_no_command_and_no_daemon_reads_all_calls(office, engine, store, monkeyp
     office.env["FSHUNT_DEFAULT_DOMAIN"] = "pbx.test"
     found, looked_at = {}, set()
     for words in COMMANDS:
-        with statements() as said:
+        with noted() as said:
             result = office.invoke(*words)
         assert "Internal error" not in result.output, result.output
         for statement, parameters in said:
             if steps := reads_all(engine, statement, parameters):
                 found[(*words, statement)] = steps
             looked_at |= {name for name in RECORDS if name in statement}
-    with statements() as said:
+    with noted() as said:
         now = datetime.now(UTC)
         with store.writing() as s:
             takeover.leftovers(s, "another run")
@@ -190,7 +174,7 @@ def test_no_page_reads_all_calls(engine, store, monkeypatch):
     since = datetime.now(UTC) - timedelta(days=5)
     questions = [call_search.Question("pbx.test", "5003", kind=kind) for kind in call_search.Kind]
     questions.append(call_search.Question("pbx.test", "5003", member="1001", caller="55", since=since))
-    with statements() as said, store.reading() as s:
+    with noted() as said, store.reading() as s:
         for question in questions:
             found = call_search.search(s, question, None, 20)
             call_search.search(s, question, found.further, 20)

@@ -6,7 +6,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import event, func, select, update
+from sqlalchemy import func, select, update
 
 from fshunt.db.models import Claim, HuntMember
 from fshunt.hunting.addresses import parse_member
@@ -20,6 +20,7 @@ from fshunt.hunting.ringtime import RingTime
 from fshunt.services import groups, members
 from fshunt.simulator.core.phones import RINGS, Behaviour, answers, refuses
 from tests.support.rig import DOMAIN, RING_SECONDS, RINGS_ON, RINGS_OUT, WAIT_SECONDS, Rig, light, passed, rang
+from tests.support.statements import noted
 
 TALKS = answers(0.05, talks=0.05)
 
@@ -550,10 +551,9 @@ def test_a_plain_hunt_runs_no_statement_of_auto_block(light_rig: Rig) -> None:
     light_rig.group("5000", "1001", "1002", "1003", ring_time=RINGS_OUT)
     _, second, third = light_rig.phones("1001", "1002", "1003")
     second.behaviour, third.behaviour = refuses(603), TALKS
-    statements: list[str] = []
-    engine = light_rig.daemon.deps.database.store._engine
-    event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
-    assert light_rig.call().result == "answered"
+    with noted(light_rig.daemon.deps.database.store._engine) as said:
+        assert light_rig.call().result == "answered"
+    statements = [each.text for each in said]
     assert any("INSERT INTO offers" in each for each in statements)
     assert [each for each in statements if each.startswith("UPDATE members") and "unanswered_in_a_row" in each] == []
     assert [each for each in statements if "groups.auto_block" in each and "groups.pilot" not in each] == []
@@ -564,10 +564,9 @@ def test_only_a_hunt_of_a_group_with_a_queue_looks_after_its_queue_entries(rig: 
     rig.group("5000", "1001", "1002", when_busy=when_busy)
     rig.phones("1001", behaviour=refuses(603))
     rig.phones("1002", behaviour=TALKS)
-    statements: list[str] = []
-    engine = rig.daemon.deps.database.store._engine
-    event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
-    assert rig.call().result == "answered"
+    with noted(rig.daemon.deps.database.store._engine) as said:
+        assert rig.call().result == "answered"
+    statements = [each.text for each in said]
     assert any("INSERT INTO claims" in each for each in statements)
     leaving = [each for each in statements if "DELETE FROM queue_entries" in each]
     assert len(leaving) == (2 if when_busy is WhenBusy.QUEUE else 0), "one for each member who was claimed"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, event, func, make_url, select
+from sqlalchemy import func, select
 
 from fshunt.daemon.switches.last_changes import LastChanges
 from fshunt.daemon.switches.monitor import SeenPhone
@@ -22,6 +22,7 @@ from fshunt.services.member_states import StateOfMember
 from fshunt.simulator.core.phones import answers
 from tests.support.clock import CLOCK
 from tests.support.rig import DOMAIN, WAIT_SECONDS, Rig, watching
+from tests.support.statements import noted
 
 GROUP = Watched(DOMAIN, "5000")
 
@@ -122,20 +123,11 @@ def test_a_switch_that_is_cut_off_is_said_to_be(page: Page) -> None:
 
 @contextmanager
 def statements(rig: Rig, word: str) -> Iterator[list[str]]:
-    """The statements on the live tables that are run meanwhile on the database of a rig, by any thread."""
+    """The statements with a word that the daemon of a rig runs meanwhile, once it is over."""
     run: list[str] = []
-    database = make_url(rig.settings.database_url).database
-
-    def note(connection: Connection, *given: object) -> None:
-        text = str(given[1])
-        if word in text and connection.engine.url.database == database:
-            run.append(text.split()[0])
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
+    with noted(rig.daemon.deps.database.store._engine) as said:
         yield run
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
+    run += [each.text.split()[0] for each in said if word in each.text]
 
 
 def test_nothing_is_written_while_nobody_looks(watched_rig: Rig) -> None:

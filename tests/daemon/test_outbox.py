@@ -51,7 +51,7 @@ class FakeDatabase:
     def written(self) -> list[str]:
         return [name for each in self.transactions for name in each]
 
-    def run(self, function: Callable[[Any], object], *, write: bool) -> None:
+    def run_lean(self, function: Callable[[Any], object], *, write: bool) -> None:
         assert write
         self.tries += 1
         self.begins()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import gevent
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from fshunt.daemon.call.queueing import LONGEST_PAUSE_SECONDS
 from fshunt.db.models import SkipRecord
@@ -22,6 +21,7 @@ from fshunt.simulator.core.simulated_call import SimulatedCall
 from tests.support.clock import CLOCK
 from tests.support.rig import DOMAIN, WAIT_SECONDS, Rig, cut, passed, rang
 from tests.support.small_office import addresses
+from tests.support.statements import noted
 
 STAYS = answers(0.02)
 TALKS = answers(0.02, talks=0.1)
@@ -406,9 +406,6 @@ def _cost_of_queued_callers(rig: Rig) -> None:
 
 def cost(rig: Rig, queued: list[SimulatedCall], calls: int) -> Cost:
     """Let some seconds pass, with so many calls elsewhere; what that costs until they are over."""
-    statements: list[str] = []
-    engine = rig.daemon.deps.database.store._engine
-    note = partial(_note, statements)
     began, before, elsewhere = CLOCK.now(), commands_of(queued), []
 
     def is_over() -> bool:
@@ -417,18 +414,11 @@ def cost(rig: Rig, queued: list[SimulatedCall], calls: int) -> Cost:
             elsewhere.append(rig.started(ELSEWHERE))
         return passed_seconds >= SECONDS and len(elsewhere) == calls
 
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with noted(rig.daemon.deps.database.store._engine) as statements:
         rig.pass_time_until(is_over, f"{SECONDS} s have passed")
         assert [rig.closed(call).result for call in elsewhere] == ["answered"] * calls
         assert rig.daemon.deps.outbox.flush(WAIT_SECONDS)
         return Cost(len(statements), commands_of(queued) - before, CLOCK.now() - began)
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
-
-
-def _note(statements: list[str], _connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-    statements.append(statement)
 
 
 def commands_of(calls: list[SimulatedCall]) -> int:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import select, text
 
 from fshunt.db.engine import Store, open_store
 from fshunt.db.models import Claim
@@ -13,6 +13,7 @@ from fshunt.db.queries import claims, hunts
 from fshunt.hunting.availability import MemberStatus
 from fshunt.services import groups, members
 from tests.support.small_office import DOMAIN, NOON, PILOT, addresses, after, make_office, waits_or_ends
+from tests.support.statements import noted
 
 ALL = ["1001", "1002", "1003", "1004"]
 
@@ -92,13 +93,13 @@ def test_a_later_hunt_of_the_same_caller_takes_over_what_the_earlier_holds_and_k
     assert claim(store, "c", ["1001"]) == set()
 
 
-def test_a_claim_is_taken_in_one_statement(store):
-    statements = []
-    with store.writing() as s:
-        s.connection()
-        event.listen(s.connection(), "before_cursor_execute", lambda *given: statements.append(given[2]))
-        hunts.claim(s, DOMAIN, ALL, hunt_id="a", call_uuid="u", run_id="n", sequence=1)
-    assert len(statements) == 1
+def test_each_claim_is_taken_in_one_statement_in_one_order_of_members(store):
+    with noted() as statements, store.writing() as s:
+        hunts.claim(s, DOMAIN, ALL[::-1], hunt_id="a", call_uuid="u", run_id="n", sequence=1)
+    taking = [each for each in statements if "INSERT INTO claims" in each.text]
+    assert statements == taking
+    values = [each.values.values() if isinstance(each.values, dict) else each.values for each in taking]
+    assert [next(value for value in given if value in ALL) for given in values] == sorted(ALL)
 
 
 def test_hunts_of_two_daemons_that_rush_at_the_same_members_never_share_one(store, database_url):

@@ -1,7 +1,6 @@
 from contextlib import closing
 
 import pytest
-from sqlalchemy import event
 
 from fshunt.db.engine import open_store
 from fshunt.db.queries import hunts
@@ -9,6 +8,7 @@ from fshunt.errors import NotFound
 from fshunt.hunting.rotation import RotationPointer
 from fshunt.services import groups
 from tests.support.small_office import DOMAIN, PILOT, look, make_office
+from tests.support.statements import noted
 
 
 @pytest.fixture
@@ -80,10 +80,9 @@ def test_an_unknown_pilot_is_not_found(store):
 def test_the_load_on_sqlite_searches_by_indexes_and_scans_no_groups_and_no_members(sqlite_url):
     with closing(open_store(sqlite_url)) as store:
         make_office(store, "1001", "1002")
-        statements = []
         with store.reading() as s:
-            event.listen(s.connection(), "before_cursor_execute", lambda *given: statements.append(given[2:4]))
-            hunts.load(s, pilot=PILOT, host=DOMAIN)
+            with noted() as statements:
+                hunts.load(s, pilot=PILOT, host=DOMAIN)
             [(statement, values)] = statements
             plan = s.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
     steps = [row.detail for row in plan]

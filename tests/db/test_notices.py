@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from fshunt.db.engine import Store
@@ -20,6 +20,7 @@ from fshunt.errors import DatabaseError
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.states import Outcome, Result
 from fshunt.services import groups, members, notices
+from tests.support.statements import noted
 
 pytestmark = pytest.mark.sql
 
@@ -322,19 +323,11 @@ def test_who_noted_a_call_back_before_the_last_miss_has_not_served_that_one(offi
 
 
 def test_a_hunt_costs_no_statement_more_whether_its_group_has_notices_or_not(office: Store) -> None:
-    said: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        said.append(statement)
-
     def hunt(name: str) -> list[str]:
-        said.clear()
-        event.listen(Engine, "before_cursor_execute", note)
-        try:
+        with noted() as said:
             called(office, name)
-        finally:
-            event.remove(Engine, "before_cursor_execute", note)
-        return [each.split()[0] for each in said if each.split()[0] in ("SELECT", "INSERT", "UPDATE", "DELETE")]
+        words = [each.text.split()[0] for each in said]
+        return [word for word in words if word in ("SELECT", "INSERT", "UPDATE", "DELETE")]
 
     without = hunt("h1")
     notify(office, "missed")

@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from fshunt.db.engine import open_store
 from fshunt.db.queries import hunts, queue
@@ -10,6 +10,7 @@ from fshunt.hunting.availability import in_wrap_up
 from fshunt.services import groups, members
 from tests.db.test_claims import ALL, claim, look_and_claim, release
 from tests.support.small_office import DOMAIN, NOON, PILOT, after, make_office
+from tests.support.statements import noted
 
 
 def join(store, hunt, *extensions, ticket=None, at=NOON, run_id="run", domain=DOMAIN, call=None, group_id=1):
@@ -123,10 +124,9 @@ def test_who_gets_a_member_is_out_of_the_queue(store, group):
 
 @pytest.mark.parametrize("queues", [True, False])
 def test_a_hunt_of_a_group_without_a_queue_deletes_nothing_from_it(store, group, queues):
-    statements = []
-    event.listen(store._engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
-    assert got(store, group, "a", "1001", may_be_queued=queues) == {"1001"}
-    deleting = [each for each in statements if "DELETE FROM queue_entries" in each]
+    with noted() as statements:
+        assert got(store, group, "a", "1001", may_be_queued=queues) == {"1001"}
+    deleting = [each for each in statements if "DELETE FROM queue_entries" in each.text]
     assert len(deleting) == (1 if queues else 0)
     assert len(statements) == (1 if not store.is_sqlite else 4 if queues else 2)
 

@@ -35,9 +35,8 @@ async def test_a_block_of_the_group_that_rings_stops_the_phone_and_one_of_anothe
         ("1001", "declined"),
         ("1002", "answered"),
     ]
-    assert [(each["extension"], each["reason"], each["detail"]) for each in second_call["skips"]] == [
-        ("1001", "blocked", "group")
-    ]
+    skips = [(each["extension"], each["reason"], each["detail"]) for each in second_call["skips"]]
+    assert ("1001", "blocked", "group") in skips, "1002 may still have the call before"
     assert [of_first(admin, pilot)["blocked_in_group"] for pilot in ("5000", "5001")] == [True, True]
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from gevent.subprocess import PIPE, Popen
-from sqlalchemy import Connection, Engine, event, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Engine, event, make_url
+
+from fshunt.db.sqlite_connection import SqliteConnection
 
 _LOCKER = """
 import sqlite3, sys, threading, time
@@ -48,40 +49,54 @@ def locked(url: str, held: float = FOR_EVER_SECONDS, free: float = 0.0) -> Itera
 
 
 @contextmanager
+def _at_each_begin(engine: Engine, then: Callable[[SqliteConnection, bool], None]) -> Iterator[None]:
+    """Have something done when a transaction of an engine has begun, and say whether it is one for reading."""
+    own: set[int] = set()
+    begin = SqliteConnection.begin
+
+    def note(connection: SqliteConnection, *_given: Any) -> None:
+        own.add(id(connection))
+
+    def begin_and(connection: SqliteConnection, **how: Any) -> None:
+        begin(connection, **how)
+        if id(connection) in own:
+            then(connection, bool(how["reading"]))
+
+    event.listen(engine, "checkout", note)
+    try:
+        with patch.object(SqliteConnection, "begin", begin_and):
+            yield
+    finally:
+        event.remove(engine, "checkout", note)
+
+
+@contextmanager
 def read_only(engine: Engine) -> Iterator[None]:
     """Every transaction of an engine finds the file read-only, with SQLite's own error."""
 
-    def forbid(connection: Connection) -> None:
-        driver: Any = connection.connection.driver_connection
-        driver.execute("PRAGMA query_only=1")
+    def forbid(connection: SqliteConnection, _reading: bool) -> None:
+        connection.execute("PRAGMA query_only=1")
+        connection.refuses_writes = True
 
-    event.listen(engine, "begin", forbid)
-    try:
+    with _at_each_begin(engine, forbid):
         yield
-    finally:
-        event.remove(engine, "begin", forbid)
 
 
 @contextmanager
 def full(engine: Engine) -> Iterator[None]:
     """No transaction of an engine can write a page: SQLite's own error of a full disk."""
 
-    def fill(connection: Connection) -> None:
-        driver: Any = connection.connection.driver_connection
-        if not driver.execute("PRAGMA query_only").fetchone()[0]:
-            try:
-                driver.execute("PRAGMA max_page_count=1")  # no page more than there are
-                for number in itertools.count():
-                    driver.execute(f"CREATE TABLE fills_page_{number} (a)")
-            except sqlite3.Error as error:
-                raise DBAPIError.instance("BEGIN", None, error, sqlite3.Error) from error
+    def fill(connection: SqliteConnection, reading: bool) -> None:
+        if not reading:
+            connection.execute("PRAGMA max_page_count=1")  # no page more than there are
+            for number in itertools.count():
+                connection.execute(f"CREATE TABLE fills_page_{number} (a)")
 
     def empty(connection: Any, *_given: Any) -> None:
         connection.execute("PRAGMA max_page_count=1073741823")
 
-    event.listen(engine, "begin", fill)
     try:
-        yield
+        with _at_each_begin(engine, fill):
+            yield
     finally:
-        event.remove(engine, "begin", fill)
         event.listen(engine, "checkout", empty)

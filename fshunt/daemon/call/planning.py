@@ -72,7 +72,7 @@ def _closed(group: Group, caller: Caller, deps: Dependencies, deadline: Deadline
     if closed is None:
         return None
     try:
-        queued = deps.database.run(lambda s: queue.is_queued(s, caller.uuid, group.id), deadline=deadline)
+        queued = deps.database.run_lean(lambda s: queue.is_queued(s, caller.uuid, group.id), deadline=deadline)
     except DatabaseError:
         queued = False
     return None if queued else closed
@@ -89,7 +89,7 @@ def _log_of(caller: Caller) -> Callable[[HuntState, HuntEvent, HuntState], None]
 
 def _load(caller: Caller, deps: Dependencies, deadline: Deadline) -> LoadedGroup:
     try:
-        loaded = deps.database.run(
+        loaded = deps.database.run_lean(
             lambda s: hunts.load(
                 s,
                 fshunt_domain=caller.domain_variable,
@@ -123,7 +123,7 @@ def _with_first_moved(
     is written later.
     """
     try:
-        before = deps.database.run(
+        before = deps.database.run_lean(
             lambda s: hunts.move_first(s, group_id, caller.arrival, lambda before: first_member(policy_input, before)),
             write=True,
             deadline=deadline,

@@ -75,10 +75,12 @@ class QueueAnnouncements:
         deadline = Deadline(self._deps.settings.database_timeout, self._deps.monotonic)
         if ticket is None:
             raise DatabaseError("The caller has no ticket of the database.")
-        position = database.run(lambda s: queue.position(s, group.id, ticket), deadline=deadline)
+        position = database.run_lean(lambda s: queue.position(s, group.id, ticket), deadline=deadline)
         if not self._has_looked:
             since = self._deps.now() - HISTORY
-            talks = database.run(lambda s: calls.last_talks(s, group.domain, group.pilot, since), deadline=deadline)
+            talks = database.run_lean(
+                lambda s: calls.last_talks(s, group.domain, group.pilot, since), deadline=deadline
+            )
             self._talk_seconds, self._has_looked = mean_talk(talks), True
         if self._talk_seconds is None:
             return position, None

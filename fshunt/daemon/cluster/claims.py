@@ -238,7 +238,7 @@ class Claims:
             ticket=queued.ticket if queued else None,
             may_be_queued=group.when_busy is WhenBusy.QUEUE,
         )
-        stored = self._database.run(look_and_claim, write=True, deadline=deadline)
+        stored = self._database.run_lean(look_and_claim, write=True, deadline=deadline)
         return _with_this_daemons(stored, here, wanted, shared=group.call_waiting)
 
     def _released(self, keys: Iterable[MemberKey], hunt_id: str) -> None:

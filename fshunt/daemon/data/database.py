@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar, cast
@@ -23,11 +24,13 @@ from sqlalchemy.orm import Session
 
 from fshunt.daemon.data.circuit_breaker import CircuitBreaker
 from fshunt.db.engine import Store, open_engine
+from fshunt.db.lean import LeanTransaction
 from fshunt.errors import DatabaseError, FshuntError, Locked, Mistake
 
 log = logging.getLogger(__name__)
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 READER_THREADS = 4
 """Reads that can be under way at once. Each takes a millisecond; others wait for a thread."""
@@ -143,6 +146,14 @@ class _Job(Generic[R]):
         return Done(error=DatabaseError(NO_TIME)) if self.given_up else self._function()
 
 
+def _job(transaction: Callable[[], AbstractContextManager[T]], function: Callable[[T], R]) -> _Job[R]:
+    def job() -> R:
+        with transaction() as begun:
+            return function(begun)
+
+    return _Job(job)
+
+
 def _nothing() -> None:
     """Do nothing: nobody is to be told."""
 
@@ -199,11 +210,13 @@ class Database:
         may still end well later, and is not undone. Work that no call waits for has no deadline: it takes as long as
         it takes, and asks no circuit breaker.
         """
-        if deadline is None:
-            return self._wait_for(self._job(function, write), write)
-        seconds = min(deadline.left(), self.timeout)
-        self._check(write, seconds)
-        return self._within(self._job(function, write), write, seconds)
+        return self._run(_job(self.store.writing if write else self.store.reading, function), write, deadline)
+
+    def run_lean(
+        self, function: Callable[[LeanTransaction], R], *, write: bool = False, deadline: Deadline | None = None
+    ) -> R:
+        """Do as ``run`` without the ORM, for what each hunt does: it costs a fraction."""
+        return self._run(_job(self.store.lean_writing if write else self.store.lean_reading, function), write, deadline)
 
     def close(self) -> None:
         """End the threads, without waiting for a transaction that does not end, and close the connections."""
@@ -223,14 +236,12 @@ class Database:
             was_reset=was_reset,
         )
 
-    def _job(self, function: Callable[[Session], R], write: bool) -> _Job[R]:
-        transaction = self.store.writing if write else self.store.reading
-
-        def job() -> R:
-            with transaction() as session:
-                return function(session)
-
-        return _Job(job)
+    def _run(self, job: _Job[R], write: bool, deadline: Deadline | None) -> R:
+        if deadline is None:
+            return self._wait_for(job, write)
+        seconds = min(deadline.left(), self.timeout)
+        self._check(write, seconds)
+        return self._within(job, write, seconds)
 
     def _wait_for(self, job: _Job[R], write: bool) -> R:
         done: Done[R] = (self._writers if write else self._readers).spawn(job).get()

@@ -18,9 +18,8 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from sqlalchemy.orm import Session
-
 from fshunt.db.queries import callbacks, calls, hunts, queue
+from fshunt.db.statements import Transaction
 from fshunt.hunting.availability import SkipReason
 from fshunt.hunting.states import Outcome, Result
 
@@ -75,7 +74,7 @@ class OutboxEvent(ABC):
         """What must stay in order."""
 
     @abstractmethod
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Write the event in the session's transaction."""
 
     def to_json(self) -> dict[str, Any]:
@@ -141,7 +140,7 @@ class CallOpened(HuntRecordEvent):
     node: str
     run_id: str | None
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Write the row of the call."""
         calls.open_call(s, **_values(self))
 
@@ -154,7 +153,7 @@ class CallInPlace(HuntRecordEvent):
     kind: ClassVar[str] = "call-in-place"
     reason: str
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Write whose."""
         calls.note_in_place(s, **_values(self))
 
@@ -168,7 +167,7 @@ class CallAnswered(HuntRecordEvent):
     answered_by: str
     answered_at: datetime
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Write who answered."""
         calls.note_answered(s, **_values(self))
 
@@ -183,7 +182,7 @@ class CallLeaving(HuntRecordEvent):
     reason: str
     destination: str
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Write where the caller goes."""
         calls.note_leaving(s, **_values(self))
 
@@ -197,7 +196,7 @@ class DeliveryFailed(HuntRecordEvent):
     reason: str
     destination: str
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Write it over the result that was expected."""
         calls.note_failed(s, **_values(self))
 
@@ -210,7 +209,7 @@ class ReturnedCallerLeft(HuntRecordEvent):
     kind: ClassVar[str] = "returned-caller-left"
     reason: str
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Write it over the transfer, which was none."""
         calls.note_abandoned(s, **_values(self))
 
@@ -223,7 +222,7 @@ class CallWaited(HuntRecordEvent):
     kind: ClassVar[str] = "call-waited"
     seconds: float
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Write how long."""
         calls.note_waited(s, **_values(self))
 
@@ -241,7 +240,7 @@ class CallClosed(HuntRecordEvent):
     end_seen: bool
     waited_seconds: float | None
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Close the record."""
         calls.close_call(s, **_values(self))
 
@@ -257,7 +256,7 @@ class CallFinished(HuntRecordEvent):
     ended_at: datetime
     end_seen: bool
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Close the record."""
         calls.finish_call(s, **_values(self))
 
@@ -270,7 +269,7 @@ class UnfinishedCallClosed(HuntRecordEvent):
     kind: ClassVar[str] = "unfinished-call-closed"
     ended_at: datetime
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Close the record."""
         calls.close_unfinished(s, self.hunt_id, self.ended_at)
 
@@ -282,7 +281,7 @@ class UnrungCallRemoved(HuntRecordEvent):
 
     kind: ClassVar[str] = "unrung-call-removed"
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Remove its record, if it has no offer."""
         calls.remove_unrung(s, self.hunt_id)
 
@@ -298,7 +297,7 @@ class CallbackServed(HuntRecordEvent):
     internal: bool
     at: datetime
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """End the open request of the number in the group, if there is one."""
         callbacks.end_as_served(s, self.group_id, self.number, internal=self.internal, at=self.at)
 
@@ -318,7 +317,7 @@ class OfferStarted(HuntRecordEvent):
     ring_seconds: float
     started_at: datetime
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Write the row of the offer."""
         values = _values(self)
         calls.add_offer(s, call_id=values.pop("hunt_id"), **values)
@@ -344,7 +343,7 @@ class OfferEnded(HuntRecordEvent):
     rang_whole_time: bool = False
     missing: tuple[str, ...] = ()
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Write the outcome, and count it for auto-block."""
         values = _values(self)
         del values["hunt_id"]
@@ -359,7 +358,7 @@ class OfferRefused(HuntRecordEvent):
     kind: ClassVar[str] = "offer-refused"
     offer_id: str
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Take the row of the offer away."""
         calls.remove_offer(s, self.offer_id)
 
@@ -379,7 +378,7 @@ class MemberSkipped(HuntRecordEvent):
     at: datetime
     detail: str | None
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Write the row of the skip."""
         values = _values(self)
         calls.add_skip(s, call_id=values.pop("hunt_id"), **values)
@@ -404,7 +403,7 @@ class PointerMoved(OutboxEvent):
         """The group."""
         return OrderKey(Scope.GROUP, self.group_id)
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Move the pointer, once a call."""
         hunts.move_first_at_end(s, **_values(self))
 
@@ -429,7 +428,7 @@ class MemberAnswered(OutboxEvent):
         """The group whose last answerer moves; else the member, whose stamp alone is written."""
         return OrderKey(Scope.GROUP, self.group_id) if self.moves_answerer else OrderKey(Scope.MEMBER, self.member_id)
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Stamp the member, and move the last answerer once a call."""
         hunts.note_answer(s, **_values(self))
 
@@ -448,7 +447,7 @@ class TalkEnded(OutboxEvent):
         """The member."""
         return OrderKey(Scope.MEMBER, self.member_id)
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Stamp the member; a stamp never goes back."""
         hunts.note_end(s, **_values(self))
 
@@ -462,7 +461,7 @@ class ClaimReleased(HuntClaimsEvent):
     extensions: tuple[str, ...] | None
     taken_before: int | None
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """End the claims; whoever waits is told."""
         hunts.release(s, **_values(self))
 
@@ -480,7 +479,7 @@ class ClaimAcquired(HuntClaimsEvent):
     run_id: str
     sequence: int
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Claim the members whom no other hunt has."""
         hunts.claim(s, **_values(self))
 
@@ -492,7 +491,7 @@ class QueueLeft(HuntClaimsEvent):
 
     kind: ClassVar[str] = "queue-left"
 
-    def apply(self, s: Session) -> None:
+    def apply(self, s: Transaction) -> None:
         """Remove the queue entries of the hunt."""
         queue.leave(s, **_values(self))
 

@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from gevent.event import Event
-from sqlalchemy.orm import Session
 
 from fshunt.backoff import Backoff
 from fshunt.daemon.data.database import Database
 from fshunt.daemon.data.events import CallEnd, OrderKey, OutboxEvent, Scope
 from fshunt.daemon.data.outbox_file import OutboxFile
+from fshunt.db.statements import Transaction
 from fshunt.errors import DatabaseError, FshuntError, Locked
 from fshunt.log_events import LogEvent, about
 
@@ -283,12 +283,12 @@ class Outbox:
         if not batch:
             return
 
-        def apply_all(session: Session) -> None:
+        def apply_all(transaction: Transaction) -> None:
             for entry in batch:
-                entry.event.apply(session)
+                entry.event.apply(transaction)
 
         try:
-            self._database.run(apply_all, write=True)
+            self._database.run_lean(apply_all, write=True)
         except DatabaseError:
             raise
         except FshuntError as error:

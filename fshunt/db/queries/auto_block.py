@@ -7,16 +7,17 @@ from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, exists, select, update
+from sqlalchemy import bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Block, OfferRecord
 from fshunt.db.notifications import announce
+from fshunt.db.prepared import Prepared
 from fshunt.db.queries import changes
 from fshunt.db.queries.changes import ChangeKind, Subject
 from fshunt.db.queries.notices import make_for_block
 from fshunt.db.queries.rows import BLOCK_HOLDS, BLOCKS, DOMAINS, GROUPS, MEMBERS, group_block_holds
-from fshunt.db.statements import Rank, at_end, dialect_of, insert_for, run, table, write
+from fshunt.db.statements import Rank, Transaction, at_end, dialect_of, insert_for, run, table, write
 from fshunt.hunting.states import Outcome
 
 AUTO = "auto"
@@ -24,18 +25,18 @@ AUTO = "auto"
 
 OFFERS = table(OfferRecord)
 _EARLIER, _OTHERS = OFFERS.alias("earlier"), MEMBERS.alias("others")
-_RESET = (
+_RESET = Prepared(
     update(MEMBERS)
     .where(MEMBERS.c.id == bindparam("member"), MEMBERS.c.unanswered_in_a_row > 0)
     .values(unanswered_in_a_row=0)
 )
-_OF_MEMBER = (
+_OF_MEMBER = Prepared(
     select(GROUPS.c.domain_id, GROUPS.c.auto_block, MEMBERS.c.extension, DOMAINS.c.name)
     .join(MEMBERS, MEMBERS.c.group_id == GROUPS.c.id)
     .join(DOMAINS, DOMAINS.c.id == GROUPS.c.domain_id)
     .where(MEMBERS.c.id == bindparam("member"))
 )
-_LOCK_DOMAIN = select(DOMAINS.c.id).where(DOMAINS.c.id == bindparam("domain")).with_for_update()
+_LOCK_DOMAIN = Prepared(select(DOMAINS.c.id).where(DOMAINS.c.id == bindparam("domain")).with_for_update())
 _COUNTED_BEFORE = exists().where(
     OFFERS.c.id == bindparam("offer"),
     _EARLIER.c.call_id == OFFERS.c.call_id,
@@ -43,7 +44,7 @@ _COUNTED_BEFORE = exists().where(
     _EARLIER.c.id != OFFERS.c.id,
     _EARLIER.c.outcome == Outcome.NO_ANSWER.value,
 )
-_COUNT = (
+_COUNT = Prepared(
     update(MEMBERS)
     .where(MEMBERS.c.id == bindparam("member"), ~_COUNTED_BEFORE)
     .values(unanswered_in_a_row=MEMBERS.c.unanswered_in_a_row + 1)
@@ -60,7 +61,7 @@ _SOMEBODY_ELSE = (
         )
     )
 )
-_LAST_ONE = (
+_LAST_ONE = Prepared(
     select(GROUPS.c.id)
     .join(MEMBERS, MEMBERS.c.group_id == GROUPS.c.id)
     .where(GROUPS.c.domain_id == bindparam("domain"), MEMBERS.c.extension == bindparam("who"), MEMBERS.c.enabled)
@@ -68,7 +69,7 @@ _LAST_ONE = (
     .limit(1)
 )
 """A group that rings this extension, and in which all other members are disabled, blocked or without a phone."""
-_BLOCKED_AT = (
+_BLOCKED_AT = Prepared(
     select(BLOCKS.c.since)
     .join(DOMAINS, DOMAINS.c.id == BLOCKS.c.domain_id)
     .where(DOMAINS.c.name == bindparam("domain"), BLOCKS.c.extension == bindparam("who"), BLOCKS.c.reason == AUTO)
@@ -82,7 +83,7 @@ def blocked_at(s: Session, domain: str, extension: str) -> datetime | None:
 
 
 def count_offer(
-    s: Session, offer_id: str, member_id: int, *, rang_whole_time: bool, at: datetime, missing: Collection[str]
+    s: Transaction, offer_id: str, member_id: int, *, rang_whole_time: bool, at: datetime, missing: Collection[str]
 ) -> None:
     """Count an unanswered call of a member, once a hunt, and block the member if the count is reached.
 
@@ -101,7 +102,7 @@ def count_offer(
     at_end(s, Rank.MEMBER, member_id, counting)
 
 
-def _count(s: Session, *, offer_id: str, member_id: int, row: Any, at: datetime, missing: Collection[str]) -> None:
+def _count(s: Transaction, *, offer_id: str, member_id: int, row: Any, at: datetime, missing: Collection[str]) -> None:
     counted = run(s, _COUNT, {"member": member_id, "offer": offer_id}).scalar()
     if counted is None or counted < row.auto_block:
         return
@@ -118,10 +119,11 @@ def _count(s: Session, *, offer_id: str, member_id: int, row: Any, at: datetime,
 
 
 @cache
-def _auto_blocking(dialect: str) -> Executable:
+def _auto_blocking(dialect: str) -> Prepared:
     """The INSERT of a block, in place of one that has ended; with one that holds, it returns nothing."""
     insert = insert_for(dialect, Block)
     changed = {name: insert.excluded[name] for name in ("since", "reason", "until")}
-    return insert.on_conflict_do_update(
+    renewed = insert.on_conflict_do_update(
         index_elements=["domain_id", "extension"], set_=changed, where=BLOCKS.c.until <= insert.excluded.since
-    ).returning(BLOCKS.c.extension)
+    )
+    return Prepared(renewed.returning(BLOCKS.c.extension))

@@ -16,7 +16,8 @@ from sqlalchemy import Executable, Row, bindparam, delete, func, null, select, u
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import CallbackRequest, Domain, HuntGroup
-from fshunt.db.statements import dialect_of, insert_for, run, table, write
+from fshunt.db.prepared import Prepared
+from fshunt.db.statements import Transaction, dialect_of, insert_for, run, table, write
 from fshunt.hunting.callbacks import CallbackOutcome, CallbackState
 
 CALLBACKS, GROUPS, DOMAINS = table(CallbackRequest), table(HuntGroup), table(Domain)
@@ -122,7 +123,7 @@ _REMOVE = (
     )
     .returning(CALLBACKS.c.id)
 )
-_SERVED = (
+_SERVED = Prepared(
     update(CALLBACKS)
     .where(
         CALLBACKS.c.group_id == bindparam("of_group"),
@@ -227,7 +228,7 @@ def remove(s: Session, request_id: int, at: datetime) -> bool:
     return run(s, _REMOVE, {"request": request_id, "at": at}).scalar() is not None
 
 
-def end_as_served(s: Session, group_id: int, number: str, *, internal: bool, at: datetime) -> None:
+def end_as_served(s: Transaction, group_id: int, number: str, *, internal: bool, at: datetime) -> None:
     """End the open request of a caller who has reached a member, if it was made before that.
 
     Whose phone is called already is called to the end, and not once more.

@@ -33,12 +33,13 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, selectinload, undefer
 
 from fshunt.db.models import Base, CallRecord, OfferRecord, SkipRecord
+from fshunt.db.prepared import Prepared
 from fshunt.db.queries.auto_block import count_offer
 from fshunt.db.queries.claims import release_all
 from fshunt.db.queries.notices import GROUP_WITH_NOTICES
 from fshunt.db.queries.pilots import Span, groups_with_pilot, places_of
 from fshunt.db.queries.rows import domain_names, find_domain_id, pilots
-from fshunt.db.statements import dialect_of, insert_for, insert_once, run, table, write
+from fshunt.db.statements import Transaction, dialect_of, insert_for, insert_once, run, table, write
 from fshunt.db.types import SeenText
 from fshunt.errors import NotFound
 from fshunt.hunting.availability import SkipReason
@@ -55,10 +56,10 @@ DEFAULT_LIMIT = 50
 CALLS, OFFERS = table(CallRecord), table(OfferRecord)
 HAS_FAILED = CALLS.c.result == literal_column(f"'{Result.FAILED.value}'")
 """Not as a parameter: there is an index of these calls alone."""
-_NOTE_RESULT = update(CALLS).where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.result.is_(None))
+_NOTE_RESULT = Prepared(update(CALLS).where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.result.is_(None)))
 _IN_PLACE = and_(CALLS.c.result == Result.CALLBACK.value, CALLS.c.reason.startswith(IN_PLACE))
 _GUESSED = and_(or_(CALLS.c.result == Result.FAILED.value, _IN_PLACE), CALLS.c.end_seen == false())
-_LAST_TALKS = (
+_LAST_TALKS = Prepared(
     select(CALLS.c.answered_at, CALLS.c.ended_at)
     .where(
         CALLS.c.domain == bindparam("in_domain"),
@@ -70,13 +71,13 @@ _LAST_TALKS = (
     .order_by(CALLS.c.started_at.desc())
     .limit(50)
 )
-_NOTE_ANSWERED = (
+_NOTE_ANSWERED = Prepared(
     update(CALLS)
     .where(CALLS.c.id == bindparam("hunt_id"), or_(CALLS.c.result.is_(None), _GUESSED))
     .values(reason=case((CALLS.c.result.is_(None), CALLS.c.reason)), ended_at=None)
 )
-_NOTE_WAITED = update(CALLS).where(CALLS.c.id == bindparam("hunt_id"))
-_NOTE_FAILED = (
+_NOTE_WAITED = Prepared(update(CALLS).where(CALLS.c.id == bindparam("hunt_id")))
+_NOTE_FAILED = Prepared(
     update(CALLS)
     .where(
         CALLS.c.id == bindparam("hunt_id"),
@@ -84,7 +85,7 @@ _NOTE_FAILED = (
     )
     .values(result=Result.FAILED.value)
 )
-_NOTE_ABANDONED = (
+_NOTE_ABANDONED = Prepared(
     update(CALLS)
     .where(
         CALLS.c.id == bindparam("hunt_id"),
@@ -92,30 +93,48 @@ _NOTE_ABANDONED = (
     )
     .values(result=Result.ABANDONED.value)
 )
-_CLOSE_CALL = (
+_CLOSING = (
     update(CALLS)
     .where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.ended_at.is_(None))
     .values(result=func.coalesce(CALLS.c.result, bindparam("unless_answered")))
 )
-_FINISH_UNSEEN = _CLOSE_CALL.values(
-    reason=case(
-        (CALLS.c.reason.startswith(IN_PLACE), CALLS.c.reason.concat(": ").concat(bindparam("why", type_=SeenText))),
-        else_=bindparam("why", type_=SeenText),
+_CLOSE_CALL = Prepared(_CLOSING)
+_FINISH_UNSEEN = Prepared(
+    _CLOSING.values(
+        reason=case(
+            (CALLS.c.reason.startswith(IN_PLACE), CALLS.c.reason.concat(": ").concat(bindparam("why", type_=SeenText))),
+            else_=bindparam("why", type_=SeenText),
+        )
     )
 )
-_END_OFFER = update(OFFERS).where(OFFERS.c.id == bindparam("offer_id"), OFFERS.c.outcome.is_(None))
-_REMOVE_OFFER = delete(OFFERS).where(OFFERS.c.id == bindparam("offer_id"), OFFERS.c.outcome.is_(None))
-_REMOVE_UNRUNG = delete(CALLS).where(
-    CALLS.c.id == bindparam("hunt_id"),
-    CALLS.c.answered_at.is_(None),
-    ~select(OFFERS.c.id).where(OFFERS.c.call_id == CALLS.c.id).exists(),
+_ANSWERED_BY = select(CALLS.c.answered_by).where(CALLS.c.id == bindparam("hunt_id")).scalar_subquery()
+_END_OPEN_OFFERS = Prepared(
+    update(OFFERS)
+    .where(OFFERS.c.call_id == bindparam("hunt_id"), OFFERS.c.outcome.is_(None))
+    .values(outcome=case((OFFERS.c.extension == _ANSWERED_BY, Outcome.ANSWERED.value), else_=Outcome.SWITCH_LOST.value))
 )
-_ANSWER_OFFER = update(OFFERS).where(
-    OFFERS.c.id == bindparam("offer_id"),
-    or_(
-        OFFERS.c.outcome.is_(None),
-        and_(OFFERS.c.outcome == Outcome.SWITCH_LOST.value, OFFERS.c.detail == STOPPED_WHILE_RINGING),
-    ),
+_LOCK_UNFINISHED = Prepared(
+    select(CALLS.c.result, CALLS.c.reason)
+    .where(CALLS.c.id == bindparam("hunt_id"), CALLS.c.ended_at.is_(None))
+    .with_for_update()
+)
+_END_OFFER = Prepared(update(OFFERS).where(OFFERS.c.id == bindparam("offer_id"), OFFERS.c.outcome.is_(None)))
+_REMOVE_OFFER = Prepared(delete(OFFERS).where(OFFERS.c.id == bindparam("offer_id"), OFFERS.c.outcome.is_(None)))
+_REMOVE_UNRUNG = Prepared(
+    delete(CALLS).where(
+        CALLS.c.id == bindparam("hunt_id"),
+        CALLS.c.answered_at.is_(None),
+        ~select(OFFERS.c.id).where(OFFERS.c.call_id == CALLS.c.id).exists(),
+    )
+)
+_ANSWER_OFFER = Prepared(
+    update(OFFERS).where(
+        OFFERS.c.id == bindparam("offer_id"),
+        or_(
+            OFFERS.c.outcome.is_(None),
+            and_(OFFERS.c.outcome == Outcome.SWITCH_LOST.value, OFFERS.c.detail == STOPPED_WHILE_RINGING),
+        ),
+    )
 )
 """The values that are given name the columns to set."""
 
@@ -139,7 +158,7 @@ _FIRST_UUID = {
 
 
 def open_call(
-    s: Session,
+    s: Transaction,
     hunt_id: str,
     *,
     uuid: str,
@@ -174,7 +193,7 @@ def open_call(
     write(s, _opening(dialect_of(s)), row | place)
 
 
-def note_answered(s: Session, hunt_id: str, *, answered_by: str, answered_at: datetime) -> None:
+def note_answered(s: Transaction, hunt_id: str, *, answered_by: str, answered_at: datetime) -> None:
     """Write that a member answered: from now on the result is ``answered``, whatever comes.
 
     A row that a takeover has closed meanwhile is open again.
@@ -183,29 +202,29 @@ def note_answered(s: Session, hunt_id: str, *, answered_by: str, answered_at: da
     write(s, _NOTE_ANSWERED, {"hunt_id": hunt_id, **values})
 
 
-def note_in_place(s: Session, hunt_id: str, *, reason: str) -> None:
+def note_in_place(s: Transaction, hunt_id: str, *, reason: str) -> None:
     """Write of an open call in whose place it is: of a caller who is to be called back (``IN_PLACE``)."""
     write(s, _NOTE_RESULT, {"hunt_id": hunt_id, "reason": reason})
 
 
-def note_leaving(s: Session, hunt_id: str, *, result: Result, reason: str, destination: str) -> None:
+def note_leaving(s: Transaction, hunt_id: str, *, result: Result, reason: str, destination: str) -> None:
     """Write where an unanswered caller goes, before they do: there the call continues without the daemon."""
     values = {"result": result.value, "reason": reason, "destination": destination}
     write(s, _NOTE_RESULT, {"hunt_id": hunt_id, **values})
 
 
-def note_failed(s: Session, hunt_id: str, *, reason: str, destination: str) -> None:
+def note_failed(s: Transaction, hunt_id: str, *, reason: str, destination: str) -> None:
     """Write that the place where a caller was sent was none, and where the caller is instead; the end stays."""
     write(s, _NOTE_FAILED, {"hunt_id": hunt_id, "reason": reason, "destination": destination})
 
 
-def note_abandoned(s: Session, hunt_id: str, *, reason: str) -> None:
+def note_abandoned(s: Transaction, hunt_id: str, *, reason: str) -> None:
     """Write that a caller whom a transfer has left at once hung up before reaching anything else; the end stays."""
     write(s, _NOTE_ABANDONED, {"hunt_id": hunt_id, "reason": reason})
 
 
 def close_call(
-    s: Session,
+    s: Transaction,
     hunt_id: str,
     *,
     result: Result,
@@ -228,7 +247,7 @@ def close_call(
 
 
 def finish_call(
-    s: Session, hunt_id: str, *, result: Result, reason: str | None, ended_at: datetime, end_seen: bool
+    s: Transaction, hunt_id: str, *, result: Result, reason: str | None, ended_at: datetime, end_seen: bool
 ) -> None:
     """Close the row of a call that was taken over; what its first daemon has written stays.
 
@@ -242,13 +261,13 @@ def finish_call(
         write(s, _FINISH_UNSEEN, values | {"why": reason})
 
 
-def note_waited(s: Session, hunt_id: str, *, seconds: float) -> None:
+def note_waited(s: Transaction, hunt_id: str, *, seconds: float) -> None:
     """Write how long the caller waited for a busy member."""
     write(s, _NOTE_WAITED, {"hunt_id": hunt_id, "waited_seconds": seconds})
 
 
 def add_offer(
-    s: Session,
+    s: Transaction,
     offer_id: str,
     *,
     call_id: str,
@@ -267,7 +286,7 @@ def add_offer(
 
 
 def end_offer(
-    s: Session,
+    s: Transaction,
     offer_id: str,
     *,
     ended_at: datetime,
@@ -295,13 +314,13 @@ def end_offer(
         count_offer(s, offer_id, member_id, rang_whole_time=out, at=ended_at, missing=missing)
 
 
-def remove_offer(s: Session, offer_id: str) -> None:
+def remove_offer(s: Transaction, offer_id: str) -> None:
     """Remove an offer that never was: the switch refused to ring all its phones. One with an outcome stays."""
     write(s, _REMOVE_OFFER, {"offer_id": offer_id})
 
 
 def add_skip(
-    s: Session,
+    s: Transaction,
     skip_id: str,
     *,
     call_id: str,
@@ -318,7 +337,7 @@ def add_skip(
     _add_once(s, SkipRecord, {"id": skip_id, **place, "reason": reason.value, "detail": detail, "at": at})
 
 
-def close_unfinished(s: Session, hunt_id: str, now: datetime) -> None:
+def close_unfinished(s: Transaction, hunt_id: str, now: datetime) -> None:
     """Close a call that a dead daemon left open; one that has ended is left as it is.
 
     A call that was answered stays answered, and its end was not seen. Any other has failed, unless it was in the place
@@ -326,8 +345,7 @@ def close_unfinished(s: Session, hunt_id: str, now: datetime) -> None:
     answered if its member has the call, else it was lost with the switch. Members whose phones rang are free at once;
     whether an answered call continues nobody knows, so its claims stay until they expire.
     """
-    columns = CallRecord.result, CallRecord.reason
-    found = s.execute(select(*columns).where(*_unfinished(hunt_id)).with_for_update()).first()
+    found = run(s, _LOCK_UNFINISHED, {"hunt_id": hunt_id}).first()
     if found is None:
         return
     in_place, why = is_in_place(found.reason), DAEMON_STOPPED if found.result is None else END_NOT_SEEN
@@ -335,16 +353,11 @@ def close_unfinished(s: Session, hunt_id: str, now: datetime) -> None:
     if found.result is None:
         release_all(s, [hunt_id])
     unless_known = Result.CALLBACK if in_place else Result.FAILED
-    values = {
-        "reason": f"{found.reason}: {why}" if in_place else why,
-        "result": func.coalesce(CallRecord.result, unless_known.value),
-        "ended_at": now,
-        "end_seen": False,
-    }
-    _set(s, update(CallRecord).where(*_unfinished(hunt_id)).values(values))
+    values = {"ended_at": now, "end_seen": False, "unless_answered": unless_known.value}
+    write(s, _CLOSE_CALL, {"hunt_id": hunt_id, "reason": f"{found.reason}: {why}" if in_place else why, **values})
 
 
-def remove_unrung(s: Session, hunt_id: str) -> None:
+def remove_unrung(s: Transaction, hunt_id: str) -> None:
     """Remove the record of a call that nobody answered, and that rang nobody."""
     write(s, _REMOVE_UNRUNG, {"hunt_id": hunt_id})
 
@@ -489,34 +502,23 @@ def in_span(domain: str, span: Span) -> ColumnElement[bool]:
     return and_(*conditions)
 
 
-def _unfinished(hunt_id: str) -> tuple[ColumnElement[bool], ...]:
-    return CallRecord.id == hunt_id, CallRecord.ended_at.is_(None)
-
-
-def _end_open_offers(s: Session, hunt_id: str, now: datetime) -> None:
+def _end_open_offers(s: Transaction, hunt_id: str, now: datetime) -> None:
     """End the offers of a hunt: answered for the member who has the call, lost with the switch for all others."""
-    answered_by = select(CallRecord.answered_by).where(CallRecord.id == hunt_id).scalar_subquery()
-    outcome = case((OfferRecord.extension == answered_by, Outcome.ANSWERED.value), else_=Outcome.SWITCH_LOST.value)
-    values = {"outcome": outcome, "ended_at": now, "detail": STOPPED_WHILE_RINGING}
-    _set(s, update(OfferRecord).where(OfferRecord.call_id == hunt_id, OfferRecord.outcome.is_(None)).values(values))
+    write(s, _END_OPEN_OFFERS, {"hunt_id": hunt_id, "ended_at": now, "detail": STOPPED_WHILE_RINGING})
 
 
 @cache
-def _opening(dialect: str) -> Executable:
+def _opening(dialect: str) -> Prepared:
     """The INSERT of a call. It says by itself whether the group has notices: who has none pays no statement for it."""
     insert = insert_for(dialect, CallRecord).values(notice_group_id=GROUP_WITH_NOTICES)
-    return insert.on_conflict_do_nothing(index_elements=["id"])
+    return Prepared(insert.on_conflict_do_nothing(index_elements=["id"]))
 
 
-def _add_once(s: Session, model: type[Base], row: dict[str, Any]) -> None:
+def _add_once(s: Transaction, model: type[Base], row: dict[str, Any]) -> None:
     write(s, insert_once(dialect_of(s), model), row)
 
 
-def _set(s: Session, statement: Any) -> None:
-    s.execute(statement.execution_options(synchronize_session=False))
-
-
-def last_talks(s: Session, domain: str, pilot: str, since: datetime) -> list[float]:
+def last_talks(s: Transaction, domain: str, pilot: str, since: datetime) -> list[float]:
     """Return how long the last talks of a pilot took, in seconds: at most 50, of calls that began after a moment."""
     rows = run(s, _LAST_TALKS, {"in_domain": domain, "of_pilot": pilot, "since": since})
     return [(row.ended_at - row.answered_at).total_seconds() for row in rows if row.answered_at is not None]

@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, or_, sele
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import ChangeRecord
+from fshunt.db.prepared import Prepared
 from fshunt.db.queries.rows import DOMAINS, GROUPS, MEMBERS
-from fshunt.db.statements import run, table, write
+from fshunt.db.statements import Transaction, run, table, write
 
 
 class Entrance(StrEnum):
@@ -62,7 +63,7 @@ PROGRAM = "fshunt"
 
 CHANGES = table(ChangeRecord)
 _INSERT = insert(CHANGES).returning(CHANGES.c.id)
-_INSERT_SILENTLY = insert(CHANGES).inline()
+_INSERT_SILENTLY = Prepared(insert(CHANGES).inline())
 """Without the id, which SQLAlchemy would fetch by itself: the answer may come with the COMMIT."""
 _BY_ID = select(CHANGES).where(CHANGES.c.id == bindparam("change"))
 _MARK_UNDONE = update(CHANGES).where(CHANGES.c.id == bindparam("undone")).values(undone_by=bindparam("by"))
@@ -99,7 +100,7 @@ def add(s: Session, values: Mapping[str, Any]) -> int:
     return int(run(s, _INSERT, _row(values)).scalar_one())
 
 
-def add_by_daemon(s: Session, values: Mapping[str, Any]) -> None:
+def add_by_daemon(s: Transaction, values: Mapping[str, Any]) -> None:
     """Insert a change that a daemon makes by itself, without waiting for the database's answer."""
     write(s, _INSERT_SILENTLY, _row({"actor": PROGRAM, "entrance": Entrance.DAEMON.value} | dict(values)))
 

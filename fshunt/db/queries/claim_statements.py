@@ -8,8 +8,6 @@ from typing import Any, cast
 from sqlalchemy import (
     CTE,
     ColumnElement,
-    Executable,
-    Select,
     Subquery,
     and_,
     bindparam,
@@ -24,6 +22,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from fshunt.db.models import Claim
 from fshunt.db.notifications import CHANNEL, QUEUE, payload_of
+from fshunt.db.prepared import Prepared
 from fshunt.db.queries.queue import OF_CALL
 from fshunt.db.queries.rows import BLOCK_HOLDS, BLOCK_OF_MEMBER, BLOCKS, GROUPS, MEMBERS, group_block_holds
 from fshunt.db.statements import insert_for, table
@@ -76,19 +75,25 @@ _LEAVE = delete(QUEUE).where(OF_CALL)
 
 
 @cache
-def claim_these(dialect: str) -> Executable:
+def look() -> Prepared:
+    """LOOK by itself."""
+    return Prepared(LOOK)
+
+
+@cache
+def claim_these(dialect: str) -> Prepared:
     """The INSERT of claims that replaces the call's own, and tells which were taken."""
-    return _taking(insert_for(dialect, Claim))
+    return Prepared(_taking(insert_for(dialect, Claim)))
 
 
 @cache
-def claim_wanted(dialect: str) -> Executable:
+def claim_wanted(dialect: str) -> Prepared:
     """The same for those of LOOK who are wanted and may be rung."""
-    return _taking_wanted(dialect, LOOK.subquery())
+    return Prepared(_taking_wanted(dialect, LOOK.subquery()))
 
 
 @cache
-def look_and_claim_wanted(*, may_be_queued: bool) -> Select[Any]:
+def look_and_claim_wanted(*, may_be_queued: bool) -> Prepared:
     """All of it as one statement, which PostgreSQL can: LOOK and ``claim_wanted``, and out of the queue.
 
     All parts see the tables as they were before it.
@@ -99,7 +104,7 @@ def look_and_claim_wanted(*, may_be_queued: bool) -> Select[Any]:
         got, got.c.extension == looked.c.extension
     )
     if not may_be_queued:
-        return all_of_it
+        return Prepared(all_of_it)
     left = _LEAVE.where(exists().where(got.c.extension.is_not(None))).returning(QUEUE.c.extension).cte("left")
     others = exists().where(
         QUEUE.c.domain == bindparam("in_domain"), QUEUE.c.extension == left.c.extension, not_(OF_CALL)
@@ -107,9 +112,8 @@ def look_and_claim_wanted(*, may_be_queued: bool) -> Select[Any]:
     # Callers behind may be the first now for a member that is free.
     payload = payload_of(bindparam("in_domain"), left.c.extension)
     notified = select(func.count(func.pg_notify(CHANNEL, payload))).select_from(left).where(others)
-    return select(
-        *looked.c, got.c.extension.is_not(None).label("got"), notified.scalar_subquery().label("notified")
-    ).outerjoin(got, got.c.extension == looked.c.extension)
+    everything = (*looked.c, got.c.extension.is_not(None).label("got"), notified.scalar_subquery().label("notified"))
+    return Prepared(select(*everything).outerjoin(got, got.c.extension == looked.c.extension))
 
 
 def _taking_wanted(dialect: str, looked: CTE | Subquery) -> ReturningInsert[str]:

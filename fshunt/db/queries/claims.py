@@ -13,29 +13,31 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Executable, bindparam, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, bindparam, select, tuple_
 
 from fshunt.db.notifications import delete_and_announce, deletion
+from fshunt.db.prepared import Prepared
 from fshunt.db.queries.claim_statements import (
     CLAIMS,
     KEY,
-    LOOK,
     claim_these,
     claim_wanted,
+    look,
     look_and_claim_wanted,
 )
 from fshunt.db.queries.queue import leave_by_call
-from fshunt.db.statements import dialect_of, in_parts, run
+from fshunt.db.statements import Transaction, dialect_of, in_parts, run
 from fshunt.hunting.availability import MemberStatus, wrap_up_window
 
 MAX_TICKET = 2**31 - 1
 """The ticket of a hunt that is not queued: behind all who are."""
 
-_OF_RUN = select(CLAIMS.c.domain, CLAIMS.c.extension, CLAIMS.c.hunt_id, CLAIMS.c.sequence).where(
-    CLAIMS.c.run_id == bindparam("by")
+_OF_RUN = Prepared(
+    select(CLAIMS.c.domain, CLAIMS.c.extension, CLAIMS.c.hunt_id, CLAIMS.c.sequence).where(
+        CLAIMS.c.run_id == bindparam("by")
+    )
 )
-_CLAIMED = select(*KEY, CLAIMS.c.hunt_id).where(tuple_(*KEY).in_(bindparam("keys", expanding=True)))
+_CLAIMED = Prepared(select(*KEY, CLAIMS.c.hunt_id).where(tuple_(*KEY).in_(bindparam("keys", expanding=True))))
 
 
 class ClaimRow(NamedTuple):
@@ -48,7 +50,7 @@ class ClaimRow(NamedTuple):
 
 
 def claim(
-    s: Session,
+    s: Transaction,
     domain: str,
     extensions: Collection[str],
     *,
@@ -57,7 +59,7 @@ def claim(
     run_id: str,
     sequence: int,
 ) -> set[str]:
-    """Claim members for a hunt in one statement, and return those it got: the free ones and the call's own.
+    """Claim members for a hunt, and return those it got: the free ones and the call's own.
 
     The call's own are also those of an earlier hunt with the same ``call_uuid``: when a second daemon takes the caller
     over, the hunt before rings nobody any more (fact 7). Nobody is asked whether they may be rung, or who is queued.
@@ -65,12 +67,12 @@ def claim(
     if not extensions:
         return set()
     who = {"domain": domain, "hunt_id": hunt_id, "call_uuid": call_uuid, "run_id": run_id, "sequence": sequence}
-    rows = [{"extension": extension, **who} for extension in sorted(set(extensions))]
-    return set(s.connection().execute(claim_these(dialect_of(s)), rows).scalars())
+    taking, wanted = claim_these(dialect_of(s)), sorted(set(extensions))
+    return {got for extension in wanted for got in run(s, taking, {"extension": extension, **who}).scalars()}
 
 
 def look_and_claim(
-    s: Session,
+    s: Transaction,
     group_id: int,
     members: Collection[int],
     wanted: Collection[int],
@@ -115,7 +117,7 @@ def look_and_claim(
 
 
 def release(
-    s: Session, hunt_id: str, extensions: Collection[str] | None = None, *, taken_before: int | None = None
+    s: Transaction, hunt_id: str, extensions: Collection[str] | None = None, *, taken_before: int | None = None
 ) -> None:
     """End the hunt's claims, all or those on the extensions; whoever is queued for them is told.
 
@@ -130,18 +132,18 @@ def release(
     delete_and_announce(s, _releasing(some=extensions is not None, earlier=taken_before is not None), values)
 
 
-def release_all(s: Session, hunt_ids: Iterable[str]) -> None:
+def release_all(s: Transaction, hunt_ids: Iterable[str]) -> None:
     """End all claims of these hunts; whoever is queued for them is told."""
     for some in in_parts(hunt_ids):
         delete_and_announce(s, _dropping(), {"hunts": some})
 
 
-def claims_of(s: Session, run_id: str) -> set[ClaimRow]:
+def claims_of(s: Transaction, run_id: str) -> set[ClaimRow]:
     """Return the claims of a run."""
     return {ClaimRow(row.domain, row.extension, row.hunt_id, row.sequence) for row in run(s, _OF_RUN, {"by": run_id})}
 
 
-def holders(s: Session, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+def holders(s: Transaction, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Return which hunts have these members, by domain and extension; a free member is left out."""
     found: dict[tuple[str, str], str] = {}
     for some in in_parts(sorted(keys)):
@@ -149,23 +151,23 @@ def holders(s: Session, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str]
     return found
 
 
-def drop_stale(s: Session, run_id: str, stale: Iterable[ClaimRow]) -> None:
+def drop_stale(s: Transaction, run_id: str, stale: Iterable[ClaimRow]) -> None:
     """End claims of a run that it does not want any more; one that was taken again since is spared."""
     for claim in sorted(stale):
         delete_and_announce(s, _dropping_stale(), {"by": run_id, **claim._asdict()})
 
 
-def drop_run(s: Session, run_id: str) -> None:
+def drop_run(s: Transaction, run_id: str) -> None:
     """End all claims of a run that is gone."""
     delete_and_announce(s, _dropping_run(), {"by": run_id})
 
 
-def _look(s: Session, values: dict[str, Any], may_be_queued: bool) -> tuple[Sequence[Any], set[str]]:
-    """Return the rows of LOOK, and the extensions that were claimed."""
+def _look(s: Transaction, values: dict[str, Any], may_be_queued: bool) -> tuple[Sequence[Any], set[str]]:
+    """Return the rows of the look, and the extensions that were claimed."""
     if dialect_of(s) == "postgresql":
         rows = run(s, look_and_claim_wanted(may_be_queued=may_be_queued), values).all()
         return rows, {row.extension for row in rows if row.got}
-    rows = run(s, LOOK, values).all()
+    rows = run(s, look(), values).all()
     got = set(run(s, claim_wanted(dialect_of(s)), values).scalars())
     if got and may_be_queued:
         leave_by_call(s, values["hunt"], values["call"])
@@ -189,7 +191,7 @@ def _status(row: Any, wanted: bool, acquired: bool, call_waiting: bool) -> Membe
 
 
 @cache
-def _releasing(*, some: bool, earlier: bool) -> dict[str, tuple[Executable, ...]]:
+def _releasing(*, some: bool, earlier: bool) -> dict[str, tuple[Prepared, ...]]:
     """The DELETE of a hunt's claims: of ``some`` extensions only, of those taken ``earlier`` than a number only."""
     which = [CLAIMS.c.hunt_id == bindparam("hunt")]
     if some:
@@ -200,19 +202,19 @@ def _releasing(*, some: bool, earlier: bool) -> dict[str, tuple[Executable, ...]
 
 
 @cache
-def _dropping() -> dict[str, tuple[Executable, ...]]:
+def _dropping() -> dict[str, tuple[Prepared, ...]]:
     return deletion(CLAIMS, _locked(CLAIMS.c.hunt_id.in_(bindparam("hunts", expanding=True))))
 
 
 @cache
-def _dropping_stale() -> dict[str, tuple[Executable, ...]]:
+def _dropping_stale() -> dict[str, tuple[Prepared, ...]]:
     names = ("domain", "extension", "hunt_id", "sequence")
     same = (CLAIMS.c[name] == bindparam(name) for name in names)
     return deletion(CLAIMS, _locked(CLAIMS.c.run_id == bindparam("by"), *same, skip_locked=True))
 
 
 @cache
-def _dropping_run() -> dict[str, tuple[Executable, ...]]:
+def _dropping_run() -> dict[str, tuple[Prepared, ...]]:
     return deletion(CLAIMS, _locked(CLAIMS.c.run_id == bindparam("by"), skip_locked=True))
 
 

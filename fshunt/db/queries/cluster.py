@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Cluster
-from fshunt.db.statements import dialect_of, insert_for, run, table
+from fshunt.db.prepared import Prepared
+from fshunt.db.statements import Transaction, dialect_of, insert_for, run, table
 
 CLUSTER = table(Cluster)
 THE_ONE = 1
-_READ = select(CLUSTER).where(CLUSTER.c.id == THE_ONE)
+_READ = Prepared(select(CLUSTER).where(CLUSTER.c.id == THE_ONE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ def stored_timing(s: Session) -> Timing | None:
     return Timing(row.heartbeat_seconds, row.queue_heartbeats, row.talk_heartbeats, row.dead_heartbeats)
 
 
-def ensure(s: Session) -> None:
+def ensure(s: Transaction) -> None:
     """Make the row if it is missing."""
-    run(s, insert_for(dialect_of(s), Cluster).on_conflict_do_nothing(), {"id": THE_ONE})
+    run(s, _making(dialect_of(s)), {"id": THE_ONE})
+
+
+@cache
+def _making(dialect: str) -> Prepared:
+    return Prepared(insert_for(dialect, Cluster).on_conflict_do_nothing())

@@ -7,28 +7,31 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, and_, bindparam, delete, or_, select, true, update
+from sqlalchemy import and_, bindparam, delete, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import DaemonRecord
+from fshunt.db.prepared import Prepared
 from fshunt.db.statements import dialect_of, insert_for, run, table, write
 
 KEPT_SECONDS = 24 * 3600.0
 """How long a daemon that died is still listed: whoever comes to work the next day shall see it."""
 
 DAEMONS = table(DaemonRecord)
-_FORGET = delete(DAEMONS).where(
-    DAEMONS.c.lost,
-    or_(
-        DAEMONS.c.heartbeat_at < bindparam("kept_since"),
-        and_(DAEMONS.c.node == bindparam("here"), DAEMONS.c.run_id != bindparam("alive")),
-    ),
+_FORGET = Prepared(
+    delete(DAEMONS).where(
+        DAEMONS.c.lost,
+        or_(
+            DAEMONS.c.heartbeat_at < bindparam("kept_since"),
+            and_(DAEMONS.c.node == bindparam("here"), DAEMONS.c.run_id != bindparam("alive")),
+        ),
+    )
 )
-_RETIRE = delete(DAEMONS).where(DAEMONS.c.run_id == bindparam("alive"))
+_RETIRE = Prepared(delete(DAEMONS).where(DAEMONS.c.run_id == bindparam("alive")))
 _AS_IT_WAS = (DAEMONS.c.run_id == bindparam("other"), DAEMONS.c.counter == bindparam("seen"))
 # Whoever holds the row of a run is that run at its heartbeat, or another daemon that presumes it dead.
-_LOCK = select(DAEMONS.c.run_id).where(*_AS_IT_WAS).with_for_update(skip_locked=True)
-_MARK_LOST = update(DAEMONS).where(*_AS_IT_WAS).values(lost=true())
+_LOCK = Prepared(select(DAEMONS.c.run_id).where(*_AS_IT_WAS).with_for_update(skip_locked=True))
+_MARK_LOST = Prepared(update(DAEMONS).where(*_AS_IT_WAS).values(lost=true()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,8 @@ def list_daemons(s: Session) -> list[DaemonRow]:
 
 
 @cache
-def _beating(dialect: str) -> Executable:
+def _beating(dialect: str) -> Prepared:
     insert = insert_for(dialect, DaemonRecord)
     changed = {name: insert.excluded[name] for name in ("node", "started_at", "heartbeat_at", "lost", "status")}
-    return insert.on_conflict_do_update(index_elements=["run_id"], set_={**changed, "counter": DAEMONS.c.counter + 1})
+    counted = {**changed, "counter": DAEMONS.c.counter + 1}
+    return Prepared(insert.on_conflict_do_update(index_elements=["run_id"], set_=counted))

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import GroupRotation
+from fshunt.db.prepared import Prepared
 from fshunt.db.queries.calls import CALLS
 from fshunt.db.queries.hours import read_hours
 from fshunt.db.queries.hunts import LoadedGroup
@@ -18,7 +19,7 @@ from fshunt.db.statements import run, table
 
 ROTATIONS = table(GroupRotation)
 _ALL = select(GROUPS.c.id, DOMAINS.c.name, GROUPS.c.pilot).join(DOMAINS, DOMAINS.c.id == GROUPS.c.domain_id)
-_THESE = (
+_THESE = Prepared(
     group_query(
         ROTATIONS.c.answerer_id, ROTATIONS.c.answerer_position, ROTATIONS.c.first_id, ROTATIONS.c.first_position
     )

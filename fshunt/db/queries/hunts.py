@@ -11,10 +11,10 @@ from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, delete, exists, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, delete, exists, func, or_, select, update
 
 from fshunt.db.models import Domain, GroupRotation, RotationMove
+from fshunt.db.prepared import Prepared
 from fshunt.db.queries.claims import claim, look_and_claim, release
 from fshunt.db.queries.hours import read_hours
 from fshunt.db.queries.rows import (
@@ -24,13 +24,13 @@ from fshunt.db.queries.rows import (
     MEMBER_COLUMNS,
     MEMBERS,
     domain_names,
-    find_group,
     group_of,
     group_query,
     member_of,
+    no_group,
     pointer_of,
 )
-from fshunt.db.statements import Rank, at_end, dialect_of, insert_for, run, table, write
+from fshunt.db.statements import Rank, Transaction, at_end, dialect_of, insert_for, run, table, write
 from fshunt.errors import NotFound
 from fshunt.hunting.group import Group
 from fshunt.hunting.policies import Remembers, first_member
@@ -66,7 +66,7 @@ _ROTATION_COLUMNS = (
     ROTATIONS.c.first_position,
 )
 
-_GROUP_WITH_ALL = (
+_GROUP_WITH_ALL = Prepared(
     group_query(*_ROTATION_COLUMNS, *MEMBER_COLUMNS)
     .outerjoin(ROTATIONS, ROTATIONS.c.group_id == GROUPS.c.id)
     .outerjoin(MEMBERS, MEMBERS.c.group_id == GROUPS.c.id)
@@ -80,16 +80,27 @@ _GROUP_WITH_ALL = (
 )
 """A group, its rotation pointers and its members: a row for each member, or one row with none. A call waits for one
 answer."""
-_ROTATION_OF_GROUP = select(ROTATIONS).where(ROTATIONS.c.group_id == bindparam("group_id"))
-_LOCK_ROTATION = _ROTATION_OF_GROUP.with_for_update()
-_MOVE_DONE = select(MOVES.c.before_id, MOVES.c.before_position).where(
-    MOVES.c.group_id == bindparam("group_id"), MOVES.c.kind == bindparam("kind"), MOVES.c.call_uuid == bindparam("uuid")
+_ROTATION = select(ROTATIONS).where(ROTATIONS.c.group_id == bindparam("group_id"))
+_ROTATION_OF_GROUP, _LOCK_ROTATION = Prepared(_ROTATION), Prepared(_ROTATION.with_for_update())
+_MOVE_DONE = Prepared(
+    select(MOVES.c.before_id, MOVES.c.before_position).where(
+        MOVES.c.group_id == bindparam("group_id"),
+        MOVES.c.kind == bindparam("kind"),
+        MOVES.c.call_uuid == bindparam("uuid"),
+    )
 )
+_DOMAIN_NAMED = Prepared(select(DOMAINS.c.id, DOMAINS.c.name).where(func.lower(DOMAINS.c.name) == bindparam("domain")))
+_TWO_DOMAINS = Prepared(select(DOMAINS.c.id, DOMAINS.c.name).limit(2))
 _MEMBER = (MEMBERS.c.id == bindparam("member"), MEMBERS.c.group_id == bindparam("of_group"))
 _SET_ROTATION = update(ROTATIONS).where(ROTATIONS.c.group_id == bindparam("of_group"))
-_FORGET_MOVES = delete(MOVES).where(MOVES.c.group_id == bindparam("of_group"), MOVES.c.number <= bindparam("last"))
-_STAMP_MEMBER = update(MEMBERS).where(
-    MEMBERS.c.id == bindparam("member_id"), or_(MEMBERS.c.idle_since.is_(None), MEMBERS.c.idle_since < bindparam("at"))
+_FORGET_MOVES = Prepared(
+    delete(MOVES).where(MOVES.c.group_id == bindparam("of_group"), MOVES.c.number <= bindparam("last"))
+)
+_STAMP_MEMBER = Prepared(
+    update(MEMBERS).where(
+        MEMBERS.c.id == bindparam("member_id"),
+        or_(MEMBERS.c.idle_since.is_(None), MEMBERS.c.idle_since < bindparam("at")),
+    )
 )
 
 
@@ -103,22 +114,37 @@ class LoadedGroup:
 
 
 def load(
-    s: Session, *, pilot: str, fshunt_domain: str | None = None, domain_name: str | None = None, host: str | None = None
+    s: Transaction,
+    *,
+    pilot: str,
+    fshunt_domain: str | None = None,
+    domain_name: str | None = None,
+    host: str | None = None,
 ) -> LoadedGroup:
     """Return the group that was dialled; see ``find_domain`` for the domain. Raises NotFound."""
     named = fshunt_domain or domain_name or host or ""
-    rows = run(s, _GROUP_WITH_ALL, {"domain": named.lower(), "pilot": pilot}).all()
-    if rows:
-        members = [member_of(row) for row in rows if row.member_id is not None]
-        hours = read_hours(s, rows[:1])[rows[0].id]
-        return LoadedGroup(group_of(rows[0], members, hours), *_pointers_of(rows[0]))
+    found = _loaded(s, named, pilot)
+    if found is not None:
+        return found
     domain_id, domain = find_domain(s, fshunt_domain=fshunt_domain, domain_name=domain_name, host=host)
-    group = find_group(s, domain_id, domain, pilot)
-    return LoadedGroup(group, *rotation_pointers(s, group.id))
+    found = _loaded(s, domain, pilot)
+    if found is None:
+        raise no_group(s, domain_id, domain, pilot)
+    return found
+
+
+def _loaded(s: Transaction, domain: str, pilot: str) -> LoadedGroup | None:
+    """Return the group of a domain, named without regard to case, or None."""
+    rows = run(s, _GROUP_WITH_ALL, {"domain": domain.lower(), "pilot": pilot}).all()
+    if not rows:
+        return None
+    members = [member_of(row) for row in rows if row.member_id is not None]
+    hours = read_hours(s, rows[:1])[rows[0].id]
+    return LoadedGroup(group_of(rows[0], members, hours), *_pointers_of(rows[0]))
 
 
 def find_domain(
-    s: Session, *, fshunt_domain: str | None = None, domain_name: str | None = None, host: str | None = None
+    s: Transaction, *, fshunt_domain: str | None = None, domain_name: str | None = None, host: str | None = None
 ) -> tuple[int, str]:
     """Return id and name of a call's domain, without regard to case; raise NotFound if it cannot be told.
 
@@ -127,24 +153,24 @@ def find_domain(
     domain there is. A caller who can dial any host cannot reach another tenant's pilots by it.
     """
     named = fshunt_domain or domain_name or host or ""
-    row = s.execute(select(Domain.id, Domain.name).where(func.lower(Domain.name) == named.lower())).first()
+    row = run(s, _DOMAIN_NAMED, {"domain": named.lower()}).first()
     if row is not None:
         return row.id, row.name
-    everywhere = s.execute(select(Domain.id, Domain.name).limit(2)).all()
+    everywhere = run(s, _TWO_DOMAINS, {}).all()
     if len(everywhere) == 1 and not fshunt_domain:
         return everywhere[0].id, everywhere[0].name
     said = named or "(none was said)"
     raise NotFound(f"There is no domain {said}: {what_there_is(said, domain_names(s), 'domain')}")
 
 
-def rotation_pointers(s: Session, group_id: int) -> tuple[RotationPointer | None, RotationPointer | None]:
+def rotation_pointers(s: Transaction, group_id: int) -> tuple[RotationPointer | None, RotationPointer | None]:
     """Return the rotation pointers of a group: who answered last, and who was first last time."""
     row = run(s, _ROTATION_OF_GROUP, {"group_id": group_id}).first()
     return (None, None) if row is None else _pointers_of(row)
 
 
 def move_first(
-    s: Session, group_id: int, call_uuid: str, choose: Callable[[RotationPointer | None], int | None]
+    s: Transaction, group_id: int, call_uuid: str, choose: Callable[[RotationPointer | None], int | None]
 ) -> RotationPointer | None:
     """Move the pointer ``first`` of a group, once a call (I3), and return the one that decides the order of this call.
 
@@ -155,7 +181,7 @@ def move_first(
     return _move(s, group_id, Remembers.FIRST, call_uuid, choose)
 
 
-def move_first_at_end(s: Session, group_id: int, call_uuid: str, policy_input: dict[str, Any]) -> None:
+def move_first_at_end(s: Transaction, group_id: int, call_uuid: str, policy_input: dict[str, Any]) -> None:
     """Do as ``move_first``, at the end of the transaction, for a call that could not wait for it.
 
     ``policy_input`` is what its order was decided on, as plain values: the daemon's next run may write this.
@@ -167,7 +193,7 @@ def move_first_at_end(s: Session, group_id: int, call_uuid: str, policy_input: d
 
 
 def note_answer(
-    s: Session, group_id: int, member_id: int, *, call_uuid: str, at: datetime, moves_answerer: bool
+    s: Transaction, group_id: int, member_id: int, *, call_uuid: str, at: datetime, moves_answerer: bool
 ) -> None:
     """Set the answerer's idle time and, for a policy that needs it, the answerer pointer, once for ``call_uuid``."""
     if moves_answerer:
@@ -175,13 +201,13 @@ def note_answer(
     note_end(s, member_id, at=at)
 
 
-def note_end(s: Session, member_id: int, *, at: datetime) -> None:
+def note_end(s: Transaction, member_id: int, *, at: datetime) -> None:
     """Set the idle time of a member whose hunt call ended at ``at``: it never goes back (invariant I5)."""
     stamp = {"member_id": member_id, "at": at, "idle_since": at}
     at_end(s, Rank.MEMBER, member_id, lambda s: write(s, _STAMP_MEMBER, stamp))
 
 
-def _note_answerer(s: Session, group_id: int, member_id: int, call_uuid: str) -> None:
+def _note_answerer(s: Transaction, group_id: int, member_id: int, call_uuid: str) -> None:
     _move(s, group_id, Remembers.ANSWERER, call_uuid, lambda _before: member_id)
 
 
@@ -190,7 +216,11 @@ def _pointers_of(row: Any) -> tuple[RotationPointer | None, RotationPointer | No
 
 
 def _move(
-    s: Session, group_id: int, kind: Remembers, call_uuid: str, choose: Callable[[RotationPointer | None], int | None]
+    s: Transaction,
+    group_id: int,
+    kind: Remembers,
+    call_uuid: str,
+    choose: Callable[[RotationPointer | None], int | None],
 ) -> RotationPointer | None:
     row = run(s, _LOCK_ROTATION, {"group_id": group_id}).first()
     if row is None:
@@ -217,7 +247,7 @@ def _move(
 
 
 @cache
-def _noting_move(dialect: str) -> Executable:
+def _noting_move(dialect: str) -> Prepared:
     """The INSERT of a call's move, unless the call has moved it already or the member is gone; it tells which."""
     said = {
         MOVES.c.group_id: "of_group",
@@ -231,12 +261,11 @@ def _noting_move(dialect: str) -> Executable:
         exists().where(*_MEMBER)
     )
     insert = insert_for(dialect, RotationMove).from_select([column.name for column in said], move)
-    return insert.on_conflict_do_nothing().returning(MOVES.c.number)
+    return Prepared(insert.on_conflict_do_nothing().returning(MOVES.c.number))
 
 
 @cache
-def _setting_rotation(kind: Remembers) -> Executable:
+def _setting_rotation(kind: Remembers) -> Prepared:
     place = select(MEMBERS.c.position).where(*_MEMBER).scalar_subquery()
-    return _SET_ROTATION.values(
-        {f"{kind}_id": bindparam("member"), f"{kind}_position": place, "moves": bindparam("as_number")}
-    )
+    moved = {f"{kind}_id": bindparam("member"), f"{kind}_position": place, "moves": bindparam("as_number")}
+    return Prepared(_SET_ROTATION.values(moved))

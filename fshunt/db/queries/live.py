@@ -12,16 +12,19 @@ from sqlalchemy import ColumnElement, Executable, bindparam, delete, or_, select
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import LivePhones, LiveWatch
+from fshunt.db.prepared import Prepared
 from fshunt.db.queries.daemons import DAEMONS
 from fshunt.db.queries.rows import DOMAINS, GROUPS, MEMBERS
 from fshunt.db.statements import dialect_of, insert_for, run, table, write
 
 WATCHES, PHONES = table(LiveWatch), table(LivePhones)
 _WATCHES = select(WATCHES)
-_OVER = delete(WATCHES).where(
-    WATCHES.c.domain == bindparam("of_domain"),
-    WATCHES.c.pilot == bindparam("of_pilot"),
-    WATCHES.c.renewals == bindparam("seen"),
+_OVER = Prepared(
+    delete(WATCHES).where(
+        WATCHES.c.domain == bindparam("of_domain"),
+        WATCHES.c.pilot == bindparam("of_pilot"),
+        WATCHES.c.renewals == bindparam("seen"),
+    )
 )
 _NUMBERS = (
     select(GROUPS.c.id, DOMAINS.c.name.label("domain"), MEMBERS.c.extension)
@@ -35,8 +38,10 @@ _PLACES = (
     .join(DOMAINS, DOMAINS.c.id == GROUPS.c.domain_id)
     .order_by(DOMAINS.c.name, GROUPS.c.pilot)
 )
-_GONE = delete(PHONES).where(
-    PHONES.c.run_id == bindparam("by"), PHONES.c.group_id.in_(bindparam("group_ids", expanding=True))
+_GONE = Prepared(
+    delete(PHONES).where(
+        PHONES.c.run_id == bindparam("by"), PHONES.c.group_id.in_(bindparam("group_ids", expanding=True))
+    )
 )
 _BY_RUN = select(PHONES.c.group_id).where(PHONES.c.run_id == bindparam("by"))
 _OF_GROUPS = select(PHONES).where(PHONES.c.group_id.in_(bindparam("group_ids", expanding=True)))
@@ -155,6 +160,7 @@ def _renewing(dialect: str) -> Executable:
 
 
 @cache
-def _publishing(dialect: str) -> Executable:
+def _publishing(dialect: str) -> Prepared:
     insert = insert_for(dialect, LivePhones)
-    return insert.on_conflict_do_update(index_elements=["run_id", "group_id"], set_={"phones": insert.excluded.phones})
+    changed = {"phones": insert.excluded.phones}
+    return Prepared(insert.on_conflict_do_update(index_elements=["run_id", "group_id"], set_=changed))

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from fshunt.db.models import CallRecord, Domain, HuntGroup, HuntMember, Notice, NoticeDelivery, NoticeHappening
 from fshunt.db.notifications import QUEUE
-from fshunt.db.statements import dialect_of, insert_once, run, table
+from fshunt.db.statements import Transaction, dialect_of, insert_once, run, table
 from fshunt.db.types import SeenText
 from fshunt.hunting.states import Result
 from fshunt.notices.notice import (
@@ -187,7 +187,7 @@ def forget_calls(s: Session, ids: Collection[str]) -> None:
     run(s, _TAKE, {"ids": sorted(ids)})
 
 
-def make_for_block(s: Session, offer_id: str, member_id: int, extension: str, at: datetime) -> None:
+def make_for_block(s: Transaction, offer_id: str, member_id: int, extension: str, at: datetime) -> None:
     """Make the deliveries of a member who is blocked automatically, after the offer that was one too many."""
     found = [_stored(row) for row in run(s, _OF_MEMBER, {"member": member_id})]
     _tell(s, found, _Happened(NoticeEvent.MEMBER_BLOCKED, f"block-{offer_id}", at, member=extension), at)
@@ -231,7 +231,7 @@ class _Happened:
     queued: int | None = None
 
 
-def _tell(s: Session, found: Iterable[StoredNotice], what: _Happened, now: datetime) -> None:
+def _tell(s: Transaction, found: Iterable[StoredNotice], what: _Happened, now: datetime) -> None:
     for notice in found:
         event = notice.wish.event_for(what.event)
         # Calls that were on their way when the last notice was removed may be found when there is a new one.
@@ -239,7 +239,7 @@ def _tell(s: Session, found: Iterable[StoredNotice], what: _Happened, now: datet
             _add_happening(s, notice, event, what, now)
 
 
-def _add_happening(s: Session, notice: StoredNotice, event: NoticeEvent, what: _Happened, now: datetime) -> None:
+def _add_happening(s: Transaction, notice: StoredNotice, event: NoticeEvent, what: _Happened, now: datetime) -> None:
     happening = f"{notice.id}-{what.key}"
     if run(s, select(HAPPENINGS.c.id).where(HAPPENINGS.c.id == bindparam("key")), {"key": happening}).first():
         return
@@ -248,7 +248,7 @@ def _add_happening(s: Session, notice: StoredNotice, event: NoticeEvent, what: _
     run(s, insert_once(dialect_of(s), NoticeHappening), row | {"queued": what.queued, "delivery_id": delivery})
 
 
-def _delivery_for(s: Session, notice: StoredNotice, event: NoticeEvent, what: _Happened, now: datetime) -> str:
+def _delivery_for(s: Transaction, notice: StoredNotice, event: NoticeEvent, what: _Happened, now: datetime) -> str:
     """Return the delivery that tells an event: one that waits already, for the same caller or digest, else a new one.
 
     Its id is the same whoever makes it, and however often: so a receiver knows a repeat.
@@ -266,7 +266,7 @@ def _delivery_for(s: Session, notice: StoredNotice, event: NoticeEvent, what: _H
     return delivery
 
 
-def _waiting(s: Session, notice_id: int, caller: str) -> str | None:
+def _waiting(s: Transaction, notice_id: int, caller: str) -> str | None:
     """Return the delivery of a caller that was not tried yet, locked: it is not sent before one more call is in it."""
     query = select(DELIVERIES.c.id).where(
         DELIVERIES.c.notice_id == notice_id,

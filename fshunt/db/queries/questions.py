@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import SwitchQuestion
+from fshunt.db.prepared import Prepared
 from fshunt.db.statements import run, table, write
 
 QUESTIONS = table(SwitchQuestion)
@@ -24,13 +25,13 @@ _IDS = QUESTIONS.c.id.in_(bindparam("ids", expanding=True))
 _TAKE = (
     update(QUESTIONS).where(_IDS, QUESTIONS.c.run_id.is_(None)).values(run_id=bindparam("by")).returning(QUESTIONS.c.id)
 )
-_ANSWER = (
+_ANSWER = Prepared(
     update(QUESTIONS)
     .where(QUESTIONS.c.id == bindparam("question"))
     .values(answer=bindparam("said", type_=QUESTIONS.c.answer.type), answered_at=bindparam("at"))
 )
 _ANSWERS = select(QUESTIONS.c.id, QUESTIONS.c.answer).where(_IDS, QUESTIONS.c.answered_at.is_not(None))
-_FORGET = delete(QUESTIONS).where(_IDS)
+_FORGET = Prepared(delete(QUESTIONS).where(_IDS))
 
 
 class Asked(NamedTuple):

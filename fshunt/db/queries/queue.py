@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
-    Executable,
     bindparam,
     delete,
     exists,
@@ -29,8 +28,9 @@ from sqlalchemy.orm import Session
 
 from fshunt.db.models import Domain, HuntGroup, QueueEntry
 from fshunt.db.notifications import QUEUE, QUEUED_BEHIND, delete_and_announce, deletion
+from fshunt.db.prepared import Prepared
 from fshunt.db.queries.cluster import CLUSTER, THE_ONE, ensure
-from fshunt.db.statements import dialect_of, in_parts, insert_for, run, table, write
+from fshunt.db.statements import Transaction, dialect_of, in_parts, insert_for, run, table, write
 from fshunt.errors import FshuntError
 
 GROUPS, DOMAINS = table(HuntGroup), table(Domain)
@@ -39,17 +39,21 @@ KEY = (QUEUE.c.hunt_id, QUEUE.c.extension)
 _OF_HUNT = QUEUE.c.hunt_id == bindparam("hunt")
 OF_CALL = or_(_OF_HUNT, QUEUE.c.call_uuid == bindparam("call"))
 """Also of an earlier hunt for this call, whose daemon has died or stopped: the caller is here now."""
-_NEXT_TICKET = (
+_NEXT_TICKET = Prepared(
     update(CLUSTER)
     .where(CLUSTER.c.id == THE_ONE, ~exists().where(OF_CALL))
     .values(tickets=CLUSTER.c.tickets + 1)
     .returning(CLUSTER.c.tickets)
 )
-_END_BEFORE = delete(QUEUE).where(QUEUE.c.call_uuid == bindparam("call"), QUEUE.c.hunt_id != bindparam("hunt"))
-_TICKET_OF_CALL = select(func.min(QUEUE.c.ticket)).where(OF_CALL)
-_NO_MORE = delete(QUEUE).where(_OF_HUNT, QUEUE.c.extension.not_in(bindparam("extensions", expanding=True)))
-_COUNT = select(func.count(QUEUE.c.hunt_id.distinct())).where(
-    QUEUE.c.domain == bindparam("in_domain"), QUEUE.c.extension.in_(bindparam("extensions", expanding=True))
+_END_BEFORE = Prepared(
+    delete(QUEUE).where(QUEUE.c.call_uuid == bindparam("call"), QUEUE.c.hunt_id != bindparam("hunt"))
+)
+_TICKET_OF_CALL = Prepared(select(func.min(QUEUE.c.ticket)).where(OF_CALL))
+_NO_MORE = Prepared(delete(QUEUE).where(_OF_HUNT, QUEUE.c.extension.not_in(bindparam("extensions", expanding=True))))
+_COUNT = Prepared(
+    select(func.count(QUEUE.c.hunt_id.distinct())).where(
+        QUEUE.c.domain == bindparam("in_domain"), QUEUE.c.extension.in_(bindparam("extensions", expanding=True))
+    )
 )
 _OF_GROUPS = (
     select(
@@ -62,9 +66,12 @@ _OF_GROUPS = (
     .group_by(QUEUE.c.group_id, QUEUE.c.ticket, QUEUE.c.hunt_id, QUEUE.c.run_id)
     .order_by(QUEUE.c.ticket)
 )
-_IS_QUEUED = select(exists().where(QUEUE.c.call_uuid == bindparam("call"), QUEUE.c.group_id == bindparam("in_group")))
-_LENGTH = select(func.count(QUEUE.c.hunt_id.distinct())).where(QUEUE.c.group_id == bindparam("in_group"))
-_BEFORE = _LENGTH.where(QUEUE.c.ticket < bindparam("than"))
+_IS_QUEUED = Prepared(
+    select(exists().where(QUEUE.c.call_uuid == bindparam("call"), QUEUE.c.group_id == bindparam("in_group")))
+)
+_QUEUED = select(func.count(QUEUE.c.hunt_id.distinct())).where(QUEUE.c.group_id == bindparam("in_group"))
+_LENGTH = Prepared(_QUEUED)
+_BEFORE = Prepared(_QUEUED.where(QUEUE.c.ticket < bindparam("than")))
 _HUNTS_OF_RUN = select(QUEUE.c.hunt_id).distinct().where(QUEUE.c.run_id == bindparam("by"))
 
 
@@ -87,7 +94,7 @@ class QueuedHunt:
 
 
 def join(
-    s: Session,
+    s: Transaction,
     hunt_id: str,
     extensions: Collection[str],
     *,
@@ -115,12 +122,12 @@ def join(
     return given
 
 
-def leave(s: Session, hunt_id: str) -> None:
+def leave(s: Transaction, hunt_id: str) -> None:
     """Take a hunt out of the queue; callers behind it are told."""
     delete_and_announce(s, _leaving(), {"hunt": hunt_id})
 
 
-def leave_by_call(s: Session, hunt_id: str, call_uuid: str) -> None:
+def leave_by_call(s: Transaction, hunt_id: str, call_uuid: str) -> None:
     """Take a hunt out of the queue, with earlier hunts for the same call; callers behind them are told."""
     delete_and_announce(s, _leaving_by_call(), {"hunt": hunt_id, "call": call_uuid})
 
@@ -130,7 +137,7 @@ def hunts_of(s: Session, run_id: str) -> set[str]:
     return set(run(s, _HUNTS_OF_RUN, {"by": run_id}).scalars())
 
 
-def is_queued(s: Session, call_uuid: str, group_id: int) -> bool:
+def is_queued(s: Transaction, call_uuid: str, group_id: int) -> bool:
     """Tell whether a hunt for this call waits for members of the group: one of a daemon that has died or stopped."""
     return bool(run(s, _IS_QUEUED, {"call": call_uuid, "in_group": group_id}).scalar())
 
@@ -146,17 +153,17 @@ def drop_run(s: Session, run_id: str) -> None:
     delete_and_announce(s, _dropping_run(), {"by": run_id})
 
 
-def count(s: Session, domain: str, extensions: Collection[str]) -> int:
+def count(s: Transaction, domain: str, extensions: Collection[str]) -> int:
     """Return how many hunts, of all daemons, wait for any of these members."""
     return int(run(s, _COUNT, {"in_domain": domain, "extensions": sorted(set(extensions))}).scalar_one())
 
 
-def length(s: Session, group_id: int) -> int:
+def length(s: Transaction, group_id: int) -> int:
     """Return how many callers wait in the queue of a group, at all daemons."""
     return int(run(s, _LENGTH, {"in_group": group_id}).scalar_one())
 
 
-def position(s: Session, group_id: int, ticket: int) -> int:
+def position(s: Transaction, group_id: int, ticket: int) -> int:
     """Return the position in the queue of a group, from 1, of the caller with a ticket."""
     return 1 + int(run(s, _BEFORE, {"in_group": group_id, "than": ticket}).scalar_one())
 
@@ -203,7 +210,7 @@ def _hunt_of(rows: list[Any]) -> QueuedHunt:
     )
 
 
-def _give_ticket(s: Session, hunt_id: str, call_uuid: str, group_id: int, limit: int | None) -> int:
+def _give_ticket(s: Transaction, hunt_id: str, call_uuid: str, group_id: int, limit: int | None) -> int:
     """Return the call's ticket, a new one unless it has one. The counter's row is locked until the transaction ends."""
     whose = {"hunt": hunt_id, "call": call_uuid}
     while True:
@@ -218,31 +225,32 @@ def _give_ticket(s: Session, hunt_id: str, call_uuid: str, group_id: int, limit:
 
 
 @cache
-def _joining(dialect: str) -> Executable:
+def _joining(dialect: str) -> Prepared:
     insert = insert_for(dialect, QueueEntry)
     changed = ("domain", "group_id", "call_uuid", "run_id", "ticket")
-    return insert.on_conflict_do_update(index_elements=KEY, set_={name: insert.excluded[name] for name in changed})
+    taken = {name: insert.excluded[name] for name in changed}
+    return Prepared(insert.on_conflict_do_update(index_elements=KEY, set_=taken))
 
 
 @cache
-def _leaving() -> dict[str, tuple[Executable, ...]]:
+def _leaving() -> dict[str, tuple[Prepared, ...]]:
     return deletion(QUEUE, _OF_HUNT, QUEUED_BEHIND.c.hunt_id != bindparam("hunt"))
 
 
 @cache
-def _leaving_by_call() -> dict[str, tuple[Executable, ...]]:
+def _leaving_by_call() -> dict[str, tuple[Prepared, ...]]:
     others = (QUEUED_BEHIND.c.hunt_id != bindparam("hunt"), QUEUED_BEHIND.c.call_uuid != bindparam("call"))
     return deletion(QUEUE, OF_CALL, *others)
 
 
 @cache
-def _dropping_hunts() -> dict[str, tuple[Executable, ...]]:
+def _dropping_hunts() -> dict[str, tuple[Prepared, ...]]:
     hunts: BindParameter[str] = bindparam("hunts", expanding=True)
     return deletion(QUEUE, _locked(QUEUE.c.hunt_id.in_(hunts)), QUEUED_BEHIND.c.hunt_id.not_in(hunts))
 
 
 @cache
-def _dropping_run() -> dict[str, tuple[Executable, ...]]:
+def _dropping_run() -> dict[str, tuple[Prepared, ...]]:
     return deletion(QUEUE, _locked(QUEUE.c.run_id == bindparam("by")), QUEUED_BEHIND.c.run_id != bindparam("by"))
 
 

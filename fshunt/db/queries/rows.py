@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, or_, 
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import Block, Domain, GroupRotation, HuntGroup, HuntMember
+from fshunt.db.prepared import Prepared
 from fshunt.db.queries.hours import read_hours
-from fshunt.db.statements import run, table
+from fshunt.db.statements import Transaction, run, table
 from fshunt.errors import NotFound
 from fshunt.hunting.blocks import Block as MemberBlock
 from fshunt.hunting.group import Group, Member
@@ -41,18 +42,20 @@ def group_block_holds(members: FromClause = MEMBERS) -> ColumnElement[bool]:
     return and_(members.c.blocked_since.is_not(None), or_(until.is_(None), until > bindparam("now", type_=until.type)))
 
 
-_MEMBERS_OF_GROUPS = (
+_MEMBERS_OF_GROUPS = Prepared(
     select(*MEMBER_COLUMNS)
     .join(GROUPS, GROUPS.c.id == MEMBERS.c.group_id)
     .outerjoin(BLOCKS, BLOCK_OF_MEMBER)
     .where(MEMBERS.c.group_id.in_(bindparam("group_ids", expanding=True)))
     .order_by(MEMBERS.c.group_id, MEMBERS.c.position)
 )
+_DOMAIN_NAMES = Prepared(select(DOMAINS.c.name).order_by(DOMAINS.c.name))
+_PILOTS = Prepared(select(GROUPS.c.pilot).where(GROUPS.c.domain_id == bindparam("domain_id")).order_by(GROUPS.c.pilot))
 
 
-def domain_names(s: Session) -> list[str]:
+def domain_names(s: Transaction) -> list[str]:
     """Return the names of all domains."""
-    return list(s.scalars(select(Domain.name).order_by(Domain.name)))
+    return run(s, _DOMAIN_NAMES, {}).scalars()
 
 
 def find_domain_id(s: Session, domain: str, *, lock: bool = False) -> int:
@@ -81,8 +84,13 @@ def find_group(s: Session, domain_id: int, domain: str, pilot: str) -> Group:
     """Return the group with this pilot; raise NotFound, naming the nearest, if there is none."""
     found = read_groups(s, domain_id, pilot)
     if not found:
-        raise NotFound(f"There is no group {pilot} in {domain}: {what_there_is(pilot, pilots(s, domain_id), 'group')}")
+        raise no_group(s, domain_id, domain, pilot)
     return found[0]
+
+
+def no_group(s: Transaction, domain_id: int, domain: str, pilot: str) -> NotFound:
+    """Return the error that says that a domain has no such group, and names the nearest."""
+    return NotFound(f"There is no group {pilot} in {domain}: {what_there_is(pilot, pilots(s, domain_id), 'group')}")
 
 
 def find_group_id(s: Session, domain: str, pilot: str) -> int | None:
@@ -136,12 +144,12 @@ def members_of_others(s: Session, domain: str, extensions: Collection[str], own:
     return set(s.scalars(query))
 
 
-def pilots(s: Session, domain_id: int) -> list[str]:
+def pilots(s: Transaction, domain_id: int) -> list[str]:
     """Return all pilots of the domain."""
-    return list(s.scalars(select(HuntGroup.pilot).where(HuntGroup.domain_id == domain_id).order_by(HuntGroup.pilot)))
+    return run(s, _PILOTS, {"domain_id": domain_id}).scalars()
 
 
-def read_members(s: Session, group_ids: Iterable[int]) -> defaultdict[int, list[Member]]:
+def read_members(s: Transaction, group_ids: Iterable[int]) -> defaultdict[int, list[Member]]:
     """Return the members of each group in order of position; a block may have an end that is past."""
     found: defaultdict[int, list[Member]] = defaultdict(list)
     for row in run(s, _MEMBERS_OF_GROUPS, {"group_ids": list(group_ids)}):

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from fshunt.db.models import HuntMember
 from fshunt.db.notifications import QUEUE
+from fshunt.db.prepared import Prepared
 from fshunt.db.queries.calls import CALLS, OFFERS
 from fshunt.db.queries.claim_statements import CLAIMS
 from fshunt.db.statements import in_parts, run, table, write
@@ -38,7 +39,7 @@ _OFFERS_OF = (
     .order_by(OFFERS.c.started_at, OFFERS.c.id)
 )
 _GROUPS_OF = select(MEMBERS.c.id, MEMBERS.c.group_id).where(MEMBERS.c.id.in_(bindparam("members", expanding=True)))
-_TAKE_CLAIMS = (
+_TAKE_CLAIMS = Prepared(
     update(CLAIMS).where(CLAIMS.c.hunt_id.in_(bindparam("hunts", expanding=True))).values(run_id=bindparam("by"))
 )
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Executable, bindparam, delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from fshunt.db.models import WebProcess
+from fshunt.db.prepared import Prepared
 from fshunt.db.statements import dialect_of, insert_for, run, table, write
 
 KEPT = timedelta(hours=24)
@@ -17,8 +18,8 @@ KEPT = timedelta(hours=24)
 
 PROCESSES = table(WebProcess)
 NAMES = ("run_id", "node", "started_at", "heartbeat_at", "listen", "version")
-_FORGET = delete(PROCESSES).where(PROCESSES.c.heartbeat_at < bindparam("kept_since"))
-_RETIRE = delete(PROCESSES).where(PROCESSES.c.run_id == bindparam("stopped"))
+_FORGET = Prepared(delete(PROCESSES).where(PROCESSES.c.heartbeat_at < bindparam("kept_since")))
+_RETIRE = Prepared(delete(PROCESSES).where(PROCESSES.c.run_id == bindparam("stopped")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,7 @@ def list_web_processes(s: Session) -> list[WebProcessRow]:
 
 
 @cache
-def _beating(dialect: str) -> Executable:
+def _beating(dialect: str) -> Prepared:
     insert = insert_for(dialect, WebProcess)
-    return insert.on_conflict_do_update(
-        index_elements=["run_id"], set_={"heartbeat_at": insert.excluded["heartbeat_at"]}
-    )
+    changed = {"heartbeat_at": insert.excluded["heartbeat_at"]}
+    return Prepared(insert.on_conflict_do_update(index_elements=["run_id"], set_=changed))
