@@ -39,8 +39,7 @@ def list_(app: App, pilot: str | None) -> None:
             found = late.callbacks.open_requests(session, domains=domains)
     else:
         with app.reading() as (session, domain):
-            late.groups.get_group(session, domain, pilot)
-            found = late.callbacks.open_requests(session, domains=[domain], pilot=pilot)
+            found = late.callbacks.open_requests_of(session, late.groups.get_group(session, domain, pilot))
     of_group = f" of group {pilot}" if pilot else ""
     app.show_list(
         "callbacks",

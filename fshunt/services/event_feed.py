@@ -98,7 +98,7 @@ class StateFeed:
 
     def look(self, state: LiveState) -> list[Event]:
         """Return what has changed since the last look; at the first one nothing."""
-        queued = {place: group.queued for place, group in state.groups.items()}
+        queued = {place: group.queued_since for place, group in state.groups.items()}
         found = list(self._phones(state))
         if self._queued is not None:
             for place, now in queued.items():

@@ -88,13 +88,18 @@ def watch(s: Session, watched: Iterable[Watched]) -> None:
 class LiveGroup:
     """A group now: its settings and rotation, what its members do, its queued callers, and its last calls.
 
-    ``queued``: since when each caller waits, in order. Two groups that are equal look the same on a page.
+    ``queued``: the callers who wait, in order. Two groups that are equal look the same on a page.
     """
 
     details: GroupDetails
     now: GroupStates
-    queued: tuple[datetime, ...] = ()
+    queued: tuple[QueuedCaller, ...] = ()
     calls: tuple[CallRecord, ...] = ()
+
+    @property
+    def queued_since(self) -> tuple[datetime, ...]:
+        """Since when each caller waits, in order of the queue."""
+        return tuple(each.since for each in self.queued)
 
     @property
     def ringing(self) -> int:
@@ -241,7 +246,7 @@ def _live_group(
     return LiveGroup(
         GroupDetails(group, loaded.answerer, loaded.first),
         GroupStates(at, states, statuses, sentences),
-        tuple(each.since for each in read.queued.get(group.id, ()) if each.run_id in ages),
+        tuple(each for each in read.queued.get(group.id, ()) if each.run_id in ages),
         tuple(read.calls.get(group.id, ())),
     )
 

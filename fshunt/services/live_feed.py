@@ -138,7 +138,7 @@ def now_json(live: LiveGroup, state: LiveState, settings: Settings) -> dict[str,
             "group_name": group.name,
             "watched": state.age is not None,
             "queued": len(live.queued),
-            "queued_since": [utc(each) for each in live.queued],
+            "queued_since": [utc(each) for each in live.queued_since],
         },
         "members": [
             member_json(each, group, settings.seconds_per_ring) | member_state_json(states[each.id])

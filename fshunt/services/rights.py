@@ -69,6 +69,7 @@ class Action(StrEnum):
     INVITE_MEMBER = "invite a member"
     SEE_CALLS = "see the calls of a group"
     NOTE_CALL_BACK = "note that a caller was called back"
+    REMOVE_CALLBACK = "remove a request to be called back"
     MANAGE_BOARDS = "make and revoke the boards of a group"
     MANAGE_NOTICES = "look after the notices of a group"
     UNDO = "undo a change"
@@ -95,6 +96,7 @@ _OF_GROUPS = frozenset(
         Action.INVITE_MEMBER,
         Action.SEE_CALLS,
         Action.NOTE_CALL_BACK,
+        Action.REMOVE_CALLBACK,
         Action.MANAGE_BOARDS,
         Action.MANAGE_NOTICES,
         Action.UNDO,

@@ -131,7 +131,7 @@ def _sentences(state: LiveState) -> tuple[str, ...]:
 
 def _group(live: LiveGroup, at: datetime) -> GroupNow:
     group, counts = live.details.group, _counts(live.now.states.values(), len(live.queued))
-    since = min(live.queued, default=None)
+    since = min(live.queued_since, default=None)
     return GroupNow(group.domain, group.pilot, group.name, counts, _closed(group, at), since)
 
 

@@ -20,7 +20,7 @@ from fshunt.hunting.forecast import Forecast
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.hours import Closed, Why
 from fshunt.services.forecast import next_caller
-from fshunt.services.live import RENEW_SECONDS, LiveView, Watched, watch
+from fshunt.services.live import RENEW_SECONDS, LiveGroup, LiveState, LiveView, Watched, watch
 from fshunt.services.live_feed import Look, sentences_of
 from fshunt.services.member_states import StateOfMember
 from fshunt.services.serialize import utc
@@ -109,22 +109,28 @@ def watches() -> Watches:
 
 
 def now_of(store: Store, group: Group, look: Look | None = None, known: Mapping[str, str] = NOBODY) -> Now:
-    """Return what a group does now, as the daemons and the database know it. Raises DatabaseError.
-
-    ``look`` is one of a moment ago; the database is looked at only if the group is not in it.
-    ``known`` has names of members by extension.
-    """
-    place = (group.domain, group.pilot)
-    looked = LiveView(store).look([Watched(*place)]) if look is None or place not in look.groups else look.state
-    there = looked.groups.get(place)
-    if there is None:  # it was removed a moment ago
-        raise NotFound(f"There is no group {group.pilot} in {group.domain}.")
+    """Return what a group does now, as ``live_of`` finds it; ``known`` has names of members by extension."""
+    there, looked = live_of(store, group, look)
     made = next_caller(there.details, there.now.statuses, looked.at, parts().settings)
     now = there.details.group
     queued = len(there.queued)
     members = _members(now, there.now.states, looked.at, known)
     sentences = [in_language(each) for each in sentences_of(there, looked)]
     return Now(looked.at, members, queued, next_caller_words(made, now, queued, known), sentences)
+
+
+def live_of(store: Store, group: Group, look: Look | None = None) -> tuple[LiveGroup, LiveState]:
+    """Return a group as the daemons and the database know it now, and the look that has found it.
+
+    ``look`` is one of a moment ago; the database is looked at only if the group is not in it. Raises DatabaseError, or
+    NotFound for a group that is gone by now.
+    """
+    place = (group.domain, group.pilot)
+    looked = LiveView(store).look([Watched(*place)]) if look is None or place not in look.groups else look.state
+    there = looked.groups.get(place)
+    if there is None:  # it was removed a moment ago
+        raise NotFound(f"There is no group {group.pilot} in {group.domain}.")
+    return there, looked
 
 
 def _members(
@@ -146,13 +152,13 @@ def _member(member: Member, state: StateOfMember, at: datetime, name: str) -> Me
         text = str(gettext("%(state)s until %(time)s", state=text, time=short_when(member.blocked_until)))
     elif state.since is not None and state.word in (MemberState.ON_CALL, MemberState.RINGING, MemberState.FREE):
         before, _, after = gettext("%(state)s for %(time)s", state=text, time="\n").partition("\n")
-        text = escape(before) + _ticking(state.since, at) + escape(after)
+        text = escape(before) + ticking(state.since, at) + escape(after)
     elif state.since is not None:
         text = str(gettext("%(state)s since %(time)s", state=text, time=short_when(state.since)))
     return MemberNow(member, kind, escape(text), name)
 
 
-def _ticking(since: datetime, at: datetime) -> Markup:
+def ticking(since: datetime, at: datetime) -> Markup:
     """A length of time that goes on: the script of the page counts it."""
     return Markup('<time data-ticks datetime="{}">{}</time>').format(utc(since), length((at - since).total_seconds()))
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fshunt.services.rights import Access
     from fshunt.services.users import User
 
-BY_ITSELF = ("groups.group_now", "api.stream_events", "boards.board", "boards.board_events")
+BY_ITSELF = ("groups.group_now", "queue.queue_now", "api.stream_events", "boards.board", "boards.board_events")
 """Endpoints that an open page asks by itself: they do not prove that a person is still there."""
 
 View = TypeVar("View", bound=Callable[..., Any])

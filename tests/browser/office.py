@@ -8,11 +8,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from fshunt.db.engine import open_store
+from fshunt.db.queries import callbacks
+from fshunt.db.queries.callbacks import Wanted
 from fshunt.hunting.addresses import parse_member
+from fshunt.hunting.callbacks import CallbackState
 from fshunt.hunting.ringtime import RingTime
 from fshunt.services import accounts, boards, groups, members
 from fshunt.simulator.scenarios.workday import DOMAIN
@@ -26,7 +30,7 @@ class Office:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        self._pilots, self._boards = itertools.count(5300), itertools.count(1)
+        self._pilots, self._boards, self._tickets = itertools.count(5300), itertools.count(1), itertools.count(-1000)
         said = self._read()
         self.address: str = said["address"]
         self.accounts: dict[str, tuple[str, str]] = said["accounts"]
@@ -67,6 +71,19 @@ class Office:
         with self.store.writing() as s:
             _, secret = boards.add_board(s, DOMAIN, pilot, f"Screen {next(self._boards)}")
         return f"{boards.PATH}{secret}"
+
+    def ask_back(self, pilot: str, number: str, name: str) -> None:
+        """Have a caller wait to be called back whom nobody has reached at the first try; no daemon tries again yet."""
+        with self.store.writing() as s:
+            group = groups.get_group(s, DOMAIN, pilot)
+            wanted = Wanted(group.id, number, name, True, "default", "default", "office", number, next(self._tickets))
+            now = datetime.now(UTC)
+            assert callbacks.request(s, wanted, now)
+            asked = next(each for each in callbacks.open_requests_of(s, group.id) if each.number == number)
+            assert callbacks.begin(s, asked.id, number, run_id="office", switch="office")
+            assert callbacks.dial(s, asked.id, number)
+            calling = CallbackState.CALLING_CALLER
+            assert callbacks.put_back(s, asked.id, number, calling, now + timedelta(hours=1))
 
     def revoke_boards(self, pilot: str) -> None:
         """End all boards of a group."""

@@ -7,6 +7,7 @@ something other than a page its name in ``NO_PAGES``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,7 @@ from playwright.sync_api import Page
 
 from fshunt.db.engine import open_store
 from fshunt.db.queries import calls
+from fshunt.hunting.ringtime import RingTime
 from fshunt.hunting.states import Result
 from fshunt.services import accounts, boards, passwords
 from fshunt.services.one_time_codes import code_at, new_totp_secret, step_at
@@ -30,6 +32,7 @@ NO_PAGES = {
     "static",
     "health.healthz",
     "groups.group_now",
+    "queue.queue_now",
     "group_members.search",
     "new_group.look_at_pilot",
     "report.table",
@@ -299,6 +302,21 @@ def notices_made(people: People, options: dict[str, Any]) -> Page:
     return page
 
 
+def queue_of_callers(people: People, options: dict[str, Any]) -> Page:
+    """A caller who waits, and two who are called back later."""
+    office = people.office
+    pilot = office.group("1001", ring_time=RingTime(seconds=30), when_busy="queue", answer_first=True, callback=True)
+    office.ask_back(pilot, "1005", "Ada Lovelace")
+    office.ask_back(pilot, "+4915112345678", "A caller whose name is as long as phones send them at most")
+    page = of_tab(people, options, "queue", pilot=pilot)
+    callers = ExitStack()
+    page.context.on("close", lambda _: callers.close())
+    for phone in ("talks", "rings"):
+        callers.enter_context(office.caller(pilot, x1001=phone))
+    page.locator(".waiting li").first.wait_for()
+    return page
+
+
 def notices_refused(people: People, options: dict[str, Any]) -> Page:
     page = of_tab(people, options, "notices", pilot=people.office.group("1001"))
     page.get_by_label("Mail address").fill("nobody")
@@ -442,6 +460,7 @@ STATES = (
     Shown("hours-of-the-week", hours_of_the_week),
     Shown("hours-refused", hours_refused),
     Shown("limits-refused", limits_refused),
+    Shown("queue-of-callers", queue_of_callers),
     Shown("notices-made", notices_made),
     Shown("notices-refused", notices_refused),
     Shown("boards-made", board_made),

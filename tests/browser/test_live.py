@@ -48,6 +48,25 @@ def test_a_call_that_rings_and_is_answered_shows_without_a_reload(people: People
     assert page.evaluate("window.loadedOnce"), "the page was loaded anew"
 
 
+def test_the_queue_shows_a_caller_who_waits_and_a_request_is_removed(people: People, office: Office) -> None:
+    pilot = office.group("1001", ring_time=RingTime(seconds=30), when_busy=WhenBusy.QUEUE, hunt_timeout=60)
+    office.ask_back(pilot, "1005", "Ada")
+    page = people.page("admin")
+    with page.expect_request(lambda request: "/events" in request.url, timeout=SETTLED_MS):
+        page.goto(f"/groups/{DOMAIN}/{pilot}/queue")
+    page.evaluate("window.loadedOnce = true")
+    expect(page.get_by_text("Nobody waits in the queue")).to_be_visible()
+    with office.caller(pilot, x1001="talks"):
+        with office.caller(pilot, x1001="talks"):
+            expect(page.locator(".waiting li")).to_have_count(1, timeout=SETTLED_MS)
+            expect(page.locator(".waiting li")).to_contain_text("waits for 0:")
+        expect(page.locator(".waiting li")).to_have_count(0, timeout=LATEST_MS)
+    assert page.evaluate("window.loadedOnce"), "the page was loaded anew"
+    page.get_by_role("button", name="Do not call 1005 back").press("Enter")
+    expect(page.get_by_role("status").filter(has_text="The request is removed")).to_be_visible()
+    expect(page.get_by_text("Nobody has asked to be called back.")).to_be_visible()
+
+
 def test_a_board_shows_a_caller_who_waits_and_says_when_it_is_revoked(people: People, office: Office) -> None:
     pilot = office.group("1001", ring_time=RingTime(seconds=30), when_busy=WhenBusy.QUEUE, hunt_timeout=60)
     page = people.page("admin")

@@ -89,7 +89,7 @@ def test_claims_blocks_the_queue_and_the_last_calls_come_from_the_database(offic
     _, group = office.look(calls=5)
     assert office.words() == {"1001": "claimed", "1002": "free", "1003": "blocked"}
     assert group.now.states[office.ids["1003"]].since == NOON
-    assert (group.queued, [call.id for call in group.calls]) == ((NOON,), ["h"])
+    assert (group.queued_since, [call.id for call in group.calls]) == ((NOON,), ["h"])
 
 
 def test_the_same_switch_is_believed_from_whoever_watches_it(office: Office) -> None:

@@ -30,7 +30,6 @@ NOT_FOR_PEOPLE = {
     ("services/domains.py", VALUE): "only the command line renames domains",
     ("services/domains.py", "There is a domain"): "only the command line renames domains",
     ("services/domains.py", "Extension"): "only the command line renames domains",
-    ("services/callbacks.py", ""): "only the command line removes requests to be called back",
     ("services/notices.py", "No message"): "only the command line sends messages again",
     ("services/switch_checks.py", "FreeSWITCH at"): "only the command line has switches load their files",
     ("services/pilot_tables.py", "The database has no id"): "only the command line writes the table of pilots",

@@ -22,7 +22,7 @@ from fshunt.hunting.callbacks import CallbackOutcome, CallbackState
 
 CALLBACKS, GROUPS, DOMAINS = table(CallbackRequest), table(HuntGroup), table(Domain)
 MAX_OPEN = 500
-"""Open requests that a daemon looks at, by their tickets."""
+"""Open requests that a daemon looks at, and that are listed of a group, by their tickets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ _REQUESTS = (
     .where(_IS_OPEN)
 )
 _OPEN = _REQUESTS.order_by(CALLBACKS.c.ticket, CALLBACKS.c.id).limit(MAX_OPEN)
+_OPEN_OF_GROUP = _OPEN.where(CALLBACKS.c.group_id == bindparam("of_group"))
 _COUNT = select(func.count()).select_from(CALLBACKS).where(_IS_OPEN)
 _ONE = _REQUESTS.where(CALLBACKS.c.id == bindparam("request"))
 _OF_ATTEMPT = (CALLBACKS.c.id == bindparam("request"), CALLBACKS.c.attempt == bindparam("of_attempt"), _IS_OPEN)
@@ -179,6 +180,11 @@ def _insert(dialect: str) -> Executable:
 def open_requests(s: Session) -> list[Request]:
     """Return the open requests in order of their tickets, up to ``MAX_OPEN``."""
     return [_request(row) for row in run(s, _OPEN, {})]
+
+
+def open_requests_of(s: Session, group_id: int) -> list[Request]:
+    """Return the open requests of a group in order of their tickets, up to ``MAX_OPEN`` of its own."""
+    return [_request(row) for row in run(s, _OPEN_OF_GROUP, {"of_group": group_id})]
 
 
 def count_open(s: Session) -> int:

@@ -397,6 +397,13 @@ def list_calls(
     return list(s.scalars(query))
 
 
+def callers_of(s: Session, hunt_ids: Collection[str]) -> dict[str, tuple[str | None, str | None]]:
+    """Return number and name of the callers of these hunts, as far as they have a record."""
+    query = select(CallRecord.id, CallRecord.caller_number, CallRecord.caller_name)
+    rows = s.execute(query.where(CallRecord.id.in_(sorted(hunt_ids))))
+    return {row.id: (row.caller_number, row.caller_name) for row in rows}
+
+
 def list_calls_of_group(
     s: Session,
     domain: str | None,

@@ -60,6 +60,7 @@ _OF_GROUPS = (
         QUEUE.c.group_id,
         QUEUE.c.hunt_id,
         QUEUE.c.run_id,
+        QUEUE.c.ticket,
         func.min(QUEUE.c.since, type_=QUEUE.c.since.type).label("since"),
     )
     .where(QUEUE.c.group_id.in_(bindparam("group_ids", expanding=True)))
@@ -169,17 +170,19 @@ def position(s: Transaction, group_id: int, ticket: int) -> int:
 
 
 class QueuedCaller(NamedTuple):
-    """A caller in the queue of a group: the run that has the hunt, and since when."""
+    """A caller in the queue of a group: the run that has the hunt, since when, the hunt and its ticket."""
 
     run_id: str
     since: datetime
+    hunt_id: str
+    ticket: int
 
 
 def queued_in(s: Session, group_ids: Collection[int]) -> dict[int, list[QueuedCaller]]:
     """Return the callers in the queues of groups, by the ids of the groups, in order of their tickets."""
     found: dict[int, list[QueuedCaller]] = {}
     for row in run(s, _OF_GROUPS, {"group_ids": sorted(group_ids)}):
-        found.setdefault(row.group_id, []).append(QueuedCaller(row.run_id, row.since))
+        found.setdefault(row.group_id, []).append(QueuedCaller(row.run_id, row.since, row.hunt_id, row.ticket))
     return found
 
 

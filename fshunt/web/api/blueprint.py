@@ -10,6 +10,7 @@ from flask import Blueprint, Flask, Response, make_response
 from fshunt.errors import BeyondLimits
 from fshunt.web.api import (
     boards,
+    callbacks,
     calls,
     changes,
     entrance,
@@ -30,7 +31,7 @@ from fshunt.web.api.rate_limit import RateLimit
 from fshunt.web.csrf import FOR_PROGRAMS
 from fshunt.web.problems import answer_problem, status_of
 
-MODULES = (groups, members, hours, limits, boards, notices, calls, events, users, changes, system)
+MODULES = (groups, members, hours, limits, boards, notices, callbacks, calls, events, users, changes, system)
 """Their operations are known once they are imported."""
 
 

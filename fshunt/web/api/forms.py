@@ -11,6 +11,7 @@ from typing import Any
 
 from fshunt.hunting.addresses import parse_member
 from fshunt.hunting.availability import MemberState
+from fshunt.hunting.callbacks import CallbackState
 from fshunt.hunting.group import Group, Member
 from fshunt.hunting.group_fields import GROUP_FIELDS, MEMBER_FIELDS, Field, FieldKind, columns_of
 from fshunt.hunting.hours import WEEKDAYS
@@ -315,6 +316,22 @@ FORMS: dict[str, Schema] = {
             "last_sent_at": null(TIME),
             "waiting": WHOLE,
             "secret": null(text("whsec_...")),
+        }
+    ),
+    "callback": _object(
+        {
+            "id": WHOLE,
+            "domain": text("pbx.example.com"),
+            "pilot": text("5000"),
+            "number": text("1005"),
+            "name": text("Ada"),
+            "internal": FLAG,
+            "call": text("3f2a9c41-7d1e"),
+            "ticket": WHOLE,
+            "requested_at": TIME,
+            "tries": WHOLE,
+            "state": one_of(CallbackState),
+            "not_before": null(TIME),
         }
     ),
     "change": _object(

@@ -26,7 +26,7 @@ class PathParameter:
 
 def _id(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= len(text) <= len(str(MAX_ID))):
-        raise BadValue(f"{validation.shown(text)} is no number of a token, a board, a notice or a change.")
+        raise BadValue(f"{validation.shown(text)} is no number of a token, a board, a notice, a callback or a change.")
     return int(text)
 
 
@@ -48,6 +48,7 @@ PATH_PARAMETERS = {
     "token": PathParameter("Number of the token", _id, ID, 2),
     "notice": PathParameter("Number of the notice", _id, ID, 3),
     "board": PathParameter("Number of the board", _id, ID, 3),
+    "callback": PathParameter("Number of the request to be called back", _id, ID, 12),
     "change": PathParameter("Number of the change", _id, ID, 4),
     "uuid": PathParameter("The caller's channel in FreeSWITCH", validation.check_call_uuid, TEXT, "3f2a9c41-7d1e"),
     "first_day": PathParameter("First day of the holiday", _day, DAY, "2026-12-25"),

@@ -69,6 +69,7 @@ def test_the_page_names_every_address() -> None:
         "token": "N",
         "board": "N",
         "notice": "N",
+        "callback": "N",
         "user": "NAME",
     }
     short |= {"change": "N", "token": "N", "board": "N", "first_day": "FIRST", "last_day": "LAST"}

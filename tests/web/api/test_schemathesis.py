@@ -23,6 +23,7 @@ from fshunt.web.api.operations import OPERATIONS
 from fshunt.web.api.rate_limit import RateLimit
 from tests.web.calls import add_call
 from tests.web.people import ADMIN, DOMAIN, PILOT, PROVIDER
+from tests.web.waiting import ask_back
 
 EXAMPLES = 10
 """For each operation, and as many again of what does not fit the document."""
@@ -53,6 +54,7 @@ def names(office):
         board, _ = boards.add_board(s, DOMAIN, PILOT, "wall")
         wish = notices.wish_of(mail="a@b.test", webhook=None, events=["missed"])
         notice, _ = notices.add_notice(s, DOMAIN, PILOT, wish)
+    callback = ask_back(office, "1005")
     add_call(office, "call", at=datetime(2026, 3, 1, 12, tzinfo=UTC))
     return {
         "domain": DOMAIN,
@@ -62,6 +64,7 @@ def names(office):
         "token": token.id,
         "board": board.id,
         "notice": notice.id,
+        "callback": callback.id,
         "change": change,
         "uuid": "uuid-call",
         "first_day": FIRST.isoformat(),
