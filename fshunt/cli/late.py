@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from fshunt.cli import group_page as group_page
     from fshunt.cli import nagios as nagios
     from fshunt.cli import none_runs as none_runs
-    from fshunt.cli import pilots_at_switches as pilots_at_switches
     from fshunt.cli import running as running
     from fshunt.cli import setup_host as setup_host
     from fshunt.cli import setup_run as setup_run
+    from fshunt.cli import status_at_switches as status_at_switches
     from fshunt.cli import status_page as status_page
     from fshunt.cli import terminal as terminal
     from fshunt.cli import top_screen as top_screen

@@ -45,6 +45,7 @@ LEVELS = {
     Code.HUNTS_FAILED: Level.WARNING,
     Code.WEB_NO_HEARTBEAT: Level.WARNING,
     Code.NOTICES_NOT_SENT: Level.WARNING,
+    Code.LAMPS_NOT_TOLD: Level.WARNING,
     Code.OTHER_DATABASE: Level.WARNING,
     # What passes by itself, works again, or was decided so.
     Code.SERVICE_RESTARTED: Level.OK,

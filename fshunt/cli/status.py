@@ -21,8 +21,8 @@ def status(app: App, nagios: bool) -> int:
 
     Each daemon writes its status to the database every second, so this covers all daemons, from any host. Problems
     come first. If the database is read-only, it says so, because the daemons' data are then old. The watched switches
-    that this command can ask say whether they have the domain of each group, and whether callers of each pilot get to
-    fshunt (up to 100 groups). The exit code is 1 if no daemon is alive.
+    that this command can ask say whether phones are told lamps, whether they have the domain of each group, and whether
+    callers of each pilot get to fshunt (up to 100 groups). The exit code is 1 if no daemon is alive.
 
     With --nagios: the worst findings in one line, and performance data. The exit code is 0 for OK, 1 WARNING, 2
     CRITICAL, 3 UNKNOWN (the database cannot be read, or settings or options are wrong).
@@ -36,7 +36,7 @@ def status(app: App, nagios: bool) -> int:
         return _unreadable(app, error)
     found.problems.extend(late.running.on_another_database(app.loaded, found))
     found.problems[:0] = late.none_runs.why_none_runs(app, found)  # first: without that no daemon can be started
-    found.problems.extend(late.pilots_at_switches.not_reached(app, found))
+    late.status_at_switches.ask(app, found)
     if nagios:
         return int(late.nagios.print_line(found))
     app.show("status", lambda: late.serialize.status_json(found), lambda: late.status_page.print_status(found))

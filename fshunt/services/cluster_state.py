@@ -38,6 +38,7 @@ class Code(StrEnum):
     DOMAIN_NOT_FOUND = "domain-not-found"
     PILOT_NOT_REACHED = "pilot-not-reached"
     PILOT_TABLE_NOT_KEPT = "pilot-table-not-kept"
+    LAMPS_NOT_TOLD = "lamps-not-told"
     IMPLAUSIBLE_CALL = "implausible-call"
     IMPLAUSIBLE_REGISTRATION = "implausible-registration"
     GROUP_UNREGISTERED = "group-unregistered"

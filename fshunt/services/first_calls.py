@@ -94,7 +94,8 @@ def switch_findings(
             with connect(switch) as line:
                 phones |= registered(registration_lists(line))
                 strangers = {each for each in strangers if check_domain(line, each).is_missing}
-                found += state_findings(switch.name, line, groups, settings.confirm_prompt)
+                lamps = settings.lamps == "on"
+                found += state_findings(switch.name, line, groups, settings.confirm_prompt, lamps=lamps)
         except NoSofia:
             found.append(Finding(f"Switch {switch.name}: {NoSofia.WHAT}", NoSofia.WHY, NoSofia.MEND))
             not_asked.append(f"Not checked at switch {switch.name}: no phone can register there.")

@@ -21,8 +21,13 @@ VOICEMAIL_BEGINS = "voicemail/vm-person.wav"
 SHIPPED_PHONES_PASSWORD = "1234"  # noqa: S105 (everybody knows it)
 
 
-def state_findings(name: str, line: CommandSender, groups: Sequence[Group], confirm_prompt: str) -> list[Finding]:
-    """Ask one switch, named in the findings, for its state. Raises what the connection raises."""
+def state_findings(
+    name: str, line: CommandSender, groups: Sequence[Group], confirm_prompt: str, *, lamps: bool = True
+) -> list[Finding]:
+    """Ask one switch, named in the findings, for its state; ``lamps``: phones are to be told lamps.
+
+    Raises what the connection raises.
+    """
     status, version, folder, streams, password, profiles = line.send_all(
         [
             api.status(),
@@ -39,11 +44,20 @@ def state_findings(name: str, line: CommandSender, groups: Sequence[Group], conf
         *_capacity(name, status.reply_text, groups),
         *_release(name, version.reply_text),
         *_phones_password(name, password.reply_text),
-        *_lamps(name, read_profiles(profiles.reply_text), groups),
+        *(_lamps(name, read_profiles(profiles.reply_text), groups) if lamps else ()),
         *_music(name, sounds, _music_of(groups)),
         *_prompt(name, sounds, confirm_prompt, groups),
         *(_voicemail(name, sounds) if groups else ()),
     ]
+
+
+def no_presence(name: str, line: CommandSender) -> Finding | None:
+    """Ask a switch, named in the finding, whether any SIP profile tells phones of lamps; None: one does, or unknown.
+
+    Raises what the connection raises.
+    """
+    profiles = read_profiles(line.send(api.sip_configuration(), ANSWER_SECONDS).reply_text)
+    return None if profiles is None else _no_presence(name, profiles)
 
 
 def _capacity(name: str, status: str, groups: Sequence[Group]) -> Iterator[Finding]:
@@ -101,13 +115,8 @@ def _phones_password(name: str, said: str) -> Iterator[Finding]:
 def _lamps(name: str, profiles: list[PresenceProfile] | None, groups: Sequence[Group]) -> Iterator[Finding]:
     if profiles is None:
         return
-    if groups and not any(profile.manages for profile in profiles):
-        yield Finding(
-            f"No SIP profile of switch {name} has `manage-presence`.",
-            "Keys of phones that watch a pilot or a block show nothing.",
-            'Add `<param name="manage-presence" value="true"/>` to the profile of the phones, and restart the profile.',
-            is_problem=False,
-        )
+    if groups and (missing := _no_presence(name, profiles)) is not None:
+        yield missing
     domains = {group.domain for group in groups}
     for profile in profiles:
         mixed = sorted(each for each in domains if any(each in host for host in profile.hosts))
@@ -118,6 +127,17 @@ def _lamps(name: str, profiles: list[PresenceProfile] | None, groups: Sequence[G
                 "Leave `presence-hosts` empty, or give each domain a SIP profile of its own.",
                 is_problem=False,
             )
+
+
+def _no_presence(name: str, profiles: Sequence[PresenceProfile]) -> Finding | None:
+    if any(profile.manages for profile in profiles):
+        return None
+    return Finding(
+        f"No SIP profile of switch {name} has `manage-presence`.",
+        "Keys of phones that watch a pilot or a block show nothing.",
+        'Add `<param name="manage-presence" value="true"/>` to the profile of the phones, and restart the profile.',
+        is_problem=False,
+    )
 
 
 def _music_of(groups: Iterable[Group]) -> dict[str, list[str]]:

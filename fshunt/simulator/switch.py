@@ -125,6 +125,8 @@ class SimulatedSwitch:
         self.kept_values: dict[tuple[str, str], str] = {}
         """What `db` keeps, by realm and key."""
         self.has_mod_db = True
+        self.sofia_xml = "can't find anything\n"
+        """What `xml_locate` answers for sofia.conf."""
         self.directory_seconds = 0.0
         self.mute_boxes: set[str] = set()
         self.originated: dict[str, SimulatedLeg] = {}

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from fshunt.cli import pilots_at_switches
+from fshunt.cli import status_at_switches
 from fshunt.freeswitch.dialplan import write_table_dialplan
 from fshunt.settings import Settings
 from fshunt.simulator.dialplan.routing import features, shipped
@@ -28,9 +28,14 @@ class Setting:
         self.sessions = 1000
         self.routes: dict[str, list[tuple[str, str]]] = {}
         self.has_codes = True
+        self.presence = "true"
 
     def __call__(self, switch: SimulatedSwitch):  # type: ignore[no-untyped-def]
         switch.unknown_users.update(self.unknown)
+        switch.sofia_xml = (
+            '<configuration name="sofia.conf"><profiles><profile name="internal"><settings>'
+            f'<param name="manage-presence" value="{self.presence}"/></settings></profile></profiles></configuration>'
+        )
         switch.routes.update(self.routes)
         switch.throttle.limit(replace(switch.throttle.limits, sessions=self.sessions))
         switch.pilot_actions = list(shipped(self.controllers, "pbx.test", "1001")) if self.controllers else []
@@ -249,6 +254,7 @@ def test_the_table_of_another_database_is_told(office, tmp_path, setting, by_tab
 @pytest.fixture
 def status(office, tmp_path, setting, beat):
     """What `fshunt status` finds at a switch with this setting, which a daemon watches or not."""
+    asked = ("pilot-not-reached", "domain-not-found", "lamps-not-told")
 
     def run(*, watched: bool = True) -> list[str]:
         with simulated_switch(tmp_path, setting) as said:
@@ -256,8 +262,8 @@ def status(office, tmp_path, setting, beat):
             name = said.partition("=")[0]
             beat(switches=[{"name": name, "watched": watched}])
             printed = office.invoke("status", "--json").stdout
-        problems = json.loads(printed)["status"]["problems"]
-        return [each["message"] for each in problems if each["code"] in ("pilot-not-reached", "domain-not-found")]
+        found = json.loads(printed)["status"]
+        return [each["message"] for each in found["problems"] + found["notes"] if each["code"] in asked]
 
     return run
 
@@ -277,9 +283,24 @@ def test_status_tells_a_domain_that_the_directory_lacks_before_a_call_fails(offi
     assert "`fshunt domain rename wrong.test NEW`" in said
 
 
+def test_status_tells_that_no_phone_is_told_lamps_unless_they_are_off(office, status, setting, daemon, monkeypatch):
+    setting.controllers, setting.presence = [daemon], "false"
+    (said,) = status()
+    name = office.env["FSHUNT_SWITCH"].partition("=")[0]
+    assert said == (
+        f"No SIP profile of switch {name} has `manage-presence`, so keys that watch a pilot or a block show nothing: "
+        "see `fshunt config check`."
+    )
+    assert status(watched=False) == []
+    monkeypatch.setattr(status_at_switches, "MAX_ASKED", 0)
+    assert status() != [], "it is one question, however many groups there are"
+    office.env["FSHUNT_LAMPS"] = "off"
+    assert status() == []
+
+
 def test_status_asks_no_switch_that_is_not_watched_and_not_for_very_many_groups(status, monkeypatch):
     assert status(watched=False) == []
-    monkeypatch.setattr(pilots_at_switches, "MAX_ASKED", 0)
+    monkeypatch.setattr(status_at_switches, "MAX_ASKED", 0)
     assert status() == []
 
 

@@ -148,6 +148,8 @@ def test_a_switch_whose_profiles_do_not_manage_presence_shows_no_lamps() -> None
     assert found == "No SIP profile of switch fs1 has `manage-presence`."
     assert findings(group(), **sip_profiles(("external", "false", ""), ("internal", "true", ""))) == []
     assert findings(**sip_profiles(("external", "false", ""))) == []
+    line = Line(sip_profiles(("external", "false", "")))
+    assert state_findings("fs1", line, [group()], PROMPT, lamps=False) == [], "lamps are off"
     assert findings(group(), **{"xml_locate configuration configuration name sofia.conf": "<broken"}) == []
 
 

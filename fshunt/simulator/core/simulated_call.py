@@ -69,6 +69,7 @@ class Switch(Protocol):
     kept_values: dict[tuple[str, str], str]
     has_mod_db: bool
     """Whether it keeps values at all."""
+    sofia_xml: str
     directory: dict[str, str]
     """The users that the directory lists, and their names."""
     only_listed: bool
