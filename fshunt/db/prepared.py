@@ -105,7 +105,7 @@ class Compiled:
         """The SQL, before lists of values are put in."""
         self._constants = compiled.construct_params(_check=False)
         self._kinds = {name: bind.type for bind, name in compiled.bind_names.items()}
-        self._several = tuple(sorted(bind.key for bind in compiled.post_compile_params))
+        self._several = tuple(sorted(compiled.bind_names[bind] for bind in compiled.post_compile_params))
         """The names under which several values are given, each a parameter of its own in the text."""
         self._texts: dict[tuple[int, ...], _Sql] = {}
         self._types: list[TypeEngine[Any]] = [column.type for column in _returned(statement)]
@@ -113,11 +113,11 @@ class Compiled:
 
     def sql(self, values: Mapping[str, Any]) -> tuple[str, Any]:
         """Return the text and the values as the driver takes them."""
-        lengths = tuple([len(values[name]) for name in self._several]) if self._several else ()
+        given = {**self._constants, **values}
+        lengths = tuple([len(given[name]) for name in self._several]) if self._several else ()
         sql = self._texts.get(lengths)
         if sql is None:
-            sql = self._texts[lengths] = self._text(values)
-        given = {**self._constants, **values}
+            sql = self._texts[lengths] = self._text(given)
         taken = tuple([value.of(given) for value in sql.values])
         return sql.text, taken if sql.names is None else dict(zip(sql.names, taken, strict=True))
 
@@ -131,17 +131,17 @@ class Compiled:
             row = self._row = self._reading(cursor.description)
         return Rows([row(each) for each in found], cursor.rowcount)
 
-    def _text(self, values: Mapping[str, Any]) -> _Sql:
+    def _text(self, given: Mapping[str, Any]) -> _Sql:
         """Return the SQL for lists as long as these."""
         compiled = self._compiled
         if not self._several:
             names = list(compiled.positiontup or ()) if compiled.positional else list(self._constants)
             return _Sql(compiled.string, tuple(map(self._single, names)), None if compiled.positional else tuple(names))
-        state = compiled.construct_expanded_state({**self._constants, **values})
+        state = compiled.construct_expanded_state(dict(given))
         listed = {
             part: _Value(name, place, state.processors.get(part))
             for name, parts in state.parameter_expansion.items()
-            for part, place in zip(parts, _places(len(parts), values[name]), strict=True)
+            for part, place in zip(parts, _places(len(parts), given[name]), strict=True)
         }
         names = list(state.positiontup or ()) if compiled.positional else list(state.parameters)
         told = tuple(listed.get(name) or self._single(name) for name in names)

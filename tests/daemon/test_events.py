@@ -149,6 +149,7 @@ def story(group: Group) -> list[OutboxEvent]:
             node="other",
             run_id="other",
         ),
+        events.CallInPlace(hunt_id="h", reason="callback of call c"),
         events.PointerMoved(group_id=group.id, call_uuid="call", policy_input=facts),
         events.ClaimAcquired(
             domain=DOMAIN,
@@ -193,6 +194,7 @@ def story(group: Group) -> list[OutboxEvent]:
         events.MemberAnswered(
             group_id=group.id, member_id=second.id, call_uuid="call", at=after(20), moves_answerer=True
         ),
+        events.CallbackServed(hunt_id="h", group_id=group.id, number="0301234", internal=False, at=after(20)),
         events.CallLeaving(hunt_id="h", result=Result.VOICEMAIL, reason="nobody", destination="voicemail:5000"),
         events.DeliveryFailed(hunt_id="h", reason="no such box", destination="voicemail:5001"),
         events.ReturnedCallerLeft(hunt_id="h", reason="the caller hung up"),
@@ -208,6 +210,7 @@ def story(group: Group) -> list[OutboxEvent]:
         ),
         events.CallFinished(hunt_id="h", result=Result.ANSWERED, reason="late", ended_at=after(61), end_seen=True),
         events.UnfinishedCallClosed(hunt_id="h", ended_at=after(62)),
+        events.UnrungCallRemoved(hunt_id="h"),
     ]
 
 

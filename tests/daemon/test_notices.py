@@ -70,7 +70,8 @@ def test_a_call_without_the_database_is_told_when_the_database_is_back(
             raise DatabaseError("the database is away")
 
         with monkeypatch.context() as patched:
-            patched.setattr(database, "run", away)
+            for name in ("run", "run_lean"):
+                patched.setattr(database, name, away)
             call = rig.started()
             rig.pass_time_until(call.ended.is_set, "the call has ended")
             rig.pass_time_until(lambda: rig.daemon.deps.outbox.error, "its record waits")

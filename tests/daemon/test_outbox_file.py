@@ -337,7 +337,8 @@ class Recording:
         def away(_function: object, **_more: object) -> None:
             raise DatabaseError("The database is away.")
 
-        self._patch.setattr(self.database, "run", away)
+        for name in ("run", "run_lean"):
+            self._patch.setattr(self.database, name, away)
 
     def give_back(self) -> None:
         self._patch.undo()

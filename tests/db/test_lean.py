@@ -115,6 +115,15 @@ def test_a_list_of_any_length(claimed: Store, extensions: list[str]) -> None:
         assert run(s, DROP, {"extensions": extensions}).rowcount == len(there)
 
 
+def test_a_list_that_stands_in_the_statement_itself(claimed: Store) -> None:
+    among = CLAIMS.c.extension.in_(["1001", "1003", "1009"])
+    dropping = Prepared(delete(CLAIMS).where(among, CLAIMS.c.run_id == bindparam("of")))
+    with claimed.lean_writing() as s:
+        assert run(s, dropping, {"of": "other"}).rowcount == 0
+        assert run(s, dropping, {"of": "r"}).rowcount == 2
+        assert run(s, CLAIMED, {"extensions": ["1001", "1002", "1003"]}).scalars() == ["1002"]
+
+
 def test_the_first_row_and_the_first_value_of_none_and_of_many(claimed: Store) -> None:
     with claimed.lean_reading() as s:
         none, many = run(s, CLAIMED, {"extensions": ["9"]}), run(s, CLAIMED, {"extensions": ["1001", "1002"]})
