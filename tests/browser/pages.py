@@ -362,6 +362,21 @@ def member_off(people: People, options: dict[str, Any]) -> Page:
     return page
 
 
+def member_of_groups(people: People, options: dict[str, Any]) -> Page:
+    """A member of several groups who is about to switch one off until a time, and mistypes it."""
+    people.office.group("1002")
+    page = people.page("member", **options)
+    page.goto("/me")
+    if page.get_by_role("switch", name="I take calls", exact=True).get_attribute("aria-checked") == "false":
+        page.get_by_role("switch", name="I take calls", exact=True).click()
+    last = page.locator("form.switch-in-group").last
+    last.locator("summary").click()
+    last.get_by_label("until a time").check()
+    last.get_by_role("switch").click()
+    page.locator(".rows .field-error").wait_for()
+    return page
+
+
 def user_invited(people: People, options: dict[str, Any]) -> Page:
     page = people.page("provider", **options)
     page.goto("/users")
@@ -472,6 +487,7 @@ STATES = (
     Shown("group-of-provider", at("provider", SALES_PATH)),
     Shown("calls-none-found", at("admin", f"{SALES_PATH}/calls?caller=99999")),
     Shown("report-empty", at("admin", f"{SALES_PATH}/report?since=2020-01-01&until=2020-01-02")),
+    Shown("me-groups-refused", member_of_groups),
     Shown("me-off", member_off),
     Shown("users-invited", user_invited),
     Shown("new-group-refused", new_group_refused),

@@ -73,7 +73,7 @@ def test_a_member_switches_calls_off_and_on(people: People) -> None:
     page = people.page("member", java_script_enabled=False)
     page.goto("/me")
     take_calls(page)
-    page.get_by_label("for today").check()
+    page.locator(".switch-panel").get_by_label("for today").check()
     page.get_by_role("switch", name="I take calls", exact=True).click()
     expect(page.get_by_role("switch", name="I take calls", exact=True)).to_have_attribute("aria-checked", "false")
     page.get_by_role("switch", name="I take calls", exact=True).click()

@@ -124,6 +124,36 @@ def test_a_member_switches_one_group_off_and_on(member: Browser, second: Store) 
     assert blocked_in(second) == ()
 
 
+def ends_in(store: Store, pilot: str) -> datetime | None:
+    with store.reading() as s:
+        return members.block_state(s, DOMAIN, "1001", datetime.now(UTC)).groups[pilot].until
+
+
+def test_a_switch_of_one_group_has_an_end_too_which_can_be_changed(member: Browser, second: Store) -> None:
+    member.client.set_cookie("fshunt-zone", "Asia/Tokyo", domain="localhost")
+    off = {"takes": "off", "pilot": SECOND}
+    member.get("/me")
+    member.send("/me", off | {"until": "time", "time": "13:00"})
+    end = ends_in(second, SECOND)
+    assert end is not None
+    assert f"{end.astimezone(ZoneInfo('Asia/Tokyo')):%H:%M}" == "13:00"
+    assert blocks(second) == [], "the other group rings"
+    assert re.search(r"No call of this group rings you until <time[^>]*>[^<]*13:00", member.get("/me").text)
+    member.send("/me", off | {"until": "open", "time": "13:00"})
+    assert (blocked_in(second), ends_in(second, SECOND)) == ((SECOND,), None)
+
+
+def test_a_wrong_time_of_one_group_is_said_in_its_form_alone(member: Browser, second: Store) -> None:
+    member.get("/me")
+    answer = member.send("/me", {"takes": "off", "pilot": SECOND, "until": "time", "time": "25:00"})
+    assert answer.status_code == 422
+    assert answer.text.count("Enter a time such as 13:00.") == 1
+    assert f'<p class="field-error" id="time-error-{SECOND}">Enter a time' in answer.text
+    ids = re.findall(r' id="([^"]+)"', answer.text)
+    assert len(ids) == len(set(ids))
+    assert blocked_in(second) == ()
+
+
 def test_back_in_one_group_of_all_the_others_stay_off(member: Browser, second: Store) -> None:
     member.get("/me")
     member.send("/me", {"takes": "off", "until": "open"})

@@ -58,48 +58,50 @@ class TakeCallsForm(BaseForm):
 def show() -> Response:
     """Show the page."""
     rights.check(access(), Action.SEE_OWN)
-    return _page(TakeCallsForm(until="open"))
+    return _page()
 
 
 @pages.post("")
 @for_signed_in
 def switch() -> Response:
-    """Take calls, or none until some time. Said twice, it is the same: a second click changes nothing."""
-    if (pilot := request.form.get("pilot")) is not None:
-        return _switch_in_group(pilot)
-    mine, now = access(), datetime.now(UTC)
+    """Take the calls of all groups or of one, or none until some time.
+
+    Said twice, it is the same: a second click changes nothing.
+    """
+    mine, now, pilot = access(), datetime.now(UTC), request.form.get("pilot")
+    domain, extension, blocked = mine.domain or "", mine.extension or "", request.form.get("takes") != "on"
     rights.check(mine, Action.BLOCK_SELF)
-    blocked = request.form.get("takes") != "on"
-    form = TakeCallsForm(until="open")
+    with reading() as s:
+        rights.check_member(s, mine, domain, extension, pilot)
+    form = _new_form()
     if blocked and not form.is_sent_well():
-        return _page(form)
+        return _page(form, pilot)
     with writing() as s:
-        rights.check_member(s, mine, mine.domain or "", mine.extension or "")
+        rights.check_member(s, mine, domain, extension, pilot)
         try:
             until = form.end(now) if blocked else None
-            members.block(s, mine.domain or "", mine.extension or "", blocked, until=until, now=now)
+            members.block(s, domain, extension, blocked, pilot=pilot, until=until, now=now)
         except UsageError as error:
             form.refuse("time", in_language(str(error)))
     if form.is_refused:
-        return _page(form)
-    return make_response(redirect(url_for("me.show", done="off" if blocked else "on"), HTTPStatus.SEE_OTHER))
+        return _page(form, pilot)
+    done = "group" if pilot is not None else "off" if blocked else "on"
+    return make_response(redirect(url_for("me.show", done=done), HTTPStatus.SEE_OTHER))
 
 
-def _switch_in_group(pilot: str) -> Response:
-    """Take the calls of one group, or none of them until it is switched back."""
-    mine, blocked = access(), request.form.get("takes") != "on"
-    domain, extension = mine.domain or "", mine.extension or ""
-    rights.check(mine, Action.BLOCK_SELF)
-    with writing() as s:
-        rights.check_member(s, mine, domain, extension, pilot)
-        members.block(s, domain, extension, blocked, pilot=pilot)
-    return make_response(redirect(url_for("me.show", done="group"), HTTPStatus.SEE_OTHER))
+def _new_form(*, fresh: bool = False) -> TakeCallsForm:
+    return TakeCallsForm(fresh=fresh, until="open")
 
 
-def _page(form: TakeCallsForm) -> Response:
+def _page(refused: TakeCallsForm | None = None, pilot: str | None = None) -> Response:
+    """Return the page; ``refused`` is the form of one group, or of all (``pilot`` None), with what is wrong in it."""
     mine, now = access(), datetime.now(UTC)
     with reading() as s:
         found = rights.own_groups(s, mine)
         seen = own_page(s, found, mine.extension or "", parts().settings, now)
-    page = render_template("me.html", form=form, own=seen, done=request.args.get("done"))
-    return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY if form.is_refused else HTTPStatus.OK)
+
+    def form_of(place: str | None) -> TakeCallsForm:
+        return _new_form(fresh=True) if refused is None or place != pilot else refused
+
+    page = render_template("me.html", form_of=form_of, own=seen, done=request.args.get("done"))
+    return make_response(page, HTTPStatus.OK if refused is None else HTTPStatus.UNPROCESSABLE_ENTITY)
