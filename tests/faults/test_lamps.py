@@ -20,8 +20,9 @@ pytestmark = pytest.mark.faults
 
 OFF, ON = "terminated", "confirmed"
 BLOCK = "block+1001"
-HEARTBEATS = 4
-"""After so many of both, each of two daemons has read that the other one watches the switch."""
+HEARTBEATS = 12
+"""After so many of both, four a second here, each of two daemons has read that the other one watches the switch: each
+reads them once a second."""
 
 
 class Desk:
