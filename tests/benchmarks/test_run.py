@@ -8,7 +8,10 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.faults
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.timeout(320),
+]  # a busy machine takes minutes to start all that it measures
 
 LEAST = {
     "tests.benchmarks": ("--rates", "10", "--seconds", "0.5", "--rounds", "1", "--saturated", "0.5", "--held", "10"),
