@@ -13,7 +13,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -344,17 +344,13 @@ class Store:
             pooled = self._engine.raw_connection()
         except dialect.loaded_dbapi.Error as error:
             raise driver_error(dialect, "", error) from error
-        try:
+        with closing(pooled), ExitStack() as unless_committed:
             transaction = LeanTransaction(pooled.driver_connection, dialect, pooled.invalidate)
             transaction.begin(reading=reading)
-            try:
-                yield transaction
-                transaction.commit()
-            except BaseException:
-                transaction.rollback()
-                raise
-        finally:
-            pooled.close()
+            unless_committed.callback(transaction.rollback)
+            yield transaction
+            transaction.commit()
+            unless_committed.pop_all()
 
     @property
     def is_sqlite(self) -> bool:

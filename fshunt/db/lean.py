@@ -26,6 +26,10 @@ class LeanTransaction:
         self.info: dict[str, Any] = {}
         """What is still to be done in the transaction, as a session has it."""
 
+    def is_on(self, driver: Any) -> bool:
+        """Tell whether the transaction is on this connection."""
+        return self._driver is driver
+
     def execute(self, statement: Prepared, values: Mapping[str, Any]) -> Rows:
         """Run a statement; raise DBAPIError or StatementError as SQLAlchemy does."""
         compiled, cursor = self._send(statement, values)

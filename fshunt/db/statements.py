@@ -78,12 +78,12 @@ def lean_of(s: Transaction) -> LeanTransaction:
     """Return the transaction on the driver's connection that a session has begun."""
     if isinstance(s, LeanTransaction):
         return s
-    lean = s.info.get(LEAN)
-    if lean is None:
-        connection = s.connection()
-        driver = connection.connection.driver_connection
+    connection = s.connection()
+    driver = connection.connection.driver_connection
+    lean: LeanTransaction | None = s.info.get(LEAN)
+    if lean is None or not lean.is_on(driver):  # after a rollback a session may have another connection
         lean = s.info[LEAN] = LeanTransaction(driver, connection.dialect, connection.invalidate)
-    return cast("LeanTransaction", lean)
+    return lean
 
 
 class Rank(IntEnum):

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from fshunt.db.engine import Store, open_store
 from fshunt.db.models import CallRecord, Claim
 from fshunt.db.prepared import Prepared
-from fshunt.db.statements import run, table, write
+from fshunt.db.statements import lean_of, run, table, write
 from fshunt.errors import CannotStore, Conflict, DatabaseError
 from tests.support.small_office import NOON
 from tests.support.statements import noted
@@ -185,6 +185,16 @@ def test_a_session_and_what_is_prepared_are_one_transaction(store: Store) -> Non
         session.rollback()
     with store.reading() as session:
         assert run(session, CLAIMED, {"extensions": ["1001", "1002"]}).all() == []
+
+
+def test_a_session_that_begins_anew_leaves_its_earlier_connection_alone(claimed: Store) -> None:
+    with claimed.reading() as session:
+        earlier = lean_of(session)
+        session.rollback()
+        with claimed.reading() as other:
+            assert lean_of(other).is_on(earlier._driver), "the connection is somebody else's by now"
+            assert run(session, CLAIMED, {"extensions": ["1001"]}).scalars() == ["1001"]
+            assert not lean_of(session).is_on(earlier._driver)
 
 
 def test_reading_sees_one_moment(claimed: Store) -> None:

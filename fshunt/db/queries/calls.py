@@ -348,13 +348,12 @@ def close_unfinished(s: Transaction, hunt_id: str, now: datetime) -> None:
     found = run(s, _LOCK_UNFINISHED, {"hunt_id": hunt_id}).first()
     if found is None:
         return
-    in_place, why = is_in_place(found.reason), DAEMON_STOPPED if found.result is None else END_NOT_SEEN
+    why = DAEMON_STOPPED if found.result is None else END_NOT_SEEN
     _end_open_offers(s, hunt_id, now)
     if found.result is None:
         release_all(s, [hunt_id])
-    unless_known = Result.CALLBACK if in_place else Result.FAILED
-    values = {"ended_at": now, "end_seen": False, "unless_answered": unless_known.value}
-    write(s, _CLOSE_CALL, {"hunt_id": hunt_id, "reason": f"{found.reason}: {why}" if in_place else why, **values})
+    result = Result.CALLBACK if is_in_place(found.reason) else Result.FAILED
+    finish_call(s, hunt_id, result=result, reason=why, ended_at=now, end_seen=False)
 
 
 def remove_unrung(s: Transaction, hunt_id: str) -> None:
