@@ -15,6 +15,9 @@ from sqlalchemy import Dialect, Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
+KEPT_TEXTS = 64
+"""Texts kept of a statement with lists, one for each length: of a large group there is no end of lengths."""
+
 Convert = Callable[[Any], Any]
 """Makes a value for the driver of one of ours, or the other way round."""
 
@@ -117,6 +120,8 @@ class Compiled:
         lengths = tuple([len(given[name]) for name in self._several]) if self._several else ()
         sql = self._texts.get(lengths)
         if sql is None:
+            if len(self._texts) >= KEPT_TEXTS:
+                self._texts.clear()
             sql = self._texts[lengths] = self._text(given)
         taken = tuple([value.of(given) for value in sql.values])
         return sql.text, taken if sql.names is None else dict(zip(sql.names, taken, strict=True))

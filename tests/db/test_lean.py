@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from fshunt.db.engine import Store, open_store
 from fshunt.db.models import CallRecord, Claim
-from fshunt.db.prepared import Prepared
+from fshunt.db.prepared import KEPT_TEXTS, Prepared
 from fshunt.db.statements import lean_of, run, table, write
 from fshunt.errors import CannotStore, Conflict, DatabaseError
 from tests.support.small_office import NOON
@@ -113,6 +113,14 @@ def test_a_list_of_any_length(claimed: Store, extensions: list[str]) -> None:
         assert run(s, CLAIMED, {"extensions": extensions}).scalars() == there
         assert run(s, BY_KEY, {"keys": keys}).scalars() == there
         assert run(s, DROP, {"extensions": extensions}).rowcount == len(there)
+
+
+def test_lists_of_many_lengths_leave_little_in_memory(claimed: Store) -> None:
+    with claimed.lean_reading() as s:
+        for length in range(2 * KEPT_TEXTS):
+            extensions = ["1001", *("9" * length)]
+            assert run(s, CLAIMED, {"extensions": extensions}).scalars() == ["1001"]
+        assert len(CLAIMED.for_values(s.dialect, {"extensions": []})._texts) <= KEPT_TEXTS
 
 
 def test_a_list_that_stands_in_the_statement_itself(claimed: Store) -> None:
