@@ -22,6 +22,8 @@ pytestmark = pytest.mark.faults
 SHORTEST = "controller-dies-while-ringing"
 WHOLE = ("filtered-exit-in-talk", "filtered-caller-gives-up")
 """Cut at every byte in the long run: the shortest with an answered call, and with a caller who hangs up."""
+PARTS = 4
+"""Of the cuts, each a test of its own, so that no test takes long on a busy machine."""
 STRIDE = 41
 """In the long run the others are cut at every 41st byte and at the frame ends: a frame has about 1,000 bytes."""
 
@@ -102,11 +104,13 @@ def test_the_event_socket_is_cut_at_the_frame_ends_of_every_tape(name: str) -> N
         cut_at(recorded, cut)
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("name", sorted(TAPES))
-def test_the_event_socket_is_cut_at_every_byte_of_a_tape(name: str) -> None:
+def test_the_event_socket_is_cut_at_every_byte_of_a_tape(name: str, part: int) -> None:
     recorded = tape(name)
     stride = 1 if name in WHOLE else STRIDE
-    for cut in sorted({*range(0, len(recorded.stream) + 1, stride), *recorded.near_the_frame_ends()}):
+    cuts = sorted({*range(0, len(recorded.stream) + 1, stride), *recorded.near_the_frame_ends()})
+    for cut in cuts[part::PARTS]:
         cut_at(recorded, cut)
 
 
