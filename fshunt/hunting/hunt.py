@@ -45,8 +45,6 @@ A skip reason equals an outcome of the same name, so `declined` and `unreachable
 a member without a phone: the phone may register.
 """
 
-_CALLED_OFF = {Outcome.CALLER_GONE, Outcome.ANSWERED_ELSEWHERE}
-"""Of a hunt that goes on, nobody has the call: FreeSWITCH calls a phone off with either cause."""
 _NOT_NOW = {
     *(SkipReason.DISABLED, SkipReason.BLOCKED),
     *(SkipReason.UNREGISTERED, SkipReason.NOT_DIALABLE, SkipReason.OTHER_SWITCH),
@@ -148,7 +146,7 @@ class Hunt:
 
         The members who rang until now count as claimed by it: they ring next.
         """
-        rang = {member for member, end in self.last_end.items() if end in _CALLED_OFF}
+        rang = {member for member, end in self.last_end.items() if end is Outcome.CALLER_GONE}
         return replace(
             self,
             id=hunt_id,

@@ -297,8 +297,13 @@ class Ringing:
             self._caller_replaced()
 
     def _caller_taken(self) -> None:
-        """Whatever phone of ours still rings is stopped by the switch, with the ``bridge``."""
-        self.legs.close_all("LOSE_RACE")
+        """Whatever phone of ours still rings is stopped by the switch, with the ``bridge``.
+
+        A channel that has ended has left our action as well: then nobody has the caller, and who comes in the place is
+        offered to the same member.
+        """
+        nobody_has_it = self.session.gone or self.session.replaced
+        self.legs.close_all("ORIGINATOR_CANCEL" if nobody_has_it else "LOSE_RACE")
         self._end = StageEnd.CALLER_TAKEN
 
     def _caller_replaced(self) -> None:
